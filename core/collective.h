@@ -1,0 +1,50 @@
+/* Collectives between the members of a group, over shared memory: barrier, allreduce, broadcast.
+ *
+ * Data lies in slabs that all members map; nothing is copied that need not be. Sums run in the order of the slots,
+ * which belong to partitions, never in the order in which members arrive, so the bits do not depend on how many members
+ * there are. Every wait ends: by the others' arrival, by `peal_collective_abort`, or by the timeout. */
+#ifndef PEAL_CORE_COLLECTIVE_H
+#define PEAL_CORE_COLLECTIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+typedef struct peal_collective peal_collective;
+
+/* Bytes of shared memory that a collective takes. */
+size_t peal_collective_size(void);
+/* Makes a collective of `members` in zeroed shared memory. `spin` says whether waiters may spin before they park: true
+ * if every member has a CPU of its own. */
+peal_collective *peal_collective_init(void *memory, size_t members, bool spin, int timeout_ms);
+
+/* Waits until all members have come. PEAL_E_CANCELLED if the collective was aborted, PEAL_E_FAILED after the timeout
+ * (with how many are missing). */
+peal_status peal_barrier_wait(peal_collective *collective, peal_error *err);
+/* How many barriers have been completed since the last reset. */
+uint32_t peal_barrier_generation(const peal_collective *collective);
+
+/* Wakes every waiter with PEAL_E_CANCELLED; later waits fail at once until `peal_collective_reset`. */
+void peal_collective_abort(peal_collective *collective);
+/* Makes an aborted collective usable again. Only while no member is inside a call. */
+void peal_collective_reset(peal_collective *collective);
+
+/* The part of `count` floats that member `rank` of `members` reduces: [*begin, *end), cut at cache lines. */
+void peal_segment(size_t count, size_t rank, size_t members, size_t *begin, size_t *end);
+
+/* out[i] = sum over s of weights[s] * slots[s * stride + i] for i in [begin, end), s from 0 up; float32. NULL weights
+ * are ones. `out` may be one of the slots. */
+void peal_sum_slots(float *out, const float *slots, size_t slot_count, size_t stride, const float *weights,
+                    size_t begin, size_t end);
+
+/* Allreduce: all members call with the same arguments but their own rank; afterwards slot 0 holds the sum of all slots,
+ * seen by all. A barrier on either side. */
+peal_status peal_allreduce(peal_collective *collective, size_t rank, float *slots, size_t slot_count, size_t stride,
+                           size_t count, peal_error *err);
+/* Broadcast: copies `size` bytes from `source` (of the root) to `destination` (of everyone else), between barriers. */
+peal_status peal_broadcast(peal_collective *collective, bool root, void *destination, const void *source, size_t size,
+                           peal_error *err);
+
+#endif

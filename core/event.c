@@ -1,0 +1,22 @@
+#include "core/event.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+void peal_report(const peal_reporter *reporter, peal_event_kind kind, const char *format, ...) {
+    if (!reporter || !reporter->handle) return;
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    reporter->handle(reporter->user, &(peal_event){.kind = kind, .text = text});
+}
+
+void peal_report_progress(const peal_reporter *reporter, const char *stage, const char *unit, uint64_t done,
+                          uint64_t total) {
+    if (!reporter || !reporter->handle) return;
+    peal_event event = {.kind = PEAL_EVENT_PROGRESS, .stage = stage, .unit = unit, .done = done, .total = total};
+    reporter->handle(reporter->user, &event);
+}

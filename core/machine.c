@@ -1,0 +1,119 @@
+#include "core/machine.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Reads up to two words of a small file; returns how many. */
+static int read_words(const char *path, char first[64], char second[64]) {
+    FILE *file = fopen(path, "re");
+    if (!file) return 0;
+    int count = fscanf(file, "%63s %63s", first, second);
+    fclose(file);
+    return count < 0 ? 0 : count;
+}
+
+/* The folder of this process's cgroup (version 2), or "/sys/fs/cgroup" if it cannot be told. */
+static void cgroup_folder(char out[512]) {
+    snprintf(out, 512, "/sys/fs/cgroup");
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    if (!file) return;
+    char line[400];
+    while (fgets(line, sizeof line, file)) {
+        if (strncmp(line, "0::", 3) != 0) continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(out, 512, "/sys/fs/cgroup%s", line + 3);
+    }
+    fclose(file);
+}
+
+static size_t cgroup_cpus(void) {
+    char folder[512], path[600], quota[64], period[64];
+    cgroup_folder(folder);
+    snprintf(path, sizeof path, "%s/cpu.max", folder);
+    if (read_words(path, quota, period) != 2) {
+        if (read_words("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota, period) < 1) return SIZE_MAX;
+        if (read_words("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period, folder) < 1) return SIZE_MAX;
+    }
+    long long quota_us = atoll(quota), period_us = atoll(period);
+    if (quota_us <= 0 || period_us <= 0) return SIZE_MAX; /* "max" or -1: no limit */
+    return (size_t) ((quota_us + period_us - 1) / period_us);
+}
+
+size_t peal_machine_cpus(void) {
+    cpu_set_t set;
+    size_t cpus = 1;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = (size_t) CPU_COUNT(&set);
+    size_t quota = cgroup_cpus();
+    if (quota < cpus) cpus = quota;
+    return cpus > 0 ? cpus : 1;
+}
+
+static uint64_t meminfo_available(void) {
+    FILE *file = fopen("/proc/meminfo", "re");
+    if (!file) return UINT64_MAX;
+    char line[256];
+    unsigned long long kib = 0;
+    uint64_t bytes = UINT64_MAX;
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1) bytes = kib * 1024;
+    }
+    fclose(file);
+    return bytes;
+}
+
+static uint64_t cgroup_memory(void) {
+    char folder[512], path[600], limit[64], used[64], rest[64];
+    cgroup_folder(folder);
+    snprintf(path, sizeof path, "%s/memory.max", folder);
+    if (read_words(path, limit, rest) < 1 || strcmp(limit, "max") == 0) return UINT64_MAX;
+    snprintf(path, sizeof path, "%s/memory.current", folder);
+    if (read_words(path, used, rest) < 1) return UINT64_MAX;
+    uint64_t limit_bytes = strtoull(limit, NULL, 10), used_bytes = strtoull(used, NULL, 10);
+    return limit_bytes > used_bytes ? limit_bytes - used_bytes : 0;
+}
+
+static uint64_t address_space_left(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+    char pages[64], rest[64];
+    if (read_words("/proc/self/statm", pages, rest) < 1) return limit.rlim_cur;
+    uint64_t used = strtoull(pages, NULL, 10) * (uint64_t) sysconf(_SC_PAGESIZE);
+    return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
+uint64_t peal_machine_memory(void) {
+    uint64_t bytes = meminfo_available(), cgroup = cgroup_memory(), address = address_space_left();
+    if (cgroup < bytes) bytes = cgroup;
+    return address < bytes ? address : bytes;
+}
+
+peal_status peal_machine_memory_check(uint64_t needed, const char *what, peal_error *err) {
+    uint64_t there = peal_machine_memory();
+    if (needed <= there) return PEAL_OK;
+    char needed_text[32], there_text[32];
+    return peal_fail(err, PEAL_E_MEMORY, "%s need %s of memory, but only %s can still be had", what,
+                     peal_bytes_text(needed, needed_text), peal_bytes_text(there, there_text));
+}
+
+int64_t peal_now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+const char *peal_bytes_text(uint64_t bytes, char text[32]) {
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB", "EB"};
+    double number = (double) bytes;
+    size_t unit = 0;
+    while (number >= 1000 && unit < 6) {
+        number /= 1000;
+        unit++;
+    }
+    snprintf(text, 32, unit && number < 10 ? "%.1f %s" : "%.0f %s", number, units[unit]);
+    return text;
+}

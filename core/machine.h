@@ -1,0 +1,26 @@
+/* What this process may use of the machine: CPUs and memory as affinity and cgroups give them, not as labelled. */
+#ifndef PEAL_CORE_MACHINE_H
+#define PEAL_CORE_MACHINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+/* CPUs: the smaller of the affinity mask's count and the cgroup's quota (rounded up); at least 1. */
+size_t peal_machine_cpus(void);
+
+/* Bytes that can still be allocated: the smallest of the system's MemAvailable, what the cgroup's limit leaves and
+ * RLIMIT_AS (less what is mapped). */
+uint64_t peal_machine_memory(void);
+
+/* PEAL_E_MEMORY with the arithmetic in the message if `needed` bytes for `what` are more than there is. */
+peal_status peal_machine_memory_check(uint64_t needed, const char *what, peal_error *err);
+
+/* Monotonic time in nanoseconds. */
+int64_t peal_now_ns(void);
+
+/* Bytes as people write them: "1.4 GB". Returns `text`. */
+const char *peal_bytes_text(uint64_t bytes, char text[32]);
+
+#endif

@@ -1,0 +1,14 @@
+/* PEAL_VECTOR in front of a function makes the compiler build it once per vector unit (function multiversioning); the
+ * right one is picked when the program loads. Its loops are plain C, and since Peal is built without contraction and
+ * without reassociation, every version gives the same bits. Sanitizers cannot run the picking code, so there is one
+ * plain version under them. */
+#ifndef PEAL_CORE_VECTOR_H
+#define PEAL_CORE_VECTOR_H
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(PEAL_SANITIZED)
+#define PEAL_VECTOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define PEAL_VECTOR
+#endif
+
+#endif
