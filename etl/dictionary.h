@@ -1,0 +1,53 @@
+/* A set of distinct texts, numbered in the order of first appearance: the vocabulary behind a column of categories. */
+#ifndef PEAL_ETL_DICTIONARY_H
+#define PEAL_ETL_DICTIONARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/memory.h"
+#include "core/status.h"
+
+typedef struct peal_text {
+    const char *data; /* not NUL-terminated; NULL means missing */
+    uint32_t length;
+} peal_text;
+
+typedef struct peal_dictionary_slot {
+    uint64_t key;    /* the text itself up to 8 bytes, else its hash */
+    uint32_t length;
+    uint32_t code1;  /* code + 1; 0: free */
+} peal_dictionary_slot;
+
+/* Callers read `size`, `texts` and `counts`; the rest belongs to the functions below. */
+typedef struct peal_dictionary {
+    uint32_t size;     /* distinct texts; codes are 0 .. size-1 */
+    uint64_t *counts;  /* [size] how often each was seen; the caller counts */
+    uint32_t *offsets; /* [size + 1] into `bytes`: Arrow's layout */
+    peal_buffer bytes;
+    peal_dictionary_slot *slots;
+    uint32_t slot_mask;
+    uint32_t capacity; /* of counts and offsets */
+} peal_dictionary;
+
+/* Zero-initialise a dictionary or call this; `clear` frees, `reset` empties but keeps the memory. */
+void peal_dictionary_clear(peal_dictionary *dictionary);
+void peal_dictionary_reset(peal_dictionary *dictionary);
+
+/* The code of `text`, which is put in if it is new. `text` must be readable for 8 bytes or to its length, whichever is
+ * more. */
+peal_status peal_dictionary_intern(peal_dictionary *dictionary, const char *text, uint32_t length, uint32_t *code,
+                                   peal_error *err);
+/* The same for text that ends where its memory ends. */
+peal_status peal_dictionary_put(peal_dictionary *dictionary, const char *text, size_t length, uint32_t *code,
+                                peal_error *err);
+/* The code of `text`, or -1. */
+int64_t peal_dictionary_find(const peal_dictionary *dictionary, const char *text, size_t length);
+
+static inline peal_text peal_dictionary_text(const peal_dictionary *dictionary, uint32_t code) {
+    uint32_t begin = dictionary->offsets[code];
+    return (peal_text){(const char *) dictionary->bytes.data + begin, dictionary->offsets[code + 1] - begin};
+}
+
+#endif
