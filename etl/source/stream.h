@@ -1,0 +1,34 @@
+/* A stream of bytes: what sources and codecs look like to whoever reads them. */
+#ifndef PEAL_ETL_SOURCE_STREAM_H
+#define PEAL_ETL_SOURCE_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/memory.h"
+#include "core/status.h"
+
+typedef struct peal_stream peal_stream;
+
+/* What an implementation provides; the struct stands first in its own. */
+struct peal_stream {
+    /* Reads up to `capacity` bytes; *got == 0 means the end. */
+    peal_status (*read)(peal_stream *self, uint8_t *out, size_t capacity, size_t *got, peal_error *err);
+    void (*close)(peal_stream *self); /* frees */
+};
+
+/* Reads until `capacity` bytes are there or the stream ends. */
+peal_status peal_stream_fill(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, peal_error *err);
+/* NULL is allowed. */
+void peal_stream_close(peal_stream *stream);
+
+/* The bytes of a file as they are, or of standard input for "-". */
+peal_status peal_file_stream_open(const char *path, peal_stream **out, peal_error *err);
+/* The bytes at `path` decoded by the codec that they begin with (or that the name promises). `bytes_read`, if not NULL,
+ * counts the bytes of the file read so far; it outlives the stream and is read by other threads. */
+peal_status peal_source_stream_open(const char *path, _Atomic uint64_t *bytes_read, peal_stream **out,
+                                    peal_error *err);
+/* Bytes from memory that the caller keeps. */
+peal_status peal_memory_stream_open(const void *bytes, size_t size, peal_stream **out, peal_error *err);
+
+#endif
