@@ -127,7 +127,7 @@ peal_status peal_atomic_file_open(const char *path, peal_atomic_file **out, peal
     if (!file) return peal_fail(err, PEAL_E_MEMORY, "no memory for a file");
     file->out.fd = -1;
     file->target = peal_strdup(path);
-    file->temporary = peal_format("%s%s%d", path, temporary_mark, (int) getpid());
+    file->temporary = peal_sprintf("%s%s%d", path, temporary_mark, (int) getpid());
     peal_status status = PEAL_OK;
     if (!file->target || !file->temporary) {
         status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
@@ -300,7 +300,7 @@ void peal_remove_stale_temporaries(const char *path) {
 
 char *peal_path_join(const char *folder, const char *name) {
     size_t length = strlen(folder);
-    return peal_format("%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name);
+    return peal_sprintf("%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name);
 }
 
 const char *peal_path_name(const char *path) {

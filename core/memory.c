@@ -33,7 +33,7 @@ char *peal_strdup(const char *text) {
     return peal_strndup(text, strlen(text));
 }
 
-char *peal_format(const char *format, ...) {
+char *peal_sprintf(const char *format, ...) {
     va_list args;
     va_start(args, format);
     char *text = NULL;

@@ -27,7 +27,7 @@ peal_status peal_alloc_checked(void *pointer_out, size_t count, size_t size, con
 char *peal_strndup(const char *text, size_t length);
 char *peal_strdup(const char *text);
 /* A formatted string that the caller frees; NULL if there is no memory. */
-char *peal_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *peal_sprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A growable run of bytes. Zero-initialise it; `peal_buffer_clear` frees. `data` is 64-byte aligned. */
 typedef struct peal_buffer {
