@@ -60,7 +60,7 @@ static peal_status idx_infer(const char *path, const char *sample, size_t size, 
                              peal_format_options *options, peal_raw_schema *schema, peal_error *err) {
     (void) whole;
     (void) options;
-    idx_header header;
+    idx_header header = {0};
     PEAL_TRY(parse_header(path, (const uint8_t *) sample, size, &header, err));
     if (header.dimensions == 1) {
         return peal_fail(err, PEAL_E_DATA, "%s holds labels only; name the file with their items too", path);
@@ -73,7 +73,7 @@ struct peal_format_reader {
     const peal_format_job *job;
     peal_stream *stream;
     char *path;
-    idx_header header;
+    idx_header header = {0};
     uint8_t *labels; /* [items], NULL if there are none */
     uint64_t next;   /* the first item of the next block */
     uint64_t number;

@@ -1,0 +1,70 @@
+/* impute: a missing number becomes the mean, the minimum, the maximum, or a given value. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "etl/number.h"
+#include "etl/transform/transform.h"
+
+typedef struct impute {
+    char with[32]; /* "mean", "min", "max" or a number */
+    double fill;
+} impute;
+
+static const char *const impute_options[] = {"with", "fill", NULL};
+
+static peal_status impute_load(const json_t *options, void **state, peal_error *err) {
+    impute *self = calloc(1, sizeof *self);
+    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
+    *state = self;
+    const json_t *with = json_object_get(options, "with");
+    if (json_is_number(with)) {
+        snprintf(self->with, sizeof self->with, "%.17g", json_number_value(with));
+    } else {
+        const char *text = with ? json_string_value(with) : "mean";
+        snprintf(self->with, sizeof self->with, "%s", text ? text : "?");
+    }
+    double number;
+    if (strcmp(self->with, "mean") != 0 && strcmp(self->with, "min") != 0 && strcmp(self->with, "max") != 0 &&
+        !peal_number_parse(self->with, strlen(self->with), &number)) {
+        return peal_fail(err, PEAL_E_USAGE, "impute: 'with' must be mean, min, max or a number, not '%s'", self->with);
+    }
+    return peal_option_number(options, "fill", 0, &self->fill, err);
+}
+
+static json_t *impute_save(const void *state) {
+    const impute *self = state;
+    return json_pack("{s:s, s:f}", "with", self->with, "fill", self->fill);
+}
+
+static peal_status impute_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
+    impute *self = state;
+    if (!peal_number_parse(self->with, strlen(self->with), &self->fill)) {
+        if (summary->count == 0) {
+            return peal_fail(err, PEAL_E_DATA, "column '%s' has no value at all to impute from", column);
+        }
+        self->fill = self->with[1] == 'e' ? summary->mean : self->with[1] == 'i' ? summary->min : summary->max;
+    }
+    peal_summary filled = {
+        .count = summary->nulls, .mean = self->fill, .min = self->fill, .max = self->fill, .nulls = 0};
+    summary->nulls = 0;
+    peal_summary_merge(summary, &filled);
+    return PEAL_OK;
+}
+
+static void impute_numbers(const void *state, double *values, size_t count) {
+    const impute *self = state;
+    for (size_t i = 0; i < count; i++) values[i] = isnan(values[i]) ? self->fill : values[i];
+}
+
+const peal_transform peal_transform_impute = {
+    .name = "impute",
+    .documentation = "numbers: put with=mean (default), min, max or a number in the place of what is missing",
+    .role = PEAL_TRANSFORM_NUMBERS,
+    .options = impute_options,
+    .load = impute_load,
+    .save = impute_save,
+    .free = free,
+    .fit = impute_fit,
+    .numbers = impute_numbers,
+};

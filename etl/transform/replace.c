@@ -1,0 +1,105 @@
+/* replace: in a text, every `find` becomes `with`; or only one at the text's start or end. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "etl/transform/transform.h"
+
+typedef struct replace {
+    char *find, *with, *at;
+} replace;
+
+static const char *const replace_options[] = {"find", "with", "at", NULL};
+
+static void replace_free(void *state) {
+    replace *self = state;
+    if (!self) return;
+    free(self->find);
+    free(self->with);
+    free(self->at);
+    free(self);
+}
+
+static char *option_text(const json_t *options, const char *key, const char *otherwise) {
+    const json_t *value = json_object_get(options, key);
+    if (!value) return otherwise ? peal_strdup(otherwise) : NULL;
+    if (json_is_string(value)) return peal_strdup(json_string_value(value));
+    return json_dumps(value, JSON_ENCODE_ANY); /* YAML may have read a number */
+}
+
+static peal_status replace_load(const json_t *options, void **state, peal_error *err) {
+    replace *self = calloc(1, sizeof *self);
+    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
+    *state = self;
+    self->find = option_text(options, "find", NULL);
+    self->with = option_text(options, "with", "");
+    self->at = option_text(options, "at", "anywhere");
+    if (!self->find || !*self->find) return peal_fail(err, PEAL_E_USAGE, "replace: 'find' is missing or empty");
+    if (!self->with || !self->at) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
+    if (strcmp(self->at, "anywhere") != 0 && strcmp(self->at, "start") != 0 && strcmp(self->at, "end") != 0) {
+        return peal_fail(err, PEAL_E_USAGE, "replace: 'at' must be anywhere, start or end, not '%s'", self->at);
+    }
+    return PEAL_OK;
+}
+
+static json_t *replace_save(const void *state) {
+    const replace *self = state;
+    return json_pack("{s:s, s:s, s:s}", "find", self->find, "with", self->with, "at", self->at);
+}
+
+static bool matches_at(const replace *self, peal_text text, size_t at, size_t find_length) {
+    if (at + find_length > text.length || memcmp(text.data + at, self->find, find_length) != 0) return false;
+    if (self->at[0] == 's') return at == 0;
+    if (self->at[0] == 'e') return at + find_length == text.length;
+    return true;
+}
+
+static peal_status replace_text(const void *state, peal_text text, peal_buffer *scratch, peal_text *out,
+                                peal_error *err) {
+    const replace *self = state;
+    *out = text;
+    size_t find_length = strlen(self->find), with_length = strlen(self->with);
+    if (!text.data || !memmem(text.data, text.length, self->find, find_length)) return PEAL_OK;
+    peal_buffer made = {0};
+    for (size_t at = 0; at < text.length;) {
+        bool match = matches_at(self, text, at, find_length);
+        PEAL_TRY(peal_buffer_append(&made, match ? self->with : text.data + at, match ? with_length : 1, err));
+        at += match ? find_length : 1;
+    }
+    scratch->size = 0;
+    peal_status status = peal_buffer_append(scratch, made.data ? made.data : (const uint8_t *) "", made.size, err);
+    if (status == PEAL_OK) status = peal_buffer_reserve(scratch, 8, err);
+    *out = (peal_text){(const char *) scratch->data, (uint32_t) made.size};
+    peal_buffer_clear(&made);
+    return status;
+}
+
+/* The texts of the summary are replaced and those that became equal are counted together. */
+static peal_status replace_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
+    (void) column;
+    peal_dictionary made = {0};
+    peal_buffer scratch = {0};
+    peal_status status = PEAL_OK;
+    for (uint32_t i = 0; i < summary->texts.size && status == PEAL_OK; i++) {
+        peal_text text;
+        uint32_t code;
+        status = replace_text(state, peal_dictionary_text(&summary->texts, i), &scratch, &text, err);
+        if (status == PEAL_OK) status = peal_dictionary_put(&made, text.data, text.length, &code, err);
+        if (status == PEAL_OK) made.counts[code] += summary->texts.counts[i];
+    }
+    peal_buffer_clear(&scratch);
+    peal_dictionary_clear(&summary->texts);
+    summary->texts = made;
+    return status;
+}
+
+const peal_transform peal_transform_replace = {
+    .name = "replace",
+    .documentation = "texts: find= becomes with= (nothing by default), at=anywhere, start or end",
+    .role = PEAL_TRANSFORM_TEXT,
+    .options = replace_options,
+    .load = replace_load,
+    .save = replace_save,
+    .free = replace_free,
+    .fit = replace_fit,
+    .text = replace_text,
+};

@@ -1,0 +1,39 @@
+#include "etl/transform/split.h"
+
+#include "core/digest.h"
+#include "etl/transform/transform.h"
+
+const char *const peal_split_names[PEAL_SPLITS] = {"train", "valid", "test"};
+static const char *const split_options[] = {"valid", "test", "seed", NULL};
+
+peal_status peal_split_load(const json_t *options, peal_split *out, peal_error *err) {
+    double seed;
+    *out = (peal_split){0};
+    PEAL_TRY(peal_option_number(options, "valid", 0, &out->valid, err));
+    PEAL_TRY(peal_option_number(options, "test", 0, &out->test, err));
+    PEAL_TRY(peal_option_number(options, "seed", 0, &seed, err));
+    if (out->valid < 0 || out->test < 0 || out->valid + out->test >= 1) {
+        return peal_fail(err, PEAL_E_USAGE, "split: fractions of %g and %g leave nothing to train on", out->valid,
+                         out->test);
+    }
+    if (seed < 0 || seed > 0x1p53) return peal_fail(err, PEAL_E_USAGE, "split: the seed must be a whole number from 0");
+    out->seed = (uint64_t) seed;
+    return PEAL_OK;
+}
+
+json_t *peal_split_save(const peal_split *split) {
+    return json_pack("{s:f, s:f, s:I}", "valid", split->valid, "test", split->test, "seed", (json_int_t) split->seed);
+}
+
+uint8_t peal_split_of(const peal_split *split, uint64_t hash) {
+    double unit = (double) (peal_hash(&hash, sizeof hash, split->seed) >> 11) * 0x1.0p-53;
+    if (unit < split->valid) return PEAL_SPLIT_VALID;
+    return unit < split->valid + split->test ? PEAL_SPLIT_TEST : PEAL_SPLIT_TRAIN;
+}
+
+const peal_transform peal_transform_split = {
+    .name = "split",
+    .documentation = "rows: valid= and test= fractions are held out, by a hash of each row and seed=",
+    .role = PEAL_TRANSFORM_ROWS,
+    .options = split_options,
+};

@@ -1,0 +1,110 @@
+#include "etl/transform/transform.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/spelling.h"
+#include "etl/number.h"
+
+const peal_transform *const peal_transforms[] = {
+    &peal_transform_standardize, &peal_transform_minmax, &peal_transform_impute,  &peal_transform_onehot,
+    &peal_transform_index,       &peal_transform_label,  &peal_transform_replace, &peal_transform_split,
+    NULL,
+};
+
+peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err) {
+    const char *names[32];
+    size_t count = 0;
+    for (; peal_transforms[count]; count++) {
+        names[count] = peal_transforms[count]->name;
+        if (strcmp(name, names[count]) == 0) {
+            *out = peal_transforms[count];
+            return PEAL_OK;
+        }
+    }
+    char hint[160];
+    return peal_fail(err, PEAL_E_USAGE, "no transform is called '%s'%s", name,
+                     peal_did_you_mean(name, names, count, hint));
+}
+
+peal_status peal_transform_check_options(const peal_transform *transform, const json_t *options, peal_error *err) {
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *) options, key, value) {
+        if (strcmp(key, "transform") == 0 || strcmp(key, "columns") == 0) continue;
+        size_t count = 0;
+        bool known = false;
+        for (; transform->options[count]; count++) known = known || strcmp(key, transform->options[count]) == 0;
+        if (known) continue;
+        char hint[160];
+        return peal_fail(err, PEAL_E_USAGE, "the transform '%s' has no option '%s'%s", transform->name, key,
+                         peal_did_you_mean(key, transform->options, count, hint));
+    }
+    return PEAL_OK;
+}
+
+peal_status peal_option_number(const json_t *options, const char *key, double otherwise, double *out, peal_error *err) {
+    const json_t *value = json_object_get(options, key);
+    *out = otherwise;
+    if (!value) return PEAL_OK;
+    if (json_is_number(value)) {
+        *out = json_number_value(value);
+        return PEAL_OK;
+    }
+    const char *text = json_string_value(value);
+    if (text && peal_number_parse(text, strlen(text), out)) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "the option '%s' must be a number, not '%s'", key, text ? text : "?");
+}
+
+/* ---- summaries ---- */
+
+void peal_summary_clear(peal_summary *summary) {
+    peal_dictionary_clear(&summary->texts);
+    *summary = (peal_summary){0};
+}
+
+void peal_summary_add_numbers(peal_summary *summary, const double *values, const uint8_t *keep, size_t count) {
+    peal_summary more = {.min = INFINITY, .max = -INFINITY};
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (keep && !keep[i]) continue;
+        if (isnan(values[i])) {
+            more.nulls++;
+            continue;
+        }
+        more.count++;
+        sum += values[i];
+        if (values[i] < more.min) more.min = values[i];
+        if (values[i] > more.max) more.max = values[i];
+    }
+    more.mean = more.count ? sum / (double) more.count : 0;
+    for (size_t i = 0; i < count; i++) {
+        if ((keep && !keep[i]) || isnan(values[i])) continue;
+        double difference = values[i] - more.mean;
+        more.m2 += difference * difference;
+    }
+    peal_summary_merge(summary, &more);
+}
+
+void peal_summary_merge(peal_summary *summary, const peal_summary *more) {
+    summary->nulls += more->nulls;
+    if (more->count == 0) return;
+    if (summary->count == 0) {
+        summary->count = more->count;
+        summary->mean = more->mean;
+        summary->m2 = more->m2;
+        summary->min = more->min;
+        summary->max = more->max;
+        return;
+    }
+    double a = (double) summary->count, b = (double) more->count, difference = more->mean - summary->mean;
+    summary->mean += difference * b / (a + b);
+    summary->m2 += more->m2 + difference * difference * a * b / (a + b);
+    summary->count += more->count;
+    if (more->min < summary->min) summary->min = more->min;
+    if (more->max > summary->max) summary->max = more->max;
+}
+
+double peal_summary_deviation(const peal_summary *summary) {
+    return summary->count ? sqrt(summary->m2 / (double) summary->count) : 0;
+}

@@ -1,0 +1,75 @@
+/* Transforms: what is done to a column between the raw file and the model. Each is fitted on a summary of the training
+ * rows and then applied, the same way in ETL, training and prediction.
+ *
+ * To add one: a file with a `const peal_transform`, and a line in the table of transform.c. */
+#ifndef PEAL_ETL_TRANSFORM_TRANSFORM_H
+#define PEAL_ETL_TRANSFORM_TRANSFORM_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+#include "etl/dictionary.h"
+
+/* What one pass learns of a column. Numbers use the moments, texts the dictionary with its counts. */
+typedef struct peal_summary {
+    uint64_t count; /* values that are there */
+    uint64_t nulls;
+    double mean, m2; /* m2: sum of squared differences from the mean */
+    double min, max;
+    peal_dictionary texts;
+} peal_summary;
+
+void peal_summary_clear(peal_summary *summary);
+/* Adds `count` numbers (NaN is missing) of which `keep` (may be NULL: all) is not zero. Two passes: exact enough. */
+void peal_summary_add_numbers(peal_summary *summary, const double *values, const uint8_t *keep, size_t count);
+/* Merges the moments of `more` (Chan, Golub, LeVeque 1979). The order of merges decides the last bits, so it is fixed. */
+void peal_summary_merge(peal_summary *summary, const peal_summary *more);
+double peal_summary_deviation(const peal_summary *summary); /* standard deviation, of the population */
+
+typedef enum peal_transform_role {
+    PEAL_TRANSFORM_NUMBERS, /* numbers to numbers */
+    PEAL_TRANSFORM_TEXT,    /* text to text */
+    PEAL_TRANSFORM_ENCODE,  /* text to columns of the feature block, or to a code */
+    PEAL_TRANSFORM_LABEL,   /* to the label */
+    PEAL_TRANSFORM_ROWS     /* concerns rows, not a column */
+} peal_transform_role;
+
+typedef struct peal_transform {
+    const char *name;
+    const char *documentation;
+    peal_transform_role role;
+    const char *const *options; /* names of the options, NULL-terminated */
+    /* Makes the state from options and, if it was saved, from what was fitted. */
+    peal_status (*load)(const json_t *options, void **state, peal_error *err);
+    json_t *(*save)(const void *state); /* a new object: options and what was fitted */
+    void (*free)(void *state);
+    /* Learns from the summary of `column` and turns it into the summary of its own output. */
+    peal_status (*fit)(void *state, const char *column, peal_summary *summary, peal_error *err);
+    /* In place, NaN is missing. */
+    void (*numbers)(const void *state, double *values, size_t count);
+    /* The text that `text` becomes, perhaps in `scratch`. */
+    peal_status (*text)(const void *state, peal_text text, peal_buffer *scratch, peal_text *out, peal_error *err);
+    /* Encoders: how many codes there are, the code of a text (data NULL: missing) or -1, and a code's name. */
+    uint32_t (*width)(const void *state);
+    int32_t (*encode)(const void *state, peal_text text);
+    peal_text (*code_name)(const void *state, uint32_t code);
+    bool spreads; /* an encoder whose codes are feature columns (one-hot), not one column of codes */
+} peal_transform;
+
+extern const peal_transform peal_transform_standardize, peal_transform_minmax, peal_transform_impute,
+    peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split;
+extern const peal_transform *const peal_transforms[]; /* ends with NULL */
+
+peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);
+
+/* PEAL_E_USAGE, with the nearest right name, if `options` has a key that the transform does not know. "transform" and
+ * "columns" are always known. */
+peal_status peal_transform_check_options(const peal_transform *transform, const json_t *options, peal_error *err);
+
+/* A number or a whole number of an options object, also when it is written as text; `otherwise` if absent. */
+peal_status peal_option_number(const json_t *options, const char *key, double otherwise, double *out, peal_error *err);
+
+#endif

@@ -1,0 +1,271 @@
+/* onehot, index and label: the transforms that keep a vocabulary. They share how it is fitted, saved and looked up. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "etl/number.h"
+#include "etl/transform/transform.h"
+
+typedef struct vocabulary {
+    peal_dictionary texts;
+    int32_t missing_code; /* the code of a missing text, or -1 */
+    double max_values, min_count;
+    bool canonical; /* labels: "1.0" is "1" */
+    bool is_number; /* a label that is a number: no vocabulary */
+    double mean, deviation, min, max;
+} vocabulary;
+
+static const char *const encoder_options[] = {"max_values", "min_count", "values", "missing", NULL};
+static const char *const label_options[] = {"values", "as", "mean", "deviation", "min", "max", NULL};
+
+static void vocabulary_free(void *state) {
+    vocabulary *self = state;
+    if (self) peal_dictionary_clear(&self->texts);
+    free(self);
+}
+
+static peal_status load_values(vocabulary *self, const json_t *options, peal_error *err) {
+    const json_t *values = json_object_get(options, "values");
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        const json_t *value = json_array_get(values, i);
+        uint32_t code;
+        if (!json_is_string(value)) return peal_fail(err, PEAL_E_DATA, "a vocabulary's values must be texts");
+        PEAL_TRY(peal_dictionary_put(&self->texts, json_string_value(value), json_string_length(value), &code, err));
+    }
+    const json_t *missing = json_object_get(options, "missing");
+    self->missing_code = json_is_integer(missing) ? (int32_t) json_integer_value(missing) : -1;
+    if (self->missing_code > (int64_t) self->texts.size) return peal_fail(err, PEAL_E_DATA, "a vocabulary is damaged");
+    return PEAL_OK;
+}
+
+static peal_status encoder_load(const json_t *options, void **state, peal_error *err) {
+    vocabulary *self = calloc(1, sizeof *self);
+    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
+    *state = self;
+    PEAL_TRY(peal_option_number(options, "max_values", 1 << 24, &self->max_values, err));
+    PEAL_TRY(peal_option_number(options, "min_count", 1, &self->min_count, err));
+    return load_values(self, options, err);
+}
+
+static json_t *save_values(const vocabulary *self) {
+    json_t *values = json_array();
+    for (uint32_t i = 0; i < self->texts.size; i++) {
+        peal_text text = peal_dictionary_text(&self->texts, i);
+        json_array_append_new(values, json_stringn_nocheck(text.data, text.length));
+    }
+    return values;
+}
+
+static json_t *encoder_save(const void *state) {
+    const vocabulary *self = state;
+    return json_pack("{s:f, s:f, s:i, s:o}", "max_values", self->max_values, "min_count", self->min_count, "missing",
+                     (int) self->missing_code, "values", save_values(self));
+}
+
+typedef struct counted_text {
+    peal_text text;
+    uint64_t count;
+    double number;
+    bool is_number;
+} counted_text;
+
+static int compare_texts(peal_text a, peal_text b) {
+    uint32_t length = a.length < b.length ? a.length : b.length;
+    int order = length ? memcmp(a.data, b.data, length) : 0;
+    return order ? order : (a.length > b.length) - (a.length < b.length);
+}
+
+/* The most frequent first; equally frequent ones in the order of their bytes. */
+static int by_count(const void *a, const void *b) {
+    const counted_text *p = a, *q = b;
+    if (p->count != q->count) return p->count > q->count ? -1 : 1;
+    return compare_texts(p->text, q->text);
+}
+
+/* Numbers first, by value; then texts by their bytes. */
+static int by_value(const void *a, const void *b) {
+    const counted_text *p = a, *q = b;
+    if (p->is_number != q->is_number) return p->is_number ? -1 : 1;
+    if (p->is_number && p->number != q->number) return p->number < q->number ? -1 : 1;
+    return compare_texts(p->text, q->text);
+}
+
+static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int (*order)(const void *, const void *),
+                              peal_error *err) {
+    counted_text *items;
+    PEAL_TRY(peal_alloc_checked(&items, seen->size + 1, sizeof *items, "a vocabulary", err));
+    size_t count = 0;
+    for (uint32_t i = 0; i < seen->size; i++) {
+        if (seen->counts[i] == 0 || (double) seen->counts[i] < self->min_count) continue;
+        counted_text item = {.text = peal_dictionary_text(seen, i), .count = seen->counts[i]};
+        item.is_number = peal_number_parse(item.text.data, item.text.length, &item.number);
+        items[count++] = item;
+    }
+    qsort(items, count, sizeof *items, order);
+    if ((double) count > self->max_values) count = (size_t) self->max_values;
+    peal_dictionary_clear(&self->texts);
+    peal_status status = PEAL_OK;
+    for (size_t i = 0; i < count && status == PEAL_OK; i++) {
+        uint32_t code;
+        status = peal_dictionary_put(&self->texts, items[i].text.data, items[i].text.length, &code, err);
+    }
+    free(items);
+    return status;
+}
+
+static peal_status onehot_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
+    (void) column;
+    vocabulary *self = state;
+    PEAL_TRY(fit_sorted(self, &summary->texts, by_count, err));
+    self->missing_code = summary->nulls ? (int32_t) self->texts.size : -1;
+    return PEAL_OK;
+}
+
+static peal_status index_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
+    (void) column;
+    vocabulary *self = state;
+    self->missing_code = -1;
+    return fit_sorted(self, &summary->texts, by_count, err);
+}
+
+static uint32_t vocabulary_width(const void *state) {
+    const vocabulary *self = state;
+    return self->texts.size + (self->missing_code >= 0);
+}
+
+static int32_t vocabulary_encode(const void *state, peal_text text) {
+    const vocabulary *self = state;
+    if (!text.data) return self->missing_code;
+    return (int32_t) peal_dictionary_find(&self->texts, text.data, text.length);
+}
+
+static peal_text vocabulary_name(const void *state, uint32_t code) {
+    const vocabulary *self = state;
+    if (code >= self->texts.size) return (peal_text){"(missing)", 9};
+    return peal_dictionary_text(&self->texts, code);
+}
+
+const peal_transform peal_transform_onehot = {
+    .name = "onehot",
+    .documentation = "texts: one feature of 0 or 1 for each value, the most frequent max_values= seen at least "
+                     "min_count= times; others are all zeros",
+    .role = PEAL_TRANSFORM_ENCODE,
+    .options = encoder_options,
+    .load = encoder_load,
+    .save = encoder_save,
+    .free = vocabulary_free,
+    .fit = onehot_fit,
+    .width = vocabulary_width,
+    .encode = vocabulary_encode,
+    .code_name = vocabulary_name,
+    .spreads = true,
+};
+
+const peal_transform peal_transform_index = {
+    .name = "index",
+    .documentation = "texts: a column of codes into a vocabulary (max_values=, min_count=); others are missing",
+    .role = PEAL_TRANSFORM_ENCODE,
+    .options = encoder_options,
+    .load = encoder_load,
+    .save = encoder_save,
+    .free = vocabulary_free,
+    .fit = index_fit,
+    .width = vocabulary_width,
+    .encode = vocabulary_encode,
+    .code_name = vocabulary_name,
+};
+
+/* ---- labels ---- */
+
+static peal_status label_load(const json_t *options, void **state, peal_error *err) {
+    vocabulary *self = calloc(1, sizeof *self);
+    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
+    *state = self;
+    self->canonical = true;
+    self->min_count = 1;
+    self->max_values = INT32_MAX;
+    const char *as = json_string_value(json_object_get(options, "as"));
+    self->is_number = as && strcmp(as, "number") == 0;
+    if (as && !self->is_number && strcmp(as, "class") != 0) {
+        return peal_fail(err, PEAL_E_USAGE, "label: 'as' must be class or number, not '%s'", as);
+    }
+    PEAL_TRY(peal_option_number(options, "mean", 0, &self->mean, err));
+    PEAL_TRY(peal_option_number(options, "deviation", 1, &self->deviation, err));
+    PEAL_TRY(peal_option_number(options, "min", 0, &self->min, err));
+    PEAL_TRY(peal_option_number(options, "max", 0, &self->max, err));
+    return load_values(self, options, err);
+}
+
+static json_t *label_save(const void *state) {
+    const vocabulary *self = state;
+    if (!self->is_number) return json_pack("{s:s, s:o}", "as", "class", "values", save_values(self));
+    return json_pack("{s:s, s:f, s:f, s:f, s:f}", "as", "number", "mean", self->mean, "deviation", self->deviation,
+                     "min", self->min, "max", self->max);
+}
+
+/* The one spelling of a class that is a number: "1.0", "+1" and "1" are the same class. */
+static peal_text canonical(peal_text text, char spelling[40]) {
+    double number;
+    if (!text.data || !peal_number_parse(text.data, text.length, &number)) return text;
+    int length = snprintf(spelling, 40, "%.17g", number == 0 ? 0.0 : number);
+    return (peal_text){spelling, (uint32_t) length};
+}
+
+static peal_status label_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
+    vocabulary *self = state;
+    if (self->is_number) {
+        double deviation = peal_summary_deviation(summary);
+        self->mean = summary->mean;
+        self->deviation = deviation > 0 ? deviation : 1;
+        self->min = summary->min;
+        self->max = summary->max;
+        return PEAL_OK;
+    }
+    peal_dictionary merged = {0};
+    peal_status status = PEAL_OK;
+    for (uint32_t i = 0; i < summary->texts.size && status == PEAL_OK; i++) {
+        char spelling[40];
+        uint32_t code;
+        if (summary->texts.counts[i] == 0) continue;
+        peal_text text = canonical(peal_dictionary_text(&summary->texts, i), spelling);
+        status = peal_dictionary_put(&merged, text.data, text.length, &code, err);
+        if (status == PEAL_OK) merged.counts[code] += summary->texts.counts[i];
+    }
+    if (status == PEAL_OK) status = fit_sorted(self, &merged, by_value, err);
+    if (status == PEAL_OK && self->texts.size == 1) {
+        peal_text only = peal_dictionary_text(&self->texts, 0);
+        status = peal_fail(err, PEAL_E_DATA, "the label '%s' has one class only: '%.*s' in every row", column,
+                           (int) only.length, only.data);
+    }
+    peal_dictionary_clear(&merged);
+    return status;
+}
+
+static int32_t label_encode(const void *state, peal_text text) {
+    const vocabulary *self = state;
+    char spelling[40];
+    text = canonical(text, spelling);
+    return text.data ? (int32_t) peal_dictionary_find(&self->texts, text.data, text.length) : -1;
+}
+
+static void label_numbers(const void *state, double *values, size_t count) {
+    (void) state;
+    (void) values;
+    (void) count;
+}
+
+const peal_transform peal_transform_label = {
+    .name = "label",
+    .documentation = "the column to predict: as=class (a vocabulary in sorted order) or as=number",
+    .role = PEAL_TRANSFORM_LABEL,
+    .options = label_options,
+    .load = label_load,
+    .save = label_save,
+    .free = vocabulary_free,
+    .fit = label_fit,
+    .numbers = label_numbers,
+    .width = vocabulary_width,
+    .encode = label_encode,
+    .code_name = vocabulary_name,
+};
