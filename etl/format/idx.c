@@ -73,7 +73,7 @@ struct peal_format_reader {
     const peal_format_job *job;
     peal_stream *stream;
     char *path;
-    idx_header header = {0};
+    idx_header header;
     uint8_t *labels; /* [items], NULL if there are none */
     uint64_t next;   /* the first item of the next block */
     uint64_t number;

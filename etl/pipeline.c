@@ -1,0 +1,256 @@
+/* The pipeline's life: fit, save, load. Planning is in pipeline_plan.c, applying in pipeline_apply.c. */
+#include "etl/pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void peal_pipeline_free(peal_pipeline *pipeline) {
+    if (!pipeline) return;
+    for (size_t i = 0; pipeline->columns && i < pipeline->schema.count; i++) {
+        peal_pipeline_column *column = &pipeline->columns[i];
+        for (size_t s = 0; s < column->step_count; s++) column->steps[s].transform->free(column->steps[s].state);
+        free(column->steps);
+    }
+    free(pipeline->columns);
+    peal_raw_schema_clear(&pipeline->schema);
+    for (size_t i = 0; i < pipeline->options.null_count; i++) free(pipeline->options.nulls[i]);
+    free(pipeline->options.nulls);
+    free(pipeline);
+}
+
+/* ---- fit ---- */
+
+static const peal_pipeline_step *last_step(const peal_pipeline_column *column) {
+    return column->step_count ? &column->steps[column->step_count - 1] : NULL;
+}
+
+/* Lays the feature columns out side by side, in the order of the schema. */
+static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
+    uint64_t offset = 0;
+    pipeline->byte_features = false;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        peal_pipeline_column *column = &pipeline->columns[i];
+        if (column->role != PEAL_ROLE_FEATURE) continue;
+        const peal_raw_field *field = &pipeline->schema.fields[i];
+        const peal_pipeline_step *encoder = last_step(column);
+        column->width = field->kind == PEAL_RAW_TEXT    ? encoder->transform->width(encoder->state)
+                        : field->kind == PEAL_RAW_BYTES ? field->width
+                                                        : 1;
+        if (field->kind == PEAL_RAW_BYTES) pipeline->byte_features = true;
+        column->offset = (uint32_t) offset;
+        offset += column->width;
+        if (offset > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "more than 2^31 features; drop or index a column");
+    }
+    pipeline->feature_width = (uint32_t) offset;
+    if (pipeline->byte_features) {
+        for (size_t i = 0; i < pipeline->schema.count; i++) {
+            if (pipeline->columns[i].role == PEAL_ROLE_FEATURE && pipeline->schema.fields[i].kind != PEAL_RAW_BYTES) {
+                return peal_fail(err, PEAL_E_USAGE, "bytes and other features cannot stand in one dataset yet");
+            }
+        }
+    }
+    return PEAL_OK;
+}
+
+/* Texts that spell a missing value leave the vocabulary and are counted as missing. */
+static peal_status take_nulls_out(const peal_format_options *options, peal_summary *summary, peal_error *err) {
+    (void) err;
+    for (uint32_t i = 0; i < summary->texts.size; i++) {
+        peal_text text = peal_dictionary_text(&summary->texts, i);
+        if (!peal_format_is_null(options, text.data, text.length)) continue;
+        summary->nulls += summary->texts.counts[i];
+        summary->texts.counts[i] = 0;
+    }
+    return PEAL_OK;
+}
+
+peal_status peal_pipeline_fit(peal_pipeline *pipeline, peal_summary *summaries, peal_error *err) {
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        peal_pipeline_column *column = &pipeline->columns[i];
+        const peal_raw_field *field = &pipeline->schema.fields[i];
+        if (field->kind == PEAL_RAW_TEXT) PEAL_TRY(take_nulls_out(&pipeline->options, &summaries[i], err));
+        for (size_t s = 0; s < column->step_count; s++) {
+            const peal_pipeline_step *step = &column->steps[s];
+            PEAL_TRY(step->transform->fit(step->state, field->name, &summaries[i], err));
+        }
+        peal_summary_clear(&summaries[i]);
+    }
+    return lay_out_features(pipeline, err);
+}
+
+/* ---- save and load ---- */
+
+static const char *const kind_names[] = {"number", "text", "bytes"};
+static const char *const role_names[] = {"dropped", "feature", "index", "label"};
+
+static json_t *save_options(const peal_pipeline *pipeline) {
+    const peal_format_options *options = &pipeline->options;
+    json_t *nulls = json_array();
+    for (size_t i = 0; i < options->null_count; i++) json_array_append_new(nulls, json_string(options->nulls[i]));
+    char delimiter[2] = {options->delimiter, '\0'};
+    return json_pack("{s:s, s:s, s:b, s:b, s:o}", "name", pipeline->format->name, "delimiter", delimiter, "header",
+                     options->header != PEAL_HEADER_NO, "trim", options->trim, "nulls", nulls);
+}
+
+json_t *peal_pipeline_save(const peal_pipeline *pipeline) {
+    json_t *columns = json_array();
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_raw_field *field = &pipeline->schema.fields[i];
+        const peal_pipeline_column *column = &pipeline->columns[i];
+        json_t *steps = json_array();
+        for (size_t s = 0; s < column->step_count; s++) {
+            json_t *step = json_pack("{s:s}", "transform", column->steps[s].transform->name);
+            json_t *state = column->steps[s].transform->save(column->steps[s].state);
+            json_object_update(step, state);
+            json_decref(state);
+            json_array_append_new(steps, step);
+        }
+        json_t *one = json_pack("{s:s, s:s, s:s, s:o}", "name", field->name, "kind", kind_names[field->kind], "role",
+                                role_names[column->role], "steps", steps);
+        if (field->kind == PEAL_RAW_BYTES) json_object_set_new(one, "width", json_integer(field->width));
+        json_array_append_new(columns, one);
+    }
+    json_t *saved = json_pack("{s:o, s:o}", "format", save_options(pipeline), "columns", columns);
+    if (pipeline->has_split) json_object_set_new(saved, "split", peal_split_save(&pipeline->split));
+    return saved;
+}
+
+static peal_status damaged(peal_error *err, const char *what) {
+    return peal_fail(err, PEAL_E_DATA, "the saved pipeline is damaged: %s", what);
+}
+
+/* The index of a JSON string in a list of names, or -1. */
+static int name_index(const json_t *value, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count && json_is_string(value); i++) {
+        if (strcmp(json_string_value(value), names[i]) == 0) return (int) i;
+    }
+    return -1;
+}
+
+static peal_status load_options(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const char *format = json_string_value(json_object_get(saved, "name"));
+    const char *delimiter = json_string_value(json_object_get(saved, "delimiter"));
+    const json_t *nulls = json_object_get(saved, "nulls");
+    if (!format || !delimiter) return damaged(err, "its format is missing");
+    PEAL_TRY(peal_format_find(format, &pipeline->format, err));
+    pipeline->options.delimiter = delimiter[0];
+    pipeline->options.header = json_is_true(json_object_get(saved, "header")) ? PEAL_HEADER_YES : PEAL_HEADER_NO;
+    pipeline->options.trim = json_is_true(json_object_get(saved, "trim"));
+    PEAL_TRY(peal_alloc_checked(&pipeline->options.nulls, json_array_size(nulls), sizeof(char *), "a pipeline", err));
+    for (size_t i = 0; i < json_array_size(nulls); i++) {
+        const char *text = json_string_value(json_array_get(nulls, i));
+        char *copy = text ? peal_strdup(text) : NULL;
+        if (!copy) return damaged(err, "a spelling of null");
+        pipeline->options.nulls[pipeline->options.null_count++] = copy;
+    }
+    return PEAL_OK;
+}
+
+static bool role_allows(peal_transform_role transform, peal_raw_kind kind) {
+    if (transform == PEAL_TRANSFORM_NUMBERS) return kind == PEAL_RAW_NUMBER;
+    if (transform == PEAL_TRANSFORM_TEXT || transform == PEAL_TRANSFORM_ENCODE) return kind == PEAL_RAW_TEXT;
+    return transform == PEAL_TRANSFORM_LABEL && kind != PEAL_RAW_BYTES;
+}
+
+static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const json_t *name = json_object_get(saved, "name"), *steps = json_object_get(saved, "steps");
+    int kind = name_index(json_object_get(saved, "kind"), kind_names, 3);
+    int role = name_index(json_object_get(saved, "role"), role_names, 4);
+    json_int_t width = json_integer_value(json_object_get(saved, "width"));
+    if (!json_is_string(name) || kind < 0 || role < 0 || width < 0 || width > 1 << 28) return damaged(err, "a column");
+    if (kind == PEAL_RAW_BYTES && width == 0) return damaged(err, "a column of no bytes");
+    size_t index = pipeline->schema.count;
+    PEAL_TRY(peal_raw_schema_add(&pipeline->schema, json_string_value(name), json_string_length(name),
+                                 (peal_raw_kind) kind, (uint32_t) width, err));
+    pipeline->schema.fields[index].skip = role == PEAL_ROLE_DROPPED;
+    peal_pipeline_column *column = &pipeline->columns[index];
+    column->role = (peal_column_role) role;
+    if (role == PEAL_ROLE_LABEL) pipeline->label = index;
+    PEAL_TRY(peal_alloc_checked(&column->steps, json_array_size(steps), sizeof *column->steps, "a pipeline", err));
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *step = json_array_get(steps, i);
+        const char *transform = json_string_value(json_object_get(step, "transform"));
+        if (!transform) return damaged(err, "a step");
+        peal_pipeline_step *made = &column->steps[i];
+        PEAL_TRY(peal_transform_find(transform, &made->transform, err));
+        if (!role_allows(made->transform->role, (peal_raw_kind) kind)) return damaged(err, "a step of another kind");
+        column->step_count = i + 1;
+        PEAL_TRY(made->transform->load(step, &made->state, err));
+    }
+    const peal_pipeline_step *last = last_step(column);
+    bool encodes = last && last->transform->role == PEAL_TRANSFORM_ENCODE;
+    if (role == PEAL_ROLE_LABEL && (!last || last->transform->role != PEAL_TRANSFORM_LABEL)) {
+        return damaged(err, "a label without a label step");
+    }
+    bool coded = (role == PEAL_ROLE_FEATURE && kind == PEAL_RAW_TEXT) || role == PEAL_ROLE_INDEX;
+    return coded && !encodes ? damaged(err, "a text without an encoder") : PEAL_OK;
+}
+
+static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const json_t *columns = json_object_get(saved, "columns"), *split = json_object_get(saved, "split");
+    PEAL_TRY(load_options(pipeline, json_object_get(saved, "format"), err));
+    size_t count = json_array_size(columns);
+    if (count == 0) return damaged(err, "it has no columns");
+    PEAL_TRY(peal_alloc_checked(&pipeline->columns, count, sizeof *pipeline->columns, "a pipeline", err));
+    for (size_t i = 0; i < count; i++) PEAL_TRY(load_column(pipeline, json_array_get(columns, i), err));
+    pipeline->has_split = split != NULL;
+    if (split) PEAL_TRY(peal_split_load(split, &pipeline->split, err));
+    return lay_out_features(pipeline, err);
+}
+
+peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_error *err) {
+    *out = NULL;
+    peal_pipeline *pipeline = calloc(1, sizeof *pipeline);
+    if (!pipeline) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    pipeline->label = SIZE_MAX;
+    peal_status status = pipeline_load(pipeline, saved, err);
+    if (status != PEAL_OK) {
+        peal_pipeline_free(pipeline);
+        return status;
+    }
+    *out = pipeline;
+    return PEAL_OK;
+}
+
+/* ---- what it says of itself ---- */
+
+char *peal_pipeline_describe(const peal_pipeline *pipeline, size_t column) {
+    char *text = peal_strdup(pipeline->columns[column].role == PEAL_ROLE_DROPPED ? "dropped" : "");
+    for (size_t s = 0; text && s < pipeline->columns[column].step_count; s++) {
+        char *longer = peal_sprintf("%s%s%s", text, s ? " " : "", pipeline->columns[column].steps[s].transform->name);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+uint32_t peal_pipeline_classes(const peal_pipeline *pipeline) {
+    if (pipeline->label == SIZE_MAX || pipeline->schema.fields[pipeline->label].kind != PEAL_RAW_TEXT) return 0;
+    const peal_pipeline_step *step = last_step(&pipeline->columns[pipeline->label]);
+    return step->transform->width(step->state);
+}
+
+peal_text peal_pipeline_class_name(const peal_pipeline *pipeline, uint32_t code) {
+    const peal_pipeline_step *step = last_step(&pipeline->columns[pipeline->label]);
+    return step->transform->code_name(step->state, code);
+}
+
+void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, char *text, size_t size) {
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_pipeline_column *column = &pipeline->columns[i];
+        const char *name = pipeline->schema.fields[i].name;
+        if (column->role != PEAL_ROLE_FEATURE || index - column->offset >= column->width) continue;
+        const peal_pipeline_step *step = last_step(column);
+        if (pipeline->schema.fields[i].kind == PEAL_RAW_TEXT) {
+            peal_text value = step->transform->code_name(step->state, index - column->offset);
+            snprintf(text, size, "%s=%.*s", name, (int) value.length, value.data);
+        } else if (column->width > 1) {
+            snprintf(text, size, "%s[%u]", name, index - column->offset);
+        } else {
+            snprintf(text, size, "%s", name);
+        }
+        return;
+    }
+    snprintf(text, size, "?");
+}
