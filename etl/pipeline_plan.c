@@ -12,15 +12,15 @@ enum {
     IDENTIFIER_LEAST = 200, /* distinct texts from which a column of nearly all different ones is an identifier */
 };
 
-typedef struct planner {
+typedef struct plan_work {
     peal_pipeline *pipeline;
     const peal_plan_options *plan;
     const peal_reporter *reporter;
     peal_block block; /* the parsed sample */
     const char *path;
-} planner;
+} plan_work;
 
-static peal_status unknown_column(const planner *planner, const char *name, peal_error *err) {
+static peal_status unknown_column(const plan_work *planner, const char *name, peal_error *err) {
     const peal_raw_schema *schema = &planner->pipeline->schema;
     const char **names = calloc(schema->count, sizeof *names);
     if (!names) return peal_fail(err, PEAL_E_MEMORY, "no memory");
@@ -32,14 +32,14 @@ static peal_status unknown_column(const planner *planner, const char *name, peal
     return PEAL_E_USAGE;
 }
 
-static peal_status find_column(const planner *planner, const char *name, size_t *index, peal_error *err) {
+static peal_status find_column(const plan_work *planner, const char *name, size_t *index, peal_error *err) {
     *index = peal_raw_schema_find(&planner->pipeline->schema, name);
     return *index == SIZE_MAX ? unknown_column(planner, name, err) : PEAL_OK;
 }
 
 /* ---- what the user gave ---- */
 
-static peal_status apply_types(planner *planner, peal_error *err) {
+static peal_status apply_types(plan_work *planner, peal_error *err) {
     const char *name;
     json_t *type;
     json_object_foreach((json_t *) planner->plan->types, name, type) {
@@ -59,7 +59,7 @@ static peal_status apply_types(planner *planner, peal_error *err) {
     return PEAL_OK;
 }
 
-static peal_status apply_drops(planner *planner, peal_error *err) {
+static peal_status apply_drops(plan_work *planner, peal_error *err) {
     for (size_t i = 0; i < planner->plan->drop_count; i++) {
         size_t index;
         PEAL_TRY(find_column(planner, planner->plan->drop[i], &index, err));
@@ -74,7 +74,7 @@ static peal_status apply_drops(planner *planner, peal_error *err) {
 
 /* ---- steps ---- */
 
-static peal_status add_step(planner *planner, size_t column, const peal_transform *transform, const json_t *options,
+static peal_status add_step(plan_work *planner, size_t column, const peal_transform *transform, const json_t *options,
                             bool in_front, peal_error *err) {
     peal_pipeline_column *at = &planner->pipeline->columns[column];
     peal_pipeline_step *steps = realloc(at->steps, (at->step_count + 1) * sizeof *steps);
@@ -92,7 +92,7 @@ static peal_status add_step(planner *planner, size_t column, const peal_transfor
     return PEAL_OK;
 }
 
-static peal_status add_default_step(planner *planner, size_t column, const peal_transform *transform, bool in_front,
+static peal_status add_default_step(plan_work *planner, size_t column, const peal_transform *transform, bool in_front,
                                     peal_error *err) {
     json_t *options = json_object();
     peal_status status = add_step(planner, column, transform, options, in_front, err);
@@ -100,7 +100,7 @@ static peal_status add_default_step(planner *planner, size_t column, const peal_
     return status;
 }
 
-static peal_status add_named_step(planner *planner, size_t column, const peal_transform *transform,
+static peal_status add_named_step(plan_work *planner, size_t column, const peal_transform *transform,
                                   const json_t *options, peal_error *err) {
     peal_pipeline_column *at = &planner->pipeline->columns[column];
     const peal_raw_field *field = &planner->pipeline->schema.fields[column];
@@ -122,7 +122,7 @@ static peal_status add_named_step(planner *planner, size_t column, const peal_tr
 }
 
 /* Adds a transform to the columns it names: a name, a list of names, "numbers" or "texts". */
-static peal_status add_to_columns(planner *planner, const peal_transform *transform, const json_t *options,
+static peal_status add_to_columns(plan_work *planner, const peal_transform *transform, const json_t *options,
                                   peal_error *err) {
     const peal_raw_schema *schema = &planner->pipeline->schema;
     const json_t *columns = json_object_get(options, "columns");
@@ -152,7 +152,7 @@ static peal_status add_to_columns(planner *planner, const peal_transform *transf
 }
 
 /* The label step is put last, after what is replaced in the label. */
-static peal_status add_label_step(planner *planner, const json_t *options, peal_error *err) {
+static peal_status add_label_step(plan_work *planner, const json_t *options, peal_error *err) {
     size_t label = planner->pipeline->label;
     bool number = planner->pipeline->schema.fields[label].kind == PEAL_RAW_NUMBER;
     json_t *made = options ? json_copy((json_t *) options) : json_object();
@@ -164,7 +164,7 @@ static peal_status add_label_step(planner *planner, const json_t *options, peal_
 
 /* ---- what is chosen ---- */
 
-static bool whole_and_few(const planner *planner, size_t column) {
+static bool whole_and_few(const plan_work *planner, size_t column) {
     const double *values = planner->block.numbers[column];
     double distinct[CLASSES_MOST];
     size_t count = 0;
@@ -181,7 +181,7 @@ static bool whole_and_few(const planner *planner, size_t column) {
 }
 
 /* Decides whether the label is a class or a number; in the first case its raw column is read as text. */
-static void choose_task(planner *planner) {
+static void choose_task(plan_work *planner) {
     peal_raw_field *field = &planner->pipeline->schema.fields[planner->pipeline->label];
     if (field->kind != PEAL_RAW_NUMBER || planner->plan->task == PEAL_TASK_REGRESS) return;
     bool classes = planner->plan->task == PEAL_TASK_CLASSIFY || whole_and_few(planner, planner->pipeline->label);
@@ -192,7 +192,7 @@ static void choose_task(planner *planner) {
     }
 }
 
-static peal_status choose_text_encoder(planner *planner, size_t column, peal_error *err) {
+static peal_status choose_text_encoder(plan_work *planner, size_t column, peal_error *err) {
     const char *name = planner->pipeline->schema.fields[column].name;
     uint32_t distinct = planner->block.dictionaries[column].size;
     if (distinct >= IDENTIFIER_LEAST && distinct * (uint64_t) 10 > planner->block.rows * 9) {
@@ -214,7 +214,7 @@ static bool has_transform(const peal_pipeline_column *column, const peal_transfo
     return false;
 }
 
-static peal_status complete_column(planner *planner, size_t index, peal_error *err) {
+static peal_status complete_column(plan_work *planner, size_t index, peal_error *err) {
     peal_pipeline_column *column = &planner->pipeline->columns[index];
     peal_raw_field *field = &planner->pipeline->schema.fields[index];
     if (column->role == PEAL_ROLE_DROPPED || index == planner->pipeline->label) return PEAL_OK;
@@ -235,7 +235,7 @@ static peal_status complete_column(planner *planner, size_t index, peal_error *e
     return PEAL_OK;
 }
 
-static void report_choices(const planner *planner) {
+static void report_choices(const plan_work *planner) {
     const peal_pipeline *pipeline = planner->pipeline;
     static const char *const kinds[] = {"number", "text", "bytes"};
     for (size_t i = 0; i < pipeline->schema.count; i++) {
@@ -247,7 +247,7 @@ static void report_choices(const planner *planner) {
 }
 
 /* Parses the sample with the schema as it stands, into planner->block. */
-static peal_status parse_sample(planner *planner, const char *sample, size_t size, bool whole, peal_error *err) {
+static peal_status parse_sample(plan_work *planner, const char *sample, size_t size, bool whole, peal_error *err) {
     peal_pipeline *pipeline = planner->pipeline;
     peal_format_job job = {.options = &pipeline->options, .schema = &pipeline->schema, .label = SIZE_MAX};
     peal_stream *stream;
@@ -263,7 +263,7 @@ static peal_status parse_sample(planner *planner, const char *sample, size_t siz
     return status;
 }
 
-static peal_status plan_steps(planner *planner, peal_error *err) {
+static peal_status plan_steps(plan_work *planner, peal_error *err) {
     const json_t *transforms = planner->plan->transforms, *label_options = NULL;
     peal_pipeline *pipeline = planner->pipeline;
     for (size_t i = 0; i < json_array_size(transforms); i++) {
@@ -286,7 +286,7 @@ static peal_status plan_steps(planner *planner, peal_error *err) {
     return pipeline->label == SIZE_MAX ? PEAL_OK : add_label_step(planner, label_options, err);
 }
 
-static peal_status plan(planner *planner, const char *sample, size_t size, bool whole, peal_error *err) {
+static peal_status plan(plan_work *planner, const char *sample, size_t size, bool whole, peal_error *err) {
     peal_pipeline *pipeline = planner->pipeline;
     const char *label = planner->plan->label;
     PEAL_TRY(pipeline->format->infer(planner->path, sample, size, whole, &pipeline->options, &pipeline->schema, err));
@@ -320,7 +320,7 @@ peal_status peal_pipeline_plan(const char *path, const char *sample, size_t samp
     pipeline->options = *options;
     pipeline->options.format = NULL;
     pipeline->label = SIZE_MAX;
-    planner planner = {.pipeline = pipeline, .plan = plan_options, .reporter = reporter, .path = path};
+    plan_work planner = {.pipeline = pipeline, .plan = plan_options, .reporter = reporter, .path = path};
     peal_status status = plan(&planner, sample, sample_size, whole, err);
     peal_block_clear(&planner.block);
     if (status != PEAL_OK) {
