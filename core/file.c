@@ -127,7 +127,7 @@ peal_status peal_atomic_file_open(const char *path, peal_atomic_file **out, peal
     if (!file) return peal_fail(err, PEAL_E_MEMORY, "no memory for a file");
     file->out.fd = -1;
     file->target = peal_strdup(path);
-    file->temporary = peal_sprintf("%s%s%d", path, temporary_mark, (int) getpid());
+    file->temporary = peal_temporary_name(path);
     peal_status status = PEAL_OK;
     if (!file->target || !file->temporary) {
         status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
@@ -274,12 +274,14 @@ peal_status peal_remove_tree(const char *path, peal_error *err) {
     return status;
 }
 
-void peal_remove_stale_temporaries(const char *path) {
+/* Calls `each` for every "<path>.peal-tmp-<pid>" whose process is gone, until it returns true. */
+static void visit_stale(const char *path, bool (*each)(void *user, const char *stale), void *user) {
     char *folder_path = peal_path_folder(path);
     const char *name = peal_path_name(path);
     size_t name_length = strlen(name);
     DIR *folder = folder_path ? opendir(folder_path) : NULL;
-    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+    bool enough = false;
+    for (struct dirent *entry; folder && !enough && (entry = readdir(folder));) {
         const char *found = entry->d_name;
         if (strncmp(found, name, name_length) != 0) continue;
         if (strncmp(found + name_length, temporary_mark, sizeof temporary_mark - 1) != 0) continue;
@@ -289,11 +291,49 @@ void peal_remove_stale_temporaries(const char *path) {
         if (end == digits || *end != '\0' || pid <= 0) continue;
         if (kill((pid_t) pid, 0) == 0 || errno != ESRCH) continue;
         char *stale = peal_path_join(folder_path, found);
-        if (stale) peal_remove_tree(stale, NULL);
+        if (stale) enough = each(user, stale);
         free(stale);
     }
     if (folder) closedir(folder);
     free(folder_path);
+}
+
+static bool remove_one(void *user, const char *stale) {
+    (void) user;
+    peal_remove_tree(stale, NULL);
+    return false;
+}
+
+void peal_remove_stale_temporaries(const char *path) {
+    visit_stale(path, remove_one, NULL);
+}
+
+static bool rename_one(void *user, const char *stale) {
+    return rename(stale, user) == 0;
+}
+
+char *peal_temporary_name(const char *path) {
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    return peal_sprintf("%.*s%s%d", (int) length, path, temporary_mark, (int) getpid());
+}
+
+peal_status peal_staging_make(const char *target, bool adopt, char **out, peal_error *err) {
+    char *staging = *out = peal_temporary_name(target);
+    if (!staging) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (adopt) visit_stale(target, rename_one, staging);
+    peal_remove_stale_temporaries(target);
+    char *parent = peal_path_folder(staging);
+    peal_status status = parent ? peal_folder_make(parent, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    free(parent);
+    if (status == PEAL_OK && mkdir(staging, 0777) != 0 && errno != EEXIST) {
+        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write %s", target);
+    }
+    if (status != PEAL_OK) {
+        free(staging);
+        *out = NULL;
+    }
+    return status;
 }
 
 /* ---- paths ---- */

@@ -60,6 +60,11 @@ peal_status peal_folder_commit(const char *staging, const char *target, peal_err
 peal_status peal_remove_tree(const char *path, peal_error *err);
 /* Removes what killed jobs left beside `path`: names "<name>.peal-tmp-<pid>" whose process is gone. */
 void peal_remove_stale_temporaries(const char *path);
+/* "<path>.peal-tmp-<pid of this process>", to be freed by the caller. */
+char *peal_temporary_name(const char *path);
+/* Makes the folder in which `target` is prepared, a temporary name beside it, and removes what killed jobs left there;
+ * with `adopt` what one of them left becomes this job's. *out is freed by the caller. */
+peal_status peal_staging_make(const char *target, bool adopt, char **out, peal_error *err);
 /* fsync of the folder that holds `path`. */
 peal_status peal_sync_parent(const char *path, peal_error *err);
 

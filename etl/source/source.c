@@ -2,9 +2,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/file.h"
 
@@ -64,8 +66,36 @@ static peal_status add_glob(peal_source_list *list, const char *pattern, peal_er
     return status;
 }
 
+/* A pipe can be read once only, but a job looks at its beginning first: it is copied to a file without a name, which
+ * then stands in the place of standard input. */
+static peal_status spool_standard_input(peal_error *err) {
+    const char *folder = getenv("TMPDIR");
+    if (lseek(STDIN_FILENO, 0, SEEK_CUR) >= 0) return PEAL_OK;
+    int fd = open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot make a file to hold standard input");
+    peal_out_file out = {.fd = fd, .path = (char *) "the copy of standard input"};
+    char bytes[1 << 15];
+    peal_status status = PEAL_OK;
+    for (;;) {
+        ssize_t got = read(STDIN_FILENO, bytes, sizeof bytes);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read standard input");
+        if (got <= 0 || status != PEAL_OK) break;
+        status = peal_out_file_write(&out, bytes, (size_t) got, err);
+        if (status != PEAL_OK) break;
+    }
+    if (status == PEAL_OK && dup2(fd, STDIN_FILENO) < 0) {
+        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot keep standard input");
+    }
+    close(fd);
+    return status;
+}
+
 static peal_status add_source(peal_source_list *list, const char *source, peal_error *err) {
-    if (strcmp(source, "-") == 0) return list_add(list, peal_strdup(source), err);
+    if (strcmp(source, "-") == 0) {
+        PEAL_TRY(spool_standard_input(err));
+        return list_add(list, peal_strdup(source), err);
+    }
     if (peal_path_is_folder(source)) return add_folder(list, source, err);
     if (peal_path_exists(source)) return list_add(list, peal_strdup(source), err);
     if (strpbrk(source, "*?[")) return add_glob(list, source, err);

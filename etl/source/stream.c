@@ -31,7 +31,7 @@ typedef struct file_stream {
     peal_stream base;
     int fd;
     char *path;
-    _Atomic uint64_t *bytes_read;
+    peal_source_meter *meter;
     uint8_t head[16]; /* bytes already read to look at */
     size_t head_size, head_used;
 } file_stream;
@@ -42,7 +42,8 @@ static peal_status file_read_raw(file_stream *self, uint8_t *out, size_t capacit
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", self->path);
         *got = (size_t) n;
-        if (self->bytes_read) atomic_fetch_add_explicit(self->bytes_read, (uint64_t) n, memory_order_relaxed);
+        if (self->meter) atomic_fetch_add_explicit(&self->meter->bytes, (uint64_t) n, memory_order_relaxed);
+        if (self->meter && self->meter->hasher) peal_hasher_update(self->meter->hasher, out, (size_t) n);
         return PEAL_OK;
     }
 }
@@ -71,7 +72,9 @@ peal_status peal_file_stream_open(const char *path, peal_stream **out, peal_erro
     self->base = (peal_stream){.read = file_read, .close = file_close};
     bool standard_input = strcmp(path, "-") == 0;
     self->path = peal_strdup(standard_input ? "standard input" : path);
-    self->fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    /* Standard input is opened anew, so that it can be read more than once where it is a file. */
+    self->fd = open(standard_input ? "/proc/self/fd/0" : path, O_RDONLY | O_CLOEXEC);
+    if (self->fd < 0 && standard_input) self->fd = STDIN_FILENO;
     struct stat info;
     peal_status status = PEAL_OK;
     if (self->fd < 0) {
@@ -93,11 +96,10 @@ static bool ends_with(const char *text, const char *suffix) {
     return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
 }
 
-peal_status peal_source_stream_open(const char *path, _Atomic uint64_t *bytes_read, peal_stream **out,
-                                    peal_error *err) {
+peal_status peal_source_stream_open(const char *path, peal_source_meter *meter, peal_stream **out, peal_error *err) {
     PEAL_TRY(peal_file_stream_open(path, out, err));
     file_stream *file = (file_stream *) *out;
-    file->bytes_read = bytes_read;
+    file->meter = meter;
     peal_status status = PEAL_OK;
     for (size_t more = 1; status == PEAL_OK && more && file->head_size < sizeof file->head; file->head_size += more) {
         status = file_read_raw(file, file->head + file->head_size, sizeof file->head - file->head_size, &more, err);

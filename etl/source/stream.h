@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/digest.h"
 #include "core/memory.h"
 #include "core/status.h"
 
@@ -24,10 +25,16 @@ void peal_stream_close(peal_stream *stream);
 
 /* The bytes of a file as they are, or of standard input for "-". */
 peal_status peal_file_stream_open(const char *path, peal_stream **out, peal_error *err);
-/* The bytes at `path` decoded by the codec that they begin with (or that the name promises). `bytes_read`, if not NULL,
- * counts the bytes of the file read so far; it outlives the stream and is read by other threads. */
-peal_status peal_source_stream_open(const char *path, _Atomic uint64_t *bytes_read, peal_stream **out,
-                                    peal_error *err);
+
+/* What was read of a file so far, for progress and for telling later whether the file has changed. It outlives the
+ * stream; other threads may read `bytes`. */
+typedef struct peal_source_meter {
+    _Atomic uint64_t bytes;
+    peal_hasher *hasher; /* of the file's own (compressed) bytes; may be NULL */
+} peal_source_meter;
+
+/* The bytes at `path` decoded by the codec that they begin with (or that the name promises). `meter` may be NULL. */
+peal_status peal_source_stream_open(const char *path, peal_source_meter *meter, peal_stream **out, peal_error *err);
 /* Bytes from memory that the caller keeps. */
 peal_status peal_memory_stream_open(const void *bytes, size_t size, peal_stream **out, peal_error *err);
 

@@ -1,0 +1,62 @@
+/* A dataset: a folder with a manifest (manifest.json) and shards, Arrow files named <split>-<number>.arrow.
+ *
+ * The manifest lists every shard with rows, bytes and checksum, and holds the fitted pipeline, the job and the inputs.
+ * A dataset is written into a staging folder and appears whole or not at all. It is read by mapping: batches point into
+ * the files. */
+#ifndef PEAL_ETL_DATASET_H
+#define PEAL_ETL_DATASET_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+#include "etl/pipeline.h"
+#include "etl/table.h"
+#include "etl/transform/split.h"
+
+/* ---- writing ---- */
+
+typedef struct peal_dataset_writer peal_dataset_writer;
+
+/* Writes shards into `folder`, which exists; `schema` outlives the writer. */
+peal_status peal_dataset_writer_new(const char *folder, const peal_table *schema, peal_dataset_writer **out,
+                                    peal_error *err);
+/* Appends a record batch to a split. The cut into shards is a function of the batches alone. */
+peal_status peal_dataset_writer_batch(peal_dataset_writer *writer, int split, const peal_table *table, peal_error *err);
+/* Closes the last shards and writes the manifest: `head` (an object, which is used up) with "splits" added. All is
+ * fsynced. Frees the writer whatever happens. */
+peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head, peal_error *err);
+/* Frees; what was written stays in the folder, which the caller removes. NULL is allowed. */
+void peal_dataset_writer_abort(peal_dataset_writer *writer);
+
+/* ---- reading ---- */
+
+typedef struct peal_dataset peal_dataset;
+
+/* True if `path` is a folder with a manifest. */
+bool peal_dataset_is(const char *path);
+/* Reads the manifest; shards are mapped when a split is opened. PEAL_E_DATA says which file is damaged and how. */
+peal_status peal_dataset_open(const char *path, peal_dataset **out, peal_error *err);
+void peal_dataset_close(peal_dataset *dataset);
+const json_t *peal_dataset_manifest(const peal_dataset *dataset);
+/* The fitted pipeline as JSON, part of the manifest. */
+const json_t *peal_dataset_pipeline(const peal_dataset *dataset);
+uint64_t peal_dataset_rows(const peal_dataset *dataset, int split);
+
+/* The rows of one split (or several) as a list of batches, each a table whose columns point into the maps. */
+typedef struct peal_rows peal_rows;
+/* `splits` is a set of bits (1 << PEAL_SPLIT_TRAIN...). Sizes are compared with the manifest and all checksums are
+ * verified. The rows hold the maps; the dataset may be closed before. */
+peal_status peal_rows_open(const peal_dataset *dataset, unsigned splits, peal_rows **out, peal_error *err);
+void peal_rows_close(peal_rows *rows);
+uint64_t peal_rows_count(const peal_rows *rows);
+size_t peal_rows_batches(const peal_rows *rows);
+const peal_table *peal_rows_batch(const peal_rows *rows, size_t index);
+/* The columns, with no rows; of no batches: NULL. */
+const peal_table *peal_rows_schema(const peal_rows *rows);
+/* The batch that holds row `row`, and the row's place in it. */
+const peal_table *peal_rows_find(const peal_rows *rows, uint64_t row, size_t *within);
+
+#endif

@@ -1,0 +1,108 @@
+#include "etl/scan.h"
+
+#include <stdlib.h>
+
+#include "etl/input.h"
+
+struct peal_scan {
+    const peal_pipeline *pipeline;
+    peal_scan_options options;
+    peal_input_list inputs;
+    peal_format_job job;
+    peal_format_reader *reader;
+    peal_block block;
+    peal_applier *applier;
+    const peal_dictionary **dictionaries;
+    size_t next; /* input */
+    uint64_t used, dropped;
+};
+
+peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_options *options, peal_scan **out,
+                           peal_error *err) {
+    *out = NULL;
+    peal_scan *scan = calloc(1, sizeof *scan);
+    if (!scan) return peal_fail(err, PEAL_E_MEMORY, "no memory for a scan");
+    *scan = (peal_scan){.pipeline = pipeline, .options = *options};
+    scan->job = (peal_format_job){
+        .options = &pipeline->options,
+        .schema = &pipeline->schema,
+        .label = pipeline->label,
+        .label_required = options->label_required,
+    };
+    peal_status status = peal_input_list_make(options->sources, options->source_count, pipeline->format->name,
+                                              &scan->inputs, err);
+    if (status == PEAL_OK) status = peal_block_init(&scan->block, &pipeline->schema, err);
+    if (status == PEAL_OK) status = peal_applier_new(pipeline, &scan->applier, err);
+    if (status == PEAL_OK) {
+        status = peal_alloc_checked(&scan->dictionaries, pipeline->schema.count, sizeof(void *), "a scan", err);
+    }
+    if (status != PEAL_OK) {
+        peal_scan_close(scan);
+        return status;
+    }
+    for (size_t i = 0; i < pipeline->schema.count; i++) scan->dictionaries[i] = &scan->block.dictionaries[i];
+    *out = scan;
+    return PEAL_OK;
+}
+
+static peal_status open_next(peal_scan *scan, peal_error *err) {
+    const peal_input *input = &scan->inputs.inputs[scan->next];
+    peal_stream *stream;
+    PEAL_TRY(peal_source_stream_open(input->path, NULL, &stream, err));
+    return scan->pipeline->format->open(&scan->job, input->path, input->companion, stream, &scan->reader, err);
+}
+
+static peal_status check_bad_rows(peal_scan *scan, peal_error *err) {
+    const peal_block *block = &scan->block;
+    if (block->bad_count && scan->options.on_bad_row == PEAL_BAD_ROWS_FAIL) {
+        const peal_bad_row *bad = &block->bad_rows[0];
+        return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", scan->inputs.inputs[scan->next].path,
+                         (unsigned long long) bad->line, bad->reason);
+    }
+    scan->dropped += block->bad_count;
+    peal_block_forget_bad_rows(&scan->block);
+    return PEAL_OK;
+}
+
+peal_status peal_scan_next(peal_scan *scan, peal_table *table, peal_error *err) {
+    const peal_format *format = scan->pipeline->format;
+    *table = (peal_table){0};
+    while (scan->next < scan->inputs.count) {
+        if (!scan->reader) PEAL_TRY(open_next(scan, err));
+        PEAL_TRY(format->read(scan->reader, &scan->block, err));
+        if (scan->block.size == 0) {
+            format->close(scan->reader);
+            scan->reader = NULL;
+            scan->next++;
+            continue;
+        }
+        PEAL_TRY(format->parse(scan->reader, &scan->block, err));
+        PEAL_TRY(check_bad_rows(scan, err));
+        if (scan->block.rows == 0) continue;
+        scan->used += scan->block.rows;
+        const peal_raw_batch raw = {
+            .rows = scan->block.rows,
+            .numbers = (const double *const *) scan->block.numbers,
+            .codes = (const int32_t *const *) scan->block.codes,
+            .bytes = (const uint8_t *const *) scan->block.bytes,
+            .dictionaries = scan->dictionaries,
+        };
+        return peal_pipeline_apply(scan->applier, &raw, NULL, scan->block.rows, table, err);
+    }
+    return PEAL_OK;
+}
+
+void peal_scan_rows(const peal_scan *scan, uint64_t *used, uint64_t *dropped) {
+    *used = scan->used;
+    *dropped = scan->dropped;
+}
+
+void peal_scan_close(peal_scan *scan) {
+    if (!scan) return;
+    if (scan->reader) scan->pipeline->format->close(scan->reader);
+    peal_block_clear(&scan->block);
+    peal_applier_free(scan->applier);
+    free(scan->dictionaries);
+    peal_input_list_clear(&scan->inputs);
+    free(scan);
+}

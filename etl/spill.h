@@ -1,0 +1,67 @@
+/* A spill: what the first pass keeps of one input, so that it need not be inflated and parsed again.
+ *
+ * Fitting needs all rows before the first can be transformed. The parsed columns therefore go to a private file in the
+ * staging folder, chunk by chunk (a chunk is a block's rows), in the narrowest type that loses nothing; beside them, in
+ * memory and at the file's end, stands what was learnt of the columns: moments, vocabularies, counts of rows. The file is
+ * Peal's own scratch: it is gone when the dataset stands. */
+#ifndef PEAL_ETL_SPILL_H
+#define PEAL_ETL_SPILL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/file.h"
+#include "etl/format/format.h"
+#include "etl/input.h"
+#include "etl/transform/transform.h"
+
+typedef struct peal_spill_chunk {
+    uint64_t offset, size; /* bytes in the file */
+    uint64_t rows;
+} peal_spill_chunk;
+
+typedef struct peal_spill {
+    char *path;
+    peal_out_file out;
+    peal_spill_chunk *chunks;
+    size_t chunk_count, chunk_capacity;
+    peal_summary *summaries; /* [fields] of the training rows; `texts` is the input's vocabulary, whose codes chunks hold */
+    size_t field_count;
+    uint64_t rows_used, rows_bad;
+    peal_buffer bad; /* what is to be said of bad rows: JSON Lines */
+    uint64_t hash;   /* of the input's bytes */
+} peal_spill;
+
+peal_status peal_spill_open(const char *path, size_t field_count, peal_spill *out, peal_error *err);
+/* Writes the summaries to the end and fsyncs, so that a later job can take the spill over. `key` names input and job. */
+peal_status peal_spill_finish(peal_spill *spill, uint64_t key, peal_error *err);
+/* Takes over a finished spill. False if there is none, or if it is not whole or of another key. */
+bool peal_spill_adopt(const char *path, size_t field_count, uint64_t key, peal_spill *out);
+/* Frees; the file stays. */
+void peal_spill_clear(peal_spill *spill);
+
+/* ---- chunks ---- */
+
+/* Appends the block's rows to `out`. Codes stay those of the block's own dictionaries. `splits` [rows] may be NULL. */
+peal_status peal_spill_encode(const peal_block *block, const peal_raw_schema *schema, const uint8_t *splits,
+                              peal_buffer *out, peal_error *err);
+/* Interns the block's texts in the spill's vocabularies, counts them, and appends the encoded chunk. `counts[field]`
+ * [dictionary size] says how many training rows hold each text. */
+peal_status peal_spill_append(peal_spill *spill, const peal_block *block, const peal_raw_schema *schema,
+                              const peal_buffer *encoded, peal_error *err);
+
+/* Decoded rows; codes are those of the spill's vocabularies. Reused from chunk to chunk. */
+typedef struct peal_spill_rows {
+    size_t rows, capacity, field_count;
+    double **numbers;
+    int32_t **codes;
+    uint8_t **bytes;
+    uint8_t *splits; /* [rows], all 0 if there are none */
+    peal_buffer raw;
+} peal_spill_rows;
+peal_status peal_spill_read(int fd, const peal_spill *spill, size_t chunk, const peal_raw_schema *schema,
+                            peal_spill_rows *rows, peal_error *err);
+void peal_spill_rows_clear(peal_spill_rows *rows);
+
+#endif
