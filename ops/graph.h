@@ -1,0 +1,107 @@
+/* A static graph of tensors: built once from ops, its memory planned once, run many times without allocation.
+ *
+ * Every tensor is a matrix of rows. A *batch* value has as many rows as the batch being run; a parameter has rows of its
+ * own; a loss is one number. Parameters and gradients are two flat vectors that the caller provides (so that they can lie
+ * in shared memory); all else belongs to the graph. */
+#ifndef PEAL_OPS_GRAPH_H
+#define PEAL_OPS_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/philox.h"
+#include "core/status.h"
+
+typedef struct peal_graph peal_graph;
+typedef struct peal_node peal_node;
+typedef struct peal_op peal_op;
+
+typedef enum peal_node_kind { PEAL_NODE_INPUT, PEAL_NODE_PARAMETER, PEAL_NODE_VALUE, PEAL_NODE_LOSS } peal_node_kind;
+typedef enum peal_element { PEAL_ELEMENT_FLOAT32, PEAL_ELEMENT_UINT8, PEAL_ELEMENT_INT32 } peal_element;
+
+/* How a parameter begins. He: He et al. 2015, normal with variance 2 / rows. Glorot: Glorot and Bengio 2010, uniform. */
+typedef enum peal_init { PEAL_INIT_ZERO, PEAL_INIT_HE, PEAL_INIT_GLOROT } peal_init;
+
+enum { PEAL_NODE_INPUTS = 4 };
+
+/* Ops read and write these fields; others should not. */
+struct peal_node {
+    const peal_op *op; /* of values and losses */
+    peal_node_kind kind;
+    peal_element element;
+    peal_node *inputs[PEAL_NODE_INPUTS];
+    size_t input_count;
+    size_t rows;  /* of a parameter */
+    size_t width; /* values per row */
+    float number; /* the op's option: dropout's rate, l2's weight */
+    void *value;  /* [batch or rows, width]; inputs are written here by the caller */
+    float *grad;  /* the same shape; NULL if nothing that is learnt depends on it */
+    float *state; /* what the op keeps from forward to backward, op->state_width floats per row */
+    double loss;  /* of PEAL_NODE_LOSS, after forward */
+    size_t offset; /* of a parameter in the flat vectors */
+    peal_init init;
+    const char *name; /* of parameters and inputs */
+    bool shares;      /* works in place on its first input */
+};
+
+/* A run of the graph: how many rows, and where its random numbers come from. */
+typedef struct peal_run {
+    size_t rows;
+    bool training; /* dropout is on; losses and gradients are wanted */
+    peal_philox random;
+} peal_run;
+
+/* One kind of op: its shape rule, forward and backward stand side by side in its file. */
+struct peal_op {
+    const char *name;
+    const char *documentation;
+    size_t input_count;
+    bool is_loss;
+    bool in_place;     /* may write its value over its first input's; backward then needs its own value only */
+    bool needs_inputs; /* backward reads the values of its inputs */
+    /* Sets node->width from the inputs. PEAL_E_USAGE if they do not fit. */
+    peal_status (*infer)(peal_node *node, peal_error *err);
+    size_t (*state_width)(const peal_node *node); /* floats per row kept for backward; NULL: none */
+    void (*forward)(peal_node *node, peal_run *run);
+    /* Adds to or sets the gradients of the inputs that have one: a batch value's gradient is set (it has one consumer), a
+     * parameter's is added to. */
+    void (*backward)(peal_node *node, const peal_run *run);
+};
+
+peal_graph *peal_graph_new(void); /* NULL if there is no memory */
+void peal_graph_free(peal_graph *graph);
+
+/* An input of `width` values a row; the caller writes node->value before each run. */
+peal_status peal_graph_input(peal_graph *graph, const char *name, peal_element element, size_t width, peal_node **out,
+                             peal_error *err);
+/* A parameter [rows, width]. `name` is copied. */
+peal_status peal_graph_parameter(peal_graph *graph, const char *name, size_t rows, size_t width, peal_init init,
+                                 peal_node **out, peal_error *err);
+/* A value or loss made by `op`. A batch value may be the input of one op only. */
+peal_status peal_graph_add(peal_graph *graph, const peal_op *op, peal_node *const *inputs, size_t input_count,
+                           float number, peal_node **out, peal_error *err);
+
+/* Allocates all values (and with `training` gradients) for batches of up to `rows` rows. Once, when all is added. */
+peal_status peal_graph_plan(peal_graph *graph, size_t rows, bool training, peal_error *err);
+
+/* Floats in the flat vector of parameters. Each parameter begins at a cache line. */
+size_t peal_graph_parameter_floats(const peal_graph *graph);
+size_t peal_graph_parameters(const peal_graph *graph);
+const peal_node *peal_graph_parameter_at(const peal_graph *graph, size_t index);
+/* Bytes that the graph has planned. */
+size_t peal_graph_memory(const peal_graph *graph);
+
+/* Where parameters and gradients lie: peal_graph_parameter_floats each. `gradients` may be NULL if nothing is trained. */
+void peal_graph_bind(peal_graph *graph, float *parameters, float *gradients);
+/* Draws the initial parameters: a function of the seed and each parameter's place alone. */
+void peal_graph_initialise(const peal_graph *graph, uint64_t seed, float *parameters);
+
+/* Runs all ops in the order in which they were added. Afterwards the losses stand in their nodes. */
+void peal_graph_forward(peal_graph *graph, peal_run *run);
+/* Zeroes the gradients and runs all ops backwards from the sum of the losses. After a forward run with `training`. */
+void peal_graph_backward(peal_graph *graph, const peal_run *run);
+/* The sum of the losses. */
+double peal_graph_loss(const peal_graph *graph);
+
+#endif
