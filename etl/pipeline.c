@@ -236,6 +236,47 @@ peal_text peal_pipeline_class_name(const peal_pipeline *pipeline, uint32_t code)
     return step->transform->code_name(step->state, code);
 }
 
+peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, peal_error *err) {
+    *out = (peal_shape){.features = pipeline->feature_width, .bytes = pipeline->byte_features, .label_deviation = 1};
+    PEAL_TRY(peal_alloc_checked(&out->vocabularies, pipeline->schema.count, sizeof(uint32_t), "a shape", err));
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_pipeline_column *column = &pipeline->columns[i];
+        if (column->role != PEAL_ROLE_INDEX) continue;
+        const peal_pipeline_step *encoder = last_step(column);
+        out->vocabularies[out->code_columns++] = encoder->transform->width(encoder->state);
+    }
+    if (pipeline->label == SIZE_MAX) return PEAL_OK;
+    out->has_label = true;
+    out->classes = peal_pipeline_classes(pipeline);
+    if (out->classes) return PEAL_OK;
+    const peal_pipeline_step *label = last_step(&pipeline->columns[pipeline->label]);
+    json_t *saved = label->transform->save(label->state);
+    out->label_mean = json_number_value(json_object_get(saved, "mean"));
+    out->label_deviation = json_number_value(json_object_get(saved, "deviation"));
+    json_decref(saved);
+    return PEAL_OK;
+}
+
+peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
+                                      peal_error *err) {
+    peal_applier *applier;
+    PEAL_TRY(peal_applier_new(pipeline, &applier, err));
+    const peal_table *wanted = peal_applier_schema(applier);
+    peal_status status = PEAL_OK;
+    if (table->column_count != wanted->column_count) {
+        status = peal_fail(err, PEAL_E_DATA, "%s has %zu columns, but the model wants %zu", name, table->column_count,
+                           wanted->column_count);
+    }
+    for (size_t i = 0; status == PEAL_OK && i < table->column_count; i++) {
+        const peal_column *a = &table->columns[i], *b = &wanted->columns[i];
+        if (strcmp(a->name, b->name) == 0 && a->type == b->type && a->width == b->width) continue;
+        status = peal_fail(err, PEAL_E_DATA, "%s: column %zu is '%s' (%s x %u), but the model wants '%s' (%s x %u)", name,
+                           i + 1, a->name, peal_type_name(a->type), a->width, b->name, peal_type_name(b->type), b->width);
+    }
+    peal_applier_free(applier);
+    return status;
+}
+
 void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, char *text, size_t size) {
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_pipeline_column *column = &pipeline->columns[i];

@@ -78,6 +78,22 @@ char *peal_pipeline_describe(const peal_pipeline *pipeline, size_t column);
 uint32_t peal_pipeline_classes(const peal_pipeline *pipeline);
 peal_text peal_pipeline_class_name(const peal_pipeline *pipeline, uint32_t code);
 
+/* What the pipeline's output looks like to a model. */
+typedef struct peal_shape {
+    uint32_t features;   /* width of the feature block, 0 if there is none */
+    bool bytes;          /* the block holds uint8, else float32 */
+    uint32_t code_columns;
+    uint32_t *vocabularies; /* [code_columns] distinct codes of each */
+    bool has_label;
+    uint32_t classes;    /* of the label; 0: it is a number */
+    double label_mean, label_deviation; /* of a number */
+} peal_shape;
+/* `out->vocabularies` is freed by the caller. */
+peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, peal_error *err);
+/* PEAL_E_DATA if `table` does not have the columns of this pipeline's output; `name` is for the message. */
+peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
+                                      peal_error *err);
+
 /* The name of feature `index` ("age", "job=Sales"), in `text`. */
 void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, char *text, size_t size);
 

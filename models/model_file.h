@@ -1,0 +1,15 @@
+/* The model file: a safetensors file of the parameters, whose metadata holds spec, fitted pipeline and job. Nothing in it
+ * changes from run to run of the same job. */
+#ifndef PEAL_MODELS_MODEL_FILE_H
+#define PEAL_MODELS_MODEL_FILE_H
+
+#include <jansson.h>
+
+#include "core/status.h"
+#include "models/net.h"
+
+/* `parameters` is the graph's flat vector. */
+peal_status peal_model_file_write(const char *path, const peal_net *net, const float *parameters, const char *spec,
+                                  const json_t *pipeline, const json_t *job, peal_error *err);
+
+#endif

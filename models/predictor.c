@@ -1,0 +1,391 @@
+#include "models/predictor.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "etl/scan.h"
+#include "models/safetensors.h"
+
+struct peal_predictor {
+    char *path, *spec;
+    json_t *pipeline_json, *job;
+    peal_pipeline *pipeline;
+    peal_net *net;
+    float *parameters;
+};
+
+/* ---- opening ---- */
+
+static peal_status no_model(const char *path, peal_error *err, const char *what) {
+    return peal_fail(err, PEAL_E_DATA, "%s is not a Peal model: %s", path, what);
+}
+
+static peal_status read_metadata(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
+    const char *kind = peal_safetensors_metadata(file, "kind"), *spec = peal_safetensors_metadata(file, "model");
+    const char *pipeline = peal_safetensors_metadata(file, "pipeline"), *job = peal_safetensors_metadata(file, "job");
+    if (!kind || strcmp(kind, "peal model") != 0 || !spec || !pipeline || !job) {
+        return no_model(predictor->path, err, "its metadata lacks kind, model, pipeline or job");
+    }
+    predictor->spec = peal_strdup(spec);
+    predictor->pipeline_json = json_loads(pipeline, JSON_ALLOW_NUL, NULL);
+    predictor->job = json_loads(job, 0, NULL);
+    if (!predictor->spec || !predictor->pipeline_json || !predictor->job) {
+        return no_model(predictor->path, err, "its pipeline or job is no JSON");
+    }
+    return peal_pipeline_load(predictor->pipeline_json, &predictor->pipeline, err);
+}
+
+static peal_status read_parameters(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
+    const peal_graph *graph = predictor->net->graph;
+    size_t count = peal_graph_parameters(graph);
+    PEAL_TRY(peal_alloc_checked(&predictor->parameters, peal_graph_parameter_floats(graph), sizeof(float), "parameters", err));
+    if (peal_safetensors_count(file) != count) return no_model(predictor->path, err, "it has tensors too many or too few");
+    for (size_t i = 0; i < count; i++) {
+        const peal_node *node = peal_graph_parameter_at(graph, i);
+        const peal_tensor *tensor = peal_safetensors_find(file, node->name);
+        if (!tensor || tensor->rows != node->rows || tensor->width != node->width) {
+            return peal_fail(err, PEAL_E_DATA, "%s: there is no tensor '%s' of %zu x %zu", predictor->path, node->name,
+                             node->rows, node->width);
+        }
+        memcpy(predictor->parameters + node->offset, tensor->data, node->rows * node->width * sizeof(float));
+    }
+    return PEAL_OK;
+}
+
+static peal_status predictor_read(peal_predictor *predictor, peal_error *err) {
+    peal_safetensors *file;
+    PEAL_TRY(peal_safetensors_open(predictor->path, &file, err));
+    peal_model_spec spec;
+    peal_status status = read_metadata(predictor, file, err);
+    if (status == PEAL_OK) status = peal_model_parse(predictor->spec, &spec, err);
+    if (status == PEAL_OK) {
+        status = peal_net_new(predictor->pipeline, &spec, PEAL_PREDICT_BATCH, false, &predictor->net, err);
+    }
+    if (status == PEAL_OK) status = read_parameters(predictor, file, err);
+    peal_safetensors_close(file);
+    if (status == PEAL_E_USAGE) { /* the file's content, not the user's wish, is wrong */
+        peal_error_context(err, "%s is not a Peal model", predictor->path);
+        if (err) err->status = PEAL_E_DATA;
+        return PEAL_E_DATA;
+    }
+    return status;
+}
+
+peal_status peal_predictor_open(const char *path, peal_predictor **out, peal_error *err) {
+    *out = NULL;
+    peal_predictor *predictor = calloc(1, sizeof *predictor);
+    if (!predictor) return peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
+    predictor->path = peal_strdup(path);
+    peal_status status = predictor->path ? predictor_read(predictor, err) : peal_fail(err, PEAL_E_MEMORY, "no memory");
+    if (status != PEAL_OK) {
+        peal_predictor_free(predictor);
+        return status;
+    }
+    peal_graph_bind(predictor->net->graph, predictor->parameters, NULL);
+    *out = predictor;
+    return PEAL_OK;
+}
+
+void peal_predictor_free(peal_predictor *predictor) {
+    if (!predictor) return;
+    peal_net_free(predictor->net);
+    peal_pipeline_free(predictor->pipeline);
+    json_decref(predictor->pipeline_json);
+    json_decref(predictor->job);
+    free(predictor->parameters);
+    free(predictor->spec);
+    free(predictor->path);
+    free(predictor);
+}
+
+const peal_pipeline *peal_predictor_pipeline(const peal_predictor *predictor) {
+    return predictor->pipeline;
+}
+
+const json_t *peal_predictor_pipeline_json(const peal_predictor *predictor) {
+    return predictor->pipeline_json;
+}
+
+const char *peal_predictor_spec(const peal_predictor *predictor) {
+    return predictor->spec;
+}
+
+const json_t *peal_predictor_job(const peal_predictor *predictor) {
+    return predictor->job;
+}
+
+uint32_t peal_predictor_classes(const peal_predictor *predictor) {
+    return predictor->net->shape.classes;
+}
+
+size_t peal_predictor_scores(const peal_predictor *predictor) {
+    uint32_t classes = predictor->net->shape.classes;
+    return classes ? classes : 1;
+}
+
+const peal_net *peal_predictor_net(const peal_predictor *predictor) {
+    return predictor->net;
+}
+
+/* ---- predicting ---- */
+
+static void softmax_row(const float *logits, size_t k, float *scores) {
+    float most = logits[0], sum = 0;
+    for (size_t j = 1; j < k; j++) most = logits[j] > most ? logits[j] : most;
+    for (size_t j = 0; j < k; j++) sum += scores[j] = expf(logits[j] - most);
+    for (size_t j = 0; j < k; j++) scores[j] /= sum;
+}
+
+void models__output_to_scores(const peal_net *net, const float *output, size_t rows, size_t width, float *scores) {
+    const peal_shape *shape = &net->shape;
+    for (size_t i = 0; i < rows; i++) {
+        if (shape->classes == 0) {
+            scores[i * width] = (float) ((double) output[i] * shape->label_deviation + shape->label_mean);
+        } else if (net->outputs == 1) {
+            float positive = 1 / (1 + expf(-output[i]));
+            scores[i * width + width - 1] = positive;
+            if (width == 2) scores[i * width] = 1 / (1 + expf(output[i]));
+        } else {
+            softmax_row(output + i * net->outputs, net->outputs, scores + i * width);
+        }
+    }
+}
+
+/* The inputs of a batch of less than PEAL_PREDICT_BATCH rows keep old rows behind: their results are not looked at. */
+static void run_batch(peal_predictor *predictor, size_t rows, float *scores) {
+    peal_run run = {.rows = PEAL_PREDICT_BATCH};
+    peal_graph_forward(predictor->net->graph, &run);
+    models__output_to_scores(predictor->net, predictor->net->output->value, rows, peal_predictor_scores(predictor), scores);
+}
+
+static void predict_table(peal_predictor *predictor, const peal_table *table, float *scores) {
+    size_t width = peal_predictor_scores(predictor);
+    for (size_t at = 0; at < table->rows; at += PEAL_PREDICT_BATCH) {
+        size_t rows = table->rows - at < PEAL_PREDICT_BATCH ? table->rows - at : PEAL_PREDICT_BATCH;
+        peal_net_load_table(predictor->net, table, at, rows);
+        run_batch(predictor, rows, scores + at * width);
+    }
+}
+
+peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *table, float *scores, peal_error *err) {
+    PEAL_TRY(peal_pipeline_check_table(predictor->pipeline, table, "the table", err));
+    predict_table(predictor, table, scores);
+    return PEAL_OK;
+}
+
+peal_status peal_predictor_text(peal_predictor *predictor, const char *text, size_t size, float *scores, size_t rows,
+                                size_t *rows_out, peal_error *err) {
+    *rows_out = 0;
+    const peal_pipeline *pipeline = predictor->pipeline;
+    peal_format_options options = pipeline->options;
+    options.header = PEAL_HEADER_NO;
+    const peal_format_job job = {.options = &options, .schema = &pipeline->schema, .label = pipeline->label};
+    peal_stream *stream;
+    peal_format_reader *reader;
+    peal_block block = {0};
+    peal_applier *applier = NULL;
+    PEAL_TRY(peal_memory_stream_open(text, size, &stream, err));
+    PEAL_TRY(pipeline->format->open(&job, "text", NULL, stream, &reader, err));
+    const peal_dictionary **dictionaries = calloc(pipeline->schema.count, sizeof *dictionaries);
+    peal_status status = dictionaries ? peal_block_init(&block, &pipeline->schema, err)
+                                      : peal_fail(err, PEAL_E_MEMORY, "no memory to predict");
+    for (size_t i = 0; status == PEAL_OK && i < pipeline->schema.count; i++) dictionaries[i] = &block.dictionaries[i];
+    if (status == PEAL_OK) status = peal_applier_new(pipeline, &applier, err);
+    while (status == PEAL_OK) {
+        status = pipeline->format->read(reader, &block, err);
+        if (status != PEAL_OK || block.size == 0) break;
+        status = pipeline->format->parse(reader, &block, err);
+        if (status == PEAL_OK && block.bad_count) {
+            status = peal_fail(err, PEAL_E_DATA, "line %llu: %s", (unsigned long long) block.bad_rows[0].line,
+                               block.bad_rows[0].reason);
+        }
+        if (status == PEAL_OK && block.rows > rows - *rows_out) {
+            status = peal_fail(err, PEAL_E_USAGE, "there are more than the %zu rows for which there is room", rows);
+        }
+        if (status != PEAL_OK) break;
+        const peal_raw_batch raw = {
+            .rows = block.rows,
+            .numbers = (const double *const *) block.numbers,
+            .codes = (const int32_t *const *) block.codes,
+            .bytes = (const uint8_t *const *) block.bytes,
+            .dictionaries = dictionaries,
+        };
+        peal_table table;
+        status = peal_pipeline_apply(applier, &raw, NULL, block.rows, &table, err);
+        if (status == PEAL_OK) predict_table(predictor, &table, scores + *rows_out * peal_predictor_scores(predictor));
+        if (status == PEAL_OK) *rows_out += block.rows;
+    }
+    pipeline->format->close(reader);
+    peal_applier_free(applier);
+    peal_block_clear(&block);
+    free(dictionaries);
+    return status;
+}
+
+/* ---- jobs ---- */
+
+typedef peal_status (*table_consumer)(void *user, const peal_table *table, peal_error *err);
+
+static bool is_dataset_job(const peal_predict_options *options) {
+    return options->source_count == 1 && peal_dataset_is(options->sources[0]);
+}
+
+static unsigned choose_splits(const peal_dataset *dataset, unsigned splits, const peal_reporter *reporter) {
+    static const int order[] = {PEAL_SPLIT_TEST, PEAL_SPLIT_VALID, PEAL_SPLIT_TRAIN};
+    for (size_t i = 0; !splits && i < 3; i++) {
+        if (!peal_dataset_rows(dataset, order[i])) continue;
+        splits = 1u << order[i];
+        peal_report(reporter, PEAL_EVENT_NOTE, "rows: the %s split of the dataset", peal_split_names[order[i]]);
+    }
+    return splits;
+}
+
+static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
+                                table_consumer consume, void *user, peal_predict_result *result, peal_error *err) {
+    peal_dataset *dataset;
+    PEAL_TRY(peal_dataset_open(options->sources[0], &dataset, err));
+    peal_rows *rows = NULL;
+    peal_status status = PEAL_OK;
+    if (!json_equal(peal_dataset_pipeline(dataset), predictor->pipeline_json)) {
+        status = peal_fail(err, PEAL_E_DATA, "the dataset %s was made with another pipeline (other columns, vocabularies or "
+                           "means) than the model: give the raw files instead, or make the dataset with --like MODEL",
+                           options->sources[0]);
+    }
+    splits = choose_splits(dataset, splits, options->reporter);
+    if (status == PEAL_OK) status = peal_rows_open(dataset, splits, &rows, err);
+    if (status == PEAL_OK && peal_rows_count(rows) == 0) {
+        status = peal_fail(err, PEAL_E_DATA, "%s has no rows in the split that was asked for", options->sources[0]);
+    }
+    if (status == PEAL_OK) {
+        status = peal_pipeline_check_table(predictor->pipeline, peal_rows_schema(rows), options->sources[0], err);
+    }
+    for (size_t i = 0; status == PEAL_OK && i < peal_rows_batches(rows); i++) {
+        const peal_table *table = peal_rows_batch(rows, i);
+        status = consume(user, table, err);
+        result->rows_used += table->rows;
+        if (status == PEAL_OK && options->stop && atomic_load(options->stop)) {
+            status = peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows",
+                               (unsigned long long) result->rows_used);
+        }
+    }
+    result->rows_in = result->rows_used;
+    peal_rows_close(rows);
+    peal_dataset_close(dataset);
+    return status;
+}
+
+static peal_status walk_sources(peal_predictor *predictor, const peal_predict_options *options, bool label_required,
+                                table_consumer consume, void *user, peal_predict_result *result, peal_error *err) {
+    const peal_scan_options scan_options = {
+        .sources = options->sources,
+        .source_count = options->source_count,
+        .label_required = label_required,
+        .on_bad_row = options->on_bad_row,
+    };
+    peal_scan *scan;
+    PEAL_TRY(peal_scan_open(predictor->pipeline, &scan_options, &scan, err));
+    peal_status status = PEAL_OK;
+    while (status == PEAL_OK) {
+        peal_table table;
+        status = peal_scan_next(scan, &table, err);
+        if (status != PEAL_OK || table.rows == 0) break;
+        status = consume(user, &table, err);
+        peal_scan_rows(scan, &result->rows_used, &result->rows_dropped);
+        peal_report_progress(options->reporter, "predicting", "rows", result->rows_used, 0);
+        if (status == PEAL_OK && options->stop && atomic_load(options->stop)) {
+            status = peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows",
+                               (unsigned long long) result->rows_used);
+        }
+    }
+    peal_scan_rows(scan, &result->rows_used, &result->rows_dropped);
+    result->rows_in = result->rows_used + result->rows_dropped;
+    peal_scan_close(scan);
+    if (status == PEAL_OK && result->rows_used == 0) {
+        status = peal_fail(err, PEAL_E_DATA, "%s: there is not one good row", options->sources[0]);
+    }
+    return status;
+}
+
+static peal_status walk(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
+                        bool label_required, table_consumer consume, void *user, peal_predict_result *result,
+                        peal_error *err) {
+    *result = (peal_predict_result){0};
+    if (is_dataset_job(options)) return walk_dataset(predictor, options, splits, consume, user, result, err);
+    return walk_sources(predictor, options, label_required, consume, user, result, err);
+}
+
+typedef struct predict_walk {
+    peal_predictor *predictor;
+    float *scores;
+    size_t capacity; /* rows */
+    peal_status (*emit)(void *user, const float *scores, size_t rows, peal_error *err);
+    void *user;
+} predict_walk;
+
+static peal_status predict_consume(void *user, const peal_table *table, peal_error *err) {
+    predict_walk *self = user;
+    if (table->rows > self->capacity) {
+        free(self->scores);
+        self->capacity = 0;
+        PEAL_TRY(peal_alloc_checked(&self->scores, table->rows, peal_predictor_scores(self->predictor) * sizeof(float),
+                                    "predictions", err));
+        self->capacity = table->rows;
+    }
+    predict_table(self->predictor, table, self->scores);
+    return self->emit(self->user, self->scores, table->rows, err);
+}
+
+peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *options,
+                         peal_status (*emit)(void *user, const float *scores, size_t rows, peal_error *err), void *user,
+                         peal_predict_result *result, peal_error *err) {
+    predict_walk self = {.predictor = predictor, .emit = emit, .user = user};
+    peal_status status = walk(predictor, options, 0, false, predict_consume, &self, result, err);
+    free(self.scores);
+    return status;
+}
+
+typedef struct eval_walk {
+    peal_predictor *predictor;
+    peal_buffer scores, labels; /* float [rows, scores], double [rows] */
+    uint64_t rows, unknown;
+} eval_walk;
+
+static peal_status eval_consume(void *user, const peal_table *table, peal_error *err) {
+    eval_walk *self = user;
+    size_t row_size = peal_predictor_scores(self->predictor) * sizeof(float);
+    PEAL_TRY(peal_buffer_reserve(&self->scores, table->rows * row_size, err));
+    PEAL_TRY(peal_buffer_reserve(&self->labels, table->rows * sizeof(double), err));
+    predict_table(self->predictor, table, (float *) (void *) (self->scores.data + self->scores.size));
+    double *labels = (double *) (void *) (self->labels.data + self->labels.size);
+    for (size_t row = 0; row < table->rows; row++) {
+        labels[row] = peal_net_label(self->predictor->net, table, row);
+        self->unknown += isnan(labels[row]);
+    }
+    self->scores.size += table->rows * row_size;
+    self->labels.size += table->rows * sizeof(double);
+    self->rows += table->rows;
+    return PEAL_OK;
+}
+
+peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
+                      peal_metrics *metrics, peal_predict_result *result, peal_error *err) {
+    eval_walk self = {.predictor = predictor};
+    peal_status status = walk(predictor, options, splits, true, eval_consume, &self, result, err);
+    if (status == PEAL_OK && self.unknown == self.rows) {
+        status = peal_fail(err, PEAL_E_DATA, "no row has a label that the model knows: are the classes spelt differently?");
+    }
+    if (status == PEAL_OK && self.unknown) {
+        peal_report(options->reporter, PEAL_EVENT_WARNING, "%llu of %llu rows have a label that the model does not know; "
+                    "they are left out of the metrics", (unsigned long long) self.unknown, (unsigned long long) self.rows);
+    }
+    if (status == PEAL_OK) {
+        status = peal_metrics_compute((const float *) (const void *) self.scores.data, peal_predictor_scores(predictor),
+                                      (const double *) (const void *) self.labels.data, self.rows,
+                                      predictor->net->shape.classes, predictor->net->shape.label_deviation, metrics, err);
+    }
+    peal_buffer_clear(&self.scores);
+    peal_buffer_clear(&self.labels);
+    return status;
+}

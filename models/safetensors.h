@@ -1,0 +1,40 @@
+/* safetensors files: named float32 tensors with a JSON header. Models and checkpoints are such files.
+ *
+ * Source: the format's description in the README of the safetensors project, section "Format": 8 bytes little-endian
+ * header size, the header (a JSON object: name -> {"dtype", "shape", "data_offsets"}, and "__metadata__" of texts), then
+ * the data without gaps. Peal keeps the XXH3 of the data in the metadata as "xxh3" and checks it. */
+#ifndef PEAL_MODELS_SAFETENSORS_H
+#define PEAL_MODELS_SAFETENSORS_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+typedef struct peal_tensor {
+    const char *name;
+    const float *data;
+    size_t rows, width; /* a matrix; rows 0 means a vector of `width` */
+} peal_tensor;
+
+/* Writes whole or not at all. `metadata`: an object whose values are texts; "xxh3" is added to the file, not to it. */
+peal_status peal_safetensors_write(const char *path, const json_t *metadata, const peal_tensor *tensors, size_t count,
+                                   peal_error *err);
+
+typedef struct peal_safetensors peal_safetensors;
+/* Maps and checks. PEAL_E_DATA names the file and what is wrong. */
+peal_status peal_safetensors_open(const char *path, peal_safetensors **out, peal_error *err);
+/* The same for bytes that the caller keeps. */
+peal_status peal_safetensors_parse(const uint8_t *bytes, size_t size, const char *name, peal_safetensors **out,
+                                   peal_error *err);
+void peal_safetensors_close(peal_safetensors *file);
+/* A text of the metadata, or NULL. */
+const char *peal_safetensors_metadata(const peal_safetensors *file, const char *key);
+size_t peal_safetensors_count(const peal_safetensors *file);
+/* Tensor `index`, in the order of the header; data points into the map. */
+const peal_tensor *peal_safetensors_at(const peal_safetensors *file, size_t index);
+/* The tensor called `name`, or NULL. */
+const peal_tensor *peal_safetensors_find(const peal_safetensors *file, const char *name);
+
+#endif
