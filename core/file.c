@@ -60,6 +60,13 @@ void peal_map_close(peal_map *map) {
     *map = (peal_map){0};
 }
 
+/* A place that cannot be written to is the user's wish gone wrong; a full disk or a broken one is not. */
+static peal_status unwritable(int reason) {
+    bool place = reason == EACCES || reason == EPERM || reason == EROFS || reason == ENOENT || reason == ENOTDIR ||
+                 reason == EISDIR || reason == ENAMETOOLONG;
+    return place ? PEAL_E_USAGE : PEAL_E_FAILED;
+}
+
 /* ---- plain output ---- */
 
 peal_status peal_out_file_open(const char *path, peal_out_file *out, peal_error *err) {
@@ -71,7 +78,7 @@ peal_status peal_out_file_open(const char *path, peal_out_file *out, peal_error 
         int reason = errno;
         free(out->path);
         out->path = NULL;
-        return peal_fail_errno(err, PEAL_E_FAILED, reason, "cannot create %s", path);
+        return peal_fail_errno(err, unwritable(reason), reason, "cannot create %s", path);
     }
     return PEAL_OK;
 }
@@ -132,7 +139,7 @@ peal_status peal_atomic_file_open(const char *path, peal_atomic_file **out, peal
     if (!file->target || !file->temporary) {
         status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     } else if (peal_path_is_folder(path)) {
-        status = peal_fail(err, PEAL_E_FAILED, "cannot write %s: it is a folder", path);
+        status = peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is a folder", path);
     } else {
         peal_remove_stale_temporaries(path);
         status = peal_out_file_open(file->temporary, &file->out, NULL);
@@ -205,13 +212,13 @@ peal_status peal_folder_make(const char *path, peal_error *err) {
         char kept = *at;
         *at = '\0';
         if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
-            status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot make the folder %s", copy);
+            status = peal_fail_errno(err, unwritable(errno), errno, "cannot make the folder %s", copy);
         }
         *at = kept;
         if (kept == '\0') break;
     }
     if (status == PEAL_OK && !peal_path_is_folder(path)) {
-        status = peal_fail(err, PEAL_E_FAILED, "cannot make the folder %s: a file stands there", path);
+        status = peal_fail(err, PEAL_E_USAGE, "cannot make the folder %s: a file stands there", path);
     }
     free(copy);
     return status;
@@ -327,7 +334,7 @@ peal_status peal_staging_make(const char *target, bool adopt, char **out, peal_e
     peal_status status = parent ? peal_folder_make(parent, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     free(parent);
     if (status == PEAL_OK && mkdir(staging, 0777) != 0 && errno != EEXIST) {
-        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write %s", target);
+        status = peal_fail_errno(err, unwritable(errno), errno, "cannot write %s", target);
     }
     if (status != PEAL_OK) {
         free(staging);

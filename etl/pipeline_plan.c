@@ -218,7 +218,6 @@ static peal_status complete_column(plan_work *planner, size_t index, peal_error 
     peal_pipeline_column *column = &planner->pipeline->columns[index];
     peal_raw_field *field = &planner->pipeline->schema.fields[index];
     if (column->role == PEAL_ROLE_DROPPED || index == planner->pipeline->label) return PEAL_OK;
-    column->role = PEAL_ROLE_FEATURE;
     if (field->kind == PEAL_RAW_NUMBER) {
         bool untouched = column->step_count == 0;
         if (!has_transform(column, &peal_transform_impute)) {
@@ -291,6 +290,7 @@ static peal_status plan(plan_work *planner, const char *sample, size_t size, boo
     const char *label = planner->plan->label;
     PEAL_TRY(pipeline->format->infer(planner->path, sample, size, whole, &pipeline->options, &pipeline->schema, err));
     PEAL_TRY(peal_alloc_checked(&pipeline->columns, pipeline->schema.count, sizeof *pipeline->columns, "columns", err));
+    for (size_t i = 0; i < pipeline->schema.count; i++) pipeline->columns[i].role = PEAL_ROLE_FEATURE;
     if (!label && pipeline->format->is_companion) label = "label";
     if (label) {
         PEAL_TRY(find_column(planner, label, &pipeline->label, err));

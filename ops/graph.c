@@ -88,13 +88,14 @@ peal_status peal_graph_parameter(peal_graph *graph, const char *name, size_t row
 peal_status peal_graph_add(peal_graph *graph, const peal_op *op, peal_node *const *inputs, size_t input_count,
                            float number, peal_node **out, peal_error *err) {
     assert(input_count == op->input_count && input_count <= PEAL_NODE_INPUTS);
-    PEAL_TRY(add_node(graph, NULL, out, err));
-    peal_node *node = *out;
+    peal_node *node = NULL;
+    PEAL_TRY(add_node(graph, NULL, &node, err));
     node->kind = op->is_loss ? PEAL_NODE_LOSS : PEAL_NODE_VALUE;
     node->op = op;
     node->number = number;
     node->input_count = input_count;
     for (size_t i = 0; i < input_count; i++) node->inputs[i] = inputs[i];
+    *out = node; /* last, as `out` may point to one of the inputs */
     return op->infer(node, err);
 }
 

@@ -6,7 +6,9 @@
 
 #include "etl/source/codec.h"
 
-enum { INPUT_SIZE = 128 * 1024 };
+/* ISA-L takes whole words ahead and gives back up to 8 bytes at a stream's end; they may be of the fill before, so its
+ * last bytes are kept in front of the next one. */
+enum { INPUT_SIZE = 128 * 1024, GIVE_BACK = 16 };
 enum { FLAG_HEADER_CRC = 2, FLAG_EXTRA = 4, FLAG_NAME = 8, FLAG_COMMENT = 16, FLAGS_RESERVED = 0xE0 };
 
 typedef struct gzip_stream {
@@ -15,7 +17,8 @@ typedef struct gzip_stream {
     const peal_inflater *inflater;
     void *state;
     char *name;
-    uint8_t *input;
+    uint8_t *input; /* GIVE_BACK bytes of the fill before, then up to INPUT_SIZE */
+    size_t fill;    /* bytes of the present fill */
     const uint8_t *next; /* of the input */
     size_t available;
     uint64_t offset;       /* of `next` in the file */
@@ -29,9 +32,14 @@ typedef struct gzip_stream {
 static peal_status refill(gzip_stream *self, bool *ended, peal_error *err) {
     *ended = false;
     if (self->available) return PEAL_OK;
-    PEAL_TRY(self->inner->read(self->inner, self->input, INPUT_SIZE, &self->available, err));
-    self->next = self->input;
+    uint8_t kept[GIVE_BACK];
+    memcpy(kept, self->input + self->fill, sizeof kept);
+    PEAL_TRY(self->inner->read(self->inner, self->input + GIVE_BACK, INPUT_SIZE, &self->available, err));
     *ended = self->available == 0;
+    if (*ended) return PEAL_OK;
+    memcpy(self->input, kept, sizeof kept);
+    self->fill = self->available;
+    self->next = self->input + GIVE_BACK;
     return PEAL_OK;
 }
 
@@ -66,7 +74,7 @@ static peal_status header_text(gzip_stream *self, peal_error *err) {
 static peal_status little_endian(gzip_stream *self, size_t bytes, const char *where, uint32_t *out, peal_error *err) {
     *out = 0;
     for (size_t i = 0; i < bytes; i++) {
-        uint8_t byte;
+        uint8_t byte = 0;
         PEAL_TRY(next_byte(self, where, &byte, err));
         *out |= (uint32_t) byte << (8 * i);
     }
@@ -133,7 +141,7 @@ static peal_status between_members(gzip_stream *self, peal_error *err) {
     PEAL_TRY(refill(self, &ended, err));
     if (!ended && (self->members == 0 || *self->next != 0)) return read_header(self, err);
     while (!ended) {
-        uint8_t byte;
+        uint8_t byte = 0;
         PEAL_TRY(next_byte(self, "padding", &byte, err));
         if (byte != 0) {
             return peal_fail(err, PEAL_E_DATA, "%s: at byte %llu: byte %02x in the zero padding behind gzip data", self->name,
@@ -152,7 +160,7 @@ static peal_status inflate_some(gzip_stream *self, uint8_t *out, size_t capacity
     size_t room = capacity, before = self->available;
     /* With no input left the library may still hold bytes of output, so truth is told only after asking it. */
     int result = self->inflater->run(self->state, &self->next, &self->available, &end, &room);
-    self->offset += before - self->available;
+    self->offset += before - self->available; /* modulo 2^64: bytes may have been given back */
     *got = (size_t) (end - out);
     self->crc = self->inflater->crc32(self->crc, out, *got);
     self->size += (uint32_t) *got;
@@ -197,11 +205,12 @@ peal_status peal_gzip_open_with(const peal_inflater *inflater, peal_stream *inne
     self->inflater = inflater;
     self->state = inflater->open();
     self->name = peal_strdup(name);
-    self->input = malloc(INPUT_SIZE);
+    self->input = calloc(1, GIVE_BACK + INPUT_SIZE);
     if (!self->state || !self->name || !self->input) {
         gzip_close(&self->base);
         return peal_fail(err, PEAL_E_MEMORY, "no memory to inflate %s", name);
     }
+    self->next = self->input + GIVE_BACK;
     *out = &self->base;
     return PEAL_OK;
 }

@@ -22,12 +22,19 @@ static int isal_run(void *opaque, const uint8_t **in, size_t *in_size, uint8_t *
     state->next_out = *out;
     state->avail_out = (uint32_t) *out_size;
     int result = isal_inflate(state);
+    bool ended = result >= 0 && state->block_state == ISAL_BLOCK_FINISH;
+    if (ended) { /* give back the whole bytes that it took ahead */
+        uint32_t ahead = state->read_in_length > 0 ? (uint32_t) state->read_in_length / 8 : 0;
+        state->next_in -= ahead;
+        state->avail_in += ahead;
+        state->read_in_length = 0;
+    }
     *in = state->next_in;
     *in_size = state->avail_in;
     *out = state->next_out;
     *out_size = state->avail_out;
     if (result < 0) return -1;
-    return state->block_state == ISAL_BLOCK_FINISH;
+    return ended;
 }
 
 static uint32_t isal_crc32(uint32_t crc, const uint8_t *bytes, size_t size) {

@@ -1,0 +1,362 @@
+#include "models/train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/digest.h"
+#include "core/file.h"
+#include "core/machine.h"
+#include "core/spec.h"
+#include "models/model_file.h"
+#include "models/predictor.h"
+#include "models/trainer.h"
+
+enum { PARTITIONS_MOST = 1024, DEFAULT_PARTITIONS = 4, BARRIER_TIMEOUT_MS = 600000 };
+enum { DEFAULT_BATCH_ROUNDS = 64, DEFAULT_BATCH_STEP = 32 };
+
+peal_train_options peal_train_default(void) {
+    return (peal_train_options){
+        .epochs = 10,
+        .seed = 1,
+        .checkpoint_seconds = 10,
+        .deaths = 5,
+        .stall_ms = 60000,
+    };
+}
+
+/* ---- what the user wants ---- */
+
+static peal_status parse_sync(models__trainer *trainer, peal_error *err) {
+    const char *text = trainer->options->sync ? trainer->options->sync : "epoch";
+    char *end;
+    unsigned long steps = strtoul(text, &end, 10);
+    if (strcmp(text, "epoch") == 0) return PEAL_OK;
+    if (strcmp(text, "step") == 0) {
+        trainer->sync = SYNC_STEP;
+        return PEAL_OK;
+    }
+    if (*text < '0' || *text > '9' || *end != '\0' || steps == 0) {
+        static const char *const names[] = {"epoch", "step"};
+        size_t chosen;
+        PEAL_TRY(peal_spec_choose("sync (epoch, step or a number of steps)", text, names, 2, &chosen, err));
+    }
+    trainer->steps_per_round = steps;
+    return PEAL_OK;
+}
+
+static peal_status parse_outer(models__trainer *trainer, peal_error *err) {
+    static const char *const names[] = {"nesterov", "momentum", "average"};
+    static const char *const keys[] = {"lr", "momentum", NULL}, *const no_keys[] = {NULL};
+    static const models__outer defaults[] = {
+        {.name = "nesterov", .lr = 0.7, .momentum = 0.6, .nesterov = true},
+        {.name = "momentum", .lr = 0.7, .momentum = 0.6},
+        {.name = "average", .lr = 1},
+    };
+    peal_spec spec;
+    size_t chosen;
+    const char *text = trainer->options->outer;
+    /* One partition has nothing to average; between rounds of few steps an outer momentum has nothing to average out. */
+    if (!text) text = trainer->partitions == 1 || trainer->steps_per_round ? "average" : "nesterov";
+    PEAL_TRY(peal_spec_parse("outer optimizer", text, &spec, err));
+    PEAL_TRY(peal_spec_choose("outer optimizer", spec.name, names, 3, &chosen, err));
+    PEAL_TRY(peal_spec_check("outer optimizer", &spec, chosen == 2 ? no_keys : keys, err));
+    trainer->outer = defaults[chosen];
+    PEAL_TRY(peal_spec_number(&spec, "lr", trainer->outer.lr, 0, 10, &trainer->outer.lr, err));
+    return peal_spec_number(&spec, "momentum", trainer->outer.momentum, 0, 0.999, &trainer->outer.momentum, err);
+}
+
+static peal_status parse_options(models__trainer *trainer, peal_error *err) {
+    const peal_train_options *options = trainer->options;
+    if (!options->out) return peal_fail(err, PEAL_E_USAGE, "no model file was named to write to (--out)");
+    if (options->epochs == 0) return peal_fail(err, PEAL_E_USAGE, "--epochs must be at least 1");
+    if (options->lr < 0 || !isfinite(options->lr)) return peal_fail(err, PEAL_E_USAGE, "--lr must be above 0");
+    trainer->spec_text = options->model ? options->model : "mlp";
+    PEAL_TRY(peal_model_parse(trainer->spec_text, &trainer->spec, err));
+    PEAL_TRY(peal_optimizer_parse(options->optimizer ? options->optimizer : "sgd", &trainer->optimizer,
+                                  &trainer->optimizer_options, err));
+    PEAL_TRY(peal_schedule_parse(options->schedule ? options->schedule : "cosine", &trainer->schedule,
+                                 &trainer->schedule_options, err));
+    trainer->lr = options->lr > 0 ? options->lr : (double) trainer->optimizer->default_lr;
+    trainer->partitions = options->partitions ? options->partitions : DEFAULT_PARTITIONS;
+    if (trainer->partitions > PARTITIONS_MOST) {
+        return peal_fail(err, PEAL_E_USAGE, "--partitions must be at most %d", PARTITIONS_MOST);
+    }
+    PEAL_TRY(parse_sync(trainer, err));
+    PEAL_TRY(parse_outer(trainer, err));
+    trainer->batch = options->batch;
+    if (!trainer->batch) trainer->batch = trainer->sync == SYNC_STEP ? DEFAULT_BATCH_STEP : DEFAULT_BATCH_ROUNDS;
+    trainer->workers = options->workers ? options->workers : peal_machine_cpus();
+    if (trainer->workers > trainer->partitions) trainer->workers = trainer->partitions;
+    return PEAL_OK;
+}
+
+/* ---- the data ---- */
+
+/* The rows of `rows` that have a label, among those where held(i) == wanted. */
+static peal_status list_rows(const models__trainer *trainer, const peal_rows *rows, const uint8_t *held, uint8_t wanted,
+                             uint32_t **list, uint64_t *count, uint64_t *unlabelled, peal_error *err) {
+    uint64_t total = peal_rows_count(rows), at = 0;
+    if (total > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows in one split");
+    PEAL_TRY(peal_alloc_checked(list, total, sizeof **list, "the list of rows", err));
+    *count = 0;
+    for (size_t b = 0; b < peal_rows_batches(rows); b++) {
+        const peal_table *table = peal_rows_batch(rows, b);
+        for (size_t row = 0; row < table->rows; row++, at++) {
+            if (held && held[at] != wanted) continue;
+            if (isnan(peal_net_label(trainer->net, table, row))) {
+                ++*unlabelled;
+            } else {
+                (*list)[(*count)++] = (uint32_t) at;
+            }
+        }
+    }
+    return PEAL_OK;
+}
+
+/* Marks a random fraction of the rows: a function of the seed and their number. */
+static peal_status hold_out(const models__trainer *trainer, double fraction, uint8_t **held, peal_error *err) {
+    uint64_t rows = peal_rows_count(trainer->rows);
+    if (rows > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows in one split");
+    uint32_t *order;
+    PEAL_TRY(peal_alloc_checked(held, rows, 1, "held-out rows", err));
+    PEAL_TRY(peal_alloc_checked(&order, rows, sizeof *order, "held-out rows", err));
+    for (uint64_t i = 0; i < rows; i++) order[i] = (uint32_t) i;
+    peal_philox random = peal_philox_stream(trainer->options->seed, PEAL_PURPOSE_SPLIT, 0, 0, 0);
+    peal_philox_shuffle(&random, order, rows);
+    for (uint64_t i = 0; i < (uint64_t) ((double) rows * fraction + 0.5); i++) (*held)[order[i]] = 1;
+    free(order);
+    return PEAL_OK;
+}
+
+static peal_status open_valid_dataset(models__trainer *trainer, const char *path, peal_error *err) {
+    PEAL_TRY(peal_dataset_open(path, &trainer->valid_dataset, err));
+    if (!json_equal(peal_dataset_pipeline(trainer->valid_dataset), peal_dataset_pipeline(trainer->dataset))) {
+        return peal_fail(err, PEAL_E_DATA, "the validation dataset %s was made with another pipeline than %s; make it with "
+                         "peal etl --like %s", path, trainer->options->dataset, trainer->options->dataset);
+    }
+    static const int order[] = {PEAL_SPLIT_VALID, PEAL_SPLIT_TEST, PEAL_SPLIT_TRAIN};
+    for (size_t i = 0; i < 3; i++) {
+        if (!peal_dataset_rows(trainer->valid_dataset, order[i])) continue;
+        return peal_rows_open(trainer->valid_dataset, 1u << order[i], &trainer->valid_rows, err);
+    }
+    return peal_fail(err, PEAL_E_DATA, "the validation dataset %s has no rows", path);
+}
+
+static peal_status choose_rows(models__trainer *trainer, peal_error *err) {
+    const peal_train_options *options = trainer->options;
+    uint64_t unlabelled = 0;
+    uint8_t *held = NULL;
+    char *end = NULL;
+    double fraction = options->valid ? strtod(options->valid, &end) : 0;
+    bool is_fraction = options->valid && *end == '\0' && end != options->valid && !peal_path_exists(options->valid);
+    peal_status status = PEAL_OK;
+    if (is_fraction && !(fraction > 0 && fraction < 1)) {
+        return peal_fail(err, PEAL_E_USAGE, "--valid must be a dataset or a fraction between 0 and 1, not '%s'", options->valid);
+    }
+    if (is_fraction) {
+        status = hold_out(trainer, fraction, &held, err);
+    } else if (options->valid) {
+        status = open_valid_dataset(trainer, options->valid, err);
+    } else if (peal_dataset_rows(trainer->dataset, PEAL_SPLIT_VALID)) {
+        status = peal_rows_open(trainer->dataset, 1u << PEAL_SPLIT_VALID, &trainer->valid_rows, err);
+    }
+    if (status == PEAL_OK) {
+        status = list_rows(trainer, trainer->rows, held, 0, &trainer->train_list, &trainer->train_count, &unlabelled, err);
+    }
+    if (status == PEAL_OK && (is_fraction || trainer->valid_rows)) {
+        const peal_rows *rows = is_fraction ? trainer->rows : trainer->valid_rows;
+        status = list_rows(trainer, rows, held, is_fraction, &trainer->valid_list, &trainer->valid_count, &unlabelled, err);
+    }
+    free(held);
+    if (status == PEAL_OK && unlabelled) {
+        peal_report(options->reporter, PEAL_EVENT_WARNING, "%llu rows have no label that is known and are left out",
+                    (unsigned long long) unlabelled);
+    }
+    if (status == PEAL_OK && (is_fraction || trainer->valid_rows) && trainer->valid_count == 0) {
+        status = peal_fail(err, PEAL_E_DATA, "there is no row to validate on");
+    }
+    return status;
+}
+
+static peal_status open_data(models__trainer *trainer, peal_error *err) {
+    const peal_train_options *options = trainer->options;
+    PEAL_TRY(peal_dataset_open(options->dataset, &trainer->dataset, err));
+    PEAL_TRY(peal_pipeline_load(peal_dataset_pipeline(trainer->dataset), &trainer->pipeline, err));
+    PEAL_TRY(peal_rows_open(trainer->dataset, 1u << PEAL_SPLIT_TRAIN, &trainer->rows, err));
+    if (peal_rows_count(trainer->rows) == 0) return peal_fail(err, PEAL_E_DATA, "%s has no rows to train on", options->dataset);
+    PEAL_TRY(peal_pipeline_check_table(trainer->pipeline, peal_rows_schema(trainer->rows), options->dataset, err));
+    PEAL_TRY(peal_net_new(trainer->pipeline, &trainer->spec, PEAL_PREDICT_BATCH, false, &trainer->eval_net, err));
+    trainer->net = trainer->eval_net; /* to look at labels until the training net is made */
+    peal_status status = choose_rows(trainer, err);
+    trainer->net = NULL;
+    PEAL_TRY(status);
+    if (trainer->train_count < trainer->partitions) {
+        return peal_fail(err, PEAL_E_DATA, "%s has %llu rows to train on, fewer than the %zu partitions", options->dataset,
+                         (unsigned long long) trainer->train_count, trainer->partitions);
+    }
+    size_t most = (size_t) ((trainer->train_count + trainer->partitions - 1) / trainer->partitions);
+    trainer->steps = (most + trainer->batch - 1) / trainer->batch;
+    size_t least = (size_t) (trainer->train_count / trainer->partitions);
+    if (trainer->steps > least) trainer->steps = least; /* no step without rows */
+    size_t rows = (most + trainer->steps - 1) / trainer->steps;
+    return peal_net_new(trainer->pipeline, &trainer->spec, rows, true, &trainer->net, err);
+}
+
+/* ---- the job, as it goes into the model file ---- */
+
+static json_t *data_hash(const peal_dataset *dataset) {
+    char *text = json_dumps(json_object_get(peal_dataset_manifest(dataset), "splits"), JSON_COMPACT | JSON_SORT_KEYS);
+    char hash[17];
+    peal_hash_text(text ? peal_hash(text, strlen(text), 0) : 0, hash);
+    free(text);
+    return json_string(hash);
+}
+
+static json_t *describe_job(const models__trainer *trainer) {
+    const peal_train_options *options = trainer->options;
+    json_t *valid = trainer->valid_dataset ? data_hash(trainer->valid_dataset)
+                    : options->valid       ? json_string(options->valid)
+                                           : json_null();
+    char outer[96];
+    snprintf(outer, sizeof outer, "%s:lr=%g,momentum=%g", trainer->outer.name, trainer->outer.lr, trainer->outer.momentum);
+    return json_pack("{s:s, s:I, s:I, s:s, s:f, s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:o}", "model", trainer->spec_text,
+                     "epochs", (json_int_t) options->epochs, "batch", (json_int_t) trainer->batch, "optimizer",
+                     options->optimizer ? options->optimizer : "sgd", "lr", trainer->lr, "schedule",
+                     options->schedule ? options->schedule : "cosine", "sync", options->sync ? options->sync : "epoch",
+                     "outer", trainer->sync == SYNC_STEP ? "none" : outer, "partitions", (json_int_t) trainer->partitions,
+                     "seed", (json_int_t) options->seed, "valid", valid, "patience", (json_int_t) options->patience, "data",
+                     data_hash(trainer->dataset));
+}
+
+/* ---- shared memory ---- */
+
+/* One layout, walked twice: once to sum up, once to place. */
+typedef struct layout {
+    peal_slab_plan plan;
+    uint8_t *base;
+} layout;
+
+static void *take(layout *at, size_t count, size_t size) {
+    size_t offset = peal_slab_plan_take(&at->plan, count, size);
+    return at->base ? at->base + offset : NULL;
+}
+
+static models__state take_state(layout *at, const models__trainer *trainer, bool outer) {
+    models__state state = {.params = take(at, trainer->floats, sizeof(float))};
+    for (size_t i = 0; i < trainer->optimizer->states; i++) state.optimizer[i] = take(at, trainer->floats, sizeof(float));
+    if (outer) state.outer = take(at, trainer->floats, sizeof(float));
+    return state;
+}
+
+static size_t lay_out(models__trainer *trainer, uint8_t *base) {
+    layout at = {.base = base};
+    const peal_shape *shape = &trainer->net->shape;
+    trainer->order = take(&at, trainer->train_count, sizeof(uint32_t));
+    trainer->states[0] = take_state(&at, trainer, true);
+    trainer->states[1] = take_state(&at, trainer, true);
+    for (size_t p = 0; trainer->sync == SYNC_ROUNDS && p < trainer->partitions; p++) {
+        trainer->slots[p] = take_state(&at, trainer, false);
+    }
+    if (trainer->sync == SYNC_STEP) {
+        trainer->gradient_slots = take(&at, trainer->partitions * trainer->floats, sizeof(float));
+        trainer->working = take_state(&at, trainer, false);
+    }
+    trainer->loss_sums = take(&at, trainer->partitions, sizeof(double));
+    trainer->eval_scores = take(&at, trainer->valid_count, (shape->classes ? shape->classes : 1) * sizeof(float));
+    trainer->beats = take(&at, trainer->workers, sizeof(models__beat));
+    trainer->collective = take(&at, 1, peal_collective_size());
+    return at.plan.size;
+}
+
+static peal_status share_memory(models__trainer *trainer, peal_error *err) {
+    trainer->floats = peal_graph_parameter_floats(trainer->net->graph);
+    PEAL_TRY(peal_alloc_checked(&trainer->slots, trainer->partitions, sizeof *trainer->slots, "partitions", err));
+    PEAL_TRY(peal_alloc_checked(&trainer->gradients, trainer->floats, sizeof(float), "a gradient", err));
+    char what[160], parameters[32];
+    snprintf(what, sizeof what, "parameters of %s, in the states of %zu partitions,",
+             peal_bytes_text((uint64_t) trainer->floats * sizeof(float), parameters), trainer->partitions);
+    PEAL_TRY(peal_slab_new(lay_out(trainer, NULL), what, &trainer->slab, err));
+    lay_out(trainer, trainer->slab.data);
+    bool spin = trainer->workers <= peal_machine_cpus();
+    trainer->collective = peal_collective_init(trainer->collective, trainer->workers, spin, BARRIER_TIMEOUT_MS);
+    peal_graph_initialise(trainer->net->graph, trainer->options->seed, trainer->states[0].params);
+    PEAL_TRY(peal_alloc_checked(&trainer->eval_labels, trainer->valid_count, sizeof(double), "labels", err));
+    const peal_rows *rows = trainer->valid_rows ? trainer->valid_rows : trainer->rows;
+    for (uint64_t i = 0; i < trainer->valid_count; i++) {
+        size_t within;
+        const peal_table *table = peal_rows_find(rows, trainer->valid_list[i], &within);
+        trainer->eval_labels[i] = peal_net_label(trainer->eval_net, table, within);
+    }
+    if (!trainer->valid_rows) trainer->valid_rows = trainer->rows;
+    return PEAL_OK;
+}
+
+/* ---- all together ---- */
+
+static void describe_choices(const models__trainer *trainer) {
+    const peal_reporter *reporter = trainer->options->reporter;
+    size_t parameters = 0;
+    for (size_t i = 0; i < peal_graph_parameters(trainer->net->graph); i++) {
+        const peal_node *node = peal_graph_parameter_at(trainer->net->graph, i);
+        parameters += node->rows * node->width;
+    }
+    peal_report(reporter, PEAL_EVENT_NOTE, "model %s: %zu parameters; %llu rows to train on, %llu to validate",
+                trainer->spec_text, parameters, (unsigned long long) trainer->train_count,
+                (unsigned long long) trainer->valid_count);
+    peal_report(reporter, PEAL_EVENT_NOTE, "%zu partitions, %zu worker%s, %zu steps an epoch of %zu rows each; lr %g",
+                trainer->partitions, trainer->workers, trainer->workers == 1 ? "" : "s", trainer->steps, trainer->net->rows,
+                trainer->lr);
+    if (peal_machine_cpus() > trainer->partitions) {
+        peal_report(reporter, PEAL_EVENT_NOTE, "%zu CPUs stand idle: %zu partitions cannot use more workers (--partitions)",
+                    peal_machine_cpus() - trainer->partitions, trainer->partitions);
+    }
+}
+
+static peal_status train(models__trainer *trainer, peal_error *err) {
+    const peal_train_options *options = trainer->options;
+    PEAL_TRY(parse_options(trainer, err));
+    PEAL_TRY(open_data(trainer, err));
+    trainer->job = describe_job(trainer);
+    PEAL_TRY(share_memory(trainer, err));
+    describe_choices(trainer);
+    peal_train_result *result = trainer->result;
+    result->rows = trainer->train_count;
+    result->partitions = trainer->partitions;
+    result->workers = trainer->workers;
+    result->has_valid = trainer->valid_count > 0;
+    /* A place that cannot be written to is better known before the training than after it. */
+    peal_atomic_file *probe;
+    PEAL_TRY(peal_atomic_file_open(options->out, &probe, err));
+    peal_atomic_file_abort(probe);
+    PEAL_TRY(models__train_epochs(trainer, err));
+    PEAL_TRY(peal_model_file_write(options->out, trainer->net, trainer->states[trainer->committed].params, trainer->spec_text,
+                                   peal_dataset_pipeline(trainer->dataset), trainer->job, err));
+    return peal_sha256_file(options->out, result->model_sha256, err);
+}
+
+static void trainer_clear(models__trainer *trainer) {
+    if (trainer->valid_rows != trainer->rows) peal_rows_close(trainer->valid_rows);
+    peal_rows_close(trainer->rows);
+    peal_dataset_close(trainer->dataset);
+    peal_dataset_close(trainer->valid_dataset);
+    peal_net_free(trainer->net);
+    peal_net_free(trainer->eval_net);
+    peal_pipeline_free(trainer->pipeline);
+    peal_slab_free(&trainer->slab);
+    json_decref(trainer->job);
+    free(trainer->train_list);
+    free(trainer->valid_list);
+    free(trainer->slots);
+    free(trainer->gradients);
+    free(trainer->eval_labels);
+}
+
+peal_status peal_train(const peal_train_options *options, peal_train_result *result, peal_error *err) {
+    *result = (peal_train_result){0};
+    models__trainer trainer = {.options = options, .result = result};
+    peal_status status = train(&trainer, err);
+    trainer_clear(&trainer);
+    return status;
+}

@@ -1,0 +1,155 @@
+#include "tools/command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "core/spec.h"
+#include "models/predictor.h"
+#include "tools/display.h"
+
+const tools_command *const tools_commands[] = {&tools_command_etl,     &tools_command_train,   &tools_command_eval,
+                                               &tools_command_predict, &tools_command_inspect, &tools_command_help, NULL};
+
+atomic_int tools_stop;
+
+peal_status tools_command_find(const char *name, const tools_command **out, peal_error *err) {
+    const char *names[16];
+    size_t count = 0, chosen;
+    for (; tools_commands[count]; count++) names[count] = tools_commands[count]->name;
+    PEAL_TRY(peal_spec_choose("subcommand", name, names, count, &chosen, err));
+    *out = tools_commands[chosen];
+    return PEAL_OK;
+}
+
+void tools_command_print(const tools_command *command) {
+    printf("peal %s %s\n\n%s\n\nOptions:\n", command->name, command->usage, command->documentation);
+    for (size_t i = 0; i < tools_option_count; i++) {
+        const tools_option *option = &tools_option_table[i];
+        if (!(option->commands & command->bit)) continue;
+        char left[64];
+        snprintf(left, sizeof left, "--%s %s", option->name, option->argument ? option->argument : "");
+        printf("  %-32s %s\n", left, option->help);
+    }
+}
+
+/* ---- sources and ETL ---- */
+
+static peal_status texts_of(const json_t *list, const char ***out, peal_error *err) {
+    PEAL_TRY(peal_alloc_checked(out, json_array_size(list) + 1, sizeof **out, "options", err));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        (*out)[i] = json_string_value(json_array_get(list, i));
+        if (!(*out)[i]) return peal_fail(err, PEAL_E_USAGE, "a list of texts holds something else");
+    }
+    return PEAL_OK;
+}
+
+peal_status tools_sources(const tools_options *options, const char ***sources, size_t *count, peal_error *err) {
+    *count = json_array_size(options->sources);
+    if (*count == 0) return peal_fail(err, PEAL_E_USAGE, "no source was named: give files, folders, a glob or -");
+    return texts_of(options->sources, sources, err);
+}
+
+static peal_status choose(const char *what, const char *text, const char *const *names, size_t count, size_t *out,
+                          peal_error *err) {
+    *out = 0;
+    return text ? peal_spec_choose(what, text, names, count, out, err) : PEAL_OK;
+}
+
+peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, peal_error *err) {
+    static const char *const names[] = {"fail", "drop", "quarantine"};
+    size_t chosen;
+    PEAL_TRY(choose("way with bad rows (--on-bad-row)", options->on_bad_row, names, 3, &chosen, err));
+    *out = (peal_bad_rows) chosen;
+    return PEAL_OK;
+}
+
+static peal_status set_delimiter(const char *text, char *out, peal_error *err) {
+    if (!text) return PEAL_OK;
+    if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0) text = "\t";
+    if (strlen(text) != 1 || strchr("\"\n\r", *text)) {
+        return peal_fail(err, PEAL_E_USAGE, "--delimiter must be one character (or 'tab'), not '%s'", text);
+    }
+    *out = *text;
+    return PEAL_OK;
+}
+
+/* The fitted pipeline of a dataset or a model. */
+static peal_status read_fitted(const char *path, json_t **out, peal_error *err) {
+    if (peal_dataset_is(path)) {
+        peal_dataset *dataset;
+        PEAL_TRY(peal_dataset_open(path, &dataset, err));
+        *out = json_deep_copy(peal_dataset_pipeline(dataset));
+        peal_dataset_close(dataset);
+        return PEAL_OK;
+    }
+    peal_predictor *predictor;
+    PEAL_TRY(peal_predictor_open(path, &predictor, err));
+    *out = json_deep_copy(peal_predictor_pipeline_json(predictor));
+    peal_predictor_free(predictor);
+    return PEAL_OK;
+}
+
+peal_status tools_etl_options(const tools_options *options, peal_etl_options *out, tools_arrays *arrays, peal_error *err) {
+    static const char *const tasks[] = {"auto", "classify", "regress"}, *const headers[] = {"auto", "yes", "no"};
+    *out = peal_etl_default();
+    size_t chosen;
+    PEAL_TRY(tools_sources(options, &arrays->sources, &out->source_count, err));
+    out->sources = arrays->sources;
+    PEAL_TRY(texts_of(options->drop, &arrays->drop, err));
+    PEAL_TRY(texts_of(options->nulls, (const char ***) &arrays->nulls, err));
+    out->out = options->out;
+    out->format = options->format;
+    out->text.nulls = arrays->nulls;
+    out->text.null_count = json_array_size(options->nulls);
+    out->text.trim = options->trim;
+    PEAL_TRY(set_delimiter(options->delimiter, &out->text.delimiter, err));
+    PEAL_TRY(choose("header (--header)", options->header, headers, 3, &chosen, err));
+    out->text.header = (peal_header) chosen;
+    PEAL_TRY(choose("task (--task)", options->task, tasks, 3, &chosen, err));
+    out->plan.task = (peal_task_kind) chosen;
+    out->plan.label = options->label;
+    out->plan.transforms = options->transforms;
+    out->plan.types = options->types;
+    out->plan.drop = arrays->drop;
+    out->plan.drop_count = json_array_size(options->drop);
+    if (options->like) {
+        if (options->label || options->transforms || options->types || options->drop || options->nulls || options->format) {
+            return peal_fail(err, PEAL_E_USAGE, "--like takes the whole pipeline over: leave --label, --transform, --type, "
+                             "--drop, --null and --format out");
+        }
+        PEAL_TRY(read_fitted(options->like, &arrays->fitted, err));
+        out->fitted = arrays->fitted;
+    }
+    PEAL_TRY(tools_bad_rows(options, &out->on_bad_row, err));
+    out->threads = options->threads;
+    out->resume = options->resume;
+    out->stop = &tools_stop;
+    out->reporter = tools_display_reporter();
+    return PEAL_OK;
+}
+
+void tools_arrays_clear(tools_arrays *arrays) {
+    free(arrays->sources);
+    free(arrays->drop);
+    free(arrays->nulls);
+    json_decref(arrays->fitted);
+}
+
+/* ---- output ---- */
+
+void tools_say_rows(uint64_t in, uint64_t used, uint64_t dropped, uint64_t quarantined) {
+    tools_say("rows: %llu in = %llu used + %llu dropped + %llu quarantined", (unsigned long long) in,
+              (unsigned long long) used, (unsigned long long) dropped, (unsigned long long) quarantined);
+}
+
+peal_status tools_print_json(json_t *value, peal_error *err) {
+    char *text = json_dumps(value, JSON_REAL_PRECISION(17));
+    json_decref(value);
+    bool written = text && puts(text) >= 0 && fflush(stdout) == 0;
+    int reason = errno;
+    free(text);
+    return written ? PEAL_OK : peal_fail_errno(err, PEAL_E_FAILED, reason, "cannot write to standard output");
+}

@@ -1,0 +1,112 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "core/spelling.h"
+#include "etl/format/format.h"
+#include "etl/source/codec.h"
+#include "etl/transform/transform.h"
+#include "models/model.h"
+#include "ops/op/op.h"
+#include "ops/optimizer/optimizer.h"
+#include "tools/command.h"
+
+static void row(const char *name, const char *documentation) {
+    printf("  %-22s %s\n", name, documentation);
+}
+
+static void print_formats(void) {
+    for (size_t i = 0; peal_formats[i]; i++) row(peal_formats[i]->name, peal_formats[i]->documentation);
+}
+
+static void print_codecs(void) {
+    row("plain", "bytes as they are");
+    for (size_t i = 0; peal_codecs[i]; i++) row(peal_codecs[i]->name, peal_codecs[i]->documentation);
+}
+
+static void print_transforms(void) {
+    for (size_t i = 0; peal_transforms[i]; i++) row(peal_transforms[i]->name, peal_transforms[i]->documentation);
+    puts("\nOn the command line: --transform NAME:key=value,columns=COLUMN (several columns joined with +).\n"
+         "In a job file: a list 'transforms' of mappings, {transform: NAME, columns: [...], key: value}.\n"
+         "Without columns=, a transform of numbers goes to all numbers, one of texts to all texts.\n"
+         "Columns that no transform is named for get: numbers impute and standardize, texts onehot (up to 64\n"
+         "distinct) or index, the label label. Where only impute is named, nothing else is done to the number.");
+}
+
+static void print_models(void) {
+    for (size_t i = 0; peal_models[i]; i++) row(peal_models[i]->name, peal_models[i]->documentation);
+}
+
+static void print_optimizers(void) {
+    for (size_t i = 0; peal_optimizers[i]; i++) row(peal_optimizers[i]->name, peal_optimizers[i]->documentation);
+}
+
+static void print_schedules(void) {
+    for (size_t i = 0; peal_schedules[i]; i++) row(peal_schedules[i]->name, peal_schedules[i]->documentation);
+}
+
+static void print_ops(void) {
+    for (size_t i = 0; peal_ops[i]; i++) row(peal_ops[i]->name, peal_ops[i]->documentation);
+}
+
+static void print_exit_codes(void) {
+    row("0", "done");
+    row("1", "failed: the machine said no");
+    row("2", "wrong usage");
+    row("3", "bad input data");
+    row("4", "interrupted; --resume goes on");
+}
+
+static void print_subcommands(void) {
+    for (size_t i = 0; tools_commands[i]; i++) {
+        const char *text = tools_commands[i]->documentation, *line = strchr(text, '\n');
+        char first[160];
+        snprintf(first, sizeof first, "%.*s", (int) (line ? line - text : (long) strlen(text)), text);
+        row(tools_commands[i]->name, first);
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*print)(void);
+} topics[] = {{"subcommands", print_subcommands}, {"formats", print_formats},       {"codecs", print_codecs},
+              {"transforms", print_transforms},   {"models", print_models},         {"optimizers", print_optimizers},
+              {"schedules", print_schedules},     {"ops", print_ops},               {"exit-codes", print_exit_codes}};
+
+static void print_overview(void) {
+    puts("peal: from folders of compressed data to trained models\n\nSubcommands:");
+    print_subcommands();
+    puts("\n'peal help SUBCOMMAND' lists its options. Other topics:");
+    for (size_t i = 1; i < sizeof topics / sizeof *topics; i++) printf("  %s\n", topics[i].name);
+}
+
+static peal_status run(const tools_options *options, peal_error *err) {
+    const char *topic = json_string_value(json_array_get(options->sources, 0));
+    if (!topic) {
+        print_overview();
+        return PEAL_OK;
+    }
+    const char *names[32];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+        names[count++] = topics[i].name;
+        if (strcmp(topic, topics[i].name) != 0) continue;
+        topics[i].print();
+        return PEAL_OK;
+    }
+    for (size_t i = 0; tools_commands[i]; i++) {
+        names[count++] = tools_commands[i]->name;
+        if (strcmp(topic, tools_commands[i]->name) != 0) continue;
+        tools_command_print(tools_commands[i]);
+        return PEAL_OK;
+    }
+    char hint[160];
+    return peal_fail(err, PEAL_E_USAGE, "there is no help on '%s'%s", topic, peal_did_you_mean(topic, names, count, hint));
+}
+
+const tools_command tools_command_help = {
+    .name = "help",
+    .usage = "[TOPIC]",
+    .documentation = "Explains a subcommand or lists formats, transforms, models, optimizers...",
+    .bit = FOR_HELP,
+    .run = run,
+};

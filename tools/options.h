@@ -1,0 +1,54 @@
+/* The program's options: one table serves the command line, YAML job files and the help. */
+#ifndef PEAL_TOOLS_OPTIONS_H
+#define PEAL_TOOLS_OPTIONS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+enum { FOR_ETL = 1, FOR_TRAIN = 2, FOR_EVAL = 4, FOR_PREDICT = 8, FOR_INSPECT = 16, FOR_HELP = 32, FOR_ALL = 63 };
+
+/* Every value that a job can have, as text where the library parses it. NULL or 0: not given. */
+typedef struct tools_options {
+    /* lists of texts (JSON arrays) */
+    json_t *sources, *transforms, *drop, *nulls;
+    json_t *types; /* object */
+    char *out, *job, *format, *label, *task, *delimiter, *header, *on_bad_row, *like;
+    char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split;
+    uint64_t threads, epochs, batch, workers, partitions, seed, patience, deaths;
+    double lr, checkpoint_seconds, stall_seconds;
+    bool trim, resume, json, quiet, help;
+    bool has_seed, has_checkpoint_seconds;
+} tools_options;
+
+typedef enum tools_option_kind {
+    OPTION_FLAG,   /* bool */
+    OPTION_TEXT,   /* char * */
+    OPTION_COUNT,  /* uint64_t */
+    OPTION_NUMBER, /* double */
+    OPTION_LIST,   /* json array of texts; may be given several times */
+    OPTION_SPECS,  /* json array of {"transform": name, key: value}; NAME:key=value on the command line */
+    OPTION_PAIRS   /* json object; KEY=VALUE on the command line */
+} tools_option_kind;
+
+typedef struct tools_option {
+    const char *name; /* without the dashes */
+    tools_option_kind kind;
+    size_t offset; /* in tools_options */
+    const char *argument, *help;
+    unsigned commands;
+} tools_option;
+
+extern const tools_option tools_option_table[];
+extern const size_t tools_option_count;
+
+/* Reads the words behind the subcommand; what is no option is a source. A job file named by --job is read too, and the
+ * command line wins. PEAL_E_USAGE with the nearest right word. */
+peal_status tools_options_parse(unsigned command, const char *command_name, int count, char **words, tools_options *out,
+                                peal_error *err);
+void tools_options_clear(tools_options *options);
+
+#endif

@@ -1,0 +1,137 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "models/predictor.h"
+#include "tools/command.h"
+#include "tools/display.h"
+
+/* Where predictions go: a file that appears whole, or standard output. */
+typedef struct output {
+    peal_predictor *predictor;
+    peal_atomic_file *file; /* NULL: standard output */
+    peal_buffer text;
+} output;
+
+static peal_status put(output *self, const char *bytes, size_t size, peal_error *err) {
+    return peal_buffer_append(&self->text, bytes, size, err);
+}
+
+static peal_status flush(output *self, peal_error *err) {
+    peal_status status = PEAL_OK;
+    if (self->file) {
+        status = peal_atomic_file_write(self->file, self->text.data, self->text.size, err);
+    } else if (fwrite(self->text.data, 1, self->text.size, stdout) != self->text.size || fflush(stdout) != 0) {
+        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write to standard output");
+    }
+    self->text.size = 0;
+    return status;
+}
+
+/* A field of CSV, quoted if it must be. */
+static peal_status put_field(output *self, const char *text, size_t size, peal_error *err) {
+    bool quote = false;
+    for (size_t i = 0; i < size; i++) quote = quote || strchr(",\"\r\n", text[i]);
+    if (!quote) return put(self, text, size, err);
+    PEAL_TRY(put(self, "\"", 1, err));
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '"') PEAL_TRY(put(self, "\"", 1, err));
+        PEAL_TRY(put(self, text + i, 1, err));
+    }
+    return put(self, "\"", 1, err);
+}
+
+static peal_status put_header(output *self, peal_error *err) {
+    const peal_pipeline *pipeline = peal_predictor_pipeline(self->predictor);
+    PEAL_TRY(put(self, "prediction", 10, err));
+    for (uint32_t i = 0; i < peal_predictor_classes(self->predictor); i++) {
+        peal_text name = peal_pipeline_class_name(pipeline, i);
+        char column[300];
+        int size = snprintf(column, sizeof column, "p_%.*s", (int) (name.length < 256 ? name.length : 256), name.data);
+        PEAL_TRY(put(self, ",", 1, err));
+        PEAL_TRY(put_field(self, column, (size_t) size, err));
+    }
+    return put(self, "\n", 1, err);
+}
+
+static peal_status put_number(output *self, float value, peal_error *err) {
+    char text[32];
+    int size = snprintf(text, sizeof text, "%.9g", (double) value);
+    return put(self, text, (size_t) size, err);
+}
+
+static peal_status put_row(output *self, const float *scores, peal_error *err) {
+    uint32_t classes = peal_predictor_classes(self->predictor), best = 0;
+    if (classes == 0) {
+        PEAL_TRY(put_number(self, scores[0], err));
+        return put(self, "\n", 1, err);
+    }
+    for (uint32_t i = 1; i < classes; i++) best = scores[i] > scores[best] ? i : best;
+    peal_text name = peal_pipeline_class_name(peal_predictor_pipeline(self->predictor), best);
+    PEAL_TRY(put_field(self, name.data, name.length, err));
+    for (uint32_t i = 0; i < classes; i++) {
+        PEAL_TRY(put(self, ",", 1, err));
+        PEAL_TRY(put_number(self, scores[i], err));
+    }
+    return put(self, "\n", 1, err);
+}
+
+static peal_status emit(void *user, const float *scores, size_t rows, peal_error *err) {
+    output *self = user;
+    size_t width = peal_predictor_scores(self->predictor);
+    for (size_t row = 0; row < rows; row++) {
+        PEAL_TRY(put_row(self, scores + row * width, err));
+        if (self->text.size > 1 << 16) PEAL_TRY(flush(self, err));
+    }
+    return flush(self, err);
+}
+
+static peal_status predict(const tools_options *options, output *self, const char **sources, size_t count,
+                           peal_predict_result *result, peal_error *err) {
+    peal_predict_options predict_options = {
+        .sources = sources, .source_count = count, .stop = &tools_stop, .reporter = tools_display_reporter()};
+    PEAL_TRY(tools_bad_rows(options, &predict_options.on_bad_row, err));
+    PEAL_TRY(put_header(self, err));
+    return peal_predict(self->predictor, &predict_options, emit, self, result, err);
+}
+
+static peal_status run_with(const tools_options *options, const char **words, size_t count, peal_error *err) {
+    if (count < 2) return peal_fail(err, PEAL_E_USAGE, "predict wants a model and then sources");
+    if (options->json && !options->out) return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
+    output self = {0};
+    peal_predict_result result;
+    peal_status status = peal_predictor_open(words[0], &self.predictor, err);
+    if (status == PEAL_OK && options->out) status = peal_atomic_file_open(options->out, &self.file, err);
+    if (status == PEAL_OK) status = predict(options, &self, words + 1, count - 1, &result, err);
+    if (status == PEAL_OK && self.file) {
+        status = peal_atomic_file_commit(self.file, err);
+    } else {
+        peal_atomic_file_abort(self.file);
+    }
+    peal_buffer_clear(&self.text);
+    peal_predictor_free(self.predictor);
+    if (status != PEAL_OK) return status;
+    tools_say_rows(result.rows_in, result.rows_used, result.rows_dropped, 0);
+    if (!options->json) return PEAL_OK;
+    return tools_print_json(json_pack("{s:I, s:I, s:I}", "rows", (json_int_t) result.rows_used, "rows_in",
+                                      (json_int_t) result.rows_in, "dropped", (json_int_t) result.rows_dropped), err);
+}
+
+static peal_status run(const tools_options *options, peal_error *err) {
+    const char **words = NULL;
+    size_t count;
+    PEAL_TRY(tools_sources(options, &words, &count, err));
+    peal_status status = run_with(options, words, count, err);
+    free(words);
+    return status;
+}
+
+const tools_command tools_command_predict = {
+    .name = "predict",
+    .usage = "MODEL SOURCE... [--out FILE] [options]",
+    .documentation = "Predicts raw rows: CSV of the prediction and, for classes, a probability each, in the order of the rows.",
+    .bit = FOR_PREDICT,
+    .run = run,
+};
