@@ -30,7 +30,7 @@ size_t peal_collective_size(void) {
 peal_collective *peal_collective_init(void *memory, size_t members, bool spin, int timeout_ms) {
     peal_collective *collective = memory;
     memset(collective, 0, sizeof *collective);
-    collective->members = (uint32_t) members;
+    collective->members = (uint32_t)members;
     collective->spins = spin ? SPINS : 1;
     collective->timeout_ms = timeout_ms;
     return collective;
@@ -55,7 +55,7 @@ peal_status peal_barrier_wait(peal_collective *collective, peal_error *err) {
         if (atomic_load_explicit(&collective->generation, memory_order_acquire) != generation) return PEAL_OK;
         peal_cpu_relax();
     }
-    int64_t deadline = peal_now_ns() + (int64_t) collective->timeout_ms * 1000000;
+    int64_t deadline = peal_now_ns() + (int64_t)collective->timeout_ms * 1000000;
     for (;;) {
         atomic_store(&collective->parked, 1);
         if (atomic_load(&collective->generation) != generation) return PEAL_OK;

@@ -14,7 +14,7 @@ uint64_t peal_hash(const void *bytes, size_t size, uint64_t seed) {
 }
 
 void peal_hash_text(uint64_t hash, char text[17]) {
-    snprintf(text, 17, "%016llx", (unsigned long long) hash);
+    snprintf(text, 17, "%016llx", (unsigned long long)hash);
 }
 
 struct peal_hasher {

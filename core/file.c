@@ -26,7 +26,7 @@ peal_status peal_file_read(const char *path, peal_buffer *out, peal_error *err) 
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", path);
         if (got <= 0) break;
-        out->size += (size_t) got;
+        out->size += (size_t)got;
     }
     close(fd);
     return status;
@@ -42,21 +42,21 @@ peal_status peal_map_open(const char *path, peal_map *out, peal_error *err) {
         return peal_fail(err, PEAL_E_FAILED, "%s is not a regular file", path);
     }
     if (info.st_size > 0) {
-        void *memory = mmap(NULL, (size_t) info.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        void *memory = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
         if (memory == MAP_FAILED) {
             int reason = errno;
             close(fd);
             return peal_fail_errno(err, PEAL_E_FAILED, reason, "cannot map %s", path);
         }
         out->data = memory;
-        out->size = (size_t) info.st_size;
+        out->size = (size_t)info.st_size;
     }
     close(fd);
     return PEAL_OK;
 }
 
 void peal_map_close(peal_map *map) {
-    if (map->data) munmap((void *) map->data, map->size);
+    if (map->data) munmap((void *)map->data, map->size);
     *map = (peal_map){0};
 }
 
@@ -88,10 +88,11 @@ peal_status peal_out_file_write(peal_out_file *file, const void *bytes, size_t s
     while (size > 0) {
         ssize_t done = write(file->fd, at, size);
         if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) return peal_fail_errno(err, PEAL_E_FAILED, done < 0 ? errno : EIO, "cannot write %s", file->path);
+        if (done <= 0)
+            return peal_fail_errno(err, PEAL_E_FAILED, done < 0 ? errno : EIO, "cannot write %s", file->path);
         at += done;
-        size -= (size_t) done;
-        file->size += (uint64_t) done;
+        size -= (size_t)done;
+        file->size += (uint64_t)done;
     }
     return PEAL_OK;
 }
@@ -296,7 +297,7 @@ static void visit_stale(const char *path, bool (*each)(void *user, const char *s
         char *end;
         long pid = strtol(digits, &end, 10);
         if (end == digits || *end != '\0' || pid <= 0) continue;
-        if (kill((pid_t) pid, 0) == 0 || errno != ESRCH) continue;
+        if (kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
         char *stale = peal_path_join(folder_path, found);
         if (stale) enough = each(user, stale);
         free(stale);
@@ -306,7 +307,7 @@ static void visit_stale(const char *path, bool (*each)(void *user, const char *s
 }
 
 static bool remove_one(void *user, const char *stale) {
-    (void) user;
+    (void)user;
     peal_remove_tree(stale, NULL);
     return false;
 }
@@ -322,7 +323,7 @@ static bool rename_one(void *user, const char *stale) {
 char *peal_temporary_name(const char *path) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') length--;
-    return peal_sprintf("%.*s%s%d", (int) length, path, temporary_mark, (int) getpid());
+    return peal_sprintf("%.*s%s%d", (int)length, path, temporary_mark, (int)getpid());
 }
 
 peal_status peal_staging_make(const char *target, bool adopt, char **out, peal_error *err) {
@@ -359,7 +360,7 @@ char *peal_path_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     if (!slash) return peal_strdup(".");
     if (slash == path) return peal_strdup("/");
-    return peal_strndup(path, (size_t) (slash - path));
+    return peal_strndup(path, (size_t)(slash - path));
 }
 
 bool peal_path_exists(const char *path) {

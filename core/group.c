@@ -27,8 +27,8 @@ typedef struct member {
 
 struct peal_group {
     peal_group_options options;
-    peal_slab slab;  /* all the rings */
-    int doorbell;    /* eventfd: a worker has replied */
+    peal_slab slab; /* all the rings */
+    int doorbell;   /* eventfd: a worker has replied */
     member *members;
     struct pollfd *polls;
     size_t next; /* where the next look for replies begins, so that no rank starves */
@@ -70,10 +70,11 @@ bool peal_worker_receive(peal_worker *self, peal_message *message) {
 
 void peal_worker_reply(peal_worker *self, const peal_message *message) {
     peal_message reply = *message;
-    reply.rank = (uint32_t) self->rank;
+    reply.rank = (uint32_t)self->rank;
     if (peal_ring_push(self->replies, &reply, -1, NULL) != PEAL_OK) return;
     uint64_t one = 1;
-    while (write(self->doorbell, &one, sizeof one) < 0 && errno == EINTR) {}
+    while (write(self->doorbell, &one, sizeof one) < 0 && errno == EINTR) {
+    }
 }
 
 /* ---- the parent's side ---- */
@@ -89,7 +90,7 @@ static peal_status member_spawn(peal_group *group, size_t rank, peal_error *err)
     if (pid < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot fork worker %zu", rank);
     if (pid == 0) worker_main(group, rank, parent);
     one->pid = pid;
-    one->pidfd = (int) syscall(SYS_pidfd_open, pid, 0);
+    one->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (one->pidfd < 0) {
         int reason = errno;
         kill(pid, SIGKILL);
@@ -161,7 +162,8 @@ static bool take_reply(peal_group *group, peal_group_event *event) {
 static void member_reap(peal_group *group, size_t rank, peal_group_event *event) {
     member *one = &group->members[rank];
     int wait_status = 0;
-    while (waitpid(one->pid, &wait_status, 0) < 0 && errno == EINTR) {}
+    while (waitpid(one->pid, &wait_status, 0) < 0 && errno == EINTR) {
+    }
     *event = (peal_group_event){
         .kind = PEAL_GROUP_DEATH,
         .rank = rank,
@@ -187,7 +189,8 @@ peal_status peal_group_wait(peal_group *group, int timeout_ms, peal_group_event 
     *event = (peal_group_event){.kind = PEAL_GROUP_TIMEOUT};
     if (ready <= 0) return PEAL_OK;
     uint64_t rings;
-    while (read(group->doorbell, &rings, sizeof rings) < 0 && errno == EINTR) {}
+    while (read(group->doorbell, &rings, sizeof rings) < 0 && errno == EINTR) {
+    }
     if (take_reply(group, event)) return PEAL_OK;
     for (size_t rank = 0; rank < workers; rank++) {
         if (group->polls[rank].fd < 0 || !(group->polls[rank].revents & POLLIN)) continue;
@@ -209,7 +212,7 @@ void peal_group_stop(peal_group *group, int grace_ms) {
     if (!group) return;
     const peal_message stop = {.kind = MESSAGE_STOP};
     size_t workers = group->options.workers;
-    int64_t deadline = peal_now_ns() + (int64_t) grace_ms * 1000000;
+    int64_t deadline = peal_now_ns() + (int64_t)grace_ms * 1000000;
     for (size_t rank = 0; rank < workers; rank++) {
         if (group->members[rank].pid) peal_ring_try_push(group->members[rank].commands, &stop);
     }
@@ -218,7 +221,7 @@ void peal_group_stop(peal_group *group, int grace_ms) {
         if (!one->pid) continue;
         int64_t left_ms = (deadline - peal_now_ns()) / 1000000;
         struct pollfd watch = {.fd = one->pidfd, .events = POLLIN};
-        if (poll(&watch, 1, left_ms > 0 ? (int) left_ms : 0) != 1) kill(one->pid, SIGKILL);
+        if (poll(&watch, 1, left_ms > 0 ? (int)left_ms : 0) != 1) kill(one->pid, SIGKILL);
         peal_group_event ignored;
         member_reap(group, rank, &ignored);
     }

@@ -41,13 +41,13 @@ static size_t cgroup_cpus(void) {
     }
     long long quota_us = atoll(quota), period_us = atoll(period);
     if (quota_us <= 0 || period_us <= 0) return SIZE_MAX; /* "max" or -1: no limit */
-    return (size_t) ((quota_us + period_us - 1) / period_us);
+    return (size_t)((quota_us + period_us - 1) / period_us);
 }
 
 size_t peal_machine_cpus(void) {
     cpu_set_t set;
     size_t cpus = 1;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = (size_t) CPU_COUNT(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = (size_t)CPU_COUNT(&set);
     size_t quota = cgroup_cpus();
     if (quota < cpus) cpus = quota;
     return cpus > 0 ? cpus : 1;
@@ -82,7 +82,7 @@ static uint64_t address_space_left(void) {
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
     char pages[64], rest[64];
     if (read_words("/proc/self/statm", pages, rest) < 1) return limit.rlim_cur;
-    uint64_t used = strtoull(pages, NULL, 10) * (uint64_t) sysconf(_SC_PAGESIZE);
+    uint64_t used = strtoull(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
     return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
 }
 
@@ -103,12 +103,12 @@ peal_status peal_machine_memory_check(uint64_t needed, const char *what, peal_er
 int64_t peal_now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 const char *peal_bytes_text(uint64_t bytes, char text[32]) {
     static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB", "EB"};
-    double number = (double) bytes;
+    double number = (double)bytes;
     size_t unit = 0;
     while (number >= 1000 && unit < 6) {
         number /= 1000;

@@ -19,9 +19,9 @@
 #include "core/memory.h"
 
 struct peal_ring {
-    _Alignas(64) _Atomic uint32_t head;  /* messages pushed; the consumer parks on it */
+    _Alignas(64) _Atomic uint32_t head; /* messages pushed; the consumer parks on it */
     _Atomic uint32_t consumer_parked;
-    _Alignas(64) _Atomic uint32_t tail;  /* messages popped; the producer parks on it */
+    _Alignas(64) _Atomic uint32_t tail; /* messages popped; the producer parks on it */
     _Atomic uint32_t producer_parked;
     _Alignas(64) _Atomic uint32_t closed;
     uint32_t slots;
@@ -42,8 +42,8 @@ peal_ring *peal_ring_init(void *memory, size_t slots, size_t message_size) {
     atomic_store(&ring->tail, 0);
     atomic_store(&ring->consumer_parked, 0);
     atomic_store(&ring->producer_parked, 0);
-    ring->slots = (uint32_t) slots;
-    ring->message_size = (uint32_t) message_size;
+    ring->slots = (uint32_t)slots;
+    ring->message_size = (uint32_t)message_size;
     atomic_store(&ring->closed, 0);
     return ring;
 }
@@ -60,7 +60,7 @@ bool peal_ring_try_push(peal_ring *ring, const void *message) {
     uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
     uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
     if (head - tail == ring->slots || atomic_load_explicit(&ring->closed, memory_order_relaxed)) return false;
-    memcpy(ring->bytes + (size_t) (head & (ring->slots - 1)) * ring->message_size, message, ring->message_size);
+    memcpy(ring->bytes + (size_t)(head & (ring->slots - 1)) * ring->message_size, message, ring->message_size);
     atomic_store_explicit(&ring->head, head + 1, memory_order_release);
     wake_if_parked(&ring->consumer_parked, &ring->head);
     return true;
@@ -70,7 +70,7 @@ bool peal_ring_try_pop(peal_ring *ring, void *message) {
     uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
     uint32_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     if (head == tail) return false;
-    memcpy(message, ring->bytes + (size_t) (tail & (ring->slots - 1)) * ring->message_size, ring->message_size);
+    memcpy(message, ring->bytes + (size_t)(tail & (ring->slots - 1)) * ring->message_size, ring->message_size);
     atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
     wake_if_parked(&ring->producer_parked, &ring->tail);
     return true;
@@ -89,7 +89,7 @@ static void wait_for_change(peal_ring *ring, _Atomic uint32_t *word, uint32_t se
 }
 
 peal_status peal_ring_push(peal_ring *ring, const void *message, int timeout_ms, peal_error *err) {
-    int64_t deadline = peal_now_ns() + (int64_t) timeout_ms * 1000000;
+    int64_t deadline = peal_now_ns() + (int64_t)timeout_ms * 1000000;
     while (!peal_ring_try_push(ring, message)) {
         if (atomic_load_explicit(&ring->closed, memory_order_acquire)) {
             return peal_fail(err, PEAL_E_CANCELLED, "the ring is closed");
@@ -104,7 +104,7 @@ peal_status peal_ring_push(peal_ring *ring, const void *message, int timeout_ms,
 }
 
 peal_status peal_ring_pop(peal_ring *ring, void *message, int timeout_ms, peal_error *err) {
-    int64_t deadline = peal_now_ns() + (int64_t) timeout_ms * 1000000;
+    int64_t deadline = peal_now_ns() + (int64_t)timeout_ms * 1000000;
     while (!peal_ring_try_pop(ring, message)) {
         if (atomic_load_explicit(&ring->closed, memory_order_acquire)) {
             if (peal_ring_try_pop(ring, message)) return PEAL_OK; /* pushed just before the close */

@@ -8,7 +8,8 @@
 
 peal_status peal_spec_parse(const char *kind, const char *text, peal_spec *out, peal_error *err) {
     *out = (peal_spec){0};
-    if (strlen(text) >= sizeof out->text) return peal_fail(err, PEAL_E_USAGE, "the %s '%.60s...' is too long", kind, text);
+    if (strlen(text) >= sizeof out->text)
+        return peal_fail(err, PEAL_E_USAGE, "the %s '%.60s...' is too long", kind, text);
     memcpy(out->text, text, strlen(text) + 1);
     out->name = out->text;
     char *rest = strchr(out->text, ':');
@@ -22,7 +23,8 @@ peal_status peal_spec_parse(const char *kind, const char *text, peal_spec *out, 
         if (!equals || equals == rest || equals[1] == '\0') {
             return peal_fail(err, PEAL_E_USAGE, "%s '%s': '%s' is not of the form key=value", kind, text, rest);
         }
-        if (out->count == PEAL_SPEC_OPTIONS) return peal_fail(err, PEAL_E_USAGE, "%s '%s': too many options", kind, text);
+        if (out->count == PEAL_SPEC_OPTIONS)
+            return peal_fail(err, PEAL_E_USAGE, "%s '%s': too many options", kind, text);
         *equals = '\0';
         out->keys[out->count] = rest;
         out->values[out->count++] = equals + 1;
@@ -44,7 +46,8 @@ peal_status peal_spec_check(const char *kind, const peal_spec *spec, const char 
         }
         for (size_t before = 0; before < i; before++) {
             if (strcmp(spec->keys[before], spec->keys[i]) == 0) {
-                return peal_fail(err, PEAL_E_USAGE, "%s '%s': '%s' stands there twice", kind, spec->name, spec->keys[i]);
+                return peal_fail(err, PEAL_E_USAGE, "%s '%s': '%s' stands there twice", kind, spec->name,
+                                 spec->keys[i]);
             }
         }
     }
@@ -66,8 +69,8 @@ peal_status peal_spec_number(const peal_spec *spec, const char *key, double othe
     char *end;
     double value = strtod(text, &end);
     if (*end != '\0' || !isfinite(value) || value < least || value > most) {
-        return peal_fail(err, PEAL_E_USAGE, "%s: %s must be a number from %g to %g, not '%s'", spec->name, key, least, most,
-                         text);
+        return peal_fail(err, PEAL_E_USAGE, "%s: %s must be a number from %g to %g, not '%s'", spec->name, key, least,
+                         most, text);
     }
     *out = value;
     return PEAL_OK;
@@ -79,5 +82,6 @@ peal_status peal_spec_choose(const char *kind, const char *name, const char *con
         if (strcmp(name, names[*out]) == 0) return PEAL_OK;
     }
     char hint[160];
-    return peal_fail(err, PEAL_E_USAGE, "no %s is called '%s'%s", kind, name, peal_did_you_mean(name, names, count, hint));
+    return peal_fail(err, PEAL_E_USAGE, "no %s is called '%s'%s", kind, name,
+                     peal_did_you_mean(name, names, count, hint));
 }

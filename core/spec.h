@@ -16,8 +16,8 @@ typedef struct peal_spec {
     size_t count;
 } peal_spec;
 
-/* Takes `text` apart. `kind` ("model", "optimizer") is for messages. PEAL_E_USAGE if it has no such form. The spec points
- * into itself: do not copy it. */
+/* Takes `text` apart. `kind` ("model", "optimizer") is for messages. PEAL_E_USAGE if it has no such form. The spec
+ * points into itself: do not copy it. */
 peal_status peal_spec_parse(const char *kind, const char *text, peal_spec *out, peal_error *err);
 /* PEAL_E_USAGE, with the nearest right name, if a key is not among `known` (NULL-terminated) or stands twice. */
 peal_status peal_spec_check(const char *kind, const peal_spec *spec, const char *const *known, peal_error *err);

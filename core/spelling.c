@@ -20,9 +20,9 @@ static size_t edit_distance(const char *a, const char *b) {
     for (size_t i = 1; i <= a_length; i++) {
         row[0] = i;
         for (size_t j = 1; j <= b_length; j++) {
-            int p = tolower((unsigned char) a[i - 1]), q = tolower((unsigned char) b[j - 1]);
+            int p = tolower((unsigned char)a[i - 1]), q = tolower((unsigned char)b[j - 1]);
             row[j] = least(least(above[j] + 1, row[j - 1] + 1), above[j - 1] + (p != q));
-            if (i > 1 && j > 1 && p == tolower((unsigned char) b[j - 2]) && q == tolower((unsigned char) a[i - 2])) {
+            if (i > 1 && j > 1 && p == tolower((unsigned char)b[j - 2]) && q == tolower((unsigned char)a[i - 2])) {
                 row[j] = least(row[j], before[j - 2] + 1);
             }
         }

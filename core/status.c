@@ -47,13 +47,20 @@ void peal_error_context(peal_error *err, const char *format, ...) {
 
 const char *peal_status_name(peal_status status) {
     switch (status) {
-    case PEAL_OK: return "done";
-    case PEAL_E_FAILED: return "failed";
-    case PEAL_E_USAGE: return "wrong usage";
-    case PEAL_E_DATA: return "bad input data";
-    case PEAL_E_INTERRUPTED: return "interrupted";
-    case PEAL_E_MEMORY: return "out of memory";
-    case PEAL_E_CANCELLED: return "cancelled";
+    case PEAL_OK:
+        return "done";
+    case PEAL_E_FAILED:
+        return "failed";
+    case PEAL_E_USAGE:
+        return "wrong usage";
+    case PEAL_E_DATA:
+        return "bad input data";
+    case PEAL_E_INTERRUPTED:
+        return "interrupted";
+    case PEAL_E_MEMORY:
+        return "out of memory";
+    case PEAL_E_CANCELLED:
+        return "cancelled";
     }
     return "unknown";
 }

@@ -42,10 +42,10 @@ void peal_error_context(peal_error *err, const char *format, ...) __attribute__(
 const char *peal_status_name(peal_status status);
 
 /* Leaves the calling function with the status of `call` if that is not PEAL_OK. */
-#define PEAL_TRY(call)                                                                                                 \
-    do {                                                                                                               \
-        peal_status peal_try_status_ = (call);                                                                         \
-        if (peal_try_status_ != PEAL_OK) return peal_try_status_;                                                      \
+#define PEAL_TRY(call)                                            \
+    do {                                                          \
+        peal_status peal_try_status_ = (call);                    \
+        if (peal_try_status_ != PEAL_OK) return peal_try_status_; \
     } while (0)
 
 #ifdef __cplusplus

@@ -35,7 +35,8 @@ static peal_status damaged(const peal_dataset *dataset, peal_error *err, const c
 static peal_status read_manifest(peal_dataset *dataset, peal_error *err) {
     peal_buffer text = {0};
     char *path = peal_path_join(dataset->path, "manifest.json");
-    peal_status status = path ? peal_file_read(path, &text, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_status status =
+        path ? peal_file_read(path, &text, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     free(path);
     if (status != PEAL_OK) {
         if (status == PEAL_E_FAILED && err) err->status = PEAL_E_DATA;
@@ -43,7 +44,7 @@ static peal_status read_manifest(peal_dataset *dataset, peal_error *err) {
         return status == PEAL_E_FAILED ? PEAL_E_DATA : status;
     }
     json_error_t problem;
-    dataset->manifest = json_loadb((const char *) text.data, text.size, JSON_ALLOW_NUL, &problem);
+    dataset->manifest = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, &problem);
     peal_buffer_clear(&text);
     if (!dataset->manifest) {
         return peal_fail(err, PEAL_E_DATA, "%s/manifest.json: line %d: %s", dataset->path, problem.line, problem.text);
@@ -88,7 +89,7 @@ static const json_t *split_entry(const peal_dataset *dataset, int split) {
 
 uint64_t peal_dataset_rows(const peal_dataset *dataset, int split) {
     json_int_t rows = json_integer_value(json_object_get(split_entry(dataset, split), "rows"));
-    return rows > 0 ? (uint64_t) rows : 0;
+    return rows > 0 ? (uint64_t)rows : 0;
 }
 
 /* ---- rows ---- */
@@ -103,14 +104,14 @@ static peal_status check_shard(const peal_dataset *dataset, const json_t *entry,
     char text[17];
     json_int_t bytes = json_integer_value(json_object_get(entry, "bytes"));
     const char *expected = json_string_value(json_object_get(entry, "xxh3"));
-    if ((uint64_t) bytes != map.size) {
+    if ((uint64_t)bytes != map.size) {
         status = peal_fail(err, PEAL_E_DATA, "the shard %s is damaged: it has %zu bytes, the manifest says %lld", path,
-                           map.size, (long long) bytes);
+                           map.size, (long long)bytes);
     } else {
         peal_hash_text(peal_hash(map.data, map.size, 0), text);
         if (!expected || strcmp(expected, text) != 0) {
-            status = peal_fail(err, PEAL_E_DATA, "the shard %s is damaged: its checksum is %s, the manifest says %s", path,
-                               text, expected ? expected : "nothing");
+            status = peal_fail(err, PEAL_E_DATA, "the shard %s is damaged: its checksum is %s, the manifest says %s",
+                               path, text, expected ? expected : "nothing");
         }
     }
     peal_map_close(&map);
@@ -220,6 +221,6 @@ const peal_table *peal_rows_find(const peal_rows *rows, uint64_t row, size_t *wi
             high = middle;
         }
     }
-    *within = (size_t) (row - rows->begins[low]);
+    *within = (size_t)(row - rows->begins[low]);
     return rows->batches[low];
 }

@@ -66,10 +66,9 @@ static peal_status shard_close(peal_dataset_writer *writer, int split, peal_erro
     free(path);
     if (status != PEAL_OK) return status;
     peal_hash_text(hash, text);
-    json_array_append_new(one->list,
-                          json_pack("{s:s, s:I, s:I, s:I, s:s}", "file", one->name, "rows", (json_int_t) one->shard_rows,
-                                    "batches", (json_int_t) one->shard_batches, "bytes", (json_int_t) map.size, "xxh3",
-                                    text));
+    json_array_append_new(one->list, json_pack("{s:s, s:I, s:I, s:I, s:s}", "file", one->name, "rows",
+                                               (json_int_t)one->shard_rows, "batches", (json_int_t)one->shard_batches,
+                                               "bytes", (json_int_t)map.size, "xxh3", text));
     peal_map_close(&map);
     free(one->name);
     one->name = NULL;
@@ -96,9 +95,9 @@ peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head
     for (int i = 0; i < PEAL_SPLITS && status == PEAL_OK; i++) {
         status = shard_close(writer, i, err);
         if (status != PEAL_OK || writer->splits[i].rows == 0) continue;
-        json_object_set_new(splits, peal_split_names[i],
-                            json_pack("{s:I, s:O}", "rows", (json_int_t) writer->splits[i].rows, "shards",
-                                      writer->splits[i].list));
+        json_object_set_new(
+            splits, peal_split_names[i],
+            json_pack("{s:I, s:O}", "rows", (json_int_t)writer->splits[i].rows, "shards", writer->splits[i].list));
     }
     json_object_set_new(head, "splits", splits);
     char *text = status == PEAL_OK ? json_dumps(head, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;

@@ -17,7 +17,7 @@ void peal_dictionary_clear(peal_dictionary *dictionary) {
 
 void peal_dictionary_reset(peal_dictionary *dictionary) {
     if (dictionary->slots) {
-        memset(dictionary->slots, 0, (dictionary->slot_mask + (size_t) 1) * sizeof *dictionary->slots);
+        memset(dictionary->slots, 0, (dictionary->slot_mask + (size_t)1) * sizeof *dictionary->slots);
     }
     dictionary->size = 0;
     dictionary->bytes.size = 0;
@@ -25,15 +25,15 @@ void peal_dictionary_reset(peal_dictionary *dictionary) {
 
 static uint32_t slot_of(uint64_t key, uint32_t length) {
     uint64_t mixed = (key ^ length) * 0x9E3779B97F4A7C15u;
-    return (uint32_t) (mixed >> 32) ^ (uint32_t) (mixed >> 17);
+    return (uint32_t)(mixed >> 32) ^ (uint32_t)(mixed >> 17);
 }
 
 static peal_status slots_grow(peal_dictionary *dictionary, peal_error *err) {
-    size_t count = dictionary->slots ? ((size_t) dictionary->slot_mask + 1) * 4 : FIRST_SLOTS;
+    size_t count = dictionary->slots ? ((size_t)dictionary->slot_mask + 1) * 4 : FIRST_SLOTS;
     if (count > UINT32_MAX / 2) return peal_fail(err, PEAL_E_DATA, "too many distinct texts in one column");
     peal_dictionary_slot *slots;
     PEAL_TRY(peal_alloc_checked(&slots, count, sizeof *slots, "a dictionary", err));
-    uint32_t mask = (uint32_t) (count - 1);
+    uint32_t mask = (uint32_t)(count - 1);
     for (size_t i = 0; dictionary->slots && i <= dictionary->slot_mask; i++) {
         peal_dictionary_slot slot = dictionary->slots[i];
         if (!slot.code1) continue;
@@ -48,20 +48,20 @@ static peal_status slots_grow(peal_dictionary *dictionary, peal_error *err) {
 }
 
 static peal_status entries_grow(peal_dictionary *dictionary, peal_error *err) {
-    size_t capacity = dictionary->capacity ? (size_t) dictionary->capacity * 2 : 64;
+    size_t capacity = dictionary->capacity ? (size_t)dictionary->capacity * 2 : 64;
     uint64_t *counts = realloc(dictionary->counts, capacity * sizeof *counts);
     if (counts) dictionary->counts = counts;
     uint32_t *offsets = realloc(dictionary->offsets, (capacity + 1) * sizeof *offsets);
     if (offsets) dictionary->offsets = offsets;
     if (!counts || !offsets) return peal_fail(err, PEAL_E_MEMORY, "no memory for a dictionary of %zu texts", capacity);
-    dictionary->capacity = (uint32_t) capacity;
+    dictionary->capacity = (uint32_t)capacity;
     return PEAL_OK;
 }
 
 static peal_status entry_add(peal_dictionary *dictionary, const char *text, uint32_t length, peal_error *err) {
     if (dictionary->size == dictionary->capacity) PEAL_TRY(entries_grow(dictionary, err));
     /* Eight spare bytes behind the last text, so that every text can be loaded as a whole word. */
-    PEAL_TRY(peal_buffer_reserve(&dictionary->bytes, (size_t) length + TEXT_PADDING, err));
+    PEAL_TRY(peal_buffer_reserve(&dictionary->bytes, (size_t)length + TEXT_PADDING, err));
     if (dictionary->bytes.size + length > INT32_MAX) {
         return peal_fail(err, PEAL_E_DATA, "more than 2 GB of distinct texts in one column");
     }
@@ -71,7 +71,7 @@ static peal_status entry_add(peal_dictionary *dictionary, const char *text, uint
     memset(dictionary->bytes.data + dictionary->bytes.size, 0, TEXT_PADDING);
     dictionary->counts[dictionary->size] = 0;
     dictionary->size++;
-    dictionary->offsets[dictionary->size] = (uint32_t) dictionary->bytes.size;
+    dictionary->offsets[dictionary->size] = (uint32_t)dictionary->bytes.size;
     return PEAL_OK;
 }
 
@@ -81,7 +81,7 @@ static bool same_text(const peal_dictionary *dictionary, uint32_t code, const ch
 
 static peal_status intern_key(peal_dictionary *dictionary, uint64_t key, const char *text, uint32_t length,
                               uint32_t *code, peal_error *err) {
-    if (!dictionary->slots || dictionary->size * (uint64_t) 2 > dictionary->slot_mask) {
+    if (!dictionary->slots || dictionary->size * (uint64_t)2 > dictionary->slot_mask) {
         PEAL_TRY(slots_grow(dictionary, err));
     }
     uint32_t at = slot_of(key, length) & dictionary->slot_mask;
@@ -121,23 +121,23 @@ static uint64_t exact_key(const char *text, size_t length) {
     if (length > 8) return peal_hash(text, length, 0);
     uint64_t word = 0;
     if (length) memcpy(&word, text, length);
-    return short_key(word, (uint32_t) length);
+    return short_key(word, (uint32_t)length);
 }
 
 peal_status peal_dictionary_put(peal_dictionary *dictionary, const char *text, size_t length, uint32_t *code,
                                 peal_error *err) {
     if (length > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "a text of %zu bytes is too long", length);
-    return intern_key(dictionary, exact_key(text, length), text, (uint32_t) length, code, err);
+    return intern_key(dictionary, exact_key(text, length), text, (uint32_t)length, code, err);
 }
 
 int64_t peal_dictionary_find(const peal_dictionary *dictionary, const char *text, size_t length) {
     if (!dictionary->slots || length > INT32_MAX) return -1;
     uint64_t key = exact_key(text, length);
-    uint32_t at = slot_of(key, (uint32_t) length) & dictionary->slot_mask;
+    uint32_t at = slot_of(key, (uint32_t)length) & dictionary->slot_mask;
     for (; dictionary->slots[at].code1; at = (at + 1) & dictionary->slot_mask) {
         const peal_dictionary_slot *slot = &dictionary->slots[at];
         if (slot->key == key && slot->length == length &&
-            (length <= 8 || same_text(dictionary, slot->code1 - 1, text, (uint32_t) length))) {
+            (length <= 8 || same_text(dictionary, slot->code1 - 1, text, (uint32_t)length))) {
             return slot->code1 - 1;
         }
     }

@@ -15,9 +15,9 @@ typedef struct peal_text {
 } peal_text;
 
 typedef struct peal_dictionary_slot {
-    uint64_t key;    /* the text itself up to 8 bytes, else its hash */
+    uint64_t key; /* the text itself up to 8 bytes, else its hash */
     uint32_t length;
-    uint32_t code1;  /* code + 1; 0: free */
+    uint32_t code1; /* code + 1; 0: free */
 } peal_dictionary_slot;
 
 /* Callers read `size`, `texts` and `counts`; the rest belongs to the functions below. */
@@ -47,7 +47,7 @@ int64_t peal_dictionary_find(const peal_dictionary *dictionary, const char *text
 
 static inline peal_text peal_dictionary_text(const peal_dictionary *dictionary, uint32_t code) {
     uint32_t begin = dictionary->offsets[code];
-    return (peal_text){(const char *) dictionary->bytes.data + begin, dictionary->offsets[code + 1] - begin};
+    return (peal_text){(const char *)dictionary->bytes.data + begin, dictionary->offsets[code + 1] - begin};
 }
 
 #endif

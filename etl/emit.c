@@ -41,9 +41,9 @@ static peal_status apply_split(emit *self, slot *place, int split, const uint32_
     if (!place->appliers[split]) PEAL_TRY(peal_applier_new(self->pipeline, &place->appliers[split], err));
     const peal_raw_batch raw = {
         .rows = place->rows.rows,
-        .numbers = (const double *const *) place->rows.numbers,
-        .codes = (const int32_t *const *) place->rows.codes,
-        .bytes = (const uint8_t *const *) place->rows.bytes,
+        .numbers = (const double *const *)place->rows.numbers,
+        .codes = (const int32_t *const *)place->rows.codes,
+        .bytes = (const uint8_t *const *)place->rows.bytes,
         .dictionaries = dictionaries,
         .vocabulary_id = vocabulary,
     };
@@ -64,7 +64,7 @@ static peal_status apply_all(emit *self, slot *place, const peal_dictionary *con
     for (int split = 0; split < PEAL_SPLITS; split++) {
         size_t count = 0;
         for (size_t row = 0; row < rows; row++) {
-            place->selection[count] = (uint32_t) row;
+            place->selection[count] = (uint32_t)row;
             count += place->rows.splits[row] == split;
         }
         if (count) PEAL_TRY(apply_split(self, place, split, place->selection, count, dictionaries, vocabulary, err));
@@ -81,8 +81,8 @@ static peal_status work(void *user, size_t index, peal_error *err) {
     const peal_dictionary **dictionaries = calloc(spill->field_count, sizeof *dictionaries);
     if (!dictionaries) return peal_fail(err, PEAL_E_MEMORY, "no memory for vocabularies");
     for (size_t i = 0; i < spill->field_count; i++) dictionaries[i] = &spill->summaries[i].texts;
-    peal_status status = peal_spill_read(self->files[what->spill], spill, what->chunk, &self->pipeline->schema,
-                                         &place->rows, err);
+    peal_status status =
+        peal_spill_read(self->files[what->spill], spill, what->chunk, &self->pipeline->schema, &place->rows, err);
     if (status == PEAL_OK) status = apply_all(self, place, dictionaries, what->spill + 1, err);
     free(dictionaries);
     place->busy = peal_now_ns() - begin;
@@ -113,7 +113,8 @@ static peal_status prepare(emit *self, peal_error *err) {
     size_t at = 0;
     for (size_t i = 0; i < self->spill_count; i++) {
         self->files[i] = open(self->spills[i].path, O_RDONLY | O_CLOEXEC);
-        if (self->files[i] < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", self->spills[i].path);
+        if (self->files[i] < 0)
+            return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", self->spills[i].path);
         for (size_t chunk = 0; chunk < self->spills[i].chunk_count; chunk++) {
             self->chunks[at++] = (chunk_ref){.spill = i, .chunk = chunk};
         }
@@ -155,8 +156,8 @@ peal_status peal_emit(peal_executor *executor, const peal_spill *spills, size_t 
     if (status == PEAL_OK) status = peal_executor_map(executor, self.chunk_count, self.window, &map, err);
     clear(&self);
     /* What the pool's threads did not spend on applying, they waited for the writer. */
-    int64_t idle = (peal_now_ns() - begin) * (int64_t) peal_executor_threads(executor) -
-                   (times->busy[PEAL_STAGE_APPLY] - busy);
+    int64_t idle =
+        (peal_now_ns() - begin) * (int64_t)peal_executor_threads(executor) - (times->busy[PEAL_STAGE_APPLY] - busy);
     if (idle > 0) times->blocked[PEAL_STAGE_APPLY] += idle;
     return status;
 }

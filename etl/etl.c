@@ -40,16 +40,18 @@ static json_t *text_or_null(const char *text) {
 static json_t *describe_job(const peal_etl_options *options) {
     static const char *const tasks[] = {"auto", "classify", "regress"}, *const headers[] = {"auto", "yes", "no"};
     json_t *nulls = json_array(), *drop = json_array();
-    for (size_t i = 0; i < options->text.null_count; i++) json_array_append_new(nulls, json_string(options->text.nulls[i]));
-    for (size_t i = 0; i < options->plan.drop_count; i++) json_array_append_new(drop, json_string(options->plan.drop[i]));
+    for (size_t i = 0; i < options->text.null_count; i++)
+        json_array_append_new(nulls, json_string(options->text.nulls[i]));
+    for (size_t i = 0; i < options->plan.drop_count; i++)
+        json_array_append_new(drop, json_string(options->plan.drop[i]));
     const char delimiter[2] = {options->text.delimiter, '\0'};
     json_t *job = json_pack("{s:o, s:o, s:s, s:s, s:s, s:b, s:o, s:o, s:s}", "format", text_or_null(options->format),
                             "label", text_or_null(options->plan.label), "task", tasks[options->plan.task], "delimiter",
-                            delimiter, "header", headers[options->text.header], "trim", options->text.trim, "nulls", nulls,
-                            "drop", drop, "on_bad_row", bad_row_names[options->on_bad_row]);
-    if (options->plan.transforms) json_object_set(job, "transforms", (json_t *) options->plan.transforms);
-    if (options->plan.types) json_object_set(job, "types", (json_t *) options->plan.types);
-    if (options->fitted) json_object_set(job, "fitted", (json_t *) options->fitted);
+                            delimiter, "header", headers[options->text.header], "trim", options->text.trim, "nulls",
+                            nulls, "drop", drop, "on_bad_row", bad_row_names[options->on_bad_row]);
+    if (options->plan.transforms) json_object_set(job, "transforms", (json_t *)options->plan.transforms);
+    if (options->plan.types) json_object_set(job, "types", (json_t *)options->plan.types);
+    if (options->fitted) json_object_set(job, "fitted", (json_t *)options->fitted);
     return job;
 }
 
@@ -138,8 +140,9 @@ static peal_status count_rows(etl_job *job, peal_error *err) {
     }
     if (used > 0) return PEAL_OK;
     const char *first = job->inputs.inputs[0].path;
-    return peal_fail(err, PEAL_E_DATA, bad ? "%s%s: not one row is good" : "%s%s: there is not one row behind the header",
-                     first, job->inputs.count > 1 ? " and the other inputs" : "");
+    return peal_fail(err, PEAL_E_DATA,
+                     bad ? "%s%s: not one row is good" : "%s%s: there is not one row behind the header", first,
+                     job->inputs.count > 1 ? " and the other inputs" : "");
 }
 
 static peal_status write_quarantine(etl_job *job, peal_error *err) {
@@ -159,9 +162,9 @@ static peal_status write_quarantine(etl_job *job, peal_error *err) {
 
 static json_t *manifest_head(const etl_job *job) {
     const peal_etl_result *result = job->result;
-    json_t *rows = json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t) result->rows_in, "used",
-                             (json_int_t) result->rows_used, "dropped", (json_int_t) result->rows_dropped, "quarantined",
-                             (json_int_t) result->rows_quarantined);
+    json_t *rows =
+        json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)result->rows_in, "used", (json_int_t)result->rows_used,
+                  "dropped", (json_int_t)result->rows_dropped, "quarantined", (json_int_t)result->rows_quarantined);
     return json_pack("{s:s, s:i, s:o, s:O, s:o, s:o}", "kind", "peal dataset", "version", 1, "rows", rows, "job",
                      job->description, "inputs", peal_input_list_save(&job->inputs), "pipeline",
                      peal_pipeline_save(job->pipeline));
@@ -267,10 +270,10 @@ static void recall_result(const char *out, peal_etl_result *result) {
     peal_dataset *dataset;
     if (peal_dataset_open(out, &dataset, NULL) != PEAL_OK) return;
     const json_t *rows = json_object_get(peal_dataset_manifest(dataset), "rows");
-    result->rows_in = (uint64_t) json_integer_value(json_object_get(rows, "in"));
-    result->rows_used = (uint64_t) json_integer_value(json_object_get(rows, "used"));
-    result->rows_dropped = (uint64_t) json_integer_value(json_object_get(rows, "dropped"));
-    result->rows_quarantined = (uint64_t) json_integer_value(json_object_get(rows, "quarantined"));
+    result->rows_in = (uint64_t)json_integer_value(json_object_get(rows, "in"));
+    result->rows_used = (uint64_t)json_integer_value(json_object_get(rows, "used"));
+    result->rows_dropped = (uint64_t)json_integer_value(json_object_get(rows, "dropped"));
+    result->rows_quarantined = (uint64_t)json_integer_value(json_object_get(rows, "quarantined"));
     result->up_to_date = true;
     peal_dataset_close(dataset);
 }

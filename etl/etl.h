@@ -15,15 +15,15 @@
 typedef struct peal_etl_options {
     const char *const *sources;
     size_t source_count;
-    const char *out;            /* folder of the dataset; one that stands there is replaced once the new one is whole */
-    const char *format;         /* name, or NULL: found */
-    peal_format_options text;   /* delimiter, header, trim, nulls; borrowed */
-    peal_plan_options plan;     /* label, task, transforms, types, drop; borrowed */
-    const json_t *fitted;       /* a fitted pipeline to apply instead of planning and fitting one, or NULL */
-    size_t threads;             /* 0: as many as there are CPUs */
+    const char *out;          /* folder of the dataset; one that stands there is replaced once the new one is whole */
+    const char *format;       /* name, or NULL: found */
+    peal_format_options text; /* delimiter, header, trim, nulls; borrowed */
+    peal_plan_options plan;   /* label, task, transforms, types, drop; borrowed */
+    const json_t *fitted;     /* a fitted pipeline to apply instead of planning and fitting one, or NULL */
+    size_t threads;           /* 0: as many as there are CPUs */
     peal_bad_rows on_bad_row;
-    bool resume;                /* go on where a killed or interrupted job of the same kind stopped */
-    const atomic_int *stop;     /* not 0: stop soon with PEAL_E_INTERRUPTED; may be NULL */
+    bool resume;                   /* go on where a killed or interrupted job of the same kind stopped */
+    const atomic_int *stop;        /* not 0: stop soon with PEAL_E_INTERRUPTED; may be NULL */
     const peal_reporter *reporter; /* may be NULL */
 } peal_etl_options;
 
@@ -41,8 +41,8 @@ typedef struct peal_etl_result {
 peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, peal_error *err);
 
 /* A dataset of these sources in the cache: `options->out` is ignored and the path, freed by the caller, is returned.
- * It is keyed by the sources' paths and reused if inputs (size and time, else content) and job are the same; otherwise it
- * is made anew and the reason is reported. The cache lies in $PEAL_CACHE, else $XDG_CACHE_HOME/peal, else
+ * It is keyed by the sources' paths and reused if inputs (size and time, else content) and job are the same; otherwise
+ * it is made anew and the reason is reported. The cache lies in $PEAL_CACHE, else $XDG_CACHE_HOME/peal, else
  * ~/.cache/peal. */
 peal_status peal_etl_cached(const peal_etl_options *options, char **path, peal_etl_result *result, peal_error *err);
 

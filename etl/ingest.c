@@ -60,7 +60,7 @@ static char *spill_path(const ingest *self, size_t input) {
 static uint64_t spill_key(const ingest *self, size_t input) {
     const peal_input *one = &self->inputs->inputs[input];
     uint64_t key = peal_hash(one->path, strlen(one->path), self->options->job_hash);
-    const uint64_t facts[2] = {one->size, (uint64_t) one->mtime_ns};
+    const uint64_t facts[2] = {one->size, (uint64_t)one->mtime_ns};
     return peal_hash(facts, sizeof facts, key);
 }
 
@@ -96,9 +96,7 @@ static peal_status read_block(ingest *self, slot *place, bool *ended, peal_error
     *ended = place->block.size == 0;
     if (*ended) {
         self->spills[place->input].hash = peal_hasher_end(one->meter.hasher);
-        self->pipeline->format->close(one->reader);
         peal_hasher_free(one->meter.hasher);
-        one->reader = NULL;
         one->meter.hasher = NULL;
     }
     return PEAL_OK;
@@ -157,11 +155,11 @@ static peal_status note_bad_rows(ingest *self, size_t input, const peal_block *b
     for (size_t i = 0; i < block->bad_count; i++) {
         const peal_bad_row *bad = &block->bad_rows[i];
         if (self->options->on_bad_row == PEAL_BAD_ROWS_FAIL) {
-            return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", path, (unsigned long long) bad->line, bad->reason);
+            return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", path, (unsigned long long)bad->line, bad->reason);
         }
         spill->rows_bad++;
         if (self->options->on_bad_row != PEAL_BAD_ROWS_QUARANTINE) continue;
-        json_t *one = json_pack("{s:s, s:I, s:s}", "file", path, "line", (json_int_t) bad->line, "reason", bad->reason);
+        json_t *one = json_pack("{s:s, s:I, s:s}", "file", path, "line", (json_int_t)bad->line, "reason", bad->reason);
         json_t *text = json_string(bad->text); /* NULL if it is not UTF-8 */
         json_object_set_new(one, "text", text ? text : json_null());
         char *line = json_dumps(one, JSON_COMPACT);
@@ -256,7 +254,8 @@ static bool find_read(ingest *self, step *out, bool *no_room) {
 
 static void note_failure(ingest *self, const step *what, peal_status status, const peal_error *error) {
     uint64_t block = what->place ? what->place->block.number : UINT64_MAX;
-    bool earlier = what->input < self->failed_input || (what->input == self->failed_input && block < self->failed_block);
+    bool earlier =
+        what->input < self->failed_input || (what->input == self->failed_input && block < self->failed_block);
     if (self->failed && !earlier) return;
     self->failed = true;
     self->failed_input = what->input;
@@ -268,6 +267,8 @@ static void note_failure(ingest *self, const step *what, peal_status status, con
 static peal_status finish_input(ingest *self, size_t input, peal_error *err) {
     peal_spill *spill = &self->spills[input];
     peal_input *what = &self->inputs->inputs[input];
+    self->pipeline->format->close(self->feeds[input].reader); /* all its blocks are parsed */
+    self->feeds[input].reader = NULL;
     what->rows = spill->rows_used + spill->rows_bad;
     what->hash = spill->hash;
     /* Nothing to write for a spill that was taken over. */
@@ -276,10 +277,14 @@ static peal_status finish_input(ingest *self, size_t input, peal_error *err) {
 
 static peal_status run_step(ingest *self, const step *what, bool *ended, peal_error *err) {
     switch (what->kind) {
-    case STEP_READ: return read_block(self, what->place, ended, err);
-    case STEP_PARSE: return parse_block(self, what->place, err);
-    case STEP_COLLECT: return collect_block(self, what->place, err);
-    default: return finish_input(self, what->input, err);
+    case STEP_READ:
+        return read_block(self, what->place, ended, err);
+    case STEP_PARSE:
+        return parse_block(self, what->place, err);
+    case STEP_COLLECT:
+        return collect_block(self, what->place, err);
+    default:
+        return finish_input(self, what->input, err);
     }
 }
 
@@ -293,7 +298,9 @@ static void step_done(ingest *self, const step *what, bool ended) {
         one->blocks += !ended;
         what->place->state = ended ? SLOT_FREE : SLOT_READ;
         break;
-    case STEP_PARSE: what->place->state = SLOT_PARSED; break;
+    case STEP_PARSE:
+        what->place->state = SLOT_PARSED;
+        break;
     case STEP_COLLECT:
         one->collecting = false;
         one->collected++;
@@ -316,7 +323,7 @@ static const peal_stage stage_of[] = {
 
 /* What each thread of the pool runs. */
 static peal_status ingest_thread(void *argument, peal_error *err) {
-    (void) err;
+    (void)err;
     ingest *self = argument;
     pthread_mutex_lock(&self->lock);
     while (!self->failed && self->done < self->inputs->count) {

@@ -22,29 +22,29 @@ static peal_status read_head(const char *path, uint8_t *out, size_t capacity, si
 static peal_status read_sample(peal_input_list *list, const char *path, peal_error *err) {
     list->sample = malloc(SAMPLE_SIZE + PEAL_BLOCK_PADDING);
     if (!list->sample) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
-    PEAL_TRY(read_head(path, (uint8_t *) list->sample, SAMPLE_SIZE, &list->sample_size, err));
+    PEAL_TRY(read_head(path, (uint8_t *)list->sample, SAMPLE_SIZE, &list->sample_size, err));
     memset(list->sample + list->sample_size, 0, PEAL_BLOCK_PADDING);
     list->sample_whole = list->sample_size < SAMPLE_SIZE;
     return list->sample_size ? PEAL_OK : peal_fail(err, PEAL_E_DATA, "%s is empty", path);
 }
 
 static peal_status recognise(peal_input_list *list, const char *path, peal_error *err) {
-    const uint8_t *head = (const uint8_t *) list->sample;
+    const uint8_t *head = (const uint8_t *)list->sample;
     size_t size = list->sample_size < 64 ? list->sample_size : 64;
     for (size_t i = 0; peal_formats[i] && !list->format; i++) {
         if (peal_formats[i]->recognise(head, size)) list->format = peal_formats[i];
     }
     if (list->format) return PEAL_OK;
-    return peal_fail(err, PEAL_E_DATA, "%s: its bytes (%02x %02x ...) are of no known format; name it with --format", path,
-                     head[0], size > 1 ? head[1] : 0);
+    return peal_fail(err, PEAL_E_DATA, "%s: its bytes (%02x %02x ...) are of no known format; name it with --format",
+                     path, head[0], size > 1 ? head[1] : 0);
 }
 
 static peal_status describe(peal_input *input, peal_error *err) {
     struct stat info;
     if (strcmp(input->path, "-") == 0) return PEAL_OK;
     if (stat(input->path, &info) != 0) return peal_fail(err, PEAL_E_DATA, "no such file: %s", input->path);
-    input->size = (uint64_t) info.st_size;
-    input->mtime_ns = (int64_t) info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+    input->size = (uint64_t)info.st_size;
+    input->mtime_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
     return PEAL_OK;
 }
 
@@ -118,8 +118,8 @@ json_t *peal_input_list_save(const peal_input_list *list) {
         const peal_input *input = &list->inputs[i];
         char hash[17];
         peal_hash_text(input->hash, hash);
-        json_t *one = json_pack("{s:s, s:I, s:I, s:s, s:I}", "path", input->path, "size", (json_int_t) input->size,
-                                "mtime_ns", (json_int_t) input->mtime_ns, "xxh3", hash, "rows", (json_int_t) input->rows);
+        json_t *one = json_pack("{s:s, s:I, s:I, s:s, s:I}", "path", input->path, "size", (json_int_t)input->size,
+                                "mtime_ns", (json_int_t)input->mtime_ns, "xxh3", hash, "rows", (json_int_t)input->rows);
         if (input->companion) json_object_set_new(one, "companion", json_string(input->companion));
         json_array_append_new(saved, one);
     }
@@ -130,9 +130,9 @@ static char *input_difference(const peal_input *input, const json_t *saved) {
     const char *path = json_string_value(json_object_get(saved, "path"));
     if (!path || strcmp(path, input->path) != 0) return peal_sprintf("%s was not among the inputs", input->path);
     json_int_t size = json_integer_value(json_object_get(saved, "size"));
-    if ((uint64_t) size != input->size) {
-        return peal_sprintf("%s changed its size from %lld to %llu bytes", path, (long long) size,
-                            (unsigned long long) input->size);
+    if ((uint64_t)size != input->size) {
+        return peal_sprintf("%s changed its size from %lld to %llu bytes", path, (long long)size,
+                            (unsigned long long)input->size);
     }
     if (json_integer_value(json_object_get(saved, "mtime_ns")) == input->mtime_ns) return NULL;
     uint64_t hash;

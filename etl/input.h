@@ -1,4 +1,5 @@
-/* Inputs: the files of a job, each with its companion if the format has one, and what tells later whether they changed. */
+/* Inputs: the files of a job, each with its companion if the format has one, and what tells later whether they changed.
+ */
 #ifndef PEAL_ETL_INPUT_H
 #define PEAL_ETL_INPUT_H
 
@@ -38,7 +39,8 @@ void peal_input_list_clear(peal_input_list *list);
 
 /* Array of {"path", "size", "mtime_ns", "xxh3", "rows"}. */
 json_t *peal_input_list_save(const peal_input_list *list);
-/* NULL if `saved` describes these very inputs (by size and time, else by content); else why not, freed by the caller. */
+/* NULL if `saved` describes these very inputs (by size and time, else by content); else why not, freed by the caller.
+ */
 char *peal_input_list_difference(const peal_input_list *list, const json_t *saved);
 
 #endif

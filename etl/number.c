@@ -16,7 +16,7 @@ static locale_t c_locale;
 static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
 
 static void c_locale_make(void) {
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t) 0);
+    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
 /* The text is known to have a number's form. */
@@ -37,7 +37,7 @@ static bool is_blank(char c) {
 }
 
 static bool is_digit(char c) {
-    return (unsigned char) (c - '0') < 10;
+    return (unsigned char)(c - '0') < 10;
 }
 
 /* Reads digits into *mantissa, at most 19 significant ones; returns how many digits were read. */
@@ -46,13 +46,13 @@ static size_t read_digits(const char **at, const char *end, uint64_t *mantissa, 
     uint64_t value = *mantissa;
     int count = *significant;
     for (; p < end && is_digit(*p); p++) {
-        if (count < 19) value = value * 10 + (uint64_t) (*p - '0');
+        if (count < 19) value = value * 10 + (uint64_t)(*p - '0');
         count += value != 0;
     }
     *mantissa = value;
     *significant = count;
     *at = p;
-    return (size_t) (p - begin);
+    return (size_t)(p - begin);
 }
 
 bool peal_number_parse(const char *text, size_t length, double *out) {
@@ -69,7 +69,7 @@ bool peal_number_parse(const char *text, size_t length, double *out) {
     if (p < end && *p == '.') {
         p++;
         size_t fraction = read_digits(&p, end, &mantissa, &significant);
-        exponent = -(long) fraction;
+        exponent = -(long)fraction;
         digits += fraction;
     }
     if (digits == 0) return false;
@@ -86,9 +86,9 @@ bool peal_number_parse(const char *text, size_t length, double *out) {
     }
     if (p != end) return false;
     if (significant > 19 || mantissa > (UINT64_C(1) << 53) || exponent < -22 || exponent > 22) {
-        return slow_parse(begin, (size_t) (end - begin), out);
+        return slow_parse(begin, (size_t)(end - begin), out);
     }
-    double value = (double) mantissa;
+    double value = (double)mantissa;
     value = exponent < 0 ? value / powers_of_ten[-exponent] : value * powers_of_ten[exponent];
     *out = negative ? -value : value;
     return true;

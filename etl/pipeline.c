@@ -38,11 +38,11 @@ static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
                         : field->kind == PEAL_RAW_BYTES ? field->width
                                                         : 1;
         if (field->kind == PEAL_RAW_BYTES) pipeline->byte_features = true;
-        column->offset = (uint32_t) offset;
+        column->offset = (uint32_t)offset;
         offset += column->width;
         if (offset > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "more than 2^31 features; drop or index a column");
     }
-    pipeline->feature_width = (uint32_t) offset;
+    pipeline->feature_width = (uint32_t)offset;
     if (pipeline->byte_features) {
         for (size_t i = 0; i < pipeline->schema.count; i++) {
             if (pipeline->columns[i].role == PEAL_ROLE_FEATURE && pipeline->schema.fields[i].kind != PEAL_RAW_BYTES) {
@@ -55,7 +55,7 @@ static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
 
 /* Texts that spell a missing value leave the vocabulary and are counted as missing. */
 static peal_status take_nulls_out(const peal_format_options *options, peal_summary *summary, peal_error *err) {
-    (void) err;
+    (void)err;
     for (uint32_t i = 0; i < summary->texts.size; i++) {
         peal_text text = peal_dictionary_text(&summary->texts, i);
         if (!peal_format_is_null(options, text.data, text.length)) continue;
@@ -123,7 +123,7 @@ static peal_status damaged(peal_error *err, const char *what) {
 /* The index of a JSON string in a list of names, or -1. */
 static int name_index(const json_t *value, const char *const *names, size_t count) {
     for (size_t i = 0; i < count && json_is_string(value); i++) {
-        if (strcmp(json_string_value(value), names[i]) == 0) return (int) i;
+        if (strcmp(json_string_value(value), names[i]) == 0) return (int)i;
     }
     return -1;
 }
@@ -162,10 +162,10 @@ static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, pea
     if (kind == PEAL_RAW_BYTES && width == 0) return damaged(err, "a column of no bytes");
     size_t index = pipeline->schema.count;
     PEAL_TRY(peal_raw_schema_add(&pipeline->schema, json_string_value(name), json_string_length(name),
-                                 (peal_raw_kind) kind, (uint32_t) width, err));
+                                 (peal_raw_kind)kind, (uint32_t)width, err));
     pipeline->schema.fields[index].skip = role == PEAL_ROLE_DROPPED;
     peal_pipeline_column *column = &pipeline->columns[index];
-    column->role = (peal_column_role) role;
+    column->role = (peal_column_role)role;
     if (role == PEAL_ROLE_LABEL) pipeline->label = index;
     PEAL_TRY(peal_alloc_checked(&column->steps, json_array_size(steps), sizeof *column->steps, "a pipeline", err));
     for (size_t i = 0; i < json_array_size(steps); i++) {
@@ -174,7 +174,7 @@ static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, pea
         if (!transform) return damaged(err, "a step");
         peal_pipeline_step *made = &column->steps[i];
         PEAL_TRY(peal_transform_find(transform, &made->transform, err));
-        if (!role_allows(made->transform->role, (peal_raw_kind) kind)) return damaged(err, "a step of another kind");
+        if (!role_allows(made->transform->role, (peal_raw_kind)kind)) return damaged(err, "a step of another kind");
         column->step_count = i + 1;
         PEAL_TRY(made->transform->load(step, &made->state, err));
     }
@@ -270,8 +270,9 @@ peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_
     for (size_t i = 0; status == PEAL_OK && i < table->column_count; i++) {
         const peal_column *a = &table->columns[i], *b = &wanted->columns[i];
         if (strcmp(a->name, b->name) == 0 && a->type == b->type && a->width == b->width) continue;
-        status = peal_fail(err, PEAL_E_DATA, "%s: column %zu is '%s' (%s x %u), but the model wants '%s' (%s x %u)", name,
-                           i + 1, a->name, peal_type_name(a->type), a->width, b->name, peal_type_name(b->type), b->width);
+        status =
+            peal_fail(err, PEAL_E_DATA, "%s: column %zu is '%s' (%s x %u), but the model wants '%s' (%s x %u)", name,
+                      i + 1, a->name, peal_type_name(a->type), a->width, b->name, peal_type_name(b->type), b->width);
     }
     peal_applier_free(applier);
     return status;
@@ -285,7 +286,7 @@ void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, c
         const peal_pipeline_step *step = last_step(column);
         if (pipeline->schema.fields[i].kind == PEAL_RAW_TEXT) {
             peal_text value = step->transform->code_name(step->state, index - column->offset);
-            snprintf(text, size, "%s=%.*s", name, (int) value.length, value.data);
+            snprintf(text, size, "%s=%.*s", name, (int)value.length, value.data);
         } else if (column->width > 1) {
             snprintf(text, size, "%s[%u]", name, index - column->offset);
         } else {

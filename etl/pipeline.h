@@ -50,7 +50,7 @@ typedef struct peal_pipeline {
 typedef enum peal_task_kind { PEAL_TASK_AUTO, PEAL_TASK_CLASSIFY, PEAL_TASK_REGRESS } peal_task_kind;
 
 typedef struct peal_plan_options {
-    const char *label;        /* column name, or NULL */
+    const char *label; /* column name, or NULL */
     peal_task_kind task;
     const json_t *transforms; /* array of {"transform": name, "columns": name or [names], options...}, or NULL */
     const json_t *types;      /* object: column -> "number" or "text", or NULL */
@@ -80,12 +80,12 @@ peal_text peal_pipeline_class_name(const peal_pipeline *pipeline, uint32_t code)
 
 /* What the pipeline's output looks like to a model. */
 typedef struct peal_shape {
-    uint32_t features;   /* width of the feature block, 0 if there is none */
-    bool bytes;          /* the block holds uint8, else float32 */
+    uint32_t features; /* width of the feature block, 0 if there is none */
+    bool bytes;        /* the block holds uint8, else float32 */
     uint32_t code_columns;
     uint32_t *vocabularies; /* [code_columns] distinct codes of each */
     bool has_label;
-    uint32_t classes;    /* of the label; 0: it is a number */
+    uint32_t classes;                   /* of the label; 0: it is a number */
     double label_mean, label_deviation; /* of a number */
 } peal_shape;
 /* `out->vocabularies` is freed by the caller. */

@@ -10,17 +10,17 @@ enum { NUMBER_CHUNK = 512 };
 
 struct peal_applier {
     const peal_pipeline *pipeline;
-    int32_t **codes;           /* [columns][dictionary size] what each text of the present dictionaries becomes */
-    size_t *code_capacity;     /* [columns] */
-    uint64_t vocabulary_id;    /* whose texts `codes` is for; 0: unknown */
+    int32_t **codes;        /* [columns][dictionary size] what each text of the present dictionaries becomes */
+    size_t *code_capacity;  /* [columns] */
+    uint64_t vocabulary_id; /* whose texts `codes` is for; 0: unknown */
     peal_buffer scratch;
     peal_table schema;
     peal_dictionary *dictionaries; /* [schema columns] of the output */
-    uint8_t **values;          /* [schema columns] */
-    uint8_t **validity;        /* [schema columns] */
-    peal_column *columns;      /* the output's, with rows */
+    uint8_t **values;              /* [schema columns] */
+    uint8_t **validity;            /* [schema columns] */
+    peal_column *columns;          /* the output's, with rows */
     size_t row_capacity;
-    size_t *raw_of;            /* [schema columns] index of the raw column; SIZE_MAX: the feature block */
+    size_t *raw_of; /* [schema columns] index of the raw column; SIZE_MAX: the feature block */
 };
 
 /* ---- the output's columns ---- */
@@ -140,8 +140,8 @@ static peal_status reserve_rows(peal_applier *applier, size_t rows, peal_error *
 /* ---- texts ---- */
 
 /* Follows one text through the column's steps to its code. */
-static peal_status code_of_text(peal_applier *applier, const peal_pipeline_column *column, peal_text text, int32_t *code,
-                                peal_error *err) {
+static peal_status code_of_text(peal_applier *applier, const peal_pipeline_column *column, peal_text text,
+                                int32_t *code, peal_error *err) {
     if (peal_format_is_null(&applier->pipeline->options, text.data, text.length)) text = (peal_text){NULL, 0};
     for (size_t s = 0; s + 1 < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
@@ -157,7 +157,8 @@ static peal_status bind_vocabularies(peal_applier *applier, const peal_raw_batch
     applier->vocabulary_id = 0;
     const peal_pipeline *pipeline = applier->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (pipeline->columns[i].role == PEAL_ROLE_DROPPED || pipeline->schema.fields[i].kind != PEAL_RAW_TEXT) continue;
+        if (pipeline->columns[i].role == PEAL_ROLE_DROPPED || pipeline->schema.fields[i].kind != PEAL_RAW_TEXT)
+            continue;
         const peal_dictionary *dictionary = raw->dictionaries[i];
         if (dictionary->size > applier->code_capacity[i]) {
             free(applier->codes[i]);
@@ -189,7 +190,7 @@ static void apply_number_column(const peal_pipeline_column *column, const double
         for (size_t s = 0; s < column->step_count; s++) {
             column->steps[s].transform->numbers(column->steps[s].state, chunk, size);
         }
-        for (size_t i = 0; i < size; i++) out[(at + i) * stride] = (float) chunk[i];
+        for (size_t i = 0; i < size; i++) out[(at + i) * stride] = (float)chunk[i];
     }
 }
 
@@ -211,8 +212,8 @@ static void apply_features(const peal_applier *applier, const peal_raw_batch *ra
     size_t stride = pipeline->feature_width;
     bool has_codes = false;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        has_codes = has_codes ||
-                    (pipeline->columns[i].role == PEAL_ROLE_FEATURE && pipeline->schema.fields[i].kind == PEAL_RAW_TEXT);
+        has_codes = has_codes || (pipeline->columns[i].role == PEAL_ROLE_FEATURE &&
+                                  pipeline->schema.fields[i].kind == PEAL_RAW_TEXT);
     }
     /* A tile of rows at a time, so that the columns write to lines that are still in the cache. */
     for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
@@ -230,7 +231,7 @@ static void apply_features(const peal_applier *applier, const peal_raw_batch *ra
             }
             for (size_t row = 0; row < size; row++) {
                 int32_t code = applier->codes[i][raw->codes[i][row_at(selection, at + row)]];
-                if (code >= 0) tile[row * stride + column->offset + (size_t) code] = 1.0f;
+                if (code >= 0) tile[row * stride + column->offset + (size_t)code] = 1.0f;
             }
         }
     }
@@ -246,24 +247,24 @@ static void apply_codes(const int32_t *map, const int32_t *raw, const uint32_t *
         int32_t code = map[raw[row_at(selection, row)]];
         if (code < 0) {
             out->null_count++;
-            validity[row / 8] = (uint8_t) (validity[row / 8] & ~(1u << (row % 8)));
+            validity[row / 8] = (uint8_t)(validity[row / 8] & ~(1u << (row % 8)));
             code = 0;
         }
         if (out->type == PEAL_TYPE_INT8) {
-            ((int8_t *) values)[row] = (int8_t) code;
+            ((int8_t *)values)[row] = (int8_t)code;
         } else if (out->type == PEAL_TYPE_INT16) {
-            ((int16_t *) (void *) values)[row] = (int16_t) code;
+            ((int16_t *)(void *)values)[row] = (int16_t)code;
         } else {
-            ((int32_t *) (void *) values)[row] = code;
+            ((int32_t *)(void *)values)[row] = code;
         }
     }
     /* Bits beyond the rows are zero, so that equal tables have equal bytes. */
-    if (count % 8) validity[count / 8] = (uint8_t) (validity[count / 8] & ((1u << (count % 8)) - 1));
+    if (count % 8) validity[count / 8] = (uint8_t)(validity[count / 8] & ((1u << (count % 8)) - 1));
     out->validity = out->null_count ? validity : NULL;
 }
 
 static void apply_number_label(const double *raw, const uint32_t *selection, size_t count, float *out) {
-    for (size_t row = 0; row < count; row++) out[row] = (float) raw[row_at(selection, row)];
+    for (size_t row = 0; row < count; row++) out[row] = (float)raw[row_at(selection, row)];
 }
 
 peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
@@ -279,12 +280,12 @@ peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw
         if (from == SIZE_MAX && pipeline->byte_features) {
             apply_bytes(pipeline, raw, selection, count, applier->values[i]);
         } else if (from == SIZE_MAX) {
-            apply_features(applier, raw, selection, count, (float *) (void *) applier->values[i]);
+            apply_features(applier, raw, selection, count, (float *)(void *)applier->values[i]);
         } else if (column->dictionary) {
             apply_codes(applier->codes[from], raw->codes[from], selection, count, column, applier->values[i],
                         applier->validity[i]);
         } else {
-            apply_number_label(raw->numbers[from], selection, count, (float *) (void *) applier->values[i]);
+            apply_number_label(raw->numbers[from], selection, count, (float *)(void *)applier->values[i]);
         }
     }
     *out = (peal_table){.rows = count, .column_count = applier->schema.column_count, .columns = applier->columns};

@@ -42,7 +42,7 @@ static peal_status find_column(const plan_work *planner, const char *name, size_
 static peal_status apply_types(plan_work *planner, peal_error *err) {
     const char *name;
     json_t *type;
-    json_object_foreach((json_t *) planner->plan->types, name, type) {
+    json_object_foreach((json_t *)planner->plan->types, name, type) {
         size_t index;
         PEAL_TRY(find_column(planner, name, &index, err));
         const char *text = json_string_value(type) ? json_string_value(type) : "?";
@@ -108,8 +108,8 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
     bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS;
     bool text_step = transform->role == PEAL_TRANSFORM_TEXT || transform->role == PEAL_TRANSFORM_ENCODE;
     if ((number_step && field->kind != PEAL_RAW_NUMBER) || (text_step && field->kind != PEAL_RAW_TEXT)) {
-        return peal_fail(err, PEAL_E_USAGE, "'%s' does not fit column '%s', which holds %s", transform->name, field->name,
-                         kinds[field->kind]);
+        return peal_fail(err, PEAL_E_USAGE, "'%s' does not fit column '%s', which holds %s", transform->name,
+                         field->name, kinds[field->kind]);
     }
     if (at->step_count && at->steps[at->step_count - 1].transform->role == PEAL_TRANSFORM_ENCODE) {
         return peal_fail(err, PEAL_E_USAGE, "column '%s': nothing can follow '%s'", field->name,
@@ -144,7 +144,8 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
     for (size_t i = 0; i < count; i++) {
         const char *name = group ? group : json_string_value(json_array_get(columns, i));
         size_t index;
-        if (!name) return peal_fail(err, PEAL_E_USAGE, "%s: 'columns' must be a name or a list of names", transform->name);
+        if (!name)
+            return peal_fail(err, PEAL_E_USAGE, "%s: 'columns' must be a name or a list of names", transform->name);
         PEAL_TRY(find_column(planner, name, &index, err));
         PEAL_TRY(add_named_step(planner, index, transform, options, err));
     }
@@ -155,7 +156,7 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
 static peal_status add_label_step(plan_work *planner, const json_t *options, peal_error *err) {
     size_t label = planner->pipeline->label;
     bool number = planner->pipeline->schema.fields[label].kind == PEAL_RAW_NUMBER;
-    json_t *made = options ? json_copy((json_t *) options) : json_object();
+    json_t *made = options ? json_copy((json_t *)options) : json_object();
     json_object_set_new(made, "as", json_string(number ? "number" : "class"));
     peal_status status = add_step(planner, label, &peal_transform_label, made, false, err);
     json_decref(made);
@@ -170,7 +171,7 @@ static bool whole_and_few(const plan_work *planner, size_t column) {
     size_t count = 0;
     for (size_t row = 0; row < planner->block.rows; row++) {
         if (values[row] != values[row]) continue;
-        if (values[row] != (double) (int64_t) values[row]) return false;
+        if (values[row] != (double)(int64_t)values[row]) return false;
         size_t i = 0;
         while (i < count && distinct[i] != values[row]) i++;
         if (i < count) continue;
@@ -195,12 +196,12 @@ static void choose_task(plan_work *planner) {
 static peal_status choose_text_encoder(plan_work *planner, size_t column, peal_error *err) {
     const char *name = planner->pipeline->schema.fields[column].name;
     uint32_t distinct = planner->block.dictionaries[column].size;
-    if (distinct >= IDENTIFIER_LEAST && distinct * (uint64_t) 10 > planner->block.rows * 9) {
+    if (distinct >= IDENTIFIER_LEAST && distinct * (uint64_t)10 > planner->block.rows * 9) {
         planner->pipeline->columns[column].role = PEAL_ROLE_DROPPED;
         planner->pipeline->schema.fields[column].skip = true;
-        peal_report(planner->reporter, PEAL_EVENT_WARNING,
-                    "column %s: nearly every row has a text of its own, so it is left out (name a transform to keep it)",
-                    name);
+        peal_report(
+            planner->reporter, PEAL_EVENT_WARNING,
+            "column %s: nearly every row has a text of its own, so it is left out (name a transform to keep it)", name);
         return PEAL_OK;
     }
     bool few = distinct <= ONEHOT_MOST;
@@ -311,8 +312,8 @@ static peal_status plan(plan_work *planner, const char *sample, size_t size, boo
 
 peal_status peal_pipeline_plan(const char *path, const char *sample, size_t sample_size, bool whole,
                                const peal_format *format, const peal_format_options *options,
-                               const peal_plan_options *plan_options, const peal_reporter *reporter, peal_pipeline **out,
-                               peal_error *err) {
+                               const peal_plan_options *plan_options, const peal_reporter *reporter,
+                               peal_pipeline **out, peal_error *err) {
     *out = NULL;
     peal_pipeline *pipeline = calloc(1, sizeof *pipeline);
     if (!pipeline) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");

@@ -29,8 +29,8 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
         .label = pipeline->label,
         .label_required = options->label_required,
     };
-    peal_status status = peal_input_list_make(options->sources, options->source_count, pipeline->format->name,
-                                              &scan->inputs, err);
+    peal_status status =
+        peal_input_list_make(options->sources, options->source_count, pipeline->format->name, &scan->inputs, err);
     if (status == PEAL_OK) status = peal_block_init(&scan->block, &pipeline->schema, err);
     if (status == PEAL_OK) status = peal_applier_new(pipeline, &scan->applier, err);
     if (status == PEAL_OK) {
@@ -57,7 +57,7 @@ static peal_status check_bad_rows(peal_scan *scan, peal_error *err) {
     if (block->bad_count && scan->options.on_bad_row == PEAL_BAD_ROWS_FAIL) {
         const peal_bad_row *bad = &block->bad_rows[0];
         return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", scan->inputs.inputs[scan->next].path,
-                         (unsigned long long) bad->line, bad->reason);
+                         (unsigned long long)bad->line, bad->reason);
     }
     scan->dropped += block->bad_count;
     peal_block_forget_bad_rows(&scan->block);
@@ -82,9 +82,9 @@ peal_status peal_scan_next(peal_scan *scan, peal_table *table, peal_error *err) 
         scan->used += scan->block.rows;
         const peal_raw_batch raw = {
             .rows = scan->block.rows,
-            .numbers = (const double *const *) scan->block.numbers,
-            .codes = (const int32_t *const *) scan->block.codes,
-            .bytes = (const uint8_t *const *) scan->block.bytes,
+            .numbers = (const double *const *)scan->block.numbers,
+            .codes = (const int32_t *const *)scan->block.codes,
+            .bytes = (const uint8_t *const *)scan->block.bytes,
             .dictionaries = scan->dictionaries,
         };
         return peal_pipeline_apply(scan->applier, &raw, NULL, scan->block.rows, table, err);

@@ -1,5 +1,5 @@
-/* A scan: raw rows of some sources through a fitted pipeline, one table after another. How prediction and evaluation read
- * what no dataset was made of. */
+/* A scan: raw rows of some sources through a fitted pipeline, one table after another. How prediction and evaluation
+ * read what no dataset was made of. */
 #ifndef PEAL_ETL_SCAN_H
 #define PEAL_ETL_SCAN_H
 
@@ -13,7 +13,7 @@ typedef struct peal_scan peal_scan;
 typedef struct peal_scan_options {
     const char *const *sources;
     size_t source_count;
-    bool label_required; /* a row without a label is bad; else the column may even be absent */
+    bool label_required;      /* a row without a label is bad; else the column may even be absent */
     peal_bad_rows on_bad_row; /* quarantine is not offered here and counts as drop */
 } peal_scan_options;
 

@@ -57,18 +57,13 @@ static peal_status put_summary(peal_buffer *tail, const peal_summary *summary, p
     PEAL_TRY(put_u64(tail, texts->size, err));
     if (texts->size == 0) return PEAL_OK;
     PEAL_TRY(put(tail, texts->counts, texts->size * sizeof *texts->counts, err));
-    PEAL_TRY(put(tail, texts->offsets, (texts->size + (size_t) 1) * sizeof *texts->offsets, err));
+    PEAL_TRY(put(tail, texts->offsets, (texts->size + (size_t)1) * sizeof *texts->offsets, err));
     return put(tail, texts->bytes.data, texts->bytes.size, err);
 }
 
 static peal_status put_tail(const peal_spill *spill, uint64_t key, peal_buffer *tail, peal_error *err) {
-    const uint64_t numbers[] = {key,
-                                spill->hash,
-                                spill->rows_used,
-                                spill->rows_bad,
-                                spill->field_count,
-                                spill->chunk_count,
-                                spill->bad.size};
+    const uint64_t numbers[] = {
+        key, spill->hash, spill->rows_used, spill->rows_bad, spill->field_count, spill->chunk_count, spill->bad.size};
     PEAL_TRY(put(tail, numbers, sizeof numbers, err));
     PEAL_TRY(put(tail, spill->chunks, spill->chunk_count * sizeof *spill->chunks, err));
     PEAL_TRY(put(tail, spill->bad.data, spill->bad.size, err));
@@ -95,7 +90,7 @@ typedef struct tail_reader {
 
 static const void *take(tail_reader *reader, uint64_t count, size_t size) {
     uint64_t bytes;
-    if (reader->bad || __builtin_mul_overflow(count, size, &bytes) || bytes > (uint64_t) (reader->end - reader->at)) {
+    if (reader->bad || __builtin_mul_overflow(count, size, &bytes) || bytes > (uint64_t)(reader->end - reader->at)) {
         reader->bad = true;
         return NULL;
     }
@@ -133,7 +128,7 @@ static bool take_summary(tail_reader *reader, peal_summary *summary) {
         uint32_t code;
         memcpy(&begin, offsets + i * sizeof begin, sizeof begin);
         memcpy(&end, offsets + (i + 1) * sizeof end, sizeof end);
-        if (begin > end || texts + end > (const char *) reader->end) return false;
+        if (begin > end || texts + end > (const char *)reader->end) return false;
         if (peal_dictionary_put(&summary->texts, texts + begin, end - begin, &code, NULL) != PEAL_OK || code != i) {
             return false;
         }
@@ -169,11 +164,12 @@ static bool adopt(const peal_map *map, uint64_t key, peal_spill *out) {
     if (map->size < sizeof end + sizeof magic) return false;
     const uint8_t *trailer = map->data + map->size - sizeof magic - sizeof end;
     memcpy(end, trailer, sizeof end);
-    if (memcmp(trailer + sizeof end, magic, sizeof magic) != 0 || end[1] > (uint64_t) (trailer - map->data)) return false;
+    if (memcmp(trailer + sizeof end, magic, sizeof magic) != 0 || end[1] > (uint64_t)(trailer - map->data))
+        return false;
     const uint8_t *tail = trailer - end[1];
     if (peal_hash(tail, end[1], 0) != end[0]) return false;
     tail_reader reader = {.at = tail, .end = trailer};
-    return take_tail(&reader, key, (uint64_t) (tail - map->data), out);
+    return take_tail(&reader, key, (uint64_t)(tail - map->data), out);
 }
 
 bool peal_spill_adopt(const char *path, size_t field_count, uint64_t key, peal_spill *out) {
@@ -181,8 +177,9 @@ bool peal_spill_adopt(const char *path, size_t field_count, uint64_t key, peal_s
     *out = (peal_spill){.out = {.fd = -1}, .field_count = field_count, .path = peal_strdup(path)};
     bool adopted = out->path && peal_map_open(path, &map, NULL) == PEAL_OK;
     if (adopted) {
-        adopted = peal_alloc_checked(&out->summaries, field_count, sizeof *out->summaries, "summaries", NULL) == PEAL_OK &&
-                  adopt(&map, key, out);
+        adopted =
+            peal_alloc_checked(&out->summaries, field_count, sizeof *out->summaries, "summaries", NULL) == PEAL_OK &&
+            adopt(&map, key, out);
         peal_map_close(&map);
     }
     if (!adopted) peal_spill_clear(out);
@@ -197,9 +194,9 @@ PEAL_VECTOR static unsigned number_losses(const double *restrict values, size_t 
     for (size_t i = 0; i < rows; i++) {
         double value = values[i];
         unsigned there = value == value;
-        double single = (double) (float) value;
+        double single = (double)(float)value;
         double clamped = value > -32767.0 && value < 32767.0 ? value : 0.5;
-        double whole = (double) (int32_t) clamped;
+        double whole = (double)(int32_t)clamped;
         float_loss |= there & (single != value);
         /* Adding zero turns -0 into +0, so a reciprocal tells them apart; counted as a loss. */
         int_loss |= there & ((whole != clamped) | ((clamped == 0) & (1.0 / clamped < 0)));
@@ -208,13 +205,13 @@ PEAL_VECTOR static unsigned number_losses(const double *restrict values, size_t 
 }
 
 PEAL_VECTOR static void to_float32(const double *restrict values, float *restrict out, size_t rows) {
-    for (size_t i = 0; i < rows; i++) out[i] = (float) values[i];
+    for (size_t i = 0; i < rows; i++) out[i] = (float)values[i];
 }
 
 PEAL_VECTOR static void to_int16(const double *restrict values, int16_t *restrict out, size_t rows) {
     for (size_t i = 0; i < rows; i++) {
         double value = values[i] == values[i] ? values[i] : -32768.0;
-        out[i] = (int16_t) (int32_t) value;
+        out[i] = (int16_t)(int32_t)value;
     }
 }
 
@@ -242,9 +239,9 @@ static peal_status encode_numbers(const double *values, size_t rows, peal_buffer
     uint8_t *place = begin_column(out, encoding, rows * width, err);
     if (!place) return PEAL_E_MEMORY;
     if (encoding == AS_INT16) {
-        to_int16(values, (int16_t *) (void *) place, rows);
+        to_int16(values, (int16_t *)(void *)place, rows);
     } else if (encoding == AS_FLOAT32) {
-        to_float32(values, (float *) (void *) place, rows);
+        to_float32(values, (float *)(void *)place, rows);
     } else {
         memcpy(place, values, rows * sizeof *values);
     }
@@ -258,10 +255,10 @@ static peal_status encode_codes(const int32_t *codes, uint32_t distinct, size_t 
     uint8_t *place = begin_column(out, encoding, rows * width, err);
     if (!place) return PEAL_E_MEMORY;
     if (encoding == AS_UINT8) {
-        for (size_t i = 0; i < rows; i++) place[i] = (uint8_t) codes[i];
+        for (size_t i = 0; i < rows; i++) place[i] = (uint8_t)codes[i];
     } else if (encoding == AS_UINT16) {
-        uint16_t *wide = (uint16_t *) (void *) place;
-        for (size_t i = 0; i < rows; i++) wide[i] = (uint16_t) codes[i];
+        uint16_t *wide = (uint16_t *)(void *)place;
+        for (size_t i = 0; i < rows; i++) wide[i] = (uint16_t)codes[i];
     } else {
         memcpy(place, codes, rows * sizeof *codes);
     }
@@ -302,7 +299,7 @@ static peal_status chunks_grow(peal_spill *spill, peal_error *err) {
 
 static peal_status write_remap(peal_spill *spill, const peal_dictionary *from, peal_dictionary *to, peal_error *err) {
     uint32_t head[2] = {from->size, 0};
-    int32_t *remap = malloc((from->size + (size_t) 2) * sizeof *remap);
+    int32_t *remap = malloc((from->size + (size_t)2) * sizeof *remap);
     if (!remap) return peal_fail(err, PEAL_E_MEMORY, "no memory for a vocabulary");
     peal_status status = PEAL_OK;
     remap[from->size] = 0;
@@ -312,7 +309,7 @@ static peal_status write_remap(peal_spill *spill, const peal_dictionary *from, p
         status = peal_dictionary_intern(to, text.data, text.length, &code, err);
         if (status != PEAL_OK) break;
         to->counts[code] += from->counts[i];
-        remap[i] = (int32_t) code;
+        remap[i] = (int32_t)code;
     }
     if (status == PEAL_OK) status = peal_out_file_write(&spill->out, head, sizeof head, err);
     /* An even count, so that what follows stays aligned to 8 bytes. */
@@ -383,11 +380,11 @@ static peal_status rows_reserve(peal_spill_rows *rows, const peal_raw_schema *sc
 }
 
 PEAL_VECTOR static void from_int16(const int16_t *restrict values, double *restrict out, size_t rows) {
-    for (size_t i = 0; i < rows; i++) out[i] = values[i] == INT16_MIN ? (double) NAN : (double) values[i];
+    for (size_t i = 0; i < rows; i++) out[i] = values[i] == INT16_MIN ? (double)NAN : (double)values[i];
 }
 
 PEAL_VECTOR static void from_float32(const float *restrict values, double *restrict out, size_t rows) {
-    for (size_t i = 0; i < rows; i++) out[i] = (double) values[i];
+    for (size_t i = 0; i < rows; i++) out[i] = (double)values[i];
 }
 
 typedef struct chunk_reader {
@@ -396,7 +393,7 @@ typedef struct chunk_reader {
 
 static uint8_t next_encoding(chunk_reader *reader) {
     uint8_t encoding = *reader->at;
-    reader->at += peal_round_up((size_t) (reader->at - reader->begin) + 1, 8) - (size_t) (reader->at - reader->begin);
+    reader->at += peal_round_up((size_t)(reader->at - reader->begin) + 1, 8) - (size_t)(reader->at - reader->begin);
     return encoding;
 }
 
@@ -419,13 +416,13 @@ static void decode_codes(chunk_reader *reader, const int32_t *remap, int32_t *ou
     uint8_t encoding = next_encoding(reader);
     const void *values = reader->at;
     if (encoding == AS_UINT8) {
-        for (size_t i = 0; i < rows; i++) out[i] = remap[((const uint8_t *) values)[i]];
+        for (size_t i = 0; i < rows; i++) out[i] = remap[((const uint8_t *)values)[i]];
         reader->at += rows;
     } else if (encoding == AS_UINT16) {
-        for (size_t i = 0; i < rows; i++) out[i] = remap[((const uint16_t *) values)[i]];
+        for (size_t i = 0; i < rows; i++) out[i] = remap[((const uint16_t *)values)[i]];
         reader->at += rows * 2;
     } else {
-        for (size_t i = 0; i < rows; i++) out[i] = remap[((const int32_t *) values)[i]];
+        for (size_t i = 0; i < rows; i++) out[i] = remap[((const int32_t *)values)[i]];
         reader->at += rows * 4;
     }
 }
@@ -436,7 +433,7 @@ static void decode(const peal_raw_schema *schema, peal_spill_rows *rows, const i
         if (schema->fields[i].skip || schema->fields[i].kind != PEAL_RAW_TEXT) continue;
         uint32_t count;
         memcpy(&count, reader.at, sizeof count);
-        remaps[i] = (const int32_t *) (const void *) (reader.at + 8);
+        remaps[i] = (const int32_t *)(const void *)(reader.at + 8);
         reader.at += 8 + peal_round_up(count, 2) * sizeof(int32_t);
     }
     reader.begin = reader.at;
@@ -470,10 +467,10 @@ peal_status peal_spill_read(int fd, const peal_spill *spill, size_t chunk, const
     PEAL_TRY(peal_buffer_reserve(&rows->raw, what->size, err));
     while (rows->raw.size < what->size) {
         ssize_t got = pread(fd, rows->raw.data + rows->raw.size, what->size - rows->raw.size,
-                            (off_t) (what->offset + rows->raw.size));
+                            (off_t)(what->offset + rows->raw.size));
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return peal_fail_errno(err, PEAL_E_FAILED, got < 0 ? errno : EIO, "cannot read %s", spill->path);
-        rows->raw.size += (size_t) got;
+        rows->raw.size += (size_t)got;
     }
     const int32_t **remaps = calloc(schema->count, sizeof *remaps);
     if (!remaps) return peal_fail(err, PEAL_E_MEMORY, "no memory for a chunk");

@@ -2,8 +2,8 @@
  *
  * Fitting needs all rows before the first can be transformed. The parsed columns therefore go to a private file in the
  * staging folder, chunk by chunk (a chunk is a block's rows), in the narrowest type that loses nothing; beside them, in
- * memory and at the file's end, stands what was learnt of the columns: moments, vocabularies, counts of rows. The file is
- * Peal's own scratch: it is gone when the dataset stands. */
+ * memory and at the file's end, stands what was learnt of the columns: moments, vocabularies, counts of rows. The file
+ * is Peal's own scratch: it is gone when the dataset stands. */
 #ifndef PEAL_ETL_SPILL_H
 #define PEAL_ETL_SPILL_H
 
@@ -26,7 +26,8 @@ typedef struct peal_spill {
     peal_out_file out;
     peal_spill_chunk *chunks;
     size_t chunk_count, chunk_capacity;
-    peal_summary *summaries; /* [fields] of the training rows; `texts` is the input's vocabulary, whose codes chunks hold */
+    peal_summary
+        *summaries; /* [fields] of the training rows; `texts` is the input's vocabulary, whose codes chunks hold */
     size_t field_count;
     uint64_t rows_used, rows_bad;
     peal_buffer bad; /* what is to be said of bad rows: JSON Lines */
@@ -34,7 +35,8 @@ typedef struct peal_spill {
 } peal_spill;
 
 peal_status peal_spill_open(const char *path, size_t field_count, peal_spill *out, peal_error *err);
-/* Writes the summaries to the end and fsyncs, so that a later job can take the spill over. `key` names input and job. */
+/* Writes the summaries to the end and fsyncs, so that a later job can take the spill over. `key` names input and job.
+ */
 peal_status peal_spill_finish(peal_spill *spill, uint64_t key, peal_error *err);
 /* Takes over a finished spill. False if there is none, or if it is not whole or of another key. */
 bool peal_spill_adopt(const char *path, size_t field_count, uint64_t key, peal_spill *out);

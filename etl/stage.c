@@ -17,7 +17,7 @@ const char *peal_stage_name(peal_stage stage) {
 }
 
 static double seconds(int64_t nanoseconds) {
-    return (double) (nanoseconds / 1000) * 1e-6;
+    return (double)(nanoseconds / 1000) * 1e-6;
 }
 
 json_t *peal_stage_times_save(const peal_stage_times *times) {
@@ -38,9 +38,9 @@ const char *peal_stage_verdict(const peal_stage_times *times, char text[256]) {
         idle += times->starved[i] + times->blocked[i];
         if (times->busy[i] > times->busy[most]) most = i;
     }
-    double share = busy ? 100.0 * (double) times->busy[most] / (double) busy : 0;
-    double waiting = busy + idle ? 100.0 * (double) idle / (double) (busy + idle) : 0;
-    snprintf(text, 256, "bound by %s (%.0f%% of the work; threads waited %.0f%% of the time): %s", stages[most].work, share,
-             waiting, waiting > 30 ? "fewer threads would do as well" : stages[most].advice);
+    double share = busy ? 100.0 * (double)times->busy[most] / (double)busy : 0;
+    double waiting = busy + idle ? 100.0 * (double)idle / (double)(busy + idle) : 0;
+    snprintf(text, 256, "bound by %s (%.0f%% of the work; threads waited %.0f%% of the time): %s", stages[most].work,
+             share, waiting, waiting > 30 ? "fewer threads would do as well" : stages[most].advice);
     return text;
 }

@@ -6,7 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum peal_stage { PEAL_STAGE_READ, PEAL_STAGE_PARSE, PEAL_STAGE_COLLECT, PEAL_STAGE_APPLY, PEAL_STAGE_WRITE, PEAL_STAGES } peal_stage;
+typedef enum peal_stage {
+    PEAL_STAGE_READ,
+    PEAL_STAGE_PARSE,
+    PEAL_STAGE_COLLECT,
+    PEAL_STAGE_APPLY,
+    PEAL_STAGE_WRITE,
+    PEAL_STAGES
+} peal_stage;
 
 /* Nanoseconds, summed over the threads. A stage is starved while a thread has nothing to do because the stage before it
  * has not delivered, blocked while it cannot go on because the stage behind it has not taken. */

@@ -1,4 +1,5 @@
-/* A table: a batch of rows as typed columns, in Arrow's layout. What flows through the ETL stages and lies in shards. */
+/* A table: a batch of rows as typed columns, in Arrow's layout. What flows through the ETL stages and lies in shards.
+ */
 #ifndef PEAL_ETL_TABLE_H
 #define PEAL_ETL_TABLE_H
 

@@ -1,5 +1,5 @@
-/* The run folder: run.json (what the run is), metrics.jsonl (a line an epoch), checkpoint.safetensors (the committed state
- * after the last epochs). */
+/* The run folder: run.json (what the run is), metrics.jsonl (a line an epoch), checkpoint.safetensors (the committed
+ * state after the last epochs). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -62,19 +62,19 @@ static peal_status trim_metrics(const models__trainer *trainer, size_t epochs, p
     peal_buffer text = {0}, kept = {0};
     peal_status status = peal_path_exists(path) ? peal_file_read(path, &text, err) : PEAL_OK;
     free(path);
-    const char *at = (const char *) text.data, *end = at + text.size;
+    const char *at = (const char *)text.data, *end = at + text.size;
     while (status == PEAL_OK && at < end) {
-        const char *newline = memchr(at, '\n', (size_t) (end - at));
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
         if (!newline) break; /* a line cut short by a death */
-        json_t *line = json_loadb(at, (size_t) (newline - at), 0, NULL);
+        json_t *line = json_loadb(at, (size_t)(newline - at), 0, NULL);
         json_int_t epoch = json_integer_value(json_object_get(line, "epoch"));
         json_decref(line);
-        if (epoch >= 1 && (size_t) epoch <= epochs) {
-            status = peal_buffer_append(&kept, at, (size_t) (newline + 1 - at), err);
+        if (epoch >= 1 && (size_t)epoch <= epochs) {
+            status = peal_buffer_append(&kept, at, (size_t)(newline + 1 - at), err);
         }
         at = newline + 1;
     }
-    if (status == PEAL_OK) status = write_text(trainer, "metrics.jsonl", (const char *) kept.data, kept.size, err);
+    if (status == PEAL_OK) status = write_text(trainer, "metrics.jsonl", (const char *)kept.data, kept.size, err);
     peal_buffer_clear(&text);
     peal_buffer_clear(&kept);
     return status;
@@ -110,14 +110,15 @@ peal_status models__run_checkpoint(models__trainer *trainer, const models__progr
     snprintf(epoch, sizeof epoch, "%zu", progress->epoch);
     snprintf(best_epoch, sizeof best_epoch, "%zu", progress->best_epoch);
     char *job = json_dumps(trainer->job, JSON_COMPACT | JSON_ENSURE_ASCII);
-    json_t *valid = trainer->valid_count && progress->best_epoch ? peal_metrics_save(&trainer->result->valid) : json_object();
+    json_t *valid =
+        trainer->valid_count && progress->best_epoch ? peal_metrics_save(&trainer->result->valid) : json_object();
     char *valid_text = json_dumps(valid, JSON_COMPACT);
     json_decref(valid);
-    json_t *metadata = job && valid_text
-                           ? json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s}", "kind", "peal checkpoint", "job", job, "epoch",
-                                       epoch, "best_epoch", best_epoch, "best_loss", number_text(progress->best_loss),
-                                       "train_loss", number_text(progress->train_loss), "valid", valid_text)
-                           : NULL;
+    json_t *metadata = job && valid_text ? json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s}", "kind", "peal checkpoint",
+                                                     "job", job, "epoch", epoch, "best_epoch", best_epoch, "best_loss",
+                                                     number_text(progress->best_loss), "train_loss",
+                                                     number_text(progress->train_loss), "valid", valid_text)
+                                         : NULL;
     free(job);
     free(valid_text);
     if (!metadata) return peal_fail(err, PEAL_E_MEMORY, "no memory for a checkpoint");
@@ -140,13 +141,15 @@ static peal_status check_job(const models__trainer *trainer, const char *saved, 
     }
     json_decref(job);
     if (!differs) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE, "cannot resume: the run in %s is of another job ('%s' differs); leave --resume out "
-                     "to begin anew, or name another --run-dir", trainer->options->run_dir, differs);
+    return peal_fail(err, PEAL_E_USAGE,
+                     "cannot resume: the run in %s is of another job ('%s' differs); leave --resume out "
+                     "to begin anew, or name another --run-dir",
+                     trainer->options->run_dir, differs);
 }
 
 static size_t read_count(const peal_safetensors *file, const char *key) {
     const char *text = peal_safetensors_metadata(file, key);
-    return text ? (size_t) strtoull(text, NULL, 10) : 0;
+    return text ? (size_t)strtoull(text, NULL, 10) : 0;
 }
 
 static double read_real(const peal_safetensors *file, const char *key) {
@@ -180,10 +183,10 @@ static peal_status read_checkpoint(models__trainer *trainer, const peal_safetens
     for (size_t i = 0; i < count; i++) {
         const peal_tensor *found = peal_safetensors_find(file, tensors[i].name);
         if (!found || found->rows != 0 || found->width != trainer->floats) {
-            return peal_fail(err, PEAL_E_DATA, "the checkpoint in %s lacks '%s' of %zu numbers", trainer->options->run_dir,
-                             tensors[i].name, trainer->floats);
+            return peal_fail(err, PEAL_E_DATA, "the checkpoint in %s lacks '%s' of %zu numbers",
+                             trainer->options->run_dir, tensors[i].name, trainer->floats);
         }
-        memcpy((float *) tensors[i].data, found->data, trainer->floats * sizeof(float));
+        memcpy((float *)tensors[i].data, found->data, trainer->floats * sizeof(float));
     }
     progress->epoch = read_count(file, "epoch");
     progress->best_epoch = read_count(file, "best_epoch");
@@ -213,16 +216,19 @@ static peal_status resume(models__trainer *trainer, models__progress *progress, 
 peal_status models__run_begin(models__trainer *trainer, models__progress *progress, peal_error *err) {
     const peal_train_options *options = trainer->options;
     if (!options->run_dir) {
-        return options->resume ? peal_fail(err, PEAL_E_USAGE, "there is no run folder to resume from (--run-dir)") : PEAL_OK;
+        return options->resume ? peal_fail(err, PEAL_E_USAGE, "there is no run folder to resume from (--run-dir)")
+                               : PEAL_OK;
     }
     PEAL_TRY(peal_folder_make(options->run_dir, err));
     bool found = false;
     if (options->resume) PEAL_TRY(resume(trainer, progress, &found, err));
     if (found) {
-        peal_report(options->reporter, PEAL_EVENT_NOTE, "resumed after epoch %zu of %zu", progress->epoch, options->epochs);
+        peal_report(options->reporter, PEAL_EVENT_NOTE, "resumed after epoch %zu of %zu", progress->epoch,
+                    options->epochs);
         return trim_metrics(trainer, progress->epoch, err);
     }
-    if (options->resume) peal_report(options->reporter, PEAL_EVENT_NOTE, "no checkpoint in %s yet: beginning anew", options->run_dir);
+    if (options->resume)
+        peal_report(options->reporter, PEAL_EVENT_NOTE, "no checkpoint in %s yet: beginning anew", options->run_dir);
     char *path;
     PEAL_TRY(run_path(trainer, "checkpoint.safetensors", &path, err));
     peal_remove_stale_temporaries(path);

@@ -12,13 +12,13 @@ typedef struct scored {
 } scored;
 
 static int by_score(const void *a, const void *b) {
-    float p = ((const scored *) a)->score, q = ((const scored *) b)->score;
+    float p = ((const scored *)a)->score, q = ((const scored *)b)->score;
     return (p > q) - (p < q);
 }
 
 /* The chance that a random row of class 1 is scored above one of class 0. */
-static peal_status area_under_curve(const float *scores, size_t outputs, const double *labels, uint64_t rows, double *auc,
-                                    peal_error *err) {
+static peal_status area_under_curve(const float *scores, size_t outputs, const double *labels, uint64_t rows,
+                                    double *auc, peal_error *err) {
     scored *items;
     PEAL_TRY(peal_alloc_checked(&items, rows, sizeof *items, "the AUC", err));
     uint64_t count = 0, positives = 0;
@@ -32,36 +32,37 @@ static peal_status area_under_curve(const float *scores, size_t outputs, const d
     for (uint64_t i = 0; i < count;) {
         uint64_t end = i, tied = 0;
         for (; end < count && items[end].score == items[i].score; end++) tied += items[end].positive;
-        ranks += (double) tied * ((double) (i + 1) + (double) end) / 2;
+        ranks += (double)tied * ((double)(i + 1) + (double)end) / 2;
         i = end;
     }
     free(items);
-    double p = (double) positives, n = (double) (count - positives);
-    *auc = p > 0 && n > 0 ? (ranks - p * (p + 1) / 2) / (p * n) : (double) NAN;
+    double p = (double)positives, n = (double)(count - positives);
+    *auc = p > 0 && n > 0 ? (ranks - p * (p + 1) / 2) / (p * n) : (double)NAN;
     return PEAL_OK;
 }
 
-static void classification(const float *scores, size_t outputs, const double *labels, uint64_t rows, peal_metrics *out) {
+static void classification(const float *scores, size_t outputs, const double *labels, uint64_t rows,
+                           peal_metrics *out) {
     double loss = 0;
     uint64_t right = 0;
     for (uint64_t i = 0; i < rows; i++) {
         if (isnan(labels[i])) continue;
         const float *row = scores + i * outputs;
-        size_t label = (size_t) labels[i], best = 0;
+        size_t label = (size_t)labels[i], best = 0;
         double probability;
         if (outputs == 1) {
             best = row[0] > 0.5f;
-            probability = label == 1 ? (double) row[0] : 1 - (double) row[0];
+            probability = label == 1 ? (double)row[0] : 1 - (double)row[0];
         } else {
             for (size_t j = 1; j < outputs; j++) best = row[j] > row[best] ? j : best;
-            probability = (double) row[label];
+            probability = (double)row[label];
         }
         right += best == label;
         loss -= log(fmax(probability, 1e-15));
         out->rows++;
     }
-    double n = out->rows ? (double) out->rows : 1;
-    out->accuracy = (double) right / n;
+    double n = out->rows ? (double)out->rows : 1;
+    out->accuracy = (double)right / n;
     out->loss = out->log_loss = loss / n;
 }
 
@@ -69,26 +70,26 @@ static void regression(const float *scores, const double *labels, uint64_t rows,
     double squares = 0, absolutes = 0, mean = 0, spread = 0;
     for (uint64_t i = 0; i < rows; i++) {
         if (isnan(labels[i])) continue;
-        double difference = (double) scores[i] - labels[i];
+        double difference = (double)scores[i] - labels[i];
         squares += difference * difference;
         absolutes += fabs(difference);
         mean += labels[i];
         out->rows++;
     }
-    double n = out->rows ? (double) out->rows : 1;
+    double n = out->rows ? (double)out->rows : 1;
     mean /= n;
     for (uint64_t i = 0; i < rows; i++) {
         if (!isnan(labels[i])) spread += (labels[i] - mean) * (labels[i] - mean);
     }
     out->rmse = sqrt(squares / n);
     out->mae = absolutes / n;
-    out->r2 = spread > 0 ? 1 - squares / spread : (double) NAN;
+    out->r2 = spread > 0 ? 1 - squares / spread : (double)NAN;
     out->loss = squares / n / (2 * deviation * deviation);
 }
 
 peal_status peal_metrics_compute(const float *scores, size_t outputs, const double *labels, uint64_t rows,
                                  uint32_t classes, double label_deviation, peal_metrics *out, peal_error *err) {
-    *out = (peal_metrics){.classes = classes, .auc = (double) NAN};
+    *out = (peal_metrics){.classes = classes, .auc = (double)NAN};
     if (classes == 0) {
         regression(scores, labels, rows, label_deviation, out);
         return PEAL_OK;
@@ -106,8 +107,8 @@ json_t *peal_metrics_save(const peal_metrics *m) {
         return json_pack("{s:o, s:o, s:o, s:o}", "rmse", number(m->rmse), "mae", number(m->mae), "r2", number(m->r2),
                          "loss", number(m->loss));
     }
-    json_t *saved = json_pack("{s:o, s:o, s:o}", "accuracy", number(m->accuracy), "log_loss", number(m->log_loss), "loss",
-                              number(m->loss));
+    json_t *saved = json_pack("{s:o, s:o, s:o}", "accuracy", number(m->accuracy), "log_loss", number(m->log_loss),
+                              "loss", number(m->loss));
     if (m->classes == 2) json_object_set_new(saved, "auc", number(m->auc));
     return saved;
 }

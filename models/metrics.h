@@ -9,16 +9,16 @@
 #include "core/status.h"
 
 typedef struct peal_metrics {
-    uint64_t rows;   /* with a label */
+    uint64_t rows;    /* with a label */
     uint32_t classes; /* 0: a regression */
-    double loss;     /* log loss, or half the mean squared error of the standardised number */
+    double loss;      /* log loss, or half the mean squared error of the standardised number */
     double accuracy, log_loss;
-    double auc;      /* of two classes; NaN if only one occurs */
+    double auc; /* of two classes; NaN if only one occurs */
     double rmse, mae, r2;
 } peal_metrics;
 
-/* Of classes: scores [rows, outputs] are probabilities; with one output that of class 1. Of a number (classes 0): scores
- * [rows, 1] are the predictions. labels [rows] are class codes or numbers; rows with a NaN label are left out.
+/* Of classes: scores [rows, outputs] are probabilities; with one output that of class 1. Of a number (classes 0):
+ * scores [rows, 1] are the predictions. labels [rows] are class codes or numbers; rows with a NaN label are left out.
  * PEAL_E_MEMORY only. AUC: Mann-Whitney, ties count half. */
 peal_status peal_metrics_compute(const float *scores, size_t outputs, const double *labels, uint64_t rows,
                                  uint32_t classes, double label_deviation, peal_metrics *out, peal_error *err);

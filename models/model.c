@@ -18,8 +18,9 @@ static peal_status parse_hidden(const peal_spec *spec, peal_model_spec *out, pea
         unsigned long width = strtoul(at, &end, 10);
         if (end == at || width == 0 || width > 1 << 20 || (*end != 'x' && *end != '\0') ||
             out->hidden_count == PEAL_HIDDEN_MOST) {
-            return peal_fail(err, PEAL_E_USAGE, "%s: hidden must be up to %d widths joined with x, as in 512x256, not '%s'",
-                             spec->name, PEAL_HIDDEN_MOST, text);
+            return peal_fail(err, PEAL_E_USAGE,
+                             "%s: hidden must be up to %d widths joined with x, as in 512x256, not '%s'", spec->name,
+                             PEAL_HIDDEN_MOST, text);
         }
         out->hidden[out->hidden_count++] = width;
         if (*end == '\0') return PEAL_OK;
@@ -45,9 +46,9 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
     out->activation = activations[chosen];
     double value;
     PEAL_TRY(peal_spec_number(&spec, "dropout", 0, 0, 0.99, &value, err));
-    out->dropout = (float) value;
+    out->dropout = (float)value;
     PEAL_TRY(peal_spec_number(&spec, "l2", 0, 0, 1e6, &value, err));
-    out->l2 = (float) value;
+    out->l2 = (float)value;
     return PEAL_OK;
 }
 
@@ -82,7 +83,7 @@ static peal_status lookup_layer(peal_builder *builder, const char *name, size_t 
 }
 
 static peal_status bias_only(peal_builder *builder, const char *name, peal_error *err) {
-    (void) builder;
+    (void)builder;
     return peal_fail(err, PEAL_E_USAGE, "there is no feature for the layer '%s'", name);
 }
 

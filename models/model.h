@@ -36,9 +36,9 @@ typedef struct peal_builder {
 struct peal_model {
     const char *name;
     const char *documentation;
-    const char *const *options; /* keys of its spec, NULL-terminated */
+    const char *const *options;              /* keys of its spec, NULL-terminated */
     bool numbers, two_classes, many_classes; /* labels that it can learn */
-    bool softmax; /* one output a class even if there are two */
+    bool softmax;                            /* one output a class even if there are two */
     peal_status (*build)(peal_builder *builder, peal_node **output, peal_error *err);
 };
 

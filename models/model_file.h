@@ -1,5 +1,5 @@
-/* The model file: a safetensors file of the parameters, whose metadata holds spec, fitted pipeline and job. Nothing in it
- * changes from run to run of the same job. */
+/* The model file: a safetensors file of the parameters, whose metadata holds spec, fitted pipeline and job. Nothing in
+ * it changes from run to run of the same job. */
 #ifndef PEAL_MODELS_MODEL_FILE_H
 #define PEAL_MODELS_MODEL_FILE_H
 

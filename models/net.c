@@ -12,8 +12,10 @@ static peal_status check_label(const peal_model *model, const peal_shape *shape,
     bool fits = shape->classes == 0 ? model->numbers : shape->classes == 2 ? model->two_classes : model->many_classes;
     if (fits) return PEAL_OK;
     if (shape->classes == 0) {
-        return peal_fail(err, PEAL_E_USAGE, "the model '%s' learns classes, but the label is a number; try linear or mlp, or "
-                         "--task classify", model->name);
+        return peal_fail(err, PEAL_E_USAGE,
+                         "the model '%s' learns classes, but the label is a number; try linear or mlp, or "
+                         "--task classify",
+                         model->name);
     }
     return peal_fail(err, PEAL_E_USAGE, "the model '%s' cannot learn a label of %u classes; try %s", model->name,
                      shape->classes, shape->classes == 2 ? "logistic or mlp" : "softmax or mlp");
@@ -25,7 +27,8 @@ static peal_status build_inputs(peal_net *net, peal_builder *builder, peal_error
         peal_element element = shape->bytes ? PEAL_ELEMENT_UINT8 : PEAL_ELEMENT_FLOAT32;
         PEAL_TRY(peal_graph_input(net->graph, "features", element, shape->features, &net->features, err));
         builder->features = net->features;
-        if (shape->bytes) PEAL_TRY(peal_graph_add(net->graph, &peal_op_bytes, &net->features, 1, 0, &builder->features, err));
+        if (shape->bytes)
+            PEAL_TRY(peal_graph_add(net->graph, &peal_op_bytes, &net->features, 1, 0, &builder->features, err));
     }
     if (shape->code_columns) {
         PEAL_TRY(peal_graph_input(net->graph, "codes", PEAL_ELEMENT_INT32, shape->code_columns, &net->codes, err));
@@ -33,11 +36,11 @@ static peal_status build_inputs(peal_net *net, peal_builder *builder, peal_error
         PEAL_TRY(peal_alloc_checked(&net->code_offsets, shape->code_columns, sizeof(int32_t), "a net", err));
         uint64_t total = 0;
         for (uint32_t i = 0; i < shape->code_columns; i++) {
-            net->code_offsets[i] = (int32_t) total;
+            net->code_offsets[i] = (int32_t)total;
             total += shape->vocabularies[i];
             if (total > INT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^31 codes");
         }
-        builder->code_values = total ? (size_t) total : 1;
+        builder->code_values = total ? (size_t)total : 1;
     }
     return PEAL_OK;
 }
@@ -91,16 +94,16 @@ void peal_net_free(peal_net *net) {
 
 static int32_t code_at(const peal_column *column, size_t row) {
     if (column->validity && !(column->validity[row / 8] >> (row % 8) & 1)) return -1;
-    if (column->type == PEAL_TYPE_INT8) return ((const int8_t *) column->values)[row];
-    if (column->type == PEAL_TYPE_INT16) return ((const int16_t *) column->values)[row];
-    return ((const int32_t *) column->values)[row];
+    if (column->type == PEAL_TYPE_INT8) return ((const int8_t *)column->values)[row];
+    if (column->type == PEAL_TYPE_INT16) return ((const int16_t *)column->values)[row];
+    return ((const int32_t *)column->values)[row];
 }
 
 double peal_net_label(const peal_net *net, const peal_table *table, size_t row) {
     const peal_column *column = &table->columns[table->column_count - 1];
-    if (net->shape.classes == 0) return (double) ((const float *) column->values)[row];
+    if (net->shape.classes == 0) return (double)((const float *)column->values)[row];
     int32_t code = code_at(column, row);
-    return code < 0 ? (double) NAN : (double) code;
+    return code < 0 ? (double)NAN : (double)code;
 }
 
 /* Columns stand in the pipeline's order: features, codes, label. */
@@ -109,18 +112,18 @@ static void load_row(peal_net *net, const peal_table *table, size_t row, size_t 
     if (net->features) {
         size_t size = net->features->width * (net->shape.bytes ? 1 : sizeof(float));
         const uint8_t *from = table->columns[at++].values;
-        memcpy((uint8_t *) net->features->value + to * size, from + row * size, size);
+        memcpy((uint8_t *)net->features->value + to * size, from + row * size, size);
     }
     for (uint32_t i = 0; i < net->shape.code_columns; i++) {
         int32_t code = code_at(&table->columns[at++], row);
-        ((int32_t *) net->codes->value)[to * net->shape.code_columns + i] = code < 0 ? -1 : net->code_offsets[i] + code;
+        ((int32_t *)net->codes->value)[to * net->shape.code_columns + i] = code < 0 ? -1 : net->code_offsets[i] + code;
     }
     if (!net->labels) return;
     if (net->shape.classes) {
-        ((int32_t *) net->labels->value)[to] = code_at(&table->columns[at], row);
+        ((int32_t *)net->labels->value)[to] = code_at(&table->columns[at], row);
     } else {
-        double label = (double) ((const float *) table->columns[at].values)[row];
-        ((float *) net->labels->value)[to] = (float) ((label - net->shape.label_mean) / net->shape.label_deviation);
+        double label = (double)((const float *)table->columns[at].values)[row];
+        ((float *)net->labels->value)[to] = (float)((label - net->shape.label_mean) / net->shape.label_deviation);
     }
 }
 

@@ -1,4 +1,5 @@
-/* A net: a model's graph together with how rows get into it. One for training, one for prediction, from the same spec. */
+/* A net: a model's graph together with how rows get into it. One for training, one for prediction, from the same spec.
+ */
 #ifndef PEAL_MODELS_NET_H
 #define PEAL_MODELS_NET_H
 

@@ -4,9 +4,9 @@
  *   peal_train      from a dataset to a model               models/train.h
  *   peal_predictor  from a model and raw rows to predictions, and peal_eval to metrics   models/predictor.h
  *
- * There is no global state, nothing is printed and no signal handler is installed: a function returns a peal_status, the
- * message comes in the peal_error that the caller passes last, and events go to the caller's peal_reporter. Options are
- * plain structs: begin with ..._default() and set what you need. */
+ * There is no global state, nothing is printed and no signal handler is installed: a function returns a peal_status,
+ * the message comes in the peal_error that the caller passes last, and events go to the caller's peal_reporter. Options
+ * are plain structs: begin with ..._default() and set what you need. */
 #ifndef PEAL_H
 #define PEAL_H
 

@@ -40,8 +40,10 @@ static peal_status read_metadata(peal_predictor *predictor, const peal_safetenso
 static peal_status read_parameters(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
     const peal_graph *graph = predictor->net->graph;
     size_t count = peal_graph_parameters(graph);
-    PEAL_TRY(peal_alloc_checked(&predictor->parameters, peal_graph_parameter_floats(graph), sizeof(float), "parameters", err));
-    if (peal_safetensors_count(file) != count) return no_model(predictor->path, err, "it has tensors too many or too few");
+    PEAL_TRY(peal_alloc_checked(&predictor->parameters, peal_graph_parameter_floats(graph), sizeof(float), "parameters",
+                                err));
+    if (peal_safetensors_count(file) != count)
+        return no_model(predictor->path, err, "it has tensors too many or too few");
     for (size_t i = 0; i < count; i++) {
         const peal_node *node = peal_graph_parameter_at(graph, i);
         const peal_tensor *tensor = peal_safetensors_find(file, node->name);
@@ -142,7 +144,7 @@ void models__output_to_scores(const peal_net *net, const float *output, size_t r
     const peal_shape *shape = &net->shape;
     for (size_t i = 0; i < rows; i++) {
         if (shape->classes == 0) {
-            scores[i * width] = (float) ((double) output[i] * shape->label_deviation + shape->label_mean);
+            scores[i * width] = (float)((double)output[i] * shape->label_deviation + shape->label_mean);
         } else if (net->outputs == 1) {
             float positive = 1 / (1 + expf(-output[i]));
             scores[i * width + width - 1] = positive;
@@ -157,7 +159,8 @@ void models__output_to_scores(const peal_net *net, const float *output, size_t r
 static void run_batch(peal_predictor *predictor, size_t rows, float *scores) {
     peal_run run = {.rows = PEAL_PREDICT_BATCH};
     peal_graph_forward(predictor->net->graph, &run);
-    models__output_to_scores(predictor->net, predictor->net->output->value, rows, peal_predictor_scores(predictor), scores);
+    models__output_to_scores(predictor->net, predictor->net->output->value, rows, peal_predictor_scores(predictor),
+                             scores);
 }
 
 static void predict_table(peal_predictor *predictor, const peal_table *table, float *scores) {
@@ -198,7 +201,7 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
         if (status != PEAL_OK || block.size == 0) break;
         status = pipeline->format->parse(reader, &block, err);
         if (status == PEAL_OK && block.bad_count) {
-            status = peal_fail(err, PEAL_E_DATA, "line %llu: %s", (unsigned long long) block.bad_rows[0].line,
+            status = peal_fail(err, PEAL_E_DATA, "line %llu: %s", (unsigned long long)block.bad_rows[0].line,
                                block.bad_rows[0].reason);
         }
         if (status == PEAL_OK && block.rows > rows - *rows_out) {
@@ -207,9 +210,9 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
         if (status != PEAL_OK) break;
         const peal_raw_batch raw = {
             .rows = block.rows,
-            .numbers = (const double *const *) block.numbers,
-            .codes = (const int32_t *const *) block.codes,
-            .bytes = (const uint8_t *const *) block.bytes,
+            .numbers = (const double *const *)block.numbers,
+            .codes = (const int32_t *const *)block.codes,
+            .bytes = (const uint8_t *const *)block.bytes,
             .dictionaries = dictionaries,
         };
         peal_table table;
@@ -249,7 +252,8 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
     peal_rows *rows = NULL;
     peal_status status = PEAL_OK;
     if (!json_equal(peal_dataset_pipeline(dataset), predictor->pipeline_json)) {
-        status = peal_fail(err, PEAL_E_DATA, "the dataset %s was made with another pipeline (other columns, vocabularies or "
+        status = peal_fail(err, PEAL_E_DATA,
+                           "the dataset %s was made with another pipeline (other columns, vocabularies or "
                            "means) than the model: give the raw files instead, or make the dataset with --like MODEL",
                            options->sources[0]);
     }
@@ -267,7 +271,7 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
         result->rows_used += table->rows;
         if (status == PEAL_OK && options->stop && atomic_load(options->stop)) {
             status = peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows",
-                               (unsigned long long) result->rows_used);
+                               (unsigned long long)result->rows_used);
         }
     }
     result->rows_in = result->rows_used;
@@ -296,7 +300,7 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
         peal_report_progress(options->reporter, "predicting", "rows", result->rows_used, 0);
         if (status == PEAL_OK && options->stop && atomic_load(options->stop)) {
             status = peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows",
-                               (unsigned long long) result->rows_used);
+                               (unsigned long long)result->rows_used);
         }
     }
     peal_scan_rows(scan, &result->rows_used, &result->rows_dropped);
@@ -357,8 +361,8 @@ static peal_status eval_consume(void *user, const peal_table *table, peal_error 
     size_t row_size = peal_predictor_scores(self->predictor) * sizeof(float);
     PEAL_TRY(peal_buffer_reserve(&self->scores, table->rows * row_size, err));
     PEAL_TRY(peal_buffer_reserve(&self->labels, table->rows * sizeof(double), err));
-    predict_table(self->predictor, table, (float *) (void *) (self->scores.data + self->scores.size));
-    double *labels = (double *) (void *) (self->labels.data + self->labels.size);
+    predict_table(self->predictor, table, (float *)(void *)(self->scores.data + self->scores.size));
+    double *labels = (double *)(void *)(self->labels.data + self->labels.size);
     for (size_t row = 0; row < table->rows; row++) {
         labels[row] = peal_net_label(self->predictor->net, table, row);
         self->unknown += isnan(labels[row]);
@@ -374,16 +378,20 @@ peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *opt
     eval_walk self = {.predictor = predictor};
     peal_status status = walk(predictor, options, splits, true, eval_consume, &self, result, err);
     if (status == PEAL_OK && self.unknown == self.rows) {
-        status = peal_fail(err, PEAL_E_DATA, "no row has a label that the model knows: are the classes spelt differently?");
+        status =
+            peal_fail(err, PEAL_E_DATA, "no row has a label that the model knows: are the classes spelt differently?");
     }
     if (status == PEAL_OK && self.unknown) {
-        peal_report(options->reporter, PEAL_EVENT_WARNING, "%llu of %llu rows have a label that the model does not know; "
-                    "they are left out of the metrics", (unsigned long long) self.unknown, (unsigned long long) self.rows);
+        peal_report(options->reporter, PEAL_EVENT_WARNING,
+                    "%llu of %llu rows have a label that the model does not know; "
+                    "they are left out of the metrics",
+                    (unsigned long long)self.unknown, (unsigned long long)self.rows);
     }
     if (status == PEAL_OK) {
-        status = peal_metrics_compute((const float *) (const void *) self.scores.data, peal_predictor_scores(predictor),
-                                      (const double *) (const void *) self.labels.data, self.rows,
-                                      predictor->net->shape.classes, predictor->net->shape.label_deviation, metrics, err);
+        status =
+            peal_metrics_compute((const float *)(const void *)self.scores.data, peal_predictor_scores(predictor),
+                                 (const double *)(const void *)self.labels.data, self.rows,
+                                 predictor->net->shape.classes, predictor->net->shape.label_deviation, metrics, err);
     }
     peal_buffer_clear(&self.scores);
     peal_buffer_clear(&self.labels);

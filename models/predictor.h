@@ -1,8 +1,8 @@
 /* A trained model, ready to predict: what `peal predict`, `peal eval` and embedders use.
  *
  * The model file holds the fitted pipeline, the model's spec and the parameters, so raw rows go in and predictions come
- * out through the code that trained it. Batches are always padded to the same size: a row's prediction has the same bits
- * whatever stands beside it. A predictor is used by one thread at a time; open one per thread. */
+ * out through the code that trained it. Batches are always padded to the same size: a row's prediction has the same
+ * bits whatever stands beside it. A predictor is used by one thread at a time; open one per thread. */
 #ifndef PEAL_MODELS_PREDICTOR_H
 #define PEAL_MODELS_PREDICTOR_H
 
@@ -44,7 +44,8 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
                                 size_t *rows_out, peal_error *err);
 
 /* Turns the output of a net in place into scores: softmax, sigmoid, or the number in its own unit. */
-void models__output_to_scores(const peal_net *net, const float *output, size_t rows, size_t scores_width, float *scores);
+void models__output_to_scores(const peal_net *net, const float *output, size_t rows, size_t scores_width,
+                              float *scores);
 
 /* ---- jobs ---- */
 

@@ -16,9 +16,10 @@ static size_t tensor_floats(const peal_tensor *tensor) {
 /* ---- writing ---- */
 
 static json_t *make_header(const json_t *metadata, const peal_tensor *tensors, size_t count) {
-    json_t *header = json_object(), *texts = json_copy((json_t *) metadata);
+    json_t *header = json_object(), *texts = json_copy((json_t *)metadata);
     peal_hasher *hasher = peal_hasher_new();
-    for (size_t i = 0; hasher && i < count; i++) peal_hasher_update(hasher, tensors[i].data, tensor_floats(&tensors[i]) * 4);
+    for (size_t i = 0; hasher && i < count; i++)
+        peal_hasher_update(hasher, tensors[i].data, tensor_floats(&tensors[i]) * 4);
     char hash[17] = "";
     if (hasher) peal_hash_text(peal_hasher_end(hasher), hash);
     peal_hasher_free(hasher);
@@ -28,11 +29,11 @@ static json_t *make_header(const json_t *metadata, const peal_tensor *tensors, s
     for (size_t i = 0; i < count; i++) {
         const peal_tensor *tensor = &tensors[i];
         size_t end = offset + tensor_floats(tensor) * 4;
-        json_t *shape = tensor->rows ? json_pack("[I, I]", (json_int_t) tensor->rows, (json_int_t) tensor->width)
-                                     : json_pack("[I]", (json_int_t) tensor->width);
+        json_t *shape = tensor->rows ? json_pack("[I, I]", (json_int_t)tensor->rows, (json_int_t)tensor->width)
+                                     : json_pack("[I]", (json_int_t)tensor->width);
         json_object_set_new(header, tensor->name,
                             json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                                      (json_int_t) offset, (json_int_t) end));
+                                      (json_int_t)offset, (json_int_t)end));
         offset = end;
     }
     return header;
@@ -87,21 +88,23 @@ static peal_status read_tensor(peal_safetensors *file, const char *name, const j
     if (strcmp(dtype, "F32") != 0 || json_array_size(shape) == 0 || json_array_size(shape) > 2) {
         return peal_fail(err, PEAL_E_DATA, "%s: tensor '%s' is no float32 vector or matrix", file->name, name);
     }
-    json_int_t begin = json_integer_value(json_array_get(offsets, 0)), end = json_integer_value(json_array_get(offsets, 1));
+    json_int_t begin = json_integer_value(json_array_get(offsets, 0)),
+               end = json_integer_value(json_array_get(offsets, 1));
     json_int_t first = json_integer_value(json_array_get(shape, 0)), bytes;
     json_int_t width = json_array_size(shape) == 2 ? json_integer_value(json_array_get(shape, 1)) : first;
     json_int_t rows = json_array_size(shape) == 2 ? first : 0;
-    if (begin < 0 || end < begin || (uint64_t) end > size || (uint64_t) begin != *expected || begin % 4 != 0 || width < 0 ||
-        rows < 0 || __builtin_mul_overflow(rows ? rows : 1, width, &bytes) || __builtin_mul_overflow(bytes, 4, &bytes) ||
-        bytes != end - begin || (json_array_size(shape) == 2 && rows == 0)) {
+    if (begin < 0 || end < begin || (uint64_t)end > size || (uint64_t)begin != *expected || begin % 4 != 0 ||
+        width < 0 || rows < 0 || __builtin_mul_overflow(rows ? rows : 1, width, &bytes) ||
+        __builtin_mul_overflow(bytes, 4, &bytes) || bytes != end - begin ||
+        (json_array_size(shape) == 2 && rows == 0)) {
         return damaged(file, err, "a tensor lies outside of the data or does not fit its shape");
     }
-    *expected = (size_t) end;
+    *expected = (size_t)end;
     file->tensors[file->count++] = (peal_tensor){
         .name = name,
-        .data = (const float *) (const void *) (data + begin),
-        .rows = (size_t) rows,
-        .width = (size_t) width,
+        .data = (const float *)(const void *)(data + begin),
+        .rows = (size_t)rows,
+        .width = (size_t)width,
     };
     return PEAL_OK;
 }
@@ -112,8 +115,8 @@ static peal_status check_hash(const peal_safetensors *file, const uint8_t *data,
     if (!expected) return PEAL_OK; /* written by another program */
     peal_hash_text(peal_hash(data, size, 0), found);
     if (strcmp(found, expected) == 0) return PEAL_OK;
-    return peal_fail(err, PEAL_E_DATA, "%s is damaged: the checksum of its tensors is %s, its header says %s", file->name,
-                     found, expected);
+    return peal_fail(err, PEAL_E_DATA, "%s is damaged: the checksum of its tensors is %s, its header says %s",
+                     file->name, found, expected);
 }
 
 static peal_status parse(peal_safetensors *file, const uint8_t *bytes, size_t size, peal_error *err) {
@@ -123,10 +126,10 @@ static peal_status parse(peal_safetensors *file, const uint8_t *bytes, size_t si
     if (header_size > HEADER_MOST || header_size > size - 8) return damaged(file, err, "its header is cut short");
     if (header_size % 4 != 0) return damaged(file, err, "its tensors are not aligned");
     json_error_t problem;
-    file->header = json_loadb((const char *) bytes + 8, (size_t) header_size, JSON_REJECT_DUPLICATES, &problem);
+    file->header = json_loadb((const char *)bytes + 8, (size_t)header_size, JSON_REJECT_DUPLICATES, &problem);
     if (!json_is_object(file->header)) return damaged(file, err, "its header is no JSON object");
     const uint8_t *data = bytes + 8 + header_size;
-    size_t data_size = size - 8 - (size_t) header_size, expected = 0;
+    size_t data_size = size - 8 - (size_t)header_size, expected = 0;
     PEAL_TRY(peal_alloc_checked(&file->tensors, json_object_size(file->header), sizeof *file->tensors, "tensors", err));
     const char *name;
     json_t *entry;

@@ -1,8 +1,8 @@
 /* safetensors files: named float32 tensors with a JSON header. Models and checkpoints are such files.
  *
  * Source: the format's description in the README of the safetensors project, section "Format": 8 bytes little-endian
- * header size, the header (a JSON object: name -> {"dtype", "shape", "data_offsets"}, and "__metadata__" of texts), then
- * the data without gaps. Peal keeps the XXH3 of the data in the metadata as "xxh3" and checks it. */
+ * header size, the header (a JSON object: name -> {"dtype", "shape", "data_offsets"}, and "__metadata__" of texts),
+ * then the data without gaps. Peal keeps the XXH3 of the data in the metadata as "xxh3" and checks it. */
 #ifndef PEAL_MODELS_SAFETENSORS_H
 #define PEAL_MODELS_SAFETENSORS_H
 

@@ -57,7 +57,8 @@ static peal_status parse_outer(models__trainer *trainer, peal_error *err) {
     peal_spec spec;
     size_t chosen;
     const char *text = trainer->options->outer;
-    /* One partition has nothing to average; between rounds of few steps an outer momentum has nothing to average out. */
+    /* One partition has nothing to average; between rounds of few steps an outer momentum has nothing to average out.
+     */
     if (!text) text = trainer->partitions == 1 || trainer->steps_per_round ? "average" : "nesterov";
     PEAL_TRY(peal_spec_parse("outer optimizer", text, &spec, err));
     PEAL_TRY(peal_spec_choose("outer optimizer", spec.name, names, 3, &chosen, err));
@@ -78,7 +79,7 @@ static peal_status parse_options(models__trainer *trainer, peal_error *err) {
                                   &trainer->optimizer_options, err));
     PEAL_TRY(peal_schedule_parse(options->schedule ? options->schedule : "cosine", &trainer->schedule,
                                  &trainer->schedule_options, err));
-    trainer->lr = options->lr > 0 ? options->lr : (double) trainer->optimizer->default_lr;
+    trainer->lr = options->lr > 0 ? options->lr : (double)trainer->optimizer->default_lr;
     trainer->partitions = options->partitions ? options->partitions : DEFAULT_PARTITIONS;
     if (trainer->partitions > PARTITIONS_MOST) {
         return peal_fail(err, PEAL_E_USAGE, "--partitions must be at most %d", PARTITIONS_MOST);
@@ -108,7 +109,7 @@ static peal_status list_rows(const models__trainer *trainer, const peal_rows *ro
             if (isnan(peal_net_label(trainer->net, table, row))) {
                 ++*unlabelled;
             } else {
-                (*list)[(*count)++] = (uint32_t) at;
+                (*list)[(*count)++] = (uint32_t)at;
             }
         }
     }
@@ -122,10 +123,10 @@ static peal_status hold_out(const models__trainer *trainer, double fraction, uin
     uint32_t *order;
     PEAL_TRY(peal_alloc_checked(held, rows, 1, "held-out rows", err));
     PEAL_TRY(peal_alloc_checked(&order, rows, sizeof *order, "held-out rows", err));
-    for (uint64_t i = 0; i < rows; i++) order[i] = (uint32_t) i;
+    for (uint64_t i = 0; i < rows; i++) order[i] = (uint32_t)i;
     peal_philox random = peal_philox_stream(trainer->options->seed, PEAL_PURPOSE_SPLIT, 0, 0, 0);
     peal_philox_shuffle(&random, order, rows);
-    for (uint64_t i = 0; i < (uint64_t) ((double) rows * fraction + 0.5); i++) (*held)[order[i]] = 1;
+    for (uint64_t i = 0; i < (uint64_t)((double)rows * fraction + 0.5); i++) (*held)[order[i]] = 1;
     free(order);
     return PEAL_OK;
 }
@@ -133,8 +134,10 @@ static peal_status hold_out(const models__trainer *trainer, double fraction, uin
 static peal_status open_valid_dataset(models__trainer *trainer, const char *path, peal_error *err) {
     PEAL_TRY(peal_dataset_open(path, &trainer->valid_dataset, err));
     if (!json_equal(peal_dataset_pipeline(trainer->valid_dataset), peal_dataset_pipeline(trainer->dataset))) {
-        return peal_fail(err, PEAL_E_DATA, "the validation dataset %s was made with another pipeline than %s; make it with "
-                         "peal etl --like %s", path, trainer->options->dataset, trainer->options->dataset);
+        return peal_fail(err, PEAL_E_DATA,
+                         "the validation dataset %s was made with another pipeline than %s; make it with "
+                         "peal etl --like %s",
+                         path, trainer->options->dataset, trainer->options->dataset);
     }
     static const int order[] = {PEAL_SPLIT_VALID, PEAL_SPLIT_TEST, PEAL_SPLIT_TRAIN};
     for (size_t i = 0; i < 3; i++) {
@@ -153,7 +156,8 @@ static peal_status choose_rows(models__trainer *trainer, peal_error *err) {
     bool is_fraction = options->valid && *end == '\0' && end != options->valid && !peal_path_exists(options->valid);
     peal_status status = PEAL_OK;
     if (is_fraction && !(fraction > 0 && fraction < 1)) {
-        return peal_fail(err, PEAL_E_USAGE, "--valid must be a dataset or a fraction between 0 and 1, not '%s'", options->valid);
+        return peal_fail(err, PEAL_E_USAGE, "--valid must be a dataset or a fraction between 0 and 1, not '%s'",
+                         options->valid);
     }
     if (is_fraction) {
         status = hold_out(trainer, fraction, &held, err);
@@ -163,16 +167,18 @@ static peal_status choose_rows(models__trainer *trainer, peal_error *err) {
         status = peal_rows_open(trainer->dataset, 1u << PEAL_SPLIT_VALID, &trainer->valid_rows, err);
     }
     if (status == PEAL_OK) {
-        status = list_rows(trainer, trainer->rows, held, 0, &trainer->train_list, &trainer->train_count, &unlabelled, err);
+        status =
+            list_rows(trainer, trainer->rows, held, 0, &trainer->train_list, &trainer->train_count, &unlabelled, err);
     }
     if (status == PEAL_OK && (is_fraction || trainer->valid_rows)) {
         const peal_rows *rows = is_fraction ? trainer->rows : trainer->valid_rows;
-        status = list_rows(trainer, rows, held, is_fraction, &trainer->valid_list, &trainer->valid_count, &unlabelled, err);
+        status =
+            list_rows(trainer, rows, held, is_fraction, &trainer->valid_list, &trainer->valid_count, &unlabelled, err);
     }
     free(held);
     if (status == PEAL_OK && unlabelled) {
         peal_report(options->reporter, PEAL_EVENT_WARNING, "%llu rows have no label that is known and are left out",
-                    (unsigned long long) unlabelled);
+                    (unsigned long long)unlabelled);
     }
     if (status == PEAL_OK && (is_fraction || trainer->valid_rows) && trainer->valid_count == 0) {
         status = peal_fail(err, PEAL_E_DATA, "there is no row to validate on");
@@ -185,7 +191,8 @@ static peal_status open_data(models__trainer *trainer, peal_error *err) {
     PEAL_TRY(peal_dataset_open(options->dataset, &trainer->dataset, err));
     PEAL_TRY(peal_pipeline_load(peal_dataset_pipeline(trainer->dataset), &trainer->pipeline, err));
     PEAL_TRY(peal_rows_open(trainer->dataset, 1u << PEAL_SPLIT_TRAIN, &trainer->rows, err));
-    if (peal_rows_count(trainer->rows) == 0) return peal_fail(err, PEAL_E_DATA, "%s has no rows to train on", options->dataset);
+    if (peal_rows_count(trainer->rows) == 0)
+        return peal_fail(err, PEAL_E_DATA, "%s has no rows to train on", options->dataset);
     PEAL_TRY(peal_pipeline_check_table(trainer->pipeline, peal_rows_schema(trainer->rows), options->dataset, err));
     PEAL_TRY(peal_net_new(trainer->pipeline, &trainer->spec, PEAL_PREDICT_BATCH, false, &trainer->eval_net, err));
     trainer->net = trainer->eval_net; /* to look at labels until the training net is made */
@@ -193,12 +200,12 @@ static peal_status open_data(models__trainer *trainer, peal_error *err) {
     trainer->net = NULL;
     PEAL_TRY(status);
     if (trainer->train_count < trainer->partitions) {
-        return peal_fail(err, PEAL_E_DATA, "%s has %llu rows to train on, fewer than the %zu partitions", options->dataset,
-                         (unsigned long long) trainer->train_count, trainer->partitions);
+        return peal_fail(err, PEAL_E_DATA, "%s has %llu rows to train on, fewer than the %zu partitions",
+                         options->dataset, (unsigned long long)trainer->train_count, trainer->partitions);
     }
-    size_t most = (size_t) ((trainer->train_count + trainer->partitions - 1) / trainer->partitions);
+    size_t most = (size_t)((trainer->train_count + trainer->partitions - 1) / trainer->partitions);
     trainer->steps = (most + trainer->batch - 1) / trainer->batch;
-    size_t least = (size_t) (trainer->train_count / trainer->partitions);
+    size_t least = (size_t)(trainer->train_count / trainer->partitions);
     if (trainer->steps > least) trainer->steps = least; /* no step without rows */
     size_t rows = (most + trainer->steps - 1) / trainer->steps;
     return peal_net_new(trainer->pipeline, &trainer->spec, rows, true, &trainer->net, err);
@@ -220,14 +227,15 @@ static json_t *describe_job(const models__trainer *trainer) {
                     : options->valid       ? json_string(options->valid)
                                            : json_null();
     char outer[96];
-    snprintf(outer, sizeof outer, "%s:lr=%g,momentum=%g", trainer->outer.name, trainer->outer.lr, trainer->outer.momentum);
+    snprintf(outer, sizeof outer, "%s:lr=%g,momentum=%g", trainer->outer.name, trainer->outer.lr,
+             trainer->outer.momentum);
     return json_pack("{s:s, s:I, s:I, s:s, s:f, s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:o}", "model", trainer->spec_text,
-                     "epochs", (json_int_t) options->epochs, "batch", (json_int_t) trainer->batch, "optimizer",
+                     "epochs", (json_int_t)options->epochs, "batch", (json_int_t)trainer->batch, "optimizer",
                      options->optimizer ? options->optimizer : "sgd", "lr", trainer->lr, "schedule",
                      options->schedule ? options->schedule : "cosine", "sync", options->sync ? options->sync : "epoch",
-                     "outer", trainer->sync == SYNC_STEP ? "none" : outer, "partitions", (json_int_t) trainer->partitions,
-                     "seed", (json_int_t) options->seed, "valid", valid, "patience", (json_int_t) options->patience, "data",
-                     data_hash(trainer->dataset));
+                     "outer", trainer->sync == SYNC_STEP ? "none" : outer, "partitions",
+                     (json_int_t)trainer->partitions, "seed", (json_int_t)options->seed, "valid", valid, "patience",
+                     (json_int_t)options->patience, "data", data_hash(trainer->dataset));
 }
 
 /* ---- shared memory ---- */
@@ -245,7 +253,8 @@ static void *take(layout *at, size_t count, size_t size) {
 
 static models__state take_state(layout *at, const models__trainer *trainer, bool outer) {
     models__state state = {.params = take(at, trainer->floats, sizeof(float))};
-    for (size_t i = 0; i < trainer->optimizer->states; i++) state.optimizer[i] = take(at, trainer->floats, sizeof(float));
+    for (size_t i = 0; i < trainer->optimizer->states; i++)
+        state.optimizer[i] = take(at, trainer->floats, sizeof(float));
     if (outer) state.outer = take(at, trainer->floats, sizeof(float));
     return state;
 }
@@ -276,7 +285,7 @@ static peal_status share_memory(models__trainer *trainer, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(&trainer->gradients, trainer->floats, sizeof(float), "a gradient", err));
     char what[160], parameters[32];
     snprintf(what, sizeof what, "parameters of %s, in the states of %zu partitions,",
-             peal_bytes_text((uint64_t) trainer->floats * sizeof(float), parameters), trainer->partitions);
+             peal_bytes_text((uint64_t)trainer->floats * sizeof(float), parameters), trainer->partitions);
     PEAL_TRY(peal_slab_new(lay_out(trainer, NULL), what, &trainer->slab, err));
     lay_out(trainer, trainer->slab.data);
     bool spin = trainer->workers <= peal_machine_cpus();
@@ -303,13 +312,14 @@ static void describe_choices(const models__trainer *trainer) {
         parameters += node->rows * node->width;
     }
     peal_report(reporter, PEAL_EVENT_NOTE, "model %s: %zu parameters; %llu rows to train on, %llu to validate",
-                trainer->spec_text, parameters, (unsigned long long) trainer->train_count,
-                (unsigned long long) trainer->valid_count);
+                trainer->spec_text, parameters, (unsigned long long)trainer->train_count,
+                (unsigned long long)trainer->valid_count);
     peal_report(reporter, PEAL_EVENT_NOTE, "%zu partitions, %zu worker%s, %zu steps an epoch of %zu rows each; lr %g",
-                trainer->partitions, trainer->workers, trainer->workers == 1 ? "" : "s", trainer->steps, trainer->net->rows,
-                trainer->lr);
+                trainer->partitions, trainer->workers, trainer->workers == 1 ? "" : "s", trainer->steps,
+                trainer->net->rows, trainer->lr);
     if (peal_machine_cpus() > trainer->partitions) {
-        peal_report(reporter, PEAL_EVENT_NOTE, "%zu CPUs stand idle: %zu partitions cannot use more workers (--partitions)",
+        peal_report(reporter, PEAL_EVENT_NOTE,
+                    "%zu CPUs stand idle: %zu partitions cannot use more workers (--partitions)",
                     peal_machine_cpus() - trainer->partitions, trainer->partitions);
     }
 }
@@ -331,8 +341,8 @@ static peal_status train(models__trainer *trainer, peal_error *err) {
     PEAL_TRY(peal_atomic_file_open(options->out, &probe, err));
     peal_atomic_file_abort(probe);
     PEAL_TRY(models__train_epochs(trainer, err));
-    PEAL_TRY(peal_model_file_write(options->out, trainer->net, trainer->states[trainer->committed].params, trainer->spec_text,
-                                   peal_dataset_pipeline(trainer->dataset), trainer->job, err));
+    PEAL_TRY(peal_model_file_write(options->out, trainer->net, trainer->states[trainer->committed].params,
+                                   trainer->spec_text, peal_dataset_pipeline(trainer->dataset), trainer->job, err));
     return peal_sha256_file(options->out, result->model_sha256, err);
 }
 

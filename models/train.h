@@ -1,7 +1,8 @@
 /* Training: from a dataset to a model file. What `peal train` does.
  *
- * The rows are cut into partitions, whose number belongs to the job. Forked workers take turns at them; every sum runs in
- * the order of the partitions, so the model has the same bits for any number of workers and after any death of one. */
+ * The rows are cut into partitions, whose number belongs to the job. Forked workers take turns at them; every sum runs
+ * in the order of the partitions, so the model has the same bits for any number of workers and after any death of one.
+ */
 #ifndef PEAL_MODELS_TRAIN_H
 #define PEAL_MODELS_TRAIN_H
 
@@ -28,35 +29,35 @@ typedef struct peal_train_options {
     size_t partitions;     /* P; 0: the default, 4 */
     size_t workers;        /* W; 0: as many as there are CPUs, at most P */
     uint64_t seed;
-    const char *valid;     /* a dataset, a fraction like "0.1", or NULL: the dataset's valid split if it has one */
-    size_t patience;       /* stop after so many epochs without a better validation loss; 0: never */
-    const char *run_dir;   /* where manifest, metrics and checkpoints go; NULL: nowhere */
-    bool resume;           /* go on from the run's checkpoint */
+    const char *valid;         /* a dataset, a fraction like "0.1", or NULL: the dataset's valid split if it has one */
+    size_t patience;           /* stop after so many epochs without a better validation loss; 0: never */
+    const char *run_dir;       /* where manifest, metrics and checkpoints go; NULL: nowhere */
+    bool resume;               /* go on from the run's checkpoint */
     double checkpoint_seconds; /* least time between two checkpoints; they are written at the ends of epochs */
-    size_t deaths;         /* a partition during whose training so many workers died ends the job */
-    int stall_ms;          /* a worker that does not move for so long is replaced */
-    const atomic_int *stop; /* not 0: finish the epoch's transaction or leave it, checkpoint, PEAL_E_INTERRUPTED */
+    size_t deaths;             /* a partition during whose training so many workers died ends the job */
+    int stall_ms;              /* a worker that does not move for so long is replaced */
+    const atomic_int *stop;    /* not 0: finish the epoch's transaction or leave it, checkpoint, PEAL_E_INTERRUPTED */
     const peal_reporter *reporter;
 } peal_train_options;
 
 peal_train_options peal_train_default(void);
 
 typedef struct peal_train_result {
-    uint64_t rows;       /* trained on */
-    size_t epochs;       /* done, those before a resume included */
-    size_t best_epoch;   /* whose parameters the model file holds, from 1 */
+    uint64_t rows;          /* trained on */
+    size_t epochs;          /* done, those before a resume included */
+    size_t best_epoch;      /* whose parameters the model file holds, from 1 */
     double rows_per_second; /* of training, validation left out */
     bool has_valid;
-    peal_metrics valid;  /* of the best epoch */
-    double train_loss;   /* of the last epoch */
+    peal_metrics valid; /* of the best epoch */
+    double train_loss;  /* of the last epoch */
     char model_sha256[65];
     size_t partitions, workers;
-    size_t deaths;       /* workers that were replaced */
+    size_t deaths; /* workers that were replaced */
 } peal_train_result;
 
 /* PEAL_E_USAGE for wishes that cannot be, PEAL_E_DATA for a damaged dataset, PEAL_E_MEMORY with the arithmetic,
- * PEAL_E_INTERRUPTED after `stop` (resumable if there is a run folder). The model file appears whole or not at all. Uses
- * fork: the caller's other threads are not in the workers. */
+ * PEAL_E_INTERRUPTED after `stop` (resumable if there is a run folder). The model file appears whole or not at all.
+ * Uses fork: the caller's other threads are not in the workers. */
 peal_status peal_train(const peal_train_options *options, peal_train_result *result, peal_error *err);
 
 #endif

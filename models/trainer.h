@@ -1,9 +1,9 @@
 /* What the parts of the trainer share.
  *
- * The flow: train.c opens the data, builds the nets and lays out one shared slab; trainer_parent.c forks the workers and
- * leads them through rounds; trainer_worker.c is what they do. A *round* is a transaction: all partitions start from the
- * committed state (parameters, optimiser state, outer momentum), and only when all are done a new state is made beside
- * the old one and becomes the committed one. A worker that dies has changed nothing that counts. */
+ * The flow: train.c opens the data, builds the nets and lays out one shared slab; trainer_parent.c forks the workers
+ * and leads them through rounds; trainer_worker.c is what they do. A *round* is a transaction: all partitions start
+ * from the committed state (parameters, optimiser state, outer momentum), and only when all are done a new state is
+ * made beside the old one and becomes the committed one. A worker that dies has changed nothing that counts. */
 #ifndef PEAL_MODELS_TRAINER_H
 #define PEAL_MODELS_TRAINER_H
 
@@ -73,15 +73,15 @@ typedef struct models__trainer {
 
     /* shared memory */
     peal_slab slab;
-    uint32_t *order;           /* [train_count] the rows in this epoch's order */
-    models__state states[2];   /* the committed one and the one being made */
-    models__state *slots;      /* [partitions] SYNC_ROUNDS: where a partition trains; `outer` is not used */
-    float *gradient_slots;     /* [partitions][floats] SYNC_STEP */
-    models__state working;     /* SYNC_STEP: what all workers step together */
-    double *loss_sums;         /* [partitions] of the present round */
-    float *eval_scores;        /* [valid_count, scores] */
-    double *eval_labels;       /* [valid_count] */
-    models__beat *beats;       /* [workers] */
+    uint32_t *order;         /* [train_count] the rows in this epoch's order */
+    models__state states[2]; /* the committed one and the one being made */
+    models__state *slots;    /* [partitions] SYNC_ROUNDS: where a partition trains; `outer` is not used */
+    float *gradient_slots;   /* [partitions][floats] SYNC_STEP */
+    models__state working;   /* SYNC_STEP: what all workers step together */
+    double *loss_sums;       /* [partitions] of the present round */
+    float *eval_scores;      /* [valid_count, scores] */
+    double *eval_labels;     /* [valid_count] */
+    models__beat *beats;     /* [workers] */
     peal_collective *collective;
     int committed; /* index into states; the parent's */
 } models__trainer;

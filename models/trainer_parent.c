@@ -21,10 +21,10 @@ typedef struct leader {
     models__trainer *trainer;
     peal_group *group;
     models__progress progress;
-    duty *duties;     /* [workers] */
-    uint8_t *done;    /* [tasks] of the present batch of tasks */
-    size_t *deaths;   /* [partitions] of workers that trained them */
-    size_t epoch;     /* from 0 */
+    duty *duties;                /* [workers] */
+    uint8_t *done;               /* [tasks] of the present batch of tasks */
+    size_t *deaths;              /* [partitions] of workers that trained them */
+    size_t epoch;                /* from 0 */
     size_t first_step, end_step; /* of the round */
     int64_t training_ns;
     uint64_t rows_trained;
@@ -60,13 +60,14 @@ static peal_status replace_worker(leader *self, const peal_group_event *event, s
     char death[96], where[64] = "";
     models__trainer *trainer = self->trainer;
     if (partition != SIZE_MAX) snprintf(where, sizeof where, " while training partition %zu", partition);
-    peal_report(reporter(self), PEAL_EVENT_WARNING, "worker %zu (pid %d) %s%s in epoch %zu; it is replaced and its work done again",
-                event->rank, (int) event->pid, death_text(event, death), where, self->epoch + 1);
+    peal_report(reporter(self), PEAL_EVENT_WARNING,
+                "worker %zu (pid %d) %s%s in epoch %zu; it is replaced and its work done again", event->rank,
+                (int)event->pid, death_text(event, death), where, self->epoch + 1);
     trainer->result->deaths++;
     size_t *count = &self->deaths[partition == SIZE_MAX ? event->rank % trainer->partitions : partition];
     if (++*count >= trainer->options->deaths) {
-        return peal_fail(err, PEAL_E_FAILED, "%zu workers died%s; the last one (rank %zu, pid %d) was %s", *count, where,
-                         event->rank, (int) event->pid, death);
+        return peal_fail(err, PEAL_E_FAILED, "%zu workers died%s; the last one (rank %zu, pid %d) was %s", *count,
+                         where, event->rank, (int)event->pid, death);
     }
     self->duties[event->rank] = (duty){0};
     return peal_group_respawn(self->group, event->rank, err);
@@ -83,9 +84,10 @@ static void check_stalls(leader *self) {
         if (count != one->beat) {
             one->beat = count;
             one->since = now;
-        } else if (now - one->since > (int64_t) trainer->options->stall_ms * 1000000) {
-            peal_report(reporter(self), PEAL_EVENT_WARNING, "worker %zu (pid %d) has not moved for %.1f s; it is killed", rank,
-                        (int) peal_group_pid(self->group, rank), (double) (now - one->since) * 1e-9);
+        } else if (now - one->since > (int64_t)trainer->options->stall_ms * 1000000) {
+            peal_report(reporter(self), PEAL_EVENT_WARNING,
+                        "worker %zu (pid %d) has not moved for %.1f s; it is killed", rank,
+                        (int)peal_group_pid(self->group, rank), (double)(now - one->since) * 1e-9);
             peal_group_kill(self->group, rank);
             one->since = now;
         }
@@ -103,7 +105,7 @@ static void start_duty(leader *self, size_t rank, size_t task) {
 
 static void report_steps(leader *self) {
     models__trainer *trainer = self->trainer;
-    uint64_t steps = 0, total = (uint64_t) trainer->steps * trainer->partitions;
+    uint64_t steps = 0, total = (uint64_t)trainer->steps * trainer->partitions;
     for (size_t rank = 0; rank < trainer->workers; rank++) {
         steps += atomic_load_explicit(&trainer->beats[rank].count, memory_order_relaxed);
     }
@@ -123,7 +125,7 @@ static void clear_beats(leader *self) {
 /* ---- tasks that any worker can do ---- */
 
 static peal_message task_message(const leader *self, uint32_t kind, size_t task, size_t tasks) {
-    const uint64_t committed = (uint64_t) self->trainer->committed;
+    const uint64_t committed = (uint64_t)self->trainer->committed;
     peal_message message = {.kind = kind, .values = {task}};
     if (kind == MESSAGE_TRAIN) {
         message.values[1] = self->epoch;
@@ -188,8 +190,8 @@ static peal_status round_of_partitions(leader *self, peal_error *err) {
 
 /* ---- steps that all workers do together ---- */
 
-/* Waits for every living worker's reply; a death aborts the collective, so that the others come back. *whole is false if
- * the epoch must be done again. */
+/* Waits for every living worker's reply; a death aborts the collective, so that the others come back. *whole is false
+ * if the epoch must be done again. */
 static peal_status gather_steps(leader *self, bool *whole, peal_error *err) {
     models__trainer *trainer = self->trainer;
     size_t waiting = trainer->workers;
@@ -225,7 +227,7 @@ static peal_status epoch_of_steps(leader *self, peal_error *err) {
         peal_collective_reset(trainer->collective);
         clear_beats(self);
         for (size_t rank = 0; rank < trainer->workers; rank++) {
-            const peal_message message = {.kind = MESSAGE_STEPS, .values = {self->epoch, (uint64_t) trainer->committed}};
+            const peal_message message = {.kind = MESSAGE_STEPS, .values = {self->epoch, (uint64_t)trainer->committed}};
             start_duty(self, rank, 0);
             PEAL_TRY(peal_group_send(self->group, rank, &message, err));
         }
@@ -241,7 +243,7 @@ static peal_status epoch_of_steps(leader *self, peal_error *err) {
 static void deal_rows(leader *self) {
     models__trainer *trainer = self->trainer;
     memcpy(trainer->order, trainer->train_list, trainer->train_count * sizeof *trainer->order);
-    peal_philox random = peal_philox_stream(trainer->options->seed, PEAL_PURPOSE_DEAL, (uint32_t) self->epoch, 0, 0);
+    peal_philox random = peal_philox_stream(trainer->options->seed, PEAL_PURPOSE_DEAL, (uint32_t)self->epoch, 0, 0);
     peal_philox_shuffle(&random, trainer->order, trainer->train_count);
 }
 
@@ -251,11 +253,11 @@ static double agreement(const leader *self) {
     const models__trainer *trainer = self->trainer;
     const float *old = trainer->states[1 - trainer->committed].params;
     double *lengths = calloc(trainer->partitions, sizeof *lengths), mean_length = 0, mean = 0;
-    if (!lengths) return (double) NAN;
+    if (!lengths) return (double)NAN;
     for (size_t i = 0; i < trainer->floats; i++) {
         double sum = 0;
         for (size_t p = 0; p < trainer->partitions; p++) {
-            double delta = (double) (trainer->slots[p].params[i] - old[i]);
+            double delta = (double)(trainer->slots[p].params[i] - old[i]);
             sum += delta;
             lengths[p] += delta * delta;
         }
@@ -270,7 +272,7 @@ static peal_status train_epoch(leader *self, double *agreed, peal_error *err) {
     models__trainer *trainer = self->trainer;
     int64_t begin = peal_now_ns();
     double loss = 0;
-    *agreed = (double) NAN;
+    *agreed = (double)NAN;
     deal_rows(self);
     clear_beats(self);
     if (trainer->sync == SYNC_STEP) {
@@ -287,14 +289,14 @@ static peal_status train_epoch(leader *self, double *agreed, peal_error *err) {
     }
     self->training_ns += peal_now_ns() - begin;
     self->rows_trained += trainer->train_count;
-    self->progress.train_loss = loss / (double) trainer->train_count;
+    self->progress.train_loss = loss / (double)trainer->train_count;
     if (trainer->sync != SYNC_STEP && trainer->partitions > 1) *agreed = agreement(self);
     return PEAL_OK;
 }
 
 static peal_status validate(leader *self, peal_metrics *metrics, peal_error *err) {
     models__trainer *trainer = self->trainer;
-    size_t chunks = (size_t) ((trainer->valid_count + EVAL_CHUNK - 1) / EVAL_CHUNK);
+    size_t chunks = (size_t)((trainer->valid_count + EVAL_CHUNK - 1) / EVAL_CHUNK);
     PEAL_TRY(do_tasks(self, MESSAGE_EVAL, chunks, err));
     const peal_shape *shape = &trainer->net->shape;
     return peal_metrics_compute(trainer->eval_scores, shape->classes ? shape->classes : 1, trainer->eval_labels,
@@ -316,15 +318,16 @@ static json_t *number(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double agreed, double seconds, peal_error *err) {
+static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double agreed, double seconds,
+                              peal_error *err) {
     models__trainer *trainer = self->trainer;
-    double rate = (double) self->rows_trained / ((double) self->training_ns * 1e-9);
+    double rate = (double)self->rows_trained / ((double)self->training_ns * 1e-9);
     char valid[192] = "", text[160], agreement_text[64] = "";
     if (trainer->valid_count) snprintf(valid, sizeof valid, ", valid %s", peal_metrics_text(metrics, text));
     if (isfinite(agreed)) snprintf(agreement_text, sizeof agreement_text, ", agreement %.2f", agreed);
     peal_report(reporter(self), PEAL_EVENT_METRIC, "epoch %zu/%zu: loss %.4f%s%s, %.0f rows/s", self->epoch + 1,
                 trainer->options->epochs, self->progress.train_loss, valid, agreement_text, rate);
-    json_t *line = json_pack("{s:I, s:o, s:f, s:f}", "epoch", (json_int_t) self->epoch + 1, "train_loss",
+    json_t *line = json_pack("{s:I, s:o, s:f, s:f}", "epoch", (json_int_t)self->epoch + 1, "train_loss",
                              number(self->progress.train_loss), "seconds", seconds, "rows_per_second", rate);
     if (trainer->valid_count) json_object_set_new(line, "valid", peal_metrics_save(metrics));
     if (isfinite(agreed)) json_object_set_new(line, "agreement", json_real(agreed));
@@ -336,7 +339,7 @@ static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double 
 static bool parameters_are_finite(const models__trainer *trainer) {
     const float *params = trainer->states[trainer->committed].params;
     double sum = 0;
-    for (size_t i = 0; i < trainer->floats; i++) sum += (double) (params[i] * 0);
+    for (size_t i = 0; i < trainer->floats; i++) sum += (double)(params[i] * 0);
     return sum == 0;
 }
 
@@ -347,15 +350,16 @@ static peal_status one_epoch(leader *self, peal_error *err) {
     peal_metrics metrics = {0};
     PEAL_TRY(train_epoch(self, &agreed, err));
     if (!parameters_are_finite(trainer) || !isfinite(self->progress.train_loss)) {
-        return peal_fail(err, PEAL_E_FAILED, "epoch %zu: the loss is no longer a number; a lower --lr may help (it is %g)",
-                         self->epoch + 1, trainer->lr);
+        return peal_fail(err, PEAL_E_FAILED,
+                         "epoch %zu: the loss is no longer a number; a lower --lr may help (it is %g)", self->epoch + 1,
+                         trainer->lr);
     }
     if (trainer->valid_count) PEAL_TRY(validate(self, &metrics, err));
     keep_best(self, &metrics);
     self->progress.epoch = self->epoch + 1;
-    PEAL_TRY(tell_epoch(self, &metrics, agreed, (double) (peal_now_ns() - begin) * 1e-9, err));
+    PEAL_TRY(tell_epoch(self, &metrics, agreed, (double)(peal_now_ns() - begin) * 1e-9, err));
     int64_t now = peal_now_ns();
-    bool due = (double) (now - self->last_checkpoint) * 1e-9 >= trainer->options->checkpoint_seconds;
+    bool due = (double)(now - self->last_checkpoint) * 1e-9 >= trainer->options->checkpoint_seconds;
     if (due || self->progress.epoch == trainer->options->epochs) {
         PEAL_TRY(models__run_checkpoint(trainer, &self->progress, err));
         self->last_checkpoint = now;
@@ -389,7 +393,7 @@ static peal_status all_epochs(leader *self, peal_error *err) {
 
 static peal_status lead(leader *self, peal_error *err) {
     models__trainer *trainer = self->trainer;
-    size_t chunks = (size_t) ((trainer->valid_count + EVAL_CHUNK - 1) / EVAL_CHUNK);
+    size_t chunks = (size_t)((trainer->valid_count + EVAL_CHUNK - 1) / EVAL_CHUNK);
     size_t tasks = trainer->partitions > chunks ? trainer->partitions : chunks;
     if (tasks < trainer->workers) tasks = trainer->workers;
     PEAL_TRY(peal_alloc_checked(&self->duties, trainer->workers, sizeof *self->duties, "workers", err));
@@ -407,7 +411,7 @@ static peal_status lead(leader *self, peal_error *err) {
     trainer->result->best_epoch = self->progress.best_epoch;
     trainer->result->train_loss = self->progress.train_loss;
     trainer->result->rows_per_second =
-        self->training_ns ? (double) self->rows_trained / ((double) self->training_ns * 1e-9) : 0;
+        self->training_ns ? (double)self->rows_trained / ((double)self->training_ns * 1e-9) : 0;
     return PEAL_OK;
 }
 

@@ -1,4 +1,5 @@
-/* The worker's side: it trains partitions, makes segments of the new state and scores validation rows, as it is told. */
+/* The worker's side: it trains partitions, makes segments of the new state and scores validation rows, as it is told.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -6,8 +7,8 @@
 #include "models/trainer.h"
 
 void models__partition(const models__trainer *trainer, size_t p, size_t *begin, size_t *end) {
-    *begin = (size_t) (trainer->train_count * p / trainer->partitions);
-    *end = (size_t) (trainer->train_count * (p + 1) / trainer->partitions);
+    *begin = (size_t)(trainer->train_count * p / trainer->partitions);
+    *end = (size_t)(trainer->train_count * (p + 1) / trainer->partitions);
 }
 
 void models__step_rows(const models__trainer *trainer, size_t p, size_t s, size_t *begin, size_t *end) {
@@ -23,9 +24,9 @@ static void beat(models__trainer *trainer, const peal_worker *self) {
 }
 
 static float learning_rate(const models__trainer *trainer, size_t epoch, size_t step) {
-    double done = (double) epoch * (double) trainer->steps + (double) step + 0.5;
-    double progress = done / ((double) trainer->options->epochs * (double) trainer->steps);
-    return (float) (trainer->lr * peal_schedule_factor(trainer->schedule, &trainer->schedule_options, progress));
+    double done = (double)epoch * (double)trainer->steps + (double)step + 0.5;
+    double progress = done / ((double)trainer->options->epochs * (double)trainer->steps);
+    return (float)(trainer->lr * peal_schedule_factor(trainer->schedule, &trainer->schedule_options, progress));
 }
 
 /* Forward and backward over one step's rows; the graph is bound already. Returns the sum of the rows' losses. */
@@ -37,12 +38,12 @@ static double gradient_of_step(models__trainer *trainer, size_t p, size_t epoch,
     peal_run run = {
         .rows = end - begin,
         .training = true,
-        .random = peal_philox_stream(trainer->options->seed, PEAL_PURPOSE_DROPOUT, (uint32_t) epoch, (uint32_t) p,
-                                     (uint32_t) step),
+        .random = peal_philox_stream(trainer->options->seed, PEAL_PURPOSE_DROPOUT, (uint32_t)epoch, (uint32_t)p,
+                                     (uint32_t)step),
     };
     peal_graph_forward(net->graph, &run);
     peal_graph_backward(net->graph, &run);
-    return peal_graph_loss(net->graph) * (double) (end - begin);
+    return peal_graph_loss(net->graph) * (double)(end - begin);
 }
 
 static void copy_state(const models__trainer *trainer, models__state *to, const models__state *from, size_t begin,
@@ -77,24 +78,25 @@ static void combine(models__trainer *trainer, const peal_message *message) {
     peal_segment(trainer->floats, message->values[0], message->values[1], &begin, &end);
     const models__state *old = &trainer->states[message->values[2]];
     models__state *new = &trainer->states[1 - message->values[2]];
-    double total = (double) trainer->train_count;
-    size_t stride = trainer->partitions > 1 ? (size_t) (trainer->slots[1].params - trainer->slots[0].params) : 0;
+    double total = (double)trainer->train_count;
+    size_t stride = trainer->partitions > 1 ? (size_t)(trainer->slots[1].params - trainer->slots[0].params) : 0;
     float weights[1024];
     for (size_t p = 0; p < trainer->partitions; p++) {
         size_t from, to;
         models__partition(trainer, p, &from, &to);
-        weights[p] = (float) ((double) (to - from) / total);
+        weights[p] = (float)((double)(to - from) / total);
     }
     peal_sum_slots(new->params, trainer->slots[0].params, trainer->partitions, stride, weights, begin, end);
     for (size_t i = 0; i < trainer->optimizer->states; i++) {
-        peal_sum_slots(new->optimizer[i], trainer->slots[0].optimizer[i], trainer->partitions, stride, weights, begin, end);
+        peal_sum_slots(new->optimizer[i], trainer->slots[0].optimizer[i], trainer->partitions, stride, weights, begin,
+                       end);
     }
-    float lr = (float) trainer->outer.lr, momentum = (float) trainer->outer.momentum;
+    float lr = (float)trainer->outer.lr, momentum = (float)trainer->outer.momentum;
     for (size_t i = begin; i < end; i++) {
         float delta = old->params[i] - new->params[i];
         float velocity = momentum * old->outer[i] + delta;
         new->outer[i] = velocity;
-        new->params[i] = old->params[i] - lr * (trainer->outer.nesterov ? delta + momentum * velocity : velocity);
+        new->params[i] = old->params[i] - lr *(trainer->outer.nesterov ? delta + momentum * velocity : velocity);
     }
 }
 
@@ -107,10 +109,10 @@ static peal_status step_together(models__trainer *trainer, size_t rank, size_t e
     for (size_t p = 0; p < trainer->partitions; p++) {
         size_t begin, end;
         models__step_rows(trainer, p, step, &begin, &end);
-        weights[p] = (float) (end - begin);
-        total += (double) (end - begin);
+        weights[p] = (float)(end - begin);
+        total += (double)(end - begin);
     }
-    for (size_t p = 0; p < trainer->partitions; p++) weights[p] = (float) ((double) weights[p] / total);
+    for (size_t p = 0; p < trainer->partitions; p++) weights[p] = (float)((double)weights[p] / total);
     for (size_t p = rank; p < trainer->partitions; p += workers) {
         peal_graph_bind(trainer->net->graph, trainer->working.params, trainer->gradient_slots + p * trainer->floats);
         trainer->loss_sums[p] += gradient_of_step(trainer, p, epoch, step);
@@ -130,7 +132,7 @@ static peal_status step_together(models__trainer *trainer, size_t rank, size_t e
 
 static peal_status steps(models__trainer *trainer, const peal_worker *self, const peal_message *message) {
     size_t rank = peal_worker_rank(self), epoch = message->values[0], begin, end;
-    int committed = (int) message->values[1];
+    int committed = (int)message->values[1];
     peal_segment(trainer->floats, rank, trainer->workers, &begin, &end);
     copy_state(trainer, &trainer->working, &trainer->states[committed], begin, end);
     for (size_t p = rank; p < trainer->partitions; p += trainer->workers) trainer->loss_sums[p] = 0;
@@ -152,7 +154,7 @@ static void evaluate(models__trainer *trainer, const peal_worker *self, const pe
     uint64_t begin = message->values[0] * EVAL_CHUNK, end = begin + EVAL_CHUNK;
     if (end > trainer->valid_count) end = trainer->valid_count;
     for (uint64_t at = begin; at < end; at += PEAL_PREDICT_BATCH) {
-        size_t rows = end - at < PEAL_PREDICT_BATCH ? (size_t) (end - at) : PEAL_PREDICT_BATCH;
+        size_t rows = end - at < PEAL_PREDICT_BATCH ? (size_t)(end - at) : PEAL_PREDICT_BATCH;
         peal_net_load_rows(net, trainer->valid_rows, trainer->valid_list + at, rows);
         peal_run run = {.rows = PEAL_PREDICT_BATCH};
         peal_graph_forward(net->graph, &run);

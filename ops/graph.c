@@ -17,8 +17,7 @@ struct peal_graph {
     float *gradients;
 };
 
-static const size_t element_sizes[] = {
-    [PEAL_ELEMENT_FLOAT32] = 4, [PEAL_ELEMENT_UINT8] = 1, [PEAL_ELEMENT_INT32] = 4};
+static const size_t element_sizes[] = {[PEAL_ELEMENT_FLOAT32] = 4, [PEAL_ELEMENT_UINT8] = 1, [PEAL_ELEMENT_INT32] = 4};
 
 peal_graph *peal_graph_new(void) {
     peal_graph *graph = calloc(1, sizeof *graph);
@@ -139,12 +138,12 @@ static size_t lay_out(peal_graph *graph, size_t rows, bool training, uint8_t *ba
             if (base) node->value = base + at;
             if (training && node->kind == PEAL_NODE_VALUE && learns(node)) {
                 at = take(&total, rows * node->width, sizeof(float), overflow);
-                if (base) node->grad = (float *) (void *) (base + at);
+                if (base) node->grad = (float *)(void *)(base + at);
             }
         }
         if (node->op && node->op->state_width) {
             size_t at = take(&total, rows * node->op->state_width(node), sizeof(float), overflow);
-            if (base) node->state = (float *) (void *) (base + at);
+            if (base) node->state = (float *)(void *)(base + at);
         }
     }
     return total;
@@ -202,10 +201,10 @@ void peal_graph_initialise(const peal_graph *graph, uint64_t seed, float *parame
         float *values = parameters + node->offset;
         size_t count = node->rows * node->width;
         if (node->init == PEAL_INIT_HE) {
-            float deviation = sqrtf(2.0f / (float) node->rows);
+            float deviation = sqrtf(2.0f / (float)node->rows);
             for (size_t v = 0; v < count; v++) values[v] = deviation * peal_philox_normal(&random);
         } else if (node->init == PEAL_INIT_GLOROT) {
-            float limit = sqrtf(6.0f / (float) (node->rows + node->width));
+            float limit = sqrtf(6.0f / (float)(node->rows + node->width));
             for (size_t v = 0; v < count; v++) values[v] = limit * (2 * peal_philox_unit(&random) - 1);
         }
     }

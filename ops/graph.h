@@ -1,8 +1,8 @@
 /* A static graph of tensors: built once from ops, its memory planned once, run many times without allocation.
  *
- * Every tensor is a matrix of rows. A *batch* value has as many rows as the batch being run; a parameter has rows of its
- * own; a loss is one number. Parameters and gradients are two flat vectors that the caller provides (so that they can lie
- * in shared memory); all else belongs to the graph. */
+ * Every tensor is a matrix of rows. A *batch* value has as many rows as the batch being run; a parameter has rows of
+ * its own; a loss is one number. Parameters and gradients are two flat vectors that the caller provides (so that they
+ * can lie in shared memory); all else belongs to the graph. */
 #ifndef PEAL_OPS_GRAPH_H
 #define PEAL_OPS_GRAPH_H
 
@@ -20,7 +20,8 @@ typedef struct peal_op peal_op;
 typedef enum peal_node_kind { PEAL_NODE_INPUT, PEAL_NODE_PARAMETER, PEAL_NODE_VALUE, PEAL_NODE_LOSS } peal_node_kind;
 typedef enum peal_element { PEAL_ELEMENT_FLOAT32, PEAL_ELEMENT_UINT8, PEAL_ELEMENT_INT32 } peal_element;
 
-/* How a parameter begins. He: He et al. 2015, normal with variance 2 / rows. Glorot: Glorot and Bengio 2010, uniform. */
+/* How a parameter begins. He: He et al. 2015, normal with variance 2 / rows. Glorot: Glorot and Bengio 2010, uniform.
+ */
 typedef enum peal_init { PEAL_INIT_ZERO, PEAL_INIT_HE, PEAL_INIT_GLOROT } peal_init;
 
 enum { PEAL_NODE_INPUTS = 4 };
@@ -32,13 +33,13 @@ struct peal_node {
     peal_element element;
     peal_node *inputs[PEAL_NODE_INPUTS];
     size_t input_count;
-    size_t rows;  /* of a parameter */
-    size_t width; /* values per row */
-    float number; /* the op's option: dropout's rate, l2's weight */
-    void *value;  /* [batch or rows, width]; inputs are written here by the caller */
-    float *grad;  /* the same shape; NULL if nothing that is learnt depends on it */
-    float *state; /* what the op keeps from forward to backward, op->state_width floats per row */
-    double loss;  /* of PEAL_NODE_LOSS, after forward */
+    size_t rows;   /* of a parameter */
+    size_t width;  /* values per row */
+    float number;  /* the op's option: dropout's rate, l2's weight */
+    void *value;   /* [batch or rows, width]; inputs are written here by the caller */
+    float *grad;   /* the same shape; NULL if nothing that is learnt depends on it */
+    float *state;  /* what the op keeps from forward to backward, op->state_width floats per row */
+    double loss;   /* of PEAL_NODE_LOSS, after forward */
     size_t offset; /* of a parameter in the flat vectors */
     peal_init init;
     const char *name; /* of parameters and inputs */
@@ -64,8 +65,8 @@ struct peal_op {
     peal_status (*infer)(peal_node *node, peal_error *err);
     size_t (*state_width)(const peal_node *node); /* floats per row kept for backward; NULL: none */
     void (*forward)(peal_node *node, peal_run *run);
-    /* Adds to or sets the gradients of the inputs that have one: a batch value's gradient is set (it has one consumer), a
-     * parameter's is added to. */
+    /* Adds to or sets the gradients of the inputs that have one: a batch value's gradient is set (it has one consumer),
+     * a parameter's is added to. */
     void (*backward)(peal_node *node, const peal_run *run);
 };
 
@@ -92,7 +93,8 @@ const peal_node *peal_graph_parameter_at(const peal_graph *graph, size_t index);
 /* Bytes that the graph has planned. */
 size_t peal_graph_memory(const peal_graph *graph);
 
-/* Where parameters and gradients lie: peal_graph_parameter_floats each. `gradients` may be NULL if nothing is trained. */
+/* Where parameters and gradients lie: peal_graph_parameter_floats each. `gradients` may be NULL if nothing is trained.
+ */
 void peal_graph_bind(peal_graph *graph, float *parameters, float *gradients);
 /* Draws the initial parameters: a function of the seed and each parameter's place alone. */
 void peal_graph_initialise(const peal_graph *graph, uint64_t seed, float *parameters);

@@ -10,8 +10,13 @@
 #include "models/predictor.h"
 #include "tools/display.h"
 
-const tools_command *const tools_commands[] = {&tools_command_etl,     &tools_command_train,   &tools_command_eval,
-                                               &tools_command_predict, &tools_command_inspect, &tools_command_help, NULL};
+const tools_command *const tools_commands[] = {&tools_command_etl,
+                                               &tools_command_train,
+                                               &tools_command_eval,
+                                               &tools_command_predict,
+                                               &tools_command_inspect,
+                                               &tools_command_help,
+                                               NULL};
 
 atomic_int tools_stop;
 
@@ -62,7 +67,7 @@ peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, pea
     static const char *const names[] = {"fail", "drop", "quarantine"};
     size_t chosen;
     PEAL_TRY(choose("way with bad rows (--on-bad-row)", options->on_bad_row, names, 3, &chosen, err));
-    *out = (peal_bad_rows) chosen;
+    *out = (peal_bad_rows)chosen;
     return PEAL_OK;
 }
 
@@ -92,14 +97,15 @@ static peal_status read_fitted(const char *path, json_t **out, peal_error *err) 
     return PEAL_OK;
 }
 
-peal_status tools_etl_options(const tools_options *options, peal_etl_options *out, tools_arrays *arrays, peal_error *err) {
+peal_status tools_etl_options(const tools_options *options, peal_etl_options *out, tools_arrays *arrays,
+                              peal_error *err) {
     static const char *const tasks[] = {"auto", "classify", "regress"}, *const headers[] = {"auto", "yes", "no"};
     *out = peal_etl_default();
     size_t chosen;
     PEAL_TRY(tools_sources(options, &arrays->sources, &out->source_count, err));
     out->sources = arrays->sources;
     PEAL_TRY(texts_of(options->drop, &arrays->drop, err));
-    PEAL_TRY(texts_of(options->nulls, (const char ***) &arrays->nulls, err));
+    PEAL_TRY(texts_of(options->nulls, (const char ***)&arrays->nulls, err));
     out->out = options->out;
     out->format = options->format;
     out->text.nulls = arrays->nulls;
@@ -107,17 +113,19 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     out->text.trim = options->trim;
     PEAL_TRY(set_delimiter(options->delimiter, &out->text.delimiter, err));
     PEAL_TRY(choose("header (--header)", options->header, headers, 3, &chosen, err));
-    out->text.header = (peal_header) chosen;
+    out->text.header = (peal_header)chosen;
     PEAL_TRY(choose("task (--task)", options->task, tasks, 3, &chosen, err));
-    out->plan.task = (peal_task_kind) chosen;
+    out->plan.task = (peal_task_kind)chosen;
     out->plan.label = options->label;
     out->plan.transforms = options->transforms;
     out->plan.types = options->types;
     out->plan.drop = arrays->drop;
     out->plan.drop_count = json_array_size(options->drop);
     if (options->like) {
-        if (options->label || options->transforms || options->types || options->drop || options->nulls || options->format) {
-            return peal_fail(err, PEAL_E_USAGE, "--like takes the whole pipeline over: leave --label, --transform, --type, "
+        if (options->label || options->transforms || options->types || options->drop || options->nulls ||
+            options->format) {
+            return peal_fail(err, PEAL_E_USAGE,
+                             "--like takes the whole pipeline over: leave --label, --transform, --type, "
                              "--drop, --null and --format out");
         }
         PEAL_TRY(read_fitted(options->like, &arrays->fitted, err));
@@ -141,8 +149,8 @@ void tools_arrays_clear(tools_arrays *arrays) {
 /* ---- output ---- */
 
 void tools_say_rows(uint64_t in, uint64_t used, uint64_t dropped, uint64_t quarantined) {
-    tools_say("rows: %llu in = %llu used + %llu dropped + %llu quarantined", (unsigned long long) in,
-              (unsigned long long) used, (unsigned long long) dropped, (unsigned long long) quarantined);
+    tools_say("rows: %llu in = %llu used + %llu dropped + %llu quarantined", (unsigned long long)in,
+              (unsigned long long)used, (unsigned long long)dropped, (unsigned long long)quarantined);
 }
 
 peal_status tools_print_json(json_t *value, peal_error *err) {

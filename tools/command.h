@@ -39,7 +39,8 @@ typedef struct tools_arrays {
     char **nulls;
     json_t *fitted;
 } tools_arrays;
-peal_status tools_etl_options(const tools_options *options, peal_etl_options *out, tools_arrays *arrays, peal_error *err);
+peal_status tools_etl_options(const tools_options *options, peal_etl_options *out, tools_arrays *arrays,
+                              peal_error *err);
 void tools_arrays_clear(tools_arrays *arrays);
 peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, peal_error *err);
 

@@ -32,11 +32,11 @@ static const char *amount(uint64_t number, const char *unit, char text[48]) {
     if (strcmp(unit, "bytes") == 0) {
         snprintf(text, 48, "%s", peal_bytes_text(number, bytes));
     } else if (number >= 10000000) {
-        snprintf(text, 48, "%.1fM %s", (double) number / 1e6, unit);
+        snprintf(text, 48, "%.1fM %s", (double)number / 1e6, unit);
     } else if (number >= 10000) {
-        snprintf(text, 48, "%.1fk %s", (double) number / 1e3, unit);
+        snprintf(text, 48, "%.1fk %s", (double)number / 1e3, unit);
     } else {
-        snprintf(text, 48, "%llu %s", (unsigned long long) number, unit);
+        snprintf(text, 48, "%llu %s", (unsigned long long)number, unit);
     }
     return text;
 }
@@ -44,15 +44,15 @@ static const char *amount(uint64_t number, const char *unit, char text[48]) {
 static int bar_width(void) {
     struct winsize size;
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 20;
-    int width = (int) size.ws_col - 66;
+    int width = (int)size.ws_col - 66;
     return width < 8 ? 8 : width > 40 ? 40 : width;
 }
 
 static void draw(const peal_event *event, double seconds) {
     char done[48], rate[48], left[32] = "", bar[64] = "";
-    double per_second = seconds > 0.05 ? (double) event->done / seconds : 0;
+    double per_second = seconds > 0.05 ? (double)event->done / seconds : 0;
     if (event->total && per_second > 0) {
-        double eta = (double) (event->total - event->done) / per_second;
+        double eta = (double)(event->total - event->done) / per_second;
         if (eta < 60) {
             snprintf(left, sizeof left, ", %.0f s left", eta);
         } else {
@@ -60,13 +60,13 @@ static void draw(const peal_event *event, double seconds) {
         }
     }
     amount(event->done, event->unit, done);
-    amount((uint64_t) per_second, event->unit, rate);
-    double share = event->total ? (double) event->done / (double) event->total : 0;
+    amount((uint64_t)per_second, event->unit, rate);
+    double share = event->total ? (double)event->done / (double)event->total : 0;
     if (!screen.terminal) {
         fprintf(stderr, "%s: %3.0f%%, %s, %s/s%s\n", event->stage, 100 * share, done, rate, left);
         return;
     }
-    int width = bar_width(), full = (int) (share * width);
+    int width = bar_width(), full = (int)(share * width);
     for (int i = 0; event->total && i < width; i++) bar[i] = i < full ? '#' : '.';
     if (event->total) {
         fprintf(stderr, "\r\033[K%-12.20s [%s] %3.0f%% %s, %s/s%s", event->stage, bar, 100 * share, done, rate, left);
@@ -90,13 +90,13 @@ static void progress(const peal_event *event) {
         screen.stage[0] = '\0';
         return;
     }
-    if (now - screen.last < (int64_t) (screen.terminal ? REDRAW_MS : LINE_MS) * 1000000) return;
+    if (now - screen.last < (int64_t)(screen.terminal ? REDRAW_MS : LINE_MS) * 1000000) return;
     screen.last = now;
-    draw(event, (double) (now - screen.begin) * 1e-9);
+    draw(event, (double)(now - screen.begin) * 1e-9);
 }
 
 static void handle(void *user, const peal_event *event) {
-    (void) user;
+    (void)user;
     if (event->kind == PEAL_EVENT_PROGRESS) {
         if (!screen.quiet) progress(event);
         return;

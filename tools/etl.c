@@ -2,18 +2,18 @@
 #include "tools/display.h"
 
 static json_t *result_json(const peal_etl_result *result) {
-    json_t *rows = json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t) result->rows_in, "used",
-                             (json_int_t) result->rows_used, "dropped", (json_int_t) result->rows_dropped, "quarantined",
-                             (json_int_t) result->rows_quarantined);
+    json_t *rows =
+        json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)result->rows_in, "used", (json_int_t)result->rows_used,
+                  "dropped", (json_int_t)result->rows_dropped, "quarantined", (json_int_t)result->rows_quarantined);
     json_t *splits = json_object();
     for (int i = 0; i < PEAL_SPLITS; i++) {
         if (result->split_rows[i]) {
-            json_object_set_new(splits, peal_split_names[i], json_integer((json_int_t) result->split_rows[i]));
+            json_object_set_new(splits, peal_split_names[i], json_integer((json_int_t)result->split_rows[i]));
         }
     }
     return json_pack("{s:o, s:o, s:o, s:f, s:I, s:b}", "rows", rows, "splits", splits, "stages",
-                     peal_stage_times_save(&result->times), "seconds", (double) result->times.wall * 1e-9, "threads",
-                     (json_int_t) result->times.threads, "up_to_date", result->up_to_date);
+                     peal_stage_times_save(&result->times), "seconds", (double)result->times.wall * 1e-9, "threads",
+                     (json_int_t)result->times.threads, "up_to_date", result->up_to_date);
 }
 
 static void say_result(const tools_options *options, const peal_etl_result *result) {
@@ -24,9 +24,9 @@ static void say_result(const tools_options *options, const peal_etl_result *resu
         return;
     }
     tools_say("dataset: %s (%llu train, %llu valid, %llu test rows) in %.2f s", options->out,
-              (unsigned long long) result->split_rows[PEAL_SPLIT_TRAIN],
-              (unsigned long long) result->split_rows[PEAL_SPLIT_VALID],
-              (unsigned long long) result->split_rows[PEAL_SPLIT_TEST], (double) result->times.wall * 1e-9);
+              (unsigned long long)result->split_rows[PEAL_SPLIT_TRAIN],
+              (unsigned long long)result->split_rows[PEAL_SPLIT_VALID],
+              (unsigned long long)result->split_rows[PEAL_SPLIT_TEST], (double)result->times.wall * 1e-9);
     tools_say("%s", peal_stage_verdict(&result->times, verdict));
 }
 
@@ -45,8 +45,9 @@ static peal_status run(const tools_options *options, peal_error *err) {
 const tools_command tools_command_etl = {
     .name = "etl",
     .usage = "SOURCE... --out DATASET [options]",
-    .documentation = "Turns files (CSV, TSV, IDX; plain or gzip) into a dataset: a folder of Arrow shards and a manifest.\n"
-                     "A SOURCE is a file, a folder, a glob or - for standard input.",
+    .documentation =
+        "Turns files (CSV, TSV, IDX; plain or gzip) into a dataset: a folder of Arrow shards and a manifest.\n"
+        "A SOURCE is a file, a folder, a glob or - for standard input.",
     .bit = FOR_ETL,
     .run = run,
 };

@@ -29,7 +29,7 @@ static peal_status evaluate(const tools_options *options, peal_predictor *predic
     tools_say_rows(result.rows_in, result.rows_used, result.rows_dropped, 0);
     tools_say("%s", peal_metrics_text(&metrics, text));
     if (!options->json) return PEAL_OK;
-    json_t *value = json_pack("{s:I, s:o}", "rows", (json_int_t) metrics.rows, "metrics", peal_metrics_save(&metrics));
+    json_t *value = json_pack("{s:I, s:o}", "rows", (json_int_t)metrics.rows, "metrics", peal_metrics_save(&metrics));
     return tools_print_json(value, err);
 }
 

@@ -60,7 +60,7 @@ static void print_subcommands(void) {
     for (size_t i = 0; tools_commands[i]; i++) {
         const char *text = tools_commands[i]->documentation, *line = strchr(text, '\n');
         char first[160];
-        snprintf(first, sizeof first, "%.*s", (int) (line ? line - text : (long) strlen(text)), text);
+        snprintf(first, sizeof first, "%.*s", (int)(line ? line - text : (long)strlen(text)), text);
         row(tools_commands[i]->name, first);
     }
 }
@@ -68,9 +68,9 @@ static void print_subcommands(void) {
 static const struct {
     const char *name;
     void (*print)(void);
-} topics[] = {{"subcommands", print_subcommands}, {"formats", print_formats},       {"codecs", print_codecs},
-              {"transforms", print_transforms},   {"models", print_models},         {"optimizers", print_optimizers},
-              {"schedules", print_schedules},     {"ops", print_ops},               {"exit-codes", print_exit_codes}};
+} topics[] = {{"subcommands", print_subcommands}, {"formats", print_formats}, {"codecs", print_codecs},
+              {"transforms", print_transforms},   {"models", print_models},   {"optimizers", print_optimizers},
+              {"schedules", print_schedules},     {"ops", print_ops},         {"exit-codes", print_exit_codes}};
 
 static void print_overview(void) {
     puts("peal: from folders of compressed data to trained models\n\nSubcommands:");
@@ -100,7 +100,8 @@ static peal_status run(const tools_options *options, peal_error *err) {
         return PEAL_OK;
     }
     char hint[160];
-    return peal_fail(err, PEAL_E_USAGE, "there is no help on '%s'%s", topic, peal_did_you_mean(topic, names, count, hint));
+    return peal_fail(err, PEAL_E_USAGE, "there is no help on '%s'%s", topic,
+                     peal_did_you_mean(topic, names, count, hint));
 }
 
 const tools_command tools_command_help = {

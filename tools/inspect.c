@@ -11,12 +11,13 @@
 /* Each of these makes a JSON description; people get the same facts as indented text. */
 
 static json_t *columns_json(const peal_pipeline *pipeline) {
-    static const char *const kinds[] = {"number", "text", "bytes"}, *const roles[] = {"dropped", "feature", "index", "label"};
+    static const char *const kinds[] = {"number", "text", "bytes"}, *const roles[] = {"dropped", "feature", "index",
+                                                                                      "label"};
     json_t *columns = json_array();
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         char *steps = peal_pipeline_describe(pipeline, i);
-        json_array_append_new(columns, json_pack("{s:s, s:s, s:s, s:s}", "name", pipeline->schema.fields[i].name, "kind",
-                                                 kinds[pipeline->schema.fields[i].kind], "role",
+        json_array_append_new(columns, json_pack("{s:s, s:s, s:s, s:s}", "name", pipeline->schema.fields[i].name,
+                                                 "kind", kinds[pipeline->schema.fields[i].kind], "role",
                                                  roles[pipeline->columns[i].role], "steps", steps ? steps : ""));
         free(steps);
     }
@@ -33,7 +34,7 @@ static peal_status inspect_dataset(const char *path, json_t **out, peal_error *e
     if (status == PEAL_OK) {
         const json_t *manifest = peal_dataset_manifest(dataset);
         *out = json_pack("{s:s, s:O, s:O, s:I, s:o, s:O}", "kind", "dataset", "rows", json_object_get(manifest, "rows"),
-                         "splits", json_object_get(manifest, "splits"), "features", (json_int_t) pipeline->feature_width,
+                         "splits", json_object_get(manifest, "splits"), "features", (json_int_t)pipeline->feature_width,
                          "columns", columns_json(pipeline), "inputs", json_object_get(manifest, "inputs"));
     }
     peal_rows_close(rows);
@@ -58,8 +59,8 @@ static peal_status inspect_shard(const char *path, json_t **out, peal_error *err
         }
         uint64_t rows = 0;
         for (size_t i = 0; i < peal_arrow_file_batches(file); i++) rows += peal_arrow_file_batch(file, i)->rows;
-        *out = json_pack("{s:s, s:I, s:I, s:o}", "kind", "shard", "rows", (json_int_t) rows, "batches",
-                         (json_int_t) peal_arrow_file_batches(file), "columns", columns);
+        *out = json_pack("{s:s, s:I, s:I, s:o}", "kind", "shard", "rows", (json_int_t)rows, "batches",
+                         (json_int_t)peal_arrow_file_batches(file), "columns", columns);
     }
     peal_arrow_file_close(file);
     return status;
@@ -69,8 +70,8 @@ static json_t *tensors_json(const peal_safetensors *file) {
     json_t *tensors = json_array();
     for (size_t i = 0; i < peal_safetensors_count(file); i++) {
         const peal_tensor *tensor = peal_safetensors_at(file, i);
-        json_t *shape = tensor->rows ? json_pack("[I, I]", (json_int_t) tensor->rows, (json_int_t) tensor->width)
-                                     : json_pack("[I]", (json_int_t) tensor->width);
+        json_t *shape = tensor->rows ? json_pack("[I, I]", (json_int_t)tensor->rows, (json_int_t)tensor->width)
+                                     : json_pack("[I]", (json_int_t)tensor->width);
         json_array_append_new(tensors, json_pack("{s:s, s:o}", "name", tensor->name, "shape", shape));
     }
     return tensors;
@@ -98,8 +99,9 @@ static peal_status inspect_safetensors(const char *path, json_t **out, peal_erro
         }
         peal_predictor_free(predictor);
     } else {
-        *out = json_pack("{s:s, s:o, s:o, s:o}", "kind", kind && strcmp(kind, "peal checkpoint") == 0 ? "checkpoint" : "tensors",
-                         "epoch", parsed(peal_safetensors_metadata(file, "epoch")), "job",
+        *out = json_pack("{s:s, s:o, s:o, s:o}", "kind",
+                         kind && strcmp(kind, "peal checkpoint") == 0 ? "checkpoint" : "tensors", "epoch",
+                         parsed(peal_safetensors_metadata(file, "epoch")), "job",
                          parsed(peal_safetensors_metadata(file, "job")), "tensors", tensors_json(file));
     }
     peal_safetensors_close(file);
@@ -111,13 +113,14 @@ static peal_status inspect_run(const char *path, json_t **out, peal_error *err) 
     json_t *manifest = manifest_path ? json_load_file(manifest_path, 0, NULL) : NULL, *epochs = json_array();
     peal_buffer text = {0};
     peal_status status = manifest ? PEAL_OK : peal_fail(err, PEAL_E_DATA, "%s/run.json is no run's manifest", path);
-    if (status == PEAL_OK && metrics_path && peal_path_exists(metrics_path)) status = peal_file_read(metrics_path, &text, err);
+    if (status == PEAL_OK && metrics_path && peal_path_exists(metrics_path))
+        status = peal_file_read(metrics_path, &text, err);
     for (size_t at = 0; status == PEAL_OK && at < text.size;) {
         const uint8_t *newline = memchr(text.data + at, '\n', text.size - at);
         if (!newline) break;
-        json_t *line = json_loadb((const char *) text.data + at, (size_t) (newline - text.data) - at, 0, NULL);
+        json_t *line = json_loadb((const char *)text.data + at, (size_t)(newline - text.data) - at, 0, NULL);
         if (line) json_array_append_new(epochs, line);
-        at = (size_t) (newline - text.data) + 1;
+        at = (size_t)(newline - text.data) + 1;
     }
     if (status == PEAL_OK) {
         *out = json_pack("{s:s, s:O, s:O}", "kind", "run", "run", manifest, "epochs", epochs);
@@ -146,7 +149,8 @@ static peal_status inspect(const char *path, json_t **out, peal_error *err) {
         bool is_run = run && peal_path_exists(run);
         free(run);
         if (is_run) return inspect_run(path, out, err);
-        return peal_fail(err, PEAL_E_DATA, "the folder %s is no dataset (no manifest.json) and no run (no run.json)", path);
+        return peal_fail(err, PEAL_E_DATA, "the folder %s is no dataset (no manifest.json) and no run (no run.json)",
+                         path);
     }
     if (begins_with(path, "ARROW1", 6)) return inspect_shard(path, out, err);
     return inspect_safetensors(path, out, err);
@@ -159,7 +163,7 @@ static void print_value(const char *name, const json_t *value, int depth) {
     printf("%*s%s:", 2 * depth, "", name);
     if (json_is_object(value)) {
         putchar('\n');
-        json_object_foreach((json_t *) value, key, item) print_value(key, item, depth + 1);
+        json_object_foreach((json_t *)value, key, item) print_value(key, item, depth + 1);
     } else if (json_is_array(value) && json_array_size(value) && json_is_object(json_array_get(value, 0))) {
         putchar('\n');
         for (size_t i = 0; i < json_array_size(value); i++) {

@@ -12,7 +12,7 @@ enum { EXIT_INTERRUPTED = 4 };
 /* The first wish to stop is left to the job, which ends in good order; the second ends the process at once, and its
  * workers with it. */
 static void on_signal(int signal_number) {
-    (void) signal_number;
+    (void)signal_number;
     if (atomic_exchange(&tools_stop, 1)) _exit(EXIT_INTERRUPTED);
 }
 
@@ -25,15 +25,21 @@ static void install_signals(void) {
 
 static int exit_code(peal_status status) {
     switch (status) {
-    case PEAL_OK: return 0;
-    case PEAL_E_USAGE: return 2;
-    case PEAL_E_DATA: return 3;
-    case PEAL_E_INTERRUPTED: return EXIT_INTERRUPTED;
-    default: return 1;
+    case PEAL_OK:
+        return 0;
+    case PEAL_E_USAGE:
+        return 2;
+    case PEAL_E_DATA:
+        return 3;
+    case PEAL_E_INTERRUPTED:
+        return EXIT_INTERRUPTED;
+    default:
+        return 1;
     }
 }
 
-static void explain(peal_status status, const peal_error *error, const tools_options *options, int count, char **words) {
+static void explain(peal_status status, const peal_error *error, const tools_options *options, int count,
+                    char **words) {
     tools_display_clear();
     fprintf(stderr, "peal: %s\n", error->message);
     if (status != PEAL_E_INTERRUPTED) return;
@@ -50,7 +56,8 @@ int main(int count, char **words) {
     peal_error error = {0};
     peal_status status = tools_command_find(name, &command, &error);
     if (status == PEAL_OK) {
-        status = tools_options_parse(command->bit, command->name, count > 2 ? count - 2 : 0, words + 2, &options, &error);
+        status =
+            tools_options_parse(command->bit, command->name, count > 2 ? count - 2 : 0, words + 2, &options, &error);
     }
     if (status == PEAL_OK && options.help) {
         tools_command_print(command);

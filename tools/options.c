@@ -13,41 +13,64 @@
 #define AT(field) offsetof(tools_options, field)
 
 const tools_option tools_option_table[] = {
-    {"out", OPTION_TEXT, AT(out), "PATH", "where the result goes: dataset folder, model file or predictions", FOR_ETL | FOR_TRAIN | FOR_PREDICT},
-    {"job", OPTION_TEXT, AT(job), "FILE.yaml", "a job file; any option here can stand in it, and the command line wins", FOR_ALL & ~(FOR_INSPECT | FOR_HELP)},
+    {"out", OPTION_TEXT, AT(out), "PATH", "where the result goes: dataset folder, model file or predictions",
+     FOR_ETL | FOR_TRAIN | FOR_PREDICT},
+    {"job", OPTION_TEXT, AT(job), "FILE.yaml", "a job file; any option here can stand in it, and the command line wins",
+     FOR_ALL & ~(FOR_INSPECT | FOR_HELP)},
     {"label", OPTION_TEXT, AT(label), "COLUMN", "the column to predict", FOR_ETL | FOR_TRAIN},
-    {"format", OPTION_TEXT, AT(format), "NAME", "format of the sources (found if not given; see 'peal help formats')", FOR_ETL | FOR_TRAIN},
-    {"task", OPTION_TEXT, AT(task), "KIND", "classify or regress (found from the label if not given)", FOR_ETL | FOR_TRAIN},
-    {"transform", OPTION_SPECS, AT(transforms), "SPEC", "NAME:key=value,columns=COLUMN; may be given several times (see 'peal help transforms')", FOR_ETL | FOR_TRAIN},
-    {"type", OPTION_PAIRS, AT(types), "COLUMN=TYPE", "number or text, where it is found wrongly; may be given several times", FOR_ETL | FOR_TRAIN},
+    {"format", OPTION_TEXT, AT(format), "NAME", "format of the sources (found if not given; see 'peal help formats')",
+     FOR_ETL | FOR_TRAIN},
+    {"task", OPTION_TEXT, AT(task), "KIND", "classify or regress (found from the label if not given)",
+     FOR_ETL | FOR_TRAIN},
+    {"transform", OPTION_SPECS, AT(transforms), "SPEC",
+     "NAME:key=value,columns=COLUMN; may be given several times (see 'peal help transforms')", FOR_ETL | FOR_TRAIN},
+    {"type", OPTION_PAIRS, AT(types), "COLUMN=TYPE",
+     "number or text, where it is found wrongly; may be given several times", FOR_ETL | FOR_TRAIN},
     {"drop", OPTION_LIST, AT(drop), "COLUMN", "leave a column out; may be given several times", FOR_ETL | FOR_TRAIN},
-    {"null", OPTION_LIST, AT(nulls), "TEXT", "a spelling of a missing value besides the empty one; may be given several times", FOR_ETL | FOR_TRAIN},
-    {"delimiter", OPTION_TEXT, AT(delimiter), "CHAR", "what separates fields (found if not given; 'tab' for a tab)", FOR_ETL | FOR_TRAIN},
+    {"null", OPTION_LIST, AT(nulls), "TEXT",
+     "a spelling of a missing value besides the empty one; may be given several times", FOR_ETL | FOR_TRAIN},
+    {"delimiter", OPTION_TEXT, AT(delimiter), "CHAR", "what separates fields (found if not given; 'tab' for a tab)",
+     FOR_ETL | FOR_TRAIN},
     {"header", OPTION_TEXT, AT(header), "auto|yes|no", "whether the first line names the columns", FOR_ETL | FOR_TRAIN},
     {"trim", OPTION_FLAG, AT(trim), NULL, "drop blanks around fields", FOR_ETL | FOR_TRAIN},
-    {"like", OPTION_TEXT, AT(like), "PATH", "use the fitted pipeline of a dataset or model instead of fitting one", FOR_ETL},
-    {"on-bad-row", OPTION_TEXT, AT(on_bad_row), "fail|drop|quarantine", "what to do with a bad row (fail)", FOR_ETL | FOR_TRAIN | FOR_EVAL | FOR_PREDICT},
-    {"threads", OPTION_COUNT, AT(threads), "N", "threads that read and transform (as many as there are CPUs)", FOR_ETL | FOR_TRAIN},
-    {"model", OPTION_TEXT, AT(model), "SPEC", "NAME:key=value, as in mlp:hidden=512x256 (see 'peal help models')", FOR_TRAIN},
+    {"like", OPTION_TEXT, AT(like), "PATH", "use the fitted pipeline of a dataset or model instead of fitting one",
+     FOR_ETL},
+    {"on-bad-row", OPTION_TEXT, AT(on_bad_row), "fail|drop|quarantine", "what to do with a bad row (fail)",
+     FOR_ETL | FOR_TRAIN | FOR_EVAL | FOR_PREDICT},
+    {"threads", OPTION_COUNT, AT(threads), "N", "threads that read and transform (as many as there are CPUs)",
+     FOR_ETL | FOR_TRAIN},
+    {"model", OPTION_TEXT, AT(model), "SPEC", "NAME:key=value, as in mlp:hidden=512x256 (see 'peal help models')",
+     FOR_TRAIN},
     {"epochs", OPTION_COUNT, AT(epochs), "N", "times that all rows are seen (10)", FOR_TRAIN},
     {"batch", OPTION_COUNT, AT(batch), "N", "rows of one step of one partition (64; with --sync step 32)", FOR_TRAIN},
-    {"optimizer", OPTION_TEXT, AT(optimizer), "SPEC", "sgd, adagrad, adam or adamw (sgd; see 'peal help optimizers')", FOR_TRAIN},
+    {"optimizer", OPTION_TEXT, AT(optimizer), "SPEC", "sgd, adagrad, adam or adamw (sgd; see 'peal help optimizers')",
+     FOR_TRAIN},
     {"lr", OPTION_NUMBER, AT(lr), "X", "learning rate (the optimizer's default)", FOR_TRAIN},
-    {"schedule", OPTION_TEXT, AT(schedule), "SPEC", "constant, step or cosine (cosine; see 'peal help schedules')", FOR_TRAIN},
+    {"schedule", OPTION_TEXT, AT(schedule), "SPEC", "constant, step or cosine (cosine; see 'peal help schedules')",
+     FOR_TRAIN},
     {"sync", OPTION_TEXT, AT(sync), "S", "what is averaged: epoch (default), step, or a number of steps", FOR_TRAIN},
-    {"outer", OPTION_TEXT, AT(outer), "SPEC", "how averages are applied: nesterov, momentum (lr=0.7,momentum=0.6) or average", FOR_TRAIN},
-    {"partitions", OPTION_COUNT, AT(partitions), "P", "parts that the rows are cut into (4); the model depends on it", FOR_TRAIN},
-    {"workers", OPTION_COUNT, AT(workers), "W", "processes that train (as many as there are CPUs, at most P); the model does not depend on it", FOR_TRAIN},
+    {"outer", OPTION_TEXT, AT(outer), "SPEC",
+     "how averages are applied: nesterov, momentum (lr=0.7,momentum=0.6) or average", FOR_TRAIN},
+    {"partitions", OPTION_COUNT, AT(partitions), "P", "parts that the rows are cut into (4); the model depends on it",
+     FOR_TRAIN},
+    {"workers", OPTION_COUNT, AT(workers), "W",
+     "processes that train (as many as there are CPUs, at most P); the model does not depend on it", FOR_TRAIN},
     {"seed", OPTION_COUNT, AT(seed), "N", "seed of all random numbers (1)", FOR_TRAIN},
     {"valid", OPTION_TEXT, AT(valid), "DATASET|FRACTION", "what to validate on after each epoch", FOR_TRAIN},
-    {"patience", OPTION_COUNT, AT(patience), "N", "stop after N epochs without a better validation loss (never)", FOR_TRAIN},
-    {"run-dir", OPTION_TEXT, AT(run_dir), "DIR", "the run's folder (beside the model, named after it, with .run)", FOR_TRAIN},
-    {"checkpoint-seconds", OPTION_NUMBER, AT(checkpoint_seconds), "S", "least time between two checkpoints (10)", FOR_TRAIN},
+    {"patience", OPTION_COUNT, AT(patience), "N", "stop after N epochs without a better validation loss (never)",
+     FOR_TRAIN},
+    {"run-dir", OPTION_TEXT, AT(run_dir), "DIR", "the run's folder (beside the model, named after it, with .run)",
+     FOR_TRAIN},
+    {"checkpoint-seconds", OPTION_NUMBER, AT(checkpoint_seconds), "S", "least time between two checkpoints (10)",
+     FOR_TRAIN},
     {"deaths", OPTION_COUNT, AT(deaths), "N", "end the job when N workers have died over one partition (5)", FOR_TRAIN},
-    {"stall-seconds", OPTION_NUMBER, AT(stall_seconds), "S", "replace a worker that has not moved for so long (60)", FOR_TRAIN},
+    {"stall-seconds", OPTION_NUMBER, AT(stall_seconds), "S", "replace a worker that has not moved for so long (60)",
+     FOR_TRAIN},
     {"resume", OPTION_FLAG, AT(resume), NULL, "go on where a killed or interrupted job stopped", FOR_ETL | FOR_TRAIN},
-    {"split", OPTION_TEXT, AT(split), "NAME", "train, valid or test rows of a dataset (test, else valid, else train)", FOR_EVAL},
-    {"json", OPTION_FLAG, AT(json), NULL, "print one JSON object on standard output and nothing else there", FOR_ALL & ~FOR_HELP},
+    {"split", OPTION_TEXT, AT(split), "NAME", "train, valid or test rows of a dataset (test, else valid, else train)",
+     FOR_EVAL},
+    {"json", OPTION_FLAG, AT(json), NULL, "print one JSON object on standard output and nothing else there",
+     FOR_ALL & ~FOR_HELP},
     {"quiet", OPTION_FLAG, AT(quiet), NULL, "no progress and no notes", FOR_ALL & ~FOR_HELP},
     {"help", OPTION_FLAG, AT(help), NULL, "show this page", FOR_ALL},
 };
@@ -63,7 +86,7 @@ typedef struct parser {
 } parser;
 
 static void *field(const parser *self, const tools_option *option) {
-    return (uint8_t *) self->options + option->offset;
+    return (uint8_t *)self->options + option->offset;
 }
 
 static const tools_option *find_option(const parser *self, const char *name, size_t length) {
@@ -85,11 +108,11 @@ static peal_status unknown_option(const parser *self, const char *dashes, const 
     }
     const char *nearest = peal_nearest_word(name, names, count);
     if (nearest) {
-        return peal_fail(self->err, PEAL_E_USAGE, "'peal %s' has no option %s%s (did you mean %s%s?)", self->command_name,
-                         dashes, name, dashes, nearest);
+        return peal_fail(self->err, PEAL_E_USAGE, "'peal %s' has no option %s%s (did you mean %s%s?)",
+                         self->command_name, dashes, name, dashes, nearest);
     }
-    return peal_fail(self->err, PEAL_E_USAGE, "'peal %s' has no option %s%s (see 'peal help %s')", self->command_name, dashes,
-                     name, self->command_name);
+    return peal_fail(self->err, PEAL_E_USAGE, "'peal %s' has no option %s%s (see 'peal help %s')", self->command_name,
+                     dashes, name, self->command_name);
 }
 
 /* ---- values ---- */
@@ -108,7 +131,7 @@ static peal_status set_count(const parser *self, const tools_option *option, con
     if (*value < '0' || *value > '9' || *end != '\0' || errno || number > INT64_MAX) {
         return peal_fail(self->err, PEAL_E_USAGE, "--%s wants a whole number, not '%s'", option->name, value);
     }
-    *(uint64_t *) field(self, option) = number;
+    *(uint64_t *)field(self, option) = number;
     if (option->offset == AT(seed)) self->options->has_seed = true;
     if (number == 0 && option->offset != AT(seed) && option->offset != AT(patience)) {
         return peal_fail(self->err, PEAL_E_USAGE, "--%s must be at least 1", option->name);
@@ -123,7 +146,7 @@ static peal_status set_number(const parser *self, const tools_option *option, co
         return peal_fail(self->err, PEAL_E_USAGE, "--%s wants a number from 0, not '%s'", option->name, value);
     }
     if (option->offset == AT(checkpoint_seconds)) self->options->has_checkpoint_seconds = true;
-    *(double *) field(self, option) = number;
+    *(double *)field(self, option) = number;
     return PEAL_OK;
 }
 
@@ -161,7 +184,7 @@ static peal_status add_pair(const parser *self, const tools_option *option, cons
     if (!equals || equals == value) {
         return peal_fail(self->err, PEAL_E_USAGE, "--%s wants %s, not '%s'", option->name, option->argument, value);
     }
-    char *key = peal_strndup(value, (size_t) (equals - value));
+    char *key = peal_strndup(value, (size_t)(equals - value));
     if (!key) return peal_fail(self->err, PEAL_E_MEMORY, "no memory for an option");
     json_object_set_new(list_of(self, option), key, json_string(equals + 1));
     free(key);
@@ -170,13 +193,22 @@ static peal_status add_pair(const parser *self, const tools_option *option, cons
 
 static peal_status set_value(const parser *self, const tools_option *option, const char *value) {
     switch (option->kind) {
-    case OPTION_FLAG: *(bool *) field(self, option) = true; return PEAL_OK;
-    case OPTION_TEXT: return set_text(self, option, value);
-    case OPTION_COUNT: return set_count(self, option, value);
-    case OPTION_NUMBER: return set_number(self, option, value);
-    case OPTION_SPECS: return add_spec(self, option, value);
-    case OPTION_PAIRS: return add_pair(self, option, value);
-    case OPTION_LIST: json_array_append_new(list_of(self, option), json_string(value)); return PEAL_OK;
+    case OPTION_FLAG:
+        *(bool *)field(self, option) = true;
+        return PEAL_OK;
+    case OPTION_TEXT:
+        return set_text(self, option, value);
+    case OPTION_COUNT:
+        return set_count(self, option, value);
+    case OPTION_NUMBER:
+        return set_number(self, option, value);
+    case OPTION_SPECS:
+        return add_spec(self, option, value);
+    case OPTION_PAIRS:
+        return add_pair(self, option, value);
+    case OPTION_LIST:
+        json_array_append_new(list_of(self, option), json_string(value));
+        return PEAL_OK;
     }
     return PEAL_OK;
 }
@@ -192,7 +224,7 @@ static peal_status set_from_job(const parser *self, const tools_option *option, 
             return peal_fail(self->err, PEAL_E_USAGE, "'%s' must be a %s", option->name, array ? "list" : "mapping");
         }
         json_decref(*list);
-        *list = json_incref((json_t *) value);
+        *list = json_incref((json_t *)value);
         for (size_t i = 0; option->kind == OPTION_LIST && i < json_array_size(value); i++) {
             if (json_is_string(json_array_get(value, i))) continue;
             return peal_fail(self->err, PEAL_E_USAGE, "'%s' must be a list of texts", option->name);
@@ -202,10 +234,11 @@ static peal_status set_from_job(const parser *self, const tools_option *option, 
     const char *text = json_string_value(value);
     if (!text) return peal_fail(self->err, PEAL_E_USAGE, "'%s' must be one value", option->name);
     if (option->kind != OPTION_FLAG) return set_value(self, option, text);
-    if (strcmp(text, "true") != 0 && strcmp(text, "yes") != 0 && strcmp(text, "false") != 0 && strcmp(text, "no") != 0) {
+    if (strcmp(text, "true") != 0 && strcmp(text, "yes") != 0 && strcmp(text, "false") != 0 &&
+        strcmp(text, "no") != 0) {
         return peal_fail(self->err, PEAL_E_USAGE, "'%s' must be true or false, not '%s'", option->name, text);
     }
-    *(bool *) field(self, option) = text[0] == 't' || text[0] == 'y';
+    *(bool *)field(self, option) = text[0] == 't' || text[0] == 'y';
     return PEAL_OK;
 }
 
@@ -257,7 +290,7 @@ static peal_status parse_word(parser *self, int count, char **words, int *at) {
     if (strcmp(word, "-h") == 0) word = "--help";
     if (word[1] != '-') return peal_fail(self->err, PEAL_E_USAGE, "'%s': options begin with two dashes", word);
     const char *name = word + 2, *equals = strchr(name, '=');
-    size_t length = equals ? (size_t) (equals - name) : strlen(name);
+    size_t length = equals ? (size_t)(equals - name) : strlen(name);
     const tools_option *option = find_option(self, name, length);
     if (!option) {
         char *typed = peal_strndup(name, length);
@@ -266,9 +299,11 @@ static peal_status parse_word(parser *self, int count, char **words, int *at) {
         return status;
     }
     const char *value = equals ? equals + 1 : NULL;
-    if (option->kind == OPTION_FLAG && value) return peal_fail(self->err, PEAL_E_USAGE, "--%s takes no value", option->name);
+    if (option->kind == OPTION_FLAG && value)
+        return peal_fail(self->err, PEAL_E_USAGE, "--%s takes no value", option->name);
     if (option->kind != OPTION_FLAG && !value) {
-        if (*at + 1 >= count) return peal_fail(self->err, PEAL_E_USAGE, "--%s wants %s", option->name, option->argument);
+        if (*at + 1 >= count)
+            return peal_fail(self->err, PEAL_E_USAGE, "--%s wants %s", option->name, option->argument);
         value = words[++*at];
     }
     self->given[option - tools_option_table] = true;
@@ -296,10 +331,10 @@ peal_status tools_options_parse(unsigned command, const char *command_name, int 
 void tools_options_clear(tools_options *options) {
     for (size_t i = 0; i < tools_option_count; i++) {
         const tools_option *option = &tools_option_table[i];
-        void *at = (uint8_t *) options + option->offset;
-        if (option->kind == OPTION_TEXT) free(*(char **) at);
+        void *at = (uint8_t *)options + option->offset;
+        if (option->kind == OPTION_TEXT) free(*(char **)at);
         if (option->kind == OPTION_LIST || option->kind == OPTION_SPECS || option->kind == OPTION_PAIRS) {
-            json_decref(*(json_t **) at);
+            json_decref(*(json_t **)at);
         }
     }
     json_decref(options->sources);

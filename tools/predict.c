@@ -49,17 +49,17 @@ static peal_status put_header(output *self, peal_error *err) {
     for (uint32_t i = 0; i < peal_predictor_classes(self->predictor); i++) {
         peal_text name = peal_pipeline_class_name(pipeline, i);
         char column[300];
-        int size = snprintf(column, sizeof column, "p_%.*s", (int) (name.length < 256 ? name.length : 256), name.data);
+        int size = snprintf(column, sizeof column, "p_%.*s", (int)(name.length < 256 ? name.length : 256), name.data);
         PEAL_TRY(put(self, ",", 1, err));
-        PEAL_TRY(put_field(self, column, (size_t) size, err));
+        PEAL_TRY(put_field(self, column, (size_t)size, err));
     }
     return put(self, "\n", 1, err);
 }
 
 static peal_status put_number(output *self, float value, peal_error *err) {
     char text[32];
-    int size = snprintf(text, sizeof text, "%.9g", (double) value);
-    return put(self, text, (size_t) size, err);
+    int size = snprintf(text, sizeof text, "%.9g", (double)value);
+    return put(self, text, (size_t)size, err);
 }
 
 static peal_status put_row(output *self, const float *scores, peal_error *err) {
@@ -99,7 +99,8 @@ static peal_status predict(const tools_options *options, output *self, const cha
 
 static peal_status run_with(const tools_options *options, const char **words, size_t count, peal_error *err) {
     if (count < 2) return peal_fail(err, PEAL_E_USAGE, "predict wants a model and then sources");
-    if (options->json && !options->out) return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
+    if (options->json && !options->out)
+        return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
     output self = {0};
     peal_predict_result result;
     peal_status status = peal_predictor_open(words[0], &self.predictor, err);
@@ -115,8 +116,9 @@ static peal_status run_with(const tools_options *options, const char **words, si
     if (status != PEAL_OK) return status;
     tools_say_rows(result.rows_in, result.rows_used, result.rows_dropped, 0);
     if (!options->json) return PEAL_OK;
-    return tools_print_json(json_pack("{s:I, s:I, s:I}", "rows", (json_int_t) result.rows_used, "rows_in",
-                                      (json_int_t) result.rows_in, "dropped", (json_int_t) result.rows_dropped), err);
+    return tools_print_json(json_pack("{s:I, s:I, s:I}", "rows", (json_int_t)result.rows_used, "rows_in",
+                                      (json_int_t)result.rows_in, "dropped", (json_int_t)result.rows_dropped),
+                            err);
 }
 
 static peal_status run(const tools_options *options, peal_error *err) {
@@ -131,7 +133,8 @@ static peal_status run(const tools_options *options, peal_error *err) {
 const tools_command tools_command_predict = {
     .name = "predict",
     .usage = "MODEL SOURCE... [--out FILE] [options]",
-    .documentation = "Predicts raw rows: CSV of the prediction and, for classes, a probability each, in the order of the rows.",
+    .documentation =
+        "Predicts raw rows: CSV of the prediction and, for classes, a probability each, in the order of the rows.",
     .bit = FOR_PREDICT,
     .run = run,
 };

@@ -13,7 +13,7 @@ static char *default_run_dir(const char *out) {
     static const char suffix[] = ".safetensors";
     size_t length = strlen(out), cut = sizeof suffix - 1;
     if (length > cut && strcmp(out + length - cut, suffix) == 0) length -= cut;
-    return peal_sprintf("%.*s.run", (int) length, out);
+    return peal_sprintf("%.*s.run", (int)length, out);
 }
 
 static peal_train_options train_options(const tools_options *options, const char *dataset, const char *out,
@@ -38,7 +38,7 @@ static peal_train_options train_options(const tools_options *options, const char
     train.resume = options->resume;
     if (options->has_checkpoint_seconds) train.checkpoint_seconds = options->checkpoint_seconds;
     if (options->deaths) train.deaths = options->deaths;
-    if (options->stall_seconds > 0) train.stall_ms = (int) fmin(options->stall_seconds * 1000, 2e9);
+    if (options->stall_seconds > 0) train.stall_ms = (int)fmin(options->stall_seconds * 1000, 2e9);
     train.stop = &tools_stop;
     train.reporter = tools_display_reporter();
     return train;
@@ -46,17 +46,18 @@ static peal_train_options train_options(const tools_options *options, const char
 
 static json_t *result_json(const peal_train_result *result, const peal_etl_result *etl) {
     json_t *metrics = result->has_valid ? peal_metrics_save(&result->valid) : json_object();
-    json_object_set_new(metrics, "train_loss", isfinite(result->train_loss) ? json_real(result->train_loss) : json_null());
-    json_t *value = json_pack("{s:I, s:o, s:s, s:I, s:I, s:f, s:I, s:I, s:I}", "rows", (json_int_t) result->rows, "metrics",
-                              metrics, "model_sha256", result->model_sha256, "epochs", (json_int_t) result->epochs,
-                              "best_epoch", (json_int_t) result->best_epoch, "rows_per_second", result->rows_per_second,
-                              "partitions", (json_int_t) result->partitions, "workers", (json_int_t) result->workers,
-                              "deaths", (json_int_t) result->deaths);
+    json_object_set_new(metrics, "train_loss",
+                        isfinite(result->train_loss) ? json_real(result->train_loss) : json_null());
+    json_t *value = json_pack("{s:I, s:o, s:s, s:I, s:I, s:f, s:I, s:I, s:I}", "rows", (json_int_t)result->rows,
+                              "metrics", metrics, "model_sha256", result->model_sha256, "epochs",
+                              (json_int_t)result->epochs, "best_epoch", (json_int_t)result->best_epoch,
+                              "rows_per_second", result->rows_per_second, "partitions", (json_int_t)result->partitions,
+                              "workers", (json_int_t)result->workers, "deaths", (json_int_t)result->deaths);
     if (etl) {
         json_object_set_new(value, "etl",
-                            json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t) etl->rows_in, "used",
-                                      (json_int_t) etl->rows_used, "dropped", (json_int_t) etl->rows_dropped,
-                                      "quarantined", (json_int_t) etl->rows_quarantined));
+                            json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)etl->rows_in, "used",
+                                      (json_int_t)etl->rows_used, "dropped", (json_int_t)etl->rows_dropped,
+                                      "quarantined", (json_int_t)etl->rows_quarantined));
     }
     return value;
 }
@@ -67,9 +68,12 @@ static peal_status find_dataset(const tools_options *options, char **dataset, pe
     const char *only = json_string_value(json_array_get(options->sources, 0));
     *made = !(json_array_size(options->sources) == 1 && peal_dataset_is(only));
     if (!*made) {
-        if (options->label || options->transforms || options->format || options->task || options->drop || options->types) {
-            return peal_fail(err, PEAL_E_USAGE, "%s is a dataset already: --label, --transform, --format, --task, --drop and "
-                             "--type belong to 'peal etl'", only);
+        if (options->label || options->transforms || options->format || options->task || options->drop ||
+            options->types) {
+            return peal_fail(err, PEAL_E_USAGE,
+                             "%s is a dataset already: --label, --transform, --format, --task, --drop and "
+                             "--type belong to 'peal etl'",
+                             only);
         }
         *dataset = peal_strdup(only);
         return *dataset ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
@@ -101,7 +105,7 @@ static peal_status run(const tools_options *options, peal_error *err) {
             tools_say("best: epoch %zu of %zu, valid %s", result.best_epoch, result.epochs,
                       peal_metrics_text(&result.valid, text));
         }
-        tools_say("rows: %llu trained on, %.0f rows/s", (unsigned long long) result.rows, result.rows_per_second);
+        tools_say("rows: %llu trained on, %.0f rows/s", (unsigned long long)result.rows, result.rows_per_second);
         tools_say("model: %s (sha256 %s); run: %s", out, result.model_sha256, run_dir);
         if (options->json) status = tools_print_json(result_json(&result, made ? &etl : NULL), err);
     }

@@ -19,7 +19,7 @@ static peal_status convert_mapping(const char *path, yaml_document_t *document, 
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key = yaml_document_get_node(document, pair->key);
         if (key->type != YAML_SCALAR_NODE) return bad(path, &key->start_mark, "a key must be a text", err);
-        const char *name = (const char *) key->data.scalar.value;
+        const char *name = (const char *)key->data.scalar.value;
         if (json_object_get(out, name)) return bad(path, &key->start_mark, "a key stands there twice", err);
         json_t *value;
         PEAL_TRY(convert(path, document, pair->value, depth, &value, err));
@@ -34,7 +34,7 @@ static peal_status convert(const char *path, yaml_document_t *document, int inde
     *out = NULL;
     if (depth > DEPTH_MOST) return bad(path, &node->start_mark, "it is nested too deeply", err);
     if (node->type == YAML_SCALAR_NODE) {
-        *out = json_stringn((const char *) node->data.scalar.value, node->data.scalar.length);
+        *out = json_stringn((const char *)node->data.scalar.value, node->data.scalar.length);
         return *out ? PEAL_OK : bad(path, &node->start_mark, "a value is not UTF-8", err);
     }
     peal_status status = PEAL_OK;

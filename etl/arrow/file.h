@@ -2,7 +2,8 @@
  *
  * Source: "Arrow Columnar Format", section "Serialization and Interprocess Communication (IPC)", and the schemas
  * Schema.fbs, Message.fbs, File.fbs. Written with metadata version V5, little-endian, without compression; every buffer
- * is 64-byte aligned in the file. The footer's metadata holds `peal.batch_xxh3`: the XXH3 of each record batch's body. */
+ * is 64-byte aligned in the file. The footer's metadata holds `peal.batch_xxh3`: the XXH3 of each record batch's body.
+ */
 #ifndef PEAL_ETL_ARROW_FILE_H
 #define PEAL_ETL_ARROW_FILE_H
 
@@ -19,7 +20,8 @@ typedef struct peal_arrow_writer peal_arrow_writer;
 
 /* Begins a file at `path` with the columns of `schema` (its values are not looked at; a column with a `dictionary` is
  * written as dictionary-encoded utf8). `schema` must live as long as the writer. */
-peal_status peal_arrow_writer_open(const char *path, const peal_table *schema, peal_arrow_writer **out, peal_error *err);
+peal_status peal_arrow_writer_open(const char *path, const peal_table *schema, peal_arrow_writer **out,
+                                   peal_error *err);
 /* Appends one record batch; `table` has the schema's columns. */
 peal_status peal_arrow_writer_batch(peal_arrow_writer *writer, const peal_table *table, peal_error *err);
 /* Bytes written so far. */

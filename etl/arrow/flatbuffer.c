@@ -49,8 +49,8 @@ arrow__ref arrow__build_string(arrow__builder *builder, const char *text, size_t
     pad(builder, length + 1, 4);
     uint8_t *place = push(builder, length + 1);
     if (place) memcpy(place, text, length);
-    push_u32(builder, (uint32_t) length);
-    return (arrow__ref) builder->size;
+    push_u32(builder, (uint32_t)length);
+    return (arrow__ref)builder->size;
 }
 
 arrow__ref arrow__build_vector(arrow__builder *builder, const void *items, size_t count, size_t size, size_t align) {
@@ -58,15 +58,15 @@ arrow__ref arrow__build_vector(arrow__builder *builder, const void *items, size_
     pad(builder, count * size, align);
     uint8_t *place = push(builder, count * size);
     if (place && count) memcpy(place, items, count * size);
-    push_u32(builder, (uint32_t) count);
-    return (arrow__ref) builder->size;
+    push_u32(builder, (uint32_t)count);
+    return (arrow__ref)builder->size;
 }
 
 arrow__ref arrow__build_refs(arrow__builder *builder, const arrow__ref *refs, size_t count) {
     pad(builder, count * 4, 4);
-    for (size_t i = count; i-- > 0;) push_u32(builder, (uint32_t) builder->size + 4 - refs[i]);
-    push_u32(builder, (uint32_t) count);
-    return (arrow__ref) builder->size;
+    for (size_t i = count; i-- > 0;) push_u32(builder, (uint32_t)builder->size + 4 - refs[i]);
+    push_u32(builder, (uint32_t)count);
+    return (arrow__ref)builder->size;
 }
 
 void arrow__table_begin(arrow__builder *builder) {
@@ -77,7 +77,7 @@ void arrow__table_begin(arrow__builder *builder) {
 
 static void note_field(arrow__builder *builder, uint32_t field) {
     assert(field < 16);
-    builder->fields[field] = (uint32_t) builder->size;
+    builder->fields[field] = (uint32_t)builder->size;
     if (field + 1 > builder->field_count) builder->field_count = field + 1;
 }
 
@@ -90,31 +90,31 @@ void arrow__table_scalar(arrow__builder *builder, uint32_t field, uint64_t value
 
 void arrow__table_ref(arrow__builder *builder, uint32_t field, arrow__ref ref) {
     pad(builder, 4, 4);
-    push_u32(builder, (uint32_t) builder->size + 4 - ref);
+    push_u32(builder, (uint32_t)builder->size + 4 - ref);
     note_field(builder, field);
 }
 
 arrow__ref arrow__table_end(arrow__builder *builder) {
     pad(builder, 4, 4);
     push_u32(builder, 0); /* the offset to the vtable, filled in below */
-    uint32_t table = (uint32_t) builder->size;
+    uint32_t table = (uint32_t)builder->size;
     for (uint32_t i = builder->field_count; i-- > 0;) {
-        uint16_t offset = builder->fields[i] ? (uint16_t) (table - builder->fields[i]) : 0;
+        uint16_t offset = builder->fields[i] ? (uint16_t)(table - builder->fields[i]) : 0;
         uint8_t *place = push(builder, 2);
         if (place) memcpy(place, &offset, 2);
     }
-    uint16_t sizes[2] = {(uint16_t) (4 + 2 * builder->field_count), (uint16_t) (table - builder->table_begin)};
+    uint16_t sizes[2] = {(uint16_t)(4 + 2 * builder->field_count), (uint16_t)(table - builder->table_begin)};
     uint8_t *place = push(builder, 4);
     if (!place) return 0;
     memcpy(place, sizes, 4);
-    int32_t distance = (int32_t) (builder->size - table);
+    int32_t distance = (int32_t)(builder->size - table);
     memcpy(builder->bytes + builder->capacity - table, &distance, 4);
     return table;
 }
 
 bool arrow__builder_finish(arrow__builder *builder, arrow__ref root, const uint8_t **bytes, size_t *size) {
     pad(builder, 4, 8);
-    push_u32(builder, (uint32_t) builder->size + 4 - root);
+    push_u32(builder, (uint32_t)builder->size + 4 - root);
     if (builder->failed) return false;
     *bytes = builder->bytes + builder->capacity - builder->size;
     *size = builder->size;
@@ -139,7 +139,7 @@ static arrow__at follow(arrow__reader *reader, size_t at) {
         reader->bad = true;
         return 0;
     }
-    return at + (size_t) distance;
+    return at + (size_t)distance;
 }
 
 arrow__at arrow__read_root(arrow__reader *reader) {
@@ -149,20 +149,20 @@ arrow__at arrow__read_root(arrow__reader *reader) {
 /* Where a table's field lies, or 0. */
 static arrow__at field_at(arrow__reader *reader, arrow__at table, uint32_t field, size_t size) {
     if (table == 0 || reader->bad) return 0;
-    int64_t vtable = (int64_t) table - (int32_t) load(reader, table, 4);
-    if (reader->bad || vtable < 0 || (uint64_t) vtable > reader->size) {
+    int64_t vtable = (int64_t)table - (int32_t)load(reader, table, 4);
+    if (reader->bad || vtable < 0 || (uint64_t)vtable > reader->size) {
         reader->bad = true;
         return 0;
     }
-    uint64_t vtable_size = load(reader, (size_t) vtable, 2), entry = 4 + 2 * (uint64_t) field;
+    uint64_t vtable_size = load(reader, (size_t)vtable, 2), entry = 4 + 2 * (uint64_t)field;
     if (reader->bad || entry + 2 > vtable_size) return 0;
-    uint64_t offset = load(reader, (size_t) vtable + (size_t) entry, 2);
+    uint64_t offset = load(reader, (size_t)vtable + (size_t)entry, 2);
     if (offset == 0 || reader->bad) return 0;
     if (table + offset + size > reader->size) {
         reader->bad = true;
         return 0;
     }
-    return table + (size_t) offset;
+    return table + (size_t)offset;
 }
 
 uint64_t arrow__read_scalar(arrow__reader *reader, arrow__at table, uint32_t field, size_t size, uint64_t otherwise) {
@@ -179,7 +179,7 @@ const char *arrow__read_string(arrow__reader *reader, arrow__at at, size_t *leng
     size_t count = 0;
     const uint8_t *bytes = arrow__read_vector(reader, at, 1, &count);
     *length = count;
-    return (const char *) bytes;
+    return (const char *)bytes;
 }
 
 const uint8_t *arrow__read_vector(arrow__reader *reader, arrow__at at, size_t item_size, size_t *count) {
@@ -190,7 +190,7 @@ const uint8_t *arrow__read_vector(arrow__reader *reader, arrow__at at, size_t it
         reader->bad = true;
         return NULL;
     }
-    *count = (size_t) items;
+    *count = (size_t)items;
     return reader->bytes + at + 4;
 }
 

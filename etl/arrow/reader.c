@@ -68,14 +68,14 @@ static peal_status read_field(peal_arrow_file *file, arrow__reader *reader, arro
     arrow__at encoding = arrow__read_ref(reader, field, FIELD_DICTIONARY);
     bool known;
     if (encoding) {
-        file->dictionary_ids[index] = (int64_t) arrow__read_scalar(reader, encoding, DICTIONARY_ID, 8, 0);
+        file->dictionary_ids[index] = (int64_t)arrow__read_scalar(reader, encoding, DICTIONARY_ID, 8, 0);
         column->dictionary = &file->dictionaries[index];
         known = kind == TYPE_UTF8 && read_index_type(reader, encoding, &column->type);
     } else if (kind == TYPE_FIXED_SIZE_LIST) {
         uint64_t width = arrow__read_scalar(reader, arrow__read_ref(reader, field, FIELD_TYPE), 0, 4, 0);
         arrow__at child = arrow__read_item(reader, arrow__read_ref(reader, field, FIELD_CHILDREN), 0);
         known = width > 0 && width <= INT32_MAX && read_value_type(reader, child, &column->type);
-        column->width = (uint32_t) width;
+        column->width = (uint32_t)width;
     } else {
         known = read_value_type(reader, field, &column->type);
     }
@@ -119,8 +119,8 @@ typedef struct message {
 
 static peal_status open_message(const peal_arrow_file *file, const arrow_block *block, uint64_t kind, message *out,
                                 peal_error *err) {
-    uint64_t offset = (uint64_t) block->offset, metadata = (uint64_t) (uint32_t) block->metadata_size;
-    uint64_t body = (uint64_t) block->body_size;
+    uint64_t offset = (uint64_t)block->offset, metadata = (uint64_t)(uint32_t)block->metadata_size;
+    uint64_t body = (uint64_t)block->body_size;
     if (block->offset < 8 || block->metadata_size < 16 || block->body_size < 0 || offset > file->size ||
         metadata > file->size - offset || body > file->size - offset - metadata) {
         return damaged(file, err, "a block lies outside of the file");
@@ -135,7 +135,7 @@ static peal_status open_message(const peal_arrow_file *file, const arrow_block *
         return damaged(file, err, "a message is of the wrong kind");
     }
     out->body = file->bytes + offset + metadata;
-    out->body_size = (size_t) body;
+    out->body_size = (size_t)body;
     return PEAL_OK;
 }
 
@@ -156,12 +156,13 @@ static const uint8_t *batch_buffer(const message *one, size_t index, uint64_t ne
     if (index >= one->buffer_count) return NULL;
     arrow_buffer buffer;
     memcpy(&buffer, one->buffers + 16 * index, sizeof buffer);
-    if (buffer.offset < 0 || buffer.length < 0 || (uint64_t) buffer.length < needed) return NULL;
-    if ((uint64_t) buffer.offset > one->body_size || (uint64_t) buffer.length > one->body_size - (uint64_t) buffer.offset) {
+    if (buffer.offset < 0 || buffer.length < 0 || (uint64_t)buffer.length < needed) return NULL;
+    if ((uint64_t)buffer.offset > one->body_size ||
+        (uint64_t)buffer.length > one->body_size - (uint64_t)buffer.offset) {
         return NULL;
     }
     const uint8_t *data = one->body + buffer.offset;
-    return (uintptr_t) data % 8 == 0 ? data : NULL;
+    return (uintptr_t)data % 8 == 0 ? data : NULL;
 }
 
 static peal_status read_column(const peal_arrow_file *file, const message *one, peal_column *column, size_t *node,
@@ -170,13 +171,12 @@ static peal_status read_column(const peal_arrow_file *file, const message *one, 
     arrow_node info;
     memcpy(&info, one->nodes + 16 * *node, sizeof info);
     uint64_t values, bytes;
-    if (info.length < 0 || (uint64_t) info.length != one->rows || info.null_count < 0 ||
-        info.null_count > info.length ||
+    if (info.length < 0 || (uint64_t)info.length != one->rows || info.null_count < 0 || info.null_count > info.length ||
         __builtin_mul_overflow(one->rows, peal_column_row_values(column), &values) ||
         __builtin_mul_overflow(values, peal_type_size(column->type), &bytes)) {
         return damaged(file, err, "a column's length is wrong");
     }
-    column->null_count = (size_t) info.null_count;
+    column->null_count = (size_t)info.null_count;
     column->validity = column->null_count ? batch_buffer(one, *buffer, (one->rows + 7) / 8) : NULL;
     if (column->null_count && !column->validity) return damaged(file, err, "a validity bitmap is too short");
     *node += 1;
@@ -198,7 +198,7 @@ static peal_status read_batch(peal_arrow_file *file, size_t index, peal_error *e
     peal_table *table = &file->batches[index];
     PEAL_TRY(peal_alloc_checked(&table->columns, file->schema.column_count, sizeof(peal_column), "a batch", err));
     table->column_count = file->schema.column_count;
-    table->rows = (size_t) one.rows;
+    table->rows = (size_t)one.rows;
     size_t node = 0, buffer = 0;
     for (size_t i = 0; i < table->column_count; i++) {
         table->columns[i] = file->schema.columns[i];
@@ -210,7 +210,7 @@ static peal_status read_batch(peal_arrow_file *file, size_t index, peal_error *e
 static peal_status read_dictionary(peal_arrow_file *file, const arrow_block *block, peal_error *err) {
     message one;
     PEAL_TRY(open_message(file, block, HEADER_DICTIONARY_BATCH, &one, err));
-    int64_t id = (int64_t) arrow__read_scalar(&one.reader, one.header, DICTIONARY_BATCH_ID, 8, 0);
+    int64_t id = (int64_t)arrow__read_scalar(&one.reader, one.header, DICTIONARY_BATCH_ID, 8, 0);
     PEAL_TRY(open_batch(file, &one, arrow__read_ref(&one.reader, one.header, DICTIONARY_BATCH_DATA), err));
     const uint8_t *offsets = batch_buffer(&one, 1, (one.rows + 1) * 4);
     if (one.rows > INT32_MAX || !offsets) return damaged(file, err, "a dictionary is damaged");
@@ -223,10 +223,11 @@ static peal_status read_dictionary(peal_arrow_file *file, const arrow_block *blo
         for (size_t i = 0; i < one.rows; i++) {
             memcpy(&begin, offsets + 4 * i, 4);
             memcpy(&end, offsets + 4 * i + 4, 4);
-            if (begin > end || !batch_buffer(&one, 2, end)) return damaged(file, err, "a dictionary's offsets are wrong");
+            if (begin > end || !batch_buffer(&one, 2, end))
+                return damaged(file, err, "a dictionary's offsets are wrong");
             uint32_t code;
-            PEAL_TRY(peal_dictionary_put(&file->dictionaries[column], (const char *) texts + begin, end - begin, &code,
-                                         err));
+            PEAL_TRY(
+                peal_dictionary_put(&file->dictionaries[column], (const char *)texts + begin, end - begin, &code, err));
             if (code != i) return damaged(file, err, "a dictionary holds a text twice");
         }
     }
@@ -271,15 +272,15 @@ static peal_status find_footer(const peal_arrow_file *file, arrow__reader *reade
 
 static peal_status read_blocks(peal_arrow_file *file, arrow__reader *reader, arrow__at footer, peal_error *err) {
     size_t dictionaries, batches;
-    const uint8_t *dictionary_blocks = arrow__read_vector(
-        reader, arrow__read_ref(reader, footer, FOOTER_DICTIONARIES), sizeof(arrow_block), &dictionaries);
+    const uint8_t *dictionary_blocks = arrow__read_vector(reader, arrow__read_ref(reader, footer, FOOTER_DICTIONARIES),
+                                                          sizeof(arrow_block), &dictionaries);
     for (size_t i = 0; i < dictionaries; i++) {
         arrow_block block;
         memcpy(&block, dictionary_blocks + i * sizeof block, sizeof block);
         PEAL_TRY(read_dictionary(file, &block, err));
     }
-    const uint8_t *batch_blocks = arrow__read_vector(reader, arrow__read_ref(reader, footer, FOOTER_BATCHES),
-                                                     sizeof(arrow_block), &batches);
+    const uint8_t *batch_blocks =
+        arrow__read_vector(reader, arrow__read_ref(reader, footer, FOOTER_BATCHES), sizeof(arrow_block), &batches);
     PEAL_TRY(peal_alloc_checked(&file->batches, batches, sizeof *file->batches, "Arrow batches", err));
     PEAL_TRY(peal_alloc_checked(&file->blocks, batches, sizeof *file->blocks, "Arrow batches", err));
     PEAL_TRY(peal_alloc_checked(&file->hashes, batches, sizeof *file->hashes, "Arrow batches", err));
@@ -333,7 +334,7 @@ peal_status peal_arrow_file_open(const char *path, peal_arrow_file **out, peal_e
 void peal_arrow_file_close(peal_arrow_file *file) {
     if (!file) return;
     for (size_t i = 0; i < file->schema.column_count; i++) {
-        free((char *) file->schema.columns[i].name);
+        free((char *)file->schema.columns[i].name);
         peal_dictionary_clear(&file->dictionaries[i]);
     }
     for (size_t i = 0; i < file->batch_count; i++) free(file->batches[i].columns);
@@ -366,10 +367,10 @@ static bool is_valid(const peal_column *column, size_t row) {
 
 static peal_status verify_codes(const peal_arrow_file *file, const peal_column *column, size_t rows, peal_error *err) {
     for (size_t row = 0; row < rows; row++) {
-        int32_t code = column->type == PEAL_TYPE_INT8    ? ((const int8_t *) column->values)[row]
-                       : column->type == PEAL_TYPE_INT16 ? ((const int16_t *) column->values)[row]
-                                                         : ((const int32_t *) column->values)[row];
-        if (is_valid(column, row) && (code < 0 || (uint32_t) code >= column->dictionary->size)) {
+        int32_t code = column->type == PEAL_TYPE_INT8    ? ((const int8_t *)column->values)[row]
+                       : column->type == PEAL_TYPE_INT16 ? ((const int16_t *)column->values)[row]
+                                                         : ((const int32_t *)column->values)[row];
+        if (is_valid(column, row) && (code < 0 || (uint32_t)code >= column->dictionary->size)) {
             return peal_fail(err, PEAL_E_DATA, "%s: column '%s' holds code %d, but its dictionary has %u texts",
                              file->name, column->name, code, column->dictionary->size);
         }
@@ -381,7 +382,7 @@ peal_status peal_arrow_file_verify(const peal_arrow_file *file, peal_error *err)
     for (size_t i = 0; i < file->batch_count; i++) {
         const arrow_block *block = &file->blocks[i];
         const uint8_t *body = file->bytes + block->offset + block->metadata_size;
-        if (file->has_hashes && peal_hash(body, (size_t) block->body_size, 0) != file->hashes[i]) {
+        if (file->has_hashes && peal_hash(body, (size_t)block->body_size, 0) != file->hashes[i]) {
             return peal_fail(err, PEAL_E_DATA, "%s: record batch %zu does not match its checksum: the file is damaged",
                              file->name, i);
         }
@@ -396,8 +397,9 @@ peal_status peal_arrow_file_verify(const peal_arrow_file *file, peal_error *err)
 void peal_arrow_file_release(const peal_arrow_file *file, size_t index) {
     if (!file->map.data) return;
     const size_t page = 4096;
-    size_t begin = peal_round_up((size_t) file->blocks[index].offset, page);
-    size_t end = (size_t) (file->blocks[index].offset + file->blocks[index].metadata_size + file->blocks[index].body_size);
+    size_t begin = peal_round_up((size_t)file->blocks[index].offset, page);
+    size_t end =
+        (size_t)(file->blocks[index].offset + file->blocks[index].metadata_size + file->blocks[index].body_size);
     end &= ~(page - 1);
-    if (end > begin) madvise((void *) (file->bytes + begin), end - begin, MADV_DONTNEED);
+    if (end > begin) madvise((void *)(file->bytes + begin), end - begin, MADV_DONTNEED);
 }

@@ -137,9 +137,9 @@ static peal_status emit_metadata(peal_arrow_writer *writer, arrow__builder *buil
     if (!arrow__builder_finish(builder, message, &bytes, &size)) return no_memory(err);
     uint64_t begin = writer->out.size;
     size_t whole = padded(begin + 8 + size) - begin;
-    uint32_t prefix[2] = {0xFFFFFFFFu, (uint32_t) (whole - 8)};
-    block->offset = (int64_t) begin;
-    block->metadata_size = (int32_t) whole;
+    uint32_t prefix[2] = {0xFFFFFFFFu, (uint32_t)(whole - 8)};
+    block->offset = (int64_t)begin;
+    block->metadata_size = (int32_t)whole;
     PEAL_TRY(emit(writer, prefix, sizeof prefix, err));
     PEAL_TRY(emit(writer, bytes, size, err));
     return emit(writer, zeros, whole - 8 - size, err);
@@ -156,8 +156,8 @@ peal_status peal_arrow_writer_open(const char *path, const peal_table *schema, p
     writer->file_hash = peal_hasher_new();
     writer->dictionaries = calloc(schema->column_count + 1, sizeof *writer->dictionaries);
     writer->out.fd = -1;
-    peal_status status = writer->file_hash && writer->dictionaries ? peal_out_file_open(path, &writer->out, err)
-                                                                   : no_memory(err);
+    peal_status status =
+        writer->file_hash && writer->dictionaries ? peal_out_file_open(path, &writer->out, err) : no_memory(err);
     if (status == PEAL_OK) status = emit(writer, ARROW_MAGIC "\0", 8, err);
     if (status == PEAL_OK) {
         arrow__builder builder = {0};
@@ -198,12 +198,12 @@ static void body_clear(body *one) {
 }
 
 static void body_node(body *one, size_t length, size_t null_count) {
-    one->nodes[one->node_count++] = (arrow_node){(int64_t) length, (int64_t) null_count};
+    one->nodes[one->node_count++] = (arrow_node){(int64_t)length, (int64_t)null_count};
 }
 
 static void body_buffer(body *one, const void *data, size_t size) {
     one->data[one->buffer_count] = data;
-    one->buffers[one->buffer_count++] = (arrow_buffer){(int64_t) one->size, (int64_t) size};
+    one->buffers[one->buffer_count++] = (arrow_buffer){(int64_t)one->size, (int64_t)size};
     one->size += padded(size);
 }
 
@@ -234,7 +234,7 @@ static peal_status emit_body(peal_arrow_writer *writer, const body *one, uint64_
     if (!hasher) return no_memory(err);
     peal_status status = PEAL_OK;
     for (size_t i = 0; i < one->buffer_count && status == PEAL_OK; i++) {
-        size_t size = (size_t) one->buffers[i].length, gap = padded(size) - size;
+        size_t size = (size_t)one->buffers[i].length, gap = padded(size) - size;
         if (size == 0) continue;
         status = emit(writer, one->data[i], size, err);
         if (status == PEAL_OK) status = emit(writer, zeros, gap, err);
@@ -266,7 +266,7 @@ peal_status peal_arrow_writer_batch(peal_arrow_writer *writer, const peal_table 
     if (status == PEAL_OK) {
         for (size_t i = 0; i < table->column_count; i++) body_column(&content, &table->columns[i], table->rows);
         arrow_block *block = &writer->batches[writer->batch_count];
-        *block = (arrow_block){.body_size = (int64_t) content.size};
+        *block = (arrow_block){.body_size = (int64_t)content.size};
         arrow__ref batch = build_batch(&builder, &content, table->rows);
         arrow__ref message = build_message(&builder, HEADER_RECORD_BATCH, batch, content.size);
         status = emit_metadata(writer, &builder, message, block, err);
@@ -292,10 +292,10 @@ static peal_status write_dictionary(peal_arrow_writer *writer, size_t id, const 
         body_node(&content, dictionary->size, 0);
         body_buffer(&content, NULL, 0);
         body_buffer(&content, dictionary->size ? dictionary->offsets : no_offsets,
-                    ((size_t) dictionary->size + 1) * sizeof(uint32_t));
+                    ((size_t)dictionary->size + 1) * sizeof(uint32_t));
         body_buffer(&content, dictionary->bytes.data, dictionary->bytes.size);
         arrow_block *block = &writer->dictionaries[writer->dictionary_count];
-        *block = (arrow_block){.body_size = (int64_t) content.size};
+        *block = (arrow_block){.body_size = (int64_t)content.size};
         arrow__ref batch = build_batch(&builder, &content, dictionary->size);
         arrow__table_begin(&builder);
         arrow__table_scalar(&builder, DICTIONARY_BATCH_ID, id, 8);
@@ -346,7 +346,7 @@ static peal_status write_footer(peal_arrow_writer *writer, peal_error *err) {
     size_t size;
     peal_status status = arrow__builder_finish(&builder, footer, &bytes, &size) ? PEAL_OK : no_memory(err);
     const uint32_t end_of_stream[2] = {0xFFFFFFFFu, 0};
-    const uint32_t footer_size = (uint32_t) size;
+    const uint32_t footer_size = (uint32_t)size;
     if (status == PEAL_OK) status = emit(writer, end_of_stream, sizeof end_of_stream, err);
     if (status == PEAL_OK) status = emit(writer, bytes, size, err);
     if (status == PEAL_OK) status = emit(writer, &footer_size, sizeof footer_size, err);

@@ -20,9 +20,9 @@ struct peal_format_reader {
     char *carry; /* the beginning of a record whose end is not read yet */
     size_t carry_size, carry_capacity;
     bool ended, begun;
-    uint64_t line;      /* of the next record */
-    uint64_t number;    /* of the next block */
-    size_t *columns;    /* [column_count] index in the schema of each of the file's columns; SIZE_MAX: not wanted */
+    uint64_t line;   /* of the next record */
+    uint64_t number; /* of the next block */
+    size_t *columns; /* [column_count] index in the schema of each of the file's columns; SIZE_MAX: not wanted */
     size_t column_count;
 };
 
@@ -54,7 +54,7 @@ static uint64_t count_newlines(const char *text, size_t size) {
 static size_t whole_records(const peal_format_reader *reader, const char *text, size_t size) {
     if (!memchr(text, '"', size)) {
         const char *newline = memrchr(text, '\n', size);
-        return newline ? (size_t) (newline - text) + 1 : 0;
+        return newline ? (size_t)(newline - text) + 1 : 0;
     }
     bool trim = reader->job->options->trim, at_field_begin = true;
     size_t whole = 0;
@@ -105,7 +105,7 @@ static peal_status fill_text(peal_format_reader *reader, peal_block *block, size
     size_t got = 0;
     if (!reader->ended && block->size < capacity) {
         size_t wanted = capacity - block->size;
-        PEAL_TRY(peal_stream_fill(reader->stream, (uint8_t *) block->text + block->size, wanted, &got, err));
+        PEAL_TRY(peal_stream_fill(reader->stream, (uint8_t *)block->text + block->size, wanted, &got, err));
         block->size += got;
         reader->ended = got < wanted;
     }
@@ -126,7 +126,7 @@ static peal_status csv_read(peal_format_reader *reader, peal_block *block, peal_
         if (whole > 0 || reader->ended) break;
         if (block->size > LONGEST_RECORD) {
             return peal_fail(err, PEAL_E_DATA, "%s: line %llu: a record of more than %d MB; is a quote never closed?",
-                             reader->path, (unsigned long long) reader->line, LONGEST_RECORD >> 20);
+                             reader->path, (unsigned long long)reader->line, LONGEST_RECORD >> 20);
         }
         capacity *= 2;
     }
@@ -217,7 +217,7 @@ static peal_status read_header(peal_format_reader *reader, peal_error *err) {
         peal_buffer rest = {0};
         status = peal_buffer_append(&rest, block.text + used, block.size - used, err);
         if (status == PEAL_OK) status = peal_buffer_append(&rest, reader->carry, reader->carry_size, err);
-        if (status == PEAL_OK) status = keep_rest(reader, (const char *) rest.data, rest.size, err);
+        if (status == PEAL_OK) status = keep_rest(reader, (const char *)rest.data, rest.size, err);
         peal_buffer_clear(&rest);
         reader->line = 1 + count_newlines(block.text, used);
         reader->number = 0;
@@ -238,7 +238,7 @@ static void csv_close(peal_format_reader *reader) {
 
 static peal_status csv_open(const peal_format_job *job, const char *path, const char *companion, peal_stream *stream,
                             peal_format_reader **out, peal_error *err) {
-    (void) companion;
+    (void)companion;
     *out = NULL;
     peal_format_reader *reader = calloc(1, sizeof *reader);
     if (!reader) {
@@ -272,11 +272,11 @@ static inline bool parse_small_integer(const char *text, size_t length, double *
     if (p == end || end - p > 15) return false;
     int64_t value = 0;
     for (; p < end; p++) {
-        unsigned digit = (unsigned) (unsigned char) *p - '0';
+        unsigned digit = (unsigned)(unsigned char)*p - '0';
         if (digit > 9) return false;
         value = value * 10 + digit;
     }
-    *out = negative ? -(double) value : (double) value; /* -0 stays -0 */
+    *out = negative ? -(double)value : (double)value; /* -0 stays -0 */
     return true;
 }
 
@@ -287,7 +287,7 @@ static peal_status convert_field(row_parser *parser, size_t column, char *begin,
     const peal_raw_field *field = &job->schema->fields[column];
     peal_block *block = parser->block;
     bool is_label = column == job->label && job->label_required;
-    csv_field value = {.text = begin, .length = (size_t) (end - begin)};
+    csv_field value = {.text = begin, .length = (size_t)(end - begin)};
     if (job->options->trim || *begin == '"') value = format__csv_field(begin, end, job->options->trim);
     if (is_label && peal_format_is_null(job->options, value.text, value.length)) {
         snprintf(why, 256, "the label '%s' is missing", field->name);
@@ -296,17 +296,17 @@ static peal_status convert_field(row_parser *parser, size_t column, char *begin,
     if (field->kind == PEAL_RAW_TEXT) {
         uint32_t code;
         if (value.length > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "a field is too long");
-        PEAL_TRY(peal_dictionary_intern(&block->dictionaries[column], value.text, (uint32_t) value.length, &code, err));
-        block->codes[column][block->rows] = (int32_t) code;
+        PEAL_TRY(peal_dictionary_intern(&block->dictionaries[column], value.text, (uint32_t)value.length, &code, err));
+        block->codes[column][block->rows] = (int32_t)code;
         return PEAL_OK;
     }
     double *number = &block->numbers[column][block->rows];
     if (parse_small_integer(value.text, value.length, number)) return PEAL_OK;
     if (peal_number_parse(value.text, value.length, number)) return PEAL_OK;
-    *number = (double) NAN;
+    *number = (double)NAN;
     if (!peal_format_is_null(job->options, value.text, value.length)) {
         snprintf(why, 256, "column '%s': '%.*s' is not a number", field->name,
-                 (int) (value.length < 60 ? value.length : 60), value.text);
+                 (int)(value.length < 60 ? value.length : 60), value.text);
     }
     return PEAL_OK;
 }
@@ -331,7 +331,7 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
         if (column != SIZE_MAX && !parser->job->schema->fields[column].skip) {
             PEAL_TRY(convert_field(parser, column, block->text + begin, block->text + end, why, err));
         }
-        begin = marks[i] + (size_t) 1;
+        begin = marks[i] + (size_t)1;
     }
     if (!why[0]) {
         block->rows++;
@@ -353,8 +353,8 @@ static peal_status fill_absent_label(row_parser *parser, size_t rows, peal_error
         PEAL_TRY(peal_dictionary_put(&parser->block->dictionaries[label], "", 0, &code, err));
     }
     for (size_t row = 0; row < rows; row++) {
-        if (parser->block->codes[label]) parser->block->codes[label][row] = (int32_t) code;
-        if (parser->block->numbers[label]) parser->block->numbers[label][row] = (double) NAN;
+        if (parser->block->codes[label]) parser->block->codes[label][row] = (int32_t)code;
+        if (parser->block->numbers[label]) parser->block->numbers[label][row] = (double)NAN;
     }
     return PEAL_OK;
 }
@@ -372,7 +372,7 @@ static peal_status csv_parse(const peal_format_reader *reader, peal_block *block
     if (open_quote != SIZE_MAX) {
         uint64_t line = block->first_line + count_newlines(block->text, open_quote);
         return peal_fail(err, PEAL_E_DATA, "%s: line %llu: a quote is opened and never closed", reader->path,
-                         (unsigned long long) line);
+                         (unsigned long long)line);
     }
     size_t records = count_newlines(block->text, block->size);
     PEAL_TRY(peal_block_reserve(block, reader->job->schema, records, err));
@@ -383,7 +383,7 @@ static peal_status csv_parse(const peal_format_reader *reader, peal_block *block
     for (size_t first = 0, at = 0; at < count; at++) {
         if (block->text[block->marks[at]] != '\n') continue;
         PEAL_TRY(parse_record(&parser, begin, block->marks + first, at + 1 - first, err));
-        begin = block->marks[at] + (size_t) 1;
+        begin = block->marks[at] + (size_t)1;
         first = at + 1;
     }
     return fill_absent_label(&parser, block->rows, err);
@@ -396,8 +396,8 @@ static bool csv_recognise(const uint8_t *head, size_t size) {
 }
 
 static bool tsv_recognise(const uint8_t *head, size_t size) {
-    (void) head;
-    (void) size;
+    (void)head;
+    (void)size;
     return false; /* CSV finds tabs by itself */
 }
 

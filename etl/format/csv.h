@@ -8,8 +8,7 @@
  * how many. A quote counts only at the beginning of a field (after blanks, if `trim`), as RFC 4180 has it.
  * *open_quote is the position of a quote that is never closed, or SIZE_MAX. `text` is readable 64 bytes beyond
  * `size`. */
-size_t format__csv_marks(const char *text, size_t size, char delimiter, bool trim, uint32_t *marks,
-                         size_t *open_quote);
+size_t format__csv_marks(const char *text, size_t size, char delimiter, bool trim, uint32_t *marks, size_t *open_quote);
 
 /* A field of a record without its quotes, blanks and doubled quotes; `text` may be changed. */
 typedef struct csv_field {

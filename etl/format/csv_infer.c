@@ -56,7 +56,8 @@ static size_t next_record(sample_scan *scan, csv_field *fields, size_t most) {
             size_t stop = end;
             if (!more && stop > scan->begin && scan->text[stop - 1] == '\r') stop--;
             if (!more && count == 0 && stop == scan->begin) blank = true;
-            if (count < most) fields[count] = format__csv_field(scan->text + scan->begin, scan->text + stop, scan->trim);
+            if (count < most)
+                fields[count] = format__csv_field(scan->text + scan->begin, scan->text + stop, scan->trim);
             count++;
             scan->begin = end + 1;
         }
@@ -79,7 +80,7 @@ static peal_status add_columns(const char *path, const csv_field *fields, size_t
         char name[32];
         int length = snprintf(name, sizeof name, "c%zu", i + 1);
         const char *text = header && fields[i].length ? fields[i].text : name;
-        size_t size = header && fields[i].length ? fields[i].length : (size_t) length;
+        size_t size = header && fields[i].length ? fields[i].length : (size_t)length;
         PEAL_TRY(peal_raw_schema_add(schema, text, size, PEAL_RAW_TEXT, 0, err));
         if (peal_raw_schema_find(schema, schema->fields[i].name) != i) {
             return peal_fail(err, PEAL_E_DATA, "%s: line 1: two columns are called '%s'", path, schema->fields[i].name);

@@ -9,8 +9,8 @@
 static inline uint64_t equal_mask(const char *text, __m128i wanted) {
     uint64_t mask = 0;
     for (int i = 0; i < 4; i++) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *) (text + 16 * i));
-        mask |= (uint64_t) (uint32_t) _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted)) << (16 * i);
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(text + 16 * i));
+        mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted)) << (16 * i);
     }
     return mask;
 }
@@ -21,7 +21,7 @@ static size_t marks_without_quotes(const char *text, size_t size, char delimiter
     for (size_t at = 0; at < size; at += 64) {
         uint64_t mask = equal_mask(text + at, separator) | equal_mask(text + at, newline);
         if (size - at < 64) mask &= (UINT64_C(1) << (size - at)) - 1;
-        for (; mask; mask &= mask - 1) marks[count++] = (uint32_t) (at + (size_t) __builtin_ctzll(mask));
+        for (; mask; mask &= mask - 1) marks[count++] = (uint32_t)(at + (size_t)__builtin_ctzll(mask));
     }
     return count;
 }
@@ -29,7 +29,7 @@ static size_t marks_without_quotes(const char *text, size_t size, char delimiter
 static size_t marks_without_quotes(const char *text, size_t size, char delimiter, uint32_t *marks) {
     size_t count = 0;
     for (size_t at = 0; at < size; at++) {
-        if (text[at] == delimiter || text[at] == '\n') marks[count++] = (uint32_t) at;
+        if (text[at] == delimiter || text[at] == '\n') marks[count++] = (uint32_t)at;
     }
     return count;
 }
@@ -42,7 +42,7 @@ static size_t marks_with_quotes(const char *text, size_t size, char delimiter, b
     for (size_t at = 0; at < size; at++) {
         char c = text[at];
         if (c == delimiter || c == '\n') {
-            marks[count++] = (uint32_t) at;
+            marks[count++] = (uint32_t)at;
             at_field_begin = true;
         } else if (c == '"' && at_field_begin) {
             size_t begin = at++;
@@ -80,17 +80,17 @@ csv_field format__csv_field(char *begin, char *end, bool trim) {
         while (end > begin && is_blank(end[-1])) end--;
     }
     if (end - begin < 2 || *begin != '"' || end[-1] != '"') {
-        return (csv_field){.text = begin, .length = (size_t) (end - begin)};
+        return (csv_field){.text = begin, .length = (size_t)(end - begin)};
     }
     begin++;
     end--;
-    char *out = memchr(begin, '"', (size_t) (end - begin));
-    if (!out) return (csv_field){.text = begin, .length = (size_t) (end - begin), .quoted = true};
+    char *out = memchr(begin, '"', (size_t)(end - begin));
+    if (!out) return (csv_field){.text = begin, .length = (size_t)(end - begin), .quoted = true};
     for (char *in = out; in < end; in++) {
         *out++ = *in;
         if (*in == '"' && in + 1 < end && in[1] == '"') in++;
     }
-    return (csv_field){.text = begin, .length = (size_t) (out - begin), .quoted = true};
+    return (csv_field){.text = begin, .length = (size_t)(out - begin), .quoted = true};
 }
 
 size_t format__byte_order_mark(const char *text, size_t size) {

@@ -20,7 +20,8 @@ peal_status peal_format_find(const char *name, const peal_format **out, peal_err
         }
     }
     char hint[160];
-    return peal_fail(err, PEAL_E_USAGE, "no format is called '%s'%s", name, peal_did_you_mean(name, names, count, hint));
+    return peal_fail(err, PEAL_E_USAGE, "no format is called '%s'%s", name,
+                     peal_did_you_mean(name, names, count, hint));
 }
 
 bool peal_format_is_null(const peal_format_options *options, const char *text, size_t length) {

@@ -42,18 +42,18 @@ typedef struct peal_format_options {
     const char *format; /* name, or NULL */
     char delimiter;     /* 0: found */
     peal_header header;
-    bool trim;          /* drop blanks around fields */
-    char **nulls;       /* spellings of a missing value; the empty field always is one */
+    bool trim;    /* drop blanks around fields */
+    char **nulls; /* spellings of a missing value; the empty field always is one */
     size_t null_count;
-    size_t block_size;  /* bytes of text per block; 0: the default */
+    size_t block_size; /* bytes of text per block; 0: the default */
 } peal_format_options;
 
 bool peal_format_is_null(const peal_format_options *options, const char *text, size_t length);
 
 typedef struct peal_bad_row {
-    uint64_t line;  /* 1-based; of IDX the row */
+    uint64_t line; /* 1-based; of IDX the row */
     char *reason;
-    char *text;     /* the raw record, cut to a few hundred bytes */
+    char *text; /* the raw record, cut to a few hundred bytes */
 } peal_bad_row;
 
 /* A run of whole records and what parsing made of it. Reused from block to block. */
@@ -64,11 +64,11 @@ typedef struct peal_block {
     uint64_t first_line; /* 1-based line of the first record */
     /* Parsed; indexed like the schema's fields. */
     size_t rows, row_capacity;
-    double **numbers;            /* [fields][rows] of NUMBER */
-    int32_t **codes;             /* [fields][rows] of TEXT */
+    double **numbers;              /* [fields][rows] of NUMBER */
+    int32_t **codes;               /* [fields][rows] of TEXT */
     peal_dictionary *dictionaries; /* [fields] of TEXT */
-    uint8_t **bytes;             /* [fields][rows * width] of BYTES */
-    uint64_t *hashes;            /* [rows] of the raw record, if asked for */
+    uint8_t **bytes;               /* [fields][rows * width] of BYTES */
+    uint64_t *hashes;              /* [rows] of the raw record, if asked for */
     peal_bad_row *bad_rows;
     size_t bad_count;
     uint32_t *marks; /* separators, scratch of the CSV parser */

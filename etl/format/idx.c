@@ -19,7 +19,7 @@ typedef struct idx_header {
 } idx_header;
 
 static uint32_t big_endian(const uint8_t *bytes) {
-    return (uint32_t) bytes[0] << 24 | (uint32_t) bytes[1] << 16 | (uint32_t) bytes[2] << 8 | bytes[3];
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
 static bool idx_recognise(const uint8_t *head, size_t size) {
@@ -32,14 +32,15 @@ static bool idx_is_companion(const uint8_t *head, size_t size) {
 
 static peal_status parse_header(const char *path, const uint8_t *head, size_t size, idx_header *out, peal_error *err) {
     if (size < 4 || !idx_recognise(head, size)) {
-        return peal_fail(err, PEAL_E_DATA, "%s is not IDX data: it must begin with bytes 00 00, a type and a count", path);
+        return peal_fail(err, PEAL_E_DATA, "%s is not IDX data: it must begin with bytes 00 00, a type and a count",
+                         path);
     }
     if (head[2] != TYPE_UBYTE) {
-        return peal_fail(err, PEAL_E_DATA, "%s: byte 2: IDX items of type 0x%02x; unsigned bytes (0x08) were expected", path,
-                         head[2]);
+        return peal_fail(err, PEAL_E_DATA, "%s: byte 2: IDX items of type 0x%02x; unsigned bytes (0x08) were expected",
+                         path, head[2]);
     }
     out->dimensions = head[3];
-    out->size = 4 + 4 * (size_t) out->dimensions;
+    out->size = 4 + 4 * (size_t)out->dimensions;
     if (out->dimensions > MOST_DIMENSIONS || size < out->size) {
         return peal_fail(err, PEAL_E_DATA, "%s: byte 3: an IDX header of %u dimensions is too long or cut short", path,
                          out->dimensions);
@@ -58,14 +59,14 @@ static peal_status parse_header(const char *path, const uint8_t *head, size_t si
 
 static peal_status idx_infer(const char *path, const char *sample, size_t size, bool whole,
                              peal_format_options *options, peal_raw_schema *schema, peal_error *err) {
-    (void) whole;
-    (void) options;
+    (void)whole;
+    (void)options;
     idx_header header = {0};
-    PEAL_TRY(parse_header(path, (const uint8_t *) sample, size, &header, err));
+    PEAL_TRY(parse_header(path, (const uint8_t *)sample, size, &header, err));
     if (header.dimensions == 1) {
         return peal_fail(err, PEAL_E_DATA, "%s holds labels only; name the file with their items too", path);
     }
-    PEAL_TRY(peal_raw_schema_add(schema, "image", 5, PEAL_RAW_BYTES, (uint32_t) header.width, err));
+    PEAL_TRY(peal_raw_schema_add(schema, "image", 5, PEAL_RAW_BYTES, (uint32_t)header.width, err));
     return peal_raw_schema_add(schema, "label", LABEL_NAME_SIZE, PEAL_RAW_TEXT, 0, err);
 }
 
@@ -95,7 +96,7 @@ static peal_status read_header(peal_stream *stream, const char *path, idx_header
     PEAL_TRY(peal_stream_fill(stream, head, 4, &got, err));
     if (got == 0) return peal_fail(err, PEAL_E_DATA, "%s is empty", path);
     if (got == 4 && head[3] <= MOST_DIMENSIONS) {
-        PEAL_TRY(peal_stream_fill(stream, head + 4, 4 * (size_t) head[3], &more, err));
+        PEAL_TRY(peal_stream_fill(stream, head + 4, 4 * (size_t)head[3], &more, err));
     }
     return parse_header(path, head, got + more, out, err);
 }
@@ -106,12 +107,12 @@ static peal_status expect_end(peal_stream *stream, const char *path, uint64_t si
     PEAL_TRY(peal_stream_fill(stream, &extra, 1, &got, err));
     if (got == 0) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA, "%s: there is more behind byte %llu, where its header says it ends", path,
-                     (unsigned long long) size);
+                     (unsigned long long)size);
 }
 
 static peal_status truncated(const char *path, const idx_header *header, uint64_t have, peal_error *err) {
     return peal_fail(err, PEAL_E_DATA, "%s ends at byte %llu, but its header promises %llu bytes", path,
-                     (unsigned long long) have, (unsigned long long) (header->size + header->items * header->width));
+                     (unsigned long long)have, (unsigned long long)(header->size + header->items * header->width));
 }
 
 static peal_status read_labels(peal_format_reader *reader, const char *path, peal_error *err) {
@@ -121,7 +122,7 @@ static peal_status read_labels(peal_format_reader *reader, const char *path, pea
     peal_status status = read_header(stream, path, &header, err);
     if (status == PEAL_OK && (header.dimensions != 1 || header.items != reader->header.items)) {
         status = peal_fail(err, PEAL_E_DATA, "%s holds %llu labels for the %llu items of %s", path,
-                           (unsigned long long) header.items, (unsigned long long) reader->header.items, reader->path);
+                           (unsigned long long)header.items, (unsigned long long)reader->header.items, reader->path);
     }
     if (status == PEAL_OK) status = peal_alloc_checked(&reader->labels, header.items, 1, "labels", err);
     size_t got = 0;
@@ -145,9 +146,10 @@ static peal_status idx_open(const peal_format_job *job, const char *path, const 
     reader->label = peal_raw_schema_find(job->schema, "label");
     peal_status status = reader->path ? read_header(stream, path, &reader->header, err)
                                       : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    if (status == PEAL_OK && (reader->image == SIZE_MAX || job->schema->fields[reader->image].width != reader->header.width)) {
+    if (status == PEAL_OK &&
+        (reader->image == SIZE_MAX || job->schema->fields[reader->image].width != reader->header.width)) {
         status = peal_fail(err, PEAL_E_DATA, "%s: items of %llu bytes do not fit the job's columns", path,
-                           (unsigned long long) reader->header.width);
+                           (unsigned long long)reader->header.width);
     }
     if (status == PEAL_OK && companion) status = read_labels(reader, companion, err);
     if (status == PEAL_OK && !companion && job->label_required) {
@@ -168,9 +170,10 @@ static peal_status idx_read(peal_format_reader *reader, peal_block *block, peal_
     block->size = 0;
     block->number = reader->number++;
     block->first_line = reader->next + 1;
-    if (items == 0) return expect_end(reader->stream, reader->path, reader->header.size + reader->next * reader->header.width, err);
+    if (items == 0)
+        return expect_end(reader->stream, reader->path, reader->header.size + reader->next * reader->header.width, err);
     if (items > reader->items_per_block) items = reader->items_per_block;
-    size_t wanted = (size_t) (items * reader->header.width), got;
+    size_t wanted = (size_t)(items * reader->header.width), got;
     if (block->capacity < wanted) {
         free(block->text);
         block->capacity = 0;
@@ -178,9 +181,10 @@ static peal_status idx_read(peal_format_reader *reader, peal_block *block, peal_
         if (!block->text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a block of %zu bytes", wanted);
         block->capacity = wanted;
     }
-    PEAL_TRY(peal_stream_fill(reader->stream, (uint8_t *) block->text, wanted, &got, err));
+    PEAL_TRY(peal_stream_fill(reader->stream, (uint8_t *)block->text, wanted, &got, err));
     if (got < wanted) {
-        return truncated(reader->path, &reader->header, reader->header.size + reader->next * reader->header.width + got, err);
+        return truncated(reader->path, &reader->header, reader->header.size + reader->next * reader->header.width + got,
+                         err);
     }
     block->size = wanted;
     reader->next += items;
@@ -188,7 +192,7 @@ static peal_status idx_read(peal_format_reader *reader, peal_block *block, peal_
 }
 
 static peal_status idx_parse(const peal_format_reader *reader, peal_block *block, peal_error *err) {
-    size_t width = (size_t) reader->header.width, rows = block->size / width, label = reader->label;
+    size_t width = (size_t)reader->header.width, rows = block->size / width, label = reader->label;
     PEAL_TRY(peal_block_reserve(block, reader->job->schema, rows, err));
     if (!reader->job->schema->fields[reader->image].skip) memcpy(block->bytes[reader->image], block->text, block->size);
     for (size_t row = 0; row < rows && reader->job->hash_rows; row++) {
@@ -207,7 +211,7 @@ static peal_status idx_parse(const peal_format_reader *reader, peal_block *block
             text[length++] = digits[value % 10];
             uint32_t code;
             PEAL_TRY(peal_dictionary_put(dictionary, text, reader->labels ? length : 0, &code, err));
-            block->codes[label][row] = (int32_t) code;
+            block->codes[label][row] = (int32_t)code;
         }
     }
     block->rows = rows;

@@ -28,7 +28,7 @@ extern const peal_codec *const peal_codecs[];
 /* Raw deflate (RFC 1951) by one library or another: the part of gzip that libraries differ in. */
 typedef struct peal_inflater {
     const char *name;
-    void *(*open)(void);       /* NULL if there is no memory */
+    void *(*open)(void);        /* NULL if there is no memory */
     void (*reset)(void *state); /* ready for the next deflate stream */
     /* Consumes from *in and produces to *out, moving both. Returns 1 at the stream's end, 0 to go on, -1 if the data is
      * corrupt. At the end *in stands exactly behind the last byte. */

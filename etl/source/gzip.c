@@ -1,5 +1,5 @@
-/* gzip (RFC 1952), all of it: many members, empty members, extra fields and names of any length, zero padding behind the
- * last member. The framing is ours, so that headers, trailers, checks and errors are the same whichever library
+/* gzip (RFC 1952), all of it: many members, empty members, extra fields and names of any length, zero padding behind
+ * the last member. The framing is ours, so that headers, trailers, checks and errors are the same whichever library
  * inflates. */
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +17,8 @@ typedef struct gzip_stream {
     const peal_inflater *inflater;
     void *state;
     char *name;
-    uint8_t *input; /* GIVE_BACK bytes of the fill before, then up to INPUT_SIZE */
-    size_t fill;    /* bytes of the present fill */
+    uint8_t *input;      /* GIVE_BACK bytes of the fill before, then up to INPUT_SIZE */
+    size_t fill;         /* bytes of the present fill */
     const uint8_t *next; /* of the input */
     size_t available;
     uint64_t offset;       /* of `next` in the file */
@@ -45,7 +45,7 @@ static peal_status refill(gzip_stream *self, bool *ended, peal_error *err) {
 
 static peal_status truncated(gzip_stream *self, const char *where, peal_error *err) {
     return peal_fail(err, PEAL_E_DATA, "%s: gzip data is truncated: it ends at byte %llu within %s", self->name,
-                     (unsigned long long) self->offset, where);
+                     (unsigned long long)self->offset, where);
 }
 
 static peal_status next_byte(gzip_stream *self, const char *where, uint8_t *byte, peal_error *err) {
@@ -76,7 +76,7 @@ static peal_status little_endian(gzip_stream *self, size_t bytes, const char *wh
     for (size_t i = 0; i < bytes; i++) {
         uint8_t byte = 0;
         PEAL_TRY(next_byte(self, where, &byte, err));
-        *out |= (uint32_t) byte << (8 * i);
+        *out |= (uint32_t)byte << (8 * i);
     }
     return PEAL_OK;
 }
@@ -88,16 +88,16 @@ static peal_status read_header(gzip_stream *self, peal_error *err) {
     for (size_t i = 0; i < sizeof fixed; i++) PEAL_TRY(header_byte(self, &fixed[i], err));
     if (fixed[0] != 0x1F || fixed[1] != 0x8B) {
         return peal_fail(err, PEAL_E_DATA, "%s: at byte %llu: bytes %02x %02x instead of a gzip member (1f 8b)",
-                         self->name, (unsigned long long) self->member_begin, fixed[0], fixed[1]);
+                         self->name, (unsigned long long)self->member_begin, fixed[0], fixed[1]);
     }
     if (fixed[2] != 8 || (fixed[3] & FLAGS_RESERVED)) {
         return peal_fail(err, PEAL_E_DATA, "%s: gzip header at byte %llu is corrupt: method %u, flags %02x", self->name,
-                         (unsigned long long) self->member_begin, fixed[2], fixed[3]);
+                         (unsigned long long)self->member_begin, fixed[2], fixed[3]);
     }
     if (fixed[3] & FLAG_EXTRA) {
         PEAL_TRY(header_byte(self, &low, err));
         PEAL_TRY(header_byte(self, &high, err));
-        for (uint32_t left = low | (uint32_t) high << 8; left > 0; left--) PEAL_TRY(header_byte(self, &byte, err));
+        for (uint32_t left = low | (uint32_t)high << 8; left > 0; left--) PEAL_TRY(header_byte(self, &byte, err));
     }
     if (fixed[3] & FLAG_NAME) PEAL_TRY(header_text(self, err));
     if (fixed[3] & FLAG_COMMENT) PEAL_TRY(header_text(self, err));
@@ -106,7 +106,7 @@ static peal_status read_header(gzip_stream *self, peal_error *err) {
         PEAL_TRY(little_endian(self, 2, "a header", &found, err));
         if (found != expected) {
             return peal_fail(err, PEAL_E_DATA, "%s: gzip header at byte %llu is corrupt: checksum %04x, expected %04x",
-                             self->name, (unsigned long long) self->member_begin, found, expected);
+                             self->name, (unsigned long long)self->member_begin, found, expected);
         }
     }
     self->inflater->reset(self->state);
@@ -123,14 +123,14 @@ static peal_status read_trailer(gzip_stream *self, peal_error *err) {
     PEAL_TRY(little_endian(self, 4, "a trailer", &crc, err));
     PEAL_TRY(little_endian(self, 4, "a trailer", &size, err));
     if (crc != self->crc) {
-        return peal_fail(err, PEAL_E_DATA, "%s: gzip data is corrupt between bytes %llu and %llu: checksum %08x, expected %08x",
-                         self->name, (unsigned long long) self->member_begin, (unsigned long long) self->offset,
-                         self->crc, crc);
+        return peal_fail(
+            err, PEAL_E_DATA, "%s: gzip data is corrupt between bytes %llu and %llu: checksum %08x, expected %08x",
+            self->name, (unsigned long long)self->member_begin, (unsigned long long)self->offset, self->crc, crc);
     }
     if (size != self->size) {
-        return peal_fail(err, PEAL_E_DATA, "%s: gzip data is corrupt between bytes %llu and %llu: %u bytes, expected %u",
-                         self->name, (unsigned long long) self->member_begin, (unsigned long long) self->offset,
-                         self->size, size);
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s: gzip data is corrupt between bytes %llu and %llu: %u bytes, expected %u", self->name,
+                         (unsigned long long)self->member_begin, (unsigned long long)self->offset, self->size, size);
     }
     return PEAL_OK;
 }
@@ -144,8 +144,8 @@ static peal_status between_members(gzip_stream *self, peal_error *err) {
         uint8_t byte = 0;
         PEAL_TRY(next_byte(self, "padding", &byte, err));
         if (byte != 0) {
-            return peal_fail(err, PEAL_E_DATA, "%s: at byte %llu: byte %02x in the zero padding behind gzip data", self->name,
-                             (unsigned long long) self->offset - 1, byte);
+            return peal_fail(err, PEAL_E_DATA, "%s: at byte %llu: byte %02x in the zero padding behind gzip data",
+                             self->name, (unsigned long long)self->offset - 1, byte);
         }
         PEAL_TRY(refill(self, &ended, err));
     }
@@ -161,12 +161,12 @@ static peal_status inflate_some(gzip_stream *self, uint8_t *out, size_t capacity
     /* With no input left the library may still hold bytes of output, so truth is told only after asking it. */
     int result = self->inflater->run(self->state, &self->next, &self->available, &end, &room);
     self->offset += before - self->available; /* modulo 2^64: bytes may have been given back */
-    *got = (size_t) (end - out);
+    *got = (size_t)(end - out);
     self->crc = self->inflater->crc32(self->crc, out, *got);
-    self->size += (uint32_t) *got;
+    self->size += (uint32_t)*got;
     if (result < 0) {
         return peal_fail(err, PEAL_E_DATA, "%s: gzip data is corrupt near byte %llu (member at byte %llu)", self->name,
-                         (unsigned long long) self->offset, (unsigned long long) self->member_begin);
+                         (unsigned long long)self->offset, (unsigned long long)self->member_begin);
     }
     if (result == 1) return read_trailer(self, err);
     if (ended && *got == 0) return truncated(self, "compressed data", err);
@@ -174,7 +174,7 @@ static peal_status inflate_some(gzip_stream *self, uint8_t *out, size_t capacity
 }
 
 static peal_status gzip_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    gzip_stream *self = (gzip_stream *) base;
+    gzip_stream *self = (gzip_stream *)base;
     *got = 0;
     if (capacity > 1u << 30) capacity = 1u << 30;
     while (*got == 0 && !self->finished) {
@@ -184,7 +184,7 @@ static peal_status gzip_read(peal_stream *base, uint8_t *out, size_t capacity, s
 }
 
 static void gzip_close(peal_stream *base) {
-    gzip_stream *self = (gzip_stream *) base;
+    gzip_stream *self = (gzip_stream *)base;
     if (self->state) self->inflater->close(self->state);
     peal_stream_close(self->inner);
     free(self->input);

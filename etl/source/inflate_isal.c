@@ -17,14 +17,14 @@ static void *isal_open(void) {
 
 static int isal_run(void *opaque, const uint8_t **in, size_t *in_size, uint8_t **out, size_t *out_size) {
     struct inflate_state *state = opaque;
-    state->next_in = (uint8_t *) *in;
-    state->avail_in = (uint32_t) *in_size;
+    state->next_in = (uint8_t *)*in;
+    state->avail_in = (uint32_t)*in_size;
     state->next_out = *out;
-    state->avail_out = (uint32_t) *out_size;
+    state->avail_out = (uint32_t)*out_size;
     int result = isal_inflate(state);
     bool ended = result >= 0 && state->block_state == ISAL_BLOCK_FINISH;
     if (ended) { /* give back the whole bytes that it took ahead */
-        uint32_t ahead = state->read_in_length > 0 ? (uint32_t) state->read_in_length / 8 : 0;
+        uint32_t ahead = state->read_in_length > 0 ? (uint32_t)state->read_in_length / 8 : 0;
         state->next_in -= ahead;
         state->avail_in += ahead;
         state->read_in_length = 0;

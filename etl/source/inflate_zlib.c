@@ -19,10 +19,10 @@ static void zlib_reset(void *state) {
 
 static int zlib_run(void *state, const uint8_t **in, size_t *in_size, uint8_t **out, size_t *out_size) {
     z_stream *stream = state;
-    stream->next_in = (Bytef *) *in;
-    stream->avail_in = (uInt) *in_size;
+    stream->next_in = (Bytef *)*in;
+    stream->avail_in = (uInt)*in_size;
     stream->next_out = *out;
-    stream->avail_out = (uInt) *out_size;
+    stream->avail_out = (uInt)*out_size;
     int result = inflate(stream, Z_NO_FLUSH);
     *in = stream->next_in;
     *in_size = stream->avail_in;
@@ -33,7 +33,7 @@ static int zlib_run(void *state, const uint8_t **in, size_t *in_size, uint8_t **
 }
 
 static uint32_t zlib_crc32(uint32_t crc, const uint8_t *bytes, size_t size) {
-    return (uint32_t) crc32(crc, bytes, (uInt) size);
+    return (uint32_t)crc32(crc, bytes, (uInt)size);
 }
 
 static void zlib_close(void *state) {

@@ -22,7 +22,7 @@ static peal_status list_add(peal_source_list *list, char *path, peal_error *err)
 }
 
 static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *) a, *(char *const *) b);
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 static peal_status add_folder(peal_source_list *list, const char *path, peal_error *err) {
@@ -73,7 +73,7 @@ static peal_status spool_standard_input(peal_error *err) {
     if (lseek(STDIN_FILENO, 0, SEEK_CUR) >= 0) return PEAL_OK;
     int fd = open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot make a file to hold standard input");
-    peal_out_file out = {.fd = fd, .path = (char *) "the copy of standard input"};
+    peal_out_file out = {.fd = fd, .path = (char *)"the copy of standard input"};
     char bytes[1 << 15];
     peal_status status = PEAL_OK;
     for (;;) {
@@ -81,7 +81,7 @@ static peal_status spool_standard_input(peal_error *err) {
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read standard input");
         if (got <= 0 || status != PEAL_OK) break;
-        status = peal_out_file_write(&out, bytes, (size_t) got, err);
+        status = peal_out_file_write(&out, bytes, (size_t)got, err);
         if (status != PEAL_OK) break;
     }
     if (status == PEAL_OK && dup2(fd, STDIN_FILENO) < 0) {

@@ -41,15 +41,15 @@ static peal_status file_read_raw(file_stream *self, uint8_t *out, size_t capacit
         ssize_t n = read(self->fd, out, capacity);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", self->path);
-        *got = (size_t) n;
-        if (self->meter) atomic_fetch_add_explicit(&self->meter->bytes, (uint64_t) n, memory_order_relaxed);
-        if (self->meter && self->meter->hasher) peal_hasher_update(self->meter->hasher, out, (size_t) n);
+        *got = (size_t)n;
+        if (self->meter) atomic_fetch_add_explicit(&self->meter->bytes, (uint64_t)n, memory_order_relaxed);
+        if (self->meter && self->meter->hasher) peal_hasher_update(self->meter->hasher, out, (size_t)n);
         return PEAL_OK;
     }
 }
 
 static peal_status file_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    file_stream *self = (file_stream *) base;
+    file_stream *self = (file_stream *)base;
     size_t left = self->head_size - self->head_used;
     if (left == 0) return file_read_raw(self, out, capacity, got, err);
     *got = left < capacity ? left : capacity;
@@ -59,7 +59,7 @@ static peal_status file_read(peal_stream *base, uint8_t *out, size_t capacity, s
 }
 
 static void file_close(peal_stream *base) {
-    file_stream *self = (file_stream *) base;
+    file_stream *self = (file_stream *)base;
     if (self->fd > STDIN_FILENO) close(self->fd);
     free(self->path);
     free(self);
@@ -98,7 +98,7 @@ static bool ends_with(const char *text, const char *suffix) {
 
 peal_status peal_source_stream_open(const char *path, peal_source_meter *meter, peal_stream **out, peal_error *err) {
     PEAL_TRY(peal_file_stream_open(path, out, err));
-    file_stream *file = (file_stream *) *out;
+    file_stream *file = (file_stream *)*out;
     file->meter = meter;
     peal_status status = PEAL_OK;
     for (size_t more = 1; status == PEAL_OK && more && file->head_size < sizeof file->head; file->head_size += more) {
@@ -110,8 +110,8 @@ peal_status peal_source_stream_open(const char *path, peal_source_meter *meter, 
             return peal_codecs[i]->open(*out, path, out, err);
         }
         if (ends_with(path, peal_codecs[i]->suffix) && file->head_size > 0) {
-            status = peal_fail(err, PEAL_E_DATA, "%s is named %s but is not %s data: it begins with bytes %02x %02x", path,
-                               peal_codecs[i]->suffix, peal_codecs[i]->name, file->head[0], file->head[1]);
+            status = peal_fail(err, PEAL_E_DATA, "%s is named %s but is not %s data: it begins with bytes %02x %02x",
+                               path, peal_codecs[i]->suffix, peal_codecs[i]->name, file->head[0], file->head[1]);
         } else if (ends_with(path, peal_codecs[i]->suffix)) {
             status = peal_fail(err, PEAL_E_DATA, "%s is empty: %s data was expected", path, peal_codecs[i]->name);
         }
@@ -132,8 +132,8 @@ typedef struct memory_stream {
 } memory_stream;
 
 static peal_status memory_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    (void) err;
-    memory_stream *self = (memory_stream *) base;
+    (void)err;
+    memory_stream *self = (memory_stream *)base;
     *got = self->left < capacity ? self->left : capacity;
     if (*got) memcpy(out, self->bytes, *got);
     self->bytes += *got;

@@ -31,8 +31,8 @@ static void affine_summary(const affine *self, peal_summary *summary) {
 }
 
 static peal_status standardize_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
-    (void) column;
-    (void) err;
+    (void)column;
+    (void)err;
     affine *self = state;
     double deviation = peal_summary_deviation(summary);
     self->shift = summary->mean;
@@ -42,8 +42,8 @@ static peal_status standardize_fit(void *state, const char *column, peal_summary
 }
 
 static peal_status minmax_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
-    (void) column;
-    (void) err;
+    (void)column;
+    (void)err;
     affine *self = state;
     self->shift = summary->count ? summary->min : 0;
     self->scale = summary->count && summary->max > summary->min ? summary->max - summary->min : 1;

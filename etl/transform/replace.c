@@ -66,16 +66,16 @@ static peal_status replace_text(const void *state, peal_text text, peal_buffer *
         at += match ? find_length : 1;
     }
     scratch->size = 0;
-    peal_status status = peal_buffer_append(scratch, made.data ? made.data : (const uint8_t *) "", made.size, err);
+    peal_status status = peal_buffer_append(scratch, made.data ? made.data : (const uint8_t *)"", made.size, err);
     if (status == PEAL_OK) status = peal_buffer_reserve(scratch, 8, err);
-    *out = (peal_text){(const char *) scratch->data, (uint32_t) made.size};
+    *out = (peal_text){(const char *)scratch->data, (uint32_t)made.size};
     peal_buffer_clear(&made);
     return status;
 }
 
 /* The texts of the summary are replaced and those that became equal are counted together. */
 static peal_status replace_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
-    (void) column;
+    (void)column;
     peal_dictionary made = {0};
     peal_buffer scratch = {0};
     peal_status status = PEAL_OK;

@@ -17,16 +17,16 @@ peal_status peal_split_load(const json_t *options, peal_split *out, peal_error *
                          out->test);
     }
     if (seed < 0 || seed > 0x1p53) return peal_fail(err, PEAL_E_USAGE, "split: the seed must be a whole number from 0");
-    out->seed = (uint64_t) seed;
+    out->seed = (uint64_t)seed;
     return PEAL_OK;
 }
 
 json_t *peal_split_save(const peal_split *split) {
-    return json_pack("{s:f, s:f, s:I}", "valid", split->valid, "test", split->test, "seed", (json_int_t) split->seed);
+    return json_pack("{s:f, s:f, s:I}", "valid", split->valid, "test", split->test, "seed", (json_int_t)split->seed);
 }
 
 uint8_t peal_split_of(const peal_split *split, uint64_t hash) {
-    double unit = (double) (peal_hash(&hash, sizeof hash, split->seed) >> 11) * 0x1.0p-53;
+    double unit = (double)(peal_hash(&hash, sizeof hash, split->seed) >> 11) * 0x1.0p-53;
     if (unit < split->valid) return PEAL_SPLIT_VALID;
     return unit < split->valid + split->test ? PEAL_SPLIT_TEST : PEAL_SPLIT_TRAIN;
 }

@@ -7,9 +7,9 @@
 #include "etl/number.h"
 
 const peal_transform *const peal_transforms[] = {
-    &peal_transform_standardize, &peal_transform_minmax, &peal_transform_impute,  &peal_transform_onehot,
-    &peal_transform_index,       &peal_transform_label,  &peal_transform_replace, &peal_transform_split,
-    NULL,
+    &peal_transform_standardize, &peal_transform_minmax, &peal_transform_impute,
+    &peal_transform_onehot,      &peal_transform_index,  &peal_transform_label,
+    &peal_transform_replace,     &peal_transform_split,  NULL,
 };
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err) {
@@ -30,7 +30,7 @@ peal_status peal_transform_find(const char *name, const peal_transform **out, pe
 peal_status peal_transform_check_options(const peal_transform *transform, const json_t *options, peal_error *err) {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *) options, key, value) {
+    json_object_foreach((json_t *)options, key, value) {
         if (strcmp(key, "transform") == 0 || strcmp(key, "columns") == 0) continue;
         size_t count = 0;
         bool known = false;
@@ -77,7 +77,7 @@ void peal_summary_add_numbers(peal_summary *summary, const double *values, const
         if (values[i] < more.min) more.min = values[i];
         if (values[i] > more.max) more.max = values[i];
     }
-    more.mean = more.count ? sum / (double) more.count : 0;
+    more.mean = more.count ? sum / (double)more.count : 0;
     for (size_t i = 0; i < count; i++) {
         if ((keep && !keep[i]) || isnan(values[i])) continue;
         double difference = values[i] - more.mean;
@@ -97,7 +97,7 @@ void peal_summary_merge(peal_summary *summary, const peal_summary *more) {
         summary->max = more->max;
         return;
     }
-    double a = (double) summary->count, b = (double) more->count, difference = more->mean - summary->mean;
+    double a = (double)summary->count, b = (double)more->count, difference = more->mean - summary->mean;
     summary->mean += difference * b / (a + b);
     summary->m2 += more->m2 + difference * difference * a * b / (a + b);
     summary->count += more->count;
@@ -106,5 +106,5 @@ void peal_summary_merge(peal_summary *summary, const peal_summary *more) {
 }
 
 double peal_summary_deviation(const peal_summary *summary) {
-    return summary->count ? sqrt(summary->m2 / (double) summary->count) : 0;
+    return summary->count ? sqrt(summary->m2 / (double)summary->count) : 0;
 }

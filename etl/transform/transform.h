@@ -25,7 +25,8 @@ typedef struct peal_summary {
 void peal_summary_clear(peal_summary *summary);
 /* Adds `count` numbers (NaN is missing) of which `keep` (may be NULL: all) is not zero. Two passes: exact enough. */
 void peal_summary_add_numbers(peal_summary *summary, const double *values, const uint8_t *keep, size_t count);
-/* Merges the moments of `more` (Chan, Golub, LeVeque 1979). The order of merges decides the last bits, so it is fixed. */
+/* Merges the moments of `more` (Chan, Golub, LeVeque 1979). The order of merges decides the last bits, so it is fixed.
+ */
 void peal_summary_merge(peal_summary *summary, const peal_summary *more);
 double peal_summary_deviation(const peal_summary *summary); /* standard deviation, of the population */
 

@@ -34,8 +34,8 @@ static peal_status load_values(vocabulary *self, const json_t *options, peal_err
         PEAL_TRY(peal_dictionary_put(&self->texts, json_string_value(value), json_string_length(value), &code, err));
     }
     const json_t *missing = json_object_get(options, "missing");
-    self->missing_code = json_is_integer(missing) ? (int32_t) json_integer_value(missing) : -1;
-    if (self->missing_code > (int64_t) self->texts.size) return peal_fail(err, PEAL_E_DATA, "a vocabulary is damaged");
+    self->missing_code = json_is_integer(missing) ? (int32_t)json_integer_value(missing) : -1;
+    if (self->missing_code > (int64_t)self->texts.size) return peal_fail(err, PEAL_E_DATA, "a vocabulary is damaged");
     return PEAL_OK;
 }
 
@@ -60,7 +60,7 @@ static json_t *save_values(const vocabulary *self) {
 static json_t *encoder_save(const void *state) {
     const vocabulary *self = state;
     return json_pack("{s:f, s:f, s:i, s:o}", "max_values", self->max_values, "min_count", self->min_count, "missing",
-                     (int) self->missing_code, "values", save_values(self));
+                     (int)self->missing_code, "values", save_values(self));
 }
 
 typedef struct counted_text {
@@ -97,13 +97,13 @@ static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int
     PEAL_TRY(peal_alloc_checked(&items, seen->size + 1, sizeof *items, "a vocabulary", err));
     size_t count = 0;
     for (uint32_t i = 0; i < seen->size; i++) {
-        if (seen->counts[i] == 0 || (double) seen->counts[i] < self->min_count) continue;
+        if (seen->counts[i] == 0 || (double)seen->counts[i] < self->min_count) continue;
         counted_text item = {.text = peal_dictionary_text(seen, i), .count = seen->counts[i]};
         item.is_number = peal_number_parse(item.text.data, item.text.length, &item.number);
         items[count++] = item;
     }
     qsort(items, count, sizeof *items, order);
-    if ((double) count > self->max_values) count = (size_t) self->max_values;
+    if ((double)count > self->max_values) count = (size_t)self->max_values;
     peal_dictionary_clear(&self->texts);
     peal_status status = PEAL_OK;
     for (size_t i = 0; i < count && status == PEAL_OK; i++) {
@@ -115,15 +115,15 @@ static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int
 }
 
 static peal_status onehot_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
-    (void) column;
+    (void)column;
     vocabulary *self = state;
     PEAL_TRY(fit_sorted(self, &summary->texts, by_count, err));
-    self->missing_code = summary->nulls ? (int32_t) self->texts.size : -1;
+    self->missing_code = summary->nulls ? (int32_t)self->texts.size : -1;
     return PEAL_OK;
 }
 
 static peal_status index_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
-    (void) column;
+    (void)column;
     vocabulary *self = state;
     self->missing_code = -1;
     return fit_sorted(self, &summary->texts, by_count, err);
@@ -137,7 +137,7 @@ static uint32_t vocabulary_width(const void *state) {
 static int32_t vocabulary_encode(const void *state, peal_text text) {
     const vocabulary *self = state;
     if (!text.data) return self->missing_code;
-    return (int32_t) peal_dictionary_find(&self->texts, text.data, text.length);
+    return (int32_t)peal_dictionary_find(&self->texts, text.data, text.length);
 }
 
 static peal_text vocabulary_name(const void *state, uint32_t code) {
@@ -209,7 +209,7 @@ static peal_text canonical(peal_text text, char spelling[40]) {
     double number;
     if (!text.data || !peal_number_parse(text.data, text.length, &number)) return text;
     int length = snprintf(spelling, 40, "%.17g", number == 0 ? 0.0 : number);
-    return (peal_text){spelling, (uint32_t) length};
+    return (peal_text){spelling, (uint32_t)length};
 }
 
 static peal_status label_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
@@ -236,7 +236,7 @@ static peal_status label_fit(void *state, const char *column, peal_summary *summ
     if (status == PEAL_OK && self->texts.size == 1) {
         peal_text only = peal_dictionary_text(&self->texts, 0);
         status = peal_fail(err, PEAL_E_DATA, "the label '%s' has one class only: '%.*s' in every row", column,
-                           (int) only.length, only.data);
+                           (int)only.length, only.data);
     }
     peal_dictionary_clear(&merged);
     return status;
@@ -246,13 +246,13 @@ static int32_t label_encode(const void *state, peal_text text) {
     const vocabulary *self = state;
     char spelling[40];
     text = canonical(text, spelling);
-    return text.data ? (int32_t) peal_dictionary_find(&self->texts, text.data, text.length) : -1;
+    return text.data ? (int32_t)peal_dictionary_find(&self->texts, text.data, text.length) : -1;
 }
 
 static void label_numbers(const void *state, double *values, size_t count) {
-    (void) state;
-    (void) values;
-    (void) count;
+    (void)state;
+    (void)values;
+    (void)count;
 }
 
 const peal_transform peal_transform_label = {

@@ -9,7 +9,7 @@ static peal_status bytes_infer(peal_node *node, peal_error *err) {
 }
 
 PEAL_VECTOR static void scale(float *restrict out, const uint8_t *restrict x, size_t count) {
-    for (size_t i = 0; i < count; i++) out[i] = (float) x[i] * (1.0f / 255.0f);
+    for (size_t i = 0; i < count; i++) out[i] = (float)x[i] * (1.0f / 255.0f);
 }
 
 static void bytes_forward(peal_node *node, peal_run *run) {
@@ -17,8 +17,8 @@ static void bytes_forward(peal_node *node, peal_run *run) {
 }
 
 static void bytes_backward(peal_node *node, const peal_run *run) {
-    (void) node;
-    (void) run;
+    (void)node;
+    (void)run;
 }
 
 const peal_op peal_op_bytes = {

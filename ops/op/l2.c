@@ -10,12 +10,12 @@ static peal_status l2_infer(peal_node *node, peal_error *err) {
 }
 
 static void l2_forward(peal_node *node, peal_run *run) {
-    (void) run;
+    (void)run;
     const float *w = node->inputs[0]->value;
     size_t count = node->inputs[0]->rows * node->inputs[0]->width;
     double sum = 0;
-    for (size_t i = 0; i < count; i++) sum += (double) w[i] * (double) w[i];
-    node->loss = (double) node->number * sum / 2;
+    for (size_t i = 0; i < count; i++) sum += (double)w[i] * (double)w[i];
+    node->loss = (double)node->number * sum / 2;
 }
 
 PEAL_VECTOR static void add_scaled(float *restrict dw, const float *restrict w, float c, size_t count) {
@@ -23,7 +23,7 @@ PEAL_VECTOR static void add_scaled(float *restrict dw, const float *restrict w, 
 }
 
 static void l2_backward(peal_node *node, const peal_run *run) {
-    (void) run;
+    (void)run;
     const peal_node *w = node->inputs[0];
     add_scaled(w->grad, w->value, node->number, w->rows * w->width);
 }

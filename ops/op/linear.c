@@ -23,8 +23,8 @@ static void linear_forward(peal_node *node, peal_run *run) {
     float *out = node->value;
     size_t n = run->rows, d = x->width, k = node->width;
     for (size_t row = 0; row < n; row++) memcpy(out + row * k, bias->value, k * sizeof *out);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int) n, (int) k, (int) d, 1, x->value, (int) d, weight->value,
-                (int) k, 1, out, (int) k);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)k, (int)d, 1, x->value, (int)d, weight->value,
+                (int)k, 1, out, (int)k);
 }
 
 PEAL_VECTOR static void add_row(float *restrict sum, const float *restrict row, size_t k) {
@@ -35,12 +35,12 @@ static void linear_backward(peal_node *node, const peal_run *run) {
     peal_node *x = node->inputs[0], *weight = node->inputs[1], *bias = node->inputs[2];
     size_t n = run->rows, d = x->width, k = node->width;
     const float *dout = node->grad;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int) d, (int) k, (int) n, 1, x->value, (int) d, dout, (int) k, 1,
-                weight->grad, (int) k);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)d, (int)k, (int)n, 1, x->value, (int)d, dout, (int)k, 1,
+                weight->grad, (int)k);
     for (size_t row = 0; row < n; row++) add_row(bias->grad, dout + row * k, k);
     if (!x->grad) return;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int) n, (int) d, (int) k, 1, dout, (int) k, weight->value,
-                (int) k, 0, x->grad, (int) d);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)d, (int)k, 1, dout, (int)k, weight->value, (int)k,
+                0, x->grad, (int)d);
 }
 
 const peal_op peal_op_linear = {

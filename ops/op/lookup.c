@@ -1,7 +1,8 @@
 /* Rows of a table summed up: a linear layer over one-hot codes without the ones and zeros.
  *   codes [n, c] int32, -1 for none, else a row of the table; table [v, k];
  *   out [n, k] = sum over j of table[codes[., j]].
- * Backward: dtable[codes[i, j]] += dout[i]. Source: Mikolov et al. 2013 (arXiv:1301.3781), section 3.1, the projection. */
+ * Backward: dtable[codes[i, j]] += dout[i]. Source: Mikolov et al. 2013 (arXiv:1301.3781), section 3.1, the projection.
+ */
 #include <string.h>
 
 #include "core/vector.h"
@@ -26,7 +27,7 @@ static void lookup_forward(peal_node *node, peal_run *run) {
     for (size_t i = 0; i < run->rows; i++) {
         for (size_t j = 0; j < c; j++) {
             int32_t code = codes[i * c + j];
-            if (code >= 0) add_row(out + i * k, table + (size_t) code * k, k);
+            if (code >= 0) add_row(out + i * k, table + (size_t)code * k, k);
         }
     }
 }
@@ -38,7 +39,7 @@ static void lookup_backward(peal_node *node, const peal_run *run) {
     for (size_t i = 0; i < run->rows; i++) {
         for (size_t j = 0; j < c; j++) {
             int32_t code = codes[i * c + j];
-            if (code >= 0) add_row(table + (size_t) code * k, node->grad + i * k, k);
+            if (code >= 0) add_row(table + (size_t)code * k, node->grad + i * k, k);
         }
     }
 }

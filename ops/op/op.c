@@ -1,14 +1,23 @@
 #include "ops/op/op.h"
 
 const peal_op *const peal_ops[] = {
-    &peal_op_bytes,   &peal_op_linear,  &peal_op_lookup,  &peal_op_add,
-    &peal_op_relu,    &peal_op_tanh,    &peal_op_sigmoid, &peal_op_dropout,
-    &peal_op_softmax_cross_entropy,     &peal_op_sigmoid_cross_entropy,
-    &peal_op_squared_error,             &peal_op_l2,      NULL,
+    &peal_op_bytes,
+    &peal_op_linear,
+    &peal_op_lookup,
+    &peal_op_add,
+    &peal_op_relu,
+    &peal_op_tanh,
+    &peal_op_sigmoid,
+    &peal_op_dropout,
+    &peal_op_softmax_cross_entropy,
+    &peal_op_sigmoid_cross_entropy,
+    &peal_op_squared_error,
+    &peal_op_l2,
+    NULL,
 };
 
 peal_status ops__infer_same(peal_node *node, peal_error *err) {
-    (void) err;
+    (void)err;
     node->width = node->inputs[0]->width;
     return PEAL_OK;
 }

@@ -11,17 +11,17 @@ static void sigmoid_loss_forward(peal_node *node, peal_run *run) {
     const int32_t *y = node->inputs[1]->value;
     double loss = 0;
     for (size_t i = 0; i < run->rows; i++) {
-        double logit = (double) x[i];
-        loss += fmax(logit, 0) - logit * (double) y[i] + log1p(exp(-fabs(logit)));
+        double logit = (double)x[i];
+        loss += fmax(logit, 0) - logit * (double)y[i] + log1p(exp(-fabs(logit)));
     }
-    node->loss = loss / (double) run->rows;
+    node->loss = loss / (double)run->rows;
 }
 
 static void sigmoid_loss_backward(peal_node *node, const peal_run *run) {
     const float *x = node->inputs[0]->value;
     const int32_t *y = node->inputs[1]->value;
-    float *dx = node->inputs[0]->grad, scale = 1 / (float) run->rows;
-    for (size_t i = 0; dx && i < run->rows; i++) dx[i] = (1 / (1 + expf(-x[i])) - (float) y[i]) * scale;
+    float *dx = node->inputs[0]->grad, scale = 1 / (float)run->rows;
+    for (size_t i = 0; dx && i < run->rows; i++) dx[i] = (1 / (1 + expf(-x[i])) - (float)y[i]) * scale;
 }
 
 const peal_op peal_op_sigmoid_cross_entropy = {

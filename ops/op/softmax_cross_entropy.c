@@ -22,18 +22,18 @@ static void softmax_forward(peal_node *node, peal_run *run) {
         for (size_t j = 1; j < k; j++) most = row[j] > most ? row[j] : most;
         for (size_t j = 0; j < k; j++) sum += p[j] = expf(row[j] - most);
         for (size_t j = 0; j < k; j++) p[j] /= sum;
-        loss += log((double) sum) - (double) (row[labels[i]] - most);
+        loss += log((double)sum) - (double)(row[labels[i]] - most);
     }
-    node->loss = loss / (double) run->rows;
+    node->loss = loss / (double)run->rows;
 }
 
 static void softmax_backward(peal_node *node, const peal_run *run) {
     const int32_t *labels = node->inputs[1]->value;
     size_t k = node->inputs[0]->width;
-    float *dlogits = node->inputs[0]->grad, scale = 1 / (float) run->rows;
+    float *dlogits = node->inputs[0]->grad, scale = 1 / (float)run->rows;
     for (size_t i = 0; dlogits && i < run->rows; i++) {
         for (size_t j = 0; j < k; j++) dlogits[i * k + j] = node->state[i * k + j] * scale;
-        dlogits[i * k + (size_t) labels[i]] -= scale;
+        dlogits[i * k + (size_t)labels[i]] -= scale;
     }
 }
 

@@ -6,15 +6,15 @@ static void squared_error_forward(peal_node *node, peal_run *run) {
     const float *x = node->inputs[0]->value, *y = node->inputs[1]->value;
     double loss = 0;
     for (size_t i = 0; i < run->rows; i++) {
-        double difference = (double) x[i] - (double) y[i];
+        double difference = (double)x[i] - (double)y[i];
         loss += difference * difference;
     }
-    node->loss = loss / (2 * (double) run->rows);
+    node->loss = loss / (2 * (double)run->rows);
 }
 
 static void squared_error_backward(peal_node *node, const peal_run *run) {
     const float *x = node->inputs[0]->value, *y = node->inputs[1]->value;
-    float *dx = node->inputs[0]->grad, scale = 1 / (float) run->rows;
+    float *dx = node->inputs[0]->grad, scale = 1 / (float)run->rows;
     for (size_t i = 0; dx && i < run->rows; i++) dx[i] = (x[i] - y[i]) * scale;
 }
 

@@ -19,7 +19,7 @@ PEAL_VECTOR static void step(float *restrict w, const float *restrict g, float *
 
 static void adagrad_step(const peal_optimizer_options *o, float lr, uint64_t t, float *params, const float *grads,
                          float *const *states, size_t count) {
-    (void) t;
+    (void)t;
     step(params, grads, states[0], lr, o->epsilon, o->weight_decay, count);
 }
 

@@ -28,8 +28,8 @@ PEAL_VECTOR static void step(float *restrict w, const float *restrict g, float *
 
 static rates rates_at(const peal_optimizer_options *o, float lr, uint64_t t) {
     return (rates){
-        .step = (float) ((double) lr / (1 - pow((double) o->beta1, (double) t))),
-        .v_factor = (float) (1 / sqrt(1 - pow((double) o->beta2, (double) t))),
+        .step = (float)((double)lr / (1 - pow((double)o->beta1, (double)t))),
+        .v_factor = (float)(1 / sqrt(1 - pow((double)o->beta2, (double)t))),
         .beta1 = o->beta1,
         .beta2 = o->beta2,
         .epsilon = o->epsilon,

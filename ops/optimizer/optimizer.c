@@ -22,13 +22,13 @@ peal_status peal_optimizer_parse(const char *text, const peal_optimizer **out, p
         float *to;
         double most;
     } numbers[] = {
-        {"momentum", &options->momentum, 0.9999}, {"beta1", &options->beta1, 0.999999},
-        {"beta2", &options->beta2, 0.999999},     {"epsilon", &options->epsilon, 1},
+        {"momentum", &options->momentum, 0.9999},    {"beta1", &options->beta1, 0.999999},
+        {"beta2", &options->beta2, 0.999999},        {"epsilon", &options->epsilon, 1},
         {"weight_decay", &options->weight_decay, 1},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        PEAL_TRY(peal_spec_number(&spec, numbers[i].key, (double) *numbers[i].to, 0, numbers[i].most, &value, err));
-        *numbers[i].to = (float) value;
+        PEAL_TRY(peal_spec_number(&spec, numbers[i].key, (double)*numbers[i].to, 0, numbers[i].most, &value, err));
+        *numbers[i].to = (float)value;
     }
     PEAL_TRY(peal_spec_number(&spec, "nesterov", options->nesterov, 0, 1, &nesterov, err));
     options->nesterov = nesterov != 0;

@@ -44,7 +44,7 @@ typedef struct peal_schedule_options {
     double warmup; /* fraction of the training in which the rate rises from 0 */
     double every;  /* step: fraction after which it is multiplied by gamma */
     double gamma;
-    double least;  /* cosine: the last rate as a fraction of the first */
+    double least; /* cosine: the last rate as a fraction of the first */
 } peal_schedule_options;
 
 typedef struct peal_schedule {

@@ -6,8 +6,8 @@
 #include "ops/optimizer/optimizer.h"
 
 static double constant_factor(const peal_schedule_options *options, double progress) {
-    (void) options;
-    (void) progress;
+    (void)options;
+    (void)progress;
     return 1;
 }
 

@@ -25,7 +25,7 @@ PEAL_VECTOR static void nesterov(float *restrict w, const float *restrict g, flo
 
 static void sgd_step(const peal_optimizer_options *o, float lr, uint64_t t, float *params, const float *grads,
                      float *const *states, size_t count) {
-    (void) t;
+    (void)t;
     (o->nesterov ? nesterov : plain)(params, grads, states[0], lr, o->momentum, o->weight_decay, count);
 }
 
