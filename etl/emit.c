@@ -22,7 +22,9 @@ typedef struct slot {
 } slot;
 
 typedef struct emit {
+    const peal_ingested *ingested;
     const peal_spill *spills;
+    int32_t **maps; /* [vocabularies][fields] what each text's code becomes */
     const peal_pipeline *pipeline;
     peal_dataset_writer *writer;
     const atomic_int *stop;
@@ -37,24 +39,22 @@ typedef struct emit {
 } emit;
 
 static peal_status apply_split(emit *self, slot *place, int split, const uint32_t *selection, size_t count,
-                               const peal_dictionary *const *dictionaries, uint64_t vocabulary, peal_error *err) {
+                               const int32_t *const *maps, peal_error *err) {
     if (!place->appliers[split]) PEAL_TRY(peal_applier_new(self->pipeline, &place->appliers[split], err));
     const peal_raw_batch raw = {
         .rows = place->rows.rows,
         .numbers = (const double *const *)place->rows.numbers,
         .codes = (const int32_t *const *)place->rows.codes,
         .bytes = (const uint8_t *const *)place->rows.bytes,
-        .dictionaries = dictionaries,
-        .vocabulary_id = vocabulary,
+        .maps = maps,
     };
     return peal_pipeline_apply(place->appliers[split], &raw, selection, count, &place->tables[split], err);
 }
 
-static peal_status apply_all(emit *self, slot *place, const peal_dictionary *const *dictionaries, uint64_t vocabulary,
-                             peal_error *err) {
+static peal_status apply_all(emit *self, slot *place, const int32_t *const *maps, peal_error *err) {
     size_t rows = place->rows.rows;
     for (int split = 0; split < PEAL_SPLITS; split++) place->tables[split] = (peal_table){0};
-    if (!self->pipeline->has_split) return apply_split(self, place, 0, NULL, rows, dictionaries, vocabulary, err);
+    if (!self->pipeline->has_split) return apply_split(self, place, 0, NULL, rows, maps, err);
     if (rows > place->selection_capacity) {
         free(place->selection);
         place->selection_capacity = 0;
@@ -67,7 +67,7 @@ static peal_status apply_all(emit *self, slot *place, const peal_dictionary *con
             place->selection[count] = (uint32_t)row;
             count += place->rows.splits[row] == split;
         }
-        if (count) PEAL_TRY(apply_split(self, place, split, place->selection, count, dictionaries, vocabulary, err));
+        if (count) PEAL_TRY(apply_split(self, place, split, place->selection, count, maps, err));
     }
     return PEAL_OK;
 }
@@ -78,13 +78,11 @@ static peal_status work(void *user, size_t index, peal_error *err) {
     const chunk_ref *what = &self->chunks[index];
     const peal_spill *spill = &self->spills[what->spill];
     int64_t begin = peal_now_ns();
-    const peal_dictionary **dictionaries = calloc(spill->field_count, sizeof *dictionaries);
-    if (!dictionaries) return peal_fail(err, PEAL_E_MEMORY, "no memory for vocabularies");
-    for (size_t i = 0; i < spill->field_count; i++) dictionaries[i] = &spill->summaries[i].texts;
+    const int32_t *const *maps =
+        (const int32_t *const *)&self->maps[spill->chunks[what->chunk].vocabulary * spill->field_count];
     peal_status status =
         peal_spill_read(self->files[what->spill], spill, what->chunk, &self->pipeline->schema, &place->rows, err);
-    if (status == PEAL_OK) status = apply_all(self, place, dictionaries, what->spill + 1, err);
-    free(dictionaries);
+    if (status == PEAL_OK) status = apply_all(self, place, maps, err);
     place->busy = peal_now_ns() - begin;
     return status;
 }
@@ -102,6 +100,23 @@ static peal_status consume(void *user, size_t index, peal_error *err) {
     peal_report_progress(self->reporter, "writing", "rows", self->rows_done, self->rows_total);
     if (self->stop && atomic_load(self->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while writing");
     return PEAL_OK;
+}
+
+/* One column of one vocabulary: index = vocabulary * fields + field. */
+static peal_status map_column(void *user, size_t index, peal_error *err) {
+    emit *self = user;
+    const peal_pipeline *pipeline = self->pipeline;
+    size_t field = index % pipeline->schema.count;
+    if (pipeline->schema.fields[field].skip || pipeline->schema.fields[field].kind != PEAL_RAW_TEXT) return PEAL_OK;
+    const peal_vocabulary *vocabulary = &self->ingested->vocabularies[index / pipeline->schema.count];
+    return peal_pipeline_map_codes(pipeline, field, &vocabulary->dictionaries[field], &self->maps[index], err);
+}
+
+static peal_status make_maps(emit *self, peal_executor *executor, peal_error *err) {
+    size_t count = self->ingested->vocabulary_count * self->pipeline->schema.count;
+    PEAL_TRY(peal_alloc_checked(&self->maps, count, sizeof *self->maps, "vocabularies", err));
+    const peal_map_work map = {.work = map_column, .user = self};
+    return peal_executor_map(executor, count, 0, &map, err);
 }
 
 static peal_status prepare(emit *self, peal_error *err) {
@@ -132,17 +147,22 @@ static void clear(emit *self) {
     for (size_t i = 0; self->files && i < self->spill_count; i++) {
         if (self->files[i] >= 0) close(self->files[i]);
     }
+    for (size_t i = 0; self->maps && i < self->ingested->vocabulary_count * self->pipeline->schema.count; i++) {
+        free(self->maps[i]);
+    }
+    free(self->maps);
     free(self->slots);
     free(self->files);
     free(self->chunks);
 }
 
-peal_status peal_emit(peal_executor *executor, const peal_spill *spills, size_t count, const peal_pipeline *pipeline,
+peal_status peal_emit(peal_executor *executor, const peal_ingested *ingested, const peal_pipeline *pipeline,
                       peal_dataset_writer *writer, const atomic_int *stop, const peal_reporter *reporter,
                       peal_stage_times *times, peal_error *err) {
     emit self = {
-        .spills = spills,
-        .spill_count = count,
+        .ingested = ingested,
+        .spills = ingested->spills,
+        .spill_count = ingested->spill_count,
         .pipeline = pipeline,
         .writer = writer,
         .stop = stop,
@@ -151,7 +171,8 @@ peal_status peal_emit(peal_executor *executor, const peal_spill *spills, size_t 
         .window = peal_executor_threads(executor) + 1,
     };
     int64_t begin = peal_now_ns(), busy = times->busy[PEAL_STAGE_APPLY];
-    peal_status status = prepare(&self, err);
+    peal_status status = make_maps(&self, executor, err);
+    if (status == PEAL_OK) status = prepare(&self, err);
     const peal_map_work map = {.work = work, .consume = consume, .user = &self};
     if (status == PEAL_OK) status = peal_executor_map(executor, self.chunk_count, self.window, &map, err);
     clear(&self);

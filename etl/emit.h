@@ -7,12 +7,12 @@
 #include "core/event.h"
 #include "core/executor.h"
 #include "etl/dataset.h"
+#include "etl/ingest.h"
 #include "etl/pipeline.h"
-#include "etl/spill.h"
 #include "etl/stage.h"
 
 /* Adds the times of the stages apply and write. */
-peal_status peal_emit(peal_executor *executor, const peal_spill *spills, size_t count, const peal_pipeline *pipeline,
+peal_status peal_emit(peal_executor *executor, const peal_ingested *ingested, const peal_pipeline *pipeline,
                       peal_dataset_writer *writer, const atomic_int *stop, const peal_reporter *reporter,
                       peal_stage_times *times, peal_error *err);
 

@@ -25,7 +25,7 @@ typedef struct etl_job {
     peal_input_list inputs;
     peal_pipeline *pipeline;
     peal_executor *executor;
-    peal_spill *spills;
+    peal_ingested ingested;
     char *staging, *spill_folder;
     json_t *description; /* what shapes the dataset, besides the inputs */
 } etl_job;
@@ -88,38 +88,36 @@ static peal_status plan(etl_job *job, peal_error *err) {
 
 /* ---- fitting ---- */
 
-/* All inputs' summaries become one, in the order of the inputs. */
-static peal_status merge_summaries(etl_job *job, peal_summary *merged, peal_error *err) {
-    for (size_t i = 0; i < job->inputs.count; i++) {
-        for (size_t field = 0; field < job->pipeline->schema.count; field++) {
-            const peal_summary *more = &job->spills[i].summaries[field];
-            peal_summary_merge(&merged[field], more);
-            for (uint32_t code = 0; code < more->texts.size; code++) {
-                if (more->texts.counts[code] == 0) continue;
-                peal_text text = peal_dictionary_text(&more->texts, code);
-                uint32_t to;
-                PEAL_TRY(peal_dictionary_put(&merged[field].texts, text.data, text.length, &to, err));
-                merged[field].texts.counts[to] += more->texts.counts[code];
+/* One column of all inputs and all vocabularies becomes one summary, which is fitted. Inputs count in their order; of a
+ * vocabulary only texts and counts go in, so it does not matter whose they are. */
+static peal_status fit_column(void *user, size_t field, peal_error *err) {
+    etl_job *job = user;
+    peal_summary merged = {0};
+    for (size_t i = 0; i < job->inputs.count; i++)
+        peal_summary_merge(&merged, &job->ingested.spills[i].summaries[field]);
+    for (size_t i = 0; i < job->ingested.vocabulary_count; i++) {
+        const peal_dictionary *texts = &job->ingested.vocabularies[i].dictionaries[field];
+        for (uint32_t code = 0; code < texts->size; code++) {
+            if (texts->counts[code] == 0) continue;
+            peal_text text = peal_dictionary_text(texts, code);
+            uint32_t to;
+            peal_status status = peal_dictionary_intern(&merged.texts, text.data, text.length, &to, err);
+            if (status != PEAL_OK) {
+                peal_summary_clear(&merged);
+                return status;
             }
+            merged.texts.counts[to] += texts->counts[code];
+            merged.count += texts->counts[code];
         }
     }
-    return PEAL_OK;
+    return peal_pipeline_fit(job->pipeline, field, &merged, err);
 }
 
 static peal_status fit(etl_job *job, peal_error *err) {
     if (job->options->fitted) return PEAL_OK;
-    size_t fields = job->pipeline->schema.count;
-    peal_summary *merged;
-    PEAL_TRY(peal_alloc_checked(&merged, fields, sizeof *merged, "summaries", err));
-    peal_status status = merge_summaries(job, merged, err);
-    for (size_t i = 0; i < fields && status == PEAL_OK; i++) {
-        if (job->pipeline->schema.fields[i].kind != PEAL_RAW_TEXT) continue;
-        for (uint32_t code = 0; code < merged[i].texts.size; code++) merged[i].count += merged[i].texts.counts[code];
-    }
-    if (status == PEAL_OK) status = peal_pipeline_fit(job->pipeline, merged, err);
-    for (size_t i = 0; i < fields; i++) peal_summary_clear(&merged[i]);
-    free(merged);
-    return status;
+    const peal_map_work work = {.work = fit_column, .user = job};
+    PEAL_TRY(peal_executor_map(job->executor, job->pipeline->schema.count, 0, &work, err));
+    return peal_pipeline_fitted(job->pipeline, err);
 }
 
 /* ---- counting ---- */
@@ -128,8 +126,8 @@ static peal_status count_rows(etl_job *job, peal_error *err) {
     peal_etl_result *result = job->result;
     uint64_t used = 0, bad = 0;
     for (size_t i = 0; i < job->inputs.count; i++) {
-        used += job->spills[i].rows_used;
-        bad += job->spills[i].rows_bad;
+        used += job->ingested.spills[i].rows_used;
+        bad += job->ingested.spills[i].rows_bad;
     }
     result->rows_used = used;
     result->rows_in = used + bad;
@@ -153,7 +151,7 @@ static peal_status write_quarantine(etl_job *job, peal_error *err) {
     free(path);
     if (status != PEAL_OK) return status;
     for (size_t i = 0; i < job->inputs.count && status == PEAL_OK; i++) {
-        const peal_buffer *bad = &job->spills[i].bad;
+        const peal_buffer *bad = &job->ingested.spills[i].bad;
         if (bad->size) status = peal_out_file_write(&out, bad->data, bad->size, err);
     }
     peal_status closed = peal_out_file_close(&out, true, status == PEAL_OK ? err : NULL);
@@ -182,7 +180,7 @@ static peal_status emit(etl_job *job, peal_error *err) {
     }
     if (status == PEAL_OK) status = peal_dataset_writer_new(job->staging, peal_applier_schema(applier), &writer, err);
     if (status == PEAL_OK) {
-        status = peal_emit(job->executor, job->spills, job->inputs.count, job->pipeline, writer, job->options->stop,
+        status = peal_emit(job->executor, &job->ingested, job->pipeline, writer, job->options->stop,
                            job->options->reporter, &job->result->times, err);
     }
     int64_t begin = peal_now_ns();
@@ -211,15 +209,15 @@ static peal_status run(etl_job *job, peal_error *err) {
         .reporter = options->reporter,
     };
     json_decref(planned);
-    PEAL_TRY(peal_ingest(job->executor, &job->inputs, job->pipeline, &ingest, &job->spills, &job->result->times, err));
+    PEAL_TRY(
+        peal_ingest(job->executor, &job->inputs, job->pipeline, &ingest, &job->ingested, &job->result->times, err));
     PEAL_TRY(count_rows(job, err));
     PEAL_TRY(fit(job, err));
     return emit(job, err);
 }
 
 static void job_clear(etl_job *job) {
-    for (size_t i = 0; job->spills && i < job->inputs.count; i++) peal_spill_clear(&job->spills[i]);
-    free(job->spills);
+    peal_ingested_clear(&job->ingested);
     peal_executor_free(job->executor);
     peal_pipeline_free(job->pipeline);
     peal_input_list_clear(&job->inputs);

@@ -1,8 +1,11 @@
 #include "etl/ingest.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/digest.h"
 #include "core/file.h"
@@ -16,6 +19,7 @@ typedef enum slot_state { SLOT_FREE, SLOT_READ, SLOT_PARSED, SLOT_BUSY } slot_st
 typedef struct slot {
     slot_state state;
     size_t input;
+    size_t vocabulary; /* whose codes the parsed block holds */
     peal_block block;
     peal_summary *summaries; /* [fields] moments of this block's training rows */
     uint8_t *splits, *keep;  /* [rows] */
@@ -36,8 +40,9 @@ typedef struct ingest {
     const peal_pipeline *pipeline;
     const peal_ingest_options *options;
     peal_format_job job;
-    peal_spill *spills;
+    peal_ingested *out;
     peal_stage_times *times;
+    size_t next_vocabulary; /* of the pool's threads */
     feed *feeds;
     slot *slots;
     size_t slot_count, threads;
@@ -53,6 +58,15 @@ typedef struct ingest {
 
 /* ---- the three stages ---- */
 
+static void count_texts(peal_dictionary *dictionary, const int32_t *codes, const uint8_t *keep, size_t rows) {
+    uint64_t *counts = dictionary->counts;
+    if (keep) {
+        for (size_t row = 0; row < rows; row++) counts[codes[row]] += keep[row];
+    } else {
+        for (size_t row = 0; row < rows; row++) counts[codes[row]]++;
+    }
+}
+
 static char *spill_path(const ingest *self, size_t input) {
     return peal_sprintf("%s/input-%06zu", self->options->folder, input);
 }
@@ -64,18 +78,59 @@ static uint64_t spill_key(const ingest *self, size_t input) {
     return peal_hash(facts, sizeof facts, key);
 }
 
+/* Counts the texts of a spill that was taken over, in the vocabularies of the job that made it. */
+static peal_status count_adopted(ingest *self, size_t input, peal_error *err) {
+    const peal_raw_schema *schema = &self->pipeline->schema;
+    const peal_spill *spill = &self->out->spills[input];
+    peal_spill_rows rows = {0};
+    int fd = open(spill->path, O_RDONLY | O_CLOEXEC);
+    peal_status status = fd < 0 ? peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", spill->path) : PEAL_OK;
+    for (size_t c = 0; c < spill->chunk_count && status == PEAL_OK; c++) {
+        status = peal_spill_read(fd, spill, c, schema, &rows, err);
+        if (status != PEAL_OK) break;
+        for (size_t row = 0; row < rows.rows; row++) rows.splits[row] = rows.splits[row] == PEAL_SPLIT_TRAIN;
+        pthread_mutex_lock(&self->lock);
+        for (size_t i = 0; i < schema->count; i++) {
+            if (schema->fields[i].skip || schema->fields[i].kind != PEAL_RAW_TEXT) continue;
+            count_texts(&self->out->vocabularies[spill->chunks[c].vocabulary].dictionaries[i], rows.codes[i],
+                        rows.splits, rows.rows);
+        }
+        pthread_mutex_unlock(&self->lock);
+    }
+    if (fd >= 0) close(fd);
+    peal_spill_rows_clear(&rows);
+    return status;
+}
+
+/* True if the vocabularies of all its chunks were taken over, too. */
+static bool is_understood(const ingest *self, const peal_spill *spill) {
+    for (size_t c = 0; c < spill->chunk_count; c++) {
+        if (spill->chunks[c].vocabulary >= self->out->vocabulary_count - self->threads) return false;
+    }
+    return true;
+}
+
+static bool adopt_spill(ingest *self, size_t input, const char *path) {
+    peal_spill *spill = &self->out->spills[input];
+    if (!self->options->adopt) return false;
+    if (!peal_spill_adopt(path, self->pipeline->schema.count, spill_key(self, input), spill)) return false;
+    if (is_understood(self, spill)) return true;
+    peal_spill_clear(spill);
+    return false;
+}
+
 static peal_status open_feed(ingest *self, size_t input, peal_error *err) {
     feed *one = &self->feeds[input];
     const peal_input *what = &self->inputs->inputs[input];
     char *path = spill_path(self, input);
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     size_t fields = self->pipeline->schema.count;
-    if (self->options->adopt && peal_spill_adopt(path, fields, spill_key(self, input), &self->spills[input])) {
+    if (adopt_spill(self, input, path)) {
         free(path);
         one->ended = true;
-        return PEAL_OK;
+        return count_adopted(self, input, err);
     }
-    peal_status status = peal_spill_open(path, fields, &self->spills[input], err);
+    peal_status status = peal_spill_open(path, fields, &self->out->spills[input], err);
     free(path);
     one->meter.hasher = peal_hasher_new();
     if (status == PEAL_OK && !one->meter.hasher) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a hash");
@@ -95,7 +150,7 @@ static peal_status read_block(ingest *self, slot *place, bool *ended, peal_error
     PEAL_TRY(self->pipeline->format->read(one->reader, &place->block, err));
     *ended = place->block.size == 0;
     if (*ended) {
-        self->spills[place->input].hash = peal_hasher_end(one->meter.hasher);
+        self->out->spills[place->input].hash = peal_hasher_end(one->meter.hasher);
         peal_hasher_free(one->meter.hasher);
         one->meter.hasher = NULL;
     }
@@ -114,21 +169,22 @@ static peal_status reserve_rows(slot *place, peal_error *err) {
     return PEAL_OK;
 }
 
-static void count_texts(const peal_block *block, size_t field, const uint8_t *keep) {
-    peal_dictionary *dictionary = &block->dictionaries[field];
-    const int32_t *codes = block->codes[field];
-    if (dictionary->size) memset(dictionary->counts, 0, dictionary->size * sizeof *dictionary->counts);
-    if (keep) {
-        for (size_t row = 0; row < block->rows; row++) dictionary->counts[codes[row]] += keep[row];
-    } else {
-        for (size_t row = 0; row < block->rows; row++) dictionary->counts[codes[row]]++;
-    }
+/* Parses into the thread's own vocabulary, which the block borrows meanwhile. */
+static peal_status parse_into(ingest *self, slot *place, peal_vocabulary *vocabulary, peal_error *err) {
+    peal_block *block = &place->block;
+    peal_dictionary *own = block->dictionaries;
+    block->dictionaries = vocabulary->dictionaries;
+    peal_status status = self->pipeline->format->parse(self->feeds[place->input].reader, block, err);
+    block->dictionaries = own;
+    return status;
 }
 
-static peal_status parse_block(ingest *self, slot *place, peal_error *err) {
+static peal_status parse_block(ingest *self, slot *place, size_t vocabulary_index, peal_error *err) {
     peal_block *block = &place->block;
     const peal_raw_schema *schema = &self->pipeline->schema;
-    PEAL_TRY(self->pipeline->format->parse(self->feeds[place->input].reader, block, err));
+    peal_vocabulary *vocabulary = &self->out->vocabularies[vocabulary_index];
+    place->vocabulary = vocabulary_index;
+    PEAL_TRY(parse_into(self, place, vocabulary, err));
     bool split = self->pipeline->has_split;
     if (split) {
         PEAL_TRY(reserve_rows(place, err));
@@ -137,21 +193,27 @@ static peal_status parse_block(ingest *self, slot *place, peal_error *err) {
             place->keep[row] = place->splits[row] == PEAL_SPLIT_TRAIN;
         }
     }
+    const uint8_t *keep = split ? place->keep : NULL;
     for (size_t i = 0; i < schema->count; i++) {
         if (schema->fields[i].skip) continue;
         peal_summary_clear(&place->summaries[i]);
         if (schema->fields[i].kind == PEAL_RAW_NUMBER) {
-            peal_summary_add_numbers(&place->summaries[i], block->numbers[i], split ? place->keep : NULL, block->rows);
+            peal_summary_add_numbers(&place->summaries[i], block->numbers[i], keep, block->rows);
         } else if (schema->fields[i].kind == PEAL_RAW_TEXT) {
-            count_texts(block, i, split ? place->keep : NULL);
+            count_texts(&vocabulary->dictionaries[i], block->codes[i], keep, block->rows);
         }
     }
-    return peal_spill_encode(block, schema, split ? place->splits : NULL, &place->encoded, err);
+    PEAL_TRY(peal_vocabulary_log(vocabulary, err));
+    peal_dictionary *own = block->dictionaries;
+    block->dictionaries = vocabulary->dictionaries;
+    peal_status status = peal_spill_encode(block, schema, split ? place->splits : NULL, &place->encoded, err);
+    block->dictionaries = own;
+    return status;
 }
 
 static peal_status note_bad_rows(ingest *self, size_t input, const peal_block *block, peal_error *err) {
     const char *path = self->inputs->inputs[input].path;
-    peal_spill *spill = &self->spills[input];
+    peal_spill *spill = &self->out->spills[input];
     for (size_t i = 0; i < block->bad_count; i++) {
         const peal_bad_row *bad = &block->bad_rows[i];
         if (self->options->on_bad_row == PEAL_BAD_ROWS_FAIL) {
@@ -175,14 +237,14 @@ static peal_status note_bad_rows(ingest *self, size_t input, const peal_block *b
 
 static peal_status collect_block(ingest *self, slot *place, peal_error *err) {
     const peal_raw_schema *schema = &self->pipeline->schema;
-    peal_spill *spill = &self->spills[place->input];
+    peal_spill *spill = &self->out->spills[place->input];
     PEAL_TRY(note_bad_rows(self, place->input, &place->block, err));
     peal_block_forget_bad_rows(&place->block);
     for (size_t i = 0; i < schema->count; i++) {
         if (schema->fields[i].kind == PEAL_RAW_NUMBER) peal_summary_merge(&spill->summaries[i], &place->summaries[i]);
     }
     if (place->block.rows == 0) return PEAL_OK;
-    return peal_spill_append(spill, &place->block, schema, &place->encoded, err);
+    return peal_spill_append(spill, &place->encoded, place->block.rows, place->vocabulary, err);
 }
 
 /* ---- who does what next; all with the lock held ---- */
@@ -265,7 +327,7 @@ static void note_failure(ingest *self, const step *what, peal_status status, con
 }
 
 static peal_status finish_input(ingest *self, size_t input, peal_error *err) {
-    peal_spill *spill = &self->spills[input];
+    peal_spill *spill = &self->out->spills[input];
     peal_input *what = &self->inputs->inputs[input];
     self->pipeline->format->close(self->feeds[input].reader); /* all its blocks are parsed */
     self->feeds[input].reader = NULL;
@@ -275,12 +337,12 @@ static peal_status finish_input(ingest *self, size_t input, peal_error *err) {
     return spill->out.path ? peal_spill_finish(spill, spill_key(self, input), err) : PEAL_OK;
 }
 
-static peal_status run_step(ingest *self, const step *what, bool *ended, peal_error *err) {
+static peal_status run_step(ingest *self, const step *what, size_t vocabulary, bool *ended, peal_error *err) {
     switch (what->kind) {
     case STEP_READ:
         return read_block(self, what->place, ended, err);
     case STEP_PARSE:
-        return parse_block(self, what->place, err);
+        return parse_block(self, what->place, vocabulary, err);
     case STEP_COLLECT:
         return collect_block(self, what->place, err);
     default:
@@ -326,6 +388,7 @@ static peal_status ingest_thread(void *argument, peal_error *err) {
     (void)err;
     ingest *self = argument;
     pthread_mutex_lock(&self->lock);
+    size_t vocabulary = self->next_vocabulary++;
     while (!self->failed && self->done < self->inputs->count) {
         step what = {0};
         bool no_room = false;
@@ -344,7 +407,7 @@ static peal_status ingest_thread(void *argument, peal_error *err) {
         peal_error error;
         bool ended = false;
         begin = peal_now_ns();
-        peal_status status = run_step(self, &what, &ended, &error);
+        peal_status status = run_step(self, &what, vocabulary, &ended, &error);
         int64_t busy = peal_now_ns() - begin;
         pthread_mutex_lock(&self->lock);
         self->times->busy[stage_of[what.kind]] += busy;
@@ -384,7 +447,7 @@ static void slots_clear(ingest *self) {
 static void report(const ingest *self, uint64_t total) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < self->inputs->count; i++) {
-        bytes += self->spills[i].path && !self->spills[i].out.path
+        bytes += self->out->spills[i].path && !self->out->spills[i].out.path
                      ? self->inputs->inputs[i].size
                      : atomic_load_explicit(&self->feeds[i].meter.bytes, memory_order_relaxed);
     }
@@ -438,8 +501,44 @@ static peal_status run(ingest *self, peal_executor *executor, peal_error *err) {
     return self->failed ? self->status : PEAL_OK;
 }
 
+/* Takes over the vocabularies that an earlier job logged, and opens one for each thread. */
+static peal_status open_vocabularies(ingest *self, peal_error *err) {
+    peal_ingested *out = self->out;
+    size_t fields = self->pipeline->schema.count;
+    for (bool more = true; more;) {
+        size_t count = out->vocabulary_count;
+        peal_vocabulary *longer = realloc(out->vocabularies, (count + self->threads + 1) * sizeof *longer);
+        char *path = peal_sprintf("%s/vocabulary-%04zu", self->options->folder, count);
+        if (longer) out->vocabularies = longer;
+        if (!longer || !path) {
+            free(path);
+            return peal_fail(err, PEAL_E_MEMORY, "no memory for vocabularies");
+        }
+        more = self->options->adopt && peal_vocabulary_read(path, fields, &out->vocabularies[count]);
+        out->vocabulary_count += more;
+        free(path);
+    }
+    self->next_vocabulary = out->vocabulary_count;
+    for (size_t i = 0; i < self->threads; i++) {
+        char *path = peal_sprintf("%s/vocabulary-%04zu", self->options->folder, out->vocabulary_count);
+        if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for vocabularies");
+        peal_status status = peal_vocabulary_open(path, fields, &out->vocabularies[out->vocabulary_count++], err);
+        free(path);
+        if (status != PEAL_OK) return status;
+    }
+    return PEAL_OK;
+}
+
+void peal_ingested_clear(peal_ingested *ingested) {
+    for (size_t i = 0; ingested->spills && i < ingested->spill_count; i++) peal_spill_clear(&ingested->spills[i]);
+    for (size_t i = 0; i < ingested->vocabulary_count; i++) peal_vocabulary_clear(&ingested->vocabularies[i]);
+    free(ingested->spills);
+    free(ingested->vocabularies);
+    *ingested = (peal_ingested){0};
+}
+
 peal_status peal_ingest(peal_executor *executor, peal_input_list *inputs, const peal_pipeline *pipeline,
-                        const peal_ingest_options *options, peal_spill **spills, peal_stage_times *times,
+                        const peal_ingest_options *options, peal_ingested *out, peal_stage_times *times,
                         peal_error *err) {
     size_t threads = peal_executor_threads(executor);
     ingest self = {
@@ -455,8 +554,12 @@ peal_status peal_ingest(peal_executor *executor, peal_input_list *inputs, const 
         .threads = threads,
         .slot_count = 2 * threads + 2,
     };
-    PEAL_TRY(peal_alloc_checked(spills, inputs->count, sizeof **spills, "spills", err));
-    self.spills = *spills;
+    *out = (peal_ingested){0};
+    self.out = out;
+    PEAL_TRY(peal_alloc_checked(&out->spills, inputs->count, sizeof *out->spills, "spills", err));
+    out->spill_count = inputs->count;
+    for (size_t i = 0; i < inputs->count; i++) out->spills[i].out.fd = -1;
+    PEAL_TRY(open_vocabularies(&self, err));
     PEAL_TRY(peal_alloc_checked(&self.feeds, inputs->count, sizeof *self.feeds, "inputs", err));
     pthread_mutex_init(&self.lock, NULL);
     pthread_cond_init(&self.changed, NULL);

@@ -1,6 +1,6 @@
 /* The first pass: every input is inflated and parsed once, by the threads of one pool, and spilled.
  *
- *   read (inflate, cut into blocks) -> parse (columns, moments, encode) -> collect (vocabularies, spill)
+ *   read (inflate, cut into blocks) -> parse (columns, vocabulary, moments, encode) -> collect (spill)
  *
  * Blocks of an input are read and collected in order and parsed in any; inputs are independent of each other. The
  * number of blocks is fixed, so memory is bounded whatever the inputs' size: a thread that finds no free block helps to
@@ -18,6 +18,7 @@
 #include "etl/pipeline.h"
 #include "etl/spill.h"
 #include "etl/stage.h"
+#include "etl/vocabulary.h"
 
 typedef enum peal_bad_rows { PEAL_BAD_ROWS_FAIL, PEAL_BAD_ROWS_DROP, PEAL_BAD_ROWS_QUARANTINE } peal_bad_rows;
 
@@ -30,10 +31,20 @@ typedef struct peal_ingest_options {
     const peal_reporter *reporter;
 } peal_ingest_options;
 
-/* Makes spills [inputs->count], which the caller clears one by one (also on failure) and frees. Fills in what was
- * learnt of the inputs (hash, rows) and the times of the stages read, parse and collect. */
+/* What the first pass made. */
+typedef struct peal_ingested {
+    peal_spill *spills; /* [inputs] */
+    size_t spill_count;
+    peal_vocabulary
+        *vocabularies; /* those of threads of an earlier job that was taken over, then those of this one's */
+    size_t vocabulary_count;
+} peal_ingested;
+
+/* Fills in what was learnt of the inputs (hash, rows), too, and the times of the stages read, parse and collect. The
+ * caller clears `out`, also on failure. */
 peal_status peal_ingest(peal_executor *executor, peal_input_list *inputs, const peal_pipeline *pipeline,
-                        const peal_ingest_options *options, peal_spill **spills, peal_stage_times *times,
+                        const peal_ingest_options *options, peal_ingested *out, peal_stage_times *times,
                         peal_error *err);
+void peal_ingested_clear(peal_ingested *ingested);
 
 #endif

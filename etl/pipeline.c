@@ -54,28 +54,29 @@ static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
 }
 
 /* Texts that spell a missing value leave the vocabulary and are counted as missing. */
-static peal_status take_nulls_out(const peal_format_options *options, peal_summary *summary, peal_error *err) {
-    (void)err;
+static void take_nulls_out(const peal_format_options *options, peal_summary *summary) {
     for (uint32_t i = 0; i < summary->texts.size; i++) {
         peal_text text = peal_dictionary_text(&summary->texts, i);
         if (!peal_format_is_null(options, text.data, text.length)) continue;
         summary->nulls += summary->texts.counts[i];
         summary->texts.counts[i] = 0;
     }
-    return PEAL_OK;
 }
 
-peal_status peal_pipeline_fit(peal_pipeline *pipeline, peal_summary *summaries, peal_error *err) {
-    for (size_t i = 0; i < pipeline->schema.count; i++) {
-        peal_pipeline_column *column = &pipeline->columns[i];
-        const peal_raw_field *field = &pipeline->schema.fields[i];
-        if (field->kind == PEAL_RAW_TEXT) PEAL_TRY(take_nulls_out(&pipeline->options, &summaries[i], err));
-        for (size_t s = 0; s < column->step_count; s++) {
-            const peal_pipeline_step *step = &column->steps[s];
-            PEAL_TRY(step->transform->fit(step->state, field->name, &summaries[i], err));
-        }
-        peal_summary_clear(&summaries[i]);
+peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t index, peal_summary *summary, peal_error *err) {
+    peal_pipeline_column *column = &pipeline->columns[index];
+    const peal_raw_field *field = &pipeline->schema.fields[index];
+    peal_status status = PEAL_OK;
+    if (field->kind == PEAL_RAW_TEXT) take_nulls_out(&pipeline->options, summary);
+    for (size_t s = 0; s < column->step_count && status == PEAL_OK; s++) {
+        const peal_pipeline_step *step = &column->steps[s];
+        status = step->transform->fit(step->state, field->name, summary, err);
     }
+    peal_summary_clear(summary);
+    return status;
+}
+
+peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err) {
     return lay_out_features(pipeline, err);
 }
 

@@ -65,8 +65,10 @@ peal_status peal_pipeline_plan(const char *path, const char *sample, size_t samp
                                peal_error *err);
 void peal_pipeline_free(peal_pipeline *pipeline);
 
-/* Fits every step; `summaries` [schema.count] are used up. */
-peal_status peal_pipeline_fit(peal_pipeline *pipeline, peal_summary *summaries, peal_error *err);
+/* Fits the steps of one column; `summary` is used up. Columns are independent: different ones may be fitted by
+ * different threads. When all are fitted, peal_pipeline_fitted lays the features out. */
+peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t column, peal_summary *summary, peal_error *err);
+peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err);
 
 json_t *peal_pipeline_save(const peal_pipeline *pipeline);
 peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_error *err);
@@ -104,10 +106,15 @@ typedef struct peal_raw_batch {
     size_t rows;
     const double *const *numbers;
     const int32_t *const *codes;
-    const peal_dictionary *const *dictionaries; /* what the codes mean */
+    const peal_dictionary *dictionaries; /* [fields] what the codes mean */
     const uint8_t *const *bytes;
-    uint64_t vocabulary_id; /* not 0: the dictionaries are those of the last batch with this id */
+    const int32_t *const *maps; /* [fields] of peal_pipeline_map_codes for these dictionaries; NULL: made anew */
 } peal_raw_batch;
+
+/* What each text of `dictionary` becomes in column `index`: *map [dictionary size], freed by the caller. For
+ * dictionaries that many batches share. */
+peal_status peal_pipeline_map_codes(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
+                                    int32_t **map, peal_error *err);
 
 /* Per thread: scratch memory, and what the texts of the present dictionaries become. */
 typedef struct peal_applier peal_applier;

@@ -10,9 +10,8 @@ enum { NUMBER_CHUNK = 512 };
 
 struct peal_applier {
     const peal_pipeline *pipeline;
-    int32_t **codes;        /* [columns][dictionary size] what each text of the present dictionaries becomes */
-    size_t *code_capacity;  /* [columns] */
-    uint64_t vocabulary_id; /* whose texts `codes` is for; 0: unknown */
+    int32_t **codes;       /* [columns][dictionary size] what each text of the present dictionaries becomes */
+    size_t *code_capacity; /* [columns] */
     peal_buffer scratch;
     peal_table schema;
     peal_dictionary *dictionaries; /* [schema columns] of the output */
@@ -140,38 +139,54 @@ static peal_status reserve_rows(peal_applier *applier, size_t rows, peal_error *
 /* ---- texts ---- */
 
 /* Follows one text through the column's steps to its code. */
-static peal_status code_of_text(peal_applier *applier, const peal_pipeline_column *column, peal_text text,
-                                int32_t *code, peal_error *err) {
-    if (peal_format_is_null(&applier->pipeline->options, text.data, text.length)) text = (peal_text){NULL, 0};
+static peal_status code_of_text(const peal_pipeline *pipeline, const peal_pipeline_column *column, peal_text text,
+                                peal_buffer *scratch, int32_t *code, peal_error *err) {
+    if (peal_format_is_null(&pipeline->options, text.data, text.length)) text = (peal_text){NULL, 0};
     for (size_t s = 0; s + 1 < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
-        PEAL_TRY(step->transform->text(step->state, text, &applier->scratch, &text, err));
+        PEAL_TRY(step->transform->text(step->state, text, scratch, &text, err));
     }
     const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
     *code = encoder->transform->encode(encoder->state, text);
     return PEAL_OK;
 }
 
-static peal_status bind_vocabularies(peal_applier *applier, const peal_raw_batch *raw, peal_error *err) {
-    if (raw->vocabulary_id && raw->vocabulary_id == applier->vocabulary_id) return PEAL_OK;
-    applier->vocabulary_id = 0;
+static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
+                            peal_buffer *scratch, int32_t *map, peal_error *err) {
+    for (uint32_t code = 0; code < dictionary->size; code++) {
+        PEAL_TRY(code_of_text(pipeline, &pipeline->columns[index], peal_dictionary_text(dictionary, code), scratch,
+                              &map[code], err));
+    }
+    return PEAL_OK;
+}
+
+peal_status peal_pipeline_map_codes(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
+                                    int32_t **map, peal_error *err) {
+    peal_buffer scratch = {0};
+    PEAL_TRY(peal_alloc_checked(map, dictionary->size, sizeof **map, "a vocabulary", err));
+    peal_status status = fill_map(pipeline, index, dictionary, &scratch, *map, err);
+    peal_buffer_clear(&scratch);
+    return status;
+}
+
+static bool has_codes(const peal_pipeline *pipeline, size_t index) {
+    return pipeline->columns[index].role != PEAL_ROLE_DROPPED && pipeline->schema.fields[index].kind == PEAL_RAW_TEXT;
+}
+
+/* The maps of a batch whose dictionaries are its own. */
+static peal_status make_maps(peal_applier *applier, const peal_raw_batch *raw, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (pipeline->columns[i].role == PEAL_ROLE_DROPPED || pipeline->schema.fields[i].kind != PEAL_RAW_TEXT)
-            continue;
-        const peal_dictionary *dictionary = raw->dictionaries[i];
+        if (!has_codes(pipeline, i)) continue;
+        const peal_dictionary *dictionary = &raw->dictionaries[i];
         if (dictionary->size > applier->code_capacity[i]) {
             free(applier->codes[i]);
             applier->code_capacity[i] = 0;
             PEAL_TRY(peal_alloc_checked(&applier->codes[i], dictionary->size, sizeof(int32_t), "a vocabulary", err));
             applier->code_capacity[i] = dictionary->size;
         }
-        for (uint32_t code = 0; code < dictionary->size; code++) {
-            PEAL_TRY(code_of_text(applier, &pipeline->columns[i], peal_dictionary_text(dictionary, code),
-                                  &applier->codes[i][code], err));
-        }
+        PEAL_TRY(fill_map(pipeline, i, dictionary, &applier->scratch, applier->codes[i], err));
     }
-    applier->vocabulary_id = raw->vocabulary_id;
     return PEAL_OK;
 }
 
@@ -206,20 +221,20 @@ static void apply_bytes(const peal_pipeline *pipeline, const peal_raw_batch *raw
     }
 }
 
-static void apply_features(const peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
-                           size_t count, float *out) {
+static void apply_features(const peal_applier *applier, const peal_raw_batch *raw, const int32_t *const *maps,
+                           const uint32_t *selection, size_t count, float *out) {
     const peal_pipeline *pipeline = applier->pipeline;
     size_t stride = pipeline->feature_width;
-    bool has_codes = false;
+    bool spreads = false;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        has_codes = has_codes || (pipeline->columns[i].role == PEAL_ROLE_FEATURE &&
-                                  pipeline->schema.fields[i].kind == PEAL_RAW_TEXT);
+        spreads = spreads ||
+                  (pipeline->columns[i].role == PEAL_ROLE_FEATURE && pipeline->schema.fields[i].kind == PEAL_RAW_TEXT);
     }
     /* A tile of rows at a time, so that the columns write to lines that are still in the cache. */
     for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
         size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
         float *tile = out + at * stride;
-        if (has_codes) memset(tile, 0, size * stride * sizeof *tile);
+        if (spreads) memset(tile, 0, size * stride * sizeof *tile);
         for (size_t i = 0; i < pipeline->schema.count; i++) {
             const peal_pipeline_column *column = &pipeline->columns[i];
             if (column->role != PEAL_ROLE_FEATURE) continue;
@@ -230,7 +245,7 @@ static void apply_features(const peal_applier *applier, const peal_raw_batch *ra
                 continue;
             }
             for (size_t row = 0; row < size; row++) {
-                int32_t code = applier->codes[i][raw->codes[i][row_at(selection, at + row)]];
+                int32_t code = maps[i][raw->codes[i][row_at(selection, at + row)]];
                 if (code >= 0) tile[row * stride + column->offset + (size_t)code] = 1.0f;
             }
         }
@@ -270,7 +285,8 @@ static void apply_number_label(const double *raw, const uint32_t *selection, siz
 peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
                                 size_t count, peal_table *out, peal_error *err) {
     PEAL_TRY(reserve_rows(applier, count, err));
-    PEAL_TRY(bind_vocabularies(applier, raw, err));
+    if (!raw->maps) PEAL_TRY(make_maps(applier, raw, err));
+    const int32_t *const *maps = raw->maps ? raw->maps : (const int32_t *const *)applier->codes;
     const peal_pipeline *pipeline = applier->pipeline;
     memcpy(applier->columns, applier->schema.columns, applier->schema.column_count * sizeof *applier->columns);
     for (size_t i = 0; i < applier->schema.column_count; i++) {
@@ -280,9 +296,9 @@ peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw
         if (from == SIZE_MAX && pipeline->byte_features) {
             apply_bytes(pipeline, raw, selection, count, applier->values[i]);
         } else if (from == SIZE_MAX) {
-            apply_features(applier, raw, selection, count, (float *)(void *)applier->values[i]);
+            apply_features(applier, raw, maps, selection, count, (float *)(void *)applier->values[i]);
         } else if (column->dictionary) {
-            apply_codes(applier->codes[from], raw->codes[from], selection, count, column, applier->values[i],
+            apply_codes(maps[from], raw->codes[from], selection, count, column, applier->values[i],
                         applier->validity[i]);
         } else {
             apply_number_label(raw->numbers[from], selection, count, (float *)(void *)applier->values[i]);

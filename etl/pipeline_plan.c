@@ -7,7 +7,6 @@
 #include "etl/pipeline.h"
 
 enum {
-    ONEHOT_MOST = 64,       /* distinct texts in the sample up to which a column is spread out */
     CLASSES_MOST = 20,      /* distinct whole numbers up to which a numeric label is taken for classes */
     IDENTIFIER_LEAST = 200, /* distinct texts from which a column of nearly all different ones is an identifier */
 };
@@ -204,8 +203,7 @@ static peal_status choose_text_encoder(plan_work *planner, size_t column, peal_e
             "column %s: nearly every row has a text of its own, so it is left out (name a transform to keep it)", name);
         return PEAL_OK;
     }
-    bool few = distinct <= ONEHOT_MOST;
-    return add_default_step(planner, column, few ? &peal_transform_onehot : &peal_transform_index, false, err);
+    return add_default_step(planner, column, &peal_transform_index, false, err);
 }
 
 static bool has_transform(const peal_pipeline_column *column, const peal_transform *transform) {

@@ -12,7 +12,6 @@ struct peal_scan {
     peal_format_reader *reader;
     peal_block block;
     peal_applier *applier;
-    const peal_dictionary **dictionaries;
     size_t next; /* input */
     uint64_t used, dropped;
 };
@@ -33,14 +32,10 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
         peal_input_list_make(options->sources, options->source_count, pipeline->format->name, &scan->inputs, err);
     if (status == PEAL_OK) status = peal_block_init(&scan->block, &pipeline->schema, err);
     if (status == PEAL_OK) status = peal_applier_new(pipeline, &scan->applier, err);
-    if (status == PEAL_OK) {
-        status = peal_alloc_checked(&scan->dictionaries, pipeline->schema.count, sizeof(void *), "a scan", err);
-    }
     if (status != PEAL_OK) {
         peal_scan_close(scan);
         return status;
     }
-    for (size_t i = 0; i < pipeline->schema.count; i++) scan->dictionaries[i] = &scan->block.dictionaries[i];
     *out = scan;
     return PEAL_OK;
 }
@@ -76,6 +71,7 @@ peal_status peal_scan_next(peal_scan *scan, peal_table *table, peal_error *err) 
             scan->next++;
             continue;
         }
+        peal_block_reset_dictionaries(&scan->block);
         PEAL_TRY(format->parse(scan->reader, &scan->block, err));
         PEAL_TRY(check_bad_rows(scan, err));
         if (scan->block.rows == 0) continue;
@@ -85,7 +81,7 @@ peal_status peal_scan_next(peal_scan *scan, peal_table *table, peal_error *err) 
             .numbers = (const double *const *)scan->block.numbers,
             .codes = (const int32_t *const *)scan->block.codes,
             .bytes = (const uint8_t *const *)scan->block.bytes,
-            .dictionaries = scan->dictionaries,
+            .dictionaries = scan->block.dictionaries,
         };
         return peal_pipeline_apply(scan->applier, &raw, NULL, scan->block.rows, table, err);
     }
@@ -102,7 +98,6 @@ void peal_scan_close(peal_scan *scan) {
     if (scan->reader) scan->pipeline->format->close(scan->reader);
     peal_block_clear(&scan->block);
     peal_applier_free(scan->applier);
-    free(scan->dictionaries);
     peal_input_list_clear(&scan->inputs);
     free(scan);
 }

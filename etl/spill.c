@@ -1,11 +1,5 @@
-/* A chunk's layout:
- *
- *   remaps   for each text column: uint32 count, then int32[count] from the block's codes to the spill's
- *   splits   uint8 has_splits, then uint8[rows] if so
- *   columns  for each column that is not skipped: uint8 encoding, then the values, unaligned
- *
- * The remaps are known only when the chunk's turn has come (vocabularies grow in block order), all else earlier, on any
- * thread. */
+/* A chunk's layout: uint8 has_splits, then uint8[rows] if so; then for each column that is not skipped: uint8 encoding,
+ * then the values. Values begin at multiples of 8 bytes. */
 #include "etl/spill.h"
 
 #include <errno.h>
@@ -49,16 +43,10 @@ static peal_status put_u64(peal_buffer *buffer, uint64_t value, peal_error *err)
 }
 
 static peal_status put_summary(peal_buffer *tail, const peal_summary *summary, peal_error *err) {
-    const peal_dictionary *texts = &summary->texts;
     const double moments[4] = {summary->mean, summary->m2, summary->min, summary->max};
     PEAL_TRY(put_u64(tail, summary->count, err));
     PEAL_TRY(put_u64(tail, summary->nulls, err));
-    PEAL_TRY(put(tail, moments, sizeof moments, err));
-    PEAL_TRY(put_u64(tail, texts->size, err));
-    if (texts->size == 0) return PEAL_OK;
-    PEAL_TRY(put(tail, texts->counts, texts->size * sizeof *texts->counts, err));
-    PEAL_TRY(put(tail, texts->offsets, (texts->size + (size_t)1) * sizeof *texts->offsets, err));
-    return put(tail, texts->bytes.data, texts->bytes.size, err);
+    return put(tail, moments, sizeof moments, err);
 }
 
 static peal_status put_tail(const peal_spill *spill, uint64_t key, peal_buffer *tail, peal_error *err) {
@@ -117,24 +105,7 @@ static bool take_summary(tail_reader *reader, peal_summary *summary) {
     summary->m2 = moments[1];
     summary->min = moments[2];
     summary->max = moments[3];
-    uint64_t size = take_u64(reader);
-    if (reader->bad || size == 0) return !reader->bad;
-    const uint8_t *counts = take(reader, size, sizeof(uint64_t)), *offsets = take(reader, size + 1, sizeof(uint32_t));
-    if (reader->bad) return false;
-    uint32_t begin, end;
-    memcpy(&end, offsets + size * sizeof end, sizeof end);
-    const char *texts = take(reader, end, 1);
-    for (uint64_t i = 0; i < size && !reader->bad; i++) {
-        uint32_t code;
-        memcpy(&begin, offsets + i * sizeof begin, sizeof begin);
-        memcpy(&end, offsets + (i + 1) * sizeof end, sizeof end);
-        if (begin > end || texts + end > (const char *)reader->end) return false;
-        if (peal_dictionary_put(&summary->texts, texts + begin, end - begin, &code, NULL) != PEAL_OK || code != i) {
-            return false;
-        }
-        memcpy(&summary->texts.counts[i], counts + i * sizeof(uint64_t), sizeof(uint64_t));
-    }
-    return !reader->bad;
+    return true;
 }
 
 static bool take_tail(tail_reader *reader, uint64_t key, uint64_t body_size, peal_spill *out) {
@@ -297,43 +268,15 @@ static peal_status chunks_grow(peal_spill *spill, peal_error *err) {
     return PEAL_OK;
 }
 
-static peal_status write_remap(peal_spill *spill, const peal_dictionary *from, peal_dictionary *to, peal_error *err) {
-    uint32_t head[2] = {from->size, 0};
-    int32_t *remap = malloc((from->size + (size_t)2) * sizeof *remap);
-    if (!remap) return peal_fail(err, PEAL_E_MEMORY, "no memory for a vocabulary");
-    peal_status status = PEAL_OK;
-    remap[from->size] = 0;
-    for (uint32_t i = 0; i < from->size && status == PEAL_OK; i++) {
-        peal_text text = peal_dictionary_text(from, i);
-        uint32_t code;
-        status = peal_dictionary_intern(to, text.data, text.length, &code, err);
-        if (status != PEAL_OK) break;
-        to->counts[code] += from->counts[i];
-        remap[i] = (int32_t)code;
-    }
-    if (status == PEAL_OK) status = peal_out_file_write(&spill->out, head, sizeof head, err);
-    /* An even count, so that what follows stays aligned to 8 bytes. */
-    size_t size = peal_round_up(from->size, 2) * sizeof *remap;
-    if (status == PEAL_OK) status = peal_out_file_write(&spill->out, remap, size, err);
-    free(remap);
-    return status;
-}
-
-peal_status peal_spill_append(peal_spill *spill, const peal_block *block, const peal_raw_schema *schema,
-                              const peal_buffer *encoded, peal_error *err) {
+peal_status peal_spill_append(peal_spill *spill, const peal_buffer *encoded, uint64_t rows, uint64_t vocabulary,
+                              peal_error *err) {
     PEAL_TRY(chunks_grow(spill, err));
-    static const uint8_t zeros[8];
-    PEAL_TRY(peal_out_file_write(&spill->out, zeros, peal_round_up(spill->out.size, 8) - spill->out.size, err));
     peal_spill_chunk *chunk = &spill->chunks[spill->chunk_count];
-    *chunk = (peal_spill_chunk){.offset = spill->out.size, .rows = block->rows};
-    for (size_t i = 0; i < schema->count; i++) {
-        if (schema->fields[i].skip || schema->fields[i].kind != PEAL_RAW_TEXT) continue;
-        PEAL_TRY(write_remap(spill, &block->dictionaries[i], &spill->summaries[i].texts, err));
-    }
+    *chunk =
+        (peal_spill_chunk){.offset = spill->out.size, .size = encoded->size, .rows = rows, .vocabulary = vocabulary};
     PEAL_TRY(peal_out_file_write(&spill->out, encoded->data, encoded->size, err));
-    chunk->size = spill->out.size - chunk->offset;
     spill->chunk_count++;
-    spill->rows_used += block->rows;
+    spill->rows_used += rows;
     return PEAL_OK;
 }
 
@@ -412,31 +355,23 @@ static void decode_numbers(chunk_reader *reader, double *out, size_t rows) {
     }
 }
 
-static void decode_codes(chunk_reader *reader, const int32_t *remap, int32_t *out, size_t rows) {
+static void decode_codes(chunk_reader *reader, int32_t *out, size_t rows) {
     uint8_t encoding = next_encoding(reader);
     const void *values = reader->at;
     if (encoding == AS_UINT8) {
-        for (size_t i = 0; i < rows; i++) out[i] = remap[((const uint8_t *)values)[i]];
+        for (size_t i = 0; i < rows; i++) out[i] = ((const uint8_t *)values)[i];
         reader->at += rows;
     } else if (encoding == AS_UINT16) {
-        for (size_t i = 0; i < rows; i++) out[i] = remap[((const uint16_t *)values)[i]];
+        for (size_t i = 0; i < rows; i++) out[i] = ((const uint16_t *)values)[i];
         reader->at += rows * 2;
     } else {
-        for (size_t i = 0; i < rows; i++) out[i] = remap[((const int32_t *)values)[i]];
+        memcpy(out, values, rows * sizeof *out);
         reader->at += rows * 4;
     }
 }
 
-static void decode(const peal_raw_schema *schema, peal_spill_rows *rows, const int32_t **remaps) {
+static void decode(const peal_raw_schema *schema, peal_spill_rows *rows) {
     chunk_reader reader = {.begin = rows->raw.data, .at = rows->raw.data};
-    for (size_t i = 0; i < schema->count; i++) {
-        if (schema->fields[i].skip || schema->fields[i].kind != PEAL_RAW_TEXT) continue;
-        uint32_t count;
-        memcpy(&count, reader.at, sizeof count);
-        remaps[i] = (const int32_t *)(const void *)(reader.at + 8);
-        reader.at += 8 + peal_round_up(count, 2) * sizeof(int32_t);
-    }
-    reader.begin = reader.at;
     bool has_splits = next_encoding(&reader) != 0;
     if (has_splits) {
         memcpy(rows->splits, reader.at, rows->rows);
@@ -450,7 +385,7 @@ static void decode(const peal_raw_schema *schema, peal_spill_rows *rows, const i
         if (field->kind == PEAL_RAW_NUMBER) {
             decode_numbers(&reader, rows->numbers[i], rows->rows);
         } else if (field->kind == PEAL_RAW_TEXT) {
-            decode_codes(&reader, remaps[i], rows->codes[i], rows->rows);
+            decode_codes(&reader, rows->codes[i], rows->rows);
         } else {
             next_encoding(&reader);
             memcpy(rows->bytes[i], reader.at, rows->rows * field->width);
@@ -472,10 +407,7 @@ peal_status peal_spill_read(int fd, const peal_spill *spill, size_t chunk, const
         if (got <= 0) return peal_fail_errno(err, PEAL_E_FAILED, got < 0 ? errno : EIO, "cannot read %s", spill->path);
         rows->raw.size += (size_t)got;
     }
-    const int32_t **remaps = calloc(schema->count, sizeof *remaps);
-    if (!remaps) return peal_fail(err, PEAL_E_MEMORY, "no memory for a chunk");
     rows->rows = what->rows;
-    decode(schema, rows, remaps);
-    free(remaps);
+    decode(schema, rows);
     return PEAL_OK;
 }

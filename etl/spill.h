@@ -19,6 +19,7 @@
 typedef struct peal_spill_chunk {
     uint64_t offset, size; /* bytes in the file */
     uint64_t rows;
+    uint64_t vocabulary; /* which thread's vocabulary its codes are of */
 } peal_spill_chunk;
 
 typedef struct peal_spill {
@@ -26,8 +27,7 @@ typedef struct peal_spill {
     peal_out_file out;
     peal_spill_chunk *chunks;
     size_t chunk_count, chunk_capacity;
-    peal_summary
-        *summaries; /* [fields] of the training rows; `texts` is the input's vocabulary, whose codes chunks hold */
+    peal_summary *summaries; /* [fields] moments of the training rows */
     size_t field_count;
     uint64_t rows_used, rows_bad;
     peal_buffer bad; /* what is to be said of bad rows: JSON Lines */
@@ -45,15 +45,14 @@ void peal_spill_clear(peal_spill *spill);
 
 /* ---- chunks ---- */
 
-/* Appends the block's rows to `out`. Codes stay those of the block's own dictionaries. `splits` [rows] may be NULL. */
+/* Writes the block's rows to `out`; `splits` [rows] may be NULL. Any thread. */
 peal_status peal_spill_encode(const peal_block *block, const peal_raw_schema *schema, const uint8_t *splits,
                               peal_buffer *out, peal_error *err);
-/* Interns the block's texts in the spill's vocabularies, counts them, and appends the encoded chunk. `counts[field]`
- * [dictionary size] says how many training rows hold each text. */
-peal_status peal_spill_append(peal_spill *spill, const peal_block *block, const peal_raw_schema *schema,
-                              const peal_buffer *encoded, peal_error *err);
+/* Appends an encoded chunk of `rows` rows. In block order. */
+peal_status peal_spill_append(peal_spill *spill, const peal_buffer *encoded, uint64_t rows, uint64_t vocabulary,
+                              peal_error *err);
 
-/* Decoded rows; codes are those of the spill's vocabularies. Reused from chunk to chunk. */
+/* Decoded rows; codes are those of the chunk's vocabulary. Reused from chunk to chunk. */
 typedef struct peal_spill_rows {
     size_t rows, capacity, field_count;
     double **numbers;

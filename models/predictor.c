@@ -191,14 +191,12 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
     peal_applier *applier = NULL;
     PEAL_TRY(peal_memory_stream_open(text, size, &stream, err));
     PEAL_TRY(pipeline->format->open(&job, "text", NULL, stream, &reader, err));
-    const peal_dictionary **dictionaries = calloc(pipeline->schema.count, sizeof *dictionaries);
-    peal_status status = dictionaries ? peal_block_init(&block, &pipeline->schema, err)
-                                      : peal_fail(err, PEAL_E_MEMORY, "no memory to predict");
-    for (size_t i = 0; status == PEAL_OK && i < pipeline->schema.count; i++) dictionaries[i] = &block.dictionaries[i];
+    peal_status status = peal_block_init(&block, &pipeline->schema, err);
     if (status == PEAL_OK) status = peal_applier_new(pipeline, &applier, err);
     while (status == PEAL_OK) {
         status = pipeline->format->read(reader, &block, err);
         if (status != PEAL_OK || block.size == 0) break;
+        peal_block_reset_dictionaries(&block);
         status = pipeline->format->parse(reader, &block, err);
         if (status == PEAL_OK && block.bad_count) {
             status = peal_fail(err, PEAL_E_DATA, "line %llu: %s", (unsigned long long)block.bad_rows[0].line,
@@ -213,7 +211,7 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
             .numbers = (const double *const *)block.numbers,
             .codes = (const int32_t *const *)block.codes,
             .bytes = (const uint8_t *const *)block.bytes,
-            .dictionaries = dictionaries,
+            .dictionaries = block.dictionaries,
         };
         peal_table table;
         status = peal_pipeline_apply(applier, &raw, NULL, block.rows, &table, err);
@@ -223,7 +221,6 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
     pipeline->format->close(reader);
     peal_applier_free(applier);
     peal_block_clear(&block);
-    free(dictionaries);
     return status;
 }
 

@@ -377,7 +377,6 @@ static peal_status csv_parse(const peal_format_reader *reader, peal_block *block
     size_t records = count_newlines(block->text, block->size);
     PEAL_TRY(peal_block_reserve(block, reader->job->schema, records, err));
     block->rows = 0;
-    for (size_t i = 0; i < block->field_count; i++) peal_dictionary_reset(&block->dictionaries[i]);
     row_parser parser = {.reader = reader, .job = reader->job, .block = block};
     size_t begin = 0;
     for (size_t first = 0, at = 0; at < count; at++) {

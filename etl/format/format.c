@@ -120,6 +120,10 @@ peal_status peal_block_reserve(peal_block *block, const peal_raw_schema *schema,
     return PEAL_OK;
 }
 
+void peal_block_reset_dictionaries(peal_block *block) {
+    for (size_t i = 0; i < block->field_count; i++) peal_dictionary_reset(&block->dictionaries[i]);
+}
+
 void peal_block_forget_bad_rows(peal_block *block) {
     for (size_t i = 0; i < block->bad_count; i++) {
         free(block->bad_rows[i].reason);

@@ -66,7 +66,7 @@ typedef struct peal_block {
     size_t rows, row_capacity;
     double **numbers;              /* [fields][rows] of NUMBER */
     int32_t **codes;               /* [fields][rows] of TEXT */
-    peal_dictionary *dictionaries; /* [fields] of TEXT */
+    peal_dictionary *dictionaries; /* [fields] of TEXT; parsing adds to them, whoever owns the block empties them */
     uint8_t **bytes;               /* [fields][rows * width] of BYTES */
     uint64_t *hashes;              /* [rows] of the raw record, if asked for */
     peal_bad_row *bad_rows;
@@ -83,6 +83,7 @@ peal_status peal_block_reserve(peal_block *block, const peal_raw_schema *schema,
 peal_status peal_block_add_bad_row(peal_block *block, uint64_t line, const char *text, size_t size, peal_error *err,
                                    const char *reason, ...) __attribute__((format(printf, 6, 7)));
 void peal_block_forget_bad_rows(peal_block *block);
+void peal_block_reset_dictionaries(peal_block *block);
 
 /* One job's view of its inputs. */
 typedef struct peal_format_job {

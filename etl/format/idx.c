@@ -201,7 +201,6 @@ static peal_status idx_parse(const peal_format_reader *reader, peal_block *block
     if (label != SIZE_MAX && !reader->job->schema->fields[label].skip) {
         static const char digits[] = "0123456789";
         peal_dictionary *dictionary = &block->dictionaries[label];
-        peal_dictionary_reset(dictionary);
         for (size_t row = 0; row < rows; row++) {
             char text[3];
             size_t length = 0;
