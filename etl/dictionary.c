@@ -29,7 +29,7 @@ static uint32_t slot_of(uint64_t key, uint32_t length) {
 }
 
 static peal_status slots_grow(peal_dictionary *dictionary, peal_error *err) {
-    size_t count = dictionary->slots ? ((size_t)dictionary->slot_mask + 1) * 4 : FIRST_SLOTS;
+    size_t count = dictionary->slots ? ((size_t)dictionary->slot_mask + 1) * 2 : FIRST_SLOTS;
     if (count > UINT32_MAX / 2) return peal_fail(err, PEAL_E_DATA, "too many distinct texts in one column");
     peal_dictionary_slot *slots;
     PEAL_TRY(peal_alloc_checked(&slots, count, sizeof *slots, "a dictionary", err));
@@ -104,17 +104,32 @@ static uint64_t short_key(uint64_t word, uint32_t length) {
     return length == 0 ? 0 : word & (UINT64_MAX >> (64 - 8 * length));
 }
 
-peal_status peal_dictionary_intern(peal_dictionary *dictionary, const char *text, uint32_t length, uint32_t *code,
-                                   peal_error *err) {
-    uint64_t key;
+peal_text_key peal_dictionary_key(const char *text, uint32_t length) {
+    peal_text_key key = {.text = text, .length = length};
     if (length <= 8) {
         uint64_t word;
         memcpy(&word, text, sizeof word);
-        key = short_key(word, length);
+        key.key = short_key(word, length);
     } else {
-        key = peal_hash(text, length, 0);
+        key.key = peal_hash(text, length, 0);
     }
-    return intern_key(dictionary, key, text, length, code, err);
+    return key;
+}
+
+void peal_dictionary_prefetch(const peal_dictionary *dictionary, const peal_text_key *key) {
+    if (dictionary->slots)
+        __builtin_prefetch(&dictionary->slots[slot_of(key->key, key->length) & dictionary->slot_mask]);
+}
+
+peal_status peal_dictionary_intern_key(peal_dictionary *dictionary, const peal_text_key *key, uint32_t *code,
+                                       peal_error *err) {
+    return intern_key(dictionary, key->key, key->text, key->length, code, err);
+}
+
+peal_status peal_dictionary_intern(peal_dictionary *dictionary, const char *text, uint32_t length, uint32_t *code,
+                                   peal_error *err) {
+    const peal_text_key key = peal_dictionary_key(text, length);
+    return peal_dictionary_intern_key(dictionary, &key, code, err);
 }
 
 static uint64_t exact_key(const char *text, size_t length) {

@@ -39,6 +39,17 @@ void peal_dictionary_reset(peal_dictionary *dictionary);
  * more. */
 peal_status peal_dictionary_intern(peal_dictionary *dictionary, const char *text, uint32_t length, uint32_t *code,
                                    peal_error *err);
+/* The same in two halves, for loops that intern many texts: what the text is known by, and the look-up. Between the two
+ * peal_dictionary_prefetch hides the time that memory takes. */
+typedef struct peal_text_key {
+    uint64_t key;
+    const char *text;
+    uint32_t length;
+} peal_text_key;
+peal_text_key peal_dictionary_key(const char *text, uint32_t length);
+void peal_dictionary_prefetch(const peal_dictionary *dictionary, const peal_text_key *key);
+peal_status peal_dictionary_intern_key(peal_dictionary *dictionary, const peal_text_key *key, uint32_t *code,
+                                       peal_error *err);
 /* The same for text that ends where its memory ends. */
 peal_status peal_dictionary_put(peal_dictionary *dictionary, const char *text, size_t length, uint32_t *code,
                                 peal_error *err);

@@ -9,6 +9,7 @@
 #include "core/digest.h"
 #include "core/spelling.h"
 #include "etl/number.h"
+#include "etl/utf8.h"
 
 enum { LONGEST_RECORD = 256 << 20 };
 
@@ -258,11 +259,19 @@ static peal_status csv_open(const peal_format_job *job, const char *path, const 
 
 /* ---- parsing: text to columns ---- */
 
+/* A text of the present record that waits to be interned until the whole record is known to be good; meanwhile its slot
+ * in the dictionary comes into the cache. */
+typedef struct pending_text {
+    peal_text_key key;
+    size_t column;
+} pending_text;
+
 typedef struct row_parser {
     const peal_format_reader *reader;
     const peal_format_job *job;
     peal_block *block;
-    uint64_t line; /* of the record being parsed */
+    pending_text *pending; /* [columns of the file] */
+    size_t pending_count;
 } row_parser;
 
 /* A whole number of up to 15 digits, the most common field; false leaves it to the general parser. */
@@ -294,10 +303,15 @@ static peal_status convert_field(row_parser *parser, size_t column, char *begin,
         return PEAL_OK;
     }
     if (field->kind == PEAL_RAW_TEXT) {
-        uint32_t code;
+        pending_text *text = &parser->pending[parser->pending_count++];
         if (value.length > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "a field is too long");
-        PEAL_TRY(peal_dictionary_intern(&block->dictionaries[column], value.text, (uint32_t)value.length, &code, err));
-        block->codes[column][block->rows] = (int32_t)code;
+        *text = (pending_text){peal_dictionary_key(value.text, (uint32_t)value.length), column};
+        peal_dictionary_prefetch(&block->dictionaries[column], &text->key);
+        size_t bad = peal_utf8_error(value.text, value.length);
+        if (bad < value.length) {
+            snprintf(why, 256, "column '%s': byte 0x%02x of its text is not UTF-8", field->name,
+                     (unsigned char)value.text[bad]);
+        }
         return PEAL_OK;
     }
     double *number = &block->numbers[column][block->rows];
@@ -311,6 +325,17 @@ static peal_status convert_field(row_parser *parser, size_t column, char *begin,
     return PEAL_OK;
 }
 
+static peal_status intern_pending(row_parser *parser, peal_error *err) {
+    peal_block *block = parser->block;
+    for (size_t i = 0; i < parser->pending_count; i++) {
+        const pending_text *text = &parser->pending[i];
+        uint32_t code;
+        PEAL_TRY(peal_dictionary_intern_key(&block->dictionaries[text->column], &text->key, &code, err));
+        block->codes[text->column][block->rows] = (int32_t)code;
+    }
+    return PEAL_OK;
+}
+
 /* Parses the record whose separators are marks[0 .. count-1]; a bad one is noted and leaves no row. */
 static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t *marks, size_t count,
                                 peal_error *err) {
@@ -319,7 +344,9 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
     size_t record_begin = begin, record_end = marks[count - 1];
     if (record_end > begin && block->text[record_end - 1] == '\r') record_end--;
     if (count == 1 && record_end == begin && (reader->column_count > 1)) return PEAL_OK; /* a blank line */
-    char why[256] = "";
+    char why[256];
+    why[0] = '\0';
+    parser->pending_count = 0;
     if (parser->job->hash_rows) {
         block->hashes[block->rows] = peal_hash(block->text + begin, record_end - begin, 0);
     }
@@ -334,6 +361,7 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
         begin = marks[i] + (size_t)1;
     }
     if (!why[0]) {
+        PEAL_TRY(intern_pending(parser, err));
         block->rows++;
         return PEAL_OK;
     }
@@ -378,14 +406,18 @@ static peal_status csv_parse(const peal_format_reader *reader, peal_block *block
     PEAL_TRY(peal_block_reserve(block, reader->job->schema, records, err));
     block->rows = 0;
     row_parser parser = {.reader = reader, .job = reader->job, .block = block};
+    PEAL_TRY(peal_alloc_checked(&parser.pending, reader->column_count, sizeof *parser.pending, "a block", err));
+    peal_status status = PEAL_OK;
     size_t begin = 0;
-    for (size_t first = 0, at = 0; at < count; at++) {
+    for (size_t first = 0, at = 0; at < count && status == PEAL_OK; at++) {
         if (block->text[block->marks[at]] != '\n') continue;
-        PEAL_TRY(parse_record(&parser, begin, block->marks + first, at + 1 - first, err));
+        status = parse_record(&parser, begin, block->marks + first, at + 1 - first, err);
         begin = block->marks[at] + (size_t)1;
         first = at + 1;
     }
-    return fill_absent_label(&parser, block->rows, err);
+    if (status == PEAL_OK) status = fill_absent_label(&parser, block->rows, err);
+    free(parser.pending);
+    return status;
 }
 
 /* ---- the formats ---- */

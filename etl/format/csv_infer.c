@@ -5,6 +5,7 @@
 
 #include "etl/format/csv.h"
 #include "etl/number.h"
+#include "etl/utf8.h"
 
 /* A column is taken for numbers if at least nine tenths of what is there in the sample are numbers; what is not one is
  * then a bad row, named by line, and not a reason to treat the whole column as text. */
@@ -81,6 +82,10 @@ static peal_status add_columns(const char *path, const csv_field *fields, size_t
         int length = snprintf(name, sizeof name, "c%zu", i + 1);
         const char *text = header && fields[i].length ? fields[i].text : name;
         size_t size = header && fields[i].length ? fields[i].length : (size_t)length;
+        size_t bad = peal_utf8_error(text, size);
+        if (bad < size || memchr(text, '\0', size)) {
+            return peal_fail(err, PEAL_E_DATA, "%s: line 1: the name of column %zu is not UTF-8 text", path, i + 1);
+        }
         PEAL_TRY(peal_raw_schema_add(schema, text, size, PEAL_RAW_TEXT, 0, err));
         if (peal_raw_schema_find(schema, schema->fields[i].name) != i) {
             return peal_fail(err, PEAL_E_DATA, "%s: line 1: two columns are called '%s'", path, schema->fields[i].name);
