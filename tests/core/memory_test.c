@@ -1,0 +1,64 @@
+#include "core/memory.h"
+
+#include "tests/support.h"
+
+static void allocations_are_aligned_and_zero(void **state) {
+    (void)state;
+    for (size_t size = 1; size < 5000000; size = size * 3 + 1) {
+        uint8_t *memory = peal_alloc(size, 1);
+        assert_non_null(memory);
+        assert_int_equal((uintptr_t)memory % PEAL_ALIGNMENT, 0);
+        assert_int_equal(memory[0] | memory[size - 1] | memory[size / 2], 0);
+        memset(memory, 1, size);
+        free(memory);
+    }
+}
+
+static void overflow_is_an_error(void **state) {
+    (void)state;
+    peal_error err;
+    void *memory;
+    assert_null(peal_alloc(SIZE_MAX / 2, 3));
+    assert_int_equal(peal_alloc_checked(&memory, SIZE_MAX / 2, 3, "a table", &err), PEAL_E_MEMORY);
+    assert_has(err.message, "a table");
+    peal_buffer buffer = {0};
+    assert_int_equal(peal_buffer_reserve(&buffer, SIZE_MAX - 10, &err), PEAL_E_MEMORY);
+}
+
+static void buffer_grows_and_keeps_its_bytes(void **state) {
+    (void)state;
+    peal_error err;
+    peal_buffer buffer = {0};
+    for (uint32_t i = 0; i < 10000; i++) assert_ok(peal_buffer_append(&buffer, &i, sizeof i, &err));
+    assert_int_equal(buffer.size, 40000);
+    for (uint32_t i = 0; i < 10000; i++) assert_memory_equal(buffer.data + 4 * i, &i, 4);
+    peal_buffer_clear(&buffer);
+    assert_null(buffer.data);
+}
+
+static void arena_gives_separate_aligned_memory(void **state) {
+    (void)state;
+    peal_arena *arena = peal_arena_new(1000);
+    uint8_t *blocks[100];
+    for (size_t i = 0; i < 100; i++) {
+        blocks[i] = peal_arena_alloc(arena, i * 7 + 1);
+        assert_int_equal((uintptr_t)blocks[i] % 16, 0);
+        memset(blocks[i], (int)i, i * 7 + 1);
+    }
+    for (size_t i = 0; i < 100; i++) assert_int_equal(blocks[i][i * 7], i);
+    size_t held = peal_arena_size(arena);
+    peal_arena_reset(arena);
+    assert_true(peal_arena_size(arena) <= held);
+    assert_null(peal_arena_alloc(arena, SIZE_MAX));
+    peal_arena_free(arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(allocations_are_aligned_and_zero),
+        cmocka_unit_test(overflow_is_an_error),
+        cmocka_unit_test(buffer_grows_and_keeps_its_bytes),
+        cmocka_unit_test(arena_gives_separate_aligned_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

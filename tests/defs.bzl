@@ -1,0 +1,25 @@
+"""Peal's kinds of tests."""
+
+load("//tools:copts.bzl", "PEAL_COPTS")
+
+def peal_unit_test(name, deps, data = [], size = "small"):
+    """A cmocka test of the source <name>.c."""
+    native.cc_test(
+        name = name,
+        size = size,
+        srcs = [name + ".c"],
+        copts = PEAL_COPTS + ["-UNDEBUG"],
+        data = data,
+        linkopts = ["-lcmocka"],
+        deps = deps + ["//tests:support"],
+    )
+
+def peal_script_test(name, data = [], size = "medium", args = []):
+    """A shell test of the program: <name>.sh finds the program in $PEAL and the helpers in tests/lib.sh."""
+    native.sh_test(
+        name = name,
+        size = size,
+        srcs = [name + ".sh"],
+        args = args,
+        data = data + ["//tests:lib.sh", "//tools:peal", "//tests:data"],
+    )

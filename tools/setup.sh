@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Installs what building and testing Peal needs, on Debian 12; says nothing if all is there.
+#
+#   bazel-bootstrap        the build
+#   libopenblas-serial-dev GEMM, the serial build: one core belongs to one worker
+#   zlib1g-dev, libisal-dev inflate: the reference and the fast one
+#   libxxhash-dev          checksums, content keys          libmd-dev      SHA-256
+#   libjansson-dev         JSON                             libyaml-dev    job files
+#   libcmocka-dev          unit tests
+#   clang-format, clang, libclang-rt-14-dev                 format check, fuzz targets
+set -euo pipefail
+
+packages=(bazel-bootstrap g++ libopenblas-serial-dev zlib1g-dev libisal-dev libxxhash-dev libmd-dev libjansson-dev
+    libyaml-dev libcmocka-dev clang clang-format libclang-rt-14-dev)
+
+missing=()
+for package in "${packages[@]}"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+done
+as_root=()
+[ "$(id -u)" = 0 ] || as_root=(sudo)
+if [ "${#missing[@]}" -gt 0 ]; then
+    echo "installing: ${missing[*]}"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+# Debian names its binary bazel-4; its wrapper, which reads .bazelversion, looks for the whole version.
+version=$(cat "$(dirname "$0")/../.bazelversion")
+[ -e "/usr/bin/bazel-$version" ] || [ ! -e /usr/bin/bazel-4 ] || "${as_root[@]}" ln -s bazel-4 "/usr/bin/bazel-$version"
