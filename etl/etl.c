@@ -78,7 +78,11 @@ static peal_status copy_nulls(const peal_format_options *from, peal_format_optio
 
 static peal_status plan(etl_job *job, peal_error *err) {
     const peal_etl_options *options = job->options;
-    if (options->fitted) return peal_pipeline_load(options->fitted, &job->pipeline, err);
+    if (options->fitted) {
+        PEAL_TRY(peal_pipeline_load(options->fitted, &job->pipeline, err));
+        job->pipeline->has_split = false; /* splitting belongs to the job that fitted it */
+        return PEAL_OK;
+    }
     peal_format_options text = options->text;
     PEAL_TRY(copy_nulls(&options->text, &text, err));
     const peal_input_list *inputs = &job->inputs;
@@ -303,6 +307,7 @@ static peal_status etl(etl_job *job, const char *out, peal_error *err) {
         bool fresh = !why;
         free(why);
         if (fresh) {
+            peal_remove_stale_temporaries(out);
             recall_result(out, job->result);
             return PEAL_OK;
         }

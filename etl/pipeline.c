@@ -214,6 +214,10 @@ peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_er
     return PEAL_OK;
 }
 
+bool peal_pipeline_same(const json_t *a, const json_t *b) {
+    return json_equal(json_object_get(a, "columns"), json_object_get(b, "columns"));
+}
+
 /* ---- what it says of itself ---- */
 
 char *peal_pipeline_describe(const peal_pipeline *pipeline, size_t column) {

@@ -248,7 +248,7 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
     PEAL_TRY(peal_dataset_open(options->sources[0], &dataset, err));
     peal_rows *rows = NULL;
     peal_status status = PEAL_OK;
-    if (!json_equal(peal_dataset_pipeline(dataset), predictor->pipeline_json)) {
+    if (!peal_pipeline_same(peal_dataset_pipeline(dataset), predictor->pipeline_json)) {
         status = peal_fail(err, PEAL_E_DATA,
                            "the dataset %s was made with another pipeline (other columns, vocabularies or "
                            "means) than the model: give the raw files instead, or make the dataset with --like MODEL",
@@ -342,7 +342,7 @@ peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *
                          peal_status (*emit)(void *user, const float *scores, size_t rows, peal_error *err), void *user,
                          peal_predict_result *result, peal_error *err) {
     predict_walk self = {.predictor = predictor, .emit = emit, .user = user};
-    peal_status status = walk(predictor, options, 0, false, predict_consume, &self, result, err);
+    peal_status status = walk(predictor, options, ~0u, false, predict_consume, &self, result, err);
     free(self.scores);
     return status;
 }

@@ -133,7 +133,7 @@ static peal_status hold_out(const models__trainer *trainer, double fraction, uin
 
 static peal_status open_valid_dataset(models__trainer *trainer, const char *path, peal_error *err) {
     PEAL_TRY(peal_dataset_open(path, &trainer->valid_dataset, err));
-    if (!json_equal(peal_dataset_pipeline(trainer->valid_dataset), peal_dataset_pipeline(trainer->dataset))) {
+    if (!peal_pipeline_same(peal_dataset_pipeline(trainer->valid_dataset), peal_dataset_pipeline(trainer->dataset))) {
         return peal_fail(err, PEAL_E_DATA,
                          "the validation dataset %s was made with another pipeline than %s; make it with "
                          "peal etl --like %s",

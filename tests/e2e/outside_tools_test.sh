@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Other tools open what Peal writes, and see the right values.
+source tests/lib.sh
+
+python=${PEAL_TEST_PYTHON:-python3}
+"$python" -c 'import pyarrow, polars, duckdb, safetensors, numpy' 2>/dev/null ||
+    skip "no python3 with pyarrow, polars, duckdb, safetensors and numpy (PEAL_TEST_PYTHON names one)"
+
+printf 'n,colour,y\n1.5,red,a\n,"grün, hell",b\n-2,,a\n4,red,b\n' >t.csv
+$peal etl t.csv --label y --transform impute:with=0 --out t.ds --quiet
+$peal train t.ds --model logistic --partitions 2 --epochs 1 --out t.safetensors --quiet
+"$python" - <<'PYTHON'
+import json
+import duckdb
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from safetensors.numpy import load_file
+from safetensors import safe_open
+
+table = pa.ipc.open_file("t.ds/train-00000.arrow").read_all()
+table.validate(full=True)
+assert table.column("features").to_pylist() == [[1.5], [0.0], [-2.0], [4.0]], table
+assert table.column("colour").to_pylist() == ["red", "grün, hell", None, "red"], table
+assert table.column("y").to_pylist() == ["a", "b", "a", "b"], table
+frame = pl.read_ipc("t.ds/train-00000.arrow")
+assert frame["colour"].cast(pl.String).to_list() == ["red", "grün, hell", None, "red"], frame
+assert [list(row) for row in frame["features"]] == [[1.5], [0.0], [-2.0], [4.0]], frame
+arrow_rows = table
+counted = duckdb.sql("select y, count(*) from arrow_rows group by y order by y").fetchall()
+assert counted == [("a", 2), ("b", 2)], counted
+manifest = json.load(open("t.ds/manifest.json"))
+assert manifest["rows"]["used"] == 4
+
+tensors = load_file("t.safetensors")
+assert {name: t.shape for name, t in tensors.items()} == {
+    "output.weight": (1, 1), "output.bias": (1, 1), "output.codes": (2, 1)}, tensors
+assert all(np.isfinite(t).all() for t in tensors.values())
+with safe_open("t.safetensors", "np") as file:
+    assert file.metadata()["kind"] == "peal model"
+    json.loads(file.metadata()["pipeline"])
+print("ok")
+PYTHON

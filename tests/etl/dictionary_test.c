@@ -1,0 +1,70 @@
+#include "etl/dictionary.h"
+
+#include "core/philox.h"
+#include "tests/support.h"
+
+static void codes_follow_first_appearance(void **state) {
+    (void)state;
+    peal_error err;
+    peal_dictionary dictionary = {0};
+    static const char *const words[] = {"b", "a", "b", "", "longer than eight", "a", "longer than eighty", ""};
+    static const uint32_t expected[] = {0, 1, 0, 2, 3, 1, 4, 2};
+    for (size_t i = 0; i < 8; i++) {
+        uint32_t code;
+        assert_ok(peal_dictionary_put(&dictionary, words[i], strlen(words[i]), &code, &err));
+        assert_int_equal(code, expected[i]);
+    }
+    assert_int_equal(dictionary.size, 5);
+    assert_int_equal(peal_dictionary_find(&dictionary, "longer than eight", 17), 3);
+    assert_int_equal(peal_dictionary_find(&dictionary, "c", 1), -1);
+    assert_int_equal(peal_dictionary_text(&dictionary, 4).length, 18);
+    peal_dictionary_clear(&dictionary);
+}
+
+/* Against an array that is searched from the front. */
+static void many_texts_equal_a_plain_list(void **state) {
+    (void)state;
+    peal_error err;
+    peal_dictionary dictionary = {0};
+    enum { N = 3000 };
+    static char words[N][40];
+    uint32_t count = 0;
+    peal_philox random = peal_philox_stream(5, PEAL_PURPOSE_USER, 0, 0, 0);
+    for (int i = 0; i < 20000; i++) {
+        char word[40] = {0};
+        int length =
+            snprintf(word, sizeof word, i % 2 ? "%u" : "a rather long word %u", peal_philox_below(&random, 1400));
+        uint32_t expected = 0, code;
+        while (expected < count && strcmp(words[expected], word) != 0) expected++;
+        if (expected == count) strcpy(words[count++], word);
+        assert_ok(peal_dictionary_intern(&dictionary, word, (uint32_t)length, &code, &err));
+        assert_int_equal(code, expected);
+    }
+    assert_int_equal(dictionary.size, count);
+    for (uint32_t i = 0; i < count; i++)
+        assert_int_equal(peal_dictionary_find(&dictionary, words[i], strlen(words[i])), i);
+    peal_dictionary_reset(&dictionary);
+    assert_int_equal(peal_dictionary_find(&dictionary, words[0], strlen(words[0])), -1);
+    peal_dictionary_clear(&dictionary);
+}
+
+static void texts_with_zero_bytes_are_distinct(void **state) {
+    (void)state;
+    peal_error err;
+    peal_dictionary dictionary = {0};
+    uint32_t a, b, c;
+    assert_ok(peal_dictionary_put(&dictionary, "a", 1, &a, &err));
+    assert_ok(peal_dictionary_put(&dictionary, "a\0", 2, &b, &err));
+    assert_ok(peal_dictionary_put(&dictionary, "\0", 1, &c, &err));
+    assert_true(a != b && b != c && a != c);
+    peal_dictionary_clear(&dictionary);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(codes_follow_first_appearance),
+        cmocka_unit_test(many_texts_equal_a_plain_list),
+        cmocka_unit_test(texts_with_zero_bytes_are_distinct),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

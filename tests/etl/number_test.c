@@ -1,0 +1,91 @@
+#include "etl/number.h"
+
+#include "core/philox.h"
+#include "tests/support.h"
+
+static void equal_to_strtod(const char *text) {
+    double mine, theirs = strtod(text, NULL);
+    if (!peal_number_parse(text, strlen(text), &mine)) fail_msg("'%s' is not read", text);
+    if (memcmp(&mine, &theirs, sizeof mine) != 0) fail_msg("'%s': %.17g, strtod %.17g", text, mine, theirs);
+}
+
+static void random_numbers_equal_strtod(void **state) {
+    (void)state;
+    peal_philox random = peal_philox_stream(1, PEAL_PURPOSE_USER, 0, 0, 0);
+    char text[128];
+    for (int i = 0; i < 200000; i++) {
+        double unit = peal_philox_unit64(&random);
+        switch (i % 6) {
+        case 0:
+            snprintf(text, sizeof text, "%u", peal_philox_u32(&random));
+            break;
+        case 1:
+            snprintf(text, sizeof text, "%.17g", unit * 1e6 - 5e5);
+            break;
+        case 2:
+            snprintf(text, sizeof text, "%.3f", unit * 1e9);
+            break;
+        case 3:
+            snprintf(text, sizeof text, "%.12e", unit);
+            break;
+        case 4:
+            snprintf(text, sizeof text, "-%u.%08ue%d", peal_philox_u32(&random), peal_philox_u32(&random) % 100000000,
+                     (int)(peal_philox_u32(&random) % 600) - 320);
+            break;
+        default:
+            snprintf(text, sizeof text, "%llu%llu", (unsigned long long)(unit * 1e18), (unsigned long long)i);
+            break;
+        }
+        double value;
+        if (strtod(text, NULL) > 1e308 || strtod(text, NULL) < -1e308) continue;
+        (void)value;
+        equal_to_strtod(text);
+    }
+}
+
+static void edge_cases_equal_strtod(void **state) {
+    (void)state;
+    static const char *const texts[] = {"0",
+                                        "-0",
+                                        "+0",
+                                        "1",
+                                        "007",
+                                        ".5",
+                                        "5.",
+                                        "-.5e3",
+                                        "1e22",
+                                        "1e23",
+                                        "9007199254740993",
+                                        "1.7976931348623157e308",
+                                        "4.9e-324",
+                                        "2.4e-324",
+                                        "1e-400",
+                                        "0e999999999",
+                                        "123456789012345678901234567890",
+                                        "0.1",
+                                        "0.000000000000000000000001",
+                                        "2.2250738585072011e-308",
+                                        "18446744073709551616",
+                                        "00000000000000000000000000000000001"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) equal_to_strtod(texts[i]);
+}
+
+static void what_is_no_number_is_refused(void **state) {
+    (void)state;
+    static const char *const texts[] = {"",    " ",   "-",   "+",     ".",   "e5",    "1e",    "1e+", "0x10", "nan",
+                                        "inf", "1 2", "1,5", "1e400", "--1", "1.2.3", "1_000", "NaN", "12a"};
+    double value;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (peal_number_parse(texts[i], strlen(texts[i]), &value)) fail_msg("'%s' is read as %g", texts[i], value);
+    }
+    assert_true(peal_number_parse(" 7\t", 3, &value) && value == 7);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_numbers_equal_strtod),
+        cmocka_unit_test(edge_cases_equal_strtod),
+        cmocka_unit_test(what_is_no_number_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,147 @@
+#include "etl/pipeline.h"
+
+#include <math.h>
+
+#include "tests/support.h"
+
+static peal_pipeline *plan(const char *text, const char *label, const char *transforms, peal_error *err) {
+    json_t *json = transforms ? json_loads(transforms, 0, NULL) : NULL;
+    const peal_format_options options = {0};
+    const peal_plan_options wishes = {.label = label, .transforms = json};
+    char *sample = calloc(1, strlen(text) + PEAL_BLOCK_PADDING);
+    strcpy(sample, text);
+    peal_pipeline *pipeline = NULL;
+    peal_pipeline_plan("t.csv", sample, strlen(text), true, &peal_format_csv, &options, &wishes, NULL, &pipeline, err);
+    free(sample);
+    json_decref(json);
+    return pipeline;
+}
+
+static const char table[] = "n,colour,y\n1,red,0\n2,blue,1\n,red,1\n4,,0\n";
+
+static void sensible_transforms_are_chosen(void **state) {
+    (void)state;
+    peal_error err;
+    peal_pipeline *pipeline = plan(table, "y", NULL, &err);
+    assert_non_null(pipeline);
+    static const char *const expected[] = {"impute standardize", "index", "label"};
+    for (size_t i = 0; i < 3; i++) {
+        char *steps = peal_pipeline_describe(pipeline, i);
+        assert_string_equal(steps, expected[i]);
+        free(steps);
+    }
+    peal_pipeline_free(pipeline);
+}
+
+static void wrong_wishes_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *label, *transforms, *what;
+    } cases[] = {
+        {"yy", NULL, "no column 'yy' (did you mean 'y'?)"},
+        {"y", "[{\"transform\": \"standardize\", \"columns\": \"colour\"}]", "does not fit column 'colour'"},
+        {"y", "[{\"transform\": \"onehot\", \"columns\": \"color\"}]", "did you mean 'colour'"},
+        {"y", "[{\"transform\": \"onehott\"}]", "did you mean 'onehot'"},
+        {"y", "[{\"transform\": \"onehot\", \"columns\": \"y\"}]", "cannot be applied to the label"},
+        {"y", "[{\"columns\": \"y\"}]", "has no name"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err = {0};
+        assert_null(plan(table, cases[i].label, cases[i].transforms, &err));
+        assert_int_equal(err.status, PEAL_E_USAGE);
+        assert_has(err.message, cases[i].what);
+    }
+}
+
+/* Parses, fits and applies; then loads what was saved and applies again: the same bits. */
+static void saved_pipeline_gives_the_same_bits(void **state) {
+    (void)state;
+    peal_error err;
+    peal_pipeline *pipeline = plan(table, "y", "[{\"transform\": \"onehot\", \"columns\": \"colour\"}]", &err);
+    assert_non_null(pipeline);
+    const double numbers[] = {1, 2, (double)NAN, 4};
+    const int32_t colours[] = {0, 1, 0, 2}, labels[] = {0, 1, 1, 0};
+    peal_dictionary dictionaries[3] = {0};
+    uint32_t code;
+    static const char *const words[] = {"red", "blue", ""}, *const classes[] = {"0", "1"};
+    peal_summary summaries[3] = {0};
+    peal_summary_add_numbers(&summaries[0], numbers, NULL, 4);
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(peal_dictionary_put(&dictionaries[1], words[i], strlen(words[i]), &code, &err));
+        assert_ok(peal_dictionary_put(&summaries[1].texts, words[i], strlen(words[i]), &code, &err));
+        summaries[1].texts.counts[code] = i == 0 ? 2 : 1;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(peal_dictionary_put(&dictionaries[2], classes[i], 1, &code, &err));
+        assert_ok(peal_dictionary_put(&summaries[2].texts, classes[i], 1, &code, &err));
+        summaries[2].texts.counts[code] = 2;
+    }
+    for (size_t i = 0; i < 3; i++) assert_ok(peal_pipeline_fit(pipeline, i, &summaries[i], &err));
+    assert_ok(peal_pipeline_fitted(pipeline, &err));
+    assert_int_equal(pipeline->feature_width, 4); /* n, red, blue, missing */
+    const peal_raw_batch raw = {
+        .rows = 4,
+        .numbers = (const double *const[]){numbers, NULL, NULL},
+        .codes = (const int32_t *const[]){NULL, colours, labels},
+        .dictionaries = dictionaries,
+    };
+    float first[16];
+    json_t *saved = peal_pipeline_save(pipeline);
+    for (int round = 0; round < 2; round++) {
+        peal_applier *applier;
+        peal_table table_out;
+        assert_ok(peal_applier_new(pipeline, &applier, &err));
+        assert_ok(peal_pipeline_apply(applier, &raw, NULL, 4, &table_out, &err));
+        assert_int_equal(table_out.column_count, 2);
+        const float *features = table_out.columns[0].values;
+        if (round == 0) {
+            memcpy(first, features, sizeof first);
+            assert_true(features[0] < 0 && features[2 * 4] == 0); /* a missing number is the mean, which becomes 0 */
+            assert_true(features[1] == 1 && features[2] == 0 && features[3 * 4 + 3] == 1);
+            assert_int_equal(((const int8_t *)table_out.columns[1].values)[1], 1);
+        } else {
+            assert_memory_equal(first, features, sizeof first);
+        }
+        peal_applier_free(applier);
+        if (round == 0) {
+            peal_pipeline_free(pipeline);
+            assert_ok(peal_pipeline_load(saved, &pipeline, &err));
+        }
+    }
+    json_decref(saved);
+    for (size_t i = 0; i < 3; i++) peal_dictionary_clear(&dictionaries[i]);
+    peal_pipeline_free(pipeline);
+}
+
+static void damaged_pipelines_are_refused(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "{}",
+        "{\"format\": {}}",
+        "{\"format\": {\"name\": \"csv\", \"delimiter\": \",\"}, \"columns\": [{}]}",
+        "{\"format\": {\"name\": \"csv\", \"delimiter\": \",\"}, \"columns\": [{\"name\": \"a\", \"kind\": \"text\", "
+        "\"role\": "
+        "\"feature\", \"steps\": []}]}",
+        "{\"format\": {\"name\": \"csv\", \"delimiter\": \",\"}, \"columns\": [{\"name\": \"a\", \"kind\": \"bytes\", "
+        "\"role\": "
+        "\"feature\", \"steps\": []}]}",
+    };
+    for (size_t i = 0; i < 5; i++) {
+        peal_error err;
+        peal_pipeline *pipeline;
+        json_t *saved = json_loads(texts[i], 0, NULL);
+        peal_status status = peal_pipeline_load(saved, &pipeline, &err);
+        if (status == PEAL_OK) fail_msg("case %zu was loaded", i);
+        json_decref(saved);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sensible_transforms_are_chosen),
+        cmocka_unit_test(wrong_wishes_are_refused),
+        cmocka_unit_test(saved_pipeline_gives_the_same_bits),
+        cmocka_unit_test(damaged_pipelines_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,215 @@
+#include "etl/transform/transform.h"
+
+#include <math.h>
+
+#include "etl/transform/split.h"
+#include "tests/support.h"
+
+static void *load(const peal_transform *transform, const char *options) {
+    peal_error err;
+    json_t *json = json_loads(options, 0, NULL);
+    void *made = NULL;
+    assert_non_null(json);
+    assert_ok(transform->load(json, &made, &err));
+    json_decref(json);
+    return made;
+}
+
+static void standardize_gives_mean_zero_and_deviation_one(void **state) {
+    (void)state;
+    peal_error err;
+    double values[] = {1, 2, 3, 4, 5, 100};
+    peal_summary summary = {0};
+    peal_summary_add_numbers(&summary, values, NULL, 6);
+    void *self = load(&peal_transform_standardize, "{}");
+    assert_ok(peal_transform_standardize.fit(self, "x", &summary, &err));
+    peal_transform_standardize.numbers(self, values, 6);
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < 6; i++) {
+        sum += values[i];
+        squares += values[i] * values[i];
+    }
+    assert_true(fabs(sum) < 1e-12);
+    assert_true(fabs(squares / 6 - 1) < 1e-12);
+    assert_true(fabs(summary.mean) < 1e-12); /* what comes behind sees the summary of the output */
+    peal_transform_standardize.free(self);
+}
+
+static void constant_column_becomes_zeros_not_nan(void **state) {
+    (void)state;
+    peal_error err;
+    double values[] = {7, 7, 7};
+    peal_summary summary = {0};
+    peal_summary_add_numbers(&summary, values, NULL, 3);
+    const peal_transform *const both[] = {&peal_transform_standardize, &peal_transform_minmax};
+    for (size_t i = 0; i < 2; i++) {
+        peal_summary copy = summary;
+        double out[] = {7, 7, 7};
+        void *self = load(both[i], "{}");
+        assert_ok(both[i]->fit(self, "x", &copy, &err));
+        both[i]->numbers(self, out, 3);
+        assert_true(out[0] == 0 && out[2] == 0);
+        both[i]->free(self);
+    }
+}
+
+static void moments_of_merged_parts_equal_those_of_the_whole(void **state) {
+    (void)state;
+    double values[1000];
+    peal_summary whole = {0}, parts = {0};
+    for (size_t i = 0; i < 1000; i++) values[i] = i % 17 == 0 ? (double)NAN : 1e6 + sin((double)i) * 3;
+    peal_summary_add_numbers(&whole, values, NULL, 1000);
+    for (size_t i = 0; i < 1000; i += 77) {
+        peal_summary part = {0};
+        peal_summary_add_numbers(&part, values + i, NULL, 1000 - i < 77 ? 1000 - i : 77);
+        peal_summary_merge(&parts, &part);
+    }
+    assert_int_equal(whole.count, parts.count);
+    assert_int_equal(whole.nulls, parts.nulls);
+    assert_true(fabs(whole.mean - parts.mean) < 1e-9);
+    assert_true(fabs(whole.m2 / parts.m2 - 1) < 1e-9);
+    assert_true(whole.min == parts.min && whole.max == parts.max);
+}
+
+static void impute_fills_what_is_missing(void **state) {
+    (void)state;
+    peal_error err;
+    double values[] = {1, (double)NAN, 3};
+    peal_summary summary = {0};
+    peal_summary_add_numbers(&summary, values, NULL, 3);
+    void *self = load(&peal_transform_impute, "{\"with\": \"max\"}");
+    assert_ok(peal_transform_impute.fit(self, "x", &summary, &err));
+    peal_transform_impute.numbers(self, values, 3);
+    assert_true(values[1] == 3);
+    peal_transform_impute.free(self);
+    void *bad = NULL;
+    json_t *options = json_pack("{s:s}", "with", "median");
+    assert_int_equal(peal_transform_impute.load(options, &bad, &err), PEAL_E_USAGE);
+    peal_transform_impute.free(bad);
+    json_decref(options);
+}
+
+static peal_summary texts_of(const char *const *words, const uint64_t *counts, size_t count) {
+    peal_summary summary = {0};
+    for (size_t i = 0; i < count; i++) {
+        uint32_t code;
+        assert_int_equal(peal_dictionary_put(&summary.texts, words[i], strlen(words[i]), &code, NULL), PEAL_OK);
+        summary.texts.counts[code] += counts[i];
+        summary.count += counts[i];
+    }
+    return summary;
+}
+
+static void vocabulary_is_ordered_by_count_then_bytes(void **state) {
+    (void)state;
+    peal_error err;
+    const char *const words[] = {"rare", "b", "a", "often"};
+    const uint64_t counts[] = {1, 5, 5, 9};
+    peal_summary summary = texts_of(words, counts, 4);
+    void *self = load(&peal_transform_index, "{\"min_count\": 2}");
+    assert_ok(peal_transform_index.fit(self, "x", &summary, &err));
+    assert_int_equal(peal_transform_index.width(self), 3);
+    assert_int_equal(peal_transform_index.encode(self, (peal_text){"often", 5}), 0);
+    assert_int_equal(peal_transform_index.encode(self, (peal_text){"a", 1}), 1);
+    assert_int_equal(peal_transform_index.encode(self, (peal_text){"rare", 4}), -1);
+    assert_int_equal(peal_transform_index.encode(self, (peal_text){NULL, 0}), -1);
+    /* Saved and loaded, it is the same. */
+    json_t *saved = peal_transform_index.save(self);
+    char *text = json_dumps(saved, 0);
+    void *again = load(&peal_transform_index, text);
+    assert_int_equal(peal_transform_index.encode(again, (peal_text){"b", 1}), 2);
+    free(text);
+    json_decref(saved);
+    peal_transform_index.free(again);
+    peal_transform_index.free(self);
+    peal_summary_clear(&summary);
+}
+
+static void labels_are_sorted_and_one_spelling(void **state) {
+    (void)state;
+    peal_error err;
+    const char *const words[] = {"10", "9", "1.0", "1"};
+    const uint64_t counts[] = {1, 1, 1, 1};
+    peal_summary summary = texts_of(words, counts, 4);
+    void *self = load(&peal_transform_label, "{\"as\": \"class\"}");
+    assert_ok(peal_transform_label.fit(self, "y", &summary, &err));
+    assert_int_equal(peal_transform_label.width(self), 3);
+    assert_int_equal(peal_transform_label.encode(self, (peal_text){"+1", 2}), 0);
+    assert_int_equal(peal_transform_label.encode(self, (peal_text){"9", 1}), 1);
+    assert_int_equal(peal_transform_label.encode(self, (peal_text){"10.0", 4}), 2);
+    peal_transform_label.free(self);
+    peal_summary_clear(&summary);
+    const char *const only[] = {"x"};
+    summary = texts_of(only, counts, 1);
+    self = load(&peal_transform_label, "{}");
+    assert_int_equal(peal_transform_label.fit(self, "y", &summary, &err), PEAL_E_DATA);
+    assert_has(err.message, "one class only");
+    peal_transform_label.free(self);
+    peal_summary_clear(&summary);
+}
+
+static void replace_works_anywhere_or_at_an_end(void **state) {
+    (void)state;
+    static const struct {
+        const char *options, *in, *out;
+    } cases[] = {
+        {"{\"find\": \".\", \"at\": \"end\"}", "a.b.", "a.b"},
+        {"{\"find\": \".\", \"at\": \"start\"}", ".a.b.", "a.b."},
+        {"{\"find\": \".\"}", ".a.b.", "ab"},
+        {"{\"find\": \"aa\", \"with\": \"b\"}", "aaaaa", "bba"},
+        {"{\"find\": \"x\", \"with\": \"\"}", "x", ""},
+    };
+    for (size_t i = 0; i < 5; i++) {
+        peal_error err;
+        peal_buffer scratch = {0};
+        peal_text out;
+        void *self = load(&peal_transform_replace, cases[i].options);
+        const peal_text in = {cases[i].in, (uint32_t)strlen(cases[i].in)};
+        assert_ok(peal_transform_replace.text(self, in, &scratch, &out, &err));
+        assert_int_equal(out.length, strlen(cases[i].out));
+        assert_memory_equal(out.data, cases[i].out, out.length);
+        peal_transform_replace.free(self);
+        peal_buffer_clear(&scratch);
+    }
+}
+
+static void split_takes_the_fractions_asked_for(void **state) {
+    (void)state;
+    const peal_split split = {.valid = 0.1, .test = 0.2, .seed = 3};
+    size_t counts[PEAL_SPLITS] = {0};
+    for (uint64_t i = 0; i < 100000; i++) counts[peal_split_of(&split, i * 0x9E3779B97F4A7C15u)]++;
+    assert_true(fabs((double)counts[PEAL_SPLIT_VALID] / 1e5 - 0.1) < 0.005);
+    assert_true(fabs((double)counts[PEAL_SPLIT_TEST] / 1e5 - 0.2) < 0.005);
+    peal_error err;
+    peal_split bad;
+    json_t *options = json_pack("{s:f, s:f}", "valid", 0.6, "test", 0.4);
+    assert_int_equal(peal_split_load(options, &bad, &err), PEAL_E_USAGE);
+    json_decref(options);
+}
+
+static void mistyped_option_gets_the_nearest(void **state) {
+    (void)state;
+    peal_error err;
+    const peal_transform *found;
+    json_t *options = json_pack("{s:s, s:s}", "transform", "impute", "wiht", "mean");
+    assert_int_equal(peal_transform_check_options(&peal_transform_impute, options, &err), PEAL_E_USAGE);
+    assert_has(err.message, "did you mean 'with'");
+    json_decref(options);
+    assert_int_equal(peal_transform_find("standardise", &found, &err), PEAL_E_USAGE);
+    assert_has(err.message, "did you mean 'standardize'");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(standardize_gives_mean_zero_and_deviation_one),
+        cmocka_unit_test(constant_column_becomes_zeros_not_nan),
+        cmocka_unit_test(moments_of_merged_parts_equal_those_of_the_whole),
+        cmocka_unit_test(impute_fills_what_is_missing),
+        cmocka_unit_test(vocabulary_is_ordered_by_count_then_bytes),
+        cmocka_unit_test(labels_are_sorted_and_one_spelling),
+        cmocka_unit_test(replace_works_anywhere_or_at_an_end),
+        cmocka_unit_test(split_takes_the_fractions_asked_for),
+        cmocka_unit_test(mistyped_option_gets_the_nearest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

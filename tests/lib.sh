@@ -1,0 +1,45 @@
+# What the script tests share; sourced by them. $peal is the program, $data the bundled data, $work a fresh folder.
+set -euo pipefail
+trap 'echo "FAILED: line $LINENO: $BASH_COMMAND" >&2' ERR
+
+peal=$PWD/tools/peal
+data=$PWD/tests/data
+work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/peal-e2e-XXXXXX")
+export PEAL_CACHE=$work/cache
+cd "$work"
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# skip REASON: ends the test, which then counts as skipped.
+skip() {
+    echo "SKIPPED: $*"
+    exit 0
+}
+
+# expect CODE WORDS COMMAND...: the exit code, and a text that the message on standard error holds.
+expect() {
+    local code=$1 words=$2 got=0
+    shift 2
+    "$@" >out.txt 2>err.txt || got=$?
+    [ "$got" = "$code" ] || { cat err.txt >&2; fail "exit code $got instead of $code: $*"; }
+    grep -qF -- "$words" err.txt || { cat err.txt >&2; fail "'$words' is not in the message of: $*"; }
+}
+
+# json FILE PATH: a value of a JSON file, by dots: json out.json metrics.accuracy
+json() {
+    local value
+    value=$(tr -d '\n' <"$1" | grep -oE "\"${2##*.}\": *(\"[^\"]*\"|[-+0-9.eE]+|true|false|null)" | head -n 1) ||
+        fail "there is no $2 in $(cat "$1")"
+    value=${value#*:}
+    value=${value# }
+    value=${value#\"}
+    echo "${value%\"}"
+}
+
+# at_least A B: A >= B, as numbers
+at_least() {
+    awk -v a="$1" -v b="$2" 'BEGIN { exit !(a + 0 >= b + 0) }' || fail "$1 is below $2"
+}

@@ -1,0 +1,73 @@
+#include "models/metrics.h"
+
+#include <math.h>
+
+#include "core/philox.h"
+#include "tests/support.h"
+
+/* AUC by its definition: over all pairs of a positive and a negative. */
+static void auc_equals_that_of_all_pairs(void **state) {
+    (void)state;
+    for (uint32_t seed = 0; seed < 20; seed++) {
+        peal_philox random = peal_philox_stream(seed, PEAL_PURPOSE_USER, 0, 0, 0);
+        enum { N = 200 };
+        float scores[N];
+        double labels[N], wins = 0, pairs = 0;
+        for (int i = 0; i < N; i++) {
+            scores[i] = (float)peal_philox_below(&random, seed % 2 ? 20 : 100000) / 100000; /* with many ties or few */
+            labels[i] = peal_philox_below(&random, 3) == 0;
+            if (i % 50 == 7) labels[i] = (double)NAN;
+        }
+        for (int i = 0; i < N; i++) {
+            for (int j = 0; j < N; j++) {
+                if (!(labels[i] == 1 && labels[j] == 0)) continue;
+                pairs++;
+                wins += scores[i] > scores[j] ? 1 : scores[i] == scores[j] ? 0.5 : 0;
+            }
+        }
+        peal_error err;
+        peal_metrics metrics;
+        assert_ok(peal_metrics_compute(scores, 1, labels, N, 2, 1, &metrics, &err));
+        assert_int_equal(metrics.rows, N - 4);
+        assert_true(fabs(metrics.auc - wins / pairs) < 1e-12);
+    }
+}
+
+static void known_values(void **state) {
+    (void)state;
+    peal_error err;
+    peal_metrics metrics;
+    const float scores[] = {0.7f, 0.2f, 0.1f, 0.3f, 0.3f, 0.4f};
+    const double labels[] = {0, 1};
+    assert_ok(peal_metrics_compute(scores, 3, labels, 2, 3, 1, &metrics, &err));
+    assert_true(metrics.accuracy == 0.5);
+    assert_true(fabs(metrics.log_loss - (-log(0.7) - log(0.3)) / 2) < 1e-6);
+    const float numbers[] = {1, 2, 4};
+    const double truth[] = {1, 3, 5};
+    assert_ok(peal_metrics_compute(numbers, 1, truth, 3, 0, 2, &metrics, &err));
+    assert_true(fabs(metrics.rmse - sqrt(2.0 / 3)) < 1e-12 && fabs(metrics.mae - 2.0 / 3) < 1e-12);
+    assert_true(fabs(metrics.r2 - (1 - 2.0 / 8)) < 1e-12);
+    assert_true(fabs(metrics.loss - 2.0 / 3 / 8) < 1e-12);
+}
+
+static void one_class_has_no_auc(void **state) {
+    (void)state;
+    peal_error err;
+    peal_metrics metrics;
+    const float scores[] = {0.7f, 0.2f};
+    const double labels[] = {1, 1};
+    assert_ok(peal_metrics_compute(scores, 1, labels, 2, 2, 1, &metrics, &err));
+    assert_true(isnan(metrics.auc));
+    json_t *saved = peal_metrics_save(&metrics);
+    assert_true(json_is_null(json_object_get(saved, "auc")));
+    json_decref(saved);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(auc_equals_that_of_all_pairs),
+        cmocka_unit_test(known_values),
+        cmocka_unit_test(one_class_has_no_auc),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,300 @@
+/* Training through the library: the same bits for any number of workers, after deaths, after a resume; predictions. */
+#include "peal.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "core/file.h"
+#include "tests/support.h"
+
+static char *folder, *csv, *dataset;
+
+/* Two noisy classes in a plane, with a category that helps. */
+static void write_csv(const char *path, size_t rows) {
+    peal_error err;
+    peal_buffer text = {0};
+    peal_philox random = peal_philox_stream(4, PEAL_PURPOSE_USER, 0, 0, 0);
+    assert_ok(peal_buffer_append(&text, "a,b,c,y\n", 8, &err));
+    for (size_t i = 0; i < rows; i++) {
+        double a = (double)peal_philox_normal(&random), b = (double)peal_philox_normal(&random);
+        uint32_t c = peal_philox_below(&random, 5);
+        bool y = a * b + 0.5 * c + 0.3 * (double)peal_philox_normal(&random) > 1;
+        char line[100];
+        int size = snprintf(line, sizeof line, "%.5f,%.5f,c%u,%s\n", a, b, c, y ? "yes" : "no");
+        assert_ok(peal_buffer_append(&text, line, (size_t)size, &err));
+    }
+    assert_ok(peal_file_write_atomic(path, text.data, text.size, &err));
+    peal_buffer_clear(&text);
+}
+
+static int make(void **state) {
+    (void)state;
+    peal_error err;
+    peal_etl_result result;
+    folder = test_folder();
+    csv = test_path(folder, "data.csv");
+    dataset = test_path(folder, "data.ds");
+    write_csv(csv, 3000);
+    const char *sources[] = {csv};
+    peal_etl_options options = peal_etl_default();
+    options.sources = sources;
+    options.source_count = 1;
+    options.out = dataset;
+    options.plan.label = "y";
+    if (peal_etl(&options, &result, &err) != PEAL_OK) fail_msg("%s", err.message);
+    return 0;
+}
+
+static int clear(void **state) {
+    (void)state;
+    free(folder);
+    free(csv);
+    free(dataset);
+    return 0;
+}
+
+static peal_train_options options_for(const char *out) {
+    peal_train_options options = peal_train_default();
+    options.dataset = dataset;
+    options.out = out;
+    options.model = "mlp:hidden=16,dropout=0.1,l2=0.0001";
+    options.epochs = 3;
+    return options;
+}
+
+static void workers_do_not_change_the_bits(void **state) {
+    (void)state;
+    static const char *const syncs[] = {"epoch", "step", "5"}, *const optimizers[] = {"sgd", "adam"};
+    char *out = test_path(folder, "w.safetensors");
+    for (size_t s = 0; s < 3; s++) {
+        for (size_t o = 0; o < 2; o++) {
+            char first[65] = "";
+            for (size_t workers = 1; workers <= 7; workers += workers < 4 ? 1 : 3) {
+                peal_error err;
+                peal_train_result result;
+                peal_train_options options = options_for(out);
+                options.sync = syncs[s];
+                options.optimizer = optimizers[o];
+                options.workers = workers;
+                options.partitions = 7;
+                assert_ok(peal_train(&options, &result, &err));
+                assert_int_equal(result.workers, workers);
+                if (workers == 1) strcpy(first, result.model_sha256);
+                assert_string_equal(first, result.model_sha256);
+            }
+        }
+    }
+    free(out);
+}
+
+/* Kills children of this process, one after the other, while it trains. */
+typedef struct killer {
+    int kills, signal;
+    atomic_int stop;
+} killer;
+
+static void *kill_workers(void *argument) {
+    killer *self = argument;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    for (int done = 0; done < self->kills && !atomic_load(&self->stop);) {
+        usleep(15000);
+        FILE *file = fopen(path, "re");
+        int pids[16], count = 0;
+        while (file && count < 16 && fscanf(file, "%d", &pids[count]) == 1) count++;
+        if (file) fclose(file);
+        if (count) done += kill(pids[done % count], self->signal) == 0;
+    }
+    return NULL;
+}
+
+static void deaths_do_not_change_the_bits(void **state) {
+    (void)state;
+    static const char *const syncs[] = {"epoch", "step"};
+    char *out = test_path(folder, "k.safetensors");
+    for (size_t s = 0; s < 2; s++) {
+        peal_error err;
+        peal_train_result calm, killed;
+        peal_train_options options = options_for(out);
+        options.sync = syncs[s];
+        options.model = "mlp:hidden=256x128";
+        options.epochs = 6;
+        options.deaths = 1000;
+        options.workers = 2;
+        assert_ok(peal_train(&options, &calm, &err));
+        for (int signal_number = 0; signal_number < 2; signal_number++) {
+            killer self = {.kills = 2, .signal = signal_number ? SIGSTOP : SIGKILL};
+            options.stall_ms = 300;
+            pthread_t thread;
+            assert_int_equal(pthread_create(&thread, NULL, kill_workers, &self), 0);
+            assert_ok(peal_train(&options, &killed, &err));
+            atomic_store(&self.stop, 1);
+            pthread_join(thread, NULL);
+            assert_true(killed.deaths >= 1); /* else nothing was tried */
+            assert_string_equal(calm.model_sha256, killed.model_sha256);
+        }
+    }
+    free(out);
+}
+
+static void interrupt_after_an_epoch(void *user, const peal_event *event) {
+    if (event->kind == PEAL_EVENT_METRIC && strstr(event->text, "epoch 2/")) atomic_store((atomic_int *)user, 1);
+}
+
+static void resume_ends_in_the_same_bits(void **state) {
+    (void)state;
+    static const char *const syncs[] = {"epoch", "step"};
+    char *out = test_path(folder, "r.safetensors"), *run = test_path(folder, "r.run");
+    for (size_t s = 0; s < 2; s++) {
+        peal_error err;
+        peal_train_result calm, resumed;
+        peal_train_options options = options_for(out);
+        options.sync = syncs[s];
+        options.optimizer = "adam";
+        options.epochs = 4;
+        options.valid = "0.2";
+        assert_ok(peal_train(&options, &calm, &err));
+        atomic_int stop = 0;
+        const peal_reporter reporter = {interrupt_after_an_epoch, &stop};
+        options.run_dir = run;
+        options.stop = &stop;
+        options.reporter = &reporter;
+        unlink(out);
+        assert_int_equal(peal_train(&options, &resumed, &err), PEAL_E_INTERRUPTED);
+        assert_false(peal_path_exists(out));
+        options.stop = NULL;
+        options.reporter = NULL;
+        options.resume = true;
+        options.workers = 1;
+        assert_ok(peal_train(&options, &resumed, &err));
+        assert_string_equal(calm.model_sha256, resumed.model_sha256);
+        assert_true(calm.valid.loss == resumed.valid.loss);
+        options.lr = 0.5;
+        assert_int_equal(peal_train(&options, &resumed, &err), PEAL_E_USAGE);
+        assert_has(err.message, "'lr' differs");
+    }
+    free(out);
+    free(run);
+}
+
+/* Rows one by one, all at once, and from the dataset: the same bits. */
+static void predictions_are_the_same_from_everywhere(void **state) {
+    (void)state;
+    peal_error err;
+    peal_train_result trained;
+    char *out = test_path(folder, "p.safetensors");
+    peal_train_options options = options_for(out);
+    options.model = "mlp:hidden=48x33";
+    assert_ok(peal_train(&options, &trained, &err));
+    peal_predictor *predictor;
+    assert_ok(peal_predictor_open(out, &predictor, &err));
+    assert_int_equal(peal_predictor_scores(predictor), 2);
+    peal_buffer text = {0};
+    assert_ok(peal_file_read(csv, &text, &err));
+    const char *rows = strchr((const char *)text.data, '\n') + 1;
+    size_t size = text.size - (size_t)(rows - (const char *)text.data), count;
+    float *all = calloc(3000, 2 * sizeof(float)), *mapped = calloc(3000, 2 * sizeof(float)), one[2];
+    assert_ok(peal_predictor_text(predictor, rows, size, all, 3000, &count, &err));
+    assert_int_equal(count, 3000);
+    const char *at = rows;
+    for (size_t i = 0; i < 300; i++) {
+        const char *end = memchr(at, '\n', size);
+        assert_ok(peal_predictor_text(predictor, at, (size_t)(end + 1 - at), one, 1, &count, &err));
+        assert_memory_equal(one, all + 2 * i, sizeof one);
+        at = end + 1;
+    }
+    peal_dataset *data;
+    peal_rows *mapped_rows;
+    assert_ok(peal_dataset_open(dataset, &data, &err));
+    assert_ok(peal_rows_open(data, 1, &mapped_rows, &err));
+    size_t done = 0;
+    for (size_t b = 0; b < peal_rows_batches(mapped_rows); b++) {
+        const peal_table *table = peal_rows_batch(mapped_rows, b);
+        assert_ok(peal_predictor_table(predictor, table, mapped + 2 * done, &err));
+        done += table->rows;
+    }
+    assert_memory_equal(all, mapped, 3000 * 2 * sizeof(float));
+    assert_int_equal(peal_predictor_text(predictor, "1,2\n", 4, one, 1, &count, &err), PEAL_E_DATA);
+    peal_rows_close(mapped_rows);
+    peal_dataset_close(data);
+    peal_predictor_free(predictor);
+    peal_buffer_clear(&text);
+    free(all);
+    free(mapped);
+    free(out);
+}
+
+static void it_learns(void **state) {
+    (void)state;
+    peal_error err;
+    peal_train_result result;
+    char *out = test_path(folder, "l.safetensors");
+    peal_train_options options = options_for(out);
+    options.epochs = 20;
+    options.valid = "0.2";
+    assert_ok(peal_train(&options, &result, &err));
+    assert_int_equal(result.rows, 2400);
+    assert_true(result.valid.auc > 0.93);
+    options.model = "logistic";
+    assert_ok(peal_train(&options, &result, &err));
+    assert_true(result.valid.auc > 0.75);
+    free(out);
+}
+
+static void wrong_wishes_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *model, *sync, *outer, *valid, *optimizer, *what;
+    } cases[] = {
+        {"linear", NULL, NULL, NULL, NULL, "the label is a"},
+        {"mpl", NULL, NULL, NULL, NULL, "did you mean 'mlp'"},
+        {"mlp:hidden=0", NULL, NULL, NULL, NULL, "hidden must be"},
+        {NULL, "epoc", NULL, NULL, NULL, "did you mean 'epoch'"},
+        {NULL, NULL, "nestrov", NULL, NULL, "did you mean 'nesterov'"},
+        {NULL, NULL, NULL, "1.5", NULL, "--valid must be"},
+        {NULL, NULL, NULL, NULL, "sdg", "did you mean 'sgd'"},
+    };
+    char *out = test_path(folder, "bad.safetensors");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err;
+        peal_train_result result;
+        peal_train_options options = options_for(out);
+        options.model = cases[i].model;
+        options.sync = cases[i].sync;
+        options.outer = cases[i].outer;
+        options.valid = cases[i].valid;
+        options.optimizer = cases[i].optimizer;
+        assert_int_equal(peal_train(&options, &result, &err), PEAL_E_USAGE);
+        if (i) assert_has(err.message, cases[i].what);
+        assert_false(peal_path_exists(out));
+    }
+    free(out);
+}
+
+static void diverging_training_says_so(void **state) {
+    (void)state;
+    peal_error err;
+    peal_train_result result;
+    char *out = test_path(folder, "d.safetensors");
+    peal_train_options options = options_for(out);
+    options.lr = 1e6;
+    assert_int_equal(peal_train(&options, &result, &err), PEAL_E_FAILED);
+    assert_has(err.message, "a lower --lr may help");
+    assert_false(peal_path_exists(out));
+    free(out);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(workers_do_not_change_the_bits),
+        cmocka_unit_test(deaths_do_not_change_the_bits),
+        cmocka_unit_test(resume_ends_in_the_same_bits),
+        cmocka_unit_test(predictions_are_the_same_from_everywhere),
+        cmocka_unit_test(it_learns),
+        cmocka_unit_test(wrong_wishes_are_refused),
+        cmocka_unit_test(diverging_training_says_so),
+    };
+    return cmocka_run_group_tests(tests, make, clear);
+}
