@@ -1,0 +1,18 @@
+/* safetensors files: parsed, every value looked at. */
+#include "models/safetensors.h"
+#include "tests/fuzz/fuzz.h"
+
+static float sum;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    peal_safetensors *file;
+    peal_error err;
+    if (peal_safetensors_parse(data, size, "f", &file, &err) != PEAL_OK) return 0;
+    for (size_t i = 0; i < peal_safetensors_count(file); i++) {
+        const peal_tensor *tensor = peal_safetensors_at(file, i);
+        for (size_t at = 0; at < (tensor->rows ? tensor->rows : 1) * tensor->width; at++) sum += tensor->data[at];
+    }
+    peal_safetensors_metadata(file, "kind");
+    peal_safetensors_close(file);
+    return 0;
+}
