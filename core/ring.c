@@ -5,9 +5,9 @@
  * messages; the same holds backwards for `tail`, so the producer never overwrites a slot that is being read.
  *
  * Parking: a waiter sets its `parked` flag and then looks at the index again; the other side moves the index and then
- * looks at the flag. Both pairs are sequentially consistent (store, fence, load), so at least one of the two sees the
- * other's store: either the waiter does not park or it is woken. The futex compares the index itself, which closes the
- * window between the look and the sleep. */
+ * looks at the flag. All four are sequentially consistent, so they have one order and at least one of the two sides
+ * sees the other's store: either the waiter does not park or it is woken. The futex compares the index itself, which
+ * closes the window between the look and the sleep. */
 #include "core/ring.h"
 
 #include <assert.h>
@@ -49,8 +49,7 @@ peal_ring *peal_ring_init(void *memory, size_t slots, size_t message_size) {
 }
 
 static void wake_if_parked(_Atomic uint32_t *parked, _Atomic uint32_t *word) {
-    atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in `wait_for_change` */
-    if (atomic_load_explicit(parked, memory_order_relaxed)) {
+    if (atomic_load(parked)) { /* after the store of the index; pairs with the waiter's store of `parked` */
         atomic_store_explicit(parked, 0, memory_order_relaxed);
         peal_futex_wake_all(word);
     }
@@ -61,7 +60,7 @@ bool peal_ring_try_push(peal_ring *ring, const void *message) {
     uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
     if (head - tail == ring->slots || atomic_load_explicit(&ring->closed, memory_order_relaxed)) return false;
     memcpy(ring->bytes + (size_t)(head & (ring->slots - 1)) * ring->message_size, message, ring->message_size);
-    atomic_store_explicit(&ring->head, head + 1, memory_order_release);
+    atomic_store(&ring->head, head + 1);
     wake_if_parked(&ring->consumer_parked, &ring->head);
     return true;
 }
@@ -71,7 +70,7 @@ bool peal_ring_try_pop(peal_ring *ring, void *message) {
     uint32_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     if (head == tail) return false;
     memcpy(message, ring->bytes + (size_t)(tail & (ring->slots - 1)) * ring->message_size, ring->message_size);
-    atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
+    atomic_store(&ring->tail, tail + 1);
     wake_if_parked(&ring->producer_parked, &ring->tail);
     return true;
 }
@@ -82,9 +81,8 @@ static void wait_for_change(peal_ring *ring, _Atomic uint32_t *word, uint32_t se
         if (atomic_load_explicit(word, memory_order_acquire) != seen) return;
         peal_cpu_relax();
     }
-    atomic_store_explicit(parked, 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst); /* pairs with the fence in `wake_if_parked` */
-    if (atomic_load_explicit(&ring->closed, memory_order_acquire)) return;
+    atomic_store(parked, 1);
+    if (atomic_load(word) != seen || atomic_load(&ring->closed)) return; /* pairs with `wake_if_parked` */
     peal_futex_wait(word, seen, PARK_SLICE_MS);
 }
 
@@ -120,8 +118,7 @@ peal_status peal_ring_pop(peal_ring *ring, void *message, int timeout_ms, peal_e
 }
 
 void peal_ring_close(peal_ring *ring) {
-    atomic_store_explicit(&ring->closed, 1, memory_order_release);
-    atomic_thread_fence(memory_order_seq_cst);
+    atomic_store(&ring->closed, 1);
     peal_futex_wake_all(&ring->head);
     peal_futex_wake_all(&ring->tail);
 }

@@ -444,12 +444,12 @@ static void slots_clear(ingest *self) {
     free(self->slots);
 }
 
+/* With the lock held. An input that was taken over was read by another job and counts whole. */
 static void report(const ingest *self, uint64_t total) {
     uint64_t bytes = 0;
     for (size_t i = 0; i < self->inputs->count; i++) {
-        bytes += self->out->spills[i].path && !self->out->spills[i].out.path
-                     ? self->inputs->inputs[i].size
-                     : atomic_load_explicit(&self->feeds[i].meter.bytes, memory_order_relaxed);
+        bytes += self->feeds[i].done ? self->inputs->inputs[i].size
+                                     : atomic_load_explicit(&self->feeds[i].meter.bytes, memory_order_relaxed);
     }
     peal_report_progress(self->options->reporter, "reading", "bytes", bytes < total ? bytes : total, total);
 }
