@@ -73,8 +73,8 @@ peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err);
 json_t *peal_pipeline_save(const peal_pipeline *pipeline);
 peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_error *err);
 
-/* True if two saved pipelines make the same columns of the same raw ones. How their files are written (delimiter...) and
- * how rows are split makes no difference. */
+/* True if two saved pipelines make the same columns of the same raw ones. How their files are written (delimiter...)
+ * and how rows are split makes no difference. */
 bool peal_pipeline_same(const json_t *a, const json_t *b);
 
 /* A one-line description of what is done to a column: "impute(mean) standardize". Freed by the caller. */

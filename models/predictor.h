@@ -61,7 +61,8 @@ typedef struct peal_predict_result {
     uint64_t rows_in, rows_used, rows_dropped;
 } peal_predict_result;
 
-/* Predicts raw rows (or all of a dataset's) and hands them out in order: `emit` gets scores [rows, peal_predictor_scores]. */
+/* Predicts raw rows (or all of a dataset's) and hands them out in order: `emit` gets scores [rows,
+ * peal_predictor_scores]. */
 peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *options,
                          peal_status (*emit)(void *user, const float *scores, size_t rows, peal_error *err), void *user,
                          peal_predict_result *result, peal_error *err);

@@ -14,12 +14,13 @@ def peal_unit_test(name, deps, data = [], size = "small"):
         deps = deps + ["//tests:support"],
     )
 
-def peal_script_test(name, data = [], size = "medium", args = []):
+def peal_script_test(name, data = [], size = "medium", args = [], tags = []):
     """A shell test of the program: <name>.sh finds the program in $PEAL and the helpers in tests/lib.sh."""
     native.sh_test(
         name = name,
         size = size,
         srcs = [name + ".sh"],
         args = args,
+        tags = tags,
         data = data + ["//tests:lib.sh", "//tools:peal", "//tests:data"],
     )

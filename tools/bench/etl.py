@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""CSV in gzip files to a dataset: Peal beside DuckDB and Polars, in one run, from the same files.
+
+usage: etl.py FOLDER [REPEATS]        (make_clicks.py makes the folder)
+
+Wall seconds and peak memory of a process of its own for each, taking turns; medians. DuckDB: create table as, types found.
+Polars: scan_csv, collected. Peal writes its dataset to disk, checksummed and fsynced, which the others do not.
+"""
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PEAL = os.path.join(HERE, "../../bazel-bin/tools/peal")
+
+
+def run(command):
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status != 0:
+        sys.exit(f"failed: {command}")
+    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+
+
+def main():
+    folder, repeats = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    pattern = os.path.join(folder, "*.csv.gz")
+    with tempfile.TemporaryDirectory() as work:
+        contenders = {
+            "peal etl": [PEAL, "etl", pattern, "--label", "label", "--out", os.path.join(work, "d"), "--quiet"],
+            "duckdb": [sys.executable, "-c", f"import duckdb; duckdb.connect().execute(\"create table t as select * from read_csv('{pattern}')\")"],
+            "polars": [sys.executable, "-c", f"import polars; polars.scan_csv('{pattern}').collect()"],
+        }
+        results = {name: [] for name in contenders}
+        for _ in range(repeats):
+            for name, command in contenders.items():
+                results[name].append(run(command))
+    ours = statistics.median(seconds for seconds, _ in results["peal etl"])
+    for name, values in results.items():
+        seconds, memory = statistics.median(v[0] for v in values), statistics.median(v[1] for v in values)
+        print(f"{name:10s} {seconds:6.2f} s  {memory:7.0f} MB peak   peal is {seconds / ours:5.2f} x")
+
+
+if __name__ == "__main__":
+    main()
