@@ -14,7 +14,7 @@
 #include "models/trainer.h"
 
 enum { PARTITIONS_MOST = 1024, DEFAULT_PARTITIONS = 4, BARRIER_TIMEOUT_MS = 600000 };
-enum { DEFAULT_BATCH_ROUNDS = 64, DEFAULT_BATCH_STEP = 32 };
+enum { DEFAULT_BATCH = 64 };
 
 peal_train_options peal_train_default(void) {
     return (peal_train_options){
@@ -86,8 +86,10 @@ static peal_status parse_options(models__trainer *trainer, peal_error *err) {
     }
     PEAL_TRY(parse_sync(trainer, err));
     PEAL_TRY(parse_outer(trainer, err));
-    trainer->batch = options->batch;
-    if (!trainer->batch) trainer->batch = trainer->sync == SYNC_STEP ? DEFAULT_BATCH_STEP : DEFAULT_BATCH_ROUNDS;
+    trainer->batch = options->batch ? options->batch : DEFAULT_BATCH;
+    /* A step of all partitions sees P times the rows of one: the rate grows with the root of that (Krizhevsky 2014,
+     * arXiv:1404.5997, section 5; measured in the README of this folder). */
+    if (options->lr == 0 && trainer->sync == SYNC_STEP) trainer->lr *= sqrt((double)trainer->partitions);
     trainer->workers = options->workers ? options->workers : peal_machine_cpus();
     if (trainer->workers > trainer->partitions) trainer->workers = trainer->partitions;
     return PEAL_OK;

@@ -20,9 +20,9 @@ typedef struct peal_train_options {
     const char *out;     /* model file */
     const char *model;   /* spec; NULL: mlp */
     size_t epochs;
-    size_t batch;          /* rows of a partition's step; 0: the default of the sync mode */
+    size_t batch;          /* rows of a partition's step; 0: 64 */
     const char *optimizer; /* spec; NULL: sgd */
-    double lr;             /* 0: the optimiser's default */
+    double lr;             /* 0: the optimiser's default, with sync step times sqrt(P) */
     const char *schedule;  /* spec; NULL: cosine */
     const char *sync;      /* "epoch", "step", or a number of steps; NULL: epoch */
     const char *outer;     /* the outer optimiser's spec: "nesterov", "momentum" or "average", with lr= and momentum= */

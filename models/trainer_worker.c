@@ -6,6 +6,8 @@
 #include "models/predictor.h"
 #include "models/trainer.h"
 
+enum { STEP_CHUNK = 2048 };
+
 void models__partition(const models__trainer *trainer, size_t p, size_t *begin, size_t *end) {
     *begin = (size_t)(trainer->train_count * p / trainer->partitions);
     *end = (size_t)(trainer->train_count * (p + 1) / trainer->partitions);
@@ -120,13 +122,16 @@ static peal_status step_together(models__trainer *trainer, size_t rank, size_t e
     PEAL_TRY(peal_barrier_wait(trainer->collective, NULL));
     size_t begin, end;
     peal_segment(trainer->floats, rank, workers, &begin, &end);
-    float *sum = trainer->gradient_slots; /* slot 0 takes the sum */
-    peal_sum_slots(sum, trainer->gradient_slots, trainer->partitions, trainer->floats, weights, begin, end);
-    float *states[PEAL_OPTIMIZER_STATES] = {0};
-    for (size_t i = 0; i < trainer->optimizer->states; i++) states[i] = trainer->working.optimizer[i] + begin;
-    trainer->optimizer->step(&trainer->optimizer_options, learning_rate(trainer, epoch, step),
-                             epoch * trainer->steps + step + 1, trainer->working.params + begin, sum + begin, states,
-                             end - begin);
+    float lr = learning_rate(trainer, epoch, step), *sum = trainer->gradient_slots; /* slot 0 takes the sum */
+    /* A piece that fits the first cache is summed and stepped before the next one. */
+    for (size_t at = begin; at < end; at += STEP_CHUNK) {
+        size_t stop = end - at < STEP_CHUNK ? end : at + STEP_CHUNK;
+        float *states[PEAL_OPTIMIZER_STATES] = {0};
+        for (size_t i = 0; i < trainer->optimizer->states; i++) states[i] = trainer->working.optimizer[i] + at;
+        peal_sum_slots(sum, trainer->gradient_slots, trainer->partitions, trainer->floats, weights, at, stop);
+        trainer->optimizer->step(&trainer->optimizer_options, lr, epoch * trainer->steps + step + 1,
+                                 trainer->working.params + at, sum + at, states, stop - at);
+    }
     return peal_barrier_wait(trainer->collective, NULL);
 }
 

@@ -14,7 +14,6 @@ struct peal_graph {
     size_t parameter_floats;
     uint8_t *memory; /* all values, gradients and states */
     size_t memory_size;
-    float *gradients;
 };
 
 static const size_t element_sizes[] = {[PEAL_ELEMENT_FLOAT32] = 4, [PEAL_ELEMENT_UINT8] = 1, [PEAL_ELEMENT_INT32] = 4};
@@ -182,7 +181,6 @@ const peal_node *peal_graph_parameter_at(const peal_graph *graph, size_t index) 
 }
 
 void peal_graph_bind(peal_graph *graph, float *parameters, float *gradients) {
-    graph->gradients = gradients;
     for (size_t i = 0; i < graph->count; i++) {
         peal_node *node = graph->nodes[i];
         if (node->kind != PEAL_NODE_PARAMETER) continue;
@@ -219,11 +217,19 @@ void peal_graph_forward(peal_graph *graph, peal_run *run) {
     }
 }
 
+void peal_gradient_begin_zero(peal_node *parameter) {
+    if (peal_gradient_begin(parameter) != 0) return;
+    memset(parameter->grad, 0, parameter->rows * parameter->width * sizeof *parameter->grad);
+}
+
 void peal_graph_backward(peal_graph *graph, const peal_run *run) {
-    memset(graph->gradients, 0, graph->parameter_floats * sizeof *graph->gradients);
+    for (size_t i = 0; i < graph->count; i++) graph->nodes[i]->touched = false;
     for (size_t i = graph->count; i-- > 0;) {
         peal_node *node = graph->nodes[i];
         if (node->op && (node->grad || node->op->is_loss)) node->op->backward(node, run);
+    }
+    for (size_t i = 0; i < graph->count; i++) {
+        if (graph->nodes[i]->kind == PEAL_NODE_PARAMETER) peal_gradient_begin_zero(graph->nodes[i]); /* used by no op */
     }
 }
 

@@ -44,6 +44,7 @@ struct peal_node {
     peal_init init;
     const char *name; /* of parameters and inputs */
     bool shares;      /* works in place on its first input */
+    bool touched;     /* of a parameter: the present backward run has written its gradient */
 };
 
 /* A run of the graph: how many rows, and where its random numbers come from. */
@@ -65,10 +66,20 @@ struct peal_op {
     peal_status (*infer)(peal_node *node, peal_error *err);
     size_t (*state_width)(const peal_node *node); /* floats per row kept for backward; NULL: none */
     void (*forward)(peal_node *node, peal_run *run);
-    /* Adds to or sets the gradients of the inputs that have one: a batch value's gradient is set (it has one consumer),
-     * a parameter's is added to. */
+    /* Sets the gradients of the inputs that have one (a batch value has one consumer); a parameter's is added to once
+     * it is touched, see peal_gradient_begin. */
     void (*backward)(peal_node *node, const peal_run *run);
 };
+
+/* For backward: what the gradient of a parameter counts for before this op's part is added: 0 the first time in a run,
+ * when what lies there is of an earlier run, 1 afterwards. */
+static inline float peal_gradient_begin(peal_node *parameter) {
+    float kept = parameter->touched ? 1.0f : 0.0f;
+    parameter->touched = true;
+    return kept;
+}
+/* The same for ops that can only add: zeroes the gradient the first time. */
+void peal_gradient_begin_zero(peal_node *parameter);
 
 peal_graph *peal_graph_new(void); /* NULL if there is no memory */
 void peal_graph_free(peal_graph *graph);
@@ -101,7 +112,8 @@ void peal_graph_initialise(const peal_graph *graph, uint64_t seed, float *parame
 
 /* Runs all ops in the order in which they were added. Afterwards the losses stand in their nodes. */
 void peal_graph_forward(peal_graph *graph, peal_run *run);
-/* Zeroes the gradients and runs all ops backwards from the sum of the losses. After a forward run with `training`. */
+/* Runs all ops backwards from the sum of the losses; what was in the gradients is forgotten. After a forward run with
+ * `training`. */
 void peal_graph_backward(peal_graph *graph, const peal_run *run);
 /* The sum of the losses. */
 double peal_graph_loss(const peal_graph *graph);

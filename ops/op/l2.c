@@ -24,7 +24,8 @@ PEAL_VECTOR static void add_scaled(float *restrict dw, const float *restrict w, 
 
 static void l2_backward(peal_node *node, const peal_run *run) {
     (void)run;
-    const peal_node *w = node->inputs[0];
+    peal_node *w = node->inputs[0];
+    peal_gradient_begin_zero(w);
     add_scaled(w->grad, w->value, node->number, w->rows * w->width);
 }
 

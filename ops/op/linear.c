@@ -35,8 +35,9 @@ static void linear_backward(peal_node *node, const peal_run *run) {
     peal_node *x = node->inputs[0], *weight = node->inputs[1], *bias = node->inputs[2];
     size_t n = run->rows, d = x->width, k = node->width;
     const float *dout = node->grad;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)d, (int)k, (int)n, 1, x->value, (int)d, dout, (int)k, 1,
-                weight->grad, (int)k);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)d, (int)k, (int)n, 1, x->value, (int)d, dout, (int)k,
+                peal_gradient_begin(weight), weight->grad, (int)k);
+    peal_gradient_begin_zero(bias);
     for (size_t row = 0; row < n; row++) add_row(bias->grad, dout + row * k, k);
     if (!x->grad) return;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)d, (int)k, 1, dout, (int)k, weight->value, (int)k,
