@@ -25,6 +25,8 @@ peal_status peal_dataset_writer_new(const char *folder, const peal_table *schema
                                     peal_error *err);
 /* Appends a record batch to a split. The cut into shards is a function of the batches alone. */
 peal_status peal_dataset_writer_batch(peal_dataset_writer *writer, int split, const peal_table *table, peal_error *err);
+/* Rows written to a split so far. */
+uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split);
 /* Closes the last shards and writes the manifest: `head` (an object, which is used up) with "splits" added. All is
  * fsynced. Frees the writer whatever happens. */
 peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head, peal_error *err);

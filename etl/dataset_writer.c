@@ -89,6 +89,10 @@ peal_status peal_dataset_writer_batch(peal_dataset_writer *writer, int split, co
     return peal_arrow_writer_size(one->arrow) >= SHARD_BYTES ? shard_close(writer, split, err) : PEAL_OK;
 }
 
+uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split) {
+    return writer->splits[split].rows;
+}
+
 peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head, peal_error *err) {
     peal_status status = PEAL_OK;
     json_t *splits = json_object();

@@ -23,11 +23,6 @@ void peal_dictionary_reset(peal_dictionary *dictionary) {
     dictionary->bytes.size = 0;
 }
 
-static uint32_t slot_of(uint64_t key, uint32_t length) {
-    uint64_t mixed = (key ^ length) * 0x9E3779B97F4A7C15u;
-    return (uint32_t)(mixed >> 32) ^ (uint32_t)(mixed >> 17);
-}
-
 static peal_status slots_grow(peal_dictionary *dictionary, peal_error *err) {
     size_t count = dictionary->slots ? ((size_t)dictionary->slot_mask + 1) * 2 : FIRST_SLOTS;
     if (count > UINT32_MAX / 2) return peal_fail(err, PEAL_E_DATA, "too many distinct texts in one column");
@@ -37,7 +32,7 @@ static peal_status slots_grow(peal_dictionary *dictionary, peal_error *err) {
     for (size_t i = 0; dictionary->slots && i <= dictionary->slot_mask; i++) {
         peal_dictionary_slot slot = dictionary->slots[i];
         if (!slot.code1) continue;
-        uint32_t at = slot_of(slot.key, slot.length) & mask;
+        uint32_t at = peal_dictionary_slot_of(slot.key, slot.length) & mask;
         while (slots[at].code1) at = (at + 1) & mask;
         slots[at] = slot;
     }
@@ -84,7 +79,7 @@ static peal_status intern_key(peal_dictionary *dictionary, uint64_t key, const c
     if (!dictionary->slots || dictionary->size * (uint64_t)2 > dictionary->slot_mask) {
         PEAL_TRY(slots_grow(dictionary, err));
     }
-    uint32_t at = slot_of(key, length) & dictionary->slot_mask;
+    uint32_t at = peal_dictionary_slot_of(key, length) & dictionary->slot_mask;
     for (;; at = (at + 1) & dictionary->slot_mask) {
         peal_dictionary_slot *slot = &dictionary->slots[at];
         if (slot->key == key && slot->length == length && slot->code1 &&
@@ -104,25 +99,8 @@ static uint64_t short_key(uint64_t word, uint32_t length) {
     return length == 0 ? 0 : word & (UINT64_MAX >> (64 - 8 * length));
 }
 
-peal_text_key peal_dictionary_key(const char *text, uint32_t length) {
-    peal_text_key key = {.text = text, .length = length};
-    if (length <= 8) {
-        uint64_t word;
-        memcpy(&word, text, sizeof word);
-        key.key = short_key(word, length);
-    } else {
-        key.key = peal_hash(text, length, 0);
-    }
-    return key;
-}
-
-void peal_dictionary_prefetch(const peal_dictionary *dictionary, const peal_text_key *key) {
-    if (dictionary->slots)
-        __builtin_prefetch(&dictionary->slots[slot_of(key->key, key->length) & dictionary->slot_mask]);
-}
-
-peal_status peal_dictionary_intern_key(peal_dictionary *dictionary, const peal_text_key *key, uint32_t *code,
-                                       peal_error *err) {
+peal_status etl__dictionary_intern_slow(peal_dictionary *dictionary, const peal_text_key *key, uint32_t *code,
+                                        peal_error *err) {
     return intern_key(dictionary, key->key, key->text, key->length, code, err);
 }
 
@@ -148,7 +126,7 @@ peal_status peal_dictionary_put(peal_dictionary *dictionary, const char *text, s
 int64_t peal_dictionary_find(const peal_dictionary *dictionary, const char *text, size_t length) {
     if (!dictionary->slots || length > INT32_MAX) return -1;
     uint64_t key = exact_key(text, length);
-    uint32_t at = slot_of(key, (uint32_t)length) & dictionary->slot_mask;
+    uint32_t at = peal_dictionary_slot_of(key, (uint32_t)length) & dictionary->slot_mask;
     for (; dictionary->slots[at].code1; at = (at + 1) & dictionary->slot_mask) {
         const peal_dictionary_slot *slot = &dictionary->slots[at];
         if (slot->key == key && slot->length == length &&

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "core/digest.h"
 #include "core/memory.h"
 #include "core/status.h"
 
@@ -46,10 +48,44 @@ typedef struct peal_text_key {
     const char *text;
     uint32_t length;
 } peal_text_key;
-peal_text_key peal_dictionary_key(const char *text, uint32_t length);
-void peal_dictionary_prefetch(const peal_dictionary *dictionary, const peal_text_key *key);
-peal_status peal_dictionary_intern_key(peal_dictionary *dictionary, const peal_text_key *key, uint32_t *code,
-                                       peal_error *err);
+static inline uint32_t peal_dictionary_slot_of(uint64_t key, uint32_t length) {
+    uint64_t mixed = (key ^ length) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)(mixed >> 32) ^ (uint32_t)(mixed >> 17);
+}
+
+static inline peal_text_key peal_dictionary_key(const char *text, uint32_t length) {
+    peal_text_key key = {.text = text, .length = length};
+    if (length > 8) {
+        key.key = peal_hash(text, length, 0);
+    } else if (length > 0) {
+        memcpy(&key.key, text, sizeof key.key);
+        key.key &= UINT64_MAX >> (64 - 8 * length);
+    }
+    return key;
+}
+
+static inline void peal_dictionary_prefetch(const peal_dictionary *dictionary, const peal_text_key *key) {
+    uint32_t slot = peal_dictionary_slot_of(key->key, key->length) & dictionary->slot_mask;
+    __builtin_prefetch((const char *)dictionary->slots + slot * sizeof(peal_dictionary_slot));
+}
+
+/* The look-up that begins at a slot; for peal_dictionary_intern_key. */
+peal_status etl__dictionary_intern_slow(peal_dictionary *dictionary, const peal_text_key *key, uint32_t *code,
+                                        peal_error *err);
+
+static inline peal_status peal_dictionary_intern_key(peal_dictionary *dictionary, const peal_text_key *key,
+                                                     uint32_t *code, peal_error *err) {
+    if (dictionary->slots && key->length <= 8) {
+        uint32_t at = peal_dictionary_slot_of(key->key, key->length) & dictionary->slot_mask;
+        const peal_dictionary_slot *slot = &dictionary->slots[at];
+        if (slot->key == key->key && slot->length == key->length && slot->code1) {
+            *code = slot->code1 - 1;
+            return PEAL_OK;
+        }
+    }
+    return etl__dictionary_intern_slow(dictionary, key, code, err);
+}
+
 /* The same for text that ends where its memory ends. */
 peal_status peal_dictionary_put(peal_dictionary *dictionary, const char *text, size_t length, uint32_t *code,
                                 peal_error *err);

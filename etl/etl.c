@@ -188,6 +188,9 @@ static peal_status emit(etl_job *job, peal_error *err) {
                            job->options->reporter, &job->result->times, err);
     }
     int64_t begin = peal_now_ns();
+    for (int i = 0; status == PEAL_OK && i < PEAL_SPLITS; i++) {
+        job->result->split_rows[i] = peal_dataset_writer_rows(writer, i);
+    }
     if (status == PEAL_OK) {
         status = peal_dataset_writer_finish(writer, manifest_head(job), err);
     } else {
@@ -331,7 +334,7 @@ peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, p
     if (!out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     for (size_t length = strlen(out); length > 1 && out[length - 1] == '/'; length--) out[length - 1] = '\0';
     peal_status status = etl(&job, out, err);
-    if (status == PEAL_OK) count_splits(out, result);
+    if (status == PEAL_OK && result->up_to_date) count_splits(out, result);
     free(out);
     job_clear(&job);
     return status;

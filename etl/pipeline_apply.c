@@ -49,9 +49,13 @@ static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_erro
         out->type = PEAL_TYPE_FLOAT32;
         return PEAL_OK;
     }
-    out->dictionary = &applier->dictionaries[at];
-    PEAL_TRY(fill_dictionary(&applier->dictionaries[at], &column->steps[column->step_count - 1], err));
-    out->type = code_type(applier->dictionaries[at].size);
+    const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+    out->dictionary = encoder->transform->dictionary(encoder->state);
+    if (!out->dictionary) {
+        out->dictionary = &applier->dictionaries[at];
+        PEAL_TRY(fill_dictionary(&applier->dictionaries[at], encoder, err));
+    }
+    out->type = code_type(out->dictionary->size);
     return PEAL_OK;
 }
 

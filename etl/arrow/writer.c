@@ -273,6 +273,7 @@ peal_status peal_arrow_writer_batch(peal_arrow_writer *writer, const peal_table 
     }
     if (status == PEAL_OK) status = emit_body(writer, &content, &writer->batch_hashes[writer->batch_count], err);
     if (status == PEAL_OK) writer->batch_count++;
+    if (status == PEAL_OK) peal_out_file_start_writeback(&writer->out); /* so that the fsync at the end is short */
     body_clear(&content);
     arrow__builder_clear(&builder);
     return status;

@@ -1,31 +1,13 @@
 /* CSV and TSV: RFC 4180 with LF or CRLF, a byte-order mark, and a header or none. */
 #include "etl/format/csv.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/digest.h"
 #include "core/spelling.h"
-#include "etl/number.h"
-#include "etl/utf8.h"
 
 enum { LONGEST_RECORD = 256 << 20 };
-
-struct peal_format_reader {
-    const peal_format_job *job;
-    peal_stream *stream;
-    char *path;
-    char delimiter;
-    char *carry; /* the beginning of a record whose end is not read yet */
-    size_t carry_size, carry_capacity;
-    bool ended, begun;
-    uint64_t line;   /* of the next record */
-    uint64_t number; /* of the next block */
-    size_t *columns; /* [column_count] index in the schema of each of the file's columns; SIZE_MAX: not wanted */
-    size_t column_count;
-};
 
 /* ---- reading: blocks of whole records ---- */
 
@@ -36,19 +18,6 @@ static peal_status block_grow(peal_block *block, size_t capacity, peal_error *er
     block->text = text;
     block->capacity = capacity;
     return PEAL_OK;
-}
-
-static uint64_t count_newlines(const char *text, size_t size) {
-    uint64_t count = 0;
-    while (size > 0) {
-        size_t chunk = size < 4096 ? size : 4096;
-        unsigned lines = 0;
-        for (size_t i = 0; i < chunk; i++) lines += text[i] == '\n';
-        count += lines;
-        text += chunk;
-        size -= chunk;
-    }
-    return count;
 }
 
 /* The length of the whole records at the beginning of the text, which begins with a record; 0 if there is none. */
@@ -136,7 +105,7 @@ static peal_status csv_read(peal_format_reader *reader, peal_block *block, peal_
     memset(block->text + whole, 0, PEAL_BLOCK_PADDING);
     block->number = reader->number++;
     block->first_line = reader->line;
-    reader->line += count_newlines(block->text, whole);
+    reader->line += format__count_newlines(block->text, whole);
     return PEAL_OK;
 }
 
@@ -220,7 +189,7 @@ static peal_status read_header(peal_format_reader *reader, peal_error *err) {
         if (status == PEAL_OK) status = peal_buffer_append(&rest, reader->carry, reader->carry_size, err);
         if (status == PEAL_OK) status = keep_rest(reader, (const char *)rest.data, rest.size, err);
         peal_buffer_clear(&rest);
-        reader->line = 1 + count_newlines(block.text, used);
+        reader->line = 1 + format__count_newlines(block.text, used);
         reader->number = 0;
     }
     free(block.text);
@@ -257,169 +226,6 @@ static peal_status csv_open(const peal_format_job *job, const char *path, const 
     return PEAL_OK;
 }
 
-/* ---- parsing: text to columns ---- */
-
-/* A text of the present record that waits to be interned until the whole record is known to be good; meanwhile its slot
- * in the dictionary comes into the cache. */
-typedef struct pending_text {
-    peal_text_key key;
-    size_t column;
-} pending_text;
-
-typedef struct row_parser {
-    const peal_format_reader *reader;
-    const peal_format_job *job;
-    peal_block *block;
-    pending_text *pending; /* [columns of the file] */
-    size_t pending_count;
-} row_parser;
-
-/* A whole number of up to 15 digits, the most common field; false leaves it to the general parser. */
-static inline bool parse_small_integer(const char *text, size_t length, double *out) {
-    bool negative = length > 0 && *text == '-';
-    const char *p = text + negative, *end = text + length;
-    if (p == end || end - p > 15) return false;
-    int64_t value = 0;
-    for (; p < end; p++) {
-        unsigned digit = (unsigned)(unsigned char)*p - '0';
-        if (digit > 9) return false;
-        value = value * 10 + digit;
-    }
-    *out = negative ? -(double)value : (double)value; /* -0 stays -0 */
-    return true;
-}
-
-/* Converts one field into row block->rows of its column. *why is set if the row is bad because of it. */
-static peal_status convert_field(row_parser *parser, size_t column, char *begin, char *end, char why[256],
-                                 peal_error *err) {
-    const peal_format_job *job = parser->job;
-    const peal_raw_field *field = &job->schema->fields[column];
-    peal_block *block = parser->block;
-    bool is_label = column == job->label && job->label_required;
-    csv_field value = {.text = begin, .length = (size_t)(end - begin)};
-    if (job->options->trim || *begin == '"') value = format__csv_field(begin, end, job->options->trim);
-    if (is_label && peal_format_is_null(job->options, value.text, value.length)) {
-        snprintf(why, 256, "the label '%s' is missing", field->name);
-        return PEAL_OK;
-    }
-    if (field->kind == PEAL_RAW_TEXT) {
-        pending_text *text = &parser->pending[parser->pending_count++];
-        if (value.length > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "a field is too long");
-        *text = (pending_text){peal_dictionary_key(value.text, (uint32_t)value.length), column};
-        peal_dictionary_prefetch(&block->dictionaries[column], &text->key);
-        size_t bad = peal_utf8_error(value.text, value.length);
-        if (bad < value.length) {
-            snprintf(why, 256, "column '%s': byte 0x%02x of its text is not UTF-8", field->name,
-                     (unsigned char)value.text[bad]);
-        }
-        return PEAL_OK;
-    }
-    double *number = &block->numbers[column][block->rows];
-    if (parse_small_integer(value.text, value.length, number)) return PEAL_OK;
-    if (peal_number_parse(value.text, value.length, number)) return PEAL_OK;
-    *number = (double)NAN;
-    if (!peal_format_is_null(job->options, value.text, value.length)) {
-        snprintf(why, 256, "column '%s': '%.*s' is not a number", field->name,
-                 (int)(value.length < 60 ? value.length : 60), value.text);
-    }
-    return PEAL_OK;
-}
-
-static peal_status intern_pending(row_parser *parser, peal_error *err) {
-    peal_block *block = parser->block;
-    for (size_t i = 0; i < parser->pending_count; i++) {
-        const pending_text *text = &parser->pending[i];
-        uint32_t code;
-        PEAL_TRY(peal_dictionary_intern_key(&block->dictionaries[text->column], &text->key, &code, err));
-        block->codes[text->column][block->rows] = (int32_t)code;
-    }
-    return PEAL_OK;
-}
-
-/* Parses the record whose separators are marks[0 .. count-1]; a bad one is noted and leaves no row. */
-static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t *marks, size_t count,
-                                peal_error *err) {
-    const peal_format_reader *reader = parser->reader;
-    peal_block *block = parser->block;
-    size_t record_begin = begin, record_end = marks[count - 1];
-    if (record_end > begin && block->text[record_end - 1] == '\r') record_end--;
-    if (count == 1 && record_end == begin && (reader->column_count > 1)) return PEAL_OK; /* a blank line */
-    char why[256];
-    why[0] = '\0';
-    parser->pending_count = 0;
-    if (parser->job->hash_rows) {
-        block->hashes[block->rows] = peal_hash(block->text + begin, record_end - begin, 0);
-    }
-    if (count != reader->column_count) {
-        snprintf(why, sizeof why, "%zu field%s, expected %zu", count, count == 1 ? "" : "s", reader->column_count);
-    }
-    for (size_t i = 0; i < count && !why[0]; i++) {
-        size_t end = i + 1 < count ? marks[i] : record_end, column = reader->columns[i];
-        if (column != SIZE_MAX && !parser->job->schema->fields[column].skip) {
-            PEAL_TRY(convert_field(parser, column, block->text + begin, block->text + end, why, err));
-        }
-        begin = marks[i] + (size_t)1;
-    }
-    if (!why[0]) {
-        PEAL_TRY(intern_pending(parser, err));
-        block->rows++;
-        return PEAL_OK;
-    }
-    uint64_t line = block->first_line + count_newlines(block->text, record_begin);
-    return peal_block_add_bad_row(block, line, block->text + record_begin, record_end - record_begin, err, "%s", why);
-}
-
-/* A label column that the file does not have reads as missing. */
-static peal_status fill_absent_label(row_parser *parser, size_t rows, peal_error *err) {
-    size_t label = parser->job->label;
-    if (label == SIZE_MAX || parser->job->schema->fields[label].skip) return PEAL_OK;
-    for (size_t i = 0; i < parser->reader->column_count; i++) {
-        if (parser->reader->columns[i] == label) return PEAL_OK;
-    }
-    uint32_t code = 0;
-    if (parser->block->codes[label]) {
-        PEAL_TRY(peal_dictionary_put(&parser->block->dictionaries[label], "", 0, &code, err));
-    }
-    for (size_t row = 0; row < rows; row++) {
-        if (parser->block->codes[label]) parser->block->codes[label][row] = (int32_t)code;
-        if (parser->block->numbers[label]) parser->block->numbers[label][row] = (double)NAN;
-    }
-    return PEAL_OK;
-}
-
-static peal_status csv_parse(const peal_format_reader *reader, peal_block *block, peal_error *err) {
-    if (block->mark_capacity < block->size + 1) {
-        free(block->marks);
-        block->mark_capacity = 0;
-        PEAL_TRY(peal_alloc_checked(&block->marks, block->size + 1, sizeof *block->marks, "a block", err));
-        block->mark_capacity = block->size + 1;
-    }
-    size_t open_quote;
-    bool trim = reader->job->options->trim;
-    size_t count = format__csv_marks(block->text, block->size, reader->delimiter, trim, block->marks, &open_quote);
-    if (open_quote != SIZE_MAX) {
-        uint64_t line = block->first_line + count_newlines(block->text, open_quote);
-        return peal_fail(err, PEAL_E_DATA, "%s: line %llu: a quote is opened and never closed", reader->path,
-                         (unsigned long long)line);
-    }
-    size_t records = count_newlines(block->text, block->size);
-    PEAL_TRY(peal_block_reserve(block, reader->job->schema, records, err));
-    block->rows = 0;
-    row_parser parser = {.reader = reader, .job = reader->job, .block = block};
-    PEAL_TRY(peal_alloc_checked(&parser.pending, reader->column_count, sizeof *parser.pending, "a block", err));
-    peal_status status = PEAL_OK;
-    size_t begin = 0;
-    for (size_t first = 0, at = 0; at < count && status == PEAL_OK; at++) {
-        if (block->text[block->marks[at]] != '\n') continue;
-        status = parse_record(&parser, begin, block->marks + first, at + 1 - first, err);
-        begin = block->marks[at] + (size_t)1;
-        first = at + 1;
-    }
-    if (status == PEAL_OK) status = fill_absent_label(&parser, block->rows, err);
-    free(parser.pending);
-    return status;
-}
-
 /* ---- the formats ---- */
 
 static bool csv_recognise(const uint8_t *head, size_t size) {
@@ -445,7 +251,7 @@ const peal_format peal_format_csv = {
     .infer = format__csv_infer,
     .open = csv_open,
     .read = csv_read,
-    .parse = csv_parse,
+    .parse = format__csv_parse,
     .close = csv_close,
 };
 
@@ -456,6 +262,6 @@ const peal_format peal_format_tsv = {
     .infer = tsv_infer,
     .open = csv_open,
     .read = csv_read,
-    .parse = csv_parse,
+    .parse = format__csv_parse,
     .close = csv_close,
 };

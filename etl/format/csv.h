@@ -4,6 +4,24 @@
 
 #include "etl/format/format.h"
 
+/* One input under way; csv.c reads, csv_parse.c parses. */
+struct peal_format_reader {
+    const peal_format_job *job;
+    peal_stream *stream;
+    char *path;
+    char delimiter;
+    char *carry; /* the beginning of a record whose end is not read yet */
+    size_t carry_size, carry_capacity;
+    bool ended, begun;
+    uint64_t line;   /* of the next record */
+    uint64_t number; /* of the next block */
+    size_t *columns; /* [column_count] index in the schema of each of the file's columns; SIZE_MAX: not wanted */
+    size_t column_count;
+};
+
+uint64_t format__count_newlines(const char *text, size_t size);
+peal_status format__csv_parse(const peal_format_reader *reader, peal_block *block, peal_error *err);
+
 /* Writes the positions of all delimiters and newlines outside of quotes to `marks` (room for `size` + 1) and returns
  * how many. A quote counts only at the beginning of a field (after blanks, if `trim`), as RFC 4180 has it.
  * *open_quote is the position of a quote that is never closed, or SIZE_MAX. `text` is readable 64 bytes beyond

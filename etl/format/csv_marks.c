@@ -70,6 +70,19 @@ size_t format__csv_marks(const char *text, size_t size, char delimiter, bool tri
     return marks_with_quotes(text, size, delimiter, trim, marks, open_quote);
 }
 
+uint64_t format__count_newlines(const char *text, size_t size) {
+    uint64_t count = 0;
+    while (size > 0) {
+        size_t chunk = size < 4096 ? size : 4096;
+        unsigned lines = 0;
+        for (size_t i = 0; i < chunk; i++) lines += text[i] == '\n';
+        count += lines;
+        text += chunk;
+        size -= chunk;
+    }
+    return count;
+}
+
 static bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }

@@ -99,7 +99,7 @@ static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int
     for (uint32_t i = 0; i < seen->size; i++) {
         if (seen->counts[i] == 0 || (double)seen->counts[i] < self->min_count) continue;
         counted_text item = {.text = peal_dictionary_text(seen, i), .count = seen->counts[i]};
-        item.is_number = peal_number_parse(item.text.data, item.text.length, &item.number);
+        item.is_number = order == by_value && peal_number_parse(item.text.data, item.text.length, &item.number);
         items[count++] = item;
     }
     qsort(items, count, sizeof *items, order);
@@ -146,6 +146,11 @@ static peal_text vocabulary_name(const void *state, uint32_t code) {
     return peal_dictionary_text(&self->texts, code);
 }
 
+static const peal_dictionary *vocabulary_dictionary(const void *state) {
+    const vocabulary *self = state;
+    return self->missing_code < 0 ? &self->texts : NULL;
+}
+
 const peal_transform peal_transform_onehot = {
     .name = "onehot",
     .documentation = "texts: one feature of 0 or 1 for each value, the most frequent max_values= seen at least "
@@ -159,6 +164,7 @@ const peal_transform peal_transform_onehot = {
     .width = vocabulary_width,
     .encode = vocabulary_encode,
     .code_name = vocabulary_name,
+    .dictionary = vocabulary_dictionary,
     .spreads = true,
 };
 
@@ -174,6 +180,7 @@ const peal_transform peal_transform_index = {
     .width = vocabulary_width,
     .encode = vocabulary_encode,
     .code_name = vocabulary_name,
+    .dictionary = vocabulary_dictionary,
 };
 
 /* ---- labels ---- */
@@ -183,6 +190,7 @@ static peal_status label_load(const json_t *options, void **state, peal_error *e
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
     *state = self;
     self->canonical = true;
+    self->missing_code = -1;
     self->min_count = 1;
     self->max_values = INT32_MAX;
     const char *as = json_string_value(json_object_get(options, "as"));
@@ -268,4 +276,5 @@ const peal_transform peal_transform_label = {
     .width = vocabulary_width,
     .encode = label_encode,
     .code_name = vocabulary_name,
+    .dictionary = vocabulary_dictionary,
 };
