@@ -27,9 +27,10 @@ peal_status peal_dataset_writer_new(const char *folder, const peal_table *schema
 peal_status peal_dataset_writer_batch(peal_dataset_writer *writer, int split, const peal_table *table, peal_error *err);
 /* Rows written to a split so far. */
 uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split);
-/* Closes the last shards and writes the manifest: `head` (an object, which is used up) with "splits" added. All is
- * fsynced. Frees the writer whatever happens. */
-peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head, peal_error *err);
+/* Closes the last shards and writes the manifest: `head` (an object, which is used up) with "splits" and "pipeline"
+ * added, the latter given as JSON text. All is fsynced. Frees the writer whatever happens. */
+peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head, const char *pipeline,
+                                       peal_error *err);
 /* Frees; what was written stays in the folder, which the caller removes. NULL is allowed. */
 void peal_dataset_writer_abort(peal_dataset_writer *writer);
 

@@ -93,7 +93,20 @@ uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split) 
     return writer->splits[split].rows;
 }
 
-peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head, peal_error *err) {
+/* The pipeline's text is large (it holds the vocabularies) and ready: it takes the place of the head's last brace. */
+static char *manifest_text(const json_t *head, const char *pipeline) {
+    char *text = json_dumps(head, JSON_INDENT(1) | JSON_ENSURE_ASCII);
+    if (!text) return NULL;
+    *strrchr(text, '}') = '\0';
+    size_t length = strlen(text);
+    if (length && text[length - 1] == '\n') text[length - 1] = '\0';
+    char *whole = peal_sprintf("%s,\n \"pipeline\": %s\n}\n", text, pipeline);
+    free(text);
+    return whole;
+}
+
+peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head, const char *pipeline,
+                                       peal_error *err) {
     peal_status status = PEAL_OK;
     json_t *splits = json_object();
     for (int i = 0; i < PEAL_SPLITS && status == PEAL_OK; i++) {
@@ -104,7 +117,7 @@ peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head
             json_pack("{s:I, s:O}", "rows", (json_int_t)writer->splits[i].rows, "shards", writer->splits[i].list));
     }
     json_object_set_new(head, "splits", splits);
-    char *text = status == PEAL_OK ? json_dumps(head, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
+    char *text = status == PEAL_OK ? manifest_text(head, pipeline) : NULL;
     char *path = peal_path_join(writer->folder, "manifest.json");
     if (status == PEAL_OK && (!text || !path)) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a manifest");
     if (status == PEAL_OK) status = peal_file_write_atomic(path, text, strlen(text), err);

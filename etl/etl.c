@@ -26,7 +26,7 @@ typedef struct etl_job {
     peal_pipeline *pipeline;
     peal_executor *executor;
     peal_ingested ingested;
-    char *staging, *spill_folder;
+    char *staging, *spill_folder, *pipeline_text;
     json_t *description; /* what shapes the dataset, besides the inputs */
 } etl_job;
 
@@ -167,12 +167,31 @@ static json_t *manifest_head(const etl_job *job) {
     json_t *rows =
         json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)result->rows_in, "used", (json_int_t)result->rows_used,
                   "dropped", (json_int_t)result->rows_dropped, "quarantined", (json_int_t)result->rows_quarantined);
-    return json_pack("{s:s, s:i, s:o, s:O, s:o, s:o}", "kind", "peal dataset", "version", 1, "rows", rows, "job",
-                     job->description, "inputs", peal_input_list_save(&job->inputs), "pipeline",
-                     peal_pipeline_save(job->pipeline));
+    return json_pack("{s:s, s:i, s:o, s:O, s:o}", "kind", "peal dataset", "version", 1, "rows", rows, "job",
+                     job->description, "inputs", peal_input_list_save(&job->inputs));
 }
 
 /* ---- the way through ---- */
+
+/* The pipeline as text, for the manifest: made by one thread of the pool while others transform rows. */
+static peal_status describe_pipeline(void *user, peal_error *err) {
+    etl_job *job = user;
+    json_t *saved = peal_pipeline_save(job->pipeline);
+    job->pipeline_text = saved ? json_dumps(saved, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
+    json_decref(saved);
+    return job->pipeline_text ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a manifest");
+}
+
+static peal_status write_rows(etl_job *job, peal_dataset_writer *writer, peal_error *err) {
+    peal_future *described;
+    PEAL_TRY(peal_executor_submit(job->executor, describe_pipeline, job, &described, err));
+    peal_status status = peal_emit(job->executor, &job->ingested, job->pipeline, writer, job->options->stop,
+                                   job->options->reporter, &job->result->times, err);
+    if (status == PEAL_OK) status = peal_future_wait(described, -1, err);
+    peal_future_free(described);
+    for (int i = 0; i < PEAL_SPLITS; i++) job->result->split_rows[i] = peal_dataset_writer_rows(writer, i);
+    return status;
+}
 
 static peal_status emit(etl_job *job, peal_error *err) {
     peal_applier *applier;
@@ -183,16 +202,10 @@ static peal_status emit(etl_job *job, peal_error *err) {
         status = peal_fail(err, PEAL_E_USAGE, "no column is left to put into the dataset");
     }
     if (status == PEAL_OK) status = peal_dataset_writer_new(job->staging, peal_applier_schema(applier), &writer, err);
-    if (status == PEAL_OK) {
-        status = peal_emit(job->executor, &job->ingested, job->pipeline, writer, job->options->stop,
-                           job->options->reporter, &job->result->times, err);
-    }
+    if (status == PEAL_OK) status = write_rows(job, writer, err);
     int64_t begin = peal_now_ns();
-    for (int i = 0; status == PEAL_OK && i < PEAL_SPLITS; i++) {
-        job->result->split_rows[i] = peal_dataset_writer_rows(writer, i);
-    }
     if (status == PEAL_OK) {
-        status = peal_dataset_writer_finish(writer, manifest_head(job), err);
+        status = peal_dataset_writer_finish(writer, manifest_head(job), job->pipeline_text, err);
     } else {
         peal_dataset_writer_abort(writer);
     }
@@ -231,6 +244,7 @@ static void job_clear(etl_job *job) {
     json_decref(job->description);
     free(job->staging);
     free(job->spill_folder);
+    free(job->pipeline_text);
 }
 
 /* What stands at `out` may only be replaced if it is a dataset (or an empty folder). */

@@ -7,7 +7,7 @@
 
 #include "core/spelling.h"
 
-enum { LONGEST_RECORD = 256 << 20 };
+enum { LONGEST_RECORD = 256 << 20, HEADER_PART = 1 << 16 };
 
 /* ---- reading: blocks of whole records ---- */
 
@@ -158,11 +158,19 @@ static peal_status read_header(peal_format_reader *reader, peal_error *err) {
     if (status == PEAL_OK && block.size == mark) {
         status = peal_fail(err, PEAL_E_DATA, "%s is empty", reader->path);
     }
-    if (status == PEAL_OK) status = peal_alloc_checked(&marks, block.size + 1, sizeof *marks, "a header", err);
+    size_t size = block.size - mark;
+    if (status == PEAL_OK && !(marks = malloc((size + 1) * sizeof *marks))) {
+        status = peal_fail(err, PEAL_E_MEMORY, "no memory for a header");
+    }
     size_t used = mark;
     if (status == PEAL_OK) {
         char *line = block.text + mark;
-        size_t fields = count_fields(line, block.size - mark, reader->delimiter, trim, marks);
+        /* Mostly the header is short and the marks of the text's first part will do. */
+        size_t part = size < HEADER_PART ? size : HEADER_PART;
+        size_t fields = count_fields(line, part, reader->delimiter, trim, marks);
+        if (fields == 0 || line[marks[fields - 1]] != '\n') {
+            fields = count_fields(line, size, reader->delimiter, trim, marks);
+        }
         reader->column_count = fields;
         status = peal_alloc_checked(&reader->columns, fields, sizeof *reader->columns, "columns", err);
         for (size_t i = 0; status == PEAL_OK && i < fields; i++) {

@@ -184,7 +184,8 @@ static peal_status find_marks(const peal_format_reader *reader, peal_block *bloc
     if (block->mark_capacity < block->size + 1) {
         free(block->marks);
         block->mark_capacity = 0;
-        PEAL_TRY(peal_alloc_checked(&block->marks, block->size + 1, sizeof *block->marks, "a block", err));
+        block->marks = malloc((block->size + 1) * sizeof *block->marks); /* most of it is never touched */
+        if (!block->marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a block's separators");
         block->mark_capacity = block->size + 1;
     }
     size_t open_quote;
@@ -197,7 +198,7 @@ static peal_status find_marks(const peal_format_reader *reader, peal_block *bloc
 }
 
 peal_status format__csv_parse(const peal_format_reader *reader, peal_block *block, peal_error *err) {
-    size_t marks;
+    size_t marks = 0;
     PEAL_TRY(find_marks(reader, block, &marks, err));
     PEAL_TRY(peal_block_reserve(block, reader->job->schema, format__count_newlines(block->text, block->size), err));
     block->rows = 0;

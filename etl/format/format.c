@@ -103,6 +103,7 @@ void peal_block_clear(peal_block *block) {
 
 peal_status peal_block_reserve(peal_block *block, const peal_raw_schema *schema, size_t rows, peal_error *err) {
     if (rows <= block->row_capacity) return PEAL_OK;
+    rows += rows / 8; /* the next block may have a few more */
     block_free_columns(block);
     for (size_t i = 0; i < schema->count; i++) {
         const peal_raw_field *field = &schema->fields[i];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/spelling.h"
+#include "core/vector.h"
 #include "etl/number.h"
 
 const peal_transform *const peal_transforms[] = {
@@ -63,26 +64,69 @@ void peal_summary_clear(peal_summary *summary) {
     *summary = (peal_summary){0};
 }
 
-void peal_summary_add_numbers(peal_summary *summary, const double *values, const uint8_t *keep, size_t count) {
-    peal_summary more = {.min = INFINITY, .max = -INFINITY};
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (keep && !keep[i]) continue;
-        if (isnan(values[i])) {
-            more.nulls++;
-            continue;
+enum { LANES = 8 };
+
+/* Sums and extremes of what is there, in LANES interleaved parts: a loop that every vector unit runs alike, with the
+ * same bits. `keep` (may be NULL) is 1 for values that count. */
+typedef struct lane_sums {
+    double sum[LANES], min[LANES], max[LANES];
+    uint64_t count[LANES], nulls[LANES];
+} lane_sums;
+
+PEAL_VECTOR static void sum_lanes(const double *restrict values, const uint8_t *restrict keep, size_t count,
+                                  lane_sums *restrict out) {
+    for (size_t i = 0; i + LANES <= count; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            double value = values[i + lane];
+            bool kept = keep ? keep[i + lane] != 0 : true, there = value == value;
+            bool counts = kept & there;
+            out->sum[lane] += counts ? value : 0;
+            out->min[lane] = counts && value < out->min[lane] ? value : out->min[lane];
+            out->max[lane] = counts && value > out->max[lane] ? value : out->max[lane];
+            out->count[lane] += counts;
+            out->nulls[lane] += kept & !there;
         }
-        more.count++;
-        sum += values[i];
-        if (values[i] < more.min) more.min = values[i];
-        if (values[i] > more.max) more.max = values[i];
+    }
+}
+
+/* Sums of squared differences from the mean, in the same parts. */
+PEAL_VECTOR static void square_lanes(const double *restrict values, const uint8_t *restrict keep, size_t count,
+                                     double mean, double *restrict out) {
+    for (size_t i = 0; i + LANES <= count; i += LANES) {
+        for (size_t lane = 0; lane < LANES; lane++) {
+            double value = values[i + lane], difference = value - mean;
+            bool counts = (keep ? keep[i + lane] != 0 : true) & (value == value);
+            out[lane] += counts ? difference * difference : 0;
+        }
+    }
+}
+
+void peal_summary_add_numbers(peal_summary *summary, const double *values, const uint8_t *keep, size_t count) {
+    lane_sums lanes = {0};
+    double squares[LANES] = {0}, tail[LANES], sum = 0;
+    uint8_t tail_keep[LANES] = {0};
+    size_t whole = count / LANES * LANES;
+    for (size_t lane = 0; lane < LANES; lane++) {
+        lanes.min[lane] = INFINITY;
+        lanes.max[lane] = -INFINITY;
+        bool inside = whole + lane < count;
+        tail[lane] = inside ? values[whole + lane] : 0;
+        tail_keep[lane] = inside && (!keep || keep[whole + lane]);
+    }
+    sum_lanes(values, keep, whole, &lanes);
+    sum_lanes(tail, tail_keep, LANES, &lanes);
+    peal_summary more = {.min = INFINITY, .max = -INFINITY};
+    for (size_t lane = 0; lane < LANES; lane++) {
+        sum += lanes.sum[lane];
+        more.count += lanes.count[lane];
+        more.nulls += lanes.nulls[lane];
+        if (lanes.min[lane] < more.min) more.min = lanes.min[lane];
+        if (lanes.max[lane] > more.max) more.max = lanes.max[lane];
     }
     more.mean = more.count ? sum / (double)more.count : 0;
-    for (size_t i = 0; i < count; i++) {
-        if ((keep && !keep[i]) || isnan(values[i])) continue;
-        double difference = values[i] - more.mean;
-        more.m2 += difference * difference;
-    }
+    square_lanes(values, keep, whole, more.mean, squares);
+    square_lanes(tail, tail_keep, LANES, more.mean, squares);
+    for (size_t lane = 0; lane < LANES; lane++) more.m2 += squares[lane];
     peal_summary_merge(summary, &more);
 }
 

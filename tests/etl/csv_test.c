@@ -120,6 +120,24 @@ static void blanks_are_trimmed_when_asked(void **state) {
     parsed_clear(&one);
 }
 
+/* A header whose quoted names hold newlines and are longer than the part that is looked at first. */
+static void long_header_is_read_whole(void **state) {
+    (void)state;
+    peal_error err;
+    peal_buffer text = {0};
+    assert_ok(peal_buffer_append(&text, "\"a\n", 3, &err));
+    for (size_t i = 0; i < 200000; i++) assert_ok(peal_buffer_append(&text, "n", 1, &err));
+    assert_ok(peal_buffer_append(&text, "\",b\n1,2\n", 9, &err));
+    parsed one = {.options = {.header = PEAL_HEADER_YES, .delimiter = ','}};
+    assert_ok(read_all((const char *)text.data, text.size, 1 << 20, &one, &err));
+    assert_int_equal(one.schema.count, 2);
+    assert_int_equal(strlen(one.schema.fields[0].name), 200002);
+    assert_int_equal(one.rows, 1);
+    assert_string_equal(one.cells[0][1], "2");
+    parsed_clear(&one);
+    peal_buffer_clear(&text);
+}
+
 static void bad_rows_are_named_by_line(void **state) {
     (void)state;
     static const struct {
@@ -236,6 +254,7 @@ int main(void) {
         cmocka_unit_test(byte_order_mark_and_last_line_without_newline_are_read),
         cmocka_unit_test(header_is_found_or_not),
         cmocka_unit_test(blanks_are_trimmed_when_asked),
+        cmocka_unit_test(long_header_is_read_whole),
         cmocka_unit_test(bad_rows_are_named_by_line),
         cmocka_unit_test(unclosed_quote_is_named_by_line),
         cmocka_unit_test(random_tables_equal_the_slow_parser),

@@ -7,7 +7,7 @@ Wall seconds and peak memory of a process of its own for each, taking turns; med
 Polars: scan_csv, collected. Peal writes its dataset to disk, checksummed and fsynced, which the others do not.
 """
 import os
-import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -39,6 +39,7 @@ def main():
         results = {name: [] for name in contenders}
         for _ in range(repeats):
             for name, command in contenders.items():
+                shutil.rmtree(os.path.join(work, "d"), ignore_errors=True)
                 results[name].append(run(command))
     ours = statistics.median(seconds for seconds, _ in results["peal etl"])
     for name, values in results.items():
