@@ -8,6 +8,7 @@ struct peal_scan {
     const peal_pipeline *pipeline;
     peal_scan_options options;
     peal_input_list inputs;
+    peal_format_options text_options;
     peal_format_job job;
     peal_format_reader *reader;
     peal_block block;
@@ -40,19 +41,28 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
     return PEAL_OK;
 }
 
+static size_t input_count(const peal_scan *scan) {
+    return scan->options.text ? 1 : scan->inputs.count;
+}
+
+static const char *input_path(const peal_scan *scan) {
+    return scan->options.text ? "text" : scan->inputs.inputs[scan->next].path;
+}
+
 static peal_status open_next(peal_scan *scan, peal_error *err) {
-    const peal_input *input = &scan->inputs.inputs[scan->next];
+    const char *companion = scan->options.text ? NULL : scan->inputs.inputs[scan->next].companion;
     peal_stream *stream;
-    PEAL_TRY(peal_source_stream_open(input->path, NULL, &stream, err));
-    return scan->pipeline->format->open(&scan->job, input->path, input->companion, stream, &scan->reader, err);
+    PEAL_TRY(scan->options.text ? peal_memory_stream_open(scan->options.text, scan->options.text_size, &stream, err)
+                                : peal_source_stream_open(input_path(scan), NULL, &stream, err));
+    return scan->pipeline->format->open(&scan->job, input_path(scan), companion, stream, &scan->reader, err);
 }
 
 static peal_status check_bad_rows(peal_scan *scan, peal_error *err) {
     const peal_block *block = &scan->block;
     if (block->bad_count && scan->options.on_bad_row == PEAL_BAD_ROWS_FAIL) {
         const peal_bad_row *bad = &block->bad_rows[0];
-        return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", scan->inputs.inputs[scan->next].path,
-                         (unsigned long long)bad->line, bad->reason);
+        return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", input_path(scan), (unsigned long long)bad->line,
+                         bad->reason);
     }
     scan->dropped += block->bad_count;
     peal_block_forget_bad_rows(&scan->block);
@@ -62,7 +72,7 @@ static peal_status check_bad_rows(peal_scan *scan, peal_error *err) {
 peal_status peal_scan_next(peal_scan *scan, peal_table *table, peal_error *err) {
     const peal_format *format = scan->pipeline->format;
     *table = (peal_table){0};
-    while (scan->next < scan->inputs.count) {
+    while (scan->next < input_count(scan)) {
         if (!scan->reader) PEAL_TRY(open_next(scan, err));
         PEAL_TRY(format->read(scan->reader, &scan->block, err));
         if (scan->block.size == 0) {

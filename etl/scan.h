@@ -1,5 +1,5 @@
-/* A scan: raw rows of some sources through a fitted pipeline, one table after another. How prediction and evaluation
- * read what no dataset was made of. */
+/* A scan: raw rows of some sources, or of a text in memory, through a fitted pipeline, one table after another. How
+ * prediction and evaluation read what no dataset was made of. */
 #ifndef PEAL_ETL_SCAN_H
 #define PEAL_ETL_SCAN_H
 
@@ -13,6 +13,8 @@ typedef struct peal_scan peal_scan;
 typedef struct peal_scan_options {
     const char *const *sources;
     size_t source_count;
+    const char *text; /* instead of sources: lines of raw text without a header, columns in the pipeline's order */
+    size_t text_size;
     bool label_required;      /* a row without a label is bad; else the column may even be absent */
     peal_bad_rows on_bad_row; /* quarantine is not offered here and counts as drop */
 } peal_scan_options;

@@ -181,46 +181,21 @@ peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *ta
 peal_status peal_predictor_text(peal_predictor *predictor, const char *text, size_t size, float *scores, size_t rows,
                                 size_t *rows_out, peal_error *err) {
     *rows_out = 0;
-    const peal_pipeline *pipeline = predictor->pipeline;
-    peal_format_options options = pipeline->options;
-    options.header = PEAL_HEADER_NO;
-    const peal_format_job job = {.options = &options, .schema = &pipeline->schema, .label = pipeline->label};
-    peal_stream *stream;
-    peal_format_reader *reader;
-    peal_block block = {0};
-    peal_applier *applier = NULL;
-    PEAL_TRY(peal_memory_stream_open(text, size, &stream, err));
-    PEAL_TRY(pipeline->format->open(&job, "text", NULL, stream, &reader, err));
-    peal_status status = peal_block_init(&block, &pipeline->schema, err);
-    if (status == PEAL_OK) status = peal_applier_new(pipeline, &applier, err);
+    peal_scan *scan;
+    PEAL_TRY(peal_scan_open(predictor->pipeline, &(peal_scan_options){.text = text, .text_size = size}, &scan, err));
+    peal_status status = PEAL_OK;
     while (status == PEAL_OK) {
-        status = pipeline->format->read(reader, &block, err);
-        if (status != PEAL_OK || block.size == 0) break;
-        peal_block_reset_dictionaries(&block);
-        status = pipeline->format->parse(reader, &block, err);
-        if (status == PEAL_OK && block.bad_count) {
-            status = peal_fail(err, PEAL_E_DATA, "line %llu: %s", (unsigned long long)block.bad_rows[0].line,
-                               block.bad_rows[0].reason);
-        }
-        if (status == PEAL_OK && block.rows > rows - *rows_out) {
-            status = peal_fail(err, PEAL_E_USAGE, "there are more than the %zu rows for which there is room", rows);
-        }
-        if (status != PEAL_OK) break;
-        const peal_raw_batch raw = {
-            .rows = block.rows,
-            .numbers = (const double *const *)block.numbers,
-            .codes = (const int32_t *const *)block.codes,
-            .bytes = (const uint8_t *const *)block.bytes,
-            .dictionaries = block.dictionaries,
-        };
         peal_table table;
-        status = peal_pipeline_apply(applier, &raw, NULL, block.rows, &table, err);
-        if (status == PEAL_OK) predict_table(predictor, &table, scores + *rows_out * peal_predictor_scores(predictor));
-        if (status == PEAL_OK) *rows_out += block.rows;
+        status = peal_scan_next(scan, &table, err);
+        if (status != PEAL_OK || table.rows == 0) break;
+        if (table.rows > rows - *rows_out) {
+            status = peal_fail(err, PEAL_E_USAGE, "there are more than the %zu rows for which there is room", rows);
+            break;
+        }
+        predict_table(predictor, &table, scores + *rows_out * peal_predictor_scores(predictor));
+        *rows_out += table.rows;
     }
-    pipeline->format->close(reader);
-    peal_applier_free(applier);
-    peal_block_clear(&block);
+    peal_scan_close(scan);
     return status;
 }
 

@@ -5,7 +5,6 @@
 #include <cblas.h>
 #include <string.h>
 
-#include "core/vector.h"
 #include "ops/op/op.h"
 
 static peal_status linear_infer(peal_node *node, peal_error *err) {
@@ -27,10 +26,6 @@ static void linear_forward(peal_node *node, peal_run *run) {
                 (int)k, 1, out, (int)k);
 }
 
-PEAL_VECTOR static void add_row(float *restrict sum, const float *restrict row, size_t k) {
-    for (size_t i = 0; i < k; i++) sum[i] += row[i];
-}
-
 static void linear_backward(peal_node *node, const peal_run *run) {
     peal_node *x = node->inputs[0], *weight = node->inputs[1], *bias = node->inputs[2];
     size_t n = run->rows, d = x->width, k = node->width;
@@ -38,7 +33,7 @@ static void linear_backward(peal_node *node, const peal_run *run) {
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)d, (int)k, (int)n, 1, x->value, (int)d, dout, (int)k,
                 peal_gradient_begin(weight), weight->grad, (int)k);
     peal_gradient_begin_zero(bias);
-    for (size_t row = 0; row < n; row++) add_row(bias->grad, dout + row * k, k);
+    for (size_t row = 0; row < n; row++) ops__add_row(bias->grad, dout + row * k, k);
     if (!x->grad) return;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)d, (int)k, 1, dout, (int)k, weight->value, (int)k,
                 0, x->grad, (int)d);

@@ -5,17 +5,12 @@
  */
 #include <string.h>
 
-#include "core/vector.h"
 #include "ops/op/op.h"
 
 static peal_status lookup_infer(peal_node *node, peal_error *err) {
     if (node->inputs[0]->element != PEAL_ELEMENT_INT32) return peal_fail(err, PEAL_E_USAGE, "lookup wants int32 codes");
     node->width = node->inputs[1]->width;
     return PEAL_OK;
-}
-
-PEAL_VECTOR static void add_row(float *restrict sum, const float *restrict row, size_t k) {
-    for (size_t i = 0; i < k; i++) sum[i] += row[i];
 }
 
 static void lookup_forward(peal_node *node, peal_run *run) {
@@ -27,7 +22,7 @@ static void lookup_forward(peal_node *node, peal_run *run) {
     for (size_t i = 0; i < run->rows; i++) {
         for (size_t j = 0; j < c; j++) {
             int32_t code = codes[i * c + j];
-            if (code >= 0) add_row(out + i * k, table + (size_t)code * k, k);
+            if (code >= 0) ops__add_row(out + i * k, table + (size_t)code * k, k);
         }
     }
 }
@@ -40,7 +35,7 @@ static void lookup_backward(peal_node *node, const peal_run *run) {
     for (size_t i = 0; i < run->rows; i++) {
         for (size_t j = 0; j < c; j++) {
             int32_t code = codes[i * c + j];
-            if (code >= 0) add_row(table + (size_t)code * k, node->grad + i * k, k);
+            if (code >= 0) ops__add_row(table + (size_t)code * k, node->grad + i * k, k);
         }
     }
 }

@@ -1,5 +1,7 @@
 #include "ops/op/op.h"
 
+#include "core/vector.h"
+
 const peal_op *const peal_ops[] = {
     &peal_op_bytes,
     &peal_op_linear,
@@ -15,6 +17,10 @@ const peal_op *const peal_ops[] = {
     &peal_op_l2,
     NULL,
 };
+
+PEAL_VECTOR void ops__add_row(float *restrict sum, const float *restrict row, size_t k) {
+    for (size_t i = 0; i < k; i++) sum[i] += row[i];
+}
 
 peal_status ops__infer_same(peal_node *node, peal_error *err) {
     (void)err;

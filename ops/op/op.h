@@ -9,6 +9,9 @@ extern const peal_op peal_op_bytes, peal_op_linear, peal_op_lookup, peal_op_add,
     peal_op_squared_error, peal_op_l2;
 extern const peal_op *const peal_ops[]; /* ends with NULL */
 
+/* sum += row, k floats each. */
+void ops__add_row(float *restrict sum, const float *restrict row, size_t k);
+
 /* Element-wise ops keep the width of their first input. */
 peal_status ops__infer_same(peal_node *node, peal_error *err);
 /* A loss of float predictions (first input) and labels (second). */

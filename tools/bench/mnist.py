@@ -4,8 +4,8 @@
 usage: mnist.py MNIST_FOLDER [--epochs N] [--repeats N] [--python PYTHON ...]
 
 Rows a second over whole epochs, data in memory, validation left out; medians over repeats, the contenders taking turns. PyTorch
-runs each configuration that could be its best: one process with one thread and with all, batches of 64, 128 and 512, the data
-as float tensors; and DistributedDataParallel over two processes (gloo). Each --python names an interpreter with torch: give
+runs each configuration that could be its best: one process with one thread and with all, batches of 128 and 512, the data as
+float tensors; and DistributedDataParallel over two processes (gloo) of 64 rows each, which is what Peal's two workers step over. Each --python names an interpreter with torch: give
 the distribution's and, beside it, one with the newest.
 """
 import argparse
@@ -61,9 +61,14 @@ if __name__ == "__main__":
 """
 
 
-def run_torch(python, script, folder, world, batch, threads, epochs, port):
-    done = subprocess.run([python, script, folder, str(world), str(batch), str(threads), str(epochs), str(port)],
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+def run_torch(python, script, folder, world, batch, threads, epochs, port, blas=1):
+    """`threads` of torch, or `blas` threads of an OpenBLAS behind it: with both they would be in each other's way."""
+    words = [python, script, folder, str(world), str(batch), str(threads), str(epochs), str(port)]
+    try:
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=120,
+                              env={**os.environ, "OPENBLAS_NUM_THREADS": str(blas), "OMP_NUM_THREADS": str(threads)})
+    except subprocess.TimeoutExpired:
+        return None
     if done.returncode != 0:
         return None
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -92,30 +97,32 @@ def main():
         subprocess.run([PEAL, "etl", os.path.join(args.folder, "train-images-idx3-ubyte.gz"),
                         os.path.join(args.folder, "train-labels-idx1-ubyte.gz"), "--out", dataset, "--quiet"], check=True)
         contenders = {f"peal, {name}": (lambda options=options: {"rate": run_peal(dataset, work, args.epochs, options)})
-                      for name, options in [("default (--sync epoch)", []), ("--sync step", ["--sync", "step"])]}
+                      for name, options in [("default (--sync epoch)", []), ("--sync step", ["--sync", "step"]),
+                                            ("--batch 128 --lr 0.1", ["--batch", "128", "--lr", "0.1"])]}
         for python in dict.fromkeys(pythons):
             probe = run_torch(python, script, args.folder, 1, 512, cpus, 1, 0)
             if not probe:
                 print(f"{python}: no torch here")
                 continue
             name = f"torch {probe['torch']}"
-            for batch in (64, 128, 512):
-                for threads in sorted({1, cpus}):
-                    contenders[f"{name}, batch {batch}, {threads} threads"] = lambda p=python, b=batch, t=threads: run_torch(
-                        p, script, args.folder, 1, b, t, args.epochs, 0)
-            for batch in (64, 128):
+            for batch in (128, 512):
+                for threads, blas in sorted({(1, 1), (cpus, 1), (1, cpus)}):
+                    contenders[f"{name}, batch {batch}, {threads} threads, {blas} of BLAS"] = (
+                        lambda p=python, b=batch, t=threads, o=blas: run_torch(p, script, args.folder, 1, b, t, args.epochs, 0, o))
+            for batch in (64,):
                 contenders[f"{name}, DDP x 2, batch {batch} each"] = lambda p=python, b=batch: run_torch(
                     p, script, args.folder, 2, b, max(1, cpus // 2), args.epochs, 29511)
         rates = {name: [] for name in contenders}
         for _ in range(args.repeats):
             for name, contender in contenders.items():
                 got = contender()
+                print(f"  {name}: {got['rate']:.0f}" if got else f"  {name}: failed or took over 120 s", flush=True)
                 if got:
                     rates[name].append(got["rate"])
     medians = {name: statistics.median(values) for name, values in rates.items() if values}
     ours = medians["peal, default (--sync epoch)"]
     for name, rate in medians.items():
-        print(f"{name:45s} {rate:10.0f} rows/s   peal is {ours / rate:5.2f} x")
+        print(f"{name:52s} {rate:10.0f} rows/s   peal is {ours / rate:5.2f} x")
 
 
 if __name__ == "__main__":
