@@ -23,14 +23,19 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
     peal_scan *scan = calloc(1, sizeof *scan);
     if (!scan) return peal_fail(err, PEAL_E_MEMORY, "no memory for a scan");
     *scan = (peal_scan){.pipeline = pipeline, .options = *options};
+    scan->text_options = pipeline->options;
+    scan->text_options.header = PEAL_HEADER_NO;
     scan->job = (peal_format_job){
-        .options = &pipeline->options,
+        .options = options->text ? &scan->text_options : &pipeline->options,
         .schema = &pipeline->schema,
         .label = pipeline->label,
         .label_required = options->label_required,
     };
-    peal_status status =
-        peal_input_list_make(options->sources, options->source_count, pipeline->format->name, &scan->inputs, err);
+    peal_status status = PEAL_OK;
+    if (!options->text) {
+        status =
+            peal_input_list_make(options->sources, options->source_count, pipeline->format->name, &scan->inputs, err);
+    }
     if (status == PEAL_OK) status = peal_block_init(&scan->block, &pipeline->schema, err);
     if (status == PEAL_OK) status = peal_applier_new(pipeline, &scan->applier, err);
     if (status != PEAL_OK) {

@@ -201,6 +201,10 @@ static peal_status open_data(models__trainer *trainer, peal_error *err) {
     peal_status status = choose_rows(trainer, err);
     trainer->net = NULL;
     PEAL_TRY(status);
+    if (!options->partitions && trainer->train_count < trainer->partitions) {
+        trainer->partitions = trainer->train_count ? (size_t)trainer->train_count : 1;
+        if (trainer->workers > trainer->partitions) trainer->workers = trainer->partitions;
+    }
     if (trainer->train_count < trainer->partitions) {
         return peal_fail(err, PEAL_E_DATA, "%s has %llu rows to train on, fewer than the %zu partitions",
                          options->dataset, (unsigned long long)trainer->train_count, trainer->partitions);

@@ -26,7 +26,7 @@ typedef struct peal_train_options {
     const char *schedule;  /* spec; NULL: cosine */
     const char *sync;      /* "epoch", "step", or a number of steps; NULL: epoch */
     const char *outer;     /* the outer optimiser's spec: "nesterov", "momentum" or "average", with lr= and momentum= */
-    size_t partitions;     /* P; 0: the default, 4 */
+    size_t partitions;     /* P; 0: the default, 4, or the rows if they are fewer */
     size_t workers;        /* W; 0: as many as there are CPUs, at most P */
     uint64_t seed;
     const char *valid;         /* a dataset, a fraction like "0.1", or NULL: the dataset's valid split if it has one */

@@ -57,6 +57,39 @@ static void allreduce_sums_slots_in_order(void **state) {
     }
 }
 
+typedef struct listener {
+    peal_collective *collective;
+    size_t rank;
+    char heard[16];
+} listener;
+
+static void *broadcast_thread(void *argument) {
+    listener *self = argument;
+    for (int round = 0; round < 100; round++) {
+        char words[16];
+        snprintf(words, sizeof words, "round %d", round);
+        bool root = self->rank == 1;
+        if (peal_broadcast(self->collective, root, self->heard, words, sizeof words, NULL) != PEAL_OK) abort();
+        if (!root && strcmp(self->heard, words) != 0) abort();
+    }
+    return NULL;
+}
+
+static void broadcast_reaches_everyone(void **state) {
+    (void)state;
+    void *memory = peal_alloc(1, peal_collective_size());
+    peal_collective *collective = peal_collective_init(memory, MEMBERS, true, 20000);
+    pthread_t threads[MEMBERS];
+    listener listeners[MEMBERS] = {0};
+    for (size_t rank = 0; rank < MEMBERS; rank++) {
+        listeners[rank] = (listener){.collective = collective, .rank = rank};
+        assert_int_equal(pthread_create(&threads[rank], NULL, broadcast_thread, &listeners[rank]), 0);
+    }
+    for (size_t rank = 0; rank < MEMBERS; rank++) pthread_join(threads[rank], NULL);
+    assert_string_equal(listeners[0].heard, "round 99");
+    free(memory);
+}
+
 static void weighted_sum_equals_the_plain_one_bit_by_bit(void **state) {
     (void)state;
     float *slots = peal_alloc(SLOTS * COUNT, sizeof(float)), *out = peal_alloc(COUNT, sizeof(float));
@@ -115,6 +148,7 @@ static void waits_end_by_time_and_by_abort(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allreduce_sums_slots_in_order),
+        cmocka_unit_test(broadcast_reaches_everyone),
         cmocka_unit_test(weighted_sum_equals_the_plain_one_bit_by_bit),
         cmocka_unit_test(segments_cover_everything_once),
         cmocka_unit_test(waits_end_by_time_and_by_abort),

@@ -7,7 +7,7 @@ RANDOM=$seed
 echo "seed $seed"
 $peal etl "$data/digits/train-*.csv.gz" --label digit --out digits --quiet
 
-options=(--epochs 40 --workers 2 --model mlp:hidden=256x128 --deaths 1000)
+options=(--epochs 60 --workers 2 --model mlp:hidden=512x256 --deaths 1000)
 for sync in epoch step; do
     $peal train digits "${options[@]}" --sync $sync --out calm.safetensors --quiet
     for trial in 1 2 3; do
@@ -16,7 +16,8 @@ for sync in epoch step; do
         kills=0
         for kill in 1 2; do
             sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
-            worker=$(pgrep -P $job | shuf -n 1 --random-source=<(yes $RANDOM)) || break
+            worker=$(pgrep -P $job | sort | sed -n "$((1 + RANDOM % 2))p") || break
+            [ -n "$worker" ] || break
             kill -9 "$worker" 2>/dev/null && kills=$((kills + 1))
         done
         wait $job || { cat log.txt; fail "the job did not go on"; }
@@ -30,8 +31,8 @@ for sync in epoch step; do
     $peal train digits "${options[@]}" --sync $sync --checkpoint-seconds 0 --out killed.safetensors --quiet &
     job=$!
     sleep "0.$((3 + RANDOM % 5))"
-    workers=$(pgrep -P $job | tr '\n' ' ')
-    kill -9 $job
+    workers=$(pgrep -P $job | tr '\n' ' ' || true) # none if the job was done before
+    kill -9 $job 2>/dev/null || true
     wait $job 2>/dev/null || true
     sleep 1
     for pid in $workers; do
