@@ -30,7 +30,6 @@ typedef struct emit {
     const atomic_int *stop;
     const peal_reporter *reporter;
     peal_stage_times *times;
-    int *files; /* [spills] */
     size_t spill_count;
     chunk_ref *chunks;
     size_t chunk_count, window;
@@ -80,8 +79,11 @@ static peal_status work(void *user, size_t index, peal_error *err) {
     int64_t begin = peal_now_ns();
     const int32_t *const *maps =
         (const int32_t *const *)&self->maps[spill->chunks[what->chunk].vocabulary * spill->field_count];
-    peal_status status =
-        peal_spill_read(self->files[what->spill], spill, what->chunk, &self->pipeline->schema, &place->rows, err);
+    /* Opened for each chunk, so that a job of many inputs needs few file descriptors. */
+    int fd = open(spill->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", spill->path);
+    peal_status status = peal_spill_read(fd, spill, what->chunk, &self->pipeline->schema, &place->rows, err);
+    close(fd);
     if (status == PEAL_OK) status = apply_all(self, place, maps, err);
     place->busy = peal_now_ns() - begin;
     return status;
@@ -123,13 +125,8 @@ static peal_status prepare(emit *self, peal_error *err) {
     for (size_t i = 0; i < self->spill_count; i++) self->chunk_count += self->spills[i].chunk_count;
     PEAL_TRY(peal_alloc_checked(&self->chunks, self->chunk_count, sizeof *self->chunks, "chunks", err));
     PEAL_TRY(peal_alloc_checked(&self->slots, self->window, sizeof *self->slots, "chunks", err));
-    PEAL_TRY(peal_alloc_checked(&self->files, self->spill_count, sizeof *self->files, "files", err));
-    for (size_t i = 0; i < self->spill_count; i++) self->files[i] = -1;
     size_t at = 0;
     for (size_t i = 0; i < self->spill_count; i++) {
-        self->files[i] = open(self->spills[i].path, O_RDONLY | O_CLOEXEC);
-        if (self->files[i] < 0)
-            return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", self->spills[i].path);
         for (size_t chunk = 0; chunk < self->spills[i].chunk_count; chunk++) {
             self->chunks[at++] = (chunk_ref){.spill = i, .chunk = chunk};
         }
@@ -144,15 +141,11 @@ static void clear(emit *self) {
         for (int split = 0; split < PEAL_SPLITS; split++) peal_applier_free(self->slots[i].appliers[split]);
         free(self->slots[i].selection);
     }
-    for (size_t i = 0; self->files && i < self->spill_count; i++) {
-        if (self->files[i] >= 0) close(self->files[i]);
-    }
     for (size_t i = 0; self->maps && i < self->ingested->vocabulary_count * self->pipeline->schema.count; i++) {
         free(self->maps[i]);
     }
     free(self->maps);
     free(self->slots);
-    free(self->files);
     free(self->chunks);
 }
 
