@@ -169,30 +169,24 @@ static peal_status reserve_rows(slot *place, peal_error *err) {
     return PEAL_OK;
 }
 
-/* Parses into the thread's own vocabulary, which the block borrows meanwhile. */
-static peal_status parse_into(ingest *self, slot *place, peal_vocabulary *vocabulary, peal_error *err) {
-    peal_block *block = &place->block;
-    peal_dictionary *own = block->dictionaries;
-    block->dictionaries = vocabulary->dictionaries;
-    peal_status status = self->pipeline->format->parse(self->feeds[place->input].reader, block, err);
-    block->dictionaries = own;
-    return status;
+/* Which rows train, from their hashes. */
+static peal_status split_rows(const ingest *self, slot *place, peal_error *err) {
+    const peal_block *block = &place->block;
+    PEAL_TRY(reserve_rows(place, err));
+    for (size_t row = 0; row < block->rows; row++) {
+        place->splits[row] = peal_split_of(&self->pipeline->split, block->hashes[row]);
+        place->keep[row] = place->splits[row] == PEAL_SPLIT_TRAIN;
+    }
+    return PEAL_OK;
 }
 
-static peal_status parse_block(ingest *self, slot *place, size_t vocabulary_index, peal_error *err) {
+/* Parses the block, whose dictionaries are the thread's vocabulary for now, learns of its columns, and encodes it. */
+static peal_status parse_into(ingest *self, slot *place, peal_vocabulary *vocabulary, peal_error *err) {
     peal_block *block = &place->block;
     const peal_raw_schema *schema = &self->pipeline->schema;
-    peal_vocabulary *vocabulary = &self->out->vocabularies[vocabulary_index];
-    place->vocabulary = vocabulary_index;
-    PEAL_TRY(parse_into(self, place, vocabulary, err));
     bool split = self->pipeline->has_split;
-    if (split) {
-        PEAL_TRY(reserve_rows(place, err));
-        for (size_t row = 0; row < block->rows; row++) {
-            place->splits[row] = peal_split_of(&self->pipeline->split, block->hashes[row]);
-            place->keep[row] = place->splits[row] == PEAL_SPLIT_TRAIN;
-        }
-    }
+    PEAL_TRY(self->pipeline->format->parse(self->feeds[place->input].reader, block, err));
+    if (split) PEAL_TRY(split_rows(self, place, err));
     const uint8_t *keep = split ? place->keep : NULL;
     for (size_t i = 0; i < schema->count; i++) {
         if (schema->fields[i].skip) continue;
@@ -200,14 +194,20 @@ static peal_status parse_block(ingest *self, slot *place, size_t vocabulary_inde
         if (schema->fields[i].kind == PEAL_RAW_NUMBER) {
             peal_summary_add_numbers(&place->summaries[i], block->numbers[i], keep, block->rows);
         } else if (schema->fields[i].kind == PEAL_RAW_TEXT) {
-            count_texts(&vocabulary->dictionaries[i], block->codes[i], keep, block->rows);
+            count_texts(&block->dictionaries[i], block->codes[i], keep, block->rows);
         }
     }
     PEAL_TRY(peal_vocabulary_log(vocabulary, err));
-    peal_dictionary *own = block->dictionaries;
-    block->dictionaries = vocabulary->dictionaries;
-    peal_status status = peal_spill_encode(block, schema, split ? place->splits : NULL, &place->encoded, err);
-    block->dictionaries = own;
+    return peal_spill_encode(block, schema, split ? place->splits : NULL, &place->encoded, err);
+}
+
+static peal_status parse_block(ingest *self, slot *place, size_t vocabulary_index, peal_error *err) {
+    peal_vocabulary *vocabulary = &self->out->vocabularies[vocabulary_index];
+    peal_dictionary *own = place->block.dictionaries;
+    place->vocabulary = vocabulary_index;
+    place->block.dictionaries = vocabulary->dictionaries;
+    peal_status status = parse_into(self, place, vocabulary, err);
+    place->block.dictionaries = own;
     return status;
 }
 
