@@ -82,18 +82,15 @@ static peal_status lookup_layer(peal_builder *builder, const char *name, size_t 
     return peal_graph_add(builder->graph, &peal_op_lookup, inputs, 2, 0, out, err);
 }
 
-static peal_status bias_only(peal_builder *builder, const char *name, peal_error *err) {
-    (void)builder;
-    return peal_fail(err, PEAL_E_USAGE, "there is no feature for the layer '%s'", name);
-}
-
 peal_status models__first_layer(peal_builder *builder, const char *name, size_t width, peal_init init, peal_node **out,
                                 peal_error *err) {
     peal_node *parts[2];
     size_t count = 0;
     if (builder->features) PEAL_TRY(models__layer(builder, name, builder->features, width, init, &parts[count++], err));
     if (builder->codes) PEAL_TRY(lookup_layer(builder, name, width, &parts[count++], err));
-    if (count == 0) return bias_only(builder, name, err);
+    if (count == 0) {
+        return peal_fail(err, PEAL_E_USAGE, "there is nothing to learn from: every column but the label is dropped");
+    }
     *out = parts[0];
     return count == 2 ? peal_graph_add(builder->graph, &peal_op_add, parts, 2, 0, out, err) : PEAL_OK;
 }
