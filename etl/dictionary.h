@@ -65,8 +65,8 @@ static inline peal_text_key peal_dictionary_key(const char *text, uint32_t lengt
 }
 
 static inline void peal_dictionary_prefetch(const peal_dictionary *dictionary, const peal_text_key *key) {
-    uint32_t slot = peal_dictionary_slot_of(key->key, key->length) & dictionary->slot_mask;
-    __builtin_prefetch((const char *)dictionary->slots + slot * sizeof(peal_dictionary_slot));
+    if (!dictionary->slots) return;
+    __builtin_prefetch(&dictionary->slots[peal_dictionary_slot_of(key->key, key->length) & dictionary->slot_mask]);
 }
 
 /* The look-up that begins at a slot; for peal_dictionary_intern_key. */
