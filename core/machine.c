@@ -100,6 +100,14 @@ peal_status peal_machine_memory_check(uint64_t needed, const char *what, peal_er
                      peal_bytes_text(needed, needed_text), peal_bytes_text(there, there_text));
 }
 
+peal_status peal_machine_address_space_check(uint64_t needed, const char *what, peal_error *err) {
+    uint64_t there = address_space_left();
+    if (needed <= there) return PEAL_OK;
+    char needed_text[32], there_text[32];
+    return peal_fail(err, PEAL_E_MEMORY, "%s needs %s of address space, but only %s can still be mapped (ulimit -v)",
+                     what, peal_bytes_text(needed, needed_text), peal_bytes_text(there, there_text));
+}
+
 int64_t peal_now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

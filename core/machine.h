@@ -17,6 +17,10 @@ uint64_t peal_machine_memory(void);
 /* PEAL_E_MEMORY with the arithmetic in the message if `needed` bytes for `what` are more than there is. */
 peal_status peal_machine_memory_check(uint64_t needed, const char *what, peal_error *err);
 
+/* PEAL_E_MEMORY if `needed` bytes for `what` are more than RLIMIT_AS lets this process map. For libraries that map much
+ * and touch little. */
+peal_status peal_machine_address_space_check(uint64_t needed, const char *what, peal_error *err);
+
 /* Monotonic time in nanoseconds. */
 int64_t peal_now_ns(void);
 

@@ -66,6 +66,7 @@ static peal_status predictor_read(peal_predictor *predictor, peal_error *err) {
         status = peal_net_new(predictor->pipeline, &spec, PEAL_PREDICT_BATCH, false, &predictor->net, err);
     }
     if (status == PEAL_OK) status = read_parameters(predictor, file, err);
+    if (status == PEAL_OK) status = peal_graph_check_memory(err);
     peal_safetensors_close(file);
     if (status == PEAL_E_USAGE) { /* the file's content, not the user's wish, is wrong */
         peal_error_context(err, "%s is not a Peal model", predictor->path);

@@ -336,6 +336,7 @@ static peal_status train(models__trainer *trainer, peal_error *err) {
     PEAL_TRY(open_data(trainer, err));
     trainer->job = describe_job(trainer);
     PEAL_TRY(share_memory(trainer, err));
+    PEAL_TRY(peal_graph_check_memory(err));
     describe_choices(trainer);
     peal_train_result *result = trainer->result;
     result->rows = trainer->train_count;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/machine.h"
 #include "core/memory.h"
 
 struct peal_graph {
@@ -209,6 +210,11 @@ void peal_graph_initialise(const peal_graph *graph, uint64_t seed, float *parame
 }
 
 /* ---- running ---- */
+
+peal_status peal_graph_check_memory(peal_error *err) {
+    enum { GEMM_BYTES = 136 << 20 }; /* its buffer, and some for the rest */
+    return peal_machine_address_space_check(GEMM_BYTES, "GEMM", err);
+}
 
 void peal_graph_forward(peal_graph *graph, peal_run *run) {
     for (size_t i = 0; i < graph->count; i++) {

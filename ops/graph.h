@@ -81,6 +81,10 @@ static inline float peal_gradient_begin(peal_node *parameter) {
 /* The same for ops that can only add: zeroes the gradient the first time. */
 void peal_gradient_begin_zero(peal_node *parameter);
 
+/* PEAL_E_MEMORY if this process cannot map what GEMM will want: OpenBLAS maps 128 MB at its first call (and touches
+ * little of it), and where it cannot, it tries forever. To be asked before the first run, and before a fork. */
+peal_status peal_graph_check_memory(peal_error *err);
+
 peal_graph *peal_graph_new(void); /* NULL if there is no memory */
 void peal_graph_free(peal_graph *graph);
 

@@ -1,5 +1,7 @@
 #include "core/memory.h"
 
+#include "core/machine.h"
+#include "core/slab.h"
 #include "tests/support.h"
 
 static void allocations_are_aligned_and_zero(void **state) {
@@ -53,12 +55,48 @@ static void arena_gives_separate_aligned_memory(void **state) {
     peal_arena_free(arena);
 }
 
+static void slab_that_is_too_large_is_refused_with_the_arithmetic(void **state) {
+    (void)state;
+    peal_error err;
+    peal_slab slab;
+    assert_int_equal(peal_slab_new((size_t)1 << 60, "parameters", &slab, &err), PEAL_E_MEMORY);
+    assert_has(err.message, "parameters need 1.2 EB of memory, but only");
+    assert_null(slab.data);
+    assert_ok(peal_slab_new(100000, "parameters", &slab, &err));
+    assert_int_equal(slab.data[99999], 0);
+    peal_slab_free(&slab);
+}
+
+static void slab_plan_overflows_to_an_error(void **state) {
+    (void)state;
+    peal_error err;
+    peal_slab slab;
+    peal_slab_plan plan = {0};
+    assert_int_equal(peal_slab_plan_take(&plan, 10, 7), 0);
+    assert_int_equal(peal_slab_plan_take(&plan, 1, 1), 128);
+    assert_int_equal(peal_slab_plan_take(&plan, SIZE_MAX / 2, 3), SIZE_MAX);
+    assert_int_equal(peal_slab_plan_take(&plan, 1, 1), SIZE_MAX);
+    assert_int_equal(peal_slab_new(plan.size, "parameters", &slab, &err), PEAL_E_MEMORY);
+}
+
+static void machine_gives_at_least_one_cpu_and_some_memory(void **state) {
+    (void)state;
+    char text[32];
+    assert_true(peal_machine_cpus() >= 1);
+    assert_true(peal_machine_memory() > 0);
+    assert_string_equal(peal_bytes_text(1400, text), "1.4 KB");
+    assert_string_equal(peal_bytes_text(999, text), "999 B");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allocations_are_aligned_and_zero),
         cmocka_unit_test(overflow_is_an_error),
         cmocka_unit_test(buffer_grows_and_keeps_its_bytes),
         cmocka_unit_test(arena_gives_separate_aligned_memory),
+        cmocka_unit_test(slab_that_is_too_large_is_refused_with_the_arithmetic),
+        cmocka_unit_test(slab_plan_overflows_to_an_error),
+        cmocka_unit_test(machine_gives_at_least_one_cpu_and_some_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
