@@ -293,6 +293,7 @@ static void recall_result(const char *out, peal_etl_result *result) {
     result->rows_used = (uint64_t)json_integer_value(json_object_get(rows, "used"));
     result->rows_dropped = (uint64_t)json_integer_value(json_object_get(rows, "dropped"));
     result->rows_quarantined = (uint64_t)json_integer_value(json_object_get(rows, "quarantined"));
+    for (int i = 0; i < PEAL_SPLITS; i++) result->split_rows[i] = peal_dataset_rows(dataset, i);
     result->up_to_date = true;
     peal_dataset_close(dataset);
 }
@@ -334,13 +335,6 @@ static peal_status etl(etl_job *job, const char *out, peal_error *err) {
     return status;
 }
 
-static void count_splits(const char *out, peal_etl_result *result) {
-    peal_dataset *dataset;
-    if (peal_dataset_open(out, &dataset, NULL) != PEAL_OK) return;
-    for (int i = 0; i < PEAL_SPLITS; i++) result->split_rows[i] = peal_dataset_rows(dataset, i);
-    peal_dataset_close(dataset);
-}
-
 peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, peal_error *err) {
     etl_job job = {.options = options, .result = result};
     if (!options->out) return peal_fail(err, PEAL_E_USAGE, "no dataset was named to write to (--out)");
@@ -348,7 +342,6 @@ peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, p
     if (!out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     for (size_t length = strlen(out); length > 1 && out[length - 1] == '/'; length--) out[length - 1] = '\0';
     peal_status status = etl(&job, out, err);
-    if (status == PEAL_OK && result->up_to_date) count_splits(out, result);
     free(out);
     job_clear(&job);
     return status;
@@ -400,8 +393,6 @@ peal_status peal_etl_cached(const peal_etl_options *options, char **path, peal_e
         peal_etl_options made = *options;
         made.out = out;
         status = peal_etl(&made, result, err);
-    } else if (out) {
-        count_splits(out, result);
     }
     free(why);
     if (status != PEAL_OK) {

@@ -31,8 +31,7 @@ typedef struct peal_input_list {
     bool sample_whole;
 } peal_input_list;
 
-/* Expands `sources`, finds the format (or takes the one called `format`), pairs companions and reads the sample. If
- * standard input is among the sources, `sample` is all of what can be looked at, and `spooled` keeps it. */
+/* Expands `sources`, finds the format (or takes the one called `format`), pairs companions and reads the sample. */
 peal_status peal_input_list_make(const char *const *sources, size_t count, const char *format, peal_input_list *out,
                                  peal_error *err);
 void peal_input_list_clear(peal_input_list *list);

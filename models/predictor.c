@@ -128,10 +128,6 @@ size_t peal_predictor_scores(const peal_predictor *predictor) {
     return classes ? classes : 1;
 }
 
-const peal_net *peal_predictor_net(const peal_predictor *predictor) {
-    return predictor->net;
-}
-
 /* ---- predicting ---- */
 
 static void softmax_row(const float *logits, size_t k, float *scores) {

@@ -33,7 +33,6 @@ const json_t *peal_predictor_job(const peal_predictor *predictor);
 size_t peal_predictor_scores(const peal_predictor *predictor);
 /* Classes of the label; 0 if it is a number. */
 uint32_t peal_predictor_classes(const peal_predictor *predictor);
-const peal_net *peal_predictor_net(const peal_predictor *predictor);
 
 /* scores [table->rows, peal_predictor_scores] of a table with the columns of the pipeline's output. */
 peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *table, float *scores, peal_error *err);

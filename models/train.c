@@ -13,7 +13,7 @@
 #include "models/predictor.h"
 #include "models/trainer.h"
 
-enum { PARTITIONS_MOST = 1024, DEFAULT_PARTITIONS = 4, BARRIER_TIMEOUT_MS = 600000 };
+enum { DEFAULT_PARTITIONS = 4, BARRIER_TIMEOUT_MS = 600000 };
 enum { DEFAULT_BATCH = 64 };
 
 peal_train_options peal_train_default(void) {

@@ -37,7 +37,7 @@ typedef struct models__beat {
     _Alignas(64) _Atomic uint64_t count; /* moves with every step */
 } models__beat;
 
-enum { EVAL_CHUNK = 4096 };
+enum { EVAL_CHUNK = 4096, PARTITIONS_MOST = 1024 };
 
 typedef struct models__trainer {
     const peal_train_options *options;

@@ -82,7 +82,7 @@ static void combine(models__trainer *trainer, const peal_message *message) {
     models__state *new = &trainer->states[1 - message->values[2]];
     double total = (double)trainer->train_count;
     size_t stride = trainer->partitions > 1 ? (size_t)(trainer->slots[1].params - trainer->slots[0].params) : 0;
-    float weights[1024];
+    float weights[PARTITIONS_MOST];
     for (size_t p = 0; p < trainer->partitions; p++) {
         size_t from, to;
         models__partition(trainer, p, &from, &to);
@@ -106,7 +106,7 @@ static void combine(models__trainer *trainer, const peal_message *message) {
 
 static peal_status step_together(models__trainer *trainer, size_t rank, size_t epoch, size_t step) {
     size_t workers = trainer->workers;
-    float weights[1024];
+    float weights[PARTITIONS_MOST];
     double total = 0;
     for (size_t p = 0; p < trainer->partitions; p++) {
         size_t begin, end;

@@ -14,7 +14,6 @@ struct peal_graph {
     size_t count, capacity;
     size_t parameter_floats;
     uint8_t *memory; /* all values, gradients and states */
-    size_t memory_size;
 };
 
 static const size_t element_sizes[] = {[PEAL_ELEMENT_FLOAT32] = 4, [PEAL_ELEMENT_UINT8] = 1, [PEAL_ELEMENT_INT32] = 4};
@@ -151,15 +150,11 @@ static size_t lay_out(peal_graph *graph, size_t rows, bool training, uint8_t *ba
 
 peal_status peal_graph_plan(peal_graph *graph, size_t rows, bool training, peal_error *err) {
     bool overflow = rows > SIZE_MAX / 1024;
-    graph->memory_size = lay_out(graph, rows, training, NULL, &overflow);
+    size_t size = lay_out(graph, rows, training, NULL, &overflow);
     if (overflow) return peal_fail(err, PEAL_E_MEMORY, "a graph for batches of %zu rows is too large", rows);
-    PEAL_TRY(peal_alloc_checked(&graph->memory, graph->memory_size, 1, "a graph's values", err));
+    PEAL_TRY(peal_alloc_checked(&graph->memory, size, 1, "a graph's values", err));
     lay_out(graph, rows, training, graph->memory, &overflow);
     return PEAL_OK;
-}
-
-size_t peal_graph_memory(const peal_graph *graph) {
-    return graph->memory_size;
 }
 
 /* ---- parameters ---- */

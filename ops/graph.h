@@ -60,8 +60,7 @@ struct peal_op {
     const char *documentation;
     size_t input_count;
     bool is_loss;
-    bool in_place;     /* may write its value over its first input's; backward then needs its own value only */
-    bool needs_inputs; /* backward reads the values of its inputs */
+    bool in_place; /* may write its value over its first input's; backward then needs its own value only */
     /* Sets node->width from the inputs. PEAL_E_USAGE if they do not fit. */
     peal_status (*infer)(peal_node *node, peal_error *err);
     size_t (*state_width)(const peal_node *node); /* floats per row kept for backward; NULL: none */
@@ -105,8 +104,6 @@ peal_status peal_graph_plan(peal_graph *graph, size_t rows, bool training, peal_
 size_t peal_graph_parameter_floats(const peal_graph *graph);
 size_t peal_graph_parameters(const peal_graph *graph);
 const peal_node *peal_graph_parameter_at(const peal_graph *graph, size_t index);
-/* Bytes that the graph has planned. */
-size_t peal_graph_memory(const peal_graph *graph);
 
 /* Where parameters and gradients lie: peal_graph_parameter_floats each. `gradients` may be NULL if nothing is trained.
  */

@@ -57,7 +57,8 @@ typedef struct peal_transform {
     uint32_t (*width)(const void *state);
     int32_t (*encode)(const void *state, peal_text text);
     peal_text (*code_name)(const void *state, uint32_t code);
-    /* The dictionary whose texts are the codes' names, if there is one: then it need not be copied. May be NULL. */
+    /* Encoders and labels: the dictionary whose texts are the codes' names, so that it need not be copied; NULL if
+     * there is none, as when a code stands for what is missing. */
     const peal_dictionary *(*dictionary)(const void *state);
     bool spreads; /* an encoder whose codes are feature columns (one-hot), not one column of codes */
 } peal_transform;

@@ -43,7 +43,6 @@ const peal_op peal_op_linear = {
     .name = "linear",
     .documentation = "fully connected layer: x weight + bias",
     .input_count = 3,
-    .needs_inputs = true,
     .infer = linear_infer,
     .forward = linear_forward,
     .backward = linear_backward,

@@ -44,7 +44,6 @@ const peal_op peal_op_lookup = {
     .name = "lookup",
     .documentation = "sum of the rows of a table that codes name",
     .input_count = 2,
-    .needs_inputs = true,
     .infer = lookup_infer,
     .forward = lookup_forward,
     .backward = lookup_backward,
