@@ -1,4 +1,4 @@
-/* Collectives between the members of a group, over shared memory: barrier, allreduce, broadcast.
+/* Collectives between the members of a group, over shared memory: barrier, work by segments, allreduce, broadcast.
  *
  * Data lies in slabs that all members map; nothing is copied that need not be. Sums run in the order of the slots,
  * which belong to partitions, never in the order in which members arrive, so the bits do not depend on how many members
@@ -16,22 +16,30 @@ typedef struct peal_collective peal_collective;
 
 /* Bytes of shared memory that a collective takes. */
 size_t peal_collective_size(void);
-/* Makes a collective of `members` in zeroed shared memory. `spin` says whether waiters may spin before they park: true
- * if every member has a CPU of its own. */
+/* Makes a collective of `members` in shared memory. `spin` says whether waiters may spin before they park: true if
+ * every member has a CPU of its own. */
 peal_collective *peal_collective_init(void *memory, size_t members, bool spin, int timeout_ms);
 
 /* Waits until all members have come. PEAL_E_CANCELLED if the collective was aborted, PEAL_E_FAILED after the timeout
- * (with how many are missing). */
+ * (with how many are missing), which aborts it for the others. */
 peal_status peal_barrier_wait(peal_collective *collective, peal_error *err);
-/* How many barriers have been completed since the last reset. */
-uint32_t peal_barrier_generation(const peal_collective *collective);
+
+/* Works on the items [begin, end) of what the members do together. */
+typedef void (*peal_segment_work)(void *user, size_t begin, size_t end);
+
+/* When all members have come, works on the floats [0, count), each member on its segment, and lets all go when all of
+ * it is done. Work that takes less time than a wait is better done `alone`: the last to come does all of it before it
+ * lets the others go, which is one round of waiting instead of two. All members call with the same arguments but
+ * `rank` and `user`; what `work` writes must be shared memory. */
+peal_status peal_collective_work(peal_collective *collective, size_t rank, size_t count, bool alone,
+                                 peal_segment_work work, void *user, peal_error *err);
 
 /* Wakes every waiter with PEAL_E_CANCELLED; later waits fail at once until `peal_collective_reset`. */
 void peal_collective_abort(peal_collective *collective);
 /* Makes an aborted collective usable again. Only while no member is inside a call. */
 void peal_collective_reset(peal_collective *collective);
 
-/* The part of `count` floats that member `rank` of `members` reduces: [*begin, *end), cut at cache lines. */
+/* The part of `count` floats that member `rank` of `members` works on: [*begin, *end), cut at cache lines. */
 void peal_segment(size_t count, size_t rank, size_t members, size_t *begin, size_t *end);
 
 /* out[i] = sum over s of weights[s] * slots[s * stride + i] for i in [begin, end), s from 0 up; float32. NULL weights
@@ -39,8 +47,11 @@ void peal_segment(size_t count, size_t rank, size_t members, size_t *begin, size
 void peal_sum_slots(float *out, const float *slots, size_t slot_count, size_t stride, const float *weights,
                     size_t begin, size_t end);
 
+/* True if a sum of so many slots of `count` floats is shorter than a wait. */
+bool peal_sum_is_short(size_t slot_count, size_t count);
+
 /* Allreduce: all members call with the same arguments but their own rank; afterwards slot 0 holds the sum of all slots,
- * seen by all. A barrier on either side. */
+ * seen by all, until its owner writes to it again. */
 peal_status peal_allreduce(peal_collective *collective, size_t rank, float *slots, size_t slot_count, size_t stride,
                            size_t count, peal_error *err);
 /* Broadcast: copies `size` bytes from `source` (of the root) to `destination` (of everyone else), between barriers. */

@@ -5,9 +5,9 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Parks while *word == expected, for at most `timeout_ms`. Returns on a wake, a change, a signal or the timeout; the
- * caller looks again. Works between processes. */
-void peal_futex_wait(_Atomic uint32_t *word, uint32_t expected, int timeout_ms);
+/* Parks while *word == expected, for at most `timeout_ns` (INT64_MAX: no limit). Returns on a wake, a change, a signal
+ * or the timeout; the caller looks again. Works between processes. */
+void peal_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t timeout_ns);
 void peal_futex_wake_all(_Atomic uint32_t *word);
 
 /* A hint to the CPU that this is a spinning loop. */

@@ -1,13 +1,25 @@
-/* The ring's protocol.
+/* The ring's protocol. core/ring.pml is its model, which CI checks over all interleavings and deaths; the names in
+ * brackets here are the model's labels.
  *
- * `head` is written by the producer alone, `tail` by the consumer alone; both only grow (modulo 2^32). A slot's bytes
- * are written before the release store of `head` and read after the acquire load of it, so the consumer sees whole
- * messages; the same holds backwards for `tail`, so the producer never overwrites a slot that is being read.
+ * `head` counts the messages pushed and is moved by the producer alone, `tail` those popped and is moved by the
+ * consumer alone, both modulo 2^31. The lowest bit of each word says that the ring is closed, so that closing changes
+ * the word on which a waiter sleeps: the kernel compares the word before it lets the waiter sleep, and there is no
+ * moment at which a close could be missed.
  *
- * Parking: a waiter sets its `parked` flag and then looks at the index again; the other side moves the index and then
- * looks at the flag. All four are sequentially consistent, so they have one order and at least one of the two sides
- * sees the other's store: either the waiter does not park or it is woken. The futex compares the index itself, which
- * closes the window between the look and the sleep. */
+ * What pairs with what, for machines that order less than x86:
+ *   - [push_publish] is a release of `head`; [pop_look] acquires it: the bytes of [push_fill] are seen whole by
+ *     [pop_take].
+ *   - [pop_free] is a release of `tail`; [push_look] acquires it: [pop_take] has read the slot before [push_fill]
+ *     writes it anew.
+ *   - [push_publish], [push_signal]'s load of `consumer_parked`, [wait_flag] and [wait_look] are sequentially
+ *     consistent, all four: they have one order, in which either the producer's load comes after the consumer's flag,
+ *     and it wakes, or the consumer's look comes after the new head, and it does not sleep. Release and acquire alone
+ *     would let each side read the past of the other (store buffering), on x86 too. Backwards, with `tail`, the same.
+ *   - [close_mark] is sequentially consistent and takes part in the same order; what the closer did before is seen by
+ *     those who acquire the mark.
+ * A side's flag is cleared by that side alone ([wait_clear]): a waker that cleared it could clear the flag of the
+ * sleeper's next sleep (BREAK_WAKER_CLEARS in the model). A side that dies parked leaves its flag set, which costs its
+ * peer needless wakes and nothing else. */
 #include "core/ring.h"
 
 #include <assert.h>
@@ -19,17 +31,17 @@
 #include "core/memory.h"
 
 struct peal_ring {
-    _Alignas(64) _Atomic uint32_t head; /* messages pushed; the consumer parks on it */
+    _Alignas(64) _Atomic uint32_t head; /* the consumer parks on it */
     _Atomic uint32_t consumer_parked;
-    _Alignas(64) _Atomic uint32_t tail; /* messages popped; the producer parks on it */
+    _Alignas(64) _Atomic uint32_t tail; /* the producer parks on it */
     _Atomic uint32_t producer_parked;
-    _Alignas(64) _Atomic uint32_t closed;
-    uint32_t slots;
+    _Alignas(64) uint32_t slots;
     uint32_t message_size;
     _Alignas(64) uint8_t bytes[];
 };
 
-enum { SPINS = 2000, PARK_SLICE_MS = 100 };
+enum { CLOSED = 1, ONE = 2 }; /* of `head` and `tail` */
+enum { SPINS = 2000 };
 
 size_t peal_ring_size(size_t slots, size_t message_size) {
     return sizeof(peal_ring) + peal_round_up(slots * message_size, PEAL_ALIGNMENT);
@@ -38,87 +50,104 @@ size_t peal_ring_size(size_t slots, size_t message_size) {
 peal_ring *peal_ring_init(void *memory, size_t slots, size_t message_size) {
     assert(slots > 0 && (slots & (slots - 1)) == 0);
     peal_ring *ring = memory;
-    atomic_store(&ring->head, 0);
-    atomic_store(&ring->tail, 0);
-    atomic_store(&ring->consumer_parked, 0);
-    atomic_store(&ring->producer_parked, 0);
     ring->slots = (uint32_t)slots;
     ring->message_size = (uint32_t)message_size;
-    atomic_store(&ring->closed, 0);
+    atomic_store(&ring->consumer_parked, 0);
+    atomic_store(&ring->producer_parked, 0);
+    atomic_store(&ring->tail, 0);
+    atomic_store(&ring->head, 0);
     return ring;
 }
 
-static void wake_if_parked(_Atomic uint32_t *parked, _Atomic uint32_t *word) {
-    if (atomic_load(parked)) { /* after the store of the index; pairs with the waiter's store of `parked` */
-        atomic_store_explicit(parked, 0, memory_order_relaxed);
-        peal_futex_wake_all(word);
-    }
+static uint8_t *slot(peal_ring *ring, uint32_t word) {
+    return ring->bytes + (size_t)((word / ONE) & (ring->slots - 1)) * ring->message_size;
+}
+
+/* Messages in the ring. */
+static uint32_t filled(uint32_t head, uint32_t tail) {
+    return ((head & ~(uint32_t)CLOSED) - (tail & ~(uint32_t)CLOSED)) / ONE;
+}
+
+static bool push(peal_ring *ring, const void *message, uint32_t *seen) {
+    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    *seen = atomic_load_explicit(&ring->tail, memory_order_acquire); /* [push_look] */
+    if ((*seen & CLOSED) || filled(head, *seen) == ring->slots) return false;
+    memcpy(slot(ring, head), message, ring->message_size);                     /* [push_fill] */
+    atomic_fetch_add(&ring->head, ONE);                                        /* [push_publish] */
+    if (atomic_load(&ring->consumer_parked)) peal_futex_wake_all(&ring->head); /* [push_signal] */
+    return true;
+}
+
+static bool pop(peal_ring *ring, void *message, uint32_t *seen) {
+    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    *seen = atomic_load_explicit(&ring->head, memory_order_acquire); /* [pop_look] */
+    if (filled(*seen, tail) == 0) return false;
+    memcpy(message, slot(ring, tail), ring->message_size);                     /* [pop_take] */
+    atomic_fetch_add(&ring->tail, ONE);                                        /* [pop_free] */
+    if (atomic_load(&ring->producer_parked)) peal_futex_wake_all(&ring->tail); /* [pop_signal] */
+    return true;
 }
 
 bool peal_ring_try_push(peal_ring *ring, const void *message) {
-    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-    if (head - tail == ring->slots || atomic_load_explicit(&ring->closed, memory_order_relaxed)) return false;
-    memcpy(ring->bytes + (size_t)(head & (ring->slots - 1)) * ring->message_size, message, ring->message_size);
-    atomic_store(&ring->head, head + 1);
-    wake_if_parked(&ring->consumer_parked, &ring->head);
-    return true;
+    uint32_t seen;
+    return push(ring, message, &seen);
 }
 
 bool peal_ring_try_pop(peal_ring *ring, void *message) {
-    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    uint32_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
-    if (head == tail) return false;
-    memcpy(message, ring->bytes + (size_t)(tail & (ring->slots - 1)) * ring->message_size, ring->message_size);
-    atomic_store(&ring->tail, tail + 1);
-    wake_if_parked(&ring->producer_parked, &ring->tail);
-    return true;
+    uint32_t seen;
+    return pop(ring, message, &seen);
 }
 
-/* Waits until *word is no longer `seen`, the ring closes, or a slice of time has passed. */
-static void wait_for_change(peal_ring *ring, _Atomic uint32_t *word, uint32_t seen, _Atomic uint32_t *parked) {
+/* Waits until *word is no longer `seen`, or until the deadline (ns; INT64_MAX: none); false if time ran out. */
+static bool wait_for_change(_Atomic uint32_t *word, uint32_t seen, _Atomic uint32_t *parked, int64_t deadline) {
     for (int spin = 0; spin < SPINS; spin++) {
-        if (atomic_load_explicit(word, memory_order_acquire) != seen) return;
+        if (atomic_load_explicit(word, memory_order_relaxed) != seen) return true; /* the caller acquires it */
         peal_cpu_relax();
     }
-    atomic_store(parked, 1);
-    if (atomic_load(word) != seen || atomic_load(&ring->closed)) return; /* pairs with `wake_if_parked` */
-    peal_futex_wait(word, seen, PARK_SLICE_MS);
+    atomic_store(parked, 1); /* [wait_flag] */
+    bool changed;
+    while (!(changed = atomic_load(word) != seen)) { /* [wait_look] */
+        int64_t left = deadline == INT64_MAX ? INT64_MAX : deadline - peal_now_ns();
+        if (left <= 0) break;
+        peal_futex_wait(word, seen, left); /* [wait_park] */
+    }
+    atomic_store(parked, 0); /* [wait_clear] */
+    return changed;
+}
+
+static int64_t deadline_of(int timeout_ms) {
+    return timeout_ms < 0 ? INT64_MAX : peal_now_ns() + (int64_t)timeout_ms * 1000000;
 }
 
 peal_status peal_ring_push(peal_ring *ring, const void *message, int timeout_ms, peal_error *err) {
-    int64_t deadline = peal_now_ns() + (int64_t)timeout_ms * 1000000;
-    while (!peal_ring_try_push(ring, message)) {
-        if (atomic_load_explicit(&ring->closed, memory_order_acquire)) {
-            return peal_fail(err, PEAL_E_CANCELLED, "the ring is closed");
-        }
-        uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
-        wait_for_change(ring, &ring->tail, head - ring->slots, &ring->producer_parked);
-        if (timeout_ms >= 0 && peal_now_ns() > deadline) {
+    uint32_t seen;
+    if (push(ring, message, &seen)) return PEAL_OK; /* the clock is not looked at if there is no wait */
+    int64_t deadline = deadline_of(timeout_ms);
+    do {
+        if (seen & CLOSED) return peal_fail(err, PEAL_E_CANCELLED, "the ring is closed");
+        if (!wait_for_change(&ring->tail, seen, &ring->producer_parked, deadline)) {
             return peal_fail(err, PEAL_E_FAILED, "no room in the ring for %d ms", timeout_ms);
         }
-    }
+    } while (!push(ring, message, &seen));
     return PEAL_OK;
 }
 
 peal_status peal_ring_pop(peal_ring *ring, void *message, int timeout_ms, peal_error *err) {
-    int64_t deadline = peal_now_ns() + (int64_t)timeout_ms * 1000000;
-    while (!peal_ring_try_pop(ring, message)) {
-        if (atomic_load_explicit(&ring->closed, memory_order_acquire)) {
-            if (peal_ring_try_pop(ring, message)) return PEAL_OK; /* pushed just before the close */
-            return peal_fail(err, PEAL_E_CANCELLED, "the ring is closed");
-        }
-        uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-        wait_for_change(ring, &ring->head, tail, &ring->consumer_parked);
-        if (timeout_ms >= 0 && peal_now_ns() > deadline) {
+    uint32_t seen;
+    if (pop(ring, message, &seen)) return PEAL_OK;
+    int64_t deadline = deadline_of(timeout_ms);
+    do {
+        if (seen & CLOSED) return peal_fail(err, PEAL_E_CANCELLED, "the ring is closed");
+        if (!wait_for_change(&ring->head, seen, &ring->consumer_parked, deadline)) {
             return peal_fail(err, PEAL_E_FAILED, "no message in the ring for %d ms", timeout_ms);
         }
-    }
+    } while (!pop(ring, message, &seen));
     return PEAL_OK;
 }
 
 void peal_ring_close(peal_ring *ring) {
-    atomic_store(&ring->closed, 1);
-    peal_futex_wake_all(&ring->head);
+    atomic_fetch_or(&ring->head, CLOSED); /* [close_mark] */
+    atomic_fetch_or(&ring->tail, CLOSED);
+    peal_futex_wake_all(&ring->head); /* [close_wake] */
     peal_futex_wake_all(&ring->tail);
 }

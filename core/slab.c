@@ -14,6 +14,7 @@ peal_status peal_slab_new(size_t size, const char *what, peal_slab *out, peal_er
     if (memory == MAP_FAILED) {
         return peal_fail_errno(err, PEAL_E_MEMORY, errno, "cannot map %zu bytes of shared memory for %s", size, what);
     }
+    madvise(memory, size, MADV_HUGEPAGE); /* where the system gives large pages to shared memory that asks */
     *out = (peal_slab){.data = memory, .size = size};
     return PEAL_OK;
 }

@@ -11,4 +11,13 @@
 #define PEAL_VECTOR
 #endif
 
+/* In front of a loop: no step reads what another one writes, though the pointers may be equal. */
+#if defined(__clang__)
+#define PEAL_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define PEAL_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define PEAL_INDEPENDENT
+#endif
+
 #endif
