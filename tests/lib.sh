@@ -1,9 +1,10 @@
-# What the script tests share; sourced by them. $peal is the program, $data the bundled data, $work a fresh folder.
+# What the script tests share; sourced by them. $root is the tree of built files, $peal the program, $data the bundled data, $work a fresh folder.
 set -euo pipefail
 trap 'echo "FAILED: line $LINENO: $BASH_COMMAND" >&2' ERR
 
-peal=$PWD/tools/peal
-data=$PWD/tests/data
+root=$PWD
+peal=$root/tools/peal
+data=$root/tests/data
 work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/peal-e2e-XXXXXX")
 export PEAL_CACHE=$work/cache
 cd "$work"

@@ -7,11 +7,12 @@
 #   libxxhash-dev          checksums, content keys          libmd-dev      SHA-256
 #   libjansson-dev         JSON                             libyaml-dev    job files
 #   libcmocka-dev          unit tests                       procps         pgrep, for the tests that kill
+#   spin                   checks the protocols' models
 #   clang-format, clang, libclang-rt-14-dev                 format check, fuzz targets
 set -euo pipefail
 
 packages=(bazel-bootstrap g++ libopenblas-serial-dev zlib1g-dev libisal-dev libxxhash-dev libmd-dev libjansson-dev
-    libyaml-dev libcmocka-dev procps clang clang-format libclang-rt-14-dev)
+    libyaml-dev libcmocka-dev procps spin clang clang-format libclang-rt-14-dev)
 
 missing=()
 for package in "${packages[@]}"; do
