@@ -25,7 +25,7 @@
 #include "core/futex.h"
 #include "core/machine.h"
 #include "core/memory.h"
-#include "core/vector.h"
+#include "core/sum.h"
 
 struct peal_collective {
     _Alignas(64) _Atomic uint32_t arrived;
@@ -39,7 +39,7 @@ struct peal_collective {
 enum { ABORTED = 1, ONE = 2 }; /* of `generation` */
 /* About half a millisecond: several times what it takes to wake a sleeper. */
 enum { SPINS = 20000 };
-enum { CHUNK_FLOATS = 2048, SHORT_FLOATS = 16384 };
+enum { SHORT_FLOATS = 16384 };
 
 size_t peal_collective_size(void) {
     return sizeof(peal_collective);
@@ -134,53 +134,11 @@ peal_status peal_collective_work(peal_collective *collective, size_t rank, size_
     return peal_barrier_wait(collective, err);
 }
 
-/* ---- sums ---- */
-
-/* The first one to four slots of a sum; `out` may be one of them. Each is read once and the sum written once. */
-PEAL_VECTOR static void sum_first(float *out, const float *const slots[4], size_t slot_count, const float weights[4],
-                                  size_t count) {
-    const float *a = slots[0], *b = slots[1], *c = slots[2], *d = slots[3];
-    const float u = weights[0], v = weights[1], w = weights[2], x = weights[3];
-    if (slot_count == 1) {
-        PEAL_INDEPENDENT for (size_t i = 0; i < count; i++) out[i] = u * a[i];
-    } else if (slot_count == 2) {
-        PEAL_INDEPENDENT for (size_t i = 0; i < count; i++) out[i] = u * a[i] + v * b[i];
-    } else if (slot_count == 3) {
-        PEAL_INDEPENDENT for (size_t i = 0; i < count; i++) out[i] = u * a[i] + v * b[i] + w * c[i];
-    } else {
-        PEAL_INDEPENDENT for (size_t i = 0; i < count; i++) out[i] = u * a[i] + v * b[i] + w * c[i] + x * d[i];
-    }
-}
-
-PEAL_VECTOR static void sum_next(float *restrict out, const float *restrict slot, float weight, size_t count) {
-    for (size_t i = 0; i < count; i++) out[i] += weight * slot[i];
-}
-
-void peal_sum_slots(float *out, const float *slots, size_t slot_count, size_t stride, const float *weights,
-                    size_t begin, size_t end) {
-    const size_t first = slot_count < 4 ? slot_count : 4;
-    float first_weights[4] = {1, 1, 1, 1};
-    for (size_t s = 0; weights && s < first; s++) first_weights[s] = weights[s];
-    float sum[CHUNK_FLOATS];
-    for (size_t at = begin; at < end; at += CHUNK_FLOATS) {
-        const size_t count = end - at < CHUNK_FLOATS ? end - at : CHUNK_FLOATS;
-        const float *chunks[4] = {NULL};
-        for (size_t s = 0; s < first; s++) chunks[s] = slots + s * stride + at;
-        /* With more slots the sum waits in the first cache: `out` may be a slot that is still to be read. */
-        float *to = slot_count == first ? out + at : sum;
-        sum_first(to, chunks, first, first_weights, count);
-        for (size_t s = first; s < slot_count; s++) {
-            sum_next(sum, slots + s * stride + at, weights ? weights[s] : 1.0f, count);
-        }
-        if (to == sum) memcpy(out + at, sum, count * sizeof *sum);
-    }
-}
+/* ---- allreduce and broadcast ---- */
 
 bool peal_sum_is_short(size_t slot_count, size_t count) {
     return slot_count * count <= SHORT_FLOATS;
 }
-
-/* ---- allreduce and broadcast ---- */
 
 typedef struct reduction {
     float *slots;

@@ -1,8 +1,8 @@
 /* Collectives between the members of a group, over shared memory: barrier, work by segments, allreduce, broadcast.
  *
- * Data lies in slabs that all members map; nothing is copied that need not be. Sums run in the order of the slots,
- * which belong to partitions, never in the order in which members arrive, so the bits do not depend on how many members
- * there are. Every wait ends: by the others' arrival, by `peal_collective_abort`, or by the timeout. */
+ * Data lies in slabs that all members map; nothing is copied that need not be. Sums run in an order that
+ * belongs to the slots (core/sum.h), never in that in which members arrive, so the bits do not depend on how many
+ * members there are. Every wait ends: by the others' arrival, by `peal_collective_abort`, or by the timeout. */
 #ifndef PEAL_CORE_COLLECTIVE_H
 #define PEAL_CORE_COLLECTIVE_H
 
@@ -41,11 +41,6 @@ void peal_collective_reset(peal_collective *collective);
 
 /* The part of `count` floats that member `rank` of `members` works on: [*begin, *end), cut at cache lines. */
 void peal_segment(size_t count, size_t rank, size_t members, size_t *begin, size_t *end);
-
-/* out[i] = sum over s of weights[s] * slots[s * stride + i] for i in [begin, end), s from 0 up; float32. NULL weights
- * are ones. `out` may be one of the slots. */
-void peal_sum_slots(float *out, const float *slots, size_t slot_count, size_t stride, const float *weights,
-                    size_t begin, size_t end);
 
 /* True if a sum of so many slots of `count` floats is shorter than a wait. */
 bool peal_sum_is_short(size_t slot_count, size_t count);

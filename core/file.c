@@ -282,28 +282,40 @@ peal_status peal_remove_tree(const char *path, peal_error *err) {
     return status;
 }
 
-/* Calls `each` for every "<path>.peal-tmp-<pid>" whose process is gone, until it returns true. */
-static void visit_stale(const char *path, bool (*each)(void *user, const char *stale), void *user) {
-    char *folder_path = peal_path_folder(path);
-    const char *name = peal_path_name(path);
-    size_t name_length = strlen(name);
+/* The process in whose temporary name `text` ends, 0 if it is no such name; *length is that of the part before. */
+static pid_t owner_of(const char *text, size_t *length) {
+    const char *mark = NULL;
+    for (const char *at = text; (at = strstr(at, temporary_mark)); at++) mark = at;
+    if (!mark) return 0;
+    const char *digits = mark + sizeof temporary_mark - 1;
+    char *end;
+    long pid = strtol(digits, &end, 10);
+    *length = (size_t)(mark - text);
+    return end == digits || *end != '\0' || pid <= 0 ? 0 : (pid_t)pid;
+}
+
+/* Calls `each` for every "<name>.peal-tmp-<pid>" in the folder whose process is gone, until it returns true; `name`
+ * NULL: any name. */
+static void visit_stale(const char *folder_path, const char *name, bool (*each)(void *user, const char *stale),
+                        void *user) {
     DIR *folder = folder_path ? opendir(folder_path) : NULL;
     bool enough = false;
     for (struct dirent *entry; folder && !enough && (entry = readdir(folder));) {
-        const char *found = entry->d_name;
-        if (strncmp(found, name, name_length) != 0) continue;
-        if (strncmp(found + name_length, temporary_mark, sizeof temporary_mark - 1) != 0) continue;
-        const char *digits = found + name_length + sizeof temporary_mark - 1;
-        char *end;
-        long pid = strtol(digits, &end, 10);
-        if (end == digits || *end != '\0' || pid <= 0) continue;
-        if (kill((pid_t)pid, 0) == 0 || errno != ESRCH) continue;
-        char *stale = peal_path_join(folder_path, found);
+        size_t length;
+        pid_t pid = owner_of(entry->d_name, &length);
+        if (!pid || (name && (strlen(name) != length || strncmp(entry->d_name, name, length) != 0))) continue;
+        if (kill(pid, 0) == 0 || errno != ESRCH) continue;
+        char *stale = peal_path_join(folder_path, entry->d_name);
         if (stale) enough = each(user, stale);
         free(stale);
     }
     if (folder) closedir(folder);
-    free(folder_path);
+}
+
+static void visit_stale_beside(const char *path, bool (*each)(void *user, const char *stale), void *user) {
+    char *folder = peal_path_folder(path);
+    visit_stale(folder, peal_path_name(path), each, user);
+    free(folder);
 }
 
 static bool remove_one(void *user, const char *stale) {
@@ -313,7 +325,11 @@ static bool remove_one(void *user, const char *stale) {
 }
 
 void peal_remove_stale_temporaries(const char *path) {
-    visit_stale(path, remove_one, NULL);
+    visit_stale_beside(path, remove_one, NULL);
+}
+
+void peal_remove_stale_in(const char *folder) {
+    visit_stale(folder, NULL, remove_one, NULL);
 }
 
 static bool rename_one(void *user, const char *stale) {
@@ -329,7 +345,7 @@ char *peal_temporary_name(const char *path) {
 peal_status peal_staging_make(const char *target, bool adopt, char **out, peal_error *err) {
     char *staging = *out = peal_temporary_name(target);
     if (!staging) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    if (adopt) visit_stale(target, rename_one, staging);
+    if (adopt) visit_stale_beside(target, rename_one, staging);
     peal_remove_stale_temporaries(target);
     char *parent = peal_path_folder(staging);
     peal_status status = parent ? peal_folder_make(parent, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");

@@ -60,6 +60,8 @@ peal_status peal_folder_commit(const char *staging, const char *target, peal_err
 peal_status peal_remove_tree(const char *path, peal_error *err);
 /* Removes what killed jobs left beside `path`: names "<name>.peal-tmp-<pid>" whose process is gone. */
 void peal_remove_stale_temporaries(const char *path);
+/* The same for all names in a folder. */
+void peal_remove_stale_in(const char *folder);
 /* "<path>.peal-tmp-<pid of this process>", to be freed by the caller. */
 char *peal_temporary_name(const char *path);
 /* Makes the folder in which `target` is prepared, a temporary name beside it, and removes what killed jobs left there;

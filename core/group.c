@@ -176,7 +176,11 @@ static void member_reap(peal_group *group, size_t rank, peal_group_event *event)
     one->pidfd = -1;
 }
 
-peal_status peal_group_wait(peal_group *group, int timeout_ms, peal_group_event *event, peal_error *err) {
+/* Looks for a reply or a death, or waits for one; *rang if a doorbell was all that came: its reply had been taken
+ * before it was heard. */
+static peal_status look_or_wait(peal_group *group, int timeout_ms, peal_group_event *event, bool *rang,
+                                peal_error *err) {
+    *rang = false;
     if (take_reply(group, event)) return PEAL_OK;
     size_t workers = group->options.workers;
     for (size_t rank = 0; rank < workers; rank++) {
@@ -197,11 +201,30 @@ peal_status peal_group_wait(peal_group *group, int timeout_ms, peal_group_event 
         member_reap(group, rank, event);
         return PEAL_OK;
     }
+    *rang = true;
+    return PEAL_OK;
+}
+
+peal_status peal_group_wait(peal_group *group, int timeout_ms, peal_group_event *event, peal_error *err) {
+    const int64_t deadline = peal_now_ns() + (int64_t)timeout_ms * 1000000;
+    bool rang = true;
+    while (rang) {
+        int64_t left_ms = (deadline - peal_now_ns() + 999999) / 1000000;
+        PEAL_TRY(look_or_wait(group, left_ms > 0 ? (int)left_ms : 0, event, &rang, err));
+    }
     return PEAL_OK;
 }
 
 peal_status peal_group_respawn(peal_group *group, size_t rank, peal_error *err) {
     return member_spawn(group, rank, err);
+}
+
+int peal_group_stopped_by(peal_group *group, size_t rank) {
+    siginfo_t info = {0};
+    pid_t pid = group->members[rank].pid;
+    /* The state is left to be asked again; a death, which would be reported here too, is left to the pidfd. */
+    if (!pid || waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) != 0 || info.si_pid != pid) return 0;
+    return info.si_code == CLD_STOPPED ? info.si_status : 0;
 }
 
 void peal_group_kill(peal_group *group, size_t rank) {

@@ -57,6 +57,8 @@ peal_status peal_group_send(peal_group *group, size_t rank, const peal_message *
 peal_status peal_group_wait(peal_group *group, int timeout_ms, peal_group_event *event, peal_error *err);
 /* Forks a dead rank anew, with empty rings. */
 peal_status peal_group_respawn(peal_group *group, size_t rank, peal_error *err);
+/* The signal by which a rank is stopped (SIGSTOP and its kin), 0 if it is not or is dead. */
+int peal_group_stopped_by(peal_group *group, size_t rank);
 /* SIGKILL for a rank that does not move; its death then comes as an event. */
 void peal_group_kill(peal_group *group, size_t rank);
 /* Asks all to end, waits up to `grace_ms`, kills the rest, reaps all, frees. NULL is allowed. */

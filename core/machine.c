@@ -66,7 +66,7 @@ static uint64_t meminfo_available(void) {
     return bytes;
 }
 
-static uint64_t cgroup_memory(void) {
+static uint64_t cgroup_memory(uint64_t *limit_out) {
     char folder[512], path[600], limit[64], used[64], rest[64];
     cgroup_folder(folder);
     snprintf(path, sizeof path, "%s/memory.max", folder);
@@ -74,12 +74,14 @@ static uint64_t cgroup_memory(void) {
     snprintf(path, sizeof path, "%s/memory.current", folder);
     if (read_words(path, used, rest) < 1) return UINT64_MAX;
     uint64_t limit_bytes = strtoull(limit, NULL, 10), used_bytes = strtoull(used, NULL, 10);
+    *limit_out = limit_bytes;
     return limit_bytes > used_bytes ? limit_bytes - used_bytes : 0;
 }
 
-static uint64_t address_space_left(void) {
+static uint64_t address_space_left(uint64_t *limit_out) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+    *limit_out = limit.rlim_cur;
     char pages[64], rest[64];
     if (read_words("/proc/self/statm", pages, rest) < 1) return limit.rlim_cur;
     uint64_t used = strtoull(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -87,25 +89,44 @@ static uint64_t address_space_left(void) {
 }
 
 uint64_t peal_machine_memory(void) {
-    uint64_t bytes = meminfo_available(), cgroup = cgroup_memory(), address = address_space_left();
-    if (cgroup < bytes) bytes = cgroup;
-    return address < bytes ? address : bytes;
+    uint64_t limit, bytes = meminfo_available(), cgroup = cgroup_memory(&limit);
+    return cgroup < bytes ? cgroup : bytes;
 }
 
 peal_status peal_machine_memory_check(uint64_t needed, const char *what, peal_error *err) {
-    uint64_t there = peal_machine_memory();
-    if (needed <= there) return PEAL_OK;
-    char needed_text[32], there_text[32];
-    return peal_fail(err, PEAL_E_MEMORY, "%s need %s of memory, but only %s can still be had", what,
-                     peal_bytes_text(needed, needed_text), peal_bytes_text(there, there_text));
+    uint64_t limit = 0, available = meminfo_available(), cgroup = cgroup_memory(&limit);
+    if (needed <= available && needed <= cgroup) return PEAL_OK;
+    char needed_text[32], there_text[32], limit_text[32], source[96] = "of the machine's memory";
+    if (cgroup < available) {
+        snprintf(source, sizeof source, "under the cgroup's limit of %s", peal_bytes_text(limit, limit_text));
+    }
+    return peal_fail(err, PEAL_E_MEMORY, "%s needs %s of memory, but only %s can still be had %s", what,
+                     peal_bytes_text(needed, needed_text),
+                     peal_bytes_text(cgroup < available ? cgroup : available, there_text), source);
 }
 
 peal_status peal_machine_address_space_check(uint64_t needed, const char *what, peal_error *err) {
-    uint64_t there = address_space_left();
+    uint64_t limit = 0, there = address_space_left(&limit);
     if (needed <= there) return PEAL_OK;
-    char needed_text[32], there_text[32];
-    return peal_fail(err, PEAL_E_MEMORY, "%s needs %s of address space, but only %s can still be mapped (ulimit -v)",
-                     what, peal_bytes_text(needed, needed_text), peal_bytes_text(there, there_text));
+    char needed_text[32], there_text[32], limit_text[32];
+    return peal_fail(err, PEAL_E_MEMORY,
+                     "%s needs %s of address space, but only %s of the limit of %s can still be mapped (ulimit -v)",
+                     what, peal_bytes_text(needed, needed_text), peal_bytes_text(there, there_text),
+                     peal_bytes_text(limit, limit_text));
+}
+
+uint64_t peal_machine_oom_kills(void) {
+    char folder[512], path[600], line[128];
+    unsigned long long kills = 0;
+    cgroup_folder(folder);
+    snprintf(path, sizeof path, "%s/memory.events", folder);
+    FILE *file = fopen(path, "re");
+    if (!file) return 0;
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "oom_kill %llu", &kills) == 1) break;
+    }
+    fclose(file);
+    return kills;
 }
 
 int64_t peal_now_ns(void) {

@@ -10,6 +10,7 @@ peal_status peal_slab_new(size_t size, const char *what, peal_slab *out, peal_er
     *out = (peal_slab){0};
     if (size == 0) size = PEAL_ALIGNMENT;
     PEAL_TRY(peal_machine_memory_check(size, what, err));
+    PEAL_TRY(peal_machine_address_space_check(size, what, err));
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         return peal_fail_errno(err, PEAL_E_MEMORY, errno, "cannot map %zu bytes of shared memory for %s", size, what);

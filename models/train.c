@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/machine.h"
 #include "core/spec.h"
+#include "core/sum.h"
 #include "models/model_file.h"
 #include "models/predictor.h"
 #include "models/trainer.h"
@@ -21,6 +22,7 @@ peal_train_options peal_train_default(void) {
         .epochs = 10,
         .seed = 1,
         .checkpoint_seconds = 10,
+        .keep = 2,
         .deaths = 5,
         .stall_ms = 60000,
     };
@@ -71,6 +73,7 @@ static peal_status parse_outer(models__trainer *trainer, peal_error *err) {
 static peal_status parse_options(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
     if (!options->out) return peal_fail(err, PEAL_E_USAGE, "no model file was named to write to (--out)");
+    if (options->keep == 0) return peal_fail(err, PEAL_E_USAGE, "--keep must be at least 1");
     if (options->epochs == 0) return peal_fail(err, PEAL_E_USAGE, "--epochs must be at least 1");
     if (options->lr < 0 || !isfinite(options->lr)) return peal_fail(err, PEAL_E_USAGE, "--lr must be above 0");
     trainer->spec_text = options->model ? options->model : "mlp";
@@ -257,11 +260,12 @@ static void *take(layout *at, size_t count, size_t size) {
     return at->base ? at->base + offset : NULL;
 }
 
-static models__state take_state(layout *at, const models__trainer *trainer, bool outer) {
+static models__state take_state(layout *at, const models__trainer *trainer, bool committed) {
     models__state state = {.params = take(at, trainer->floats, sizeof(float))};
     for (size_t i = 0; i < trainer->optimizer->states; i++)
         state.optimizer[i] = take(at, trainer->floats, sizeof(float));
-    if (outer) state.outer = take(at, trainer->floats, sizeof(float));
+    if (committed) state.outer = take(at, trainer->floats, sizeof(float));
+    if (committed) state.losses = take(at, trainer->partitions, sizeof(double));
     return state;
 }
 
@@ -274,25 +278,64 @@ static size_t lay_out(models__trainer *trainer, uint8_t *base) {
     for (size_t p = 0; trainer->sync == SYNC_ROUNDS && p < trainer->partitions; p++) {
         trainer->slots[p] = take_state(&at, trainer, false);
     }
-    if (trainer->sync == SYNC_STEP) {
-        trainer->gradient_slots = take(&at, trainer->partitions * trainer->floats, sizeof(float));
-        trainer->working = take_state(&at, trainer, false);
+    for (size_t i = 0; i < trainer->block_count; i++) {
+        trainer->blocks[i].gradient = take(&at, trainer->floats, sizeof(float));
     }
+    if (trainer->sync == SYNC_STEP) trainer->published = take(&at, trainer->floats, sizeof(float));
     trainer->loss_sums = take(&at, trainer->partitions, sizeof(double));
     trainer->eval_scores = take(&at, trainer->valid_count, (shape->classes ? shape->classes : 1) * sizeof(float));
     trainer->beats = take(&at, trainer->workers, sizeof(models__beat));
+    trainer->control = take(&at, 1, sizeof(models__control));
     trainer->collective = take(&at, 1, peal_collective_size());
     return at.plan.size;
 }
 
+/* Each worker has neighbouring partitions; their gradients are summed in as few nodes of the tree as there can be. */
+static void cut_blocks(models__trainer *trainer) {
+    for (size_t rank = 0; rank < trainer->workers; rank++) {
+        size_t at = trainer->partitions * rank / trainer->workers;
+        const size_t end = trainer->partitions * (rank + 1) / trainer->workers;
+        while (at < end) {
+            const size_t size = peal_term_size(at, end);
+            trainer->blocks[trainer->block_count++] = (models__block){.first = at, .size = size, .rank = rank};
+            at += size;
+            while ((size_t)1 << trainer->levels < size) trainer->levels++;
+        }
+    }
+}
+
+/* PEAL_E_MEMORY with the arithmetic if what the training will take is more than there is. */
+static peal_status check_memory(const models__trainer *trainer, peal_error *err) {
+    const uint64_t vector = (uint64_t)trainer->floats * sizeof(float), states = trainer->optimizer->states;
+    const uint64_t per_partition = trainer->sync == SYNC_ROUNDS ? vector * (1 + states) : 0;
+    const uint64_t per_worker = vector * trainer->levels + peal_graph_batch_bytes(trainer->net->graph) +
+                                peal_graph_batch_bytes(trainer->eval_net->graph);
+    uint64_t parameters = 2 * vector * (2 + states) + vector; /* two states, and the best epoch */
+    if (trainer->sync == SYNC_STEP) parameters += vector * (trainer->block_count + 1);
+    const uint64_t rows = trainer->train_count * sizeof(uint32_t) +
+                          trainer->valid_count * (sizeof(double) + sizeof(float) * (trainer->net->shape.classes + 1));
+    const uint64_t shared = parameters + rows + per_partition * trainer->partitions;
+    char what[256], texts[5][32];
+    snprintf(what, sizeof what,
+             "the training (%s of parameters; with their states and copies %s, for each of %zu partitions %s more, for "
+             "each of %zu workers %s, for the rows %s)",
+             peal_bytes_text(vector, texts[0]), peal_bytes_text(parameters, texts[1]), trainer->partitions,
+             peal_bytes_text(per_partition, texts[2]), trainer->workers, peal_bytes_text(per_worker, texts[3]),
+             peal_bytes_text(rows, texts[4]));
+    PEAL_TRY(peal_machine_memory_check(shared + per_worker * trainer->workers, what, err));
+    return peal_machine_address_space_check(shared + per_worker, what, err);
+}
+
 static peal_status share_memory(models__trainer *trainer, peal_error *err) {
     trainer->floats = peal_graph_parameter_floats(trainer->net->graph);
+    trainer->levels = 1;
     PEAL_TRY(peal_alloc_checked(&trainer->slots, trainer->partitions, sizeof *trainer->slots, "partitions", err));
-    PEAL_TRY(peal_alloc_checked(&trainer->gradients, trainer->floats, sizeof(float), "a gradient", err));
-    char what[160], parameters[32];
-    snprintf(what, sizeof what, "parameters of %s, in the states of %zu partitions,",
-             peal_bytes_text((uint64_t)trainer->floats * sizeof(float), parameters), trainer->partitions);
-    PEAL_TRY(peal_slab_new(lay_out(trainer, NULL), what, &trainer->slab, err));
+    PEAL_TRY(peal_alloc_checked(&trainer->blocks, trainer->partitions, sizeof *trainer->blocks, "partitions", err));
+    if (trainer->sync == SYNC_STEP) cut_blocks(trainer);
+    PEAL_TRY(check_memory(trainer, err));
+    PEAL_TRY(
+        peal_alloc_checked(&trainer->gradients, trainer->levels * trainer->floats, sizeof(float), "gradients", err));
+    PEAL_TRY(peal_slab_new(lay_out(trainer, NULL), "the training", &trainer->slab, err));
     lay_out(trainer, trainer->slab.data);
     bool spin = trainer->workers <= peal_machine_cpus();
     trainer->collective = peal_collective_init(trainer->collective, trainer->workers, spin, BARRIER_TIMEOUT_MS);
@@ -366,6 +409,7 @@ static void trainer_clear(models__trainer *trainer) {
     free(trainer->train_list);
     free(trainer->valid_list);
     free(trainer->slots);
+    free(trainer->blocks);
     free(trainer->gradients);
     free(trainer->eval_labels);
 }

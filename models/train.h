@@ -33,10 +33,12 @@ typedef struct peal_train_options {
     size_t patience;           /* stop after so many epochs without a better validation loss; 0: never */
     const char *run_dir;       /* where manifest, metrics and checkpoints go; NULL: nowhere */
     bool resume;               /* go on from the run's checkpoint */
-    double checkpoint_seconds; /* least time between two checkpoints; they are written at the ends of epochs */
+    double checkpoint_seconds; /* least time between two checkpoints, in the middle of epochs too; 0: at each epoch's
+                                  end. It grows until writing takes no more than a twentieth of the time. */
+    size_t keep;               /* checkpoints that are kept, the newest ones; the best model is kept beside them */
     size_t deaths;             /* a partition during whose training so many workers died ends the job */
-    int stall_ms;              /* a worker that does not move for so long is replaced */
-    const atomic_int *stop;    /* not 0: finish the epoch's transaction or leave it, checkpoint, PEAL_E_INTERRUPTED */
+    int stall_ms;              /* a worker that does not move for so long is replaced; one that is stopped, after 5 s */
+    const atomic_int *stop;    /* not 0: finish the step, checkpoint, PEAL_E_INTERRUPTED */
     const peal_reporter *reporter;
 } peal_train_options;
 

@@ -1,9 +1,11 @@
 /* What the parts of the trainer share.
  *
  * The flow: train.c opens the data, builds the nets and lays out one shared slab; trainer_parent.c forks the workers
- * and leads them through rounds; trainer_worker.c is what they do. A *round* is a transaction: all partitions start
- * from the committed state (parameters, optimiser state, outer momentum), and only when all are done a new state is
- * made beside the old one and becomes the committed one. A worker that dies has changed nothing that counts. */
+ * and leads them through rounds; supervisor.c waits for them, names and replaces those that die; trainer_worker.c is
+ * what they do; checkpoint.c keeps the run folder. A *round* is a transaction: all partitions start from the committed
+ * state (parameters, optimiser state, outer momentum), and only when all are done a new state is made beside the old
+ * one and becomes the committed one. A worker that dies has changed nothing that counts. A job that is to stop, or to
+ * write a checkpoint in the middle of an epoch, halts all workers at the ends of their steps. */
 #ifndef PEAL_MODELS_TRAINER_H
 #define PEAL_MODELS_TRAINER_H
 
@@ -29,13 +31,30 @@ typedef struct models__outer {
 typedef struct models__state {
     float *params;
     float *optimizer[PEAL_OPTIMIZER_STATES];
-    float *outer; /* momentum of the outer optimiser */
+    float *outer;   /* momentum of the outer optimiser */
+    double *losses; /* [partitions] sums over the rows of the epoch so far */
 } models__state;
 
 /* What workers tell while they work; written by one worker, read by the parent. */
 typedef struct models__beat {
-    _Alignas(64) _Atomic uint64_t count; /* moves with every step */
+    _Alignas(64) _Atomic uint64_t count; /* any sign of life */
+    _Atomic uint64_t steps;              /* of partitions, since the epoch or the job began */
+    _Atomic uint64_t meetings;           /* SYNC_STEP: barriers come to: who is behind keeps the others waiting */
+    _Atomic uint32_t partition;          /* at work on it; UINT32_MAX: on none */
 } models__beat;
+
+/* What the parent tells all workers while they work. */
+typedef struct models__control {
+    _Alignas(64) _Atomic uint32_t halt; /* come back at the end of the present step */
+    _Atomic uint64_t end_step;          /* SYNC_STEP: where all halt, agreed in a meeting; UINT64_MAX: nowhere yet */
+} models__control;
+
+/* SYNC_STEP: a node of the tree of sums (core/sum.h) whose gradient one worker makes. */
+typedef struct models__block {
+    size_t first, size; /* partitions */
+    size_t rank;
+    float *gradient; /* [floats], shared */
+} models__block;
 
 enum { EVAL_CHUNK = 4096, PARTITIONS_MOST = 1024 };
 
@@ -68,22 +87,26 @@ typedef struct models__trainer {
 
     /* the nets, made before the fork */
     peal_net *net, *eval_net;
-    float *gradients; /* a worker's own */
-    size_t floats;    /* of a vector of parameters */
+    float *gradients; /* a worker's own: [levels][floats] */
+    size_t levels;
+    size_t floats; /* of a vector of parameters */
 
     /* shared memory */
     peal_slab slab;
     uint32_t *order;         /* [train_count] the rows in this epoch's order */
     models__state states[2]; /* the committed one and the one being made */
-    models__state *slots;    /* [partitions] SYNC_ROUNDS: where a partition trains; `outer` is not used */
-    float *gradient_slots;   /* [partitions][floats] SYNC_STEP */
-    models__state working;   /* SYNC_STEP: what all workers step together */
-    double *loss_sums;       /* [partitions] of the present round */
-    float *eval_scores;      /* [valid_count, scores] */
-    double *eval_labels;     /* [valid_count] */
-    models__beat *beats;     /* [workers] */
+    models__state *slots;    /* [partitions] SYNC_ROUNDS: where a partition trains; no `outer`, no `losses` */
+    double *loss_sums;       /* [partitions] SYNC_ROUNDS: `losses` of the slots */
+    models__block *blocks;   /* [block_count] SYNC_STEP, in the order of the partitions */
+    size_t block_count;
+    float *published;    /* [floats] SYNC_STEP: the parameters from which all workers take their gradients */
+    float *eval_scores;  /* [valid_count, scores] */
+    double *eval_labels; /* [valid_count] */
+    models__beat *beats; /* [workers] */
+    models__control *control;
     peal_collective *collective;
-    int committed; /* index into states; the parent's */
+    int committed;       /* index into states; the parent's */
+    size_t best_written; /* the epoch in best.safetensors; 0: not known; the parent's */
 } models__trainer;
 
 /* The rows of partition p in `order`. */
@@ -97,9 +120,9 @@ peal_status models__train_epochs(models__trainer *trainer, peal_error *err);
 /* ---- messages ---- */
 
 enum {
-    MESSAGE_TRAIN = 1, /* partition, epoch, first step, end step, committed -> partition */
+    MESSAGE_TRAIN = 1, /* partition, epoch, first step, end step, committed, goes on? -> partition, steps done */
     MESSAGE_COMBINE,   /* segment, segments, committed -> segment */
-    MESSAGE_STEPS,     /* epoch, committed -> aborted? */
+    MESSAGE_STEPS,     /* epoch, first step, committed -> epoch, aborted?, steps done */
     MESSAGE_EVAL,      /* chunk, committed -> chunk */
 };
 
@@ -108,17 +131,23 @@ void models__worker(void *trainer, peal_worker *self);
 
 /* ---- checkpoints (checkpoint.c) ---- */
 
+/* Where the training stands. */
 typedef struct models__progress {
     size_t epoch;      /* epochs done */
+    size_t step;       /* steps of the next epoch that the committed state holds */
+    size_t *reached;   /* [partitions] steps of the next epoch that a partition's slot holds, if more than `step` */
     size_t best_epoch; /* 0: none yet */
     double best_loss;
     float *best_params; /* [floats], the parent's */
     double train_loss;
+    double agreed; /* of the partitions in the last round, see trainer_parent.c; NaN: not known */
 } models__progress;
 
-/* Writes run manifest and removes what an earlier run left, or reads the checkpoint if resuming. */
+/* Writes run manifest and removes what an earlier run left, or reads the newest whole checkpoint if resuming. */
 peal_status models__run_begin(models__trainer *trainer, models__progress *progress, peal_error *err);
 peal_status models__run_metrics(models__trainer *trainer, const json_t *line, peal_error *err);
+/* Writes a checkpoint, then the best model if there is a new one, then removes what is beyond --keep. No worker is
+ * inside a step. */
 peal_status models__run_checkpoint(models__trainer *trainer, const models__progress *progress, peal_error *err);
 
 #endif

@@ -1,34 +1,25 @@
-/* The parent's side: epochs, rounds, the supervision of the workers, validation and the best epoch. */
+/* The parent's side: epochs, rounds, validation, the best epoch, and when to write a checkpoint. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/machine.h"
+#include "models/supervisor.h"
 #include "models/trainer.h"
 
-enum { TICK_MS = 100, GRACE_MS = 2000 };
-
-/* What a worker is busy with. */
-typedef struct duty {
-    bool busy;
-    size_t task;
-    uint64_t beat; /* seen last */
-    int64_t since; /* when it moved last, ns */
-} duty;
+enum { GRACE_MS = 2000 };
 
 typedef struct leader {
     models__trainer *trainer;
-    peal_group *group;
+    models__supervisor supervisor;
     models__progress progress;
-    duty *duties;                /* [workers] */
-    uint8_t *done;               /* [tasks] of the present batch of tasks */
-    size_t *deaths;              /* [partitions] of workers that trained them */
-    size_t epoch;                /* from 0 */
-    size_t first_step, end_step; /* of the round */
+    uint8_t *done;         /* [tasks] of the present batch of tasks: given to a worker, or done */
+    size_t end_step;       /* SYNC_ROUNDS: of the round */
+    uint64_t steps_before; /* of the epoch, done before the workers began to count */
     int64_t training_ns;
     uint64_t rows_trained;
-    int64_t last_checkpoint;
+    int64_t last_checkpoint, checkpoint_ns; /* when the last one was written, how long it took */
 } leader;
 
 static const peal_reporter *reporter(const leader *self) {
@@ -44,94 +35,78 @@ static peal_status interrupted(peal_error *err) {
     return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted");
 }
 
-/* ---- deaths ---- */
+/* ---- checkpoints ---- */
 
-static const char *death_text(const peal_group_event *event, char text[96]) {
-    if (event->signal) {
-        snprintf(text, 96, "killed by signal %d (%s)", event->signal, strsignal(event->signal));
-    } else {
-        snprintf(text, 96, "ended with exit code %d", event->exit_code);
-    }
-    return text;
+static peal_status write_checkpoint(leader *self, peal_error *err) {
+    const int64_t begin = peal_now_ns();
+    PEAL_TRY(models__run_checkpoint(self->trainer, &self->progress, err));
+    self->last_checkpoint = peal_now_ns();
+    self->checkpoint_ns = self->last_checkpoint - begin;
+    return PEAL_OK;
 }
 
-/* Says who died of what while doing what, and forks the rank anew. `partition` is SIZE_MAX if it was none's turn. */
-static peal_status replace_worker(leader *self, const peal_group_event *event, size_t partition, peal_error *err) {
-    char death[96], where[64] = "";
-    models__trainer *trainer = self->trainer;
-    if (partition != SIZE_MAX) snprintf(where, sizeof where, " while training partition %zu", partition);
-    peal_report(reporter(self), PEAL_EVENT_WARNING,
-                "worker %zu (pid %d) %s%s in epoch %zu; it is replaced and its work done again", event->rank,
-                (int)event->pid, death_text(event, death), where, self->epoch + 1);
-    trainer->result->deaths++;
-    size_t *count = &self->deaths[partition == SIZE_MAX ? event->rank % trainer->partitions : partition];
-    if (++*count >= trainer->options->deaths) {
-        return peal_fail(err, PEAL_E_FAILED, "%zu workers died%s; the last one (rank %zu, pid %d) was %s", *count,
-                         where, event->rank, (int)event->pid, death);
-    }
-    self->duties[event->rank] = (duty){0};
-    return peal_group_respawn(self->group, event->rank, err);
+static bool checkpoint_is_due(const leader *self) {
+    const double wanted = self->trainer->options->checkpoint_seconds * 1e9, least = 20 * (double)self->checkpoint_ns;
+    return (double)(peal_now_ns() - self->last_checkpoint) >= (wanted > least ? wanted : least);
 }
 
-/* Kills workers that have not moved for too long; their deaths then arrive as events. */
-static void check_stalls(leader *self) {
-    models__trainer *trainer = self->trainer;
-    int64_t now = peal_now_ns();
+/* Whether the workers are to come back in the middle of an epoch. */
+static bool is_to_halt(const leader *self) {
+    const peal_train_options *options = self->trainer->options;
+    if (is_stopped(self)) return true;
+    return options->run_dir && options->checkpoint_seconds > 0 && checkpoint_is_due(self);
+}
+
+static void set_halt(const leader *self, bool halt) {
+    atomic_store_explicit(&self->trainer->control->halt, halt, memory_order_relaxed);
+}
+
+/* What to do when the workers have halted: end, or write and go on. */
+static peal_status halted(leader *self, peal_error *err) {
+    set_halt(self, false);
+    return is_stopped(self) ? interrupted(err) : write_checkpoint(self, err);
+}
+
+/* ---- progress ---- */
+
+static void clear_beats(leader *self) {
+    const models__trainer *trainer = self->trainer;
     for (size_t rank = 0; rank < trainer->workers; rank++) {
-        duty *one = &self->duties[rank];
-        if (!one->busy) continue;
-        uint64_t count = atomic_load_explicit(&trainer->beats[rank].count, memory_order_relaxed);
-        if (count != one->beat) {
-            one->beat = count;
-            one->since = now;
-        } else if (now - one->since > (int64_t)trainer->options->stall_ms * 1000000) {
-            peal_report(reporter(self), PEAL_EVENT_WARNING,
-                        "worker %zu (pid %d) has not moved for %.1f s; it is killed", rank,
-                        (int)peal_group_pid(self->group, rank), (double)(now - one->since) * 1e-9);
-            peal_group_kill(self->group, rank);
-            one->since = now;
-        }
+        atomic_store_explicit(&trainer->beats[rank].steps, 0, memory_order_relaxed);
+        atomic_store_explicit(&trainer->beats[rank].meetings, 0, memory_order_relaxed);
+        atomic_store_explicit(&trainer->beats[rank].partition, UINT32_MAX, memory_order_relaxed);
     }
-}
-
-static void start_duty(leader *self, size_t rank, size_t task) {
-    self->duties[rank] = (duty){
-        .busy = true,
-        .task = task,
-        .beat = atomic_load_explicit(&self->trainer->beats[rank].count, memory_order_relaxed),
-        .since = peal_now_ns(),
-    };
+    self->steps_before = 0;
+    for (size_t p = 0; p < trainer->partitions; p++) {
+        const size_t step = self->progress.step, reached = self->progress.reached[p];
+        self->steps_before += reached > step ? reached : step;
+    }
 }
 
 static void report_steps(leader *self) {
-    models__trainer *trainer = self->trainer;
-    uint64_t steps = 0, total = (uint64_t)trainer->steps * trainer->partitions;
+    const models__trainer *trainer = self->trainer;
+    uint64_t steps = self->steps_before, total = (uint64_t)trainer->steps * trainer->partitions;
     for (size_t rank = 0; rank < trainer->workers; rank++) {
-        steps += atomic_load_explicit(&trainer->beats[rank].count, memory_order_relaxed);
+        steps += atomic_load_explicit(&trainer->beats[rank].steps, memory_order_relaxed);
     }
-    if (trainer->sync == SYNC_STEP) steps = steps * trainer->partitions / trainer->workers;
     if (steps > total) steps = total;
     char stage[64];
-    snprintf(stage, sizeof stage, "epoch %zu/%zu", self->epoch + 1, trainer->options->epochs);
+    snprintf(stage, sizeof stage, "epoch %zu/%zu", self->progress.epoch + 1, trainer->options->epochs);
     peal_report_progress(reporter(self), stage, "rows", trainer->train_count * steps / total, trainer->train_count);
-}
-
-static void clear_beats(leader *self) {
-    for (size_t rank = 0; rank < self->trainer->workers; rank++) {
-        atomic_store_explicit(&self->trainer->beats[rank].count, 0, memory_order_relaxed);
-    }
 }
 
 /* ---- tasks that any worker can do ---- */
 
 static peal_message task_message(const leader *self, uint32_t kind, size_t task, size_t tasks) {
     const uint64_t committed = (uint64_t)self->trainer->committed;
+    const size_t step = self->progress.step, reached = self->progress.reached[kind == MESSAGE_TRAIN ? task : 0];
     peal_message message = {.kind = kind, .values = {task}};
     if (kind == MESSAGE_TRAIN) {
-        message.values[1] = self->epoch;
-        message.values[2] = self->first_step;
+        message.values[1] = self->progress.epoch;
+        message.values[2] = reached > step ? reached : step;
         message.values[3] = self->end_step;
         message.values[4] = committed;
+        message.values[5] = reached > step;
     } else if (kind == MESSAGE_COMBINE) {
         message.values[1] = tasks;
         message.values[2] = committed;
@@ -141,117 +116,66 @@ static peal_message task_message(const leader *self, uint32_t kind, size_t task,
     return message;
 }
 
+static bool is_idle(const leader *self, size_t rank) {
+    return !self->supervisor.duties[rank].busy;
+}
+
+/* Gives tasks to idle workers as long as there are any. */
 static peal_status give_tasks(leader *self, uint32_t kind, size_t *next, size_t tasks, peal_error *err) {
     for (size_t rank = 0; rank < self->trainer->workers; rank++) {
-        if (self->duties[rank].busy) continue;
+        if (!is_idle(self, rank)) continue;
         while (*next < tasks && self->done[*next]) ++*next;
         if (*next == tasks) return PEAL_OK;
         peal_message message = task_message(self, kind, *next, tasks);
-        start_duty(self, rank, *next);
-        PEAL_TRY(peal_group_send(self->group, rank, &message, err));
-        self->done[(*next)++] = 1; /* given; taken back if the worker dies */
+        PEAL_TRY(models__supervisor_send(&self->supervisor, rank, *next, &message, err));
+        self->done[(*next)++] = 1;
     }
     return PEAL_OK;
 }
 
-/* Has the workers do tasks 0 .. tasks-1, in any order, each until it is done. */
-static peal_status do_tasks(leader *self, uint32_t kind, size_t tasks, peal_error *err) {
-    size_t finished = 0, next = 0;
-    memset(self->done, 0, tasks);
-    while (finished < tasks) {
-        PEAL_TRY(give_tasks(self, kind, &next, tasks, err));
+static size_t busy_workers(const leader *self) {
+    size_t busy = 0;
+    for (size_t rank = 0; rank < self->trainer->workers; rank++) busy += !is_idle(self, rank);
+    return busy;
+}
+
+/* Has the workers do the tasks that are not marked as done, in any order, each until it is done. *whole is false if
+ * they were halted before that; only the training of partitions can be. */
+static peal_status do_tasks(leader *self, uint32_t kind, size_t tasks, bool *whole, peal_error *err) {
+    size_t next = 0, given_back = 0;
+    bool halting = false;
+    for (;;) {
+        if (kind != MESSAGE_TRAIN && is_stopped(self)) return interrupted(err);
+        if (kind == MESSAGE_TRAIN && !halting && is_to_halt(self)) set_halt(self, halting = true);
+        if (!halting) PEAL_TRY(give_tasks(self, kind, &next, tasks, err));
+        if (busy_workers(self) == 0) break;
         peal_group_event event;
-        PEAL_TRY(peal_group_wait(self->group, TICK_MS, &event, err));
-        if (event.kind == PEAL_GROUP_REPLY) {
-            self->duties[event.rank].busy = false;
-            finished++;
-        } else if (event.kind == PEAL_GROUP_DEATH) {
-            bool busy = self->duties[event.rank].busy;
-            size_t task = self->duties[event.rank].task;
-            PEAL_TRY(replace_worker(self, &event, busy && kind == MESSAGE_TRAIN ? task : SIZE_MAX, err));
-            if (busy) self->done[task] = 0;
-            if (busy && task < next) next = task;
-        } else {
-            check_stalls(self);
-            if (kind == MESSAGE_TRAIN) report_steps(self);
+        models__duty was;
+        PEAL_TRY(models__supervisor_wait(&self->supervisor, &event, &was, err));
+        if (event.kind == PEAL_GROUP_TIMEOUT && kind == MESSAGE_TRAIN) report_steps(self);
+        if (event.kind == PEAL_GROUP_TIMEOUT || !was.busy) continue;
+        if (kind == MESSAGE_TRAIN) {
+            /* What the dead have left in a slot may be torn: the partition begins again from the committed state. */
+            bool died = event.kind == PEAL_GROUP_DEATH;
+            self->progress.reached[was.task] = died ? self->progress.step : event.reply.values[1];
         }
-        if (is_stopped(self)) return interrupted(err);
-    }
-    return PEAL_OK;
-}
-
-static peal_status round_of_partitions(leader *self, peal_error *err) {
-    models__trainer *trainer = self->trainer;
-    PEAL_TRY(do_tasks(self, MESSAGE_TRAIN, trainer->partitions, err));
-    PEAL_TRY(do_tasks(self, MESSAGE_COMBINE, trainer->workers, err));
-    trainer->committed = 1 - trainer->committed;
-    return PEAL_OK;
-}
-
-/* ---- steps that all workers do together ---- */
-
-/* Waits for every living worker's reply; a death aborts the collective, so that the others come back. *whole is false
- * if the epoch must be done again. */
-static peal_status gather_steps(leader *self, bool *whole, peal_error *err) {
-    models__trainer *trainer = self->trainer;
-    size_t waiting = trainer->workers;
-    *whole = true;
-    while (waiting > 0) {
-        peal_group_event event;
-        PEAL_TRY(peal_group_wait(self->group, TICK_MS, &event, err));
-        if (event.kind == PEAL_GROUP_REPLY) {
-            self->duties[event.rank].busy = false;
-            *whole = *whole && event.reply.values[1] == 0;
-            waiting--;
-        } else if (event.kind == PEAL_GROUP_DEATH) {
-            bool busy = self->duties[event.rank].busy;
-            peal_collective_abort(trainer->collective);
-            *whole = false;
-            PEAL_TRY(replace_worker(self, &event, SIZE_MAX, err));
-            if (busy) waiting--;
-        } else {
-            check_stalls(self);
-            report_steps(self);
-        }
-        if (is_stopped(self)) {
-            peal_collective_abort(trainer->collective);
-            return interrupted(err);
+        if (event.kind == PEAL_GROUP_DEATH ||
+            (kind == MESSAGE_TRAIN && self->progress.reached[was.task] < self->end_step)) {
+            self->done[was.task] = 0;
+            if (was.task < next) next = was.task;
         }
     }
+    for (size_t task = 0; task < tasks; task++) given_back += !self->done[task];
+    *whole = given_back == 0;
     return PEAL_OK;
 }
 
-static peal_status epoch_of_steps(leader *self, peal_error *err) {
-    models__trainer *trainer = self->trainer;
-    for (bool whole = false; !whole;) {
-        peal_collective_reset(trainer->collective);
-        clear_beats(self);
-        for (size_t rank = 0; rank < trainer->workers; rank++) {
-            const peal_message message = {.kind = MESSAGE_STEPS, .values = {self->epoch, (uint64_t)trainer->committed}};
-            start_duty(self, rank, 0);
-            PEAL_TRY(peal_group_send(self->group, rank, &message, err));
-        }
-        PEAL_TRY(gather_steps(self, &whole, err));
-    }
-    trainer->committed = 1 - trainer->committed;
-    return PEAL_OK;
-}
-
-/* ---- epochs ---- */
-
-/* The order of the rows: a permutation that depends on seed and epoch alone. Partition p takes its p-th part. */
-static void deal_rows(leader *self) {
-    models__trainer *trainer = self->trainer;
-    memcpy(trainer->order, trainer->train_list, trainer->train_count * sizeof *trainer->order);
-    peal_philox random = peal_philox_stream(trainer->options->seed, PEAL_PURPOSE_DEAL, (uint32_t)self->epoch, 0, 0);
-    peal_philox_shuffle(&random, trainer->order, trainer->train_count);
-}
+/* ---- rounds of partitions ---- */
 
 /* How far the partitions agree: the length of their mean change over the mean length of their changes; 1 is full
  * agreement. Summed by the parent in a fixed order. */
-static double agreement(const leader *self) {
-    const models__trainer *trainer = self->trainer;
-    const float *old = trainer->states[1 - trainer->committed].params;
+static double agreement(const models__trainer *trainer) {
+    const float *old = trainer->states[trainer->committed].params;
     double *lengths = calloc(trainer->partitions, sizeof *lengths), mean_length = 0, mean = 0;
     if (!lengths) return (double)NAN;
     for (size_t i = 0; i < trainer->floats; i++) {
@@ -268,36 +192,107 @@ static double agreement(const leader *self) {
     return mean_length > 0 ? sqrt(mean) / mean_length : 1;
 }
 
-static peal_status train_epoch(leader *self, double *agreed, peal_error *err) {
+static peal_status round_of_partitions(leader *self, peal_error *err) {
     models__trainer *trainer = self->trainer;
-    int64_t begin = peal_now_ns();
-    double loss = 0;
-    *agreed = (double)NAN;
-    deal_rows(self);
-    clear_beats(self);
-    if (trainer->sync == SYNC_STEP) {
-        PEAL_TRY(epoch_of_steps(self, err));
-        for (size_t p = 0; p < trainer->partitions; p++) loss += trainer->loss_sums[p];
-    } else {
-        size_t steps = trainer->steps_per_round ? trainer->steps_per_round : trainer->steps;
-        for (size_t first = 0; first < trainer->steps; first += steps) {
-            self->first_step = first;
-            self->end_step = first + steps < trainer->steps ? first + steps : trainer->steps;
-            PEAL_TRY(round_of_partitions(self, err));
-            for (size_t p = 0; p < trainer->partitions; p++) loss += trainer->loss_sums[p];
+    const size_t length = trainer->steps_per_round ? trainer->steps_per_round : trainer->steps;
+    const size_t left = trainer->steps - self->progress.step;
+    self->end_step = self->progress.step + (length < left ? length : left);
+    for (bool whole = false; !whole;) {
+        for (size_t p = 0; p < trainer->partitions; p++) self->done[p] = self->progress.reached[p] == self->end_step;
+        PEAL_TRY(do_tasks(self, MESSAGE_TRAIN, trainer->partitions, &whole, err));
+        if (!whole || is_stopped(self)) PEAL_TRY(halted(self, err));
+        set_halt(self, false);
+    }
+    bool whole;
+    memset(self->done, 0, trainer->workers);
+    PEAL_TRY(do_tasks(self, MESSAGE_COMBINE, trainer->workers, &whole, err));
+    const int next = 1 - trainer->committed;
+    memcpy(trainer->states[next].losses, trainer->loss_sums, trainer->partitions * sizeof(double));
+    if (trainer->partitions > 1) self->progress.agreed = agreement(trainer);
+    trainer->committed = next;
+    self->progress.step = self->end_step;
+    return PEAL_OK;
+}
+
+/* ---- steps that all workers do together ---- */
+
+/* Waits for every worker's reply; a death aborts the collective, so that the others come back. *whole is false if the
+ * steps must be done again; else *done is how many of the epoch are done. */
+static peal_status gather_steps(leader *self, bool *whole, size_t *done, peal_error *err) {
+    *whole = true;
+    while (busy_workers(self) > 0) {
+        if (is_to_halt(self)) set_halt(self, true);
+        peal_group_event event;
+        models__duty was;
+        PEAL_TRY(models__supervisor_wait(&self->supervisor, &event, &was, err));
+        if (event.kind == PEAL_GROUP_TIMEOUT) report_steps(self);
+        if (event.kind == PEAL_GROUP_REPLY) {
+            *whole = *whole && event.reply.values[1] == 0;
+            *done = event.reply.values[2];
+        } else if (event.kind == PEAL_GROUP_DEATH && was.busy) {
+            peal_collective_abort(self->trainer->collective);
+            *whole = false;
         }
     }
-    self->training_ns += peal_now_ns() - begin;
-    self->rows_trained += trainer->train_count;
+    return PEAL_OK;
+}
+
+/* Until the end of the epoch or a halt. */
+static peal_status round_of_steps(leader *self, peal_error *err) {
+    models__trainer *trainer = self->trainer;
+    bool whole = false;
+    size_t done = 0;
+    peal_collective_reset(trainer->collective);
+    atomic_store_explicit(&trainer->control->end_step, UINT64_MAX, memory_order_relaxed);
+    clear_beats(self);
+    for (size_t rank = 0; rank < trainer->workers; rank++) {
+        const peal_message message = {
+            .kind = MESSAGE_STEPS, .values = {self->progress.epoch, self->progress.step, (uint64_t)trainer->committed}};
+        PEAL_TRY(models__supervisor_send(&self->supervisor, rank, 0, &message, err));
+    }
+    PEAL_TRY(gather_steps(self, &whole, &done, err));
+    if (!whole) return PEAL_OK; /* from the committed state again */
+    trainer->committed = 1 - trainer->committed;
+    self->progress.step = done;
+    if (done < trainer->steps || is_stopped(self)) PEAL_TRY(halted(self, err));
+    set_halt(self, false);
+    return PEAL_OK;
+}
+
+/* ---- epochs ---- */
+
+/* The order of the rows: a permutation that depends on seed and epoch alone. Partition p takes its p-th part. */
+static void deal_rows(leader *self) {
+    models__trainer *trainer = self->trainer;
+    memcpy(trainer->order, trainer->train_list, trainer->train_count * sizeof *trainer->order);
+    peal_philox random =
+        peal_philox_stream(trainer->options->seed, PEAL_PURPOSE_DEAL, (uint32_t)self->progress.epoch, 0, 0);
+    peal_philox_shuffle(&random, trainer->order, trainer->train_count);
+}
+
+static peal_status train_epoch(leader *self, peal_error *err) {
+    models__trainer *trainer = self->trainer;
+    const int64_t begin = peal_now_ns();
+    const size_t first = self->progress.step;
+    double loss = 0;
+    deal_rows(self);
+    clear_beats(self);
+    while (self->progress.step < trainer->steps) {
+        PEAL_TRY(trainer->sync == SYNC_STEP ? round_of_steps(self, err) : round_of_partitions(self, err));
+    }
+    for (size_t p = 0; p < trainer->partitions; p++) loss += trainer->states[trainer->committed].losses[p];
     self->progress.train_loss = loss / (double)trainer->train_count;
-    if (trainer->sync != SYNC_STEP && trainer->partitions > 1) *agreed = agreement(self);
+    self->training_ns += peal_now_ns() - begin;
+    self->rows_trained += trainer->train_count * (trainer->steps - first) / trainer->steps;
     return PEAL_OK;
 }
 
 static peal_status validate(leader *self, peal_metrics *metrics, peal_error *err) {
     models__trainer *trainer = self->trainer;
     size_t chunks = (size_t)((trainer->valid_count + EVAL_CHUNK - 1) / EVAL_CHUNK);
-    PEAL_TRY(do_tasks(self, MESSAGE_EVAL, chunks, err));
+    bool whole;
+    memset(self->done, 0, chunks);
+    PEAL_TRY(do_tasks(self, MESSAGE_EVAL, chunks, &whole, err));
     const peal_shape *shape = &trainer->net->shape;
     return peal_metrics_compute(trainer->eval_scores, shape->classes ? shape->classes : 1, trainer->eval_labels,
                                 trainer->valid_count, shape->classes, shape->label_deviation, metrics, err);
@@ -308,7 +303,7 @@ static void keep_best(leader *self, const peal_metrics *metrics) {
     models__progress *progress = &self->progress;
     bool better = !trainer->valid_count || progress->best_epoch == 0 || metrics->loss < progress->best_loss;
     if (!better) return;
-    progress->best_epoch = self->epoch + 1;
+    progress->best_epoch = progress->epoch + 1;
     progress->best_loss = trainer->valid_count ? metrics->loss : 0;
     memcpy(progress->best_params, trainer->states[trainer->committed].params, trainer->floats * sizeof(float));
     if (trainer->valid_count) trainer->result->valid = *metrics;
@@ -318,16 +313,17 @@ static json_t *number(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double agreed, double seconds,
-                              peal_error *err) {
+static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double seconds, peal_error *err) {
     models__trainer *trainer = self->trainer;
-    double rate = (double)self->rows_trained / ((double)self->training_ns * 1e-9);
+    const double agreed = self->progress.agreed;
+    double rate = self->training_ns ? (double)self->rows_trained / ((double)self->training_ns * 1e-9) : 0;
     char valid[192] = "", text[160], agreement_text[64] = "";
     if (trainer->valid_count) snprintf(valid, sizeof valid, ", valid %s", peal_metrics_text(metrics, text));
     if (isfinite(agreed)) snprintf(agreement_text, sizeof agreement_text, ", agreement %.2f", agreed);
-    peal_report(reporter(self), PEAL_EVENT_METRIC, "epoch %zu/%zu: loss %.4f%s%s, %.0f rows/s", self->epoch + 1,
-                trainer->options->epochs, self->progress.train_loss, valid, agreement_text, rate);
-    json_t *line = json_pack("{s:I, s:o, s:f, s:f}", "epoch", (json_int_t)self->epoch + 1, "train_loss",
+    peal_report(reporter(self), PEAL_EVENT_METRIC, "epoch %zu/%zu: loss %.4f%s%s, %.0f rows/s",
+                self->progress.epoch + 1, trainer->options->epochs, self->progress.train_loss, valid, agreement_text,
+                rate);
+    json_t *line = json_pack("{s:I, s:o, s:f, s:f}", "epoch", (json_int_t)self->progress.epoch + 1, "train_loss",
                              number(self->progress.train_loss), "seconds", seconds, "rows_per_second", rate);
     if (trainer->valid_count) json_object_set_new(line, "valid", peal_metrics_save(metrics));
     if (isfinite(agreed)) json_object_set_new(line, "agreement", json_real(agreed));
@@ -343,26 +339,32 @@ static bool parameters_are_finite(const models__trainer *trainer) {
     return sum == 0;
 }
 
+static void next_epoch(leader *self) {
+    models__trainer *trainer = self->trainer;
+    self->progress.epoch++;
+    self->progress.step = 0;
+    memset(self->progress.reached, 0, trainer->partitions * sizeof *self->progress.reached);
+    memset(trainer->states[trainer->committed].losses, 0, trainer->partitions * sizeof(double));
+    self->progress.agreed = (double)NAN;
+}
+
 static peal_status one_epoch(leader *self, peal_error *err) {
     models__trainer *trainer = self->trainer;
-    int64_t begin = peal_now_ns();
-    double agreed;
+    const int64_t begin = peal_now_ns();
     peal_metrics metrics = {0};
-    PEAL_TRY(train_epoch(self, &agreed, err));
+    self->supervisor.epoch = self->progress.epoch;
+    PEAL_TRY(train_epoch(self, err));
     if (!parameters_are_finite(trainer) || !isfinite(self->progress.train_loss)) {
         return peal_fail(err, PEAL_E_FAILED,
-                         "epoch %zu: the loss is no longer a number; a lower --lr may help (it is %g)", self->epoch + 1,
-                         trainer->lr);
+                         "epoch %zu: the loss is no longer a number; a lower --lr may help (it is %g)",
+                         self->progress.epoch + 1, trainer->lr);
     }
     if (trainer->valid_count) PEAL_TRY(validate(self, &metrics, err));
     keep_best(self, &metrics);
-    self->progress.epoch = self->epoch + 1;
-    PEAL_TRY(tell_epoch(self, &metrics, agreed, (double)(peal_now_ns() - begin) * 1e-9, err));
-    int64_t now = peal_now_ns();
-    bool due = (double)(now - self->last_checkpoint) * 1e-9 >= trainer->options->checkpoint_seconds;
-    if (due || self->progress.epoch == trainer->options->epochs) {
-        PEAL_TRY(models__run_checkpoint(trainer, &self->progress, err));
-        self->last_checkpoint = now;
+    PEAL_TRY(tell_epoch(self, &metrics, (double)(peal_now_ns() - begin) * 1e-9, err));
+    next_epoch(self);
+    if (checkpoint_is_due(self) || self->progress.epoch == trainer->options->epochs) {
+        PEAL_TRY(write_checkpoint(self, err));
     }
     return PEAL_OK;
 }
@@ -373,9 +375,8 @@ static bool has_patience(const leader *self) {
 }
 
 static peal_status all_epochs(leader *self, peal_error *err) {
-    models__trainer *trainer = self->trainer;
     self->last_checkpoint = peal_now_ns();
-    for (self->epoch = self->progress.epoch; self->epoch < trainer->options->epochs; self->epoch++) {
+    while (self->progress.epoch < self->trainer->options->epochs) {
         if (!has_patience(self)) {
             peal_report(reporter(self), PEAL_EVENT_NOTE, "stopped early: no better validation loss since epoch %zu",
                         self->progress.best_epoch);
@@ -383,7 +384,7 @@ static peal_status all_epochs(leader *self, peal_error *err) {
         }
         peal_status status = one_epoch(self, err);
         if (status == PEAL_E_INTERRUPTED) {
-            PEAL_TRY(models__run_checkpoint(trainer, &self->progress, err));
+            PEAL_TRY(write_checkpoint(self, err));
             return interrupted(err);
         }
         PEAL_TRY(status);
@@ -391,36 +392,39 @@ static peal_status all_epochs(leader *self, peal_error *err) {
     return PEAL_OK;
 }
 
+static void fill_result(const leader *self) {
+    peal_train_result *result = self->trainer->result;
+    result->epochs = self->progress.epoch;
+    result->best_epoch = self->progress.best_epoch;
+    result->train_loss = self->progress.train_loss;
+    result->rows_per_second = self->training_ns ? (double)self->rows_trained / ((double)self->training_ns * 1e-9) : 0;
+}
+
 static peal_status lead(leader *self, peal_error *err) {
     models__trainer *trainer = self->trainer;
+    models__progress *progress = &self->progress;
     size_t chunks = (size_t)((trainer->valid_count + EVAL_CHUNK - 1) / EVAL_CHUNK);
     size_t tasks = trainer->partitions > chunks ? trainer->partitions : chunks;
     if (tasks < trainer->workers) tasks = trainer->workers;
-    PEAL_TRY(peal_alloc_checked(&self->duties, trainer->workers, sizeof *self->duties, "workers", err));
+    progress->agreed = (double)NAN;
     PEAL_TRY(peal_alloc_checked(&self->done, tasks, 1, "tasks", err));
-    PEAL_TRY(peal_alloc_checked(&self->deaths, trainer->partitions, sizeof *self->deaths, "partitions", err));
-    PEAL_TRY(peal_alloc_checked(&self->progress.best_params, trainer->floats, sizeof(float), "the best epoch", err));
-    PEAL_TRY(models__run_begin(trainer, &self->progress, err));
-    const peal_group_options group = {.workers = trainer->workers, .run = models__worker, .user = trainer};
-    PEAL_TRY(peal_group_start(&group, &self->group, err));
-    peal_status status = all_epochs(self, err);
-    peal_group_stop(self->group, status == PEAL_OK ? GRACE_MS : 0);
+    PEAL_TRY(peal_alloc_checked(&progress->reached, trainer->partitions, sizeof *progress->reached, "partitions", err));
+    PEAL_TRY(peal_alloc_checked(&progress->best_params, trainer->floats, sizeof(float), "the best epoch", err));
+    PEAL_TRY(models__run_begin(trainer, progress, err));
+    peal_status status = models__supervisor_begin(trainer, &self->supervisor, err);
+    if (status == PEAL_OK) status = all_epochs(self, err);
+    models__supervisor_end(&self->supervisor, status == PEAL_OK ? GRACE_MS : 0);
     if (status != PEAL_OK) return status;
-    memcpy(trainer->states[trainer->committed].params, self->progress.best_params, trainer->floats * sizeof(float));
-    trainer->result->epochs = self->progress.epoch;
-    trainer->result->best_epoch = self->progress.best_epoch;
-    trainer->result->train_loss = self->progress.train_loss;
-    trainer->result->rows_per_second =
-        self->training_ns ? (double)self->rows_trained / ((double)self->training_ns * 1e-9) : 0;
+    memcpy(trainer->states[trainer->committed].params, progress->best_params, trainer->floats * sizeof(float));
+    fill_result(self);
     return PEAL_OK;
 }
 
 peal_status models__train_epochs(models__trainer *trainer, peal_error *err) {
     leader self = {.trainer = trainer};
     peal_status status = lead(&self, err);
-    free(self.duties);
     free(self.done);
-    free(self.deaths);
+    free(self.progress.reached);
     free(self.progress.best_params);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/sum.h"
 #include "models/predictor.h"
 #include "models/trainer.h"
 
@@ -20,9 +21,20 @@ void models__step_rows(const models__trainer *trainer, size_t p, size_t s, size_
     *end = first + (last - first) * (s + 1) / trainer->steps;
 }
 
-static void beat(models__trainer *trainer, const peal_worker *self) {
-    models__beat *mine = &trainer->beats[peal_worker_rank(self)];
+/* A sign of life, and what it is at. All of the beat is relaxed: the parent only looks whether it moves. */
+static void beat(models__trainer *trainer, size_t rank, uint32_t partition) {
+    models__beat *mine = &trainer->beats[rank];
+    atomic_store_explicit(&mine->partition, partition, memory_order_relaxed);
     atomic_fetch_add_explicit(&mine->count, 1, memory_order_relaxed);
+}
+
+static void count_up(_Atomic uint64_t *number) {
+    atomic_fetch_add_explicit(number, 1, memory_order_relaxed);
+}
+
+/* Relaxed: it does not matter which step is the last one. */
+static bool is_halted(const models__trainer *trainer) {
+    return atomic_load_explicit(&trainer->control->halt, memory_order_relaxed) != 0;
 }
 
 static float learning_rate(const models__trainer *trainer, size_t epoch, size_t step) {
@@ -58,20 +70,27 @@ static void copy_state(const models__trainer *trainer, models__state *to, const 
 
 /* ---- rounds: a partition on its own ---- */
 
-static void train_partition(models__trainer *trainer, const peal_worker *self, const peal_message *message) {
-    size_t p = message->values[0], epoch = message->values[1], first = message->values[2], end = message->values[3];
+/* Returns how many steps of the epoch the slot then holds: fewer than told if the workers are halted. */
+static size_t train_partition(models__trainer *trainer, size_t rank, const peal_message *message) {
+    const size_t p = message->values[0], epoch = message->values[1], end = message->values[3];
+    const bool goes_on = message->values[5] != 0;
+    const models__state *committed = &trainer->states[message->values[4]];
     models__state *slot = &trainer->slots[p];
-    copy_state(trainer, slot, &trainer->states[message->values[4]], 0, trainer->floats);
+    size_t step = message->values[2];
+    if (!goes_on) copy_state(trainer, slot, committed, 0, trainer->floats);
+    double loss = goes_on ? trainer->loss_sums[p] : committed->losses[p];
     peal_graph_bind(trainer->net->graph, slot->params, trainer->gradients);
-    double loss = 0;
-    for (size_t step = first; step < end; step++) {
+    while (step < end && !is_halted(trainer)) {
+        beat(trainer, rank, (uint32_t)p);
         loss += gradient_of_step(trainer, p, epoch, step);
         trainer->optimizer->step(&trainer->optimizer_options, learning_rate(trainer, epoch, step),
                                  epoch * trainer->steps + step + 1, slot->params, trainer->gradients, slot->optimizer,
                                  trainer->floats);
-        beat(trainer, self);
+        step++;
+        count_up(&trainer->beats[rank].steps);
     }
     trainer->loss_sums[p] = loss;
+    return step;
 }
 
 /* new = old - lr (momentum-corrected average of (old - slot)); optimiser states are averaged. */
@@ -104,55 +123,142 @@ static void combine(models__trainer *trainer, const peal_message *message) {
 
 /* ---- steps: all partitions together ---- */
 
-static peal_status step_together(models__trainer *trainer, size_t rank, size_t epoch, size_t step) {
-    size_t workers = trainer->workers;
+/* What a worker needs for one step. */
+typedef struct together {
+    models__trainer *trainer;
+    size_t rank, epoch, step;
+    models__state *next; /* the state being made: each worker steps its segment of it */
+    bool alone;          /* the sum is so short that the last to come makes all of it */
     float weights[PARTITIONS_MOST];
+    peal_term terms[PARTITIONS_MOST]; /* [block_count] */
+} together;
+
+static void weigh_partitions(together *self) {
+    const models__trainer *trainer = self->trainer;
     double total = 0;
     for (size_t p = 0; p < trainer->partitions; p++) {
         size_t begin, end;
-        models__step_rows(trainer, p, step, &begin, &end);
-        weights[p] = (float)(end - begin);
+        models__step_rows(trainer, p, self->step, &begin, &end);
+        self->weights[p] = (float)(end - begin);
         total += (double)(end - begin);
     }
-    for (size_t p = 0; p < trainer->partitions; p++) weights[p] = (float)((double)weights[p] / total);
-    for (size_t p = rank; p < trainer->partitions; p += workers) {
-        peal_graph_bind(trainer->net->graph, trainer->working.params, trainer->gradient_slots + p * trainer->floats);
-        trainer->loss_sums[p] += gradient_of_step(trainer, p, epoch, step);
+    for (size_t p = 0; p < trainer->partitions; p++) self->weights[p] = (float)((double)self->weights[p] / total);
+    for (size_t i = 0; i < trainer->block_count; i++) {
+        const models__block *block = &trainer->blocks[i];
+        /* A partition alone is weighed when it is summed, more of them have been weighed in their sum. */
+        float weight = block->size == 1 ? self->weights[block->first] : 1.0f;
+        self->terms[i] = (peal_term){block->gradient, weight, block->size};
     }
-    PEAL_TRY(peal_barrier_wait(trainer->collective, NULL));
-    size_t begin, end;
-    peal_segment(trainer->floats, rank, workers, &begin, &end);
-    float lr = learning_rate(trainer, epoch, step), *sum = trainer->gradient_slots; /* slot 0 takes the sum */
-    /* A piece that fits the first cache is summed and stepped before the next one. */
-    for (size_t at = begin; at < end; at += STEP_CHUNK) {
-        size_t stop = end - at < STEP_CHUNK ? end : at + STEP_CHUNK;
-        float *states[PEAL_OPTIMIZER_STATES] = {0};
-        for (size_t i = 0; i < trainer->optimizer->states; i++) states[i] = trainer->working.optimizer[i] + at;
-        peal_sum_slots(sum, trainer->gradient_slots, trainer->partitions, trainer->floats, weights, at, stop);
-        trainer->optimizer->step(&trainer->optimizer_options, lr, epoch * trainer->steps + step + 1,
-                                 trainer->working.params + at, sum + at, states, stop - at);
-    }
-    return peal_barrier_wait(trainer->collective, NULL);
 }
 
-static peal_status steps(models__trainer *trainer, const peal_worker *self, const peal_message *message) {
-    size_t rank = peal_worker_rank(self), epoch = message->values[0], begin, end;
-    int committed = (int)message->values[1];
-    peal_segment(trainer->floats, rank, trainer->workers, &begin, &end);
-    copy_state(trainer, &trainer->working, &trainer->states[committed], begin, end);
-    for (size_t p = rank; p < trainer->partitions; p += trainer->workers) trainer->loss_sums[p] = 0;
-    PEAL_TRY(peal_barrier_wait(trainer->collective, NULL));
-    for (size_t step = 0; step < trainer->steps; step++) {
-        PEAL_TRY(step_together(trainer, rank, epoch, step));
-        beat(trainer, self);
+/* The gradient of `size` partitions from `first` on, into out [floats]: unweighted if it is one, else their weighted
+ * sum. Halves meet in the worker's own memory, a buffer a level. */
+static void gradient_of_block(together *self, size_t first, size_t size, float *out) {
+    models__trainer *trainer = self->trainer;
+    if (size == 1) {
+        beat(trainer, self->rank, (uint32_t)first);
+        peal_graph_bind(trainer->net->graph, trainer->published, out);
+        self->next->losses[first] += gradient_of_step(trainer, first, self->epoch, self->step);
+        count_up(&trainer->beats[self->rank].steps);
+        return;
     }
-    copy_state(trainer, &trainer->states[1 - committed], &trainer->working, begin, end);
+    const size_t half = size / 2, level = (size_t)__builtin_ctzll(half);
+    float *right = trainer->gradients + level * trainer->floats;
+    gradient_of_block(self, first, half, out);
+    gradient_of_block(self, first + half, half, right);
+    const peal_term halves[2] = {{out, half == 1 ? self->weights[first] : 1.0f, half},
+                                 {right, half == 1 ? self->weights[first + half] : 1.0f, half}};
+    peal_sum_terms(out, halves, 2, 0, trainer->floats);
+}
+
+/* A cache line that its writer left dirty and another core has read costs the writer dearly when it writes again (on
+ * AMD's Zen 4 a tenth of the usual rate: the line is "owned" and every write must ask); one that the reader has
+ * written to comes over at full rate. So who has read a piece of others' gradients, which nobody needs any more, writes
+ * zeros there while it is in the cache. */
+static void give_back(const together *self, size_t at, size_t count) {
+    const models__trainer *trainer = self->trainer;
+    for (size_t i = 0; i < trainer->block_count; i++) {
+        const models__block *block = &trainer->blocks[i];
+        if (block->rank != self->rank) memset(block->gradient + at, 0, count * sizeof(float));
+    }
+}
+
+/* Sums, steps and publishes [begin, end), piece by piece, each in the first cache. The parameters are stepped in the
+ * state being made, which other workers do not read, and published past the caches, for the reason above. */
+static void step_segment(void *user, size_t begin, size_t end) {
+    together *self = user;
+    models__trainer *trainer = self->trainer;
+    models__state *next = self->next;
+    const float lr = learning_rate(trainer, self->epoch, self->step);
+    const uint64_t t = self->epoch * trainer->steps + self->step + 1;
+    for (size_t at = begin; at < end; at += STEP_CHUNK) {
+        const size_t stop = end - at < STEP_CHUNK ? end : at + STEP_CHUNK;
+        float *states[PEAL_OPTIMIZER_STATES] = {0}, *sum = trainer->gradients + at;
+        for (size_t i = 0; i < trainer->optimizer->states; i++) states[i] = next->optimizer[i] + at;
+        peal_sum_terms(trainer->gradients, self->terms, trainer->block_count, at, stop);
+        if (!self->alone) give_back(self, at, stop - at);
+        trainer->optimizer->step(&trainer->optimizer_options, lr, t, next->params + at, sum, states, stop - at);
+        if (self->alone) {
+            memcpy(trainer->published + at, next->params + at, (stop - at) * sizeof(float));
+        } else {
+            peal_copy_past_caches(trainer->published + at, next->params + at, stop - at);
+        }
+    }
+    /* One worker has this segment, and all look at the answer behind the barrier that follows. */
+    if (begin == 0 && is_halted(trainer)) {
+        atomic_store_explicit(&trainer->control->end_step, self->step + 1, memory_order_relaxed);
+    }
+    if (!self->alone) count_up(&trainer->beats[self->rank].meetings);
+}
+
+static peal_status step_together(together *self) {
+    models__trainer *trainer = self->trainer;
+    weigh_partitions(self);
+    for (size_t i = 0; i < trainer->block_count; i++) {
+        const models__block *block = &trainer->blocks[i];
+        if (block->rank == self->rank) gradient_of_block(self, block->first, block->size, block->gradient);
+    }
+    beat(trainer, self->rank, UINT32_MAX);
+    count_up(&trainer->beats[self->rank].meetings);
+    return peal_collective_work(trainer->collective, self->rank, trainer->floats, self->alone, step_segment, self,
+                                NULL);
+}
+
+/* Steps from the committed state until the epoch's end or a halt; *done is how many steps of the epoch the state being
+ * made then holds. */
+static peal_status steps(models__trainer *trainer, size_t rank, const peal_message *message, size_t *done) {
+    const int committed = (int)message->values[2];
+    const models__state *from = &trainer->states[committed];
+    together self = {.trainer = trainer,
+                     .rank = rank,
+                     .epoch = message->values[0],
+                     .step = message->values[1],
+                     .next = &trainer->states[1 - committed],
+                     .alone = peal_sum_is_short(trainer->block_count, trainer->floats)};
+    size_t begin, end;
+    peal_segment(trainer->floats, rank, trainer->workers, &begin, &end);
+    copy_state(trainer, self.next, from, begin, end);
+    memcpy(self.next->outer + begin, from->outer + begin, (end - begin) * sizeof(float));
+    memcpy(trainer->published + begin, from->params + begin, (end - begin) * sizeof(float));
+    for (size_t i = 0; i < trainer->block_count; i++) {
+        const models__block *block = &trainer->blocks[i];
+        if (block->rank != rank) continue;
+        memcpy(self.next->losses + block->first, from->losses + block->first, block->size * sizeof(double));
+    }
+    PEAL_TRY(peal_barrier_wait(trainer->collective, NULL));
+    bool halted = false;
+    while (self.step < trainer->steps && !halted) {
+        PEAL_TRY(step_together(&self));
+        self.step++;
+        halted = atomic_load_explicit(&trainer->control->end_step, memory_order_relaxed) == self.step;
+    }
+    *done = self.step;
     return PEAL_OK;
 }
 
 /* ---- validation ---- */
 
-static void evaluate(models__trainer *trainer, const peal_worker *self, const peal_message *message) {
+static void evaluate(models__trainer *trainer, size_t rank, const peal_message *message) {
     peal_net *net = trainer->eval_net;
     peal_graph_bind(net->graph, trainer->states[message->values[1]].params, NULL);
     size_t width = net->shape.classes ? net->shape.classes : 1;
@@ -164,24 +270,28 @@ static void evaluate(models__trainer *trainer, const peal_worker *self, const pe
         peal_run run = {.rows = PEAL_PREDICT_BATCH};
         peal_graph_forward(net->graph, &run);
         models__output_to_scores(net, net->output->value, rows, width, trainer->eval_scores + at * width);
-        beat(trainer, self);
+        beat(trainer, rank, UINT32_MAX);
     }
 }
 
 void models__worker(void *user, peal_worker *self) {
     models__trainer *trainer = user;
+    const size_t rank = peal_worker_rank(self);
     peal_message message;
     while (peal_worker_receive(self, &message)) {
         peal_message reply = {.kind = message.kind, .values = {message.values[0]}};
         if (message.kind == MESSAGE_TRAIN) {
-            train_partition(trainer, self, &message);
+            reply.values[1] = train_partition(trainer, rank, &message);
         } else if (message.kind == MESSAGE_COMBINE) {
             combine(trainer, &message);
         } else if (message.kind == MESSAGE_EVAL) {
-            evaluate(trainer, self, &message);
+            evaluate(trainer, rank, &message);
         } else {
-            reply.values[1] = steps(trainer, self, &message) != PEAL_OK;
+            size_t done = 0;
+            reply.values[1] = steps(trainer, rank, &message, &done) != PEAL_OK;
+            reply.values[2] = done;
         }
+        beat(trainer, rank, UINT32_MAX);
         peal_worker_reply(self, &reply);
     }
 }

@@ -14,6 +14,7 @@ struct peal_graph {
     size_t count, capacity;
     size_t parameter_floats;
     uint8_t *memory; /* all values, gradients and states */
+    size_t batch_bytes;
 };
 
 static const size_t element_sizes[] = {[PEAL_ELEMENT_FLOAT32] = 4, [PEAL_ELEMENT_UINT8] = 1, [PEAL_ELEMENT_INT32] = 4};
@@ -154,7 +155,12 @@ peal_status peal_graph_plan(peal_graph *graph, size_t rows, bool training, peal_
     if (overflow) return peal_fail(err, PEAL_E_MEMORY, "a graph for batches of %zu rows is too large", rows);
     PEAL_TRY(peal_alloc_checked(&graph->memory, size, 1, "a graph's values", err));
     lay_out(graph, rows, training, graph->memory, &overflow);
+    graph->batch_bytes = size;
     return PEAL_OK;
+}
+
+size_t peal_graph_batch_bytes(const peal_graph *graph) {
+    return graph->batch_bytes;
 }
 
 /* ---- parameters ---- */

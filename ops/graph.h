@@ -100,6 +100,9 @@ peal_status peal_graph_add(peal_graph *graph, const peal_op *op, peal_node *cons
 /* Allocates all values (and with `training` gradients) for batches of up to `rows` rows. Once, when all is added. */
 peal_status peal_graph_plan(peal_graph *graph, size_t rows, bool training, peal_error *err);
 
+/* Bytes of all values and gradients of a batch, as planned. */
+size_t peal_graph_batch_bytes(const peal_graph *graph);
+
 /* Floats in the flat vector of parameters. Each parameter begins at a cache line. */
 size_t peal_graph_parameter_floats(const peal_graph *graph);
 size_t peal_graph_parameters(const peal_graph *graph);

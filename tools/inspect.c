@@ -99,9 +99,10 @@ static peal_status inspect_safetensors(const char *path, json_t **out, peal_erro
         }
         peal_predictor_free(predictor);
     } else {
-        *out = json_pack("{s:s, s:o, s:o, s:o}", "kind",
+        *out = json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind",
                          kind && strcmp(kind, "peal checkpoint") == 0 ? "checkpoint" : "tensors", "epoch",
-                         parsed(peal_safetensors_metadata(file, "epoch")), "job",
+                         parsed(peal_safetensors_metadata(file, "epoch")), "step",
+                         parsed(peal_safetensors_metadata(file, "step")), "job",
                          parsed(peal_safetensors_metadata(file, "job")), "tensors", tensors_json(file));
     }
     peal_safetensors_close(file);

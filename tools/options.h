@@ -18,7 +18,7 @@ typedef struct tools_options {
     json_t *types; /* object */
     char *out, *job, *format, *label, *task, *delimiter, *header, *on_bad_row, *like;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split;
-    uint64_t threads, epochs, batch, workers, partitions, seed, patience, deaths;
+    uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths;
     double lr, checkpoint_seconds, stall_seconds;
     bool trim, resume, json, quiet, help;
     bool has_seed, has_checkpoint_seconds;

@@ -37,6 +37,7 @@ static peal_train_options train_options(const tools_options *options, const char
     train.patience = options->patience;
     train.resume = options->resume;
     if (options->has_checkpoint_seconds) train.checkpoint_seconds = options->checkpoint_seconds;
+    if (options->keep) train.keep = options->keep;
     if (options->deaths) train.deaths = options->deaths;
     if (options->stall_seconds > 0) train.stall_ms = (int)fmin(options->stall_seconds * 1000, 2e9);
     train.stop = &tools_stop;

@@ -95,21 +95,6 @@ static void broadcast_reaches_everyone(void **state) {
     free(memory);
 }
 
-static void weighted_sum_equals_the_plain_one_bit_by_bit(void **state) {
-    (void)state;
-    float *slots = peal_alloc(SLOTS * COUNT, sizeof(float)), *out = peal_alloc(COUNT, sizeof(float));
-    const float weights[SLOTS] = {0.1f, 0.2f, 0.3f, 0.4f};
-    for (size_t i = 0; i < SLOTS * COUNT; i++) slots[i] = (float)((i * 2654435761u) % 1000) / 7.0f;
-    peal_sum_slots(out, slots, SLOTS, COUNT, weights, 0, COUNT);
-    for (size_t i = 0; i < COUNT; i++) {
-        float sum = weights[0] * slots[i];
-        for (size_t s = 1; s < SLOTS; s++) sum += weights[s] * slots[s * COUNT + i];
-        assert_memory_equal(&sum, &out[i], sizeof sum);
-    }
-    free(slots);
-    free(out);
-}
-
 static void segments_cover_everything_once(void **state) {
     (void)state;
     for (size_t count = 0; count < 200; count += 13) {
@@ -265,7 +250,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allreduce_sums_slots_in_order),
         cmocka_unit_test(broadcast_reaches_everyone),
-        cmocka_unit_test(weighted_sum_equals_the_plain_one_bit_by_bit),
         cmocka_unit_test(segments_cover_everything_once),
         cmocka_unit_test(waits_end_by_time_and_by_abort),
         cmocka_unit_test(nobody_overtakes_among_threads),

@@ -59,8 +59,8 @@ static void slab_that_is_too_large_is_refused_with_the_arithmetic(void **state) 
     (void)state;
     peal_error err;
     peal_slab slab;
-    assert_int_equal(peal_slab_new((size_t)1 << 60, "parameters", &slab, &err), PEAL_E_MEMORY);
-    assert_has(err.message, "parameters need 1.2 EB of memory, but only");
+    assert_int_equal(peal_slab_new((size_t)1 << 60, "the slab", &slab, &err), PEAL_E_MEMORY);
+    assert_has(err.message, "the slab needs 1.2 EB of memory, but only");
     assert_null(slab.data);
     assert_ok(peal_slab_new(100000, "parameters", &slab, &err));
     assert_int_equal(slab.data[99999], 0);
@@ -76,7 +76,7 @@ static void slab_plan_overflows_to_an_error(void **state) {
     assert_int_equal(peal_slab_plan_take(&plan, 1, 1), 128);
     assert_int_equal(peal_slab_plan_take(&plan, SIZE_MAX / 2, 3), SIZE_MAX);
     assert_int_equal(peal_slab_plan_take(&plan, 1, 1), SIZE_MAX);
-    assert_int_equal(peal_slab_new(plan.size, "parameters", &slab, &err), PEAL_E_MEMORY);
+    assert_int_equal(peal_slab_new(plan.size, "the slab", &slab, &err), PEAL_E_MEMORY);
 }
 
 static void machine_gives_at_least_one_cpu_and_some_memory(void **state) {

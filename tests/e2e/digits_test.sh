@@ -20,7 +20,7 @@ right=$(paste -d, <(zcat "$data/digits/test.csv.gz" | tail -n +2 | sed 's/.*,//'
     awk -F, '$1 == $2' | wc -l)
 at_least "$(awk -v r="$right" 'BEGIN { print r / 359 }')" "$(awk -v a="$(json eval.json accuracy)" 'BEGIN { print a - 1e-9 }')"
 
-for path in digits digits/train-00000.arrow digits.safetensors digits.run digits.run/checkpoint.safetensors; do
+for path in digits digits/train-00000.arrow digits.safetensors digits.run digits.run/checkpoint-*.safetensors digits.run/best.safetensors; do
     $peal inspect $path >inspect.txt || fail "inspect $path"
     $peal inspect $path --json >inspect.json
     grep -q '"kind"' inspect.json || fail "inspect --json $path"

@@ -69,5 +69,5 @@ for i in $(seq 40); do
 done
 wait $job || code=$?
 [ $code = 1 ] || fail "exit code $code after many deaths"
-grep -q "workers died" log.txt || fail "the deaths are not named"
+grep -q "deaths of workers" log.txt || fail "the deaths are not named"
 echo ok
