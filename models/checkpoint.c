@@ -45,19 +45,26 @@ static peal_status write_manifest(const models__trainer *trainer, peal_error *er
 
 /* ---- metrics ---- */
 
+/* One write, so that a line is there whole or cut short at the end of the file, never between others. */
+static peal_status append_line(const char *path, const char *line, size_t size, peal_error *err) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write %s", path);
+    ssize_t written = write(fd, line, size);
+    peal_status status = PEAL_OK;
+    if (written < 0) status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write %s", path);
+    if (written >= 0 && (size_t)written < size) status = peal_fail(err, PEAL_E_FAILED, "cannot write %s whole", path);
+    close(fd);
+    return status;
+}
+
 peal_status models__run_metrics(models__trainer *trainer, const json_t *line, peal_error *err) {
     if (!trainer->options->run_dir) return PEAL_OK;
-    char *path, *text = json_dumps(line, JSON_COMPACT);
-    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for metrics");
-    peal_status status = run_path(trainer, "metrics.jsonl", &path, err);
-    if (status == PEAL_OK) {
-        int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-        if (fd < 0 || dprintf(fd, "%s\n", text) < 0) {
-            status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write %s", path);
-        }
-        if (fd >= 0) close(fd);
-        free(path);
-    }
+    char *path = peal_path_join(trainer->options->run_dir, "metrics.jsonl");
+    char *json = json_dumps(line, JSON_COMPACT), *text = json ? peal_sprintf("%s\n", json) : NULL;
+    peal_status status = path && text ? append_line(path, text, strlen(text), err)
+                                      : peal_fail(err, PEAL_E_MEMORY, "no memory for metrics");
+    free(path);
+    free(json);
     free(text);
     return status;
 }

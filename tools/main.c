@@ -4,16 +4,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/machine.h"
 #include "tools/command.h"
 #include "tools/display.h"
 
 enum { EXIT_INTERRUPTED = 4 };
 
-/* The first wish to stop is left to the job, which ends in good order; the second ends the process at once, and its
- * workers with it. */
+/* The first wish to stop is left to the job, which ends in good order; a second one ends the process at once, and its
+ * workers die with it. What comes within a blink of the first is the same wish: `timeout` and some shells signal the
+ * process and its group. */
 static void on_signal(int signal_number) {
     (void)signal_number;
-    if (atomic_exchange(&tools_stop, 1)) _exit(EXIT_INTERRUPTED);
+    static _Atomic int64_t first;
+    const int64_t now = peal_now_ns(), blink = 300000000;
+    int64_t then = 0;
+    if (!atomic_compare_exchange_strong(&first, &then, now) && now - then > blink) _exit(EXIT_INTERRUPTED);
+    atomic_store(&tools_stop, 1);
 }
 
 static void install_signals(void) {
