@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -28,7 +29,8 @@ typedef struct member {
 struct peal_group {
     peal_group_options options;
     peal_slab slab; /* all the rings */
-    int doorbell;   /* eventfd: a worker has replied */
+    int doorbell;   /* eventfd: a worker has replied, or peal_group_wake was called */
+    atomic_bool woken;
     member *members;
     struct pollfd *polls;
     size_t next; /* where the next look for replies begins, so that no rank starves */
@@ -41,6 +43,12 @@ struct peal_worker {
     peal_ring *replies;
 };
 
+static void ring(int doorbell) {
+    uint64_t one = 1;
+    while (write(doorbell, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+}
+
 /* ---- the worker's side ---- */
 
 static _Noreturn void worker_main(peal_group *group, size_t rank, pid_t parent) {
@@ -49,6 +57,9 @@ static _Noreturn void worker_main(peal_group *group, size_t rank, pid_t parent) 
     signal(SIGINT, SIG_IGN);           /* Ctrl-C reaches the whole terminal group; the parent decides */
     signal(SIGTERM, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
+    sigset_t none; /* the thread that forked may have blocked signals */
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
     peal_worker self = {
         .rank = rank,
         .doorbell = group->doorbell,
@@ -71,10 +82,7 @@ bool peal_worker_receive(peal_worker *self, peal_message *message) {
 void peal_worker_reply(peal_worker *self, const peal_message *message) {
     peal_message reply = *message;
     reply.rank = (uint32_t)self->rank;
-    if (peal_ring_push(self->replies, &reply, -1, NULL) != PEAL_OK) return;
-    uint64_t one = 1;
-    while (write(self->doorbell, &one, sizeof one) < 0 && errno == EINTR) {
-    }
+    if (peal_ring_push(self->replies, &reply, -1, NULL) == PEAL_OK) ring(self->doorbell);
 }
 
 /* ---- the parent's side ---- */
@@ -201,7 +209,11 @@ static peal_status look_or_wait(peal_group *group, int timeout_ms, peal_group_ev
         member_reap(group, rank, event);
         return PEAL_OK;
     }
-    *rang = true;
+    if (atomic_exchange(&group->woken, false)) {
+        event->kind = PEAL_GROUP_WOKEN;
+    } else {
+        *rang = true;
+    }
     return PEAL_OK;
 }
 
@@ -209,10 +221,16 @@ peal_status peal_group_wait(peal_group *group, int timeout_ms, peal_group_event 
     const int64_t deadline = peal_now_ns() + (int64_t)timeout_ms * 1000000;
     bool rang = true;
     while (rang) {
-        int64_t left_ms = (deadline - peal_now_ns() + 999999) / 1000000;
-        PEAL_TRY(look_or_wait(group, left_ms > 0 ? (int)left_ms : 0, event, &rang, err));
+        int64_t left_ms = timeout_ms < 0 ? -1 : (deadline - peal_now_ns() + 999999) / 1000000;
+        if (timeout_ms >= 0 && left_ms < 0) left_ms = 0;
+        PEAL_TRY(look_or_wait(group, (int)left_ms, event, &rang, err));
     }
     return PEAL_OK;
+}
+
+void peal_group_wake(peal_group *group) {
+    atomic_store(&group->woken, true); /* before the bell, behind which it is looked at */
+    ring(group->doorbell);
 }
 
 peal_status peal_group_respawn(peal_group *group, size_t rank, peal_error *err) {

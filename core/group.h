@@ -33,7 +33,12 @@ typedef struct peal_group_options {
     void *user;
 } peal_group_options;
 
-typedef enum peal_group_event_kind { PEAL_GROUP_REPLY, PEAL_GROUP_DEATH, PEAL_GROUP_TIMEOUT } peal_group_event_kind;
+typedef enum peal_group_event_kind {
+    PEAL_GROUP_REPLY,
+    PEAL_GROUP_DEATH,
+    PEAL_GROUP_TIMEOUT,
+    PEAL_GROUP_WOKEN /* by peal_group_wake */
+} peal_group_event_kind;
 
 typedef struct peal_group_event {
     peal_group_event_kind kind;
@@ -52,9 +57,11 @@ pid_t peal_group_pid(const peal_group *group, size_t rank);
 
 /* Queues a message for a living worker. */
 peal_status peal_group_send(peal_group *group, size_t rank, const peal_message *message, peal_error *err);
-/* Waits for the next reply or death, at most `timeout_ms` (a signal to the caller may end it early, as a timeout). A
- * worker's replies come before its death. */
+/* Waits for the next reply or death, at most `timeout_ms` (negative: no limit; a signal to the caller may end it early,
+ * as a timeout). A worker's replies come before its death. */
 peal_status peal_group_wait(peal_group *group, int timeout_ms, peal_group_event *event, peal_error *err);
+/* From any thread: ends the present or the next wait. */
+void peal_group_wake(peal_group *group);
 /* Forks a dead rank anew, with empty rings. */
 peal_status peal_group_respawn(peal_group *group, size_t rank, peal_error *err);
 /* The signal by which a rank is stopped (SIGSTOP and its kin), 0 if it is not or is dead. */

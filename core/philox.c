@@ -31,6 +31,10 @@ peal_philox peal_philox_stream(uint64_t seed, peal_purpose purpose, uint32_t epo
     return stream;
 }
 
+peal_philox peal_philox_task(uint64_t seed, uint64_t index) {
+    return peal_philox_stream(seed, PEAL_PURPOSE_USER, (uint32_t)index, (uint32_t)(index >> 32), 0);
+}
+
 uint32_t peal_philox_u32(peal_philox *stream) {
     if (stream->used == 4) {
         peal_philox_block(stream->counter, stream->key, stream->block);

@@ -33,6 +33,10 @@ void peal_philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_
  * 2^32 blocks. `purpose` < 2^8, `partition` < 2^24. */
 peal_philox peal_philox_stream(uint64_t seed, peal_purpose purpose, uint32_t epoch, uint32_t partition, uint32_t step);
 
+/* The stream of one task of an embedder's: a function of seed and index alone, so that results do not depend on who
+ * runs it. `index` < 2^56. */
+peal_philox peal_philox_task(uint64_t seed, uint64_t index);
+
 uint32_t peal_philox_u32(peal_philox *stream);
 /* Uniform in [0, bound), without bias (Lemire's method). bound > 0. */
 uint32_t peal_philox_below(peal_philox *stream, uint32_t bound);
