@@ -1,0 +1,59 @@
+/* A parallel map over gzip files, on a pool of threads: reading and inflating waits and runs outside any one process'
+ * need. Counts the lines of each file; prints in the order given, with a total.
+ *
+ * usage: gzip_lines FILE... */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "etl/source/stream.h"
+#include "peal.h"
+
+typedef struct counting {
+    char **paths;
+    uint64_t *lines, *bytes; /* a file each */
+    uint64_t total;
+} counting;
+
+/* On a thread of the pool, in any order. */
+static peal_status count_lines(void *user, size_t index, peal_error *err) {
+    counting *self = user;
+    peal_stream *stream;
+    uint8_t buffer[1 << 16];
+    PEAL_TRY(peal_source_stream_open(self->paths[index], NULL, &stream, err));
+    peal_status status;
+    size_t got = 1;
+    while ((status = stream->read(stream, buffer, sizeof buffer, &got, err)) == PEAL_OK && got > 0) {
+        const uint8_t *at = buffer, *end = buffer + got;
+        while ((at = memchr(at, '\n', (size_t)(end - at)))) self->lines[index]++, at++;
+        self->bytes[index] += got;
+    }
+    peal_stream_close(stream);
+    return status;
+}
+
+/* On the caller's thread, in order. */
+static peal_status show(void *user, size_t index, peal_error *err) {
+    (void)err;
+    counting *self = user;
+    self->total += self->lines[index];
+    printf("%10" PRIu64 " lines %12" PRIu64 " bytes  %s\n", self->lines[index], self->bytes[index], self->paths[index]);
+    return PEAL_OK;
+}
+
+int main(int count, char **words) {
+    peal_error err;
+    peal_executor *executor;
+    size_t files = (size_t)count - 1;
+    counting self = {words + 1, calloc(files + 1, sizeof(uint64_t)), calloc(files + 1, sizeof(uint64_t)), 0};
+    const peal_map_work work = {.work = count_lines, .consume = show, .user = &self};
+    peal_status status = peal_executor_new(0, &executor, &err);
+    if (status == PEAL_OK) status = peal_executor_map(executor, files, 0, &work, &err);
+    if (status != PEAL_OK) return fprintf(stderr, "%s\n", err.message), 1;
+    printf("%10" PRIu64 " lines in all\n", self.total);
+    peal_executor_free(executor);
+    free(self.lines);
+    free(self.bytes);
+    return 0;
+}
