@@ -141,6 +141,7 @@ static void look_for_stuck(models__supervisor *self, int64_t now) {
             one->beat = count;
             one->moved = now;
         }
+        if (one->stopped) one->moved = now; /* it has a bound of its own */
         if (now - one->moved <= limit) continue;
         stuck++;
         if (meetings(self, rank) < least) least = meetings(self, rank);

@@ -278,6 +278,7 @@ void models__worker(void *user, peal_worker *self) {
     models__trainer *trainer = user;
     const size_t rank = peal_worker_rank(self);
     peal_message message;
+    peal_graph_use_one_thread();
     while (peal_worker_receive(self, &message)) {
         peal_message reply = {.kind = message.kind, .values = {message.values[0]}};
         if (message.kind == MESSAGE_TRAIN) {

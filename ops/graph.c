@@ -1,6 +1,7 @@
 #include "ops/graph.h"
 
 #include <assert.h>
+#include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +216,10 @@ void peal_graph_initialise(const peal_graph *graph, uint64_t seed, float *parame
 peal_status peal_graph_check_memory(peal_error *err) {
     enum { GEMM_BYTES = 136 << 20 }; /* its buffer, and some for the rest */
     return peal_machine_address_space_check(GEMM_BYTES, "GEMM", err);
+}
+
+void peal_graph_use_one_thread(void) {
+    openblas_set_num_threads(1);
 }
 
 void peal_graph_forward(peal_graph *graph, peal_run *run) {

@@ -84,6 +84,10 @@ void peal_gradient_begin_zero(peal_node *parameter);
  * little of it), and where it cannot, it tries forever. To be asked before the first run, and before a fork. */
 peal_status peal_graph_check_memory(peal_error *err);
 
+/* Keeps GEMM from using more threads than the one that calls it, where an embedder has linked a BLAS with threads. For
+ * worker processes, each of which was given one CPU. */
+void peal_graph_use_one_thread(void);
+
 peal_graph *peal_graph_new(void); /* NULL if there is no memory */
 void peal_graph_free(peal_graph *graph);
 

@@ -1,4 +1,6 @@
 /* The program: finds the subcommand, runs it, and turns what happened into a message and an exit code. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +32,25 @@ static void install_signals(void) {
     sigaction(SIGHUP, &action, NULL);
 }
 
+/* A reader of our output that goes away is an error of the write, not the end of the process in the middle of a job.
+ * Streams that came closed are taken, each in the way in which it cannot be used, so that no file of a job becomes one
+ * of them. */
+static void guard_streams(void) {
+    signal(SIGPIPE, SIG_IGN);
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    }
+}
+
+/* PEAL_E_FAILED if something of what was printed did not arrive. */
+static peal_status close_output(peal_error *err) {
+    bool failed = ferror(stdout) != 0;
+    errno = 0;
+    if (fflush(stdout) == 0 && !failed) return PEAL_OK;
+    if (errno == 0) return peal_fail(err, PEAL_E_FAILED, "cannot write to standard output");
+    return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write to standard output");
+}
+
 static int exit_code(peal_status status) {
     switch (status) {
     case PEAL_OK:
@@ -56,6 +77,7 @@ static void explain(peal_status status, const peal_error *error, const tools_opt
 }
 
 int main(int count, char **words) {
+    guard_streams();
     const char *name = count > 1 ? words[1] : "help";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     const tools_command *command;
@@ -73,6 +95,7 @@ int main(int count, char **words) {
         install_signals();
         status = command->run(&options, &error);
     }
+    if (status == PEAL_OK) status = close_output(&error);
     if (status != PEAL_OK) explain(status, &error, &options, count, words);
     tools_display_clear();
     tools_options_clear(&options);

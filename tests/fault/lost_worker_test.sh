@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Workers that are dead, stopped or stuck are found within the stated bounds, named with rank, pid, signal, partition and
+# how long, and replaced; the model does not change. A partition that kills again and again ends the job.
+source tests/lib.sh
+
+$peal etl "$data/digits/train-*.csv.gz" --label digit --out digits --quiet
+job=(train digits --model mlp:hidden=64x32 --epochs 1500 --checkpoint-seconds 0.5 --workers 2)
+
+start() { # start OPTIONS...
+    rm -rf lost.run lost.safetensors
+    "$peal" "${job[@]}" "$@" --out lost.safetensors 2>log.txt &
+    pid=$!
+    for i in $(seq 100); do
+        worker=$(pgrep -P $pid | tail -n 1 || true)
+        [ -z "$worker" ] || break
+        sleep 0.05
+    done
+    sleep 0.2
+}
+
+# found WORDS SECONDS: the log says so of the worker within the seconds.
+found() {
+    local begin=$SECONDS
+    until grep -qE "$1" log.txt; do
+        kill -0 $pid 2>/dev/null || { cat log.txt; fail "the job ended before '$1' was said"; }
+        [ $((SECONDS - begin)) -le "$2" ] || { cat log.txt; fail "'$1' is not said within $2 s"; }
+        sleep 0.05
+    done
+    grep -E "$1" log.txt | head -n 1
+}
+
+finish() {
+    wait $pid || { cat log.txt; fail "the job did not go on"; }
+    cmp calm.safetensors lost.safetensors || fail "the model changed"
+}
+
+for sync in epoch step; do
+    "$peal" "${job[@]}" --sync $sync --out calm.safetensors --quiet
+
+    start --sync $sync
+    kill -9 "$worker"
+    found "worker [01] \(pid $worker\) was killed by signal 9 \(Killed\) in epoch [0-9]+, .*; it is replaced" 2
+    finish
+
+    start --sync $sync --stall-seconds 1
+    kill -STOP "$worker"
+    found "worker [01] \(pid $worker(, partition [0-3])?\) has been stopped by signal 19 \(Stopped \(signal\)\) for 1\.[0-9] s; it is killed" 4
+    found "worker [01] \(pid $worker\) was killed by signal 9 .*; it is replaced" 2
+    finish
+    [ "$(grep -c "it is killed" log.txt)" = 1 ] || { cat log.txt; fail "the innocent one was killed too"; }
+
+    # A stop that ends in time does no harm.
+    start --sync $sync --stall-seconds 3
+    kill -STOP "$worker"
+    sleep 0.5
+    kill -CONT "$worker"
+    finish
+    grep "killed" log.txt && fail "killed although it went on"
+
+    start --sync $sync --stall-seconds 1
+    if [ -n "$worker" ]; then
+        "$root/tests/fault/freeze" "$worker" >frozen.txt 2>&1 &
+        sleep 0.3
+        if grep -q frozen frozen.txt; then
+            found "worker [01] \(pid $worker(, partition [0-3])?\) has not moved for 1\.[0-9] s; it is killed" 4
+            finish
+            [ "$(grep -c "it is killed" log.txt)" = 1 ] || { cat log.txt; fail "the innocent one was killed too"; }
+        else
+            echo "no process can be frozen here: $(cat frozen.txt)"
+            kill -9 $pid
+            wait $pid 2>/dev/null || true
+        fi
+    fi
+done
+
+# Poison: the partition is named, and the job ends with 1 after so many deaths.
+job=(train digits --epochs 100000 --workers 1 --partitions 1 --deaths 3)
+start
+for i in $(seq 200); do
+    pkill -9 -P $pid || true
+    kill -0 $pid 2>/dev/null || break
+    sleep 0.1
+done
+code=0
+wait $pid || code=$?
+[ $code = 1 ] || { cat log.txt; fail "exit code $code after many deaths"; }
+grep -qE "3 deaths of workers while training partition 0, as many as --deaths allows: .* \(worker 0, pid [0-9]+\) was killed by signal 9" log.txt ||
+    { tail -n 3 log.txt; fail "the poison is not named"; }
+[ -e lost.safetensors ] && fail "a model all the same"
+echo ok
