@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/cgroup.h"
+
 /* Reads up to two words of a small file; returns how many. */
 static int read_words(const char *path, char first[64], char second[64]) {
     FILE *file = fopen(path, "re");
@@ -17,38 +19,11 @@ static int read_words(const char *path, char first[64], char second[64]) {
     return count < 0 ? 0 : count;
 }
 
-/* The folder of this process's cgroup (version 2), or "/sys/fs/cgroup" if it cannot be told. */
-static void cgroup_folder(char out[512]) {
-    snprintf(out, 512, "/sys/fs/cgroup");
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    if (!file) return;
-    char line[400];
-    while (fgets(line, sizeof line, file)) {
-        if (strncmp(line, "0::", 3) != 0) continue;
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(out, 512, "/sys/fs/cgroup%s", line + 3);
-    }
-    fclose(file);
-}
-
-static size_t cgroup_cpus(void) {
-    char folder[512], path[600], quota[64], period[64];
-    cgroup_folder(folder);
-    snprintf(path, sizeof path, "%s/cpu.max", folder);
-    if (read_words(path, quota, period) != 2) {
-        if (read_words("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota, period) < 1) return SIZE_MAX;
-        if (read_words("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period, folder) < 1) return SIZE_MAX;
-    }
-    long long quota_us = atoll(quota), period_us = atoll(period);
-    if (quota_us <= 0 || period_us <= 0) return SIZE_MAX; /* "max" or -1: no limit */
-    return (size_t)((quota_us + period_us - 1) / period_us);
-}
-
 size_t peal_machine_cpus(void) {
     cpu_set_t set;
     size_t cpus = 1;
     if (sched_getaffinity(0, sizeof set, &set) == 0) cpus = (size_t)CPU_COUNT(&set);
-    size_t quota = cgroup_cpus();
+    size_t quota = core__cgroup_cpus();
     if (quota < cpus) cpus = quota;
     return cpus > 0 ? cpus : 1;
 }
@@ -66,18 +41,6 @@ static uint64_t meminfo_available(void) {
     return bytes;
 }
 
-static uint64_t cgroup_memory(uint64_t *limit_out) {
-    char folder[512], path[600], limit[64], used[64], rest[64];
-    cgroup_folder(folder);
-    snprintf(path, sizeof path, "%s/memory.max", folder);
-    if (read_words(path, limit, rest) < 1 || strcmp(limit, "max") == 0) return UINT64_MAX;
-    snprintf(path, sizeof path, "%s/memory.current", folder);
-    if (read_words(path, used, rest) < 1) return UINT64_MAX;
-    uint64_t limit_bytes = strtoull(limit, NULL, 10), used_bytes = strtoull(used, NULL, 10);
-    *limit_out = limit_bytes;
-    return limit_bytes > used_bytes ? limit_bytes - used_bytes : 0;
-}
-
 static uint64_t address_space_left(uint64_t *limit_out) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
@@ -89,12 +52,12 @@ static uint64_t address_space_left(uint64_t *limit_out) {
 }
 
 uint64_t peal_machine_memory(void) {
-    uint64_t limit, bytes = meminfo_available(), cgroup = cgroup_memory(&limit);
+    uint64_t limit, bytes = meminfo_available(), cgroup = core__cgroup_memory(&limit);
     return cgroup < bytes ? cgroup : bytes;
 }
 
 peal_status peal_machine_memory_check(uint64_t needed, const char *what, peal_error *err) {
-    uint64_t limit = 0, available = meminfo_available(), cgroup = cgroup_memory(&limit);
+    uint64_t limit = 0, available = meminfo_available(), cgroup = core__cgroup_memory(&limit);
     if (needed <= available && needed <= cgroup) return PEAL_OK;
     char needed_text[32], there_text[32], limit_text[32], source[96] = "of the machine's memory";
     if (cgroup < available) {
@@ -116,17 +79,7 @@ peal_status peal_machine_address_space_check(uint64_t needed, const char *what, 
 }
 
 uint64_t peal_machine_oom_kills(void) {
-    char folder[512], path[600], line[128];
-    unsigned long long kills = 0;
-    cgroup_folder(folder);
-    snprintf(path, sizeof path, "%s/memory.events", folder);
-    FILE *file = fopen(path, "re");
-    if (!file) return 0;
-    while (fgets(line, sizeof line, file)) {
-        if (sscanf(line, "oom_kill %llu", &kills) == 1) break;
-    }
-    fclose(file);
-    return kills;
+    return core__cgroup_oom_kills();
 }
 
 int64_t peal_now_ns(void) {
