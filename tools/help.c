@@ -9,6 +9,7 @@
 #include "ops/op/op.h"
 #include "ops/optimizer/optimizer.h"
 #include "tools/command.h"
+#include "tools/concurrency.h"
 
 static void row(const char *name, const char *documentation) {
     printf("  %-22s %s\n", name, documentation);
@@ -68,9 +69,10 @@ static void print_subcommands(void) {
 static const struct {
     const char *name;
     void (*print)(void);
-} topics[] = {{"subcommands", print_subcommands}, {"formats", print_formats}, {"codecs", print_codecs},
-              {"transforms", print_transforms},   {"models", print_models},   {"optimizers", print_optimizers},
-              {"schedules", print_schedules},     {"ops", print_ops},         {"exit-codes", print_exit_codes}};
+} topics[] = {{"subcommands", print_subcommands},      {"formats", print_formats}, {"codecs", print_codecs},
+              {"transforms", print_transforms},        {"models", print_models},   {"optimizers", print_optimizers},
+              {"schedules", print_schedules},          {"ops", print_ops},         {"exit-codes", print_exit_codes},
+              {"concurrency", tools_print_concurrency}};
 
 static void print_overview(void) {
     puts("peal: from folders of compressed data to trained models\n\nSubcommands:");

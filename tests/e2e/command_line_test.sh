@@ -3,7 +3,7 @@
 source tests/lib.sh
 
 $peal help >help.txt
-for topic in subcommands formats codecs transforms models optimizers schedules ops exit-codes etl train eval predict inspect help; do
+for topic in subcommands formats codecs transforms models optimizers schedules ops exit-codes concurrency etl train eval predict inspect help; do
     $peal help $topic >topic.txt || fail "help $topic"
     [ "$(wc -l <topic.txt)" -ge 2 ] || fail "help $topic is empty"
 done
