@@ -3,12 +3,12 @@
  *
  * Checked over all interleavings, with the death of any one member before any step:
  *   - no overtaking: nobody leaves a round into which not all have come, nor finds its work undone;
- *   - the work of a round (the action of the last to come) is done once;
+ *   - the work of a round is done once by each of the last HANDS to come, when all are in, before anybody leaves;
  *   - no wake-up is lost: there is no timeout in the model, so a waiter that nobody wakes is a deadlock that spin reports;
  *   - after a death all others come back, and after the reset the barrier is as new.
  *
- * The labels are the steps that the comments of collective.c name; its [spin] is a [look] before the flag and adds
- * nothing here. Memory is sequentially consistent here; why the
+ * The labels (and in wait_at, which is used for both gates, the comments) are the steps that collective.c names. To spin
+ * is to look before the flag, and adds nothing here. Memory is sequentially consistent here; why the
  * weaker orders of the C code suffice is argued there. -DBREAK_... brings back a fault that the check must find. */
 
 #ifndef MEMBERS
@@ -17,121 +17,177 @@
 #ifndef ROUNDS
 #define ROUNDS 2
 #endif
-#define GENERATIONS 8
+#ifndef HANDS /* members who do the work of a round */
+#define HANDS 1
+#endif
+#define MOVES 8 /* words count modulo this */
 
-byte generation; /* with `aborted`, one word: what the waiters sleep on */
-bit aborted;
-byte arrived, parked;
-bit asleep[MEMBERS]; /* the kernel's side of the futex */
+#define GATHERED 0
+#define GENERATION 1
+
+/* The two gates: a word each, which with `aborted` is one, and those who sleep on it. */
+byte word[2];
+bit aborted[2];
+byte parked[2];
+byte arrived, finished;
+byte asleep[MEMBERS]; /* the kernel's side of the futex: 1 + the gate on whose word a member sleeps; 0: awake */
 
 /* What is checked. */
 byte came[MEMBERS]; /* rounds that a member has come to */
-byte worked;        /* rounds whose work is done */
+byte worked;        /* parts of the work that are done */
 bit dead[MEMBERS], out[MEMBERS];
 bit second_group; /* after the reset */
 
-inline wake_all() {
+inline wake_all(gate) {
     d_step {
         i = 0;
         do
-        :: i < MEMBERS -> asleep[i] = 0; i++
+        :: i < MEMBERS ->
+            if
+            :: asleep[i] == gate + 1 -> asleep[i] = 0
+            :: else
+            fi;
+            i++
         :: else -> break
         od;
         i = 0
     }
 }
 
-inline barrier_wait() {
+/* Waits until the gate's word is no longer `seen`. */
+inline wait_at(gate, seen) {
+    skip;
+#ifdef BREAK_WAKER_CLEARS
+    parked[gate] = 1;
+#else
+    parked[gate]++; /* flag */
+#endif
+    do
+    :: word[gate] != seen || aborted[gate] -> break /* look */
+    :: else -> skip;
+        atomic { /* park */
+            if
+#ifdef BREAK_ABORT_BESIDE_THE_WORD
+            :: word[gate] == seen -> asleep[me] = gate + 1
+#else
+            :: word[gate] == seen && !aborted[gate] -> asleep[me] = gate + 1
+#endif
+            :: else
+            fi
+        };
+        asleep[me] == 0
+    od;
+#ifndef BREAK_WAKER_CLEARS
+    parked[gate]--; /* unflag */
+#endif
+    over = aborted[gate]
+}
+
+inline wake_sleepers(gate) {
+    if
+    :: parked[gate] > 0 ->
+#ifdef BREAK_WAKER_CLEARS
+        parked[gate] = 0;
+#endif
+        wake_all(gate)
+    :: else
+    fi
+}
+
+/* Leaves the round, which must be whole. */
+inline check_round() {
+    i = 0;
+    do
+    :: i < MEMBERS -> assert(came[i] >= came[me]); i++ /* no overtaking */
+    :: else -> break
+    od;
+    i = 0;
+    assert(worked >= HANDS * came[me]) /* all of the work is done */
+}
+
+inline meet() {
     skip;
 enter:
     atomic {
-        seen = generation;
-        over = aborted
+        generation = word[GENERATION];
+        over = aborted[GENERATION]
     };
+    gathered = word[GATHERED];
     if
     :: over
     :: else ->
         came[me]++; /* no step of the code */
 arrive:
         atomic {
-            arrived++;
-            last = (arrived == MEMBERS)
+            before = arrived;
+            arrived++
         };
         if
-        :: last -> skip;
-act:
-            worked++;
+        :: before + HANDS < MEMBERS -> wait_at(GENERATION, generation)
+        :: else -> skip;
+            /* One of the hands. */
+            if
+            :: HANDS > 1 && before + 1 == MEMBERS -> skip;
+gather:
+                word[GATHERED] = (word[GATHERED] + 1) % MOVES;
+signal:
+                wake_sleepers(GATHERED)
+#ifndef BREAK_WORK_UNGATHERED
+            :: HANDS > 1 && before + 1 < MEMBERS -> wait_at(GATHERED, gathered)
+#endif
+            :: else
+            fi;
+            if
+            :: over
+            :: else -> skip;
+work:
+                atomic {
+                    i = 0;
+                    do
+                    :: i < MEMBERS -> assert(came[i] >= came[me]); i++ /* all are in */
+                    :: else -> break
+                    od;
+                    i = 0;
+                    worked++
+                };
+finish:
+                atomic {
+                    before = finished;
+                    finished++
+                };
+                if
+                :: before + 1 < HANDS -> wait_at(GENERATION, generation)
+                :: else -> skip;
 #ifdef BREAK_RELEASE_BEFORE_RESET
-            generation = (generation + 1) % GENERATIONS;
-            arrived = 0;
+                    word[GENERATION] = (word[GENERATION] + 1) % MOVES;
+                    finished = 0;
+                    arrived = 0;
 #else
 reset:
-            arrived = 0;
+                    finished = 0;
+                    arrived = 0;
 release:
-            generation = (generation + 1) % GENERATIONS;
+                    word[GENERATION] = (word[GENERATION] + 1) % MOVES;
 #endif
-signal:
-            if
-            :: parked > 0 ->
-#ifdef BREAK_WAKER_CLEARS
-                parked = 0;
-#endif
-                wake_all()
-            :: else
+                    wake_sleepers(GENERATION)
+                fi
             fi
-        :: else -> skip;
-#ifdef BREAK_WAKER_CLEARS
-flag:
-            parked = 1;
-#else
-flag:
-            parked++;
-#endif
-look:
-            do
-            :: generation != seen || aborted -> break
-            :: else -> skip;
-park:
-                atomic {
-                    if
-#ifdef BREAK_ABORT_BESIDE_THE_WORD
-                    :: generation == seen -> asleep[me] = 1
-#else
-                    :: generation == seen && !aborted -> asleep[me] = 1
-#endif
-                    :: else
-                    fi
-                };
-                !asleep[me]
-            od;
-#ifndef BREAK_WAKER_CLEARS
-unflag:
-            parked--;
-#endif
-            over = aborted
         fi;
         if
-        :: !over ->
-            i = 0;
-            do
-            :: i < MEMBERS -> assert(came[i] >= came[me]); i++ /* no overtaking */
-            :: else -> break
-            od;
-            i = 0;
-            assert(worked >= came[me])
+        :: !over -> check_round()
         :: else
         fi
     fi
 }
 
 proctype member(byte me) {
-    byte seen, round = 0, i = 0;
-    bit over = 0, last;
+    byte generation, gathered, before, round = 0, i = 0;
+    bit over = 0;
     {
         do
         :: round == ROUNDS || over -> break
         :: else ->
-            barrier_wait();
+            meet();
             round++
         od;
         assert(!over || !second_group)
@@ -169,27 +225,32 @@ inline all_out() {
 }
 
 active proctype supervisor() {
-    byte i = 0, victim;
+    byte i = 0;
     start_group();
     if
-    :: skip -> select (victim : 0 .. MEMBERS - 1);
-        dead[victim] = 1;
+    :: dead[0] = 1; /* the members are alike: one stands for any */
 abort_mark:
-        aborted = 1;
+        aborted[GATHERED] = 1;
+        aborted[GENERATION] = 1;
 abort_wake:
-        wake_all();
+        wake_all(GATHERED);
+        wake_all(GENERATION);
         all_out();
 again:
         atomic {
             arrived = 0;
-            parked = 0;
-            generation = 0;
-            aborted = 0;
+            finished = 0;
+            parked[GATHERED] = 0;
+            parked[GENERATION] = 0;
+            word[GATHERED] = 0;
+            word[GENERATION] = 0;
+            aborted[GATHERED] = 0;
+            aborted[GENERATION] = 0;
             second_group = 1
         };
         start_group()
     :: skip
     fi;
     all_out();
-    assert(worked == ROUNDS)
+    assert(worked == HANDS * ROUNDS)
 }

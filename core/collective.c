@@ -1,22 +1,26 @@
 /* The barrier's protocol. core/barrier.pml is its model, which CI checks over all interleavings and deaths; the names
  * in brackets here are the model's labels.
  *
- * Members count themselves in; the last one does the round's work, if there is any, clears the count and moves the
- * generation, on which the others spin or sleep. The lowest bit of `generation` says that the collective is aborted,
- * so that aborting changes the word on which they sleep, and no abort can be missed.
+ * Members count themselves in. All but the last few go straight to sleep or spin until the generation moves. The last
+ * few, the hands, wait on a word of their own, `gathered`, until all are in; each does a part of the round's work, and
+ * the last one to finish clears the counts and moves the generation. A plain barrier has one hand and no work. The
+ * lowest bit of both words says that the collective is aborted, so that aborting changes the words on which they sleep,
+ * and no abort can be missed.
  *
  * What pairs with what, for machines that order less than x86:
  *   - [arrive] is an acquire-release addition: the last to come sees all that the others wrote before they came (each
- *     addition continues the release sequence of those before it), so [act] may read it.
- *   - [release] is a release of `generation`; who leaves has acquired it ([spin], [look]) and sees the work of [act],
- *     what all others wrote before they came, and the count cleared by [reset]: its next [arrive] counts from 0.
- *   - [release], [signal]'s load of `parked`, [flag] and [look] are sequentially consistent, all four: either the last
- *     one's load comes after the waiter's flag, and it wakes, or the waiter's look comes after the new generation, and
- *     it does not sleep. The kernel compares the word again before it lets it sleep ([park]).
+ *     addition continues the release sequence of those before it). [gather] is a release of `gathered`, and the other
+ *     hands acquire it ([look]): they see the same, so [work] may read what anybody wrote before the meeting.
+ *   - [finish] is an acquire-release addition: the last hand to finish sees the work of the others.
+ *   - [release] is a release of `generation`; who leaves has acquired it ([look]) and sees all work, and the counts
+ *     cleared by [reset]: its next [arrive] counts from 0.
+ *   - [gather] and [release], [signal]'s load of the sleepers, [flag] and [look] are sequentially consistent, all of
+ *     them: either the mover's load comes after the waiter's flag, and it wakes, or the waiter's look comes after the
+ *     move, and it does not sleep. The kernel compares the word again before it lets it sleep ([park]).
  *   - [abort_mark] takes part in the same order.
- * `parked` counts the sleepers, each of whom takes itself off: a waker that cleared it could clear the flag of a
- * sleeper of the next round (BREAK_WAKER_CLEARS in the model). Who dies asleep stays counted, which costs needless
- * wakes until the reset. */
+ * `parked` counts the sleepers on a word, each of whom takes itself off ([unflag]): a waker that cleared it could clear
+ * the flag of a sleeper of the next round (BREAK_WAKER_CLEARS in the model). Who dies asleep stays counted, which costs
+ * needless wakes until the reset. */
 #include "core/collective.h"
 
 #include <stdatomic.h>
@@ -27,16 +31,22 @@
 #include "core/memory.h"
 #include "core/sum.h"
 
+/* A word on which members wait, and how many sleep on it. */
+typedef struct gate {
+    _Alignas(64) _Atomic uint32_t word;
+    _Atomic uint32_t parked;
+} gate;
+
 struct peal_collective {
     _Alignas(64) _Atomic uint32_t arrived;
-    _Alignas(64) _Atomic uint32_t generation;
-    _Atomic uint32_t parked;
+    _Atomic uint32_t finished; /* hands of the present round */
+    gate gathered, generation;
     _Alignas(64) uint32_t members;
     uint32_t spins;
     int32_t timeout_ms;
 };
 
-enum { ABORTED = 1, ONE = 2 }; /* of `generation` */
+enum { ABORTED = 1, ONE = 2 }; /* of a gate's word */
 /* About half a millisecond: several times what it takes to wake a sleeper. */
 enum { SPINS = 20000 };
 enum { SHORT_FLOATS = 16384 };
@@ -60,57 +70,98 @@ static peal_status aborted(peal_error *err) {
     return peal_fail(err, PEAL_E_CANCELLED, "the collective was aborted");
 }
 
-/* Waits until the generation is no longer `seen`. */
-static peal_status wait_for_release(peal_collective *collective, uint32_t seen, peal_error *err) {
+static peal_status passed(uint32_t word, peal_error *err) {
+    return word & ABORTED ? aborted(err) : PEAL_OK;
+}
+
+/* Waits until a gate's word is no longer `seen`. */
+static peal_status wait_at(peal_collective *collective, gate *at, uint32_t seen, peal_error *err) {
     for (uint32_t spin = 0; spin < collective->spins; spin++) {
-        uint32_t now = atomic_load_explicit(&collective->generation, memory_order_acquire); /* [spin] */
-        if (now != seen) return now & ABORTED ? aborted(err) : PEAL_OK;
+        uint32_t now = atomic_load_explicit(&at->word, memory_order_acquire);
+        if (now != seen) return passed(now, err);
         peal_cpu_relax();
     }
     int64_t deadline = peal_now_ns() + (int64_t)collective->timeout_ms * 1000000;
     uint32_t now;
-    int64_t left = 1;
-    atomic_fetch_add(&collective->parked, 1);                      /* [flag] */
-    while ((now = atomic_load(&collective->generation)) == seen) { /* [look] */
-        left = deadline - peal_now_ns();
+    atomic_fetch_add(&at->parked, 1);                /* [flag] */
+    while ((now = atomic_load(&at->word)) == seen) { /* [look] */
+        int64_t left = deadline - peal_now_ns();
         if (left <= 0) break;
-        peal_futex_wait(&collective->generation, seen, left); /* [park] */
+        peal_futex_wait(&at->word, seen, left); /* [park] */
     }
-    atomic_fetch_sub(&collective->parked, 1); /* [unflag] */
-    if (now != seen) return now & ABORTED ? aborted(err) : PEAL_OK;
+    atomic_fetch_sub(&at->parked, 1); /* [unflag] */
+    if (now != seen) return passed(now, err);
     uint32_t missing = collective->members - atomic_load(&collective->arrived);
     peal_collective_abort(collective); /* who waited in vain is counted in: the round can no longer be whole */
     return peal_fail(err, PEAL_E_FAILED, "a barrier waited %d ms in vain for %u of %u members", collective->timeout_ms,
                      missing, collective->members);
 }
 
-/* A barrier whose last member runs `work` on [0, count) before it lets the others go; NULL: nothing. */
-static peal_status meet(peal_collective *collective, size_t count, peal_segment_work work, void *user,
-                        peal_error *err) {
-    uint32_t seen = atomic_load_explicit(&collective->generation, memory_order_acquire); /* [enter] */
-    if (seen & ABORTED) return aborted(err);
-    uint32_t before = atomic_fetch_add_explicit(&collective->arrived, 1, memory_order_acq_rel); /* [arrive] */
-    if (before + 1 != collective->members) return wait_for_release(collective, seen, err);
-    if (work) work(user, 0, count);                                                     /* [act] */
-    atomic_store_explicit(&collective->arrived, 0, memory_order_relaxed);               /* [reset] */
-    uint32_t now = atomic_fetch_add(&collective->generation, ONE);                      /* [release] */
-    if (atomic_load(&collective->parked)) peal_futex_wake_all(&collective->generation); /* [signal] */
-    return now & ABORTED ? aborted(err) : PEAL_OK;
+/* Moves a gate's word and wakes who sleeps on it; returns what it was. */
+static uint32_t open_gate(gate *at) {
+    uint32_t before = atomic_fetch_add(&at->word, ONE);           /* [gather] and [release] */
+    if (atomic_load(&at->parked)) peal_futex_wake_all(&at->word); /* [signal] */
+    return before;
+}
+
+/* A round's work and who does how much of it. */
+typedef struct round {
+    size_t count;
+    uint32_t hands;
+    bool by_rank; /* the part is that of the rank, else that of the order of arrival */
+    size_t rank;
+    peal_segment_work work; /* NULL: none */
+    void *user;
+} round;
+
+static peal_status meet(peal_collective *collective, const round *plan, peal_error *err) {
+    const uint32_t members = collective->members, hands = plan->hands;
+    const uint32_t generation = atomic_load_explicit(&collective->generation.word, memory_order_acquire); /* [enter] */
+    const uint32_t gathered = atomic_load_explicit(&collective->gathered.word, memory_order_acquire);
+    if (generation & ABORTED) return aborted(err);
+    const uint32_t before = atomic_fetch_add_explicit(&collective->arrived, 1, memory_order_acq_rel); /* [arrive] */
+    if (before + hands < members) return wait_at(collective, &collective->generation, generation, err);
+    if (hands > 1) {
+        if (before + 1 == members) {
+            PEAL_TRY(passed(open_gate(&collective->gathered), err));
+        } else {
+            PEAL_TRY(wait_at(collective, &collective->gathered, gathered, err));
+        }
+    }
+    if (plan->work) { /* [work] */
+        size_t begin, end;
+        const size_t part = plan->by_rank ? plan->rank : before + hands - members;
+        peal_segment(plan->count, part, hands, &begin, &end);
+        if (begin < end) plan->work(plan->user, begin, end);
+    }
+    if (hands > 1 &&
+        atomic_fetch_add_explicit(&collective->finished, 1, memory_order_acq_rel) + 1 != hands) { /* [finish] */
+        return wait_at(collective, &collective->generation, generation, err);
+    }
+    atomic_store_explicit(&collective->finished, 0, memory_order_relaxed); /* [reset] */
+    atomic_store_explicit(&collective->arrived, 0, memory_order_relaxed);
+    return passed(open_gate(&collective->generation), err);
 }
 
 peal_status peal_barrier_wait(peal_collective *collective, peal_error *err) {
-    return meet(collective, 0, NULL, NULL, err);
+    const round plan = {.hands = 1};
+    return meet(collective, &plan, err);
 }
 
 void peal_collective_abort(peal_collective *collective) {
-    atomic_fetch_or(&collective->generation, ABORTED); /* [abort_mark] */
-    peal_futex_wake_all(&collective->generation);      /* [abort_wake] */
+    atomic_fetch_or(&collective->gathered.word, ABORTED); /* [abort_mark] */
+    atomic_fetch_or(&collective->generation.word, ABORTED);
+    peal_futex_wake_all(&collective->gathered.word); /* [abort_wake] */
+    peal_futex_wake_all(&collective->generation.word);
 }
 
 void peal_collective_reset(peal_collective *collective) { /* [again] */
     atomic_store(&collective->arrived, 0);
-    atomic_store(&collective->parked, 0);
-    atomic_store(&collective->generation, 0);
+    atomic_store(&collective->finished, 0);
+    atomic_store(&collective->gathered.parked, 0);
+    atomic_store(&collective->gathered.word, 0);
+    atomic_store(&collective->generation.parked, 0);
+    atomic_store(&collective->generation.word, 0);
 }
 
 /* ---- work by segments ---- */
@@ -124,14 +175,17 @@ void peal_segment(size_t count, size_t rank, size_t members, size_t *begin, size
     if (*end > count) *end = count;
 }
 
-peal_status peal_collective_work(peal_collective *collective, size_t rank, size_t count, bool alone,
+peal_status peal_collective_work(peal_collective *collective, size_t rank, size_t count, size_t hands,
                                  peal_segment_work work, void *user, peal_error *err) {
-    if (alone) return meet(collective, count, work, user, err);
-    PEAL_TRY(peal_barrier_wait(collective, err));
-    size_t begin, end;
-    peal_segment(count, rank, collective->members, &begin, &end);
-    if (begin < end) work(user, begin, end);
-    return peal_barrier_wait(collective, err);
+    if (hands == 0) hands = 1;
+    if (hands > collective->members) hands = collective->members;
+    const round plan = {.count = count,
+                        .hands = (uint32_t)hands,
+                        .by_rank = hands == collective->members,
+                        .rank = rank,
+                        .work = work,
+                        .user = user};
+    return meet(collective, &plan, err);
 }
 
 /* ---- allreduce and broadcast ---- */
@@ -153,8 +207,8 @@ static void reduce_segment(void *user, size_t begin, size_t end) {
 peal_status peal_allreduce(peal_collective *collective, size_t rank, float *slots, size_t slot_count, size_t stride,
                            size_t count, peal_error *err) {
     reduction self = {.slots = slots, .slot_count = slot_count, .stride = stride};
-    bool alone = peal_sum_is_short(slot_count, count);
-    return peal_collective_work(collective, rank, count, alone, reduce_segment, &self, err);
+    size_t hands = peal_sum_is_short(slot_count, count) ? 1 : collective->members;
+    return peal_collective_work(collective, rank, count, hands, reduce_segment, &self, err);
 }
 
 peal_status peal_broadcast(peal_collective *collective, bool root, void *destination, const void *source, size_t size,

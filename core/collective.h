@@ -27,11 +27,12 @@ peal_status peal_barrier_wait(peal_collective *collective, peal_error *err);
 /* Works on the items [begin, end) of what the members do together. */
 typedef void (*peal_segment_work)(void *user, size_t begin, size_t end);
 
-/* When all members have come, works on the floats [0, count), each member on its segment, and lets all go when all of
- * it is done. Work that takes less time than a wait is better done `alone`: the last to come does all of it before it
- * lets the others go, which is one round of waiting instead of two. All members call with the same arguments but
- * `rank` and `user`; what `work` writes must be shared memory. */
-peal_status peal_collective_work(peal_collective *collective, size_t rank, size_t count, bool alone,
+/* When all members have come, works on the floats [0, count) and lets all go when all of it is done. `hands` members do
+ * the work, each a segment: all of them, segment by rank; or the last so many to come, which is right where there are
+ * fewer CPUs than members, since the others need not wake between; or one, for work that takes less time than a wait,
+ * which is then one round of waiting instead of two. All members call with the same arguments but `rank` and `user`;
+ * what `work` writes must be shared memory. */
+peal_status peal_collective_work(peal_collective *collective, size_t rank, size_t count, size_t hands,
                                  peal_segment_work work, void *user, peal_error *err);
 
 /* Wakes every waiter with PEAL_E_CANCELLED; later waits fail at once until `peal_collective_reset`. */

@@ -281,6 +281,9 @@ static size_t lay_out(models__trainer *trainer, uint8_t *base) {
     for (size_t i = 0; i < trainer->block_count; i++) {
         trainer->blocks[i].gradient = take(&at, trainer->floats, sizeof(float));
     }
+    if (trainer->sync == SYNC_STEP) {
+        trainer->nodes = take(&at, TREE_LEVELS * trainer->partitions, sizeof(models__node));
+    }
     if (trainer->sync == SYNC_STEP) trainer->published = take(&at, trainer->floats, sizeof(float));
     trainer->loss_sums = take(&at, trainer->partitions, sizeof(double));
     trainer->eval_scores = take(&at, trainer->valid_count, (shape->classes ? shape->classes : 1) * sizeof(float));
@@ -302,6 +305,11 @@ static void cut_blocks(models__trainer *trainer) {
             while ((size_t)1 << trainer->levels < size) trainer->levels++;
         }
     }
+    /* As many sums as can run at once are left to the step's segments, the rest is done where it is in the cache. */
+    const size_t cpus = peal_machine_cpus();
+    trainer->at_once = trainer->workers < cpus ? trainer->workers : cpus;
+    trainer->merge_size = 1;
+    while (2 * trainer->merge_size * trainer->at_once <= trainer->partitions) trainer->merge_size *= 2;
 }
 
 /* PEAL_E_MEMORY with the arithmetic if what the training will take is more than there is. */

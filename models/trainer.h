@@ -56,7 +56,14 @@ typedef struct models__block {
     float *gradient; /* [floats], shared */
 } models__block;
 
-enum { EVAL_CHUNK = 4096, PARTITIONS_MOST = 1024 };
+/* SYNC_STEP: where workers leave the values of a node of the tree, in shared memory. The second of two neighbours to
+ * come to their parent adds them up. */
+typedef struct models__node {
+    _Atomic uint32_t came; /* children since the round began: the second one of a step finds it odd */
+    uint32_t block;        /* whose memory holds this node's value; written before the child comes */
+} models__node;
+
+enum { EVAL_CHUNK = 4096, PARTITIONS_MOST = 1024, TREE_LEVELS = 11 };
 
 typedef struct models__trainer {
     const peal_train_options *options;
@@ -99,6 +106,9 @@ typedef struct models__trainer {
     double *loss_sums;       /* [partitions] SYNC_ROUNDS: `losses` of the slots */
     models__block *blocks;   /* [block_count] SYNC_STEP, in the order of the partitions */
     size_t block_count;
+    size_t at_once;      /* SYNC_STEP: workers that can run at once, by the CPUs */
+    size_t merge_size;   /* SYNC_STEP: nodes of up to so many partitions are summed by those who make them */
+    models__node *nodes; /* [levels of the tree][partitions], by level and first partition */
     float *published;    /* [floats] SYNC_STEP: the parameters from which all workers take their gradients */
     float *eval_scores;  /* [valid_count, scores] */
     double *eval_labels; /* [valid_count] */

@@ -128,9 +128,8 @@ typedef struct together {
     models__trainer *trainer;
     size_t rank, epoch, step;
     models__state *next; /* the state being made: each worker steps its segment of it */
-    bool alone;          /* the sum is so short that the last to come makes all of it */
+    size_t hands;        /* how many workers make the sum: one if it is short, else as many as there are CPUs */
     float weights[PARTITIONS_MOST];
-    peal_term terms[PARTITIONS_MOST]; /* [block_count] */
 } together;
 
 static void weigh_partitions(together *self) {
@@ -143,12 +142,11 @@ static void weigh_partitions(together *self) {
         total += (double)(end - begin);
     }
     for (size_t p = 0; p < trainer->partitions; p++) self->weights[p] = (float)((double)self->weights[p] / total);
-    for (size_t i = 0; i < trainer->block_count; i++) {
-        const models__block *block = &trainer->blocks[i];
-        /* A partition alone is weighed when it is summed, more of them have been weighed in their sum. */
-        float weight = block->size == 1 ? self->weights[block->first] : 1.0f;
-        self->terms[i] = (peal_term){block->gradient, weight, block->size};
-    }
+}
+
+/* A partition alone is weighed when it is summed, more of them have been weighed in their sum. */
+static peal_term term_of(const together *self, const float *gradient, size_t first, size_t size) {
+    return (peal_term){gradient, size == 1 ? self->weights[first] : 1.0f, size};
 }
 
 /* The gradient of `size` partitions from `first` on, into out [floats]: unweighted if it is one, else their weighted
@@ -166,39 +164,71 @@ static void gradient_of_block(together *self, size_t first, size_t size, float *
     float *right = trainer->gradients + level * trainer->floats;
     gradient_of_block(self, first, half, out);
     gradient_of_block(self, first + half, half, right);
-    const peal_term halves[2] = {{out, half == 1 ? self->weights[first] : 1.0f, half},
-                                 {right, half == 1 ? self->weights[first + half] : 1.0f, half}};
+    const peal_term halves[2] = {term_of(self, out, first, half), term_of(self, right, first + half, half)};
     peal_sum_terms(out, halves, 2, 0, trainer->floats);
 }
 
-/* A cache line that its writer left dirty and another core has read costs the writer dearly when it writes again (on
- * AMD's Zen 4 a tenth of the usual rate: the line is "owned" and every write must ask); one that the reader has
- * written to comes over at full rate. So who has read a piece of others' gradients, which nobody needs any more, writes
- * zeros there while it is in the cache. */
-static void give_back(const together *self, size_t at, size_t count) {
-    const models__trainer *trainer = self->trainer;
+static models__node *node_of(const models__trainer *trainer, size_t first, size_t size) {
+    return &trainer->nodes[(size_t)__builtin_ctzll(size) * trainer->partitions + first];
+}
+
+/* How many partitions the node has that begins at `first` and is left to the segments: the largest one that is merged,
+ * or a block that is larger. */
+static size_t top_size(const models__trainer *trainer, size_t first) {
+    size_t size = peal_term_size(first, trainer->partitions);
+    while (size > trainer->merge_size) size /= 2;
     for (size_t i = 0; i < trainer->block_count; i++) {
         const models__block *block = &trainer->blocks[i];
-        if (block->rank != self->rank) memset(block->gradient + at, 0, count * sizeof(float));
+        if (block->first == first && block->size > size) size = block->size;
+    }
+    return size;
+}
+
+/* Leaves the value of block `i` in the tree, and adds it to its neighbour's if that is there already, and so on up.
+ * Acquire and release: who comes second sees what the first has left. */
+static void climb(const together *self, size_t i) {
+    const models__trainer *trainer = self->trainer;
+    const models__block *block = &trainer->blocks[i];
+    size_t first = block->first, size = block->size;
+    for (;;) {
+        node_of(trainer, first, size)->block = (uint32_t)i;
+        const size_t parent = first & ~(2 * size - 1);
+        if (2 * size > trainer->merge_size || parent + 2 * size > trainer->partitions) return;
+        if (atomic_fetch_add_explicit(&node_of(trainer, parent, 2 * size)->came, 1, memory_order_acq_rel) % 2 == 0)
+            return;
+        const float *left = trainer->blocks[node_of(trainer, parent, size)->block].gradient;
+        const float *right = trainer->blocks[node_of(trainer, parent + size, size)->block].gradient;
+        const peal_term halves[2] = {term_of(self, left, parent, size), term_of(self, right, parent + size, size)};
+        peal_sum_terms(block->gradient, halves, 2, 0, trainer->floats);
+        first = parent;
+        size *= 2;
     }
 }
 
 /* Sums, steps and publishes [begin, end), piece by piece, each in the first cache. The parameters are stepped in the
- * state being made, which other workers do not read, and published past the caches, for the reason above. */
+ * state being made, which other workers do not read, and published past the caches: a cache line that its writer left
+ * dirty and another core has read is slow to write again (on AMD's Zen 4 a tenth of the usual rate: the line is
+ * "owned", and each write must ask). */
 static void step_segment(void *user, size_t begin, size_t end) {
     together *self = user;
     models__trainer *trainer = self->trainer;
     models__state *next = self->next;
     const float lr = learning_rate(trainer, self->epoch, self->step);
     const uint64_t t = self->epoch * trainer->steps + self->step + 1;
+    peal_term terms[PARTITIONS_MOST];
+    size_t term_count = 0;
+    for (size_t first = 0; first < trainer->partitions; first += terms[term_count++].size) {
+        const size_t size = top_size(trainer, first);
+        const float *gradient = trainer->blocks[node_of(trainer, first, size)->block].gradient;
+        terms[term_count] = term_of(self, gradient, first, size);
+    }
     for (size_t at = begin; at < end; at += STEP_CHUNK) {
         const size_t stop = end - at < STEP_CHUNK ? end : at + STEP_CHUNK;
         float *states[PEAL_OPTIMIZER_STATES] = {0}, *sum = trainer->gradients + at;
         for (size_t i = 0; i < trainer->optimizer->states; i++) states[i] = next->optimizer[i] + at;
-        peal_sum_terms(trainer->gradients, self->terms, trainer->block_count, at, stop);
-        if (!self->alone) give_back(self, at, stop - at);
+        peal_sum_terms(trainer->gradients, terms, term_count, at, stop);
         trainer->optimizer->step(&trainer->optimizer_options, lr, t, next->params + at, sum, states, stop - at);
-        if (self->alone) {
+        if (self->hands == 1) {
             memcpy(trainer->published + at, next->params + at, (stop - at) * sizeof(float));
         } else {
             peal_copy_past_caches(trainer->published + at, next->params + at, stop - at);
@@ -208,7 +238,7 @@ static void step_segment(void *user, size_t begin, size_t end) {
     if (begin == 0 && is_halted(trainer)) {
         atomic_store_explicit(&trainer->control->end_step, self->step + 1, memory_order_relaxed);
     }
-    if (!self->alone) count_up(&trainer->beats[self->rank].meetings);
+    if (self->hands == trainer->workers) count_up(&trainer->beats[self->rank].meetings);
 }
 
 static peal_status step_together(together *self) {
@@ -216,11 +246,13 @@ static peal_status step_together(together *self) {
     weigh_partitions(self);
     for (size_t i = 0; i < trainer->block_count; i++) {
         const models__block *block = &trainer->blocks[i];
-        if (block->rank == self->rank) gradient_of_block(self, block->first, block->size, block->gradient);
+        if (block->rank != self->rank) continue;
+        gradient_of_block(self, block->first, block->size, block->gradient);
+        climb(self, i);
     }
     beat(trainer, self->rank, UINT32_MAX);
     count_up(&trainer->beats[self->rank].meetings);
-    return peal_collective_work(trainer->collective, self->rank, trainer->floats, self->alone, step_segment, self,
+    return peal_collective_work(trainer->collective, self->rank, trainer->floats, self->hands, step_segment, self,
                                 NULL);
 }
 
@@ -234,7 +266,7 @@ static peal_status steps(models__trainer *trainer, size_t rank, const peal_messa
                      .epoch = message->values[0],
                      .step = message->values[1],
                      .next = &trainer->states[1 - committed],
-                     .alone = peal_sum_is_short(trainer->block_count, trainer->floats)};
+                     .hands = peal_sum_is_short(trainer->block_count, trainer->floats) ? 1 : trainer->at_once};
     size_t begin, end;
     peal_segment(trainer->floats, rank, trainer->workers, &begin, &end);
     copy_state(trainer, self.next, from, begin, end);

@@ -289,7 +289,7 @@ void tools_print_concurrency(void) {
     puts("Threads share all memory; processes share only what was made for it, and die alone.\n\n"
          "Threads serve for work that waits or passes data on: reading, inflating, parsing, writing. A block\n"
          "goes from one to the next without a copy, and starting one costs next to nothing. But a crash in\n"
-         "one ends all, many of them may queue for the kernel's lock on their common memory map, and libraries with\n"
+         "one ends all, many may queue for the kernel's lock on their common memory map, and libraries with\n"
          "threads or hidden state of their own get into each other's way.\n\n"
          "Processes serve for work that computes for long, or that may fail: training, simulation, code of\n"
          "others. Each has its own memory map, heap and BLAS; one that is killed or stopped is replaced, and\n"

@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "core/philox.h"
 #include "core/slab.h"
+#include "core/sum.h"
 #include "tests/support.h"
 
 enum { MEMBERS = 3, COUNT = 5000, SLOTS = 4, ROUNDS = 200 };
@@ -137,12 +138,12 @@ static void waits_end_by_time_and_by_abort(void **state) {
 
 /* ---- stress: rounds of members that dawdle at random, as threads and as processes ---- */
 
-enum { CROWD = 5, STRESS_ROUNDS = 400 };
+enum { CROWD = 5, STRESS_ROUNDS = 400, SLOT = 100 };
 
 /* What each member has come to, and the sum that the round's work makes of it. */
 typedef struct meeting {
     _Alignas(64) _Atomic uint32_t came[CROWD];
-    float slots[CROWD * 64];
+    float slots[CROWD * SLOT];
 } meeting;
 
 typedef struct attendant {
@@ -158,19 +159,26 @@ static void dawdle(peal_philox *random) {
     }
 }
 
+static void sum_segment(void *user, size_t begin, size_t end) {
+    peal_sum_slots(user, user, CROWD, SLOT, NULL, begin, end);
+}
+
 /* Aborts the process if somebody overtakes or a sum is of another round. */
 static peal_status attend(const attendant *self, uint32_t rounds) {
     peal_philox random = peal_philox_stream(7, PEAL_PURPOSE_USER, (uint32_t)self->rank, 0, 0);
     float *slots = self->all->slots;
     for (uint32_t round = 1; round <= rounds; round++) {
         dawdle(&random);
-        for (size_t i = 0; i < 64; i++) slots[self->rank * 64 + i] = (float)(round + self->rank);
+        for (size_t i = 0; i < SLOT; i++) slots[self->rank * SLOT + i] = (float)(round + self->rank);
         atomic_store(&self->all->came[self->rank], round);
-        PEAL_TRY(peal_allreduce(self->collective, self->rank, slots, CROWD, 64, 64, NULL));
+        PEAL_TRY(
+            peal_collective_work(self->collective, self->rank, SLOT, round % (CROWD + 2), sum_segment, slots, NULL));
         for (size_t i = 0; i < CROWD; i++) {
             if (atomic_load(&self->all->came[i]) < round) abort();
         }
-        if (slots[63] != (float)(CROWD * round + CROWD * (CROWD - 1) / 2)) abort();
+        for (size_t i = 0; i < SLOT; i++) {
+            if (slots[i] != (float)(CROWD * round + CROWD * (CROWD - 1) / 2)) abort();
+        }
         PEAL_TRY(peal_barrier_wait(self->collective, NULL)); /* all have read it */
     }
     return PEAL_OK;

@@ -38,13 +38,18 @@ done
 
 holds barrier -DMEMBERS=2 -DROUNDS=3
 holds barrier -DMEMBERS=3 -DROUNDS=2
+holds barrier -DMEMBERS=2 -DROUNDS=3 -DHANDS=2
+holds barrier -DMEMBERS=3 -DROUNDS=2 -DHANDS=2
 for fault in WAKER_CLEARS RELEASE_BEFORE_RESET ABORT_BESIDE_THE_WORD; do
     breaks barrier -DBREAK_$fault
 done
 
+breaks barrier -DHANDS=2 -DBREAK_WORK_UNGATHERED
+breaks barrier -DHANDS=2 -DBREAK_RELEASE_BEFORE_RESET
+
 # Each label of a model is a step that the C code names, and the other way round.
 for pair in ring:ring barrier:collective; do
-    model=$(grep -oE '^[a-z_]+:$' "$models/${pair%:*}.pml" | tr -d : | sort -u)
+    model=$(grep -oE '^[a-z_]+:$|/\* (flag|look|park|unflag) \*/' "$models/${pair%:*}.pml" | tr -d ':/* ' | sort -u)
     named=$(grep -oE '\[[a-z_]+\]' "$models/${pair#*:}.c" | tr -d '[]' | sort -u)
     for step in $model; do
         grep -qx "$step" <<<"$named" || [ "$step" = quiet ] || fail "${pair#*:}.c does not name the step $step of the model"
