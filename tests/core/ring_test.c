@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "core/philox.h"
 #include "core/slab.h"
 #include "tests/support.h"
 
@@ -70,6 +71,51 @@ static void messages_pass_between_processes(void **state) {
     peal_slab_free(&slab);
 }
 
+static void produce_for_ever(peal_ring *ring) {
+    for (uint64_t i = 0;; i++) {
+        const message one = {i, ~i};
+        if (peal_ring_push(ring, &one, -1, NULL) != PEAL_OK) _exit(42);
+    }
+}
+
+static uint64_t consume_to_the_end(peal_ring *ring) {
+    message one;
+    uint64_t count = 0;
+    for (; peal_ring_pop(ring, &one, -1, NULL) == PEAL_OK; count++) {
+        if (one.number != count || one.check != ~count) abort();
+    }
+    return count;
+}
+
+/* Kills one side at a random moment and closes the ring, as a supervisor does: the other side comes back, and what it
+ * has taken is whole and in order. */
+static void either_side_comes_back_after_the_death_of_the_other(void **state) {
+    (void)state;
+    peal_philox random = peal_philox_stream(5, PEAL_PURPOSE_USER, 0, 0, 0);
+    for (int trial = 0; trial < 30; trial++) {
+        peal_slab slab;
+        peal_ring *ring = new_ring(&slab, (size_t)1 << peal_philox_below(&random, 4));
+        pid_t producer = fork();
+        if (producer == 0) produce_for_ever(ring);
+        pid_t consumer = fork();
+        if (consumer == 0) {
+            consume_to_the_end(ring);
+            _exit(42);
+        }
+        assert_true(producer > 0 && consumer > 0);
+        usleep(peal_philox_below(&random, 10000));
+        bool first = peal_philox_below(&random, 2);
+        pid_t victim = first ? producer : consumer, survivor = first ? consumer : producer;
+        kill(victim, SIGKILL);
+        int status;
+        assert_int_equal(waitpid(victim, &status, 0), victim);
+        peal_ring_close(ring);
+        assert_int_equal(waitpid(survivor, &status, 0), survivor);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+        peal_slab_free(&slab);
+    }
+}
+
 static void waits_end_by_time_and_by_close(void **state) {
     (void)state;
     peal_error err;
@@ -112,6 +158,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_pass_between_threads_whole_and_in_order),
         cmocka_unit_test(messages_pass_between_processes),
+        cmocka_unit_test(either_side_comes_back_after_the_death_of_the_other),
         cmocka_unit_test(waits_end_by_time_and_by_close),
         cmocka_unit_test(close_wakes_a_parked_reader),
     };
