@@ -290,6 +290,7 @@ static void lead(peal_process_pool *pool) {
             const place *at = place_of(pool, event.rank, event.reply.values[0]);
             process *one = &pool->processes[event.rank];
             pool->answered[event.rank]++;
+            pool->early_deaths = 0;
             one->late = one->late || one->timed_out;
             answer(take_oldest(one), at);
         } else if (event.kind == PEAL_GROUP_DEATH) {

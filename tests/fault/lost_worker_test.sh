@@ -73,6 +73,25 @@ for sync in epoch step; do
     fi
 done
 
+# SIGINT waits for the end of a step, which a stopped worker does not reach; a second one does not wait.
+job=(train digits --epochs 100000 --workers 2)
+start
+kill -STOP "$worker"
+kill -INT $pid
+sleep 0.6
+kill -0 $pid 2>/dev/null || fail "the first SIGINT did not wait for the step's end"
+begin=$(date +%s%N)
+kill -INT $pid
+code=0
+wait $pid || code=$?
+[ $code = 4 ] || { cat log.txt; fail "exit code $code after a second SIGINT"; }
+[ $((($(date +%s%N) - begin) / 1000000)) -lt 1000 ] || fail "the second SIGINT took its time"
+for i in $(seq 20); do
+    [ -d "/proc/$worker" ] && ! grep -q ') Z' "/proc/$worker/stat" || break
+    [ "$i" != 20 ] || fail "the stopped worker outlives the job"
+    sleep 0.05
+done
+
 # Poison: the partition is named, and the job ends with 1 after so many deaths.
 job=(train digits --epochs 100000 --workers 1 --partitions 1 --deaths 3)
 start
