@@ -12,9 +12,7 @@
 #endif
 
 /* In front of a loop: no step reads what another one writes, though the pointers may be equal. */
-#if defined(__clang__)
-#define PEAL_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#elif defined(__GNUC__)
+#if defined(__GNUC__) && !defined(__clang__)
 #define PEAL_INDEPENDENT _Pragma("GCC ivdep")
 #else
 #define PEAL_INDEPENDENT
