@@ -306,8 +306,6 @@ static void cut_blocks(models__trainer *trainer) {
         }
     }
     /* As many sums as can run at once are left to the step's segments, the rest is done where it is in the cache. */
-    const size_t cpus = peal_machine_cpus();
-    trainer->at_once = trainer->workers < cpus ? trainer->workers : cpus;
     trainer->merge_size = 1;
     while (2 * trainer->merge_size * trainer->at_once <= trainer->partitions) trainer->merge_size *= 2;
 }
@@ -339,6 +337,8 @@ static peal_status share_memory(models__trainer *trainer, peal_error *err) {
     trainer->levels = 1;
     PEAL_TRY(peal_alloc_checked(&trainer->slots, trainer->partitions, sizeof *trainer->slots, "partitions", err));
     PEAL_TRY(peal_alloc_checked(&trainer->blocks, trainer->partitions, sizeof *trainer->blocks, "partitions", err));
+    const size_t cpus = peal_machine_cpus();
+    trainer->at_once = trainer->workers < cpus ? trainer->workers : cpus;
     if (trainer->sync == SYNC_STEP) cut_blocks(trainer);
     PEAL_TRY(check_memory(trainer, err));
     PEAL_TRY(

@@ -15,6 +15,7 @@ typedef struct leader {
     models__supervisor supervisor;
     models__progress progress;
     uint8_t *done;         /* [tasks] of the present batch of tasks: given to a worker, or done */
+    size_t turn;           /* the rank that is looked at first for the next task */
     size_t end_step;       /* SYNC_ROUNDS: of the round */
     uint64_t steps_before; /* of the epoch, done before the workers began to count */
     int64_t training_ns;
@@ -120,23 +121,29 @@ static bool is_idle(const leader *self, size_t rank) {
     return !self->supervisor.duties[rank].busy;
 }
 
-/* Gives tasks to idle workers as long as there are any. */
+static size_t busy_workers(const leader *self) {
+    size_t busy = 0;
+    for (size_t rank = 0; rank < self->trainer->workers; rank++) busy += !is_idle(self, rank);
+    return busy;
+}
+
+/* Gives tasks to idle workers, in turn, as long as there are any. No more work at once than there are CPUs: where there
+ * are more workers, each would push the others' parameters out of the caches. */
 static peal_status give_tasks(leader *self, uint32_t kind, size_t *next, size_t tasks, peal_error *err) {
-    for (size_t rank = 0; rank < self->trainer->workers; rank++) {
+    const models__trainer *trainer = self->trainer;
+    size_t busy = busy_workers(self);
+    for (size_t i = 0; i < trainer->workers && busy < trainer->at_once; i++) {
+        const size_t rank = (self->turn + i) % trainer->workers;
         if (!is_idle(self, rank)) continue;
         while (*next < tasks && self->done[*next]) ++*next;
         if (*next == tasks) return PEAL_OK;
         peal_message message = task_message(self, kind, *next, tasks);
         PEAL_TRY(models__supervisor_send(&self->supervisor, rank, *next, &message, err));
         self->done[(*next)++] = 1;
+        self->turn = rank + 1;
+        busy++;
     }
     return PEAL_OK;
-}
-
-static size_t busy_workers(const leader *self) {
-    size_t busy = 0;
-    for (size_t rank = 0; rank < self->trainer->workers; rank++) busy += !is_idle(self, rank);
-    return busy;
 }
 
 /* Has the workers do the tasks that are not marked as done, in any order, each until it is done. *whole is false if

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/machine.h"
 #include "core/sum.h"
 #include "models/predictor.h"
 #include "models/trainer.h"
@@ -311,6 +312,7 @@ void models__worker(void *user, peal_worker *self) {
     const size_t rank = peal_worker_rank(self);
     peal_message message;
     peal_graph_use_one_thread();
+    if (trainer->sync == SYNC_STEP && trainer->workers > trainer->at_once) peal_machine_pin(rank, trainer->workers);
     while (peal_worker_receive(self, &message)) {
         peal_message reply = {.kind = message.kind, .values = {message.values[0]}};
         if (message.kind == MESSAGE_TRAIN) {
