@@ -79,9 +79,11 @@ for sync in epoch step; do
 done
 
 # SIGINT waits for the end of a step, which a stopped worker does not reach; a second one does not wait.
-job=(train digits --epochs 100000 --workers 2)
+job=(train digits --model mlp:hidden=800x800 --batch 8 --epochs 100000 --workers 2)
 start
+sleep 0.5
 kill -STOP "$worker"
+sleep 0.2
 kill -INT $pid
 sleep 0.6
 kill -0 $pid 2>/dev/null || fail "the first SIGINT did not wait for the step's end"
