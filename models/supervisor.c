@@ -20,8 +20,12 @@ static const peal_reporter *reporter(const models__supervisor *self) {
     return self->trainer->options->reporter;
 }
 
-static uint64_t meetings(const models__supervisor *self, size_t rank) {
-    return atomic_load_explicit(&self->trainer->beats[rank].meetings, memory_order_relaxed);
+/* How far a worker has come among those that wait for each other: the one that has come least far keeps the others
+ * waiting. Who is at a meeting's work is behind those who wait for its end. */
+static uint64_t distance(const models__supervisor *self, size_t rank) {
+    const models__beat *beat = &self->trainer->beats[rank];
+    uint64_t working = atomic_load_explicit(&beat->working, memory_order_relaxed);
+    return 2 * atomic_load_explicit(&beat->meetings, memory_order_relaxed) + 1 - working;
 }
 
 static uint64_t beat_count(const models__supervisor *self, size_t rank) {
@@ -144,14 +148,14 @@ static void look_for_stuck(models__supervisor *self, int64_t now) {
         if (one->stopped) one->moved = now; /* it has a bound of its own */
         if (now - one->moved <= limit) continue;
         stuck++;
-        if (meetings(self, rank) < least) least = meetings(self, rank);
+        if (distance(self, rank) < least) least = distance(self, rank);
     }
     /* In steps that all do together nobody is stuck while somebody moves. */
     bool together = self->trainer->sync == SYNC_STEP;
     if (stuck == 0 || (together && stuck < busy)) return;
     for (size_t rank = 0; rank < workers; rank++) {
         const models__duty *one = &self->duties[rank];
-        if (!one->busy || now - one->moved <= limit || (together && meetings(self, rank) != least)) continue;
+        if (!one->busy || now - one->moved <= limit || (together && distance(self, rank) != least)) continue;
         kill_lost(self, rank, "has not moved", one->moved);
     }
 }

@@ -218,6 +218,7 @@ static void step_segment(void *user, size_t begin, size_t end) {
     const uint64_t t = self->epoch * trainer->steps + self->step + 1;
     peal_term terms[PARTITIONS_MOST];
     size_t term_count = 0;
+    atomic_store_explicit(&trainer->beats[self->rank].working, 1, memory_order_relaxed);
     for (size_t first = 0; first < trainer->partitions; first += terms[term_count++].size) {
         const size_t size = top_size(trainer, first);
         const float *gradient = trainer->blocks[node_of(trainer, first, size)->block].gradient;
@@ -239,7 +240,7 @@ static void step_segment(void *user, size_t begin, size_t end) {
     if (begin == 0 && is_halted(trainer)) {
         atomic_store_explicit(&trainer->control->end_step, self->step + 1, memory_order_relaxed);
     }
-    if (self->hands == trainer->workers) count_up(&trainer->beats[self->rank].meetings);
+    atomic_store_explicit(&trainer->beats[self->rank].working, 0, memory_order_relaxed);
 }
 
 static peal_status step_together(together *self) {
