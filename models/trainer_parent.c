@@ -132,9 +132,10 @@ static size_t busy_workers(const leader *self) {
  * are more workers, each would push the others' parameters out of the caches. */
 static peal_status give_tasks(leader *self, uint32_t kind, size_t *next, size_t tasks, peal_error *err) {
     const models__trainer *trainer = self->trainer;
+    const size_t first = self->turn;
     size_t busy = busy_workers(self);
     for (size_t i = 0; i < trainer->workers && busy < trainer->at_once; i++) {
-        const size_t rank = (self->turn + i) % trainer->workers;
+        const size_t rank = (first + i) % trainer->workers;
         if (!is_idle(self, rank)) continue;
         while (*next < tasks && self->done[*next]) ++*next;
         if (*next == tasks) return PEAL_OK;

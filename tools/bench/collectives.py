@@ -20,7 +20,7 @@ PEAL = os.path.join(HERE, "../../bazel-bin/tools/bench/collectives")
 SIZES = [1 << shift for shift in range(10, 29, 2)]
 
 GLOO = """
-import sys, time, torch, torch.distributed as dist
+import os, sys, time, torch, torch.distributed as dist
 dist.init_process_group("gloo", init_method="file://" + sys.argv[1], rank=int(sys.argv[2]), world_size=2)
 torch.set_num_threads(1)
 for shift in range(10, 29, 2):
@@ -32,7 +32,9 @@ for shift in range(10, 29, 2):
         for _ in range(times):
             dist.all_reduce(data)
         if repeat >= 0 and sys.argv[2] == "0":
-            print("gloo", 1 << shift, (time.perf_counter() - begin) / times)
+            print("gloo", 1 << shift, (time.perf_counter() - begin) / times, flush=True)
+dist.barrier()
+os._exit(0)  # its threads do not always end in good order
 """
 
 
