@@ -240,7 +240,8 @@ static void step_segment(void *user, size_t begin, size_t end) {
     if (begin == 0 && is_halted(trainer)) {
         atomic_store_explicit(&trainer->control->end_step, self->step + 1, memory_order_relaxed);
     }
-    atomic_store_explicit(&trainer->beats[self->rank].working, 0, memory_order_relaxed);
+    /* One hand alone is at work until it has let the others go. */
+    if (self->hands > 1) atomic_store_explicit(&trainer->beats[self->rank].working, 0, memory_order_relaxed);
 }
 
 static peal_status step_together(together *self) {
@@ -254,8 +255,10 @@ static peal_status step_together(together *self) {
     }
     beat(trainer, self->rank, UINT32_MAX);
     count_up(&trainer->beats[self->rank].meetings);
-    return peal_collective_work(trainer->collective, self->rank, trainer->floats, self->hands, step_segment, self,
-                                NULL);
+    peal_status status =
+        peal_collective_work(trainer->collective, self->rank, trainer->floats, self->hands, step_segment, self, NULL);
+    atomic_store_explicit(&trainer->beats[self->rank].working, 0, memory_order_relaxed);
+    return status;
 }
 
 /* Steps from the committed state until the epoch's end or a halt; *done is how many steps of the epoch the state being
