@@ -10,15 +10,6 @@
 
 #include "core/cgroup.h"
 
-/* Reads up to two words of a small file; returns how many. */
-static int read_words(const char *path, char first[64], char second[64]) {
-    FILE *file = fopen(path, "re");
-    if (!file) return 0;
-    int count = fscanf(file, "%63s %63s", first, second);
-    fclose(file);
-    return count < 0 ? 0 : count;
-}
-
 size_t peal_machine_cpus(void) {
     cpu_set_t set;
     size_t cpus = 1;
@@ -59,9 +50,13 @@ static uint64_t address_space_left(uint64_t *limit_out) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
     *limit_out = limit.rlim_cur;
-    char pages[64], rest[64];
-    if (read_words("/proc/self/statm", pages, rest) < 1) return limit.rlim_cur;
-    uint64_t used = strtoull(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file) return limit.rlim_cur;
+    int found = fscanf(file, "%llu", &pages);
+    fclose(file);
+    if (found != 1) return limit.rlim_cur;
+    uint64_t used = pages * (uint64_t)sysconf(_SC_PAGESIZE);
     return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
 }
 

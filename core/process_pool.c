@@ -181,13 +181,24 @@ static void fail_task(process_task *task, const peal_error *error) {
     core__future_end(&task->future, error->status, error, NULL, 0);
 }
 
+/* Ends all that waits with an error. */
+static void fail_waiting(peal_process_pool *pool, const peal_error *error) {
+    for (process_task *task; (task = next_task(pool));) fail_task(task, error);
+}
+
+static void cancel_waiting(peal_process_pool *pool) {
+    peal_error error;
+    peal_fail(&error, PEAL_E_CANCELLED, "the task was cancelled before it began: its pool is freed");
+    fail_waiting(pool, &error);
+}
+
 /* Without a process, all that waits fails. */
 static void give_up(peal_process_pool *pool, const peal_error *error) {
     pthread_mutex_lock(&pool->lock);
     pool->broken = true;
     pool->start_error = *error;
     pthread_mutex_unlock(&pool->lock);
-    for (process_task *task; (task = next_task(pool));) fail_task(task, error);
+    fail_waiting(pool, error);
 }
 
 static void bury(peal_process_pool *pool, const peal_group_event *event) {
@@ -271,11 +282,7 @@ static bool is_closing(peal_process_pool *pool) {
 static void lead(peal_process_pool *pool) {
     while (!is_closing(pool) || is_working(pool)) {
         if (is_closing(pool)) {
-            for (process_task *task; (task = next_task(pool));) {
-                peal_error error;
-                peal_fail(&error, PEAL_E_CANCELLED, "the task was cancelled before it began: its pool is freed");
-                fail_task(task, &error);
-            }
+            cancel_waiting(pool);
             if (!is_working(pool)) return;
         } else {
             give_tasks(pool);
@@ -317,10 +324,7 @@ static void *leader_thread(void *argument) {
     pthread_mutex_lock(&pool->lock);
     pool->leading = false;
     pthread_mutex_unlock(&pool->lock);
-    for (process_task *task; (task = next_task(pool));) {
-        peal_fail(&error, PEAL_E_CANCELLED, "the task was cancelled before it began: its pool is freed");
-        fail_task(task, &error);
-    }
+    cancel_waiting(pool);
     peal_group_stop(pool->group, GRACE_MS);
     return NULL;
 }

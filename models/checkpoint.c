@@ -335,13 +335,23 @@ static void read_valid(models__trainer *trainer, const peal_safetensors *file) {
     json_decref(saved);
 }
 
-/* The number `index` of a list in the metadata; 0 if it is not there. */
-static double read_item(const peal_safetensors *file, const char *key, size_t index) {
+/* A list in the metadata, given up by the caller; NULL, whose items count as 0, if it is not there. */
+static json_t *read_list(const peal_safetensors *file, const char *key) {
     const char *text = peal_safetensors_metadata(file, key);
-    json_t *list = text ? json_loads(text, 0, NULL) : NULL;
-    double value = json_number_value(json_array_get(list, index));
-    json_decref(list);
-    return value;
+    return text ? json_loads(text, 0, NULL) : NULL;
+}
+
+static void read_partitions(models__trainer *trainer, const peal_safetensors *file, models__progress *progress) {
+    json_t *steps = read_list(file, "partition_steps"), *losses = read_list(file, "losses"),
+           *ahead = read_list(file, "partition_losses");
+    for (size_t p = 0; p < trainer->partitions; p++) {
+        progress->reached[p] = (size_t)json_number_value(json_array_get(steps, p));
+        trainer->states[trainer->committed].losses[p] = json_number_value(json_array_get(losses, p));
+        if (trainer->sync == SYNC_ROUNDS) trainer->loss_sums[p] = json_number_value(json_array_get(ahead, p));
+    }
+    json_decref(steps);
+    json_decref(losses);
+    json_decref(ahead);
 }
 
 static peal_status read_checkpoint(models__trainer *trainer, const peal_safetensors *file, models__progress *progress,
@@ -353,11 +363,7 @@ static peal_status read_checkpoint(models__trainer *trainer, const peal_safetens
     progress->best_loss = read_real(file, "best_loss");
     progress->train_loss = read_real(file, "train_loss");
     progress->agreed = read_real(file, "agreement");
-    for (size_t p = 0; p < trainer->partitions; p++) {
-        progress->reached[p] = (size_t)read_item(file, "partition_steps", p);
-        trainer->states[trainer->committed].losses[p] = read_item(file, "losses", p);
-        if (trainer->sync == SYNC_ROUNDS) trainer->loss_sums[p] = read_item(file, "partition_losses", p);
-    }
+    read_partitions(trainer, file, progress);
     tensor_list list;
     peal_status status = list_tensors(trainer, progress, &list, err);
     for (size_t i = 0; status == PEAL_OK && i < list.count; i++) {

@@ -345,7 +345,7 @@ static peal_status share_memory(models__trainer *trainer, peal_error *err) {
         peal_alloc_checked(&trainer->gradients, trainer->levels * trainer->floats, sizeof(float), "gradients", err));
     PEAL_TRY(peal_slab_new(lay_out(trainer, NULL), "the training", &trainer->slab, err));
     lay_out(trainer, trainer->slab.data);
-    bool spin = trainer->workers <= peal_machine_cpus();
+    bool spin = trainer->workers == trainer->at_once;
     trainer->collective = peal_collective_init(trainer->collective, trainer->workers, spin, BARRIER_TIMEOUT_MS);
     peal_graph_initialise(trainer->net->graph, trainer->options->seed, trainer->states[0].params);
     PEAL_TRY(peal_alloc_checked(&trainer->eval_labels, trainer->valid_count, sizeof(double), "labels", err));

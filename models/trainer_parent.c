@@ -179,6 +179,13 @@ static peal_status do_tasks(leader *self, uint32_t kind, size_t tasks, bool *who
     return PEAL_OK;
 }
 
+/* The same for tasks that are all to be done and are not halted. */
+static peal_status do_all_tasks(leader *self, uint32_t kind, size_t tasks, peal_error *err) {
+    bool whole;
+    memset(self->done, 0, tasks);
+    return do_tasks(self, kind, tasks, &whole, err);
+}
+
 /* ---- rounds of partitions ---- */
 
 /* How far the partitions agree: the length of their mean change over the mean length of their changes; 1 is full
@@ -212,9 +219,7 @@ static peal_status round_of_partitions(leader *self, peal_error *err) {
         if (!whole || is_stopped(self)) PEAL_TRY(halted(self, err));
         set_halt(self, false);
     }
-    bool whole;
-    memset(self->done, 0, trainer->workers);
-    PEAL_TRY(do_tasks(self, MESSAGE_COMBINE, trainer->workers, &whole, err));
+    PEAL_TRY(do_all_tasks(self, MESSAGE_COMBINE, trainer->workers, err));
     const int next = 1 - trainer->committed;
     memcpy(trainer->states[next].losses, trainer->loss_sums, trainer->partitions * sizeof(double));
     if (trainer->partitions > 1) self->progress.agreed = agreement(trainer);
@@ -299,9 +304,7 @@ static peal_status train_epoch(leader *self, peal_error *err) {
 static peal_status validate(leader *self, peal_metrics *metrics, peal_error *err) {
     models__trainer *trainer = self->trainer;
     size_t chunks = (size_t)((trainer->valid_count + EVAL_CHUNK - 1) / EVAL_CHUNK);
-    bool whole;
-    memset(self->done, 0, chunks);
-    PEAL_TRY(do_tasks(self, MESSAGE_EVAL, chunks, &whole, err));
+    PEAL_TRY(do_all_tasks(self, MESSAGE_EVAL, chunks, err));
     const peal_shape *shape = &trainer->net->shape;
     return peal_metrics_compute(trainer->eval_scores, shape->classes ? shape->classes : 1, trainer->eval_labels,
                                 trainer->valid_count, shape->classes, shape->label_deviation, metrics, err);
