@@ -33,6 +33,12 @@ static void count_up(_Atomic uint64_t *number) {
     atomic_fetch_add_explicit(number, 1, memory_order_relaxed);
 }
 
+/* Told before each meeting of all workers: who has come to fewer than the others keeps them waiting. */
+static void come_to_meeting(models__trainer *trainer, size_t rank) {
+    beat(trainer, rank, UINT32_MAX);
+    count_up(&trainer->beats[rank].meetings);
+}
+
 /* Relaxed: it does not matter which step is the last one. */
 static bool is_halted(const models__trainer *trainer) {
     return atomic_load_explicit(&trainer->control->halt, memory_order_relaxed) != 0;
@@ -253,8 +259,7 @@ static peal_status step_together(together *self) {
         gradient_of_block(self, block->first, block->size, block->gradient);
         climb(self, i);
     }
-    beat(trainer, self->rank, UINT32_MAX);
-    count_up(&trainer->beats[self->rank].meetings);
+    come_to_meeting(trainer, self->rank);
     peal_status status =
         peal_collective_work(trainer->collective, self->rank, trainer->floats, self->hands, step_segment, self, NULL);
     atomic_store_explicit(&trainer->beats[self->rank].working, 0, memory_order_relaxed);
@@ -282,6 +287,7 @@ static peal_status steps(models__trainer *trainer, size_t rank, const peal_messa
         if (block->rank != rank) continue;
         memcpy(self.next->losses + block->first, from->losses + block->first, block->size * sizeof(double));
     }
+    come_to_meeting(trainer, rank);
     PEAL_TRY(peal_barrier_wait(trainer->collective, NULL));
     bool halted = false;
     while (self.step < trainer->steps && !halted) {
