@@ -8,7 +8,8 @@
 
 #include "core/vector.h"
 
-enum { CHUNK_FLOATS = 1024 }; /* the sums that wait for their sibling stay in the first cache */
+enum { CHUNK_FLOATS = 1024 };  /* the sums that wait for their sibling stay in the first cache */
+enum { FAR_BYTES = 32 << 20 }; /* so much is in no cache */
 
 size_t peal_term_size(size_t first, size_t end) {
     size_t size = 1;
@@ -26,6 +27,24 @@ PEAL_VECTOR static void scale(float *out, const float *a, float u, size_t count)
 PEAL_VECTOR static void add_2(float *out, const float *a, float u, const float *b, float v, size_t count) {
     PEAL_INDEPENDENT
     for (size_t i = 0; i < count; i++) out[i] = u * a[i] + v * b[i];
+}
+
+/* A cache line, as one value; the compiler makes of it what the CPU has. */
+typedef float line __attribute__((vector_size(64), aligned(4), may_alias));
+
+/* The same for `a` and `b` that are in no cache. The CPU's own prefetcher stops at the end of each page of 4 KB, and
+ * few systems give shared memory larger ones; so this asks for what it will read half a page on: what it also writes
+ * into the second cache, the rest past it. (Beyond the end of an array that does nothing.) Memory is the limit, so
+ * wider vectors do not help; with four arrays the plain loop keeps the memory as busy by itself. */
+static void add_2_far(float *out, const float *a, float u, const float *b, float v, size_t count) {
+    enum { LINE = sizeof(line) / sizeof(float), AHEAD = 512 };
+    size_t i = 0;
+    for (; i + LINE <= count; i += LINE) {
+        __builtin_prefetch(a + i + AHEAD, 0, 2);
+        __builtin_prefetch(b + i + AHEAD, 0, 0);
+        *(line *)(out + i) = u * *(const line *)(a + i) + v * *(const line *)(b + i);
+    }
+    for (; i < count; i++) out[i] = u * a[i] + v * b[i];
 }
 
 PEAL_VECTOR static void add_4(float *out, const peal_term *t, size_t at, size_t count) {
@@ -58,6 +77,7 @@ static void sum_chunk(float *out, const peal_term *terms, size_t count, size_t a
 }
 
 void peal_sum_terms(float *out, const peal_term *terms, size_t count, size_t begin, size_t end) {
+    const bool far = count * (end - begin) * sizeof(float) >= FAR_BYTES;
     bool four = count == 4;
     for (size_t t = 1; four && t < 4; t++) four = terms[t].size == terms[0].size;
     for (size_t at = begin; at < end; at += CHUNK_FLOATS) {
@@ -65,7 +85,8 @@ void peal_sum_terms(float *out, const peal_term *terms, size_t count, size_t beg
         if (four) {
             add_4(out + at, terms, at, length);
         } else if (count == 2) {
-            add_2(out + at, terms[0].values + at, terms[0].weight, terms[1].values + at, terms[1].weight, length);
+            (far ? add_2_far : add_2)(out + at, terms[0].values + at, terms[0].weight, terms[1].values + at,
+                                      terms[1].weight, length);
         } else {
             sum_chunk(out + at, terms, count, at, length);
         }

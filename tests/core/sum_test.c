@@ -54,6 +54,22 @@ static void output_may_be_any_of_the_slots(void **state) {
     free(copy);
 }
 
+static void sums_of_more_than_the_caches_hold_have_the_same_bits(void **state) {
+    (void)state;
+    const size_t count = ((size_t)4 << 20) + 7, stride = count + 1;
+    float *large = peal_alloc(2 * stride, sizeof(float)), *out = peal_alloc(count, sizeof(float));
+    for (size_t i = 0; i < 2 * stride; i++) large[i] = slots[i % (MOST * COUNT)];
+    peal_sum_slots(out, large, 2, stride, weights, 3, count);
+    for (size_t i = 3; i < count; i++) {
+        const float sum = weights[0] * large[i] + weights[1] * large[stride + i];
+        assert_memory_equal(&sum, &out[i], sizeof sum);
+    }
+    peal_sum_slots(large, large, 2, stride, weights, 3, count);
+    assert_memory_equal(large + 3, out + 3, (count - 3) * sizeof(float));
+    free(out);
+    free(large);
+}
+
 /* Each worker sums the nodes that lie in its range; the nodes of all give the same bits as the leaves. */
 static void sum_does_not_depend_on_how_partitions_are_spread(void **state) {
     (void)state;
@@ -96,6 +112,7 @@ int main(void) {
         cmocka_unit_test(slots_are_summed_pairwise_bit_by_bit),
         cmocka_unit_test(output_may_be_any_of_the_slots),
         cmocka_unit_test(sum_does_not_depend_on_how_partitions_are_spread),
+        cmocka_unit_test(sums_of_more_than_the_caches_hold_have_the_same_bits),
         cmocka_unit_test(copy_past_caches_copies),
     };
     return cmocka_run_group_tests(tests, fill, NULL);
