@@ -19,19 +19,40 @@ train() { # train GROUP OPTIONS...: in the control group
     shift
     bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" "$peal" train d "$@"
 }
+# When others fill the group's memory, the kernel kills the worker that it is told to prefer: that is said, and the model
+# does not change. (Then it kills the one that fills.)
+lose_worker_to_oom() { # lose_worker_to_oom GROUP
+    local job=(--model mlp:hidden=800x800 --batch 8 --epochs 40 --workers 2)
+    $peal train d "${job[@]}" --out calm.safetensors --quiet
+    train "$1" "${job[@]}" --out oom.safetensors 2>log.txt &
+    local pid=$! worker=
+    for i in $(seq 100); do
+        worker=$(pgrep -P "$(pgrep -P $pid)" 2>/dev/null | tail -n 1) || true
+        [ -z "$worker" ] || break
+        sleep 0.05
+    done
+    sleep 0.3
+    echo 1000 >"/proc/$worker/oom_score_adj"
+    bash -c 'echo $$ >"$0/cgroup.procs" && exec dd if=/dev/zero of=/dev/null bs=500M count=1' "$1" || true
+    wait $pid || { cat log.txt; fail "the job did not outlive a worker killed for memory"; }
+    grep -qE "worker [01] \(pid $worker\) was killed by signal 9 \(Killed; the cgroup's memory ran out\)" log.txt ||
+        { cat log.txt; fail "the memory is not named"; }
+    cmp calm.safetensors oom.safetensors || fail "the model changed"
+}
 held=0
 for top in /sys/fs/cgroup/memory /sys/fs/cgroup; do
     group=$top/peal-test-$$
     mkdir "$group" 2>/dev/null || continue
     trap 'rmdir "$group" 2>/dev/null || true' EXIT
-    if echo 150M >"$group/memory.limit_in_bytes" || echo 150M >"$group/memory.max"; then
+    if { echo 150M >"$group/memory.limit_in_bytes" || echo 150M >"$group/memory.max"; } 2>/dev/null; then
         expect 1 "under the cgroup's limit of 157 MB" train "$group" --model mlp:hidden=3000x2000 --out y.safetensors
         grep -qE "25 MB of parameters.* needs [0-9]+ MB of memory, but only [0-9]+ MB can still be had" err.txt ||
             { cat err.txt; fail "the arithmetic is not there"; }
         [ -e y.safetensors ] && fail "a model all the same"
         train "$group" --epochs 2 --model mlp:hidden=20 --out y.safetensors --quiet
+        lose_worker_to_oom "$group"
         held=$((held + 1))
-    fi 2>/dev/null
+    fi
     rmdir "$group"
     break
 done
@@ -39,11 +60,11 @@ for top in /sys/fs/cgroup/cpu /sys/fs/cgroup; do
     group=$top/peal-test-$$
     mkdir "$group" 2>/dev/null || continue
     trap 'rmdir "$group" 2>/dev/null || true' EXIT
-    if echo 100000 >"$group/cpu.cfs_quota_us" || echo "100000 100000" >"$group/cpu.max"; then
+    if { echo 100000 >"$group/cpu.cfs_quota_us" || echo "100000 100000" >"$group/cpu.max"; } 2>/dev/null; then
         train "$group" --epochs 1 --out y.safetensors 2>log.txt
         grep -q "4 partitions, 1 worker," log.txt || { cat log.txt; fail "the quota of one CPU is not kept"; }
         held=$((held + 1))
-    fi 2>/dev/null
+    fi
     rmdir "$group"
     break
 done
