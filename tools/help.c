@@ -29,8 +29,9 @@ static void print_transforms(void) {
     puts("\nOn the command line: --transform NAME:key=value,columns=COLUMN (several columns joined with +).\n"
          "In a job file: a list 'transforms' of mappings, {transform: NAME, columns: [...], key: value}.\n"
          "Without columns=, a transform of numbers goes to all numbers, one of texts to all texts.\n"
-         "Columns that no transform is named for get: numbers impute and standardize, texts onehot (up to 64\n"
-         "distinct) or index, the label label. Where only impute is named, nothing else is done to the number.");
+         "Columns that no transform is named for get: numbers impute and standardize, texts index (which the model\n"
+         "looks up, as if it were one-hot), the label label; texts that are nearly all different are left out.\n"
+         "Where only impute is named, nothing else is done to the number.");
 }
 
 static void print_models(void) {
