@@ -19,20 +19,6 @@ size_t peal_machine_cpus(void) {
     return cpus > 0 ? cpus : 1;
 }
 
-void peal_machine_pin(size_t rank, size_t members) {
-    cpu_set_t set, one;
-    if (sched_getaffinity(0, sizeof set, &set) != 0) return;
-    const size_t wanted = rank * (size_t)CPU_COUNT(&set) / members;
-    size_t at = 0;
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-        if (!CPU_ISSET(cpu, &set) || at++ != wanted) continue;
-        CPU_ZERO(&one);
-        CPU_SET(cpu, &one);
-        sched_setaffinity(0, sizeof one, &one);
-        return;
-    }
-}
-
 static uint64_t meminfo_available(void) {
     FILE *file = fopen("/proc/meminfo", "re");
     if (!file) return UINT64_MAX;

@@ -10,11 +10,6 @@
 /* CPUs: the smaller of the affinity mask's count and the cgroup's quota (rounded up); at least 1. */
 size_t peal_machine_cpus(void);
 
-/* Keeps the calling process on one of its CPUs: member `rank` of `members` on the one at rank / members of the way, so
- * that neighbours share one. For processes that meet often and are more than there are CPUs: left alone, the system
- * wakes them all at once, some CPU gets one too many, and all wait for it. Does nothing where it cannot. */
-void peal_machine_pin(size_t rank, size_t members);
-
 /* Bytes that can still be had: the smaller of the system's MemAvailable and what the cgroup's limit leaves. */
 uint64_t peal_machine_memory(void);
 

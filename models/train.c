@@ -293,11 +293,12 @@ static size_t lay_out(models__trainer *trainer, uint8_t *base) {
     return at.plan.size;
 }
 
-/* Each worker has neighbouring partitions; their gradients are summed in as few nodes of the tree as there can be. */
+/* Each worker that steps has neighbouring partitions; their gradients are summed in as few nodes of the tree as there
+ * can be. */
 static void cut_blocks(models__trainer *trainer) {
-    for (size_t rank = 0; rank < trainer->workers; rank++) {
-        size_t at = trainer->partitions * rank / trainer->workers;
-        const size_t end = trainer->partitions * (rank + 1) / trainer->workers;
+    for (size_t rank = 0; rank < trainer->at_once; rank++) {
+        size_t at = trainer->partitions * rank / trainer->at_once;
+        const size_t end = trainer->partitions * (rank + 1) / trainer->at_once;
         while (at < end) {
             const size_t size = peal_term_size(at, end);
             trainer->blocks[trainer->block_count++] = (models__block){.first = at, .size = size, .rank = rank};
@@ -345,8 +346,7 @@ static peal_status share_memory(models__trainer *trainer, peal_error *err) {
         peal_alloc_checked(&trainer->gradients, trainer->levels * trainer->floats, sizeof(float), "gradients", err));
     PEAL_TRY(peal_slab_new(lay_out(trainer, NULL), "the training", &trainer->slab, err));
     lay_out(trainer, trainer->slab.data);
-    bool spin = trainer->workers == trainer->at_once;
-    trainer->collective = peal_collective_init(trainer->collective, trainer->workers, spin, BARRIER_TIMEOUT_MS);
+    trainer->collective = peal_collective_init(trainer->collective, trainer->at_once, true, BARRIER_TIMEOUT_MS);
     peal_graph_initialise(trainer->net->graph, trainer->options->seed, trainer->states[0].params);
     PEAL_TRY(peal_alloc_checked(&trainer->eval_labels, trainer->valid_count, sizeof(double), "labels", err));
     const peal_rows *rows = trainer->valid_rows ? trainer->valid_rows : trainer->rows;
@@ -374,6 +374,10 @@ static void describe_choices(const models__trainer *trainer) {
     peal_report(reporter, PEAL_EVENT_NOTE, "%zu partitions, %zu worker%s, %zu steps an epoch of %zu rows each; lr %g",
                 trainer->partitions, trainer->workers, trainer->workers == 1 ? "" : "s", trainer->steps,
                 trainer->net->rows, trainer->lr);
+    if (trainer->workers > trainer->at_once) {
+        peal_report(reporter, PEAL_EVENT_NOTE, "%zu workers for %zu CPU%s: %zu work at once, the others stand by",
+                    trainer->workers, trainer->at_once, trainer->at_once == 1 ? "" : "s", trainer->at_once);
+    }
     if (peal_machine_cpus() > trainer->partitions) {
         peal_report(reporter, PEAL_EVENT_NOTE,
                     "%zu CPUs stand idle: %zu partitions cannot use more workers (--partitions)",

@@ -107,7 +107,7 @@ typedef struct models__trainer {
     double *loss_sums;       /* [partitions] SYNC_ROUNDS: `losses` of the slots */
     models__block *blocks;   /* [block_count] SYNC_STEP, in the order of the partitions */
     size_t block_count;
-    size_t at_once;      /* workers that can run at once, by the CPUs */
+    size_t at_once;      /* workers that can run at once, by the CPUs; SYNC_STEP: ranks below it step, the rest wait */
     size_t merge_size;   /* SYNC_STEP: nodes of up to so many partitions are summed by those who make them */
     models__node *nodes; /* [levels of the tree][partitions], by level and first partition */
     float *published;    /* [floats] SYNC_STEP: the parameters from which all workers take their gradients */

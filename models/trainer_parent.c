@@ -228,10 +228,10 @@ static peal_status round_of_partitions(leader *self, peal_error *err) {
     return PEAL_OK;
 }
 
-/* ---- steps that all workers do together ---- */
+/* ---- steps that workers do together ---- */
 
-/* Waits for every worker's reply; a death aborts the collective, so that the others come back. *whole is false if the
- * steps must be done again; else *done is how many of the epoch are done. */
+/* Waits for the reply of each that steps; a death among them aborts the collective, so that the others come back.
+ * *whole is false if the steps must be done again; else *done is how many of the epoch are done. */
 static peal_status gather_steps(leader *self, bool *whole, size_t *done, peal_error *err) {
     *whole = true;
     while (busy_workers(self) > 0) {
@@ -259,7 +259,7 @@ static peal_status round_of_steps(leader *self, peal_error *err) {
     peal_collective_reset(trainer->collective);
     atomic_store_explicit(&trainer->control->end_step, UINT64_MAX, memory_order_relaxed);
     clear_beats(self);
-    for (size_t rank = 0; rank < trainer->workers; rank++) {
+    for (size_t rank = 0; rank < trainer->at_once; rank++) {
         const peal_message message = {
             .kind = MESSAGE_STEPS, .values = {self->progress.epoch, self->progress.step, (uint64_t)trainer->committed}};
         PEAL_TRY(models__supervisor_send(&self->supervisor, rank, 0, &message, err));

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/machine.h"
 #include "core/sum.h"
 #include "models/predictor.h"
 #include "models/trainer.h"
@@ -128,7 +127,7 @@ static void combine(models__trainer *trainer, const peal_message *message) {
     }
 }
 
-/* ---- steps: all partitions together ---- */
+/* ---- steps: all partitions together, by as many workers as can run at once ---- */
 
 /* What a worker needs for one step. */
 typedef struct together {
@@ -278,7 +277,7 @@ static peal_status steps(models__trainer *trainer, size_t rank, const peal_messa
                      .next = &trainer->states[1 - committed],
                      .hands = peal_sum_is_short(trainer->block_count, trainer->floats) ? 1 : trainer->at_once};
     size_t begin, end;
-    peal_segment(trainer->floats, rank, trainer->workers, &begin, &end);
+    peal_segment(trainer->floats, rank, trainer->at_once, &begin, &end);
     copy_state(trainer, self.next, from, begin, end);
     memcpy(self.next->outer + begin, from->outer + begin, (end - begin) * sizeof(float));
     memcpy(trainer->published + begin, from->params + begin, (end - begin) * sizeof(float));
@@ -322,7 +321,6 @@ void models__worker(void *user, peal_worker *self) {
     const size_t rank = peal_worker_rank(self);
     peal_message message;
     peal_graph_use_one_thread();
-    if (trainer->sync == SYNC_STEP && trainer->workers > trainer->at_once) peal_machine_pin(rank, trainer->workers);
     while (peal_worker_receive(self, &message)) {
         peal_message reply = {.kind = message.kind, .values = {message.values[0]}};
         if (message.kind == MESSAGE_TRAIN) {

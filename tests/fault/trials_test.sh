@@ -9,10 +9,13 @@ source tests/lib.sh
 trials=${PEAL_TRIALS:-30}
 seed=${PEAL_FAULT_SEED:-$RANDOM}
 
-between() { echo $(($1 + RANDOM % ($2 - $1 + 1))); }
-one_of() {
-    local words=("$@")
-    echo "${words[RANDOM % ${#words[@]}]}"
+# Both set a variable: in a subshell, as for $(...), RANDOM would not go by the seed.
+between() { # between NAME LEAST MOST
+    printf -v "$1" %d $(($2 + RANDOM % ($3 - $2 + 1)))
+}
+one_of() { # one_of NAME WORD...
+    local words=("${@:2}")
+    printf -v "$1" %s "${words[RANDOM % ${#words[@]}]}"
 }
 
 $peal etl "$data/digits/train-*.csv.gz" --label digit --out digits --quiet
@@ -24,24 +27,36 @@ awk 'BEGIN { srand(5); print "a,b,c,d,city,y,z"
 $peal etl table.csv --label y --out numbers --drop z --quiet
 $peal etl table.csv --label z --out classes --drop y --quiet
 
-# Sets job (the options that shape the model) at random.
+# The program on a machine with $cpus CPUs, if that is more than there are: so many workers then work at once.
+peal_there() { exec env LD_PRELOAD="$root/tests/more_cpus.so" TEST_CPUS="$cpus" "$peal" "$@"; }
+
+# Sets job (the options that shape the model), keeping (its checkpoints) and cpus at random.
 random_job() {
-    local dataset model epochs sync
-    case $(between 0 4) in
-    0) dataset=numbers model=linear epochs=$(between 150 600) ;;
-    1) dataset=classes model=logistic epochs=$(between 150 600) ;;
-    2) dataset=digits model=softmax epochs=$(between 150 600) ;;
-    3) dataset=digits model=mlp:hidden=$(between 8 256)x$(between 8 128) epochs=$(between 30 120) ;;
-    4) dataset=digits model=mlp:hidden=$(between 16 400),dropout=0.3 epochs=$(between 30 120) ;;
+    local dataset model epochs sync kind width depth partitions batch optimizer seed valid seconds keep
+    between kind 0 4
+    between epochs 150 600
+    case $kind in
+    0) dataset=numbers model=linear ;;
+    1) dataset=classes model=logistic ;;
+    2) dataset=digits model=softmax ;;
+    3) between width 8 256 && between depth 8 128 && dataset=digits model=mlp:hidden=${width}x$depth epochs=$((epochs / 5)) ;;
+    4) between width 16 400 && dataset=digits model=mlp:hidden=$width,dropout=0.3 epochs=$((epochs / 5)) ;;
     esac
-    case $(between 0 2) in
-    0) sync=epoch ;;
-    1) sync=step ;;
-    2) sync=$(between 1 12) ;;
-    esac
-    job=(train $dataset --model $model --epochs "$epochs" --sync "$sync" --partitions "$(between 1 7)"
-        --batch "$(one_of 16 32 64)" --optimizer "$(one_of sgd adam adamw adagrad)" --seed "$(between 1 1000)")
-    if [ "$(between 0 1)" = 1 ]; then job+=(--valid 0.2 --patience 1000); fi
+    between sync 1 12
+    one_of sync epoch step "$sync"
+    between partitions 1 7
+    one_of batch 16 32 64
+    one_of optimizer sgd adam adamw adagrad
+    between seed 1 1000
+    job=(train $dataset --model $model --epochs "$epochs" --sync "$sync" --partitions "$partitions" --batch "$batch"
+        --optimizer "$optimizer" --seed "$seed")
+    one_of valid "" "--valid 0.2 --patience 1000"
+    # shellcheck disable=SC2206 # words
+    job+=($valid)
+    one_of seconds 0 0.02 0.1
+    between keep 1 3
+    keeping=(--checkpoint-seconds "$seconds" --keep "$keep" --stall-seconds 1 --deaths 100)
+    one_of cpus 1 4
 }
 
 now() { date +%s%N; }
@@ -60,12 +75,15 @@ left_over() {
 
 # Runs the job with a random W, strikes it at a random moment before it would be done; sets code.
 strike() {
-    local what worker=""
-    "$peal" "${job[@]}" --workers "$(between 1 4)" "${keeping[@]}" --out trial.safetensors "$@" 2>log.txt &
+    local what which moment workers worker=""
+    between workers 1 4
+    between moment 0 1100
+    between which 1 "$workers"
+    one_of what kill-worker kill-worker stop-worker kill-job kill-job interrupt
+    peal_there "${job[@]}" --workers "$workers" "${keeping[@]}" --out trial.safetensors "$@" 2>log.txt &
     local pid=$!
-    sleep "$(awk -v n="$RANDOM" -v d="$duration" 'BEGIN { printf "%.3f", d * 1.1 * n / 32768 / 1e9 }')"
-    what=$(one_of kill-worker kill-worker stop-worker kill-job kill-job interrupt)
-    worker=$(pgrep -P $pid 2>/dev/null | shuf -n 1 --random-source=<(yes "$RANDOM") || true)
+    sleep "$(awk -v n="$moment" -v d="$duration" 'BEGIN { printf "%.3f", d * n / 1000 / 1e9 }')"
+    worker=$(pgrep -P $pid 2>/dev/null | sort -n | sed -n "${which}p" || true)
     case $what in
     kill-worker) [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null || true ;;
     stop-worker) [ -z "$worker" ] || kill -STOP "$worker" 2>/dev/null || true ;;
@@ -85,23 +103,25 @@ counts=""
 for ((trial = 0; trial < trials; trial++)); do
     RANDOM=$((seed + trial))
     random_job
-    keeping=(--checkpoint-seconds "$(one_of 0 0.02 0.1)" --keep "$(between 1 3)" --stall-seconds 1 --deaths 100)
-    story="trial $trial, seed $((seed + trial)): ${job[*]} ${keeping[*]}"
+    story="trial $trial, PEAL_FAULT_SEED=$((seed + trial)), $cpus CPUs or more: ${job[*]} ${keeping[*]}"
     rm -rf calm.safetensors calm.run trial.safetensors trial.run
     begin=$(now)
-    "$peal" "${job[@]}" --workers "$(between 1 4)" --out calm.safetensors --quiet || fail "the calm run ($story)"
+    between workers 1 4
+    "$peal" "${job[@]}" --workers "$workers" --out calm.safetensors --quiet || fail "the calm run ($story)"
     duration=$(($(now) - begin))
     strike
     story="$story; $struck"
     counts+="$struck"$'\n'
     for ((again = 0; code != 0; again++)); do
         left_over && fail "something outlives the job ($story)"
-        if ((again < 2)) && [ "$(between 0 2)" = 0 ]; then
+        between once_more 0 2
+        if ((again < 2 && once_more == 0)); then
             strike --resume
             story="$story, then $struck"
         else
             code=0
-            "$peal" "${job[@]}" --workers "$(between 1 4)" "${keeping[@]}" --out trial.safetensors --resume 2>log.txt || code=$?
+            between workers 1 4
+            (peal_there "${job[@]}" --workers "$workers" "${keeping[@]}" --out trial.safetensors --resume 2>log.txt) || code=$?
             [ "$code" = 0 ] || { cat log.txt >&2; fail "the resumed run ends with $code ($story)"; }
         fi
     done

@@ -79,6 +79,10 @@ static void workers_do_not_change_the_bits(void **state) {
                 options.optimizer = optimizers[o];
                 options.workers = workers;
                 options.partitions = 7;
+                /* Once all of them work at once, once as many as there are CPUs. */
+                char cpus[8];
+                snprintf(cpus, sizeof cpus, "%zu", workers);
+                setenv("TEST_CPUS", o == 0 ? cpus : "1", 1);
                 assert_ok(peal_train(&options, &result, &err));
                 assert_int_equal(result.workers, workers);
                 if (workers == 1) strcpy(first, result.model_sha256);
@@ -86,6 +90,7 @@ static void workers_do_not_change_the_bits(void **state) {
             }
         }
     }
+    unsetenv("TEST_CPUS");
     free(out);
 }
 
