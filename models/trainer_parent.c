@@ -251,14 +251,21 @@ static peal_status gather_steps(leader *self, bool *whole, size_t *done, peal_er
     return PEAL_OK;
 }
 
+/* As nobody had come to any meeting: who died between two children of a node has left it half counted. */
+static void clear_meetings(leader *self) {
+    models__trainer *trainer = self->trainer;
+    peal_collective_reset(trainer->collective);
+    memset(trainer->nodes, 0, TREE_LEVELS * trainer->partitions * sizeof *trainer->nodes);
+    atomic_store_explicit(&trainer->control->end_step, UINT64_MAX, memory_order_relaxed);
+    clear_beats(self);
+}
+
 /* Until the end of the epoch or a halt. */
 static peal_status round_of_steps(leader *self, peal_error *err) {
     models__trainer *trainer = self->trainer;
     bool whole = false;
     size_t done = 0;
-    peal_collective_reset(trainer->collective);
-    atomic_store_explicit(&trainer->control->end_step, UINT64_MAX, memory_order_relaxed);
-    clear_beats(self);
+    clear_meetings(self);
     for (size_t rank = 0; rank < trainer->at_once; rank++) {
         const peal_message message = {
             .kind = MESSAGE_STEPS, .values = {self->progress.epoch, self->progress.step, (uint64_t)trainer->committed}};

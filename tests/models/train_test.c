@@ -128,9 +128,10 @@ static void deaths_do_not_change_the_bits(void **state) {
         options.epochs = 6;
         options.deaths = 1000;
         options.workers = 2;
+        options.partitions = 6; /* partitions 2 and 3 are neighbours in the tree of sums, and of different workers */
         assert_ok(peal_train(&options, &calm, &err));
         for (int signal_number = 0; signal_number < 2; signal_number++) {
-            killer self = {.kills = 2, .signal = signal_number ? SIGSTOP : SIGKILL};
+            killer self = {.kills = signal_number ? 2 : 6, .signal = signal_number ? SIGSTOP : SIGKILL};
             options.stall_ms = 300;
             pthread_t thread;
             assert_int_equal(pthread_create(&thread, NULL, kill_workers, &self), 0);
