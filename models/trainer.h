@@ -58,7 +58,7 @@ typedef struct models__block {
 } models__block;
 
 /* SYNC_STEP: where workers leave the values of a node of the tree, in shared memory. The second of two neighbours to
- * come to their parent adds them up. */
+ * come to their parent adds them up; models/tree.pml is the model of it. */
 typedef struct models__node {
     _Atomic uint32_t came; /* children since the round began: the second one of a step finds it odd */
     uint32_t block;        /* whose memory holds this node's value; written before the child comes */

@@ -251,7 +251,8 @@ static peal_status gather_steps(leader *self, bool *whole, size_t *done, peal_er
     return PEAL_OK;
 }
 
-/* As nobody had come to any meeting: who died between two children of a node has left it half counted. */
+/* As if nobody had come to any meeting: a worker that died between two children of a node has left it half counted.
+ * [clear] of tree.pml. */
 static void clear_meetings(leader *self) {
     models__trainer *trainer = self->trainer;
     peal_collective_reset(trainer->collective);

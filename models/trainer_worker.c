@@ -190,8 +190,9 @@ static size_t top_size(const models__trainer *trainer, size_t first) {
     return size;
 }
 
-/* Leaves the value of block `i` in the tree, and adds it to its neighbour's if that is there already, and so on up.
- * Acquire and release: who comes second sees what the first has left. */
+/* Leaves the value of block `i` in the tree [leave], and adds it to its neighbour's if that is there already [come]
+ * [add], and so on up. [come] is an acquire-release addition: who comes second sees what the first has left. The names
+ * in brackets are the labels of models/tree.pml, which CI checks over all interleavings and deaths. */
 static void climb(const together *self, size_t i) {
     const models__trainer *trainer = self->trainer;
     const models__block *block = &trainer->blocks[i];
@@ -255,10 +256,10 @@ static peal_status step_together(together *self) {
     for (size_t i = 0; i < trainer->block_count; i++) {
         const models__block *block = &trainer->blocks[i];
         if (block->rank != self->rank) continue;
-        gradient_of_block(self, block->first, block->size, block->gradient);
+        gradient_of_block(self, block->first, block->size, block->gradient); /* [gradient] */
         climb(self, i);
     }
-    come_to_meeting(trainer, self->rank);
+    come_to_meeting(trainer, self->rank); /* [meet_all] */
     peal_status status =
         peal_collective_work(trainer->collective, self->rank, trainer->floats, self->hands, step_segment, self, NULL);
     atomic_store_explicit(&trainer->beats[self->rank].working, 0, memory_order_relaxed);

@@ -44,7 +44,7 @@ random_job() {
     esac
     between sync 1 12
     one_of sync epoch step "$sync"
-    between partitions 1 7
+    between partitions 1 12
     one_of batch 16 32 64
     one_of optimizer sgd adam adamw adagrad
     between seed 1 1000
@@ -56,7 +56,7 @@ random_job() {
     one_of seconds 0 0.02 0.1
     between keep 1 3
     keeping=(--checkpoint-seconds "$seconds" --keep "$keep" --stall-seconds 1 --deaths 100)
-    one_of cpus 1 4
+    one_of cpus 1 4 6
 }
 
 now() { date +%s%N; }
@@ -76,7 +76,7 @@ left_over() {
 # Runs the job with a random W, strikes it at a random moment before it would be done; sets code.
 strike() {
     local what which moment workers worker=""
-    between workers 1 4
+    between workers 1 6
     between moment 0 1100
     between which 1 "$workers"
     one_of what kill-worker kill-worker stop-worker kill-job kill-job interrupt
@@ -106,7 +106,7 @@ for ((trial = 0; trial < trials; trial++)); do
     story="trial $trial, PEAL_FAULT_SEED=$((seed + trial)), $cpus CPUs or more: ${job[*]} ${keeping[*]}"
     rm -rf calm.safetensors calm.run trial.safetensors trial.run
     begin=$(now)
-    between workers 1 4
+    between workers 1 6
     "$peal" "${job[@]}" --workers "$workers" --out calm.safetensors --quiet || fail "the calm run ($story)"
     duration=$(($(now) - begin))
     strike
@@ -120,7 +120,7 @@ for ((trial = 0; trial < trials; trial++)); do
             story="$story, then $struck"
         else
             code=0
-            between workers 1 4
+            between workers 1 6
             (peal_there "${job[@]}" --workers "$workers" "${keeping[@]}" --out trial.safetensors --resume 2>log.txt) || code=$?
             [ "$code" = 0 ] || { cat log.txt >&2; fail "the resumed run ends with $code ($story)"; }
         fi
