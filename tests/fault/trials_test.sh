@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Random trials: a random job (model, optimiser, P, sync, checkpoints), a random death at a random moment (SIGKILL or
-# SIGSTOP of a worker; SIGKILL or SIGINT of the whole job), then --resume with a random W until it is done. The model's
+# Random trials: a random job (model, optimiser, P, sync, checkpoints), a random death at a random moment (SIGKILL of a
+# worker or of ten, SIGSTOP of a worker, SIGKILL or SIGINT of the whole job), then --resume with a random W until it is done. The model's
 # SHA-256 must be that of the undisturbed run, and no process, shared object or temporary file may be left.
 #
 # PEAL_TRIALS says how many (30), PEAL_FAULT_SEED where the seeds begin; a trial's own seed is printed with it.
@@ -73,19 +73,29 @@ left_over() {
     return 1
 }
 
+kill_one_after_another() { # kill_one_after_another JOB
+    local worker times
+    for times in $(seq 10); do
+        worker=$(pgrep -P "$1" 2>/dev/null | sort -n | sed -n "$((1 + times % workers))p" || true)
+        [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null || true
+        sleep 0.02
+    done
+}
+
 # Runs the job with a random W, strikes it at a random moment before it would be done; sets code.
 strike() {
     local what which moment workers worker=""
     between workers 1 6
     between moment 0 1100
     between which 1 "$workers"
-    one_of what kill-worker kill-worker stop-worker kill-job kill-job interrupt
+    one_of what kill-worker kill-workers stop-worker kill-job kill-job interrupt
     peal_there "${job[@]}" --workers "$workers" "${keeping[@]}" --out trial.safetensors "$@" 2>log.txt &
     local pid=$!
     sleep "$(awk -v n="$moment" -v d="$duration" 'BEGIN { printf "%.3f", d * n / 1000 / 1e9 }')"
     worker=$(pgrep -P $pid 2>/dev/null | sort -n | sed -n "${which}p" || true)
     case $what in
     kill-worker) [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null || true ;;
+    kill-workers) kill_one_after_another $pid ;;
     stop-worker) [ -z "$worker" ] || kill -STOP "$worker" 2>/dev/null || true ;;
     kill-job) kill -9 $pid 2>/dev/null || true ;;
     interrupt) kill -INT $pid 2>/dev/null || true ;;
