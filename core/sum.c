@@ -33,15 +33,15 @@ PEAL_VECTOR static void add_2(float *out, const float *a, float u, const float *
 typedef float line __attribute__((vector_size(64), aligned(4), may_alias));
 
 /* The same for `a` and `b` that are in no cache. The CPU's own prefetcher stops at the end of each page of 4 KB, and
- * few systems give shared memory larger ones; so this asks for what it will read half a page on: what it also writes
- * into the second cache, the rest past it. (Beyond the end of an array that does nothing.) Memory is the limit, so
- * wider vectors do not help; with four arrays the plain loop keeps the memory as busy by itself. */
-static void add_2_far(float *out, const float *a, float u, const float *b, float v, size_t count) {
+ * few systems give shared memory larger ones; so this asks for what it will read half a page on, into the second cache.
+ * (Beyond the end of an array that does nothing. Past the second cache would spare it, but is slower by a third where
+ * the last cache is large and far.) With four arrays the plain loop keeps the memory as busy by itself. */
+PEAL_VECTOR static void add_2_far(float *out, const float *a, float u, const float *b, float v, size_t count) {
     enum { LINE = sizeof(line) / sizeof(float), AHEAD = 512 };
     size_t i = 0;
     for (; i + LINE <= count; i += LINE) {
         __builtin_prefetch(a + i + AHEAD, 0, 2);
-        __builtin_prefetch(b + i + AHEAD, 0, 0);
+        __builtin_prefetch(b + i + AHEAD, 0, 2);
         *(line *)(out + i) = u * *(const line *)(a + i) + v * *(const line *)(b + i);
     }
     for (; i < count; i++) out[i] = u * a[i] + v * b[i];
