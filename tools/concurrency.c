@@ -311,5 +311,6 @@ void tools_print_concurrency(void) {
     double spinning = cpus > 1 ? median_of(spinning_barrier, 100000) : (double)NAN;
     printf("\n  A barrier of two processes takes %s while both spin, %s if they park.%s\n", time_text(spinning, one),
            time_text(median_of(parked_barrier, 500), other), cpus > 1 ? "" : " (With one CPU nobody spins.)");
-    puts("  Workers spin only while each has a CPU of its own; with more workers than CPUs they park.");
+    puts("  Processes that meet spin only where each has a CPU of its own, else they park. Of training's workers\n"
+         "  no more work at once than there are CPUs; the others stand by.");
 }
