@@ -18,6 +18,9 @@
  *     them: either the mover's load comes after the waiter's flag, and it wakes, or the waiter's look comes after the
  *     move, and it does not sleep. The kernel compares the word again before it lets it sleep ([park]).
  *   - [abort_mark] takes part in the same order.
+ * Each member tells how far it has come, in an order in which nobody can be ahead of the one for whom it waits: [come]
+ * before it is counted in, [await_work] and [await_end] before it waits, [begin_work] once the others may work too.
+ * Only a supervisor reads that, and only when all stand still; a release keeps each word behind what it tells of.
  * `parked` counts the sleepers on a word, each of whom takes itself off ([unflag]): a waker that cleared it could clear
  * the flag of a sleeper of the next round (BREAK_WAKER_CLEARS in the model). Who dies asleep stays counted, which costs
  * needless wakes until the reset. */
@@ -37,6 +40,11 @@ typedef struct gate {
     _Atomic uint32_t parked;
 } gate;
 
+/* Rounds times STAGES, and the stage of the present one. */
+typedef struct standing {
+    _Alignas(64) _Atomic uint64_t distance;
+} standing;
+
 struct peal_collective {
     _Alignas(64) _Atomic uint32_t arrived;
     _Atomic uint32_t finished; /* hands of the present round */
@@ -44,20 +52,24 @@ struct peal_collective {
     _Alignas(64) uint32_t members;
     uint32_t spins;
     int32_t timeout_ms;
+    standing standings[]; /* [members] */
 };
+
+/* Of a round, in the order in which a member comes to them. */
+enum { CAME, AWAITS_WORK, WORKS, AWAITS_END, STAGES };
 
 enum { ABORTED = 1, ONE = 2 }; /* of a gate's word */
 /* About half a millisecond: several times what it takes to wake a sleeper. */
 enum { SPINS = 20000 };
 enum { SHORT_FLOATS = 16384 };
 
-size_t peal_collective_size(void) {
-    return sizeof(peal_collective);
+size_t peal_collective_size(size_t members) {
+    return sizeof(peal_collective) + members * sizeof(standing);
 }
 
 peal_collective *peal_collective_init(void *memory, size_t members, bool spin, int timeout_ms) {
     peal_collective *collective = memory;
-    memset(collective, 0, sizeof *collective);
+    memset(collective, 0, peal_collective_size(members));
     collective->members = (uint32_t)members;
     collective->spins = spin ? SPINS : 0;
     collective->timeout_ms = timeout_ms;
@@ -104,12 +116,17 @@ static uint32_t open_gate(gate *at) {
     return before;
 }
 
+static void tell(standing *own, int stage) {
+    uint64_t distance = atomic_load_explicit(&own->distance, memory_order_relaxed);
+    distance = (stage == CAME ? distance / STAGES + 1 : distance / STAGES) * STAGES + (uint64_t)stage;
+    atomic_store_explicit(&own->distance, distance, memory_order_release);
+}
+
 /* A round's work and who does how much of it. */
 typedef struct round {
-    size_t count;
+    size_t rank, count;
     uint32_t hands;
-    bool by_rank; /* the part is that of the rank, else that of the order of arrival */
-    size_t rank;
+    bool by_rank;           /* the part is that of the rank, else that of the order of arrival */
     peal_segment_work work; /* NULL: none */
     void *user;
 } round;
@@ -118,16 +135,23 @@ static peal_status meet(peal_collective *collective, const round *plan, peal_err
     const uint32_t members = collective->members, hands = plan->hands;
     const uint32_t generation = atomic_load_explicit(&collective->generation.word, memory_order_acquire); /* [enter] */
     const uint32_t gathered = atomic_load_explicit(&collective->gathered.word, memory_order_acquire);
+    standing *own = &collective->standings[plan->rank];
     if (generation & ABORTED) return aborted(err);
+    tell(own, CAME);                                                                                  /* [come] */
     const uint32_t before = atomic_fetch_add_explicit(&collective->arrived, 1, memory_order_acq_rel); /* [arrive] */
-    if (before + hands < members) return wait_at(collective, &collective->generation, generation, err);
+    if (before + hands < members) {
+        tell(own, AWAITS_END); /* [await_end] */
+        return wait_at(collective, &collective->generation, generation, err);
+    }
     if (hands > 1) {
         if (before + 1 == members) {
             PEAL_TRY(passed(open_gate(&collective->gathered), err));
         } else {
+            tell(own, AWAITS_WORK); /* [await_work] */
             PEAL_TRY(wait_at(collective, &collective->gathered, gathered, err));
         }
     }
+    tell(own, WORKS); /* [begin_work] */
     if (plan->work) { /* [work] */
         size_t begin, end;
         const size_t part = plan->by_rank ? plan->rank : before + hands - members;
@@ -136,6 +160,7 @@ static peal_status meet(peal_collective *collective, const round *plan, peal_err
     }
     if (hands > 1 &&
         atomic_fetch_add_explicit(&collective->finished, 1, memory_order_acq_rel) + 1 != hands) { /* [finish] */
+        tell(own, AWAITS_END);
         return wait_at(collective, &collective->generation, generation, err);
     }
     atomic_store_explicit(&collective->finished, 0, memory_order_relaxed); /* [reset] */
@@ -143,8 +168,8 @@ static peal_status meet(peal_collective *collective, const round *plan, peal_err
     return passed(open_gate(&collective->generation), err);
 }
 
-peal_status peal_barrier_wait(peal_collective *collective, peal_error *err) {
-    const round plan = {.hands = 1};
+peal_status peal_barrier_wait(peal_collective *collective, size_t rank, peal_error *err) {
+    const round plan = {.rank = rank, .hands = 1};
     return meet(collective, &plan, err);
 }
 
@@ -162,6 +187,11 @@ void peal_collective_reset(peal_collective *collective) { /* [again] */
     atomic_store(&collective->gathered.word, 0);
     atomic_store(&collective->generation.parked, 0);
     atomic_store(&collective->generation.word, 0);
+    for (size_t rank = 0; rank < collective->members; rank++) atomic_store(&collective->standings[rank].distance, 0);
+}
+
+uint64_t peal_collective_distance(const peal_collective *collective, size_t rank) {
+    return atomic_load_explicit(&collective->standings[rank].distance, memory_order_acquire);
 }
 
 /* ---- work by segments ---- */
@@ -179,10 +209,10 @@ peal_status peal_collective_work(peal_collective *collective, size_t rank, size_
                                  peal_segment_work work, void *user, peal_error *err) {
     if (hands == 0) hands = 1;
     if (hands > collective->members) hands = collective->members;
-    const round plan = {.count = count,
+    const round plan = {.rank = rank,
+                        .count = count,
                         .hands = (uint32_t)hands,
                         .by_rank = hands == collective->members,
-                        .rank = rank,
                         .work = work,
                         .user = user};
     return meet(collective, &plan, err);
@@ -211,9 +241,9 @@ peal_status peal_allreduce(peal_collective *collective, size_t rank, float *slot
     return peal_collective_work(collective, rank, count, hands, reduce_segment, &self, err);
 }
 
-peal_status peal_broadcast(peal_collective *collective, bool root, void *destination, const void *source, size_t size,
-                           peal_error *err) {
-    PEAL_TRY(peal_barrier_wait(collective, err));
+peal_status peal_broadcast(peal_collective *collective, size_t rank, bool root, void *destination, const void *source,
+                           size_t size, peal_error *err) {
+    PEAL_TRY(peal_barrier_wait(collective, rank, err));
     if (!root) memcpy(destination, source, size);
-    return peal_barrier_wait(collective, err);
+    return peal_barrier_wait(collective, rank, err);
 }

@@ -14,15 +14,15 @@
 
 typedef struct peal_collective peal_collective;
 
-/* Bytes of shared memory that a collective takes. */
-size_t peal_collective_size(void);
+/* Bytes of shared memory that a collective of `members` takes. */
+size_t peal_collective_size(size_t members);
 /* Makes a collective of `members` in shared memory. `spin` says whether waiters may spin before they park: true if
  * every member has a CPU of its own. */
 peal_collective *peal_collective_init(void *memory, size_t members, bool spin, int timeout_ms);
 
-/* Waits until all members have come. PEAL_E_CANCELLED if the collective was aborted, PEAL_E_FAILED after the timeout
- * (with how many are missing), which aborts it for the others. */
-peal_status peal_barrier_wait(peal_collective *collective, peal_error *err);
+/* Waits until all members have come; member `rank` calls. PEAL_E_CANCELLED if the collective was aborted, PEAL_E_FAILED
+ * after the timeout (with how many are missing), which aborts it for the others. */
+peal_status peal_barrier_wait(peal_collective *collective, size_t rank, peal_error *err);
 
 /* Works on the items [begin, end) of what the members do together. */
 typedef void (*peal_segment_work)(void *user, size_t begin, size_t end);
@@ -40,6 +40,10 @@ void peal_collective_abort(peal_collective *collective);
 /* Makes an aborted collective usable again. Only while no member is inside a call. */
 void peal_collective_reset(peal_collective *collective);
 
+/* How far member `rank` has come since the collective was made or reset, for a supervisor that finds nobody moving: the
+ * members all wait for the one whose distance is the least. */
+uint64_t peal_collective_distance(const peal_collective *collective, size_t rank);
+
 /* The part of `count` floats that member `rank` of `members` works on: [*begin, *end), cut at cache lines. */
 void peal_segment(size_t count, size_t rank, size_t members, size_t *begin, size_t *end);
 
@@ -51,7 +55,7 @@ bool peal_sum_is_short(size_t slot_count, size_t count);
 peal_status peal_allreduce(peal_collective *collective, size_t rank, float *slots, size_t slot_count, size_t stride,
                            size_t count, peal_error *err);
 /* Broadcast: copies `size` bytes from `source` (of the root) to `destination` (of everyone else), between barriers. */
-peal_status peal_broadcast(peal_collective *collective, bool root, void *destination, const void *source, size_t size,
-                           peal_error *err);
+peal_status peal_broadcast(peal_collective *collective, size_t rank, bool root, void *destination, const void *source,
+                           size_t size, peal_error *err);
 
 #endif

@@ -21,11 +21,9 @@ static const peal_reporter *reporter(const models__supervisor *self) {
 }
 
 /* How far a worker has come among those that wait for each other: the one that has come least far keeps the others
- * waiting. Who is at a meeting's work is behind those who wait for its end. */
+ * waiting. Those that do not step (trainer.h) have come nowhere. */
 static uint64_t distance(const models__supervisor *self, size_t rank) {
-    const models__beat *beat = &self->trainer->beats[rank];
-    uint64_t working = atomic_load_explicit(&beat->working, memory_order_relaxed);
-    return 2 * atomic_load_explicit(&beat->meetings, memory_order_relaxed) + 1 - working;
+    return rank < self->trainer->at_once ? peal_collective_distance(self->trainer->collective, rank) : 0;
 }
 
 static uint64_t beat_count(const models__supervisor *self, size_t rank) {

@@ -289,7 +289,7 @@ static size_t lay_out(models__trainer *trainer, uint8_t *base) {
     trainer->eval_scores = take(&at, trainer->valid_count, (shape->classes ? shape->classes : 1) * sizeof(float));
     trainer->beats = take(&at, trainer->workers, sizeof(models__beat));
     trainer->control = take(&at, 1, sizeof(models__control));
-    trainer->collective = take(&at, 1, peal_collective_size());
+    trainer->collective = take(&at, 1, peal_collective_size(trainer->at_once));
     return at.plan.size;
 }
 

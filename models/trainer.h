@@ -39,8 +39,6 @@ typedef struct models__state {
 typedef struct models__beat {
     _Alignas(64) _Atomic uint64_t count; /* any sign of life */
     _Atomic uint64_t steps;              /* of partitions, since the epoch or the job began */
-    _Atomic uint64_t meetings;           /* SYNC_STEP: barriers come to: who is behind keeps the others waiting */
-    _Atomic uint32_t working;            /* SYNC_STEP: at its part of a meeting's work, for which the others wait */
     _Atomic uint32_t partition;          /* at work on it; UINT32_MAX: on none */
 } models__beat;
 

@@ -74,8 +74,6 @@ static void clear_beats(leader *self) {
     const models__trainer *trainer = self->trainer;
     for (size_t rank = 0; rank < trainer->workers; rank++) {
         atomic_store_explicit(&trainer->beats[rank].steps, 0, memory_order_relaxed);
-        atomic_store_explicit(&trainer->beats[rank].meetings, 0, memory_order_relaxed);
-        atomic_store_explicit(&trainer->beats[rank].working, 0, memory_order_relaxed);
         atomic_store_explicit(&trainer->beats[rank].partition, UINT32_MAX, memory_order_relaxed);
     }
     self->steps_before = 0;

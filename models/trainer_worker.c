@@ -32,12 +32,6 @@ static void count_up(_Atomic uint64_t *number) {
     atomic_fetch_add_explicit(number, 1, memory_order_relaxed);
 }
 
-/* Told before each meeting of all workers: who has come to fewer than the others keeps them waiting. */
-static void come_to_meeting(models__trainer *trainer, size_t rank) {
-    beat(trainer, rank, UINT32_MAX);
-    count_up(&trainer->beats[rank].meetings);
-}
-
 /* Relaxed: it does not matter which step is the last one. */
 static bool is_halted(const models__trainer *trainer) {
     return atomic_load_explicit(&trainer->control->halt, memory_order_relaxed) != 0;
@@ -224,7 +218,6 @@ static void step_segment(void *user, size_t begin, size_t end) {
     const uint64_t t = self->epoch * trainer->steps + self->step + 1;
     peal_term terms[PARTITIONS_MOST];
     size_t term_count = 0;
-    atomic_store_explicit(&trainer->beats[self->rank].working, 1, memory_order_relaxed);
     for (size_t first = 0; first < trainer->partitions; first += terms[term_count++].size) {
         const size_t size = top_size(trainer, first);
         const float *gradient = trainer->blocks[node_of(trainer, first, size)->block].gradient;
@@ -246,8 +239,6 @@ static void step_segment(void *user, size_t begin, size_t end) {
     if (begin == 0 && is_halted(trainer)) {
         atomic_store_explicit(&trainer->control->end_step, self->step + 1, memory_order_relaxed);
     }
-    /* One hand alone is at work until it has let the others go. */
-    if (self->hands > 1) atomic_store_explicit(&trainer->beats[self->rank].working, 0, memory_order_relaxed);
 }
 
 static peal_status step_together(together *self) {
@@ -259,11 +250,9 @@ static peal_status step_together(together *self) {
         gradient_of_block(self, block->first, block->size, block->gradient); /* [gradient] */
         climb(self, i);
     }
-    come_to_meeting(trainer, self->rank); /* [meet_all] */
-    peal_status status =
-        peal_collective_work(trainer->collective, self->rank, trainer->floats, self->hands, step_segment, self, NULL);
-    atomic_store_explicit(&trainer->beats[self->rank].working, 0, memory_order_relaxed);
-    return status;
+    beat(trainer, self->rank, UINT32_MAX);
+    return peal_collective_work(trainer->collective, self->rank, trainer->floats, self->hands, step_segment, self,
+                                NULL); /* [meet_all] */
 }
 
 /* Steps from the committed state until the epoch's end or a halt; *done is how many steps of the epoch the state being
@@ -287,8 +276,8 @@ static peal_status steps(models__trainer *trainer, size_t rank, const peal_messa
         if (block->rank != rank) continue;
         memcpy(self.next->losses + block->first, from->losses + block->first, block->size * sizeof(double));
     }
-    come_to_meeting(trainer, rank);
-    PEAL_TRY(peal_barrier_wait(trainer->collective, NULL));
+    beat(trainer, rank, UINT32_MAX);
+    PEAL_TRY(peal_barrier_wait(trainer->collective, rank, NULL));
     bool halted = false;
     while (self.step < trainer->steps && !halted) {
         PEAL_TRY(step_together(&self));

@@ -114,18 +114,18 @@ static double process_task(size_t count) {
 
 static double barrier(bool spin, size_t count) {
     peal_slab slab;
-    if (peal_slab_new(peal_collective_size(), "a barrier", &slab, NULL) != PEAL_OK) return (double)NAN;
+    if (peal_slab_new(peal_collective_size(2), "a barrier", &slab, NULL) != PEAL_OK) return (double)NAN;
     peal_collective *collective = peal_collective_init(slab.data, 2, spin, 10000);
     pid_t pid = fork();
     if (pid == 0) {
-        for (size_t i = 0; i <= count; i++) peal_barrier_wait(collective, NULL);
+        for (size_t i = 0; i <= count; i++) peal_barrier_wait(collective, 1, NULL);
         _exit(0);
     }
     double seconds = (double)NAN;
     if (pid > 0) {
-        peal_barrier_wait(collective, NULL);
+        peal_barrier_wait(collective, 0, NULL);
         const int64_t begin = peal_now_ns();
-        for (size_t i = 0; i < count; i++) peal_barrier_wait(collective, NULL);
+        for (size_t i = 0; i < count; i++) peal_barrier_wait(collective, 0, NULL);
         seconds = seconds_since(begin) / (double)count;
         waitpid(pid, NULL, 0);
     }

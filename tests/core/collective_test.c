@@ -39,7 +39,7 @@ static void *reduce_thread(void *argument) {
             for (size_t s = 0; s < SLOTS; s++) sum += (float)((i * 31 + s * 7 + (size_t)round) % 97);
             if (all->slots[i] != sum) __atomic_add_fetch(&all->wrong, 1, __ATOMIC_RELAXED);
         }
-        if (peal_barrier_wait(all->collective, NULL) != PEAL_OK) abort();
+        if (peal_barrier_wait(all->collective, self->rank, NULL) != PEAL_OK) abort();
     }
     return NULL;
 }
@@ -48,7 +48,7 @@ static void allreduce_sums_slots_in_order(void **state) {
     (void)state;
     for (int spin = 0; spin < 2; spin++) {
         shared all = {.slots = peal_alloc(SLOTS * COUNT, sizeof(float))};
-        void *memory = peal_alloc(1, peal_collective_size());
+        void *memory = peal_alloc(1, peal_collective_size(MEMBERS));
         all.collective = peal_collective_init(memory, MEMBERS, spin, 20000);
         pthread_t threads[MEMBERS];
         member members[MEMBERS];
@@ -75,7 +75,8 @@ static void *broadcast_thread(void *argument) {
         char words[16];
         snprintf(words, sizeof words, "round %d", round);
         bool root = self->rank == 1;
-        if (peal_broadcast(self->collective, root, self->heard, words, sizeof words, NULL) != PEAL_OK) abort();
+        if (peal_broadcast(self->collective, self->rank, root, self->heard, words, sizeof words, NULL) != PEAL_OK)
+            abort();
         if (!root && strcmp(self->heard, words) != 0) abort();
     }
     return NULL;
@@ -83,7 +84,7 @@ static void *broadcast_thread(void *argument) {
 
 static void broadcast_reaches_everyone(void **state) {
     (void)state;
-    void *memory = peal_alloc(1, peal_collective_size());
+    void *memory = peal_alloc(1, peal_collective_size(MEMBERS));
     peal_collective *collective = peal_collective_init(memory, MEMBERS, true, 20000);
     pthread_t threads[MEMBERS];
     listener listeners[MEMBERS] = {0};
@@ -122,16 +123,16 @@ static void *abort_later(void *collective) {
 static void waits_end_by_time_and_by_abort(void **state) {
     (void)state;
     peal_error err;
-    void *memory = peal_alloc(1, peal_collective_size());
+    void *memory = peal_alloc(1, peal_collective_size(2));
     peal_collective *collective = peal_collective_init(memory, 2, false, 60);
-    assert_int_equal(peal_barrier_wait(collective, &err), PEAL_E_FAILED);
+    assert_int_equal(peal_barrier_wait(collective, 0, &err), PEAL_E_FAILED);
     assert_has(err.message, "1 of 2 members");
     collective = peal_collective_init(memory, 2, false, 20000);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, abort_later, collective), 0);
-    assert_int_equal(peal_barrier_wait(collective, &err), PEAL_E_CANCELLED);
+    assert_int_equal(peal_barrier_wait(collective, 0, &err), PEAL_E_CANCELLED);
     pthread_join(thread, NULL);
-    assert_int_equal(peal_barrier_wait(collective, &err), PEAL_E_CANCELLED);
+    assert_int_equal(peal_barrier_wait(collective, 0, &err), PEAL_E_CANCELLED);
     peal_collective_reset(collective);
     free(memory);
 }
@@ -179,7 +180,7 @@ static peal_status attend(const attendant *self, uint32_t rounds) {
         for (size_t i = 0; i < SLOT; i++) {
             if (slots[i] != (float)(CROWD * round + CROWD * (CROWD - 1) / 2)) abort();
         }
-        PEAL_TRY(peal_barrier_wait(self->collective, NULL)); /* all have read it */
+        PEAL_TRY(peal_barrier_wait(self->collective, self->rank, NULL)); /* all have read it */
     }
     return PEAL_OK;
 }
@@ -194,7 +195,7 @@ static void nobody_overtakes_among_threads(void **state) {
     (void)state;
     for (int spin = 0; spin < 2; spin++) {
         meeting *all = peal_alloc(1, sizeof *all);
-        void *memory = peal_alloc(1, peal_collective_size());
+        void *memory = peal_alloc(1, peal_collective_size(CROWD));
         peal_collective *collective = peal_collective_init(memory, CROWD, spin, 60000);
         pthread_t threads[CROWD];
         attendant attendants[CROWD];
@@ -214,6 +215,21 @@ static pid_t fork_attendant(attendant self, uint32_t rounds) {
     _exit(attend(&self, rounds) == PEAL_OK ? 0 : 42);
 }
 
+/* Stops a member, waits until nobody moves any more, and finds that all others have come farther. */
+static void find_stopped(peal_collective *collective, const pid_t *pids, size_t victim) {
+    uint64_t seen[CROWD] = {0};
+    kill(pids[victim], SIGSTOP);
+    for (int still = 0; still < 20; still++) {
+        usleep(10000);
+        for (size_t i = 0; i < CROWD; i++) {
+            uint64_t now = peal_collective_distance(collective, i);
+            if (now != seen[i]) still = -1;
+            seen[i] = now;
+        }
+    }
+    for (size_t i = 0; i < CROWD; i++) assert_true(i == victim || seen[i] > seen[victim]);
+}
+
 /* Kills a member at a random moment, aborts, finds all others back, and meets again from the start. */
 static void processes_come_back_after_any_death_and_meet_again(void **state) {
     (void)state;
@@ -221,7 +237,7 @@ static void processes_come_back_after_any_death_and_meet_again(void **state) {
     peal_slab slab;
     peal_slab_plan plan = {0};
     size_t meeting_at = peal_slab_plan_take(&plan, 1, sizeof(meeting));
-    size_t collective_at = peal_slab_plan_take(&plan, 1, peal_collective_size());
+    size_t collective_at = peal_slab_plan_take(&plan, 1, peal_collective_size(CROWD));
     assert_ok(peal_slab_new(plan.size, "a meeting", &slab, &err));
     meeting *all = (meeting *)(slab.data + meeting_at);
     peal_collective *collective = peal_collective_init(slab.data + collective_at, CROWD, false, 60000);
@@ -236,6 +252,7 @@ static void processes_come_back_after_any_death_and_meet_again(void **state) {
         size_t victim = peal_philox_below(&random, CROWD);
         if (deadly) {
             usleep(peal_philox_below(&random, 20000));
+            if (trial % 2) find_stopped(collective, pids, victim);
             kill(pids[victim], SIGKILL);
             int status;
             assert_int_equal(waitpid(pids[victim], &status, 0), pids[victim]);

@@ -4,12 +4,16 @@
 source tests/lib.sh
 
 $peal etl "$data/digits/train-*.csv.gz" --label digit --out digits --quiet
-# As many epochs as take about four seconds, whatever the build.
-begin=$(date +%s%N)
-$peal train digits --model mlp:hidden=64x32 --epochs 50 --workers 2 --out speed.safetensors --quiet
-epochs=$((50 * 4000 / (($(date +%s%N) - begin) / 1000000 + 1) + 50))
-[ $epochs -le 2000 ] || epochs=2000
-job=(train digits --model mlp:hidden=64x32 --epochs $epochs --checkpoint-seconds 0.5 --workers 2)
+
+# A job of about four seconds, whatever the build.
+lasting() { # lasting MODEL EPOCHS: sets job; so many epochs are tried
+    local begin epochs
+    begin=$(date +%s%N)
+    $peal train digits --model "$1" --epochs "$2" --workers 2 --out speed.safetensors --quiet
+    epochs=$(($2 * 4000 / (($(date +%s%N) - begin) / 1000000 + 1) + $2))
+    [ $epochs -le 2000 ] || epochs=2000
+    job=(train digits --model "$1" --epochs $epochs --checkpoint-seconds 0.5 --workers 2)
+}
 
 start() { # start OPTIONS...
     rm -rf lost.run lost.safetensors
@@ -39,6 +43,23 @@ finish() {
     cmp calm.safetensors lost.safetensors || fail "the model changed"
 }
 
+# Freezes a worker of the job that has been started; it alone must be found.
+freeze() {
+    [ -n "$worker" ] || return 0
+    "$root/tests/fault/freeze" "$worker" >frozen.txt 2>&1 &
+    sleep 0.3
+    if grep -q frozen frozen.txt; then
+        found "worker [01] \(pid $worker(, partition [0-3])?\) has not moved for 1\.[0-9] s; it is killed" 4
+        finish
+        [ "$(grep -c "it is killed" log.txt)" = 1 ] || { cat log.txt; fail "the innocent one was killed too"; }
+    else
+        echo "no process can be frozen here: $(cat frozen.txt)"
+        kill -9 $pid
+        wait $pid 2>/dev/null || true
+    fi
+}
+
+lasting mlp:hidden=64x32 50
 for sync in epoch step; do
     "$peal" "${job[@]}" --sync $sync --out calm.safetensors --quiet
 
@@ -63,19 +84,15 @@ for sync in epoch step; do
     grep "killed" log.txt && fail "killed although it went on"
 
     start --sync $sync --stall-seconds 1
-    if [ -n "$worker" ]; then
-        "$root/tests/fault/freeze" "$worker" >frozen.txt 2>&1 &
-        sleep 0.3
-        if grep -q frozen frozen.txt; then
-            found "worker [01] \(pid $worker(, partition [0-3])?\) has not moved for 1\.[0-9] s; it is killed" 4
-            finish
-            [ "$(grep -c "it is killed" log.txt)" = 1 ] || { cat log.txt; fail "the innocent one was killed too"; }
-        else
-            echo "no process can be frozen here: $(cat frozen.txt)"
-            kill -9 $pid
-            wait $pid 2>/dev/null || true
-        fi
-    fi
+    freeze
+done
+
+# A model whose gradients both workers sum: each then waits for the other's part too.
+lasting mlp:hidden=512x256 5
+"$peal" "${job[@]}" --sync step --out calm.safetensors --quiet
+for again in 1 2 3; do
+    start --sync step --stall-seconds 1
+    freeze
 done
 
 # SIGINT waits for the end of a step, which a stopped worker does not reach; a second one does not wait. (The first epoch

@@ -31,9 +31,9 @@ static void barriers(shared *all, size_t rank, peal_collective *collective, cons
     (void)all;
     for (int repeat = 0; repeat < REPEATS; repeat++) {
         peal_error err;
-        must(peal_barrier_wait(collective, &err), &err);
+        must(peal_barrier_wait(collective, rank, &err), &err);
         int64_t begin = peal_now_ns();
-        for (int i = 0; i < count; i++) must(peal_barrier_wait(collective, &err), &err);
+        for (int i = 0; i < count; i++) must(peal_barrier_wait(collective, rank, &err), &err);
         if (rank == 0) printf("%s 0 %.9f\n", name, (double)(peal_now_ns() - begin) * 1e-9 / count);
     }
 }
@@ -47,7 +47,7 @@ static void allreduces(shared *all, size_t rank) {
         times = times < 2 ? 2 : times > 2000 ? 2000 : times;
         for (int repeat = -1; repeat < REPEATS; repeat++) { /* the first one warms up */
             peal_error err;
-            must(peal_barrier_wait(all->spinning, &err), &err);
+            must(peal_barrier_wait(all->spinning, rank, &err), &err);
             int64_t begin = peal_now_ns();
             for (int i = 0; i < times; i++) {
                 must(peal_allreduce(all->spinning, rank, all->slots, MEMBERS, stride, count, &err), &err);
@@ -71,10 +71,10 @@ static void triads(shared *all, size_t rank) {
     for (size_t i = 0; i < count; i++) b[i] = c[i] = (float)(i % 7);
     for (int repeat = -1; repeat < REPEATS; repeat++) {
         peal_error err;
-        must(peal_barrier_wait(all->spinning, &err), &err);
+        must(peal_barrier_wait(all->spinning, rank, &err), &err);
         int64_t begin = peal_now_ns();
         for (int i = 0; i < 4; i++) triad(a, b, c, (float)i, count);
-        must(peal_barrier_wait(all->spinning, &err), &err);
+        must(peal_barrier_wait(all->spinning, rank, &err), &err);
         double seconds = (double)(peal_now_ns() - begin) * 1e-9 / 4;
         if (rank == 0 && repeat >= 0) printf("triad %zu %.9f\n", 3 * triad_bytes, seconds);
     }
@@ -95,8 +95,8 @@ int main(void) {
     shared all;
     peal_error err;
     peal_slab_plan plan = {0};
-    size_t spinning = peal_slab_plan_take(&plan, 1, peal_collective_size());
-    size_t parked = peal_slab_plan_take(&plan, 1, peal_collective_size());
+    size_t spinning = peal_slab_plan_take(&plan, 1, peal_collective_size(MEMBERS));
+    size_t parked = peal_slab_plan_take(&plan, 1, peal_collective_size(MEMBERS));
     size_t slots = peal_slab_plan_take(&plan, MEMBERS, largest);
     must(peal_slab_new(plan.size, "the slots", &all.slab, &err), &err);
     all.spinning = peal_collective_init(all.slab.data + spinning, MEMBERS, true, TIMEOUT_MS);
