@@ -5,7 +5,9 @@
  *   - no overtaking: nobody leaves a round into which not all have come, nor finds its work undone;
  *   - the work of a round is done once by each of the last HANDS to come, when all are in, before anybody leaves;
  *   - no wake-up is lost: there is no timeout in the model, so a waiter that nobody wakes is a deadlock that spin reports;
- *   - after a death all others come back, and after the reset the barrier is as new.
+ *   - after a death all others come back, and after the reset the barrier is as new;
+ *   - -DFREEZE: when one member stands still for ever before any step, and so in the end nobody moves, all others have
+ *     come farther than it, by what each tells of itself.
  *
  * The labels (and in wait_at, which is used for both gates, the comments) are the steps that collective.c names. To spin
  * is to look before the flag, and adds nothing here. Memory is sequentially consistent here; why the
@@ -37,6 +39,21 @@ byte came[MEMBERS]; /* rounds that a member has come to */
 byte worked;        /* parts of the work that are done */
 bit dead[MEMBERS], out[MEMBERS];
 bit second_group; /* after the reset */
+
+#ifdef FREEZE
+/* The stages of a round, in their order, and how far each member has come. */
+#define CAME 0
+#define AWAITS_WORK 1
+#define AWAITS_END 2
+#define STAGES 3
+byte distance[MEMBERS];
+bit frozen[MEMBERS];
+#define TELL(stage) distance[me] = came[me] * STAGES + stage;
+#define WHILE_NOT_FROZEN provided (!frozen[me])
+#else
+#define TELL(stage)
+#define WHILE_NOT_FROZEN
+#endif
 
 inline wake_all(gate) {
     d_step {
@@ -116,14 +133,19 @@ enter:
     if
     :: over
     :: else ->
-        came[me]++; /* no step of the code */
+        d_step {
+            TELL(STAGES + CAME) /* come */
+            came[me]++
+        };
 arrive:
         atomic {
             before = arrived;
             arrived++
         };
         if
-        :: before + HANDS < MEMBERS -> wait_at(GENERATION, generation)
+        :: before + HANDS < MEMBERS ->
+            TELL(AWAITS_END) /* await_end */
+            wait_at(GENERATION, generation)
         :: else -> skip;
             /* One of the hands. */
             if
@@ -133,7 +155,11 @@ gather:
 signal:
                 wake_sleepers(GATHERED)
 #ifndef BREAK_WORK_UNGATHERED
-            :: HANDS > 1 && before + 1 < MEMBERS -> wait_at(GATHERED, gathered)
+            :: HANDS > 1 && before + 1 < MEMBERS ->
+#ifndef BREAK_AWAIT_UNTOLD
+                TELL(AWAITS_WORK) /* await_work */
+#endif
+                wait_at(GATHERED, gathered)
 #endif
             :: else
             fi;
@@ -156,7 +182,11 @@ finish:
                     finished++
                 };
                 if
-                :: before + 1 < HANDS -> wait_at(GENERATION, generation)
+                :: before + 1 < HANDS ->
+#ifndef BREAK_END_UNTOLD
+                    TELL(AWAITS_END)
+#endif
+                    wait_at(GENERATION, generation)
                 :: else -> skip;
 #ifdef BREAK_RELEASE_BEFORE_RESET
                     word[GENERATION] = (word[GENERATION] + 1) % MOVES;
@@ -180,7 +210,7 @@ release:
     fi
 }
 
-proctype member(byte me) {
+proctype member(byte me) WHILE_NOT_FROZEN {
     byte generation, gathered, before, round = 0, i = 0;
     bit over = 0;
     {
@@ -227,6 +257,16 @@ inline all_out() {
 active proctype supervisor() {
     byte i = 0;
     start_group();
+#ifdef FREEZE
+    frozen[0] = 1; /* at any time, as this is a process like the others */
+    timeout;
+    i = 1;
+    do
+    :: i < MEMBERS -> assert(out[i] || distance[i] > distance[0]); i++
+    :: else -> break
+    od;
+    frozen[0] = 0;
+#else
     if
     :: dead[0] = 1; /* the members are alike: one stands for any */
 abort_mark:
@@ -251,6 +291,7 @@ again:
         start_group()
     :: skip
     fi;
+#endif
     all_out();
     assert(worked == HANDS * ROUNDS)
 }

@@ -18,12 +18,13 @@
  *     them: either the mover's load comes after the waiter's flag, and it wakes, or the waiter's look comes after the
  *     move, and it does not sleep. The kernel compares the word again before it lets it sleep ([park]).
  *   - [abort_mark] takes part in the same order.
- * Each member tells how far it has come, in an order in which nobody can be ahead of the one for whom it waits: [come]
- * before it is counted in, [await_work] and [await_end] before it waits, [begin_work] once the others may work too.
- * Only a supervisor reads that, and only when all stand still; a release keeps each word behind what it tells of.
  * `parked` counts the sleepers on a word, each of whom takes itself off ([unflag]): a waker that cleared it could clear
  * the flag of a sleeper of the next round (BREAK_WAKER_CLEARS in the model). Who dies asleep stays counted, which costs
- * needless wakes until the reset. */
+ * needless wakes until the reset.
+ *
+ * Each member tells how far it has come, in such an order that where all stand still, the one for whom they wait has
+ * come least far: [come] before it is counted in, [await_work] and [await_end] before it waits. A release keeps each
+ * word behind what it tells of. */
 #include "core/collective.h"
 
 #include <stdatomic.h>
@@ -56,7 +57,7 @@ struct peal_collective {
 };
 
 /* Of a round, in the order in which a member comes to them. */
-enum { CAME, AWAITS_WORK, WORKS, AWAITS_END, STAGES };
+enum { CAME, AWAITS_WORK, AWAITS_END, STAGES };
 
 enum { ABORTED = 1, ONE = 2 }; /* of a gate's word */
 /* About half a millisecond: several times what it takes to wake a sleeper. */
@@ -151,7 +152,6 @@ static peal_status meet(peal_collective *collective, const round *plan, peal_err
             PEAL_TRY(wait_at(collective, &collective->gathered, gathered, err));
         }
     }
-    tell(own, WORKS); /* [begin_work] */
     if (plan->work) { /* [work] */
         size_t begin, end;
         const size_t part = plan->by_rank ? plan->rank : before + hands - members;

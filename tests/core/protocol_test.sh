@@ -43,6 +43,12 @@ for fault in WAKER_CLEARS RELEASE_BEFORE_RESET ABORT_BESIDE_THE_WORD; do
     breaks core/barrier -DBREAK_$fault
 done
 
+for hands in 1 2 3; do
+    holds core/barrier -DFREEZE -DHANDS=$hands
+done
+for fault in AWAIT_UNTOLD END_UNTOLD; do
+    breaks core/barrier -DFREEZE -DHANDS=2 -DBREAK_$fault
+done
 breaks core/barrier -DHANDS=2 -DBREAK_WORK_UNGATHERED
 breaks core/barrier -DHANDS=2 -DBREAK_RELEASE_BEFORE_RESET
 
@@ -58,7 +64,7 @@ done
 steps() {
     local model=$1 step
     shift
-    for step in $(grep -oE '^[a-z_]+:$|/\* (flag|look|park|unflag) \*/' "$root/$model" | tr -d ':/* ' | sort -u); do
+    for step in $(grep -oE '^[a-z_]+:$|/\* (flag|look|park|unflag|come|await_work|await_end) \*/' "$root/$model" | tr -d ':/* ' | sort -u); do
         [ "$step" = quiet ] || [ "$step" = done ] || [ "$step" = died ] || grep -qF "[$step]" "${@/#/$root/}" ||
             fail "$* does not name the step $step of $model"
     done
