@@ -32,7 +32,7 @@ expect() {
 # json FILE PATH: a value of a JSON file, by dots: json out.json metrics.accuracy
 json() {
     local value
-    value=$(tr -d '\n' <"$1" | grep -oE "\"${2##*.}\": *(\"[^\"]*\"|[-+0-9.eE]+|true|false|null)" | head -n 1) ||
+    value=$(tr -d '\n' <"$1" | grep -oE "\"${2##*.}\": *(\"[^\"]*\"|[-+0-9.eE]+|true|false|null)" | sed -n 1p) ||
         fail "there is no $2 in $(cat "$1")"
     value=${value#*:}
     value=${value# }

@@ -9,7 +9,7 @@ for topic in subcommands formats codecs transforms models optimizers schedules o
 done
 grep -q standardize <($peal help transforms) || fail "help transforms"
 expect 2 "did you mean 'transforms'" $peal help transform
-$peal train --help | grep -q -- --epochs || fail "train --help"
+$peal train --help | grep -- --epochs >found.txt || fail "train --help"
 $peal >overview.txt || fail "no arguments"
 cmp help.txt overview.txt
 

@@ -35,7 +35,7 @@ found() {
         [ $((SECONDS - begin)) -le "$2" ] || { cat log.txt; fail "'$1' is not said within $2 s"; }
         sleep 0.05
     done
-    grep -E "$1" log.txt | head -n 1
+    grep -m 1 -E "$1" log.txt
 }
 
 finish() {
