@@ -4,7 +4,7 @@
  * Checked over all interleavings, with the death of any one member before any step:
  *   - no overtaking: nobody leaves a round into which not all have come, nor finds its work undone;
  *   - the work of a round is done once by each of the last HANDS to come, when all are in, before anybody leaves;
- *   - no wake-up is lost: there is no timeout in the model, so a waiter that nobody wakes is a deadlock that spin reports;
+ *   - no wake-up is lost: no wait ends by time in the model, so a waiter that nobody wakes is a deadlock that spin reports;
  *   - after a death all others come back, and after the reset the barrier is as new;
  *   - -DFREEZE: when one member stands still for ever before any step, and so in the end nobody moves, all others have
  *     come farther than it, by what each tells of itself.
@@ -134,8 +134,8 @@ enter:
     :: over
     :: else ->
         d_step {
-            TELL(STAGES + CAME) /* come */
-            came[me]++
+            came[me]++; /* come */
+            TELL(CAME)
         };
 arrive:
         atomic {
@@ -259,7 +259,7 @@ active proctype supervisor() {
     start_group();
 #ifdef FREEZE
     frozen[0] = 1; /* at any time, as this is a process like the others */
-    timeout;
+    timeout; /* nobody moves */
     i = 1;
     do
     :: i < MEMBERS -> assert(out[i] || distance[i] > distance[0]); i++

@@ -118,9 +118,9 @@ static uint32_t open_gate(gate *at) {
 }
 
 static void tell(standing *own, int stage) {
-    uint64_t distance = atomic_load_explicit(&own->distance, memory_order_relaxed);
-    distance = (stage == CAME ? distance / STAGES + 1 : distance / STAGES) * STAGES + (uint64_t)stage;
-    atomic_store_explicit(&own->distance, distance, memory_order_release);
+    const uint64_t before = atomic_load_explicit(&own->distance, memory_order_relaxed);
+    const uint64_t round = before / STAGES + (stage == CAME);
+    atomic_store_explicit(&own->distance, round * STAGES + (uint64_t)stage, memory_order_release);
 }
 
 /* A round's work and who does how much of it. */

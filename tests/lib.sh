@@ -40,6 +40,18 @@ json() {
     echo "${value%\"}"
 }
 
+# child JOB N: the pid of a job's Nth child; nothing if there is none.
+child() { pgrep -P "$1" 2>/dev/null | sort -n | sed -n "${2}p" || true; }
+
+# epochs_for MS TRIED COMMAND...: how many epochs of a training take about so long, whatever the build; TRIED are timed.
+epochs_for() {
+    local ms=$1 tried=$2 begin
+    shift 2
+    begin=$(date +%s%N)
+    "$@" --epochs "$tried" --out speed.safetensors --quiet || return
+    echo $((tried * ms / (($(date +%s%N) - begin) / 1000000 + 1) + tried))
+}
+
 # at_least A B: A >= B, as numbers
 at_least() {
     awk -v a="$1" -v b="$2" 'BEGIN { exit !(a + 0 >= b + 0) }' || fail "$1 is below $2"

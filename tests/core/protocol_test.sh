@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The models of the ring, the barrier and the tree of sums (*.pml), checked by spin over all interleavings and deaths; and the faults
-# that each model can bring back, all of which the check must find.
+# The models of the ring, the barrier and the tree of sums (*.pml), checked by spin over all interleavings and deaths;
+# and the faults that each model can bring back, all of which the check must find.
 source tests/lib.sh
 
 command -v spin >/dev/null || skip "spin is not installed"

@@ -17,7 +17,7 @@ for sync in epoch step; do
         for kill in 1 2; do
             sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
             which=$((1 + RANDOM % 2)) # outside of $(...), where RANDOM would not go by the seed
-            worker=$(pgrep -P $job | sort | sed -n "${which}p") || break
+            worker=$(child $job $which)
             [ -n "$worker" ] || break
             kill -9 "$worker" 2>/dev/null && kills=$((kills + 1))
         done

@@ -7,10 +7,8 @@ $peal etl "$data/digits/train-*.csv.gz" --label digit --out digits --quiet
 
 # A job of about four seconds, whatever the build.
 lasting() { # lasting MODEL EPOCHS: sets job; so many epochs are tried
-    local begin epochs
-    begin=$(date +%s%N)
-    $peal train digits --model "$1" --epochs "$2" --workers 2 --out speed.safetensors --quiet
-    epochs=$(($2 * 4000 / (($(date +%s%N) - begin) / 1000000 + 1) + $2))
+    local epochs
+    epochs=$(epochs_for 4000 "$2" $peal train digits --model "$1" --workers 2)
     [ $epochs -le 2000 ] || epochs=2000
     job=(train digits --model "$1" --epochs $epochs --checkpoint-seconds 0.5 --workers 2)
 }

@@ -22,11 +22,9 @@ train() { # train GROUP OPTIONS...: in the control group
 # When others fill the group's memory, the kernel kills the worker that it is told to prefer: that is said, and the model
 # does not change. (Then it kills the one that fills.)
 lose_worker_to_oom() { # lose_worker_to_oom GROUP
-    local job=(--model mlp:hidden=800x800 --batch 8 --workers 2) begin
-    # As many epochs as take about five seconds, whatever the build.
-    begin=$(date +%s%N)
-    $peal train d "${job[@]}" --epochs 2 --out speed.safetensors --quiet
-    job+=(--epochs $((2 * 5000 / (($(date +%s%N) - begin) / 1000000 + 1) + 2)))
+    local job=(--model mlp:hidden=800x800 --batch 8 --workers 2) epochs
+    epochs=$(epochs_for 5000 2 $peal train d "${job[@]}")
+    job+=(--epochs "$epochs")
     $peal train d "${job[@]}" --out calm.safetensors --quiet
     train "$1" "${job[@]}" --out oom.safetensors 2>log.txt &
     local pid=$! worker=

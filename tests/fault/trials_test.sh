@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Random trials: a random job (model, optimiser, P, sync, checkpoints), a random death at a random moment (SIGKILL of a
-# worker or of ten, SIGSTOP of a worker, SIGKILL or SIGINT of the whole job), then --resume with a random W until it is done. The model's
-# SHA-256 must be that of the undisturbed run, and no process, shared object or temporary file may be left.
+# worker or of ten, SIGSTOP of a worker, SIGKILL or SIGINT of the whole job), then --resume with a random W until it is
+# done. The model's SHA-256 must be that of the undisturbed run, and no process, shared object or temporary file may be
+# left.
 #
 # PEAL_TRIALS says how many (30), PEAL_FAULT_SEED where the seeds begin; a trial's own seed is printed with it.
 source tests/lib.sh
@@ -27,20 +28,25 @@ awk 'BEGIN { srand(5); print "a,b,c,d,city,y,z"
 $peal etl table.csv --label y --out numbers --drop z --quiet
 $peal etl table.csv --label z --out classes --drop y --quiet
 
-# The program on a machine with $cpus CPUs, if that is more than there are: so many workers then work at once.
-peal_there() { exec env LD_PRELOAD="$root/tests/more_cpus.so" TEST_CPUS="$cpus" "$peal" "$@"; }
-
-# Sets job (the options that shape the model), keeping (its checkpoints) and cpus at random.
+# Sets job (the options that shape the model), keeping (its checkpoints) and peal_there at random: the program on a
+# machine with that many CPUs, if they are more than there are. So many workers then work at once.
 random_job() {
-    local dataset model epochs sync kind width depth partitions batch optimizer seed valid seconds keep
+    local dataset model epochs sync kind width depth partitions batch optimizer seed with_valid seconds keep
     between kind 0 4
     between epochs 150 600
     case $kind in
     0) dataset=numbers model=linear ;;
     1) dataset=classes model=logistic ;;
     2) dataset=digits model=softmax ;;
-    3) between width 8 256 && between depth 8 128 && dataset=digits model=mlp:hidden=${width}x$depth epochs=$((epochs / 5)) ;;
-    4) between width 16 400 && dataset=digits model=mlp:hidden=$width,dropout=0.3 epochs=$((epochs / 5)) ;;
+    3)
+        between width 8 256
+        between depth 8 128
+        dataset=digits model=mlp:hidden=${width}x$depth epochs=$((epochs / 5))
+        ;;
+    4)
+        between width 16 400
+        dataset=digits model=mlp:hidden=$width,dropout=0.3 epochs=$((epochs / 5))
+        ;;
     esac
     between sync 1 12
     one_of sync epoch step "$sync"
@@ -50,13 +56,13 @@ random_job() {
     between seed 1 1000
     job=(train $dataset --model $model --epochs "$epochs" --sync "$sync" --partitions "$partitions" --batch "$batch"
         --optimizer "$optimizer" --seed "$seed")
-    one_of valid "" "--valid 0.2 --patience 1000"
-    # shellcheck disable=SC2206 # words
-    job+=($valid)
+    between with_valid 0 1
+    if ((with_valid)); then job+=(--valid 0.2 --patience 1000); fi
     one_of seconds 0 0.02 0.1
     between keep 1 3
     keeping=(--checkpoint-seconds "$seconds" --keep "$keep" --stall-seconds 1 --deaths 100)
     one_of cpus 1 4 6
+    peal_there=(env LD_PRELOAD="$root/tests/more_cpus.so" TEST_CPUS="$cpus" "$peal")
 }
 
 now() { date +%s%N; }
@@ -76,7 +82,7 @@ left_over() {
 kill_one_after_another() { # kill_one_after_another JOB
     local worker times
     for times in $(seq 10); do
-        worker=$(pgrep -P "$1" 2>/dev/null | sort -n | sed -n "$((1 + times % workers))p" || true)
+        worker=$(child "$1" $((1 + times % workers)))
         [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null || true
         sleep 0.02
     done
@@ -89,10 +95,10 @@ strike() {
     between moment 0 1100
     between which 1 "$workers"
     one_of what kill-worker kill-workers stop-worker kill-job kill-job interrupt
-    peal_there "${job[@]}" --workers "$workers" "${keeping[@]}" --out trial.safetensors "$@" 2>log.txt &
+    "${peal_there[@]}" "${job[@]}" --workers "$workers" "${keeping[@]}" --out trial.safetensors "$@" 2>log.txt &
     local pid=$!
     sleep "$(awk -v n="$moment" -v d="$duration" 'BEGIN { printf "%.3f", d * n / 1000 / 1e9 }')"
-    worker=$(pgrep -P $pid 2>/dev/null | sort -n | sed -n "${which}p" || true)
+    worker=$(child $pid "$which")
     case $what in
     kill-worker) [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null || true ;;
     kill-workers) kill_one_after_another $pid ;;
@@ -131,7 +137,8 @@ for ((trial = 0; trial < trials; trial++)); do
         else
             code=0
             between workers 1 6
-            (peal_there "${job[@]}" --workers "$workers" "${keeping[@]}" --out trial.safetensors --resume 2>log.txt) || code=$?
+            "${peal_there[@]}" "${job[@]}" --workers "$workers" "${keeping[@]}" --out trial.safetensors --resume \
+                2>log.txt || code=$?
             [ "$code" = 0 ] || { cat log.txt >&2; fail "the resumed run ends with $code ($story)"; }
         fi
     done
