@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/spelling.h"
-#include "etl/number.h"
+#include "core/number.h"
 #include "etl/pipeline.h"
 
 enum {

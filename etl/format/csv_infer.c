@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "etl/format/csv.h"
-#include "etl/number.h"
-#include "etl/utf8.h"
+#include "core/number.h"
+#include "core/utf8.h"
 
 /* A column is taken for numbers if at least nine tenths of what is there in the sample are numbers; what is not one is
  * then a bad row, named by line, and not a reason to treat the whole column as text. */

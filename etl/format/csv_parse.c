@@ -7,8 +7,8 @@
 
 #include "core/digest.h"
 #include "etl/format/csv.h"
-#include "etl/number.h"
-#include "etl/utf8.h"
+#include "core/number.h"
+#include "core/utf8.h"
 
 /* What becomes of one of the file's columns; made once per block so that the loop looks nothing up. */
 typedef struct cell_plan {

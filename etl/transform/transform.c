@@ -5,7 +5,7 @@
 
 #include "core/spelling.h"
 #include "core/vector.h"
-#include "etl/number.h"
+#include "core/number.h"
 
 const peal_transform *const peal_transforms[] = {
     &peal_transform_standardize, &peal_transform_minmax, &peal_transform_impute,

@@ -1,4 +1,4 @@
-#include "etl/utf8.h"
+#include "core/utf8.h"
 
 #include "tests/support.h"
 

@@ -1,6 +1,6 @@
 /* UTF-8, which all text in a dataset is. */
-#ifndef PEAL_ETL_UTF8_H
-#define PEAL_ETL_UTF8_H
+#ifndef PEAL_CORE_UTF8_H
+#define PEAL_CORE_UTF8_H
 
 #include <stddef.h>
 

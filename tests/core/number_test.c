@@ -1,4 +1,4 @@
-#include "etl/number.h"
+#include "core/number.h"
 
 #include "core/philox.h"
 #include "tests/support.h"
@@ -81,9 +81,21 @@ static void what_is_no_number_is_refused(void **state) {
     assert_true(peal_number_parse(" 7\t", 3, &value) && value == 7);
 }
 
+static void texts_read_back_as_the_number(void **state) {
+    (void)state;
+    char text[PEAL_NUMBER_TEXT];
+    assert_string_equal(peal_number_text(0.1, text), "0.1");
+    assert_string_equal(peal_number_text(0.7000004, text), "0.7000004");
+    assert_string_equal(peal_number_text(-0.0, text), "-0");
+    assert_string_equal(peal_number_text(1e300, text), "1e+300");
+    assert_string_equal(peal_number_text(1.0 / 3, text), "0.3333333333333333");
+    assert_string_equal(peal_number_text(9007199254740993.0, text), "9007199254740992");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_numbers_equal_strtod),
+        cmocka_unit_test(texts_read_back_as_the_number),
         cmocka_unit_test(edge_cases_equal_strtod),
         cmocka_unit_test(what_is_no_number_is_refused),
     };

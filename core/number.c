@@ -1,11 +1,12 @@
 /* Clinger's fast path (PLDI 1990): a mantissa below 2^53 and a power of ten up to 10^22 are both exact doubles, so one
  * multiplication or division rounds correctly. All else goes to strtod. */
-#include "etl/number.h"
+#include "core/number.h"
 
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,4 +93,15 @@ bool peal_number_parse(const char *text, size_t length, double *out) {
     value = exponent < 0 ? value / powers_of_ten[-exponent] : value * powers_of_ten[exponent];
     *out = negative ? -value : value;
     return true;
+}
+
+const char *peal_number_text(double value, char text[PEAL_NUMBER_TEXT]) {
+    pthread_once(&c_locale_once, c_locale_make);
+    const locale_t before = uselocale(c_locale);
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, PEAL_NUMBER_TEXT, "%.*g", digits, value);
+        if (!isfinite(value) || strtod_l(text, NULL, c_locale) == value) break;
+    }
+    uselocale(before);
+    return text;
 }

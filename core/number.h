@@ -1,0 +1,17 @@
+/* Decimal text to double, correctly rounded and fast, and back; both the same under every locale. */
+#ifndef PEAL_CORE_NUMBER_H
+#define PEAL_CORE_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Reads all of `text` (blanks on either side allowed) as a finite decimal number: [+-] digits [. digits] [e [+-]
+ * digits]. False if it is anything else; infinities, "nan", hexadecimal and overflow are not numbers. */
+bool peal_number_parse(const char *text, size_t length, double *out);
+
+enum { PEAL_NUMBER_TEXT = 32 };
+/* The shortest decimal text that reads back as `value` (at most 17 digits): "0.1", "1e+300", "-0", "nan", "inf". Returns
+ * `text`. */
+const char *peal_number_text(double value, char text[PEAL_NUMBER_TEXT]);
+
+#endif

@@ -1,0 +1,59 @@
+/* Bytes from outside as text that is safe to show, to paste and to keep. */
+#include "core/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support.h"
+
+static void expect(char *text, const char *wanted) {
+    assert_non_null(text);
+    assert_string_equal(text, wanted);
+    free(text);
+}
+
+static void printable_text_has_no_control_characters(void **state) {
+    (void)state;
+    expect(peal_text_printable("plain \xC3\xA9\\", 9), "plain \xC3\xA9\\");
+    expect(peal_text_printable("\x1B[2J\r\n\t\0", 8), "\\x1b[2J\\x0d\\x0a\\x09\\x00");
+    expect(peal_text_printable("a\xC2\x9B"
+                               "b\x7F",
+                               5),
+           "a\\xc2\\x9bb\\x7f");
+    expect(peal_text_printable("\xFF\xC3", 2), "\\xff\\xc3");
+    expect(peal_text_printable("", 0), "");
+}
+
+static void different_paths_have_different_texts(void **state) {
+    (void)state;
+    expect(peal_text_of_path("a/b\xFF"), "a/b\\xff");
+    expect(peal_text_of_path("a/b\\xff"), "a/b\\\\xff");
+    expect(peal_text_of_path("\xC3\xA9.csv"), "\xC3\xA9.csv");
+}
+
+static void shells_read_a_word_as_it_was(void **state) {
+    (void)state;
+    expect(peal_text_shell_word("a-b/c.csv"), "a-b/c.csv");
+    expect(peal_text_shell_word(""), "''");
+    for (const char *const *word = (const char *const[]){"a'$(touch HACKED)'.csv", "~", "x\ny", "!#&*;`\\\"", NULL};
+         *word; word++) {
+        char *quoted = peal_text_shell_word(*word), command[200], read[100] = "";
+        assert_non_null(quoted);
+        snprintf(command, sizeof command, "printf %%s %s", quoted);
+        FILE *shell = popen(command, "r");
+        assert_non_null(shell);
+        read[fread(read, 1, sizeof read - 1, shell)] = '\0';
+        assert_int_equal(pclose(shell), 0);
+        assert_string_equal(read, *word);
+        free(quoted);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(printable_text_has_no_control_characters),
+        cmocka_unit_test(different_paths_have_different_texts),
+        cmocka_unit_test(shells_read_a_word_as_it_was),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
