@@ -254,6 +254,9 @@ static json_t *describe_progress(const models__trainer *trainer, const models__p
     json_object_set_new(metadata, "best_epoch", count_text(progress->best_epoch));
     json_object_set_new(metadata, "best_loss", number_text(progress->best_loss));
     json_object_set_new(metadata, "train_loss", number_text(progress->train_loss));
+    json_object_set_new(metadata, "first_loss", number_text(progress->course.first_loss));
+    json_object_set_new(metadata, "later_loss", number_text(progress->course.later_loss));
+    json_object_set_new(metadata, "last_loss", number_text(progress->course.last_loss));
     json_object_set_new(metadata, "agreement", number_text(progress->agreed));
     set_json(metadata, "valid", has_valid ? peal_metrics_save(&trainer->result->valid) : json_object());
     set_json(metadata, "losses", losses);
@@ -299,11 +302,21 @@ static peal_status check_job(const models__trainer *trainer, const char *saved, 
     json_object_foreach(trainer->job, key, value) {
         if (!differs && !json_equal(value, json_object_get(job, key))) differs = key;
     }
+    char made_with[PEAL_ARITHMETIC_TEXT] = "another machine";
+    const char *arithmetic = json_string_value(json_object_get(job, "arithmetic"));
+    if (arithmetic) snprintf(made_with, sizeof made_with, "%s", arithmetic);
     json_decref(job);
     if (!differs) return PEAL_OK;
+    if (strcmp(differs, "arithmetic") == 0) {
+        return peal_fail(
+            err, PEAL_E_USAGE,
+            "cannot resume: the run in %s was made with the arithmetic of %s, this machine has that of %s, "
+            "whose sums have other bits; go on where the run began, or leave resume out to begin anew",
+            trainer->options->run_dir, made_with, trainer->arithmetic);
+    }
     return peal_fail(err, PEAL_E_USAGE,
-                     "cannot resume: the run in %s is of another job ('%s' differs); leave --resume out "
-                     "to begin anew, or name another --run-dir",
+                     "cannot resume: the run in %s is of another job ('%s' differs); leave resume out "
+                     "to begin anew, or name another run-dir",
                      trainer->options->run_dir, differs);
 }
 
@@ -362,6 +375,9 @@ static peal_status read_checkpoint(models__trainer *trainer, const peal_safetens
     progress->best_epoch = read_count(file, "best_epoch");
     progress->best_loss = read_real(file, "best_loss");
     progress->train_loss = read_real(file, "train_loss");
+    progress->course = (models__course){.first_loss = read_real(file, "first_loss"),
+                                        .later_loss = read_real(file, "later_loss"),
+                                        .last_loss = read_real(file, "last_loss")};
     progress->agreed = read_real(file, "agreement");
     read_partitions(trainer, file, progress);
     tensor_list list;
@@ -424,7 +440,7 @@ peal_status models__run_begin(models__trainer *trainer, models__progress *progre
         char steps[64] = "";
         if (progress->step) snprintf(steps, sizeof steps, " and %zu steps of %zu", progress->step, trainer->steps);
         peal_report(options->reporter, PEAL_EVENT_NOTE, "resumed after epoch %zu of %zu%s", progress->epoch,
-                    options->epochs, steps);
+                    trainer->epochs, steps);
         return trim_metrics(trainer, progress->epoch, err);
     }
     if (options->resume)

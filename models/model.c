@@ -47,7 +47,7 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
     double value;
     PEAL_TRY(peal_spec_number(&spec, "dropout", 0, 0, 0.99, &value, err));
     out->dropout = (float)value;
-    PEAL_TRY(peal_spec_number(&spec, "l2", 0, 0, 1e6, &value, err));
+    PEAL_TRY(peal_spec_number(&spec, "l2", -1, 0, 1e6, &value, err));
     out->l2 = (float)value;
     return PEAL_OK;
 }
@@ -56,7 +56,7 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
 
 static peal_status penalise(peal_builder *builder, peal_node *weight, peal_error *err) {
     peal_node *loss;
-    if (builder->spec->l2 == 0) return PEAL_OK;
+    if (builder->spec->l2 <= 0) return PEAL_OK;
     return peal_graph_add(builder->graph, &peal_op_l2, &weight, 1, builder->spec->l2, &loss, err);
 }
 

@@ -20,7 +20,8 @@ typedef struct peal_model_spec {
     size_t hidden[PEAL_HIDDEN_MOST]; /* widths of the hidden layers */
     size_t hidden_count;
     const peal_op *activation;
-    float dropout, l2;
+    float dropout;
+    float l2; /* negative: to be chosen by who trains it */
 } peal_model_spec;
 
 /* What a model's build function works on. */

@@ -8,18 +8,20 @@
 #include "core/digest.h"
 #include "core/file.h"
 #include "core/machine.h"
+#include "core/number.h"
 #include "core/spec.h"
 #include "core/sum.h"
+#include "models/candidates.h"
+#include "models/choice.h"
 #include "models/model_file.h"
 #include "models/predictor.h"
 #include "models/trainer.h"
+#include "models/verdict.h"
 
-enum { DEFAULT_PARTITIONS = 4, BARRIER_TIMEOUT_MS = 600000 };
-enum { DEFAULT_BATCH = 64 };
+enum { BARRIER_TIMEOUT_MS = 600000 };
 
 peal_train_options peal_train_default(void) {
     return (peal_train_options){
-        .epochs = 10,
         .seed = 1,
         .checkpoint_seconds = 10,
         .keep = 2,
@@ -48,7 +50,8 @@ static peal_status parse_sync(models__trainer *trainer, peal_error *err) {
     return PEAL_OK;
 }
 
-static peal_status parse_outer(models__trainer *trainer, peal_error *err) {
+/* With 0 partitions, as long as their number is not known, it is only checked. */
+static peal_status parse_outer(models__trainer *trainer, size_t partitions, peal_error *err) {
     static const char *const names[] = {"nesterov", "momentum", "average"};
     static const char *const keys[] = {"lr", "momentum", NULL}, *const no_keys[] = {NULL};
     static const models__outer defaults[] = {
@@ -61,7 +64,7 @@ static peal_status parse_outer(models__trainer *trainer, peal_error *err) {
     const char *text = trainer->options->outer;
     /* One partition has nothing to average; between rounds of few steps an outer momentum has nothing to average out.
      */
-    if (!text) text = trainer->partitions == 1 || trainer->steps_per_round ? "average" : "nesterov";
+    if (!text) text = partitions == 1 || trainer->steps_per_round ? "average" : "nesterov";
     PEAL_TRY(peal_spec_parse("outer optimizer", text, &spec, err));
     PEAL_TRY(peal_spec_choose("outer optimizer", spec.name, names, 3, &chosen, err));
     PEAL_TRY(peal_spec_check("outer optimizer", &spec, chosen == 2 ? no_keys : keys, err));
@@ -70,32 +73,57 @@ static peal_status parse_outer(models__trainer *trainer, peal_error *err) {
     return peal_spec_number(&spec, "momentum", trainer->outer.momentum, 0, 0.999, &trainer->outer.momentum, err);
 }
 
+/* All that can be known without the data. */
 static peal_status parse_options(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
-    if (!options->out) return peal_fail(err, PEAL_E_USAGE, "no model file was named to write to (--out)");
-    if (options->keep == 0) return peal_fail(err, PEAL_E_USAGE, "--keep must be at least 1");
-    if (options->epochs == 0) return peal_fail(err, PEAL_E_USAGE, "--epochs must be at least 1");
-    if (options->lr < 0 || !isfinite(options->lr)) return peal_fail(err, PEAL_E_USAGE, "--lr must be above 0");
+    if (!options->out) return peal_fail(err, PEAL_E_USAGE, "no model file was named to write to (out)");
+    if (options->keep == 0) return peal_fail(err, PEAL_E_USAGE, "keep must be at least 1");
+    if (options->epochs > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "epochs must be at most %u", UINT32_MAX);
+    if (options->lr < 0 || !isfinite(options->lr)) return peal_fail(err, PEAL_E_USAGE, "lr must be a number above 0");
+    if (options->partitions > PARTITIONS_MOST) {
+        return peal_fail(err, PEAL_E_USAGE, "partitions must be at most %d", PARTITIONS_MOST);
+    }
     trainer->spec_text = options->model ? options->model : "mlp";
     PEAL_TRY(peal_model_parse(trainer->spec_text, &trainer->spec, err));
-    PEAL_TRY(peal_optimizer_parse(options->optimizer ? options->optimizer : "sgd", &trainer->optimizer,
-                                  &trainer->optimizer_options, err));
-    PEAL_TRY(peal_schedule_parse(options->schedule ? options->schedule : "cosine", &trainer->schedule,
-                                 &trainer->schedule_options, err));
-    trainer->lr = options->lr > 0 ? options->lr : (double)trainer->optimizer->default_lr;
-    trainer->partitions = options->partitions ? options->partitions : DEFAULT_PARTITIONS;
-    if (trainer->partitions > PARTITIONS_MOST) {
-        return peal_fail(err, PEAL_E_USAGE, "--partitions must be at most %d", PARTITIONS_MOST);
+    trainer->schedule_text = options->schedule ? options->schedule : "cosine";
+    PEAL_TRY(peal_schedule_parse(trainer->schedule_text, &trainer->schedule, &trainer->schedule_options, err));
+    if (options->optimizer) {
+        PEAL_TRY(peal_optimizer_parse(options->optimizer, &trainer->optimizer, &trainer->optimizer_options, err));
     }
     PEAL_TRY(parse_sync(trainer, err));
-    PEAL_TRY(parse_outer(trainer, err));
-    trainer->batch = options->batch ? options->batch : DEFAULT_BATCH;
+    return parse_outer(trainer, 0, err);
+}
+
+/* The rest, once the rows to train on are known. */
+static peal_status choose(models__trainer *trainer, peal_error *err) {
+    const peal_train_options *options = trainer->options;
+    const models__table table = {.rows = trainer->train_count, .bytes = trainer->eval_net->shape.bytes};
+    trainer->optimizer_text = options->optimizer ? options->optimizer : models__choose_optimizer(&table);
+    PEAL_TRY(peal_optimizer_parse(trainer->optimizer_text, &trainer->optimizer, &trainer->optimizer_options, err));
+    if (trainer->spec.l2 < 0) trainer->spec.l2 = (float)models__choose_l2(&table, &trainer->spec);
+    trainer->batch = options->batch ? options->batch : models__choose_batch(&table);
+    trainer->partitions = options->partitions ? options->partitions : models__choose_partitions(&table);
+    PEAL_TRY(parse_outer(trainer, trainer->partitions, err));
+    trainer->lr = options->lr > 0 ? options->lr : models__choose_lr(&table, &trainer->spec, trainer->optimizer);
     /* A step of all partitions sees P times the rows of one: the rate grows with the root of that (Krizhevsky 2014,
      * arXiv:1404.5997, section 5; measured in the README of this folder). */
     if (options->lr == 0 && trainer->sync == SYNC_STEP) trainer->lr *= sqrt((double)trainer->partitions);
     trainer->workers = options->workers ? options->workers : peal_machine_cpus();
     if (trainer->workers > trainer->partitions) trainer->workers = trainer->partitions;
-    return PEAL_OK;
+    if (trainer->train_count < trainer->partitions) {
+        return peal_fail(err, PEAL_E_DATA, "%s has %llu rows to train on, fewer than the %zu partitions",
+                         options->dataset, (unsigned long long)trainer->train_count, trainer->partitions);
+    }
+    const size_t most = (size_t)((trainer->train_count + trainer->partitions - 1) / trainer->partitions);
+    const size_t least = (size_t)(trainer->train_count / trainer->partitions);
+    trainer->steps = (most + trainer->batch - 1) / trainer->batch;
+    if (trainer->steps > least) trainer->steps = least; /* no step without rows */
+    trainer->epochs = options->epochs ? options->epochs : models__choose_epochs(&table, &trainer->spec, trainer->steps);
+    if (!trainer->last_epoch) trainer->last_epoch = trainer->epochs;
+    trainer->patience = options->patience;
+    if (!trainer->patience && trainer->stops_early) trainer->patience = models__choose_patience(trainer->epochs);
+    const size_t rows = (most + trainer->steps - 1) / trainer->steps;
+    return peal_net_new(trainer->pipeline, &trainer->spec, rows, true, &trainer->net, err);
 }
 
 /* ---- the data ---- */
@@ -204,20 +232,7 @@ static peal_status open_data(models__trainer *trainer, peal_error *err) {
     peal_status status = choose_rows(trainer, err);
     trainer->net = NULL;
     PEAL_TRY(status);
-    if (!options->partitions && trainer->train_count < trainer->partitions) {
-        trainer->partitions = trainer->train_count ? (size_t)trainer->train_count : 1;
-        if (trainer->workers > trainer->partitions) trainer->workers = trainer->partitions;
-    }
-    if (trainer->train_count < trainer->partitions) {
-        return peal_fail(err, PEAL_E_DATA, "%s has %llu rows to train on, fewer than the %zu partitions",
-                         options->dataset, (unsigned long long)trainer->train_count, trainer->partitions);
-    }
-    size_t most = (size_t)((trainer->train_count + trainer->partitions - 1) / trainer->partitions);
-    trainer->steps = (most + trainer->batch - 1) / trainer->batch;
-    size_t least = (size_t)(trainer->train_count / trainer->partitions);
-    if (trainer->steps > least) trainer->steps = least; /* no step without rows */
-    size_t rows = (most + trainer->steps - 1) / trainer->steps;
-    return peal_net_new(trainer->pipeline, &trainer->spec, rows, true, &trainer->net, err);
+    return choose(trainer, err);
 }
 
 /* ---- the job, as it goes into the model file ---- */
@@ -235,16 +250,21 @@ static json_t *describe_job(const models__trainer *trainer) {
     json_t *valid = trainer->valid_dataset ? data_hash(trainer->valid_dataset)
                     : options->valid       ? json_string(options->valid)
                                            : json_null();
-    char outer[96];
-    snprintf(outer, sizeof outer, "%s:lr=%g,momentum=%g", trainer->outer.name, trainer->outer.lr,
-             trainer->outer.momentum);
-    return json_pack("{s:s, s:I, s:I, s:s, s:f, s:s, s:s, s:s, s:I, s:I, s:o, s:I, s:o}", "model", trainer->spec_text,
-                     "epochs", (json_int_t)options->epochs, "batch", (json_int_t)trainer->batch, "optimizer",
-                     options->optimizer ? options->optimizer : "sgd", "lr", trainer->lr, "schedule",
-                     options->schedule ? options->schedule : "cosine", "sync", options->sync ? options->sync : "epoch",
-                     "outer", trainer->sync == SYNC_STEP ? "none" : outer, "partitions",
-                     (json_int_t)trainer->partitions, "seed", (json_int_t)options->seed, "valid", valid, "patience",
-                     (json_int_t)options->patience, "data", data_hash(trainer->dataset));
+    char numbers[2][PEAL_NUMBER_TEXT];
+    char *outer =
+        peal_sprintf("%s:lr=%s,momentum=%s", trainer->outer.name, peal_number_text(trainer->outer.lr, numbers[0]),
+                     peal_number_text(trainer->outer.momentum, numbers[1]));
+    const char *applied = trainer->sync == SYNC_STEP ? "none" : outer;
+    json_t *job = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:s, s:s, s:s?, s:I, s:I, s:o, s:o, s:s}",
+                            "model", trainer->spec_text, "epochs", (json_int_t)trainer->epochs, "last_epoch",
+                            (json_int_t)trainer->last_epoch, "batch", (json_int_t)trainer->batch, "patience",
+                            (json_int_t)trainer->patience, "optimizer", trainer->optimizer_text, "lr", trainer->lr,
+                            "l2", (double)trainer->spec.l2, "schedule", trainer->schedule_text, "sync",
+                            options->sync ? options->sync : "epoch", "outer", applied, "partitions",
+                            (json_int_t)trainer->partitions, "seed", (json_int_t)options->seed, "valid", valid, "data",
+                            data_hash(trainer->dataset), "arithmetic", trainer->arithmetic);
+    free(outer);
+    return job;
 }
 
 /* ---- shared memory ---- */
@@ -361,54 +381,67 @@ static peal_status share_memory(models__trainer *trainer, peal_error *err) {
 
 /* ---- all together ---- */
 
-static void describe_choices(const models__trainer *trainer) {
-    const peal_reporter *reporter = trainer->options->reporter;
-    size_t parameters = 0;
+uint64_t models__parameters(const models__trainer *trainer) {
+    uint64_t parameters = 0;
     for (size_t i = 0; i < peal_graph_parameters(trainer->net->graph); i++) {
         const peal_node *node = peal_graph_parameter_at(trainer->net->graph, i);
-        parameters += node->rows * node->width;
+        parameters += (uint64_t)node->rows * node->width;
     }
-    peal_report(reporter, PEAL_EVENT_NOTE, "model %s: %zu parameters; %llu rows to train on, %llu to validate",
-                trainer->spec_text, parameters, (unsigned long long)trainer->train_count,
-                (unsigned long long)trainer->valid_count);
-    peal_report(reporter, PEAL_EVENT_NOTE, "%zu partitions, %zu worker%s, %zu steps an epoch of %zu rows each; lr %g",
-                trainer->partitions, trainer->workers, trainer->workers == 1 ? "" : "s", trainer->steps,
-                trainer->net->rows, trainer->lr);
+    return parameters;
+}
+
+static void describe_choices(const models__trainer *trainer) {
+    const peal_reporter *reporter = trainer->options->reporter;
+    peal_report(reporter, PEAL_EVENT_NOTE, "model: %s, %llu parameters; %llu rows to train on, %llu to validate",
+                trainer->spec_text, (unsigned long long)models__parameters(trainer),
+                (unsigned long long)trainer->train_count, (unsigned long long)trainer->valid_count);
+    peal_report(reporter, PEAL_EVENT_NOTE, "training: %zu epochs of %zu steps of %zu rows; %s, lr %g, l2 %g",
+                trainer->epochs, trainer->steps, trainer->net->rows, trainer->optimizer_text, trainer->lr,
+                (double)trainer->spec.l2);
+    peal_report(reporter, PEAL_EVENT_NOTE, "%zu partition%s, %zu worker%s; arithmetic: %s", trainer->partitions,
+                trainer->partitions == 1 ? "" : "s", trainer->workers, trainer->workers == 1 ? "" : "s",
+                trainer->arithmetic);
     if (trainer->workers > trainer->at_once) {
         peal_report(reporter, PEAL_EVENT_NOTE, "%zu workers for %zu CPU%s: %zu work at once, the others stand by",
                     trainer->workers, trainer->at_once, trainer->at_once == 1 ? "" : "s", trainer->at_once);
     }
     if (peal_machine_cpus() > trainer->partitions) {
-        peal_report(reporter, PEAL_EVENT_NOTE,
-                    "%zu CPUs stand idle: %zu partitions cannot use more workers (--partitions)",
-                    peal_machine_cpus() - trainer->partitions, trainer->partitions);
+        peal_report(reporter, PEAL_EVENT_NOTE, "%zu CPU%s idle: %zu partition%s cannot use more workers (partitions)",
+                    peal_machine_cpus() - trainer->partitions,
+                    peal_machine_cpus() - trainer->partitions == 1 ? " stands" : "s stand", trainer->partitions,
+                    trainer->partitions == 1 ? "" : "s");
     }
 }
 
-static peal_status train(models__trainer *trainer, peal_error *err) {
-    const peal_train_options *options = trainer->options;
+peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
     PEAL_TRY(parse_options(trainer, err));
     PEAL_TRY(open_data(trainer, err));
+    peal_graph_arithmetic(trainer->arithmetic);
     trainer->job = describe_job(trainer);
+    if (!trainer->job) return peal_fail(err, PEAL_E_MEMORY, "no memory for the job's description");
     PEAL_TRY(share_memory(trainer, err));
     PEAL_TRY(peal_graph_check_memory(err));
     describe_choices(trainer);
     peal_train_result *result = trainer->result;
-    result->rows = trainer->train_count;
-    result->partitions = trainer->partitions;
-    result->workers = trainer->workers;
-    result->has_valid = trainer->valid_count > 0;
+    *result = (peal_train_result){.rows = trainer->train_count,
+                                  .partitions = trainer->partitions,
+                                  .workers = trainer->workers,
+                                  .has_valid = trainer->valid_count > 0};
     /* A place that cannot be written to is better known before the training than after it. */
     peal_atomic_file *probe;
-    PEAL_TRY(peal_atomic_file_open(options->out, &probe, err));
+    PEAL_TRY(peal_atomic_file_open(trainer->options->out, &probe, err));
     peal_atomic_file_abort(probe);
-    PEAL_TRY(models__train_epochs(trainer, err));
-    PEAL_TRY(peal_model_file_write(options->out, trainer->net, trainer->states[trainer->committed].params,
-                                   trainer->spec_text, peal_dataset_pipeline(trainer->dataset), trainer->job, err));
-    return peal_sha256_file(options->out, result->model_sha256, err);
+    return models__train_epochs(trainer, err);
 }
 
-static void trainer_clear(models__trainer *trainer) {
+peal_status models__trainer_write(models__trainer *trainer, peal_error *err) {
+    const char *out = trainer->options->out;
+    PEAL_TRY(peal_model_file_write(out, trainer->net, trainer->states[trainer->committed].params, trainer->spec_text,
+                                   peal_dataset_pipeline(trainer->dataset), trainer->job, err));
+    return peal_sha256_file(out, trainer->result->model_sha256, err);
+}
+
+void models__trainer_clear(models__trainer *trainer) {
     if (trainer->valid_rows != trainer->rows) peal_rows_close(trainer->valid_rows);
     peal_rows_close(trainer->rows);
     peal_dataset_close(trainer->dataset);
@@ -428,8 +461,11 @@ static void trainer_clear(models__trainer *trainer) {
 
 peal_status peal_train(const peal_train_options *options, peal_train_result *result, peal_error *err) {
     *result = (peal_train_result){0};
+    if (!options->model) return models__train_choosing(options, result, err);
     models__trainer trainer = {.options = options, .result = result};
-    peal_status status = train(&trainer, err);
-    trainer_clear(&trainer);
+    peal_status status = models__trainer_run(&trainer, err);
+    if (status == PEAL_OK) status = models__trainer_write(&trainer, err);
+    if (status == PEAL_OK) models__warn(&trainer);
+    models__trainer_clear(&trainer);
     return status;
 }

@@ -16,17 +16,17 @@
 #include "models/metrics.h"
 
 typedef struct peal_train_options {
-    const char *dataset; /* folder */
-    const char *out;     /* model file */
-    const char *model;   /* spec; NULL: mlp */
-    size_t epochs;
+    const char *dataset;   /* folder */
+    const char *out;       /* model file */
+    const char *model;     /* spec; NULL: mlp */
+    size_t epochs;         /* 0: enough for the table */
     size_t batch;          /* rows of a partition's step; 0: 64 */
-    const char *optimizer; /* spec; NULL: sgd */
-    double lr;             /* 0: the optimiser's default, with sync step times sqrt(P) */
+    const char *optimizer; /* spec; NULL: adam, for images sgd */
+    double lr;             /* 0: one that suits optimiser and model, with sync step times sqrt(P) */
     const char *schedule;  /* spec; NULL: cosine */
     const char *sync;      /* "epoch", "step", or a number of steps; NULL: epoch */
     const char *outer;     /* the outer optimiser's spec: "nesterov", "momentum" or "average", with lr= and momentum= */
-    size_t partitions;     /* P; 0: the default, 4, or the rows if they are fewer */
+    size_t partitions;     /* P; 0: 1 to 4, as many as the rows can feed */
     size_t workers;        /* W; 0: as many as there are CPUs, at most P */
     uint64_t seed;
     const char *valid;         /* a dataset, a fraction like "0.1", or NULL: the dataset's valid split if it has one */

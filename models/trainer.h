@@ -64,23 +64,34 @@ typedef struct models__node {
 
 enum { EVAL_CHUNK = 4096, PARTITIONS_MOST = 1024, TREE_LEVELS = 11 };
 
+/* How the loss went (the validation's if there is one), to be told when all is over. */
+typedef struct models__course {
+    double first_loss, later_loss, last_loss; /* of the first epoch, at two thirds of them, of the best or last one */
+} models__course;
+
 typedef struct models__trainer {
     const peal_train_options *options;
     peal_train_result *result;
+    const char *title; /* in front of what is told of its epochs; NULL: nothing */
+    bool stops_early;  /* end when the validation loss has long not got better */
+    size_t last_epoch; /* end after so many epochs of the schedule; 0: all */
 
     /* the job */
     peal_model_spec spec;
     const char *spec_text;
+    const char *optimizer_text;
     const peal_optimizer *optimizer;
     peal_optimizer_options optimizer_options;
+    const char *schedule_text;
     const peal_schedule *schedule;
     peal_schedule_options schedule_options;
     models__outer outer;
     models__sync sync;
     size_t steps_per_round; /* SYNC_ROUNDS: 0 means the whole epoch */
     double lr;
-    size_t batch, partitions, workers;
-    json_t *job; /* what shapes the model: goes into the model file and names the run */
+    size_t batch, partitions, workers, epochs, patience;
+    char arithmetic[PEAL_ARITHMETIC_TEXT]; /* of GEMM and libm on this machine: the sums' bits depend on it */
+    json_t *job;                           /* what shapes the model: goes into the model file and names the run */
 
     /* the data */
     peal_dataset *dataset, *valid_dataset;
@@ -114,7 +125,8 @@ typedef struct models__trainer {
     models__beat *beats; /* [workers] */
     models__control *control;
     peal_collective *collective;
-    int committed;       /* index into states; the parent's */
+    int committed; /* index into states; the parent's */
+    models__course course;
     size_t best_written; /* the epoch in best.safetensors; 0: not known; the parent's */
 } models__trainer;
 
@@ -123,7 +135,17 @@ void models__partition(const models__trainer *trainer, size_t p, size_t *begin, 
 /* The rows of partition p's step s in `order`. */
 void models__step_rows(const models__trainer *trainer, size_t p, size_t s, size_t *begin, size_t *end);
 
-/* Runs all epochs from `first_epoch` on and leaves the model's parameters in `best`. */
+/* Opens the data, chooses what was left open and trains: the parameters of the best epoch are then the committed ones,
+ * and eval_scores are theirs. The caller sets options, result and what stands beside them, and clears it whatever
+ * happens. */
+peal_status models__trainer_run(models__trainer *trainer, peal_error *err);
+/* Writes the model file. */
+peal_status models__trainer_write(models__trainer *trainer, peal_error *err);
+void models__trainer_clear(models__trainer *trainer);
+/* Numbers that it learns. */
+uint64_t models__parameters(const models__trainer *trainer);
+
+/* Runs all epochs and leaves the parameters of the best one in the committed state. */
 peal_status models__train_epochs(models__trainer *trainer, peal_error *err);
 
 /* ---- messages ---- */
@@ -149,7 +171,8 @@ typedef struct models__progress {
     double best_loss;
     float *best_params; /* [floats], the parent's */
     double train_loss;
-    double agreed; /* of the partitions in the last round, see trainer_parent.c; NaN: not known */
+    models__course course; /* so far */
+    double agreed;         /* of the partitions in the last round, see trainer_parent.c; NaN: not known */
 } models__progress;
 
 /* Writes run manifest and removes what an earlier run left, or reads the newest whole checkpoint if resuming. */

@@ -91,7 +91,7 @@ static void report_steps(leader *self) {
     }
     if (steps > total) steps = total;
     char stage[64];
-    snprintf(stage, sizeof stage, "epoch %zu/%zu", self->progress.epoch + 1, trainer->options->epochs);
+    snprintf(stage, sizeof stage, "epoch %zu/%zu", self->progress.epoch + 1, trainer->epochs);
     peal_report_progress(reporter(self), stage, "rows", trainer->train_count * steps / total, trainer->train_count);
 }
 
@@ -327,6 +327,17 @@ static void keep_best(leader *self, const peal_metrics *metrics) {
     if (trainer->valid_count) trainer->result->valid = *metrics;
 }
 
+/* What models__warn looks at. */
+static void note_course(leader *self, const peal_metrics *metrics) {
+    const models__trainer *trainer = self->trainer;
+    models__course *course = &self->progress.course;
+    const size_t epoch = self->progress.epoch;
+    const double loss = trainer->valid_count ? metrics->loss : self->progress.train_loss;
+    if (epoch == 0) course->first_loss = loss;
+    if (epoch <= trainer->last_epoch * 2 / 3) course->later_loss = loss;
+    course->last_loss = trainer->valid_count ? self->progress.best_loss : loss;
+}
+
 static json_t *number(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }
@@ -339,8 +350,7 @@ static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double 
     if (trainer->valid_count) snprintf(valid, sizeof valid, ", valid %s", peal_metrics_text(metrics, text));
     if (isfinite(agreed)) snprintf(agreement_text, sizeof agreement_text, ", agreement %.2f", agreed);
     peal_report(reporter(self), PEAL_EVENT_METRIC, "epoch %zu/%zu: loss %.4f%s%s, %.0f rows/s",
-                self->progress.epoch + 1, trainer->options->epochs, self->progress.train_loss, valid, agreement_text,
-                rate);
+                self->progress.epoch + 1, trainer->epochs, self->progress.train_loss, valid, agreement_text, rate);
     json_t *line = json_pack("{s:I, s:o, s:f, s:f}", "epoch", (json_int_t)self->progress.epoch + 1, "train_loss",
                              number(self->progress.train_loss), "seconds", seconds, "rows_per_second", rate);
     if (trainer->valid_count) json_object_set_new(line, "valid", peal_metrics_save(metrics));
@@ -374,27 +384,28 @@ static peal_status one_epoch(leader *self, peal_error *err) {
     PEAL_TRY(train_epoch(self, err));
     if (!parameters_are_finite(trainer) || !isfinite(self->progress.train_loss)) {
         return peal_fail(err, PEAL_E_FAILED,
-                         "epoch %zu: the loss is no longer a number; a lower --lr may help (it is %g)",
+                         "epoch %zu: the loss is no longer a number; a lower lr may help (it is %g)",
                          self->progress.epoch + 1, trainer->lr);
     }
     if (trainer->valid_count) PEAL_TRY(validate(self, &metrics, err));
     keep_best(self, &metrics);
+    note_course(self, &metrics);
     PEAL_TRY(tell_epoch(self, &metrics, (double)(peal_now_ns() - begin) * 1e-9, err));
     next_epoch(self);
-    if (checkpoint_is_due(self) || self->progress.epoch == trainer->options->epochs) {
+    if (checkpoint_is_due(self) || self->progress.epoch == trainer->last_epoch) {
         PEAL_TRY(write_checkpoint(self, err));
     }
     return PEAL_OK;
 }
 
 static bool has_patience(const leader *self) {
-    size_t patience = self->trainer->options->patience;
+    const size_t patience = self->trainer->patience;
     return !patience || !self->trainer->valid_count || self->progress.epoch < self->progress.best_epoch + patience;
 }
 
 static peal_status all_epochs(leader *self, peal_error *err) {
     self->last_checkpoint = peal_now_ns();
-    while (self->progress.epoch < self->trainer->options->epochs) {
+    while (self->progress.epoch < self->trainer->last_epoch) {
         if (!has_patience(self)) {
             peal_report(reporter(self), PEAL_EVENT_NOTE, "stopped early: no better validation loss since epoch %zu",
                         self->progress.best_epoch);
@@ -410,7 +421,16 @@ static peal_status all_epochs(leader *self, peal_error *err) {
     return PEAL_OK;
 }
 
+/* The best epoch's parameters become the committed ones, and eval_scores theirs. */
+static peal_status take_best(leader *self, peal_error *err) {
+    models__trainer *trainer = self->trainer;
+    peal_metrics ignored;
+    memcpy(trainer->states[trainer->committed].params, self->progress.best_params, trainer->floats * sizeof(float));
+    return trainer->valid_count ? validate(self, &ignored, err) : PEAL_OK;
+}
+
 static void fill_result(const leader *self) {
+    self->trainer->course = self->progress.course;
     peal_train_result *result = self->trainer->result;
     result->epochs = self->progress.epoch;
     result->best_epoch = self->progress.best_epoch;
@@ -431,11 +451,10 @@ static peal_status lead(leader *self, peal_error *err) {
     PEAL_TRY(models__run_begin(trainer, progress, err));
     peal_status status = models__supervisor_begin(trainer, &self->supervisor, err);
     if (status == PEAL_OK) status = all_epochs(self, err);
+    if (status == PEAL_OK) status = take_best(self, err);
     models__supervisor_end(&self->supervisor, status == PEAL_OK ? GRACE_MS : 0);
-    if (status != PEAL_OK) return status;
-    memcpy(trainer->states[trainer->committed].params, progress->best_params, trainer->floats * sizeof(float));
-    fill_result(self);
-    return PEAL_OK;
+    if (status == PEAL_OK) fill_result(self);
+    return status;
 }
 
 peal_status models__train_epochs(models__trainer *trainer, peal_error *err) {

@@ -39,7 +39,7 @@ static bool is_halted(const models__trainer *trainer) {
 
 static float learning_rate(const models__trainer *trainer, size_t epoch, size_t step) {
     double done = (double)epoch * (double)trainer->steps + (double)step + 0.5;
-    double progress = done / ((double)trainer->options->epochs * (double)trainer->steps);
+    double progress = done / ((double)trainer->epochs * (double)trainer->steps);
     return (float)(trainer->lr * peal_schedule_factor(trainer->schedule, &trainer->schedule_options, progress));
 }
 

@@ -9,7 +9,7 @@ static peal_status build(peal_builder *builder, peal_node **output, peal_error *
 
 const peal_model peal_model_linear = {
     .name = "linear",
-    .documentation = "linear regression of a number; l2=0",
+    .documentation = "linear regression of a number; l2=1/rows",
     .options = options,
     .numbers = true,
     .build = build,
@@ -17,7 +17,7 @@ const peal_model peal_model_linear = {
 
 const peal_model peal_model_logistic = {
     .name = "logistic",
-    .documentation = "logistic regression of two classes; l2=0",
+    .documentation = "logistic regression of two classes; l2=1/rows",
     .options = options,
     .two_classes = true,
     .build = build,
@@ -25,7 +25,7 @@ const peal_model peal_model_logistic = {
 
 const peal_model peal_model_softmax = {
     .name = "softmax",
-    .documentation = "multinomial logistic regression of any number of classes; l2=0",
+    .documentation = "multinomial logistic regression of any number of classes; l2=1/rows",
     .options = options,
     .two_classes = true,
     .many_classes = true,

@@ -5,7 +5,7 @@ source tests/lib.sh
 $peal etl "$data/digits/train-*.csv.gz" --label digit --out digits --json >etl.json
 [ "$(json etl.json in)" = 1438 ] || fail "rows in"
 [ "$(json etl.json used)" = 1438 ] || fail "rows used"
-$peal train digits --epochs 30 --out digits.safetensors --json --quiet >train.json
+$peal train digits --model mlp --epochs 30 --out digits.safetensors --json --quiet >train.json
 [ "$(json train.json epochs)" = 30 ] || fail "epochs"
 [ "$(json train.json model_sha256)" = "$(sha256sum digits.safetensors | cut -d' ' -f1)" ] || fail "sha256"
 $peal eval digits.safetensors "$data/digits/test.csv.gz" --json --quiet >eval.json

@@ -16,12 +16,12 @@ done
 
 for sync in epoch step 7; do
     for workers in 1 2 3 4; do
-        $peal train t1 --sync $sync --workers $workers --epochs 3 --out $sync-$workers.safetensors --quiet
+        $peal train t1 --model mlp --partitions 4 --sync $sync --workers $workers --epochs 3 --out $sync-$workers.safetensors --quiet
         cmp $sync-1.safetensors $sync-$workers.safetensors || fail "the model depends on --workers $workers (--sync $sync)"
     done
 done
-$peal train t1 --partitions 16 --workers 16 --epochs 2 --out a.safetensors --quiet
-$peal train t1 --partitions 16 --workers 1 --epochs 2 --out b.safetensors --quiet
+$peal train t1 --model mlp --partitions 16 --workers 16 --epochs 2 --out a.safetensors --quiet
+$peal train t1 --model mlp --partitions 16 --workers 1 --epochs 2 --out b.safetensors --quiet
 cmp a.safetensors b.safetensors || fail "the model depends on the workers (16)"
 
 # Raw rows and the dataset made of them by the same pipeline.

@@ -5,7 +5,7 @@ source tests/lib.sh
 
 counter=$root/tests/fault/kill_at_call.so
 $peal etl "$data/digits/train-*.csv.gz" --label digit --out digits --quiet
-job=(train digits --model mlp:hidden=30 --epochs 3 --checkpoint-seconds 0 --keep 1 --out m.safetensors --quiet)
+job=(train digits --model mlp:hidden=30 --partitions 4 --epochs 3 --checkpoint-seconds 0 --keep 1 --out m.safetensors --quiet)
 
 LD_PRELOAD=$counter PEAL_KILL_FROM=/checkpoint- PEAL_KILL_LOG=calls.txt $peal "${job[@]}"
 calls=$(cat calls.txt)

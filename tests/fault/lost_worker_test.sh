@@ -8,9 +8,9 @@ $peal etl "$data/digits/train-*.csv.gz" --label digit --out digits --quiet
 # A job of about four seconds, whatever the build.
 lasting() { # lasting MODEL EPOCHS: sets job; so many epochs are tried
     local epochs
-    epochs=$(epochs_for 4000 "$2" $peal train digits --model "$1" --workers 2)
+    epochs=$(epochs_for 4000 "$2" $peal train digits --model "$1" --workers 2 --partitions 4)
     [ $epochs -le 2000 ] || epochs=2000
-    job=(train digits --model "$1" --epochs $epochs --checkpoint-seconds 0.5 --workers 2)
+    job=(train digits --model "$1" --epochs $epochs --checkpoint-seconds 0.5 --workers 2 --partitions 4)
 }
 
 start() { # start OPTIONS...
@@ -98,7 +98,7 @@ done
 zcat "$data/digits/train-0.csv.gz" >digits.csv
 { cat digits.csv; for i in $(seq 99); do tail -n +2 digits.csv; done; } >long.csv
 $peal etl long.csv --label digit --out long --quiet
-job=(train long --model mlp:hidden=800x800 --batch 8 --epochs 100 --workers 2)
+job=(train long --model mlp:hidden=800x800 --batch 8 --epochs 100 --workers 2 --partitions 4)
 start
 sleep 0.5
 kill -STOP "$worker"

@@ -8,7 +8,7 @@ $peal train d --epochs 1 --out m.safetensors --quiet
 limited() { (ulimit -v "$1" && timeout 60 "${@:2}"); }
 expect 1 "GEMM needs 143 MB of address space, but only" limited 100000 $peal train d --epochs 1 --out x.safetensors
 expect 1 "GEMM needs 143 MB of address space, but only" limited 100000 $peal eval m.safetensors "$data/digits/test.csv.gz"
-expect 1 "for each of 4 partitions" limited 200000 $peal train d --model mlp:hidden=3000x2000 --out x.safetensors
+expect 1 "for each of 4 partitions" limited 200000 $peal train d --model mlp:hidden=3000x2000 --partitions 4 --optimizer sgd --out x.safetensors
 grep -qE "25 MB of parameters.* needs [0-9]+ MB of address space, but only [0-9]+ MB of the limit of 205 MB" err.txt ||
     { cat err.txt; fail "the arithmetic is not there"; }
 [ -e x.safetensors ] && fail "a model all the same"
@@ -22,7 +22,7 @@ train() { # train GROUP OPTIONS...: in the control group
 # When others fill the group's memory, the kernel kills the worker that it is told to prefer: that is said, and the model
 # does not change. (Then it kills the one that fills.)
 lose_worker_to_oom() { # lose_worker_to_oom GROUP
-    local job=(--model mlp:hidden=800x800 --batch 8 --workers 2) epochs
+    local job=(--model mlp:hidden=800x800 --batch 8 --workers 2 --partitions 4) epochs
     epochs=$(epochs_for 5000 2 $peal train d "${job[@]}")
     job+=(--epochs "$epochs")
     $peal train d "${job[@]}" --out calm.safetensors --quiet
@@ -47,7 +47,7 @@ for top in /sys/fs/cgroup/memory /sys/fs/cgroup; do
     mkdir "$group" 2>/dev/null || continue
     trap 'rmdir "$group" 2>/dev/null || true' EXIT
     if { echo 150M >"$group/memory.limit_in_bytes" || echo 150M >"$group/memory.max"; } 2>/dev/null; then
-        expect 1 "under the cgroup's limit of 157 MB" train "$group" --model mlp:hidden=3000x2000 --out y.safetensors
+        expect 1 "under the cgroup's limit of 157 MB" train "$group" --model mlp:hidden=3000x2000 --partitions 4 --optimizer sgd --out y.safetensors
         grep -qE "25 MB of parameters.* needs [0-9]+ MB of memory, but only [0-9]+ MB can still be had" err.txt ||
             { cat err.txt; fail "the arithmetic is not there"; }
         [ -e y.safetensors ] && fail "a model all the same"
@@ -63,7 +63,7 @@ for top in /sys/fs/cgroup/cpu /sys/fs/cgroup; do
     mkdir "$group" 2>/dev/null || continue
     trap 'rmdir "$group" 2>/dev/null || true' EXIT
     if { echo 100000 >"$group/cpu.cfs_quota_us" || echo "100000 100000" >"$group/cpu.max"; } 2>/dev/null; then
-        train "$group" --epochs 1 --out y.safetensors 2>log.txt
+        train "$group" --epochs 1 --model mlp --partitions 4 --out y.safetensors 2>log.txt
         grep -q "4 partitions, 1 worker," log.txt || { cat log.txt; fail "the quota of one CPU is not kept"; }
         held=$((held + 1))
     fi

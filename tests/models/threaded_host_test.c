@@ -101,6 +101,7 @@ static void train_model(const char *folder, const char *name, char sha256[65]) {
     train.model = "mlp:hidden=32";
     train.epochs = 4;
     train.workers = 2;
+    train.partitions = 4;
     assert_ok(peal_train(&train, &trained, &err));
     memcpy(sha256, trained.model_sha256, 65);
     free(dataset);

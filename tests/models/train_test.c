@@ -61,6 +61,7 @@ static peal_train_options options_for(const char *out) {
     options.out = out;
     options.model = "mlp:hidden=16,dropout=0.1,l2=0.0001";
     options.epochs = 3;
+    options.partitions = 4;
     return options;
 }
 
@@ -287,7 +288,7 @@ static void diverging_training_says_so(void **state) {
     peal_train_options options = options_for(out);
     options.lr = 1e6;
     assert_int_equal(peal_train(&options, &result, &err), PEAL_E_FAILED);
-    assert_has(err.message, "a lower --lr may help");
+    assert_has(err.message, "a lower lr may help");
     assert_false(peal_path_exists(out));
     free(out);
 }

@@ -1,0 +1,161 @@
+/* The linear model is what a table is worth without further ado; the mlp must beat it on the same held-out rows by more
+ * than chance would, or it is not taken. A small table's winner is then trained on all rows, as long as served it best;
+ * of a large one the rows held out are not missed. */
+#include "models/candidates.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "etl/dataset.h"
+#include "models/trainer.h"
+#include "models/verdict.h"
+
+enum {
+    ROWS_LEAST = 100,   /* with fewer, what is held out decides nothing */
+    ROWS_FEW = 5000,    /* up to so many a fifth is held out, else a tenth */
+    ROWS_AGAIN = 20000, /* up to so many the winner is trained again, on all rows */
+};
+
+typedef struct candidate {
+    const char *model;
+    char *run_dir; /* NULL: none */
+    peal_train_options options;
+    peal_train_result result;
+    models__trainer trainer;
+} candidate;
+
+typedef struct choice {
+    const peal_train_options *options;
+    peal_shape shape;
+    uint64_t rows;  /* to train on, and perhaps to hold out from */
+    bool has_valid; /* rows to validate on were given: none need be held out */
+    candidate candidates[2];
+} choice;
+
+static const peal_reporter *reporter(const choice *self) {
+    return self->options->reporter;
+}
+
+static const char *linear_model(const peal_shape *shape) {
+    return shape->classes == 0 ? "linear" : shape->classes == 2 ? "logistic" : "softmax";
+}
+
+static peal_status look(choice *self, peal_error *err) {
+    peal_dataset *dataset;
+    peal_pipeline *pipeline = NULL;
+    PEAL_TRY(peal_dataset_open(self->options->dataset, &dataset, err));
+    peal_status status = peal_pipeline_load(peal_dataset_pipeline(dataset), &pipeline, err);
+    if (status == PEAL_OK) status = peal_pipeline_shape(pipeline, &self->shape, err);
+    self->rows = peal_dataset_rows(dataset, PEAL_SPLIT_TRAIN);
+    self->has_valid = self->options->valid || peal_dataset_rows(dataset, PEAL_SPLIT_VALID);
+    peal_pipeline_free(pipeline);
+    peal_dataset_close(dataset);
+    return status;
+}
+
+/* ---- trying ---- */
+
+static peal_status try_candidate(choice *self, candidate *one, const char *model, peal_error *err) {
+    one->model = model;
+    one->options = *self->options;
+    one->options.model = model;
+    if (!self->has_valid) one->options.valid = self->rows <= ROWS_FEW ? "0.2" : "0.1";
+    if (self->options->run_dir) {
+        one->run_dir = peal_path_join(self->options->run_dir, model);
+        if (!one->run_dir) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        one->options.run_dir = one->run_dir;
+    }
+    one->trainer =
+        (models__trainer){.options = &one->options, .result = &one->result, .title = model, .stops_early = true};
+    PEAL_TRY(models__trainer_run(&one->trainer, err));
+    self->candidates[0].result.deaths += one == self->candidates ? 0 : one->result.deaths;
+    return PEAL_OK;
+}
+
+/* The loss of one held-out row: log loss of a class, half the squared error of a standardised number. */
+static double row_loss(const models__trainer *trainer, uint64_t row) {
+    const peal_shape *shape = &trainer->net->shape;
+    const size_t width = shape->classes ? shape->classes : 1;
+    const float *scores = trainer->eval_scores + row * width;
+    const double label = trainer->eval_labels[row];
+    if (shape->classes) return -log(fmax((double)scores[(size_t)label], 1e-15));
+    const double error = ((double)scores[0] - label) / shape->label_deviation;
+    return error * error / 2;
+}
+
+/* Whether the second candidate beats the first by more than one standard error of the difference, row by row. */
+static bool second_is_better(const choice *self) {
+    const models__trainer *first = &self->candidates[0].trainer, *second = &self->candidates[1].trainer;
+    const double count = (double)first->valid_count;
+    double sum = 0, squares = 0;
+    for (uint64_t row = 0; row < first->valid_count; row++) {
+        const double gain = row_loss(first, row) - row_loss(second, row);
+        sum += gain;
+        squares += gain * gain;
+    }
+    const double mean = sum / count, variance = squares / count - mean * mean;
+    return mean > sqrt(fmax(variance, 0) / count);
+}
+
+/* ---- the winner ---- */
+
+static peal_status train_winner(const choice *self, const candidate *winner, peal_train_result *result,
+                                peal_error *err) {
+    peal_train_options options = *self->options;
+    options.model = winner->model;
+    options.epochs = winner->trainer.epochs;
+    models__trainer trainer = {.options = &options, .result = result, .title = winner->model};
+    /* A linear model that has converged has nothing to stop early for. */
+    if (winner == &self->candidates[1]) trainer.last_epoch = winner->result.best_epoch;
+    peal_status status = models__trainer_run(&trainer, err);
+    if (status == PEAL_OK) status = models__trainer_write(&trainer, err);
+    models__trainer_clear(&trainer);
+    result->has_valid = true;
+    result->valid = winner->result.valid;
+    return status;
+}
+
+static peal_status choose(choice *self, peal_train_result *result, peal_error *err) {
+    candidate *linear = &self->candidates[0], *net = &self->candidates[1];
+    PEAL_TRY(try_candidate(self, linear, linear_model(&self->shape), err));
+    PEAL_TRY(try_candidate(self, net, "mlp", err));
+    const candidate *winner = second_is_better(self) ? net : linear;
+    peal_report(reporter(self), PEAL_EVENT_NOTE, "model: %s is chosen: loss on %llu held-out rows %s %.4g, mlp %.4g",
+                winner->model, (unsigned long long)linear->trainer.valid_count, linear->model,
+                linear->result.valid.loss, net->result.valid.loss);
+    const size_t deaths = linear->result.deaths;
+    peal_status status;
+    if (!self->has_valid && self->rows <= ROWS_AGAIN) {
+        status = train_winner(self, winner, result, err);
+    } else {
+        *result = winner->result;
+        models__trainer trainer = winner->trainer;
+        trainer.result = result;
+        status = models__trainer_write(&trainer, err);
+    }
+    if (status == PEAL_OK) models__warn(&winner->trainer);
+    result->deaths += deaths;
+    return status;
+}
+
+peal_status models__train_choosing(const peal_train_options *options, peal_train_result *result, peal_error *err) {
+    choice self = {.options = options};
+    peal_status status = look(&self, err);
+    if (status == PEAL_OK && (self.shape.bytes || self.rows < ROWS_LEAST)) {
+        peal_train_options named = *options;
+        named.model = self.shape.bytes ? "mlp" : linear_model(&self.shape);
+        peal_report(reporter(&self), PEAL_EVENT_NOTE, "model: %s is chosen: %s", named.model,
+                    self.shape.bytes ? "the features are bytes, as of images" : "the rows are few");
+        status = peal_train(&named, result, err);
+    } else if (status == PEAL_OK) {
+        status = choose(&self, result, err);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        models__trainer_clear(&self.candidates[i].trainer);
+        free(self.candidates[i].run_dir);
+    }
+    free(self.shape.vocabularies);
+    return status;
+}

@@ -1,0 +1,48 @@
+/* The numbers below were chosen by tools/bench/defaults.py and tools/bench/accuracy.py; the README of this folder has
+ * the measurements. */
+#include "models/choice.h"
+
+enum {
+    BATCH = 64,
+    PARTITIONS_MOST = 4,
+    PARTITION_ROWS = 8192, /* with fewer, the average of partitions is worse than one that sees all rows */
+    IMAGE_EPOCHS = 10,
+    LINEAR_STEPS = 2000,
+    NET_STEPS = 2000,
+    EPOCHS_LEAST = 10,
+};
+
+const char *models__choose_optimizer(const models__table *table) {
+    return table->bytes ? "sgd" : "adam";
+}
+
+double models__choose_lr(const models__table *table, const peal_model_spec *spec, const peal_optimizer *optimizer) {
+    if (table->bytes || optimizer != &peal_optimizer_adam) return (double)optimizer->default_lr;
+    return spec->hidden_count ? 0.002 : 0.02;
+}
+
+size_t models__choose_batch(const models__table *table) {
+    (void)table;
+    return BATCH;
+}
+
+size_t models__choose_partitions(const models__table *table) {
+    const uint64_t fed = table->rows / PARTITION_ROWS;
+    return fed < 1 ? 1 : fed > PARTITIONS_MOST ? PARTITIONS_MOST : (size_t)fed;
+}
+
+size_t models__choose_epochs(const models__table *table, const peal_model_spec *spec, size_t steps) {
+    if (table->bytes) return IMAGE_EPOCHS;
+    const size_t wanted = spec->hidden_count ? NET_STEPS : LINEAR_STEPS, epochs = (wanted + steps - 1) / steps;
+    return epochs < EPOCHS_LEAST ? EPOCHS_LEAST : epochs;
+}
+
+size_t models__choose_patience(size_t epochs) {
+    return epochs / 4 < 5 ? 5 : epochs / 4;
+}
+
+double models__choose_l2(const models__table *table, const peal_model_spec *spec) {
+    /* One unit of penalty beside the sum of all rows' losses: what C=1 and alpha=1 mean to scikit-learn's
+     * LogisticRegression and Ridge. */
+    return spec->hidden_count || table->bytes ? 0 : 1 / (double)table->rows;
+}

@@ -1,0 +1,11 @@
+/* What is to be said of a training when it is over: whether the loss still falls, whether the model is worth more than
+ * its label's mean or most frequent class, whether another seed would give another model. */
+#ifndef PEAL_MODELS_VERDICT_H
+#define PEAL_MODELS_VERDICT_H
+
+#include "models/trainer.h"
+
+/* Reports a warning, with what would help, for each of these that holds. After models__trainer_run. */
+void models__warn(const models__trainer *trainer);
+
+#endif
