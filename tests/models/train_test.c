@@ -286,6 +286,7 @@ static void diverging_training_says_so(void **state) {
     peal_train_result result;
     char *out = test_path(folder, "d.safetensors");
     peal_train_options options = options_for(out);
+    options.optimizer = "sgd";
     options.lr = 1e6;
     assert_int_equal(peal_train(&options, &result, &err), PEAL_E_FAILED);
     assert_has(err.message, "a lower lr may help");
