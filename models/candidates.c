@@ -1,6 +1,7 @@
 /* The linear model is what a table is worth without further ado; the mlp must beat it on the same held-out rows by more
- * than chance would, or it is not taken. A small table's winner is then trained on all rows, as long as served it best;
- * of a large one the rows held out are not missed. */
+ * than chance would, or it is not taken. A net is trained as long as serves it best on held-out rows: longer, it learns
+ * a small table by heart. A small table's winner is then trained on all rows; of a large one the rows held out are not
+ * missed. */
 #include "models/candidates.h"
 
 #include <math.h>
@@ -32,6 +33,7 @@ typedef struct choice {
     uint64_t rows;  /* to train on, and perhaps to hold out from */
     bool has_valid; /* rows to validate on were given: none need be held out */
     candidate candidates[2];
+    size_t count; /* of candidates */
 } choice;
 
 static const peal_reporter *reporter(const choice *self) {
@@ -57,21 +59,20 @@ static peal_status look(choice *self, peal_error *err) {
 
 /* ---- trying ---- */
 
-static peal_status try_candidate(choice *self, candidate *one, const char *model, peal_error *err) {
+static peal_status try_model(choice *self, const char *model, peal_error *err) {
+    candidate *one = &self->candidates[self->count++];
     one->model = model;
     one->options = *self->options;
     one->options.model = model;
     if (!self->has_valid) one->options.valid = self->rows <= ROWS_FEW ? "0.2" : "0.1";
     if (self->options->run_dir) {
-        one->run_dir = peal_path_join(self->options->run_dir, model);
+        one->run_dir = peal_path_join(self->options->run_dir, self->count == 1 ? "trial-1" : "trial-2");
         if (!one->run_dir) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
         one->options.run_dir = one->run_dir;
     }
     one->trainer =
-        (models__trainer){.options = &one->options, .result = &one->result, .title = model, .stops_early = true};
-    PEAL_TRY(models__trainer_run(&one->trainer, err));
-    self->candidates[0].result.deaths += one == self->candidates ? 0 : one->result.deaths;
-    return PEAL_OK;
+        (models__trainer){.options = &one->options, .result = &one->result, .title = "trial", .stops_early = true};
+    return models__trainer_run(&one->trainer, err);
 }
 
 /* The loss of one held-out row: log loss of a class, half the squared error of a standardised number. */
@@ -101,14 +102,14 @@ static bool second_is_better(const choice *self) {
 
 /* ---- the winner ---- */
 
-static peal_status train_winner(const choice *self, const candidate *winner, peal_train_result *result,
-                                peal_error *err) {
+static peal_status train_again(const choice *self, const candidate *winner, peal_train_result *result,
+                               peal_error *err) {
     peal_train_options options = *self->options;
     options.model = winner->model;
     options.epochs = winner->trainer.epochs;
-    models__trainer trainer = {.options = &options, .result = result, .title = winner->model};
+    models__trainer trainer = {.options = &options, .result = result};
     /* A linear model that has converged has nothing to stop early for. */
-    if (winner == &self->candidates[1]) trainer.last_epoch = winner->result.best_epoch;
+    if (winner->trainer.spec.hidden_count) trainer.last_epoch = winner->result.best_epoch;
     peal_status status = models__trainer_run(&trainer, err);
     if (status == PEAL_OK) status = models__trainer_write(&trainer, err);
     models__trainer_clear(&trainer);
@@ -117,42 +118,68 @@ static peal_status train_winner(const choice *self, const candidate *winner, pea
     return status;
 }
 
-static peal_status choose(choice *self, peal_train_result *result, peal_error *err) {
-    candidate *linear = &self->candidates[0], *net = &self->candidates[1];
-    PEAL_TRY(try_candidate(self, linear, linear_model(&self->shape), err));
-    PEAL_TRY(try_candidate(self, net, "mlp", err));
-    const candidate *winner = second_is_better(self) ? net : linear;
-    peal_report(reporter(self), PEAL_EVENT_NOTE, "model: %s is chosen: loss on %llu held-out rows %s %.4g, mlp %.4g",
-                winner->model, (unsigned long long)linear->trainer.valid_count, linear->model,
-                linear->result.valid.loss, net->result.valid.loss);
-    const size_t deaths = linear->result.deaths;
-    peal_status status;
-    if (!self->has_valid && self->rows <= ROWS_AGAIN) {
-        status = train_winner(self, winner, result, err);
-    } else {
-        *result = winner->result;
-        models__trainer trainer = winner->trainer;
-        trainer.result = result;
-        status = models__trainer_write(&trainer, err);
-    }
-    if (status == PEAL_OK) models__warn(&winner->trainer);
-    result->deaths += deaths;
-    return status;
+static peal_status write_winner(candidate *winner, peal_train_result *result, peal_error *err) {
+    PEAL_TRY(models__trainer_write(&winner->trainer, err));
+    *result = winner->result;
+    return PEAL_OK;
 }
 
-peal_status models__train_choosing(const peal_train_options *options, peal_train_result *result, peal_error *err) {
+static candidate *choose(choice *self) {
+    candidate *first = &self->candidates[0], *second = &self->candidates[1];
+    if (self->count == 1) return first;
+    candidate *winner = second_is_better(self) ? second : first;
+    peal_report(reporter(self), PEAL_EVENT_NOTE, "model: %s is chosen: loss on %llu held-out rows: %s %.4g, %s %.4g",
+                winner->model, (unsigned long long)first->trainer.valid_count, first->model, first->result.valid.loss,
+                second->model, second->result.valid.loss);
+    return winner;
+}
+
+static peal_status try_all(choice *self, peal_train_result *result, peal_error *err) {
+    if (self->options->model) {
+        PEAL_TRY(try_model(self, self->options->model, err));
+    } else {
+        PEAL_TRY(try_model(self, linear_model(&self->shape), err));
+        PEAL_TRY(try_model(self, "mlp", err));
+    }
+    candidate *winner = choose(self);
+    const bool again = !self->has_valid && self->rows <= ROWS_AGAIN;
+    PEAL_TRY(again ? train_again(self, winner, result, err) : write_winner(winner, result, err));
+    for (size_t i = 0; i < self->count; i++) {
+        if (again || &self->candidates[i] != winner) result->deaths += self->candidates[i].result.deaths;
+    }
+    models__warn(&winner->trainer);
+    return PEAL_OK;
+}
+
+/* The model where nothing is to be tried; NULL: something is. */
+static const char *model_untried(const choice *self) {
+    if (self->shape.bytes) return "mlp";
+    return self->rows < ROWS_LEAST ? linear_model(&self->shape) : NULL;
+}
+
+bool models__wants_trial(const peal_train_options *options) {
+    peal_model_spec spec;
+    if (!options->model) return true;
+    return !options->epochs && !options->valid && peal_model_parse(options->model, &spec, NULL) == PEAL_OK &&
+           spec.hidden_count > 0;
+}
+
+peal_status models__train_by_trial(const peal_train_options *options, peal_train_result *result, peal_error *err) {
     choice self = {.options = options};
     peal_status status = look(&self, err);
-    if (status == PEAL_OK && (self.shape.bytes || self.rows < ROWS_LEAST)) {
+    const char *untried = status == PEAL_OK ? model_untried(&self) : NULL;
+    if (untried) {
         peal_train_options named = *options;
-        named.model = self.shape.bytes ? "mlp" : linear_model(&self.shape);
-        peal_report(reporter(&self), PEAL_EVENT_NOTE, "model: %s is chosen: %s", named.model,
-                    self.shape.bytes ? "the features are bytes, as of images" : "the rows are few");
-        status = peal_train(&named, result, err);
+        if (!named.model) {
+            named.model = untried;
+            peal_report(reporter(&self), PEAL_EVENT_NOTE, "model: %s is chosen: %s", untried,
+                        self.shape.bytes ? "the features are bytes, as of images" : "the rows are few");
+        }
+        status = models__train_once(&named, result, err);
     } else if (status == PEAL_OK) {
-        status = choose(&self, result, err);
+        status = try_all(&self, result, err);
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < self.count; i++) {
         models__trainer_clear(&self.candidates[i].trainer);
         free(self.candidates[i].run_dir);
     }

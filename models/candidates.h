@@ -1,12 +1,15 @@
-/* The choice of a model where none is named: the linear model and the mlp are trained on most of the rows, and the rows
- * held out decide. */
+/* What is found out on held-out rows before the real training: which model, where none is named (the linear one or the
+ * mlp), and how long a net is to be trained, where no number of epochs is given. */
 #ifndef PEAL_MODELS_CANDIDATES_H
 #define PEAL_MODELS_CANDIDATES_H
 
 #include "models/train.h"
 
-/* peal_train for options that name no model. Images get the mlp and very small tables the linear model, both untried.
- * Each candidate has a folder of its own in the run folder, so that a job that was killed goes on where it was. */
-peal_status models__train_choosing(const peal_train_options *options, peal_train_result *result, peal_error *err);
+/* True if the options leave something open that only a trial can tell. */
+bool models__wants_trial(const peal_train_options *options);
+
+/* peal_train for such options. Images and very small tables are not tried on. Each candidate has a folder of its own in
+ * the run folder, so that a job that was killed goes on where it was. */
+peal_status models__train_by_trial(const peal_train_options *options, peal_train_result *result, peal_error *err);
 
 #endif

@@ -459,13 +459,17 @@ void models__trainer_clear(models__trainer *trainer) {
     free(trainer->eval_labels);
 }
 
-peal_status peal_train(const peal_train_options *options, peal_train_result *result, peal_error *err) {
-    *result = (peal_train_result){0};
-    if (!options->model) return models__train_choosing(options, result, err);
+peal_status models__train_once(const peal_train_options *options, peal_train_result *result, peal_error *err) {
     models__trainer trainer = {.options = options, .result = result};
     peal_status status = models__trainer_run(&trainer, err);
     if (status == PEAL_OK) status = models__trainer_write(&trainer, err);
     if (status == PEAL_OK) models__warn(&trainer);
     models__trainer_clear(&trainer);
     return status;
+}
+
+peal_status peal_train(const peal_train_options *options, peal_train_result *result, peal_error *err) {
+    *result = (peal_train_result){0};
+    return models__wants_trial(options) ? models__train_by_trial(options, result, err)
+                                        : models__train_once(options, result, err);
 }

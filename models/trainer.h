@@ -142,6 +142,8 @@ peal_status models__trainer_run(models__trainer *trainer, peal_error *err);
 /* Writes the model file. */
 peal_status models__trainer_write(models__trainer *trainer, peal_error *err);
 void models__trainer_clear(models__trainer *trainer);
+/* The three in one, with what is to be said at the end. */
+peal_status models__train_once(const peal_train_options *options, peal_train_result *result, peal_error *err);
 /* Numbers that it learns. */
 uint64_t models__parameters(const models__trainer *trainer);
 

@@ -23,7 +23,8 @@ static peal_status build(peal_builder *builder, peal_node **output, peal_error *
             PEAL_TRY(peal_graph_add(builder->graph, &peal_op_dropout, &value, 1, spec->dropout, &value, err));
         }
     }
-    return models__layer(builder, "output", value, builder->outputs, PEAL_INIT_GLOROT, output, err);
+    /* At zero, so that the first prediction is the mean whatever the seed. */
+    return models__layer(builder, "output", value, builder->outputs, PEAL_INIT_ZERO, output, err);
 }
 
 const peal_model peal_model_mlp = {
