@@ -41,8 +41,8 @@ size_t models__choose_patience(size_t epochs) {
     return epochs / 4 < 5 ? 5 : epochs / 4;
 }
 
-double models__choose_l2(const models__table *table, const peal_model_spec *spec) {
+double models__choose_l2(const models__table *table) {
     /* One unit of penalty beside the sum of all rows' losses: what C=1 and alpha=1 mean to scikit-learn's
-     * LogisticRegression and Ridge. */
-    return spec->hidden_count || table->bytes ? 0 : 1 / (double)table->rows;
+     * LogisticRegression and Ridge, and a normal prior of variance 1 for each weight. */
+    return table->bytes ? 0 : 1 / (double)table->rows;
 }

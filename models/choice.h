@@ -30,6 +30,6 @@ size_t models__choose_epochs(const models__table *table, const peal_model_spec *
 /* Epochs without a better validation loss after which the best one has been seen. */
 size_t models__choose_patience(size_t epochs);
 /* The weight of the L2 penalty. */
-double models__choose_l2(const models__table *table, const peal_model_spec *spec);
+double models__choose_l2(const models__table *table);
 
 #endif

@@ -100,7 +100,7 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     const models__table table = {.rows = trainer->train_count, .bytes = trainer->eval_net->shape.bytes};
     trainer->optimizer_text = options->optimizer ? options->optimizer : models__choose_optimizer(&table);
     PEAL_TRY(peal_optimizer_parse(trainer->optimizer_text, &trainer->optimizer, &trainer->optimizer_options, err));
-    if (trainer->spec.l2 < 0) trainer->spec.l2 = (float)models__choose_l2(&table, &trainer->spec);
+    if (trainer->spec.l2 < 0) trainer->spec.l2 = (float)models__choose_l2(&table);
     trainer->batch = options->batch ? options->batch : models__choose_batch(&table);
     trainer->partitions = options->partitions ? options->partitions : models__choose_partitions(&table);
     PEAL_TRY(parse_outer(trainer, trainer->partitions, err));
