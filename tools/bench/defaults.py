@@ -24,7 +24,8 @@ A table passes if (2 SE: two standard errors of the paired difference over folds
   d  every exit code is 0 and every prediction is a number
 In a, b and c a fold's R2 below -1 counts as -1, or one blow-up would widen the standard error until no difference counts.
 m is c of peal mlp; it is shown, and is no failure.
-And in total  e  peal takes no longer than the peers' MLP on the same fits.
+And in total  e  peal takes no longer than the peers' MLP on the same fits, in wall and in CPU seconds: the first alone would
+favour one side if the machine was busier when the cache was filled.
 --strict asks in a for 0.01 beside the better of linear and MLP, in c for 0.03, and makes m a failure.
 Exit code: 1 if anything fails.
 """
@@ -677,7 +678,7 @@ def print_totals(tables, failures, options):
         sums = [sum(getattr(pair[side], unit) for pair in pairs) for unit in ("wall", "cpu") for side in (0, 1)]
         print("{}  seconds of {} fits: {} {:.1f}, scikit-learn mlp {:.1f}; of CPU: {:.1f} and {:.1f}".format(
             "e" if ours == "peal" else " ", len(pairs), ours, *sums))
-        slower = slower or ours == "peal" and sums[0] > sums[1]
+        slower = slower or ours == "peal" and (sums[0] > sums[1] or sums[2] > sums[3])
     passed = sum(not fails(failed, options.strict) for failed in failures)
     print(f"{passed} of {len(tables)} tables pass, e {'fails' if slower else 'passes'}; {options.seeds} seeds")
     return slower
