@@ -23,7 +23,7 @@ A table passes if (2 SE: two standard errors of the paired difference over folds
      over a seed's folds in place of 0.05 if they are more.
   d  every exit code is 0 and every prediction is a number
 In a, b and c a fold's R2 below -1 counts as -1, or one blow-up would widen the standard error until no difference counts.
-m is c of peal mlp; it is shown, and is no failure.
+m is c of peal mlp; it is shown, and is no failure. A table without its peers' results (--no-peers) counts as failed: '?'.
 And in total  e  peal takes no longer than the peers' MLP on the same fits, in wall and in CPU seconds: the first alone would
 favour one side if the machine was busier when the cache was filled.
 --strict asks in a for 0.01 beside the better of linear and MLP, in c for 0.03, and makes m a failure.
@@ -602,6 +602,8 @@ class Table:
             failed.add("m")
         if any(fit.error for fit in self.fits.values()):
             failed.add("d")
+        if not linear or not self.scores("mlp"):
+            failed.add("?")
         return failed
 
 
@@ -668,7 +670,7 @@ def print_totals(tables, failures, options):
     """Totals over the fits that both sides of a comparison have. Returns whether rule e fails."""
     print()
     for rule, what in [("a", "below the linear model"), ("b", "peal mlp below the peers' MLP"), ("c", "depends on the seed"),
-                       ("d", "exit code or NaN"), ("m", "peal mlp depends on the seed")]:
+                       ("d", "exit code or NaN"), ("m", "peal mlp depends on the seed"), ("?", "not judged, a peer's results are missing")]:
         names = [table.name for table, failed in zip(tables, failures) if rule in failed]
         print(f"{rule}  {what}: {len(names)} of {len(tables)} tables" + (": " + " ".join(names) if names else ""))
     slower = False
