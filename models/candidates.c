@@ -21,6 +21,7 @@ enum {
 typedef struct candidate {
     const char *model;
     char *run_dir; /* NULL: none */
+    peal_lock *run_lock;
     peal_train_options options;
     peal_train_result result;
     models__trainer trainer;
@@ -66,6 +67,7 @@ static peal_status try_candidate(choice *self, candidate *one, const char *model
         one->run_dir = peal_path_join(self->options->run_dir, model);
         if (!one->run_dir) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
         one->options.run_dir = one->run_dir;
+        PEAL_TRY(models__run_lock(one->run_dir, &one->run_lock, err));
     }
     one->trainer =
         (models__trainer){.options = &one->options, .result = &one->result, .title = model, .stops_early = true};
@@ -102,7 +104,7 @@ static bool second_is_better(const choice *self) {
 /* ---- the winner ---- */
 
 static peal_status train_winner(const choice *self, const candidate *winner, peal_train_result *result,
-                                peal_error *err) {
+                                peal_atomic_file *out, peal_error *err) {
     peal_train_options options = *self->options;
     options.model = winner->model;
     options.epochs = winner->trainer.epochs;
@@ -110,14 +112,14 @@ static peal_status train_winner(const choice *self, const candidate *winner, pea
     /* A linear model that has converged has nothing to stop early for. */
     if (winner == &self->candidates[1]) trainer.last_epoch = winner->result.best_epoch;
     peal_status status = models__trainer_run(&trainer, err);
-    if (status == PEAL_OK) status = models__trainer_write(&trainer, err);
+    if (status == PEAL_OK) status = models__trainer_write(&trainer, out, err);
     models__trainer_clear(&trainer);
     result->has_valid = true;
     result->valid = winner->result.valid;
     return status;
 }
 
-static peal_status choose(choice *self, peal_train_result *result, peal_error *err) {
+static peal_status choose(choice *self, peal_train_result *result, peal_atomic_file *out, peal_error *err) {
     candidate *linear = &self->candidates[0], *net = &self->candidates[1];
     PEAL_TRY(try_candidate(self, linear, linear_model(&self->shape), err));
     PEAL_TRY(try_candidate(self, net, "mlp", err));
@@ -128,19 +130,20 @@ static peal_status choose(choice *self, peal_train_result *result, peal_error *e
     const size_t deaths = linear->result.deaths;
     peal_status status;
     if (!self->has_valid && self->rows <= ROWS_AGAIN) {
-        status = train_winner(self, winner, result, err);
+        status = train_winner(self, winner, result, out, err);
     } else {
         *result = winner->result;
         models__trainer trainer = winner->trainer;
         trainer.result = result;
-        status = models__trainer_write(&trainer, err);
+        status = models__trainer_write(&trainer, out, err);
     }
     if (status == PEAL_OK) models__warn(&winner->trainer);
     result->deaths += deaths;
     return status;
 }
 
-peal_status models__train_choosing(const peal_train_options *options, peal_train_result *result, peal_error *err) {
+peal_status models__train_choosing(const peal_train_options *options, peal_train_result *result, peal_atomic_file *out,
+                                   peal_error *err) {
     choice self = {.options = options};
     peal_status status = look(&self, err);
     if (status == PEAL_OK && (self.shape.bytes || self.rows < ROWS_LEAST)) {
@@ -148,12 +151,13 @@ peal_status models__train_choosing(const peal_train_options *options, peal_train
         named.model = self.shape.bytes ? "mlp" : linear_model(&self.shape);
         peal_report(reporter(&self), PEAL_EVENT_NOTE, "model: %s is chosen: %s", named.model,
                     self.shape.bytes ? "the features are bytes, as of images" : "the rows are few");
-        status = peal_train(&named, result, err);
+        status = models__train_named(&named, result, out, err);
     } else if (status == PEAL_OK) {
-        status = choose(&self, result, err);
+        status = choose(&self, result, out, err);
     }
     for (size_t i = 0; i < 2; i++) {
         models__trainer_clear(&self.candidates[i].trainer);
+        peal_lock_release(self.candidates[i].run_lock);
         free(self.candidates[i].run_dir);
     }
     free(self.shape.vocabularies);
