@@ -1,17 +1,26 @@
 #include "core/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-static const char temporary_mark[] = ".peal-tmp-";
+#include "core/lock.h"
+#include "core/machine.h"
+#include "core/target.h"
+#include "core/temporary.h"
+
+enum { NAP_MS = 20, READER_MS = 60000 };
 
 /* ---- reading ---- */
 
@@ -60,25 +69,51 @@ void peal_map_close(peal_map *map) {
     *map = (peal_map){0};
 }
 
-/* A place that cannot be written to is the user's wish gone wrong; a full disk or a broken one is not. */
-static peal_status unwritable(int reason) {
-    bool place = reason == EACCES || reason == EPERM || reason == EROFS || reason == ENOENT || reason == ENOTDIR ||
-                 reason == EISDIR || reason == ENAMETOOLONG;
-    return place ? PEAL_E_USAGE : PEAL_E_FAILED;
+/* ---- writing ---- */
+
+/* write(2) that raises no signal: a reader that went away and a limit on sizes are errors of this call, and no end of a
+ * program that uses the library. The signal goes to the thread that writes, where it is held back and taken. */
+static ssize_t write_quietly(int fd, const void *bytes, size_t size) {
+    sigset_t raised, before;
+    sigemptyset(&raised);
+    sigaddset(&raised, SIGPIPE);
+    sigaddset(&raised, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &raised, &before);
+    ssize_t done = write(fd, bytes, size);
+    int reason = errno;
+    if (done < 0 && (reason == EPIPE || reason == EFBIG)) {
+        /* One that the caller had blocked may be another's: it stays. */
+        const struct timespec now = {0};
+        sigdelset(&raised, reason == EPIPE ? SIGXFSZ : SIGPIPE);
+        if (!sigismember(&before, reason == EPIPE ? SIGPIPE : SIGXFSZ)) sigtimedwait(&raised, NULL, &now);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = reason;
+    return done;
 }
 
-/* ---- plain output ---- */
+static peal_status write_failed(const char *path, int reason, peal_error *err) {
+    struct rlimit limit;
+    if (reason == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        return peal_fail(err, PEAL_E_FAILED,
+                         "cannot write %s: it would be larger than the limit on file sizes, %ju bytes (ulimit -f)",
+                         path, (uintmax_t)limit.rlim_cur);
+    }
+    return peal_fail_errno(err, PEAL_E_FAILED, reason, "cannot write %s", path);
+}
 
-peal_status peal_out_file_open(const char *path, peal_out_file *out, peal_error *err) {
-    *out = (peal_out_file){.fd = -1};
-    out->path = peal_strdup(path);
-    if (!out->path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    out->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (out->fd < 0) {
-        int reason = errno;
-        free(out->path);
-        out->path = NULL;
-        return peal_fail_errno(err, unwritable(reason), reason, "cannot create %s", path);
+static bool is_stopped(const atomic_int *stop) {
+    return stop && atomic_load(stop) != 0;
+}
+
+/* Returns when a special file takes some bytes without making its writer wait. */
+static peal_status wait_for_room(const peal_out_file *file, peal_error *err) {
+    struct pollfd room = {.fd = file->fd, .events = POLLOUT};
+    while (poll(&room, 1, NAP_MS) == 0 || (room.revents == 0)) {
+        if (is_stopped(file->stop)) {
+            return peal_fail(err, PEAL_E_INTERRUPTED, "stopped while %s took no more bytes", file->path);
+        }
+        room.revents = 0;
     }
     return PEAL_OK;
 }
@@ -86,15 +121,32 @@ peal_status peal_out_file_open(const char *path, peal_out_file *out, peal_error 
 peal_status peal_out_file_write(peal_out_file *file, const void *bytes, size_t size, peal_error *err) {
     const uint8_t *at = bytes;
     while (size > 0) {
-        ssize_t done = write(file->fd, at, size);
+        /* What poll() calls room is a page of a pipe at least. */
+        const size_t most = file->is_special && size > 4096 ? 4096 : size;
+        if (file->is_special) PEAL_TRY(wait_for_room(file, err));
+        ssize_t done = write_quietly(file->fd, at, most);
         if (done < 0 && errno == EINTR) continue;
-        if (done <= 0)
-            return peal_fail_errno(err, PEAL_E_FAILED, done < 0 ? errno : EIO, "cannot write %s", file->path);
+        if (done <= 0) return write_failed(file->path, done < 0 ? errno : EIO, err);
         at += done;
         size -= (size_t)done;
         file->size += (uint64_t)done;
     }
     return PEAL_OK;
+}
+
+peal_status peal_out_file_open(const char *path, peal_out_file *out, peal_error *err) {
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    *out = (peal_out_file){.fd = -1};
+    out->path = peal_strdup(path);
+    if (!out->path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    out->fd = open(path, flags, 0666);
+    /* What a killed job left in a folder that was taken over is not written into: it may be mapped, or a link. */
+    if (out->fd < 0 && errno == EEXIST && unlink(path) == 0) out->fd = open(path, flags, 0666);
+    if (out->fd >= 0) return PEAL_OK;
+    int reason = errno;
+    free(out->path);
+    out->path = NULL;
+    return peal_fail_errno(err, core__unwritable(reason), reason, "cannot create %s", path);
 }
 
 void peal_out_file_start_writeback(peal_out_file *file) {
@@ -121,39 +173,112 @@ void peal_out_file_abandon(peal_out_file *file) {
     *file = (peal_out_file){.fd = -1};
 }
 
-/* ---- atomic output ---- */
+peal_status peal_file_append(const char *path, const void *bytes, size_t size, peal_error *err) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    struct stat info;
+    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write %s", path);
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        close(fd);
+        return peal_fail(err, PEAL_E_FAILED, "cannot write %s: it is not a regular file", path);
+    }
+    peal_out_file out = {.fd = fd, .path = (char *)path};
+    peal_status status = peal_out_file_write(&out, bytes, size, err);
+    if (status != PEAL_OK && out.size > 0 && ftruncate(fd, info.st_size) != 0) {
+        peal_error_context(err, "%s ends in the middle of a line", path);
+    }
+    close(fd);
+    return status;
+}
+
+/* ---- output that appears whole, or goes to a special file ---- */
 
 struct peal_atomic_file {
-    peal_out_file out;
-    char *target;
-    char *temporary;
+    peal_out_file out;         /* its path is the target's, for messages */
+    char *target;              /* what it is renamed to */
+    core__temporary temporary; /* path NULL: written in place */
 };
 
-peal_status peal_atomic_file_open(const char *path, peal_atomic_file **out, peal_error *err) {
-    *out = NULL;
-    peal_atomic_file *file = calloc(1, sizeof *file);
-    if (!file) return peal_fail(err, PEAL_E_MEMORY, "no memory for a file");
-    file->out.fd = -1;
-    file->target = peal_strdup(path);
-    file->temporary = peal_temporary_name(path);
-    peal_status status = PEAL_OK;
-    if (!file->target || !file->temporary) {
-        status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    } else if (peal_path_is_folder(path)) {
-        status = peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is a folder", path);
-    } else {
-        peal_remove_stale_temporaries(path);
-        status = peal_out_file_open(file->temporary, &file->out, NULL);
-        if (status != PEAL_OK) status = peal_fail_errno(err, status, errno, "cannot write %s", path);
+static peal_status open_descriptor(const char *path, int descriptor, peal_out_file *out, peal_error *err) {
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY) {
+        return peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is open for reading only", path);
     }
-    if (status != PEAL_OK) {
-        free(file->target);
-        free(file->temporary);
+    out->fd = flags < 0 ? -1 : fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+    if (out->fd < 0) return peal_fail_errno(err, PEAL_E_USAGE, errno, "cannot write %s", path);
+    struct stat info;
+    out->is_special = fstat(out->fd, &info) == 0 && !S_ISREG(info.st_mode);
+    return PEAL_OK;
+}
+
+/* A FIFO is opened once somebody reads from it: who gives a `stop` is made to wait for that. */
+static peal_status open_special(const char *path, peal_out_file *out, peal_error *err) {
+    const int64_t deadline = peal_now_ns() + (int64_t)READER_MS * 1000000;
+    const struct timespec nap = {.tv_nsec = NAP_MS * 1000000L};
+    for (;;) {
+        out->fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        struct stat info;
+        const bool lacks_reader = out->fd < 0 && errno == ENXIO && stat(path, &info) == 0 && S_ISFIFO(info.st_mode);
+        if (!lacks_reader) break;
+        if (is_stopped(out->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "stopped: nobody reads from %s", path);
+        if (!out->stop || peal_now_ns() > deadline) {
+            return peal_fail(err, PEAL_E_FAILED, "cannot write %s: nobody reads from it", path);
+        }
+        nanosleep(&nap, NULL);
+    }
+    if (out->fd < 0) return peal_fail_errno(err, core__unwritable(errno), errno, "cannot write %s", path);
+    fcntl(out->fd, F_SETFL, fcntl(out->fd, F_GETFL) & ~O_NONBLOCK);
+    out->is_special = true;
+    return PEAL_OK;
+}
+
+/* Opens what is written under a temporary name, or in place. */
+static peal_status open_target(peal_atomic_file *file, const char *path, int descriptor, peal_error *err) {
+    struct stat info;
+    if (descriptor >= 0) return open_descriptor(path, descriptor, &file->out, err);
+    const bool exists = stat(file->target, &info) == 0;
+    if (!exists && errno != ENOENT)
+        return peal_fail_errno(err, core__unwritable(errno), errno, "cannot write %s", path);
+    if ((exists && S_ISDIR(info.st_mode)) || path[strlen(path) - 1] == '/') {
+        return peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is a folder", path);
+    }
+    if (exists && S_ISBLK(info.st_mode)) return peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is a disk", path);
+    if (exists && !S_ISREG(info.st_mode)) return open_special(file->target, &file->out, err);
+    PEAL_TRY(core__temporary_make(file->target, TEMPORARY_FILE, &file->temporary, err));
+    file->out.fd = file->temporary.fd;
+    return PEAL_OK;
+}
+
+static void atomic_file_free(peal_atomic_file *file) {
+    free(file->out.path);
+    free(file->target);
+    free(file);
+}
+
+peal_status peal_atomic_file_open_stoppable(const char *path, const atomic_int *stop, peal_atomic_file **out,
+                                            peal_error *err) {
+    *out = NULL;
+    core__target target;
+    PEAL_TRY(core__target_find(path, &target, err));
+    peal_atomic_file *file = calloc(1, sizeof *file);
+    char *shown = file ? peal_strdup(path) : NULL;
+    if (!shown) {
         free(file);
+        free(target.path);
+        return peal_fail(err, PEAL_E_MEMORY, "no memory for a file");
+    }
+    file->target = target.path;
+    file->out = (peal_out_file){.fd = -1, .path = shown, .stop = stop};
+    peal_status status = open_target(file, path, target.descriptor, err);
+    if (status != PEAL_OK) {
+        atomic_file_free(file);
         return status;
     }
     *out = file;
     return PEAL_OK;
+}
+
+peal_status peal_atomic_file_open(const char *path, peal_atomic_file **out, peal_error *err) {
+    return peal_atomic_file_open_stoppable(path, NULL, out, err);
 }
 
 peal_status peal_atomic_file_write(peal_atomic_file *file, const void *bytes, size_t size, peal_error *err) {
@@ -164,30 +289,44 @@ uint64_t peal_atomic_file_size(const peal_atomic_file *file) {
     return file->out.size;
 }
 
-static void atomic_file_free(peal_atomic_file *file) {
-    free(file->target);
-    free(file->temporary);
-    free(file);
+bool peal_atomic_file_is_in_place(const peal_atomic_file *file) {
+    return file->temporary.path == NULL;
+}
+
+static peal_status commit_in_place(peal_atomic_file *file, peal_error *err) {
+    if (close(file->out.fd) == 0) return PEAL_OK;
+    return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot close %s", file->out.path);
+}
+
+static peal_status commit_by_rename(peal_atomic_file *file, peal_error *err) {
+    if (fsync(file->out.fd) != 0) {
+        return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot flush %s to the disk", file->out.path);
+    }
+    if (rename(file->temporary.path, file->target) != 0) {
+        return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot put the finished file at %s", file->out.path);
+    }
+    peal_status status = peal_sync_parent(file->target, err);
+    if (!core__temporary_end(&file->temporary) && status == PEAL_OK) {
+        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot close %s", file->out.path);
+    }
+    return status;
 }
 
 peal_status peal_atomic_file_commit(peal_atomic_file *file, peal_error *err) {
-    peal_status status = peal_out_file_close(&file->out, true, err);
-    if (status == PEAL_OK && rename(file->temporary, file->target) != 0) {
-        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot put the finished file at %s", file->target);
-    }
-    if (status == PEAL_OK) {
-        status = peal_sync_parent(file->target, err);
-    } else {
-        unlink(file->temporary);
-    }
+    const bool in_place = peal_atomic_file_is_in_place(file);
+    peal_status status = in_place ? commit_in_place(file, err) : commit_by_rename(file, err);
+    if (file->temporary.path) core__temporary_remove(&file->temporary);
     atomic_file_free(file);
     return status;
 }
 
 void peal_atomic_file_abort(peal_atomic_file *file) {
     if (!file) return;
-    peal_out_file_abandon(&file->out);
-    unlink(file->temporary);
+    if (peal_atomic_file_is_in_place(file)) {
+        close(file->out.fd);
+    } else {
+        core__temporary_remove(&file->temporary);
+    }
     atomic_file_free(file);
 }
 
@@ -200,164 +339,6 @@ peal_status peal_file_write_atomic(const char *path, const void *bytes, size_t s
         return status;
     }
     return peal_atomic_file_commit(file, err);
-}
-
-/* ---- folders ---- */
-
-peal_status peal_folder_make(const char *path, peal_error *err) {
-    char *copy = peal_strdup(path);
-    if (!copy) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    peal_status status = PEAL_OK;
-    for (char *at = copy + 1; status == PEAL_OK; at++) {
-        if (*at != '/' && *at != '\0') continue;
-        char kept = *at;
-        *at = '\0';
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
-            status = peal_fail_errno(err, unwritable(errno), errno, "cannot make the folder %s", copy);
-        }
-        *at = kept;
-        if (kept == '\0') break;
-    }
-    if (status == PEAL_OK && !peal_path_is_folder(path)) {
-        status = peal_fail(err, PEAL_E_USAGE, "cannot make the folder %s: a file stands there", path);
-    }
-    free(copy);
-    return status;
-}
-
-static peal_status folder_sync(const char *path, peal_error *err) {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open the folder %s", path);
-    int result = fsync(fd);
-    int reason = errno;
-    close(fd);
-    /* Some file systems cannot sync a folder; they say EINVAL and there is nothing more to be done there. */
-    if (result != 0 && reason != EINVAL) {
-        return peal_fail_errno(err, PEAL_E_FAILED, reason, "cannot flush the folder %s to the disk", path);
-    }
-    return PEAL_OK;
-}
-
-peal_status peal_sync_parent(const char *path, peal_error *err) {
-    char *folder = peal_path_folder(path);
-    if (!folder) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    peal_status status = folder_sync(folder, err);
-    free(folder);
-    return status;
-}
-
-peal_status peal_folder_commit(const char *staging, const char *target, peal_error *err) {
-    PEAL_TRY(folder_sync(staging, err));
-    if (rename(staging, target) != 0) {
-        if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) {
-            return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot put the finished folder at %s", target);
-        }
-        /* Something stands at the target: exchange the two in one step, then remove the old one. */
-        if (renameat2(AT_FDCWD, staging, AT_FDCWD, target, RENAME_EXCHANGE) != 0) {
-            return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot put the finished folder at %s", target);
-        }
-        PEAL_TRY(peal_remove_tree(staging, err));
-    }
-    return peal_sync_parent(target, err);
-}
-
-peal_status peal_remove_tree(const char *path, peal_error *err) {
-    if (unlink(path) == 0 || errno == ENOENT) return PEAL_OK;
-    if (errno != EISDIR && errno != EPERM) {
-        return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot remove %s", path);
-    }
-    DIR *folder = opendir(path);
-    if (!folder) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot remove %s", path);
-    peal_status status = PEAL_OK;
-    for (struct dirent *entry; status == PEAL_OK && (entry = readdir(folder));) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        char *child = peal_path_join(path, entry->d_name);
-        status = child ? peal_remove_tree(child, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-        free(child);
-    }
-    closedir(folder);
-    if (status == PEAL_OK && rmdir(path) != 0 && errno != ENOENT) {
-        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot remove the folder %s", path);
-    }
-    return status;
-}
-
-/* The process in whose temporary name `text` ends, 0 if it is no such name; *length is that of the part before. */
-static pid_t owner_of(const char *text, size_t *length) {
-    const char *mark = NULL;
-    for (const char *at = text; (at = strstr(at, temporary_mark)); at++) mark = at;
-    if (!mark) return 0;
-    const char *digits = mark + sizeof temporary_mark - 1;
-    char *end;
-    long pid = strtol(digits, &end, 10);
-    *length = (size_t)(mark - text);
-    return end == digits || *end != '\0' || pid <= 0 ? 0 : (pid_t)pid;
-}
-
-/* Calls `each` for every "<name>.peal-tmp-<pid>" in the folder whose process is gone, until it returns true; `name`
- * NULL: any name. */
-static void visit_stale(const char *folder_path, const char *name, bool (*each)(void *user, const char *stale),
-                        void *user) {
-    DIR *folder = folder_path ? opendir(folder_path) : NULL;
-    bool enough = false;
-    for (struct dirent *entry; folder && !enough && (entry = readdir(folder));) {
-        size_t length;
-        pid_t pid = owner_of(entry->d_name, &length);
-        if (!pid || (name && (strlen(name) != length || strncmp(entry->d_name, name, length) != 0))) continue;
-        if (kill(pid, 0) == 0 || errno != ESRCH) continue;
-        char *stale = peal_path_join(folder_path, entry->d_name);
-        if (stale) enough = each(user, stale);
-        free(stale);
-    }
-    if (folder) closedir(folder);
-}
-
-static void visit_stale_beside(const char *path, bool (*each)(void *user, const char *stale), void *user) {
-    char *folder = peal_path_folder(path);
-    visit_stale(folder, peal_path_name(path), each, user);
-    free(folder);
-}
-
-static bool remove_one(void *user, const char *stale) {
-    (void)user;
-    peal_remove_tree(stale, NULL);
-    return false;
-}
-
-void peal_remove_stale_temporaries(const char *path) {
-    visit_stale_beside(path, remove_one, NULL);
-}
-
-void peal_remove_stale_in(const char *folder) {
-    visit_stale(folder, NULL, remove_one, NULL);
-}
-
-static bool rename_one(void *user, const char *stale) {
-    return rename(stale, user) == 0;
-}
-
-char *peal_temporary_name(const char *path) {
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/') length--;
-    return peal_sprintf("%.*s%s%d", (int)length, path, temporary_mark, (int)getpid());
-}
-
-peal_status peal_staging_make(const char *target, bool adopt, char **out, peal_error *err) {
-    char *staging = *out = peal_temporary_name(target);
-    if (!staging) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    if (adopt) visit_stale_beside(target, rename_one, staging);
-    peal_remove_stale_temporaries(target);
-    char *parent = peal_path_folder(staging);
-    peal_status status = parent ? peal_folder_make(parent, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    free(parent);
-    if (status == PEAL_OK && mkdir(staging, 0777) != 0 && errno != EEXIST) {
-        status = peal_fail_errno(err, unwritable(errno), errno, "cannot write %s", target);
-    }
-    if (status != PEAL_OK) {
-        free(staging);
-        *out = NULL;
-    }
-    return status;
 }
 
 /* ---- paths ---- */
@@ -387,4 +368,9 @@ bool peal_path_exists(const char *path) {
 bool peal_path_is_folder(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool peal_path_is_regular(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }

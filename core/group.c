@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/lock.h"
 #include "core/machine.h"
 #include "core/memory.h"
 #include "core/ring.h"
@@ -94,7 +95,7 @@ static peal_status member_spawn(peal_group *group, size_t rank, peal_error *err)
     one->commands = peal_ring_init(memory, RING_SLOTS, sizeof(peal_message));
     one->replies = peal_ring_init(memory + ring_size, RING_SLOTS, sizeof(peal_message));
     pid_t parent = getpid();
-    pid_t pid = fork();
+    pid_t pid = peal_fork();
     if (pid < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot fork worker %zu", rank);
     if (pid == 0) worker_main(group, rank, parent);
     one->pid = pid;

@@ -61,6 +61,8 @@ const char *peal_status_name(peal_status status) {
         return "out of memory";
     case PEAL_E_CANCELLED:
         return "cancelled";
+    case PEAL_E_BUSY:
+        return "in use by another job";
     }
     return "unknown";
 }

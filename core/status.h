@@ -17,7 +17,8 @@ typedef enum peal_status {
     PEAL_E_DATA = 3,        /* the input data is bad */
     PEAL_E_INTERRUPTED = 4, /* stopped on request; what was done is kept and the job can be resumed */
     PEAL_E_MEMORY = 5,      /* not enough memory */
-    PEAL_E_CANCELLED = 6    /* a task was cancelled before it ran */
+    PEAL_E_CANCELLED = 6,   /* a task was cancelled before it ran */
+    PEAL_E_BUSY = 7         /* another job holds what this one needs; the same call works once that one has ended */
 } peal_status;
 
 enum { PEAL_ERROR_MESSAGE_SIZE = 1536 };

@@ -28,6 +28,54 @@ bool peal_dataset_is(const char *path) {
     return is;
 }
 
+/* The manifest of a dataset of Peal's; NULL if it is none. */
+static json_t *read_own_manifest(const char *folder) {
+    peal_buffer text = {0};
+    char *path = peal_path_join(folder, "manifest.json");
+    json_t *manifest = NULL;
+    if (path && peal_file_read(path, &text, NULL) == PEAL_OK) {
+        manifest = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, NULL);
+    }
+    peal_buffer_clear(&text);
+    free(path);
+    const char *kind = json_string_value(json_object_get(manifest, "kind"));
+    if (kind && strcmp(kind, "peal dataset") == 0) return manifest;
+    json_decref(manifest);
+    return NULL;
+}
+
+static bool is_listed(const json_t *manifest, const char *name) {
+    const char *split;
+    json_t *entry, *shard;
+    size_t i;
+    json_object_foreach(json_object_get(manifest, "splits"), split, entry) {
+        json_array_foreach(json_object_get(entry, "shards"), i, shard) {
+            const char *file = json_string_value(json_object_get(shard, "file"));
+            if (file && strcmp(file, name) == 0) return true;
+        }
+    }
+    return false;
+}
+
+static peal_status judge_names(const char *folder, const char *const *names, size_t count, bool *belongs,
+                               peal_error *err) {
+    (void)err;
+    bool has_manifest = false;
+    for (size_t i = 0; i < count; i++) {
+        has_manifest = has_manifest || (belongs[i] && strcmp(names[i], "manifest.json") == 0);
+    }
+    json_t *manifest = has_manifest ? read_own_manifest(folder) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        belongs[i] = belongs[i] && manifest &&
+                     (strcmp(names[i], "manifest.json") == 0 || strcmp(names[i], "quarantine.jsonl") == 0 ||
+                      is_listed(manifest, names[i]));
+    }
+    json_decref(manifest);
+    return PEAL_OK;
+}
+
+const peal_folder_kind peal_dataset_kind = {.what = "a dataset", .judge = judge_names};
+
 static peal_status damaged(const peal_dataset *dataset, peal_error *err, const char *what) {
     return peal_fail(err, PEAL_E_DATA, "%s/manifest.json is not a dataset's manifest: %s", dataset->path, what);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/file.h"
 #include "core/status.h"
 #include "etl/pipeline.h"
 #include "etl/table.h"
@@ -40,6 +41,9 @@ typedef struct peal_dataset peal_dataset;
 
 /* True if `path` is a folder with a manifest. */
 bool peal_dataset_is(const char *path);
+/* A folder is wholly a dataset if it holds a manifest of ours, the shards that it lists, quarantined rows, and no more.
+ */
+extern const peal_folder_kind peal_dataset_kind;
 /* Reads the manifest; shards are mapped when a split is opened. PEAL_E_DATA says which file is damaged and how. */
 peal_status peal_dataset_open(const char *path, peal_dataset **out, peal_error *err);
 void peal_dataset_close(peal_dataset *dataset);

@@ -1,13 +1,14 @@
 #include "etl/etl.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/digest.h"
 #include "core/file.h"
 #include "core/machine.h"
+#include "etl/cache.h"
 #include "etl/dataset.h"
 #include "etl/emit.h"
 
@@ -26,7 +27,8 @@ typedef struct etl_job {
     peal_pipeline *pipeline;
     peal_executor *executor;
     peal_ingested ingested;
-    char *staging, *spill_folder, *pipeline_text;
+    peal_staging *staging;
+    char *spill_folder, *pipeline_text;
     json_t *description; /* what shapes the dataset, besides the inputs */
 } etl_job;
 
@@ -149,7 +151,7 @@ static peal_status count_rows(etl_job *job, peal_error *err) {
 
 static peal_status write_quarantine(etl_job *job, peal_error *err) {
     if (job->result->rows_quarantined == 0) return PEAL_OK;
-    char *path = peal_path_join(job->staging, "quarantine.jsonl");
+    char *path = peal_path_join(peal_staging_path(job->staging), "quarantine.jsonl");
     peal_out_file out;
     peal_status status = path ? peal_out_file_open(path, &out, err) : peal_fail(err, PEAL_E_MEMORY, "no memory");
     free(path);
@@ -201,7 +203,8 @@ static peal_status emit(etl_job *job, peal_error *err) {
     if (peal_applier_schema(applier)->column_count == 0) {
         status = peal_fail(err, PEAL_E_USAGE, "no column is left to put into the dataset");
     }
-    if (status == PEAL_OK) status = peal_dataset_writer_new(job->staging, peal_applier_schema(applier), &writer, err);
+    if (status == PEAL_OK)
+        status = peal_dataset_writer_new(peal_staging_path(job->staging), peal_applier_schema(applier), &writer, err);
     if (status == PEAL_OK) status = write_rows(job, writer, err);
     int64_t begin = peal_now_ns();
     if (status == PEAL_OK) {
@@ -242,23 +245,8 @@ static void job_clear(etl_job *job) {
     peal_pipeline_free(job->pipeline);
     peal_input_list_clear(&job->inputs);
     json_decref(job->description);
-    free(job->staging);
     free(job->spill_folder);
     free(job->pipeline_text);
-}
-
-/* What stands at `out` may only be replaced if it is a dataset (or an empty folder). */
-static peal_status check_target(const char *out, peal_error *err) {
-    if (!peal_path_exists(out) || peal_dataset_is(out)) return PEAL_OK;
-    if (!peal_path_is_folder(out)) return peal_fail(err, PEAL_E_USAGE, "%s exists and is a file, not a dataset", out);
-    DIR *folder = opendir(out);
-    bool empty = true;
-    for (struct dirent *entry; folder && empty && (entry = readdir(folder));) {
-        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-    }
-    if (folder) closedir(folder);
-    if (empty) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE, "%s exists and is not a dataset; it will not be replaced", out);
 }
 
 /* NULL if the dataset at `out` was made by this job from these inputs; else why not, freed by the caller. */
@@ -299,16 +287,17 @@ static void recall_result(const char *out, peal_etl_result *result) {
 }
 
 static peal_status run_in_staging(etl_job *job, peal_error *err) {
-    PEAL_TRY(peal_staging_make(job->out, job->options->resume, &job->staging, err));
-    job->spill_folder = peal_path_join(job->staging, "spill");
+    static const char spill[] = "spill";
+    PEAL_TRY(peal_staging_make(job->out, job->options->resume ? spill : NULL, &job->staging, err));
+    job->spill_folder = peal_path_join(peal_staging_path(job->staging), spill);
     peal_status status = job->spill_folder ? peal_folder_make(job->spill_folder, err)
                                            : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     if (status == PEAL_OK) status = run(job, err);
     if (status == PEAL_OK) status = peal_remove_tree(job->spill_folder, err);
     if (status == PEAL_OK) status = write_quarantine(job, err);
-    if (status == PEAL_OK) status = peal_folder_commit(job->staging, job->out, err);
+    if (status == PEAL_OK) return peal_staging_commit(job->staging, &peal_dataset_kind, err);
     /* After an interruption the finished inputs' spills stay for --resume; else nothing does. */
-    if (status != PEAL_OK && status != PEAL_E_INTERRUPTED) peal_remove_tree(job->staging, NULL);
+    peal_staging_abandon(job->staging, status == PEAL_E_INTERRUPTED);
     return status;
 }
 
@@ -317,7 +306,7 @@ static peal_status etl(etl_job *job, const char *out, peal_error *err) {
     *job->result = (peal_etl_result){0};
     job->out = out;
     int64_t begin = peal_now_ns();
-    PEAL_TRY(check_target(out, err));
+    PEAL_TRY(peal_folder_check(out, &peal_dataset_kind, err));
     PEAL_TRY(peal_input_list_make(options->sources, options->source_count, options->format, &job->inputs, err));
     job->description = describe_job(options);
     if (options->resume) {
@@ -349,56 +338,142 @@ peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, p
 
 /* ---- the cache ---- */
 
-static char *cache_folder(void) {
-    const char *own = getenv("PEAL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (own && *own) return peal_strdup(own);
-    if (xdg && *xdg) return peal_path_join(xdg, "peal");
-    return peal_sprintf("%s/.cache/peal", home && *home ? home : "/tmp");
-}
+enum { CACHE_NAP_MS = 100, CACHE_WAIT_MS = 600000, CACHE_READ_TRIES = 5 };
 
-/* The dataset's place: named after the absolute paths of the inputs. */
-static char *cache_path(const peal_input_list *inputs) {
-    uint64_t key = 0;
+/* The name of the job's entry, which belongs to it alone: of the job and the absolute paths of its inputs. */
+static void name_entry(const etl_job *job, char name[17]) {
+    const peal_input_list *inputs = &job->inputs;
+    uint64_t key = json_hash(job->description, 0);
     for (size_t i = 0; i < inputs->count; i++) {
         char *real = realpath(inputs->inputs[i].path, NULL);
         const char *path = real ? real : inputs->inputs[i].path;
         key = peal_hash(path, strlen(path), key);
         free(real);
     }
-    char name[17];
     peal_hash_text(key, name);
-    char *folder = cache_folder();
-    char *path = folder ? peal_path_join(folder, name) : NULL;
-    free(folder);
-    return path;
 }
 
-peal_status peal_etl_cached(const peal_etl_options *options, char **path, peal_etl_result *result, peal_error *err) {
-    *path = NULL;
-    etl_job job = {.options = options, .result = result};
+void peal_cached_release(peal_cached *cached) {
+    peal_lock_release(cached->lock);
+    peal_staging_abandon(cached->own_folder, false);
+    free(cached->path);
+    *cached = (peal_cached){0};
+}
+
+/* A dataset for this job alone, in a folder that goes with it; `why` there is no cached one. */
+static peal_status make_private(etl_job *job, const char *why, peal_cached *out, peal_error *err) {
+    const char *temporary = getenv("TMPDIR");
+    if (!temporary || *temporary == '\0') temporary = "/tmp";
+    peal_remove_stale_in(temporary);
+    char *place = peal_sprintf("%s/peal-dataset-%d", temporary, (int)getpid());
+    peal_status status = place ? peal_staging_make(place, NULL, &out->own_folder, err)
+                               : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    free(place);
+    PEAL_TRY(status);
+    out->path = peal_path_join(peal_staging_path(out->own_folder), "dataset");
+    if (!out->path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_report(job->options->reporter, PEAL_EVENT_NOTE, "dataset: not kept for later jobs: %s", why);
+    peal_etl_options made = *job->options;
+    made.out = out->path;
+    return peal_etl(&made, job->result, err);
+}
+
+/* Locks the entry for reading, so that nobody replaces what was checked; *why is NULL if it is this job's and whole.
+ * PEAL_E_BUSY: it is being made. */
+static peal_status check_entry(const etl_job *job, peal_cached *out, char **why, peal_error *err) {
+    *why = NULL;
+    if (peal_path_is_folder(out->path)) {
+        PEAL_TRY(peal_lock_take(out->path, PEAL_LOCK_SHARED, "the cached dataset", &out->lock, err));
+    }
+    *why = staleness(job, out->path);
+    if (*why) {
+        peal_lock_release(out->lock);
+        out->lock = NULL;
+    }
+    return PEAL_OK;
+}
+
+/* Makes the entry and locks it for reading. What another job of the same name may have put there meanwhile serves too:
+ * it is this job's as well. */
+static peal_status make_entry(etl_job *job, peal_cached *out, peal_error *err) {
+    peal_etl_options made = *job->options;
+    made.out = out->path;
+    PEAL_TRY(peal_etl(&made, job->result, err));
+    return peal_lock_take(out->path, PEAL_LOCK_SHARED, "the cached dataset", &out->lock, err);
+}
+
+/* One try to find or to make the entry; *stands: a stale one is there that nobody is making. */
+static peal_status try_entry(etl_job *job, bool first, peal_cached *out, bool *stands, peal_error *err) {
+    const peal_reporter *reporter = job->options->reporter;
+    char *why;
+    *stands = false;
+    PEAL_TRY(check_entry(job, out, &why, err));
+    if (!why) {
+        recall_result(out->path, job->result);
+        peal_report(reporter, PEAL_EVENT_NOTE, "dataset: the cached one at %s is up to date", out->path);
+        return PEAL_OK;
+    }
+    *stands = peal_path_is_folder(out->path);
+    if (first) peal_report(reporter, PEAL_EVENT_NOTE, "dataset: making %s: %s", out->path, why);
+    free(why);
+    return make_entry(job, out, err);
+}
+
+/* Finds or makes the entry. PEAL_E_BUSY: it cannot be had for as long as one waits. */
+static peal_status take_entry(etl_job *job, peal_cached *out, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    const struct timespec nap = {.tv_nsec = CACHE_NAP_MS * 1000000L};
+    peal_status status = PEAL_E_BUSY;
+    for (int waited_ms = 0, stale = 0; waited_ms < CACHE_WAIT_MS; waited_ms += CACHE_NAP_MS) {
+        bool stands;
+        status = try_entry(job, waited_ms == 0, out, &stands, err);
+        if (status != PEAL_E_BUSY) return status;
+        /* One that is not being made and stays stale: others still read it. */
+        stale += stands;
+        if (stale == CACHE_READ_TRIES) return status;
+        if (options->stop && atomic_load(options->stop)) {
+            return peal_fail(err, PEAL_E_INTERRUPTED, "stopped while another job was making the dataset %s", out->path);
+        }
+        if (waited_ms == 0) peal_report(options->reporter, PEAL_EVENT_NOTE, "dataset: waiting: %s", err->message);
+        nanosleep(&nap, NULL);
+    }
+    return status;
+}
+
+static peal_status find_cached(etl_job *job, peal_cached *out, peal_error *err) {
+    char name[17], *why, *folder = peal_cache_folder(&why);
+    if (!folder) {
+        peal_status status = make_private(job, why ? why : "no memory", out, err);
+        free(why);
+        return status;
+    }
+    name_entry(job, name);
+    out->path = peal_path_join(folder, name);
+    free(folder);
+    if (!out->path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_error busy = {0};
+    peal_status status = take_entry(job, out, &busy);
+    if (status != PEAL_E_BUSY) {
+        if (err) *err = busy;
+        return status;
+    }
+    free(out->path);
+    out->path = NULL;
+    return make_private(job, busy.message, out, err);
+}
+
+peal_status peal_etl_cached(const peal_etl_options *options, peal_cached *out, peal_etl_result *result,
+                            peal_error *err) {
+    *out = (peal_cached){0};
     *result = (peal_etl_result){0};
-    PEAL_TRY(peal_input_list_make(options->sources, options->source_count, options->format, &job.inputs, err));
-    job.description = describe_job(options);
-    char *out = cache_path(&job.inputs);
-    char *why = out ? staleness(&job, out) : NULL;
-    peal_status status = out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    if (out && !why) {
-        recall_result(out, result);
-        peal_report(options->reporter, PEAL_EVENT_NOTE, "dataset: the cached one at %s is up to date", out);
-    } else if (out) {
-        peal_report(options->reporter, PEAL_EVENT_NOTE, "dataset: making %s: %s", out, why);
+    etl_job job = {.options = options, .result = result};
+    peal_status status =
+        peal_input_list_make(options->sources, options->source_count, options->format, &job.inputs, err);
+    if (status == PEAL_OK) {
+        job.description = describe_job(options);
+        status = find_cached(&job, out, err);
     }
     job_clear(&job);
-    if (out && why) {
-        peal_etl_options made = *options;
-        made.out = out;
-        status = peal_etl(&made, result, err);
-    }
-    free(why);
-    if (status != PEAL_OK) {
-        free(out);
-        out = NULL;
-    }
-    *path = out;
+    if (status != PEAL_OK) peal_cached_release(out);
     return status;
 }

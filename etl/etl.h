@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #include "core/event.h"
+#include "core/file.h"
+#include "core/lock.h"
 #include "core/status.h"
 #include "etl/ingest.h"
 #include "etl/pipeline.h"
@@ -40,10 +42,20 @@ typedef struct peal_etl_result {
  * PEAL_E_INTERRUPTED after `stop`. On failure no dataset appears and one that stood there still stands. */
 peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, peal_error *err);
 
-/* A dataset of these sources in the cache: `options->out` is ignored and the path, freed by the caller, is returned.
- * It is keyed by the sources' paths and reused if inputs (size and time, else content) and job are the same; otherwise
- * it is made anew and the reason is reported. The cache lies in $PEAL_CACHE, else $XDG_CACHE_HOME/peal, else
- * ~/.cache/peal. */
-peal_status peal_etl_cached(const peal_etl_options *options, char **path, peal_etl_result *result, peal_error *err);
+/* A dataset that was found or made for one caller, who holds it until it is released. */
+typedef struct peal_cached {
+    char *path;
+    peal_lock *lock;          /* nobody replaces it meanwhile */
+    peal_staging *own_folder; /* of a dataset that is not kept: it is removed with this folder */
+} peal_cached;
+
+/* A dataset of these sources in the cache (etl/cache.h); `options->out` is ignored. An entry belongs to one job and the
+ * paths of its sources. It is reused if the inputs (size and time, else content) are the same; otherwise it is made
+ * anew and the reason is reported. One that another job is making is waited for. Without a cache that can be trusted,
+ * or while others still read an entry that is stale, the dataset is the caller's alone. */
+peal_status peal_etl_cached(const peal_etl_options *options, peal_cached *out, peal_etl_result *result,
+                            peal_error *err);
+/* Of zeroed memory: nothing. */
+void peal_cached_release(peal_cached *cached);
 
 #endif

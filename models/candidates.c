@@ -22,6 +22,7 @@ enum {
 typedef struct candidate {
     const char *model;
     char *run_dir; /* NULL: none */
+    peal_lock *run_lock;
     peal_train_options options;
     peal_train_result result;
     models__trainer trainer;
@@ -69,6 +70,7 @@ static peal_status try_model(choice *self, const char *model, peal_error *err) {
         one->run_dir = peal_path_join(self->options->run_dir, self->count == 1 ? "trial-1" : "trial-2");
         if (!one->run_dir) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
         one->options.run_dir = one->run_dir;
+        PEAL_TRY(models__run_lock(one->run_dir, &one->run_lock, err));
     }
     one->trainer =
         (models__trainer){.options = &one->options, .result = &one->result, .title = "trial", .stops_early = true};
@@ -103,7 +105,7 @@ static bool second_is_better(const choice *self) {
 /* ---- the winner ---- */
 
 static peal_status train_again(const choice *self, const candidate *winner, peal_train_result *result,
-                               peal_error *err) {
+                               peal_atomic_file *out, peal_error *err) {
     peal_train_options options = *self->options;
     options.model = winner->model;
     options.epochs = winner->trainer.epochs;
@@ -111,17 +113,11 @@ static peal_status train_again(const choice *self, const candidate *winner, peal
     /* A linear model that has converged has nothing to stop early for. */
     if (winner->trainer.spec.hidden_count) trainer.last_epoch = winner->result.best_epoch;
     peal_status status = models__trainer_run(&trainer, err);
-    if (status == PEAL_OK) status = models__trainer_write(&trainer, err);
+    if (status == PEAL_OK) status = models__trainer_write(&trainer, out, err);
     models__trainer_clear(&trainer);
     result->has_valid = true;
     result->valid = winner->result.valid;
     return status;
-}
-
-static peal_status write_winner(candidate *winner, peal_train_result *result, peal_error *err) {
-    PEAL_TRY(models__trainer_write(&winner->trainer, err));
-    *result = winner->result;
-    return PEAL_OK;
 }
 
 static candidate *choose(choice *self) {
@@ -134,7 +130,7 @@ static candidate *choose(choice *self) {
     return winner;
 }
 
-static peal_status try_all(choice *self, peal_train_result *result, peal_error *err) {
+static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_file *out, peal_error *err) {
     if (self->options->model) {
         PEAL_TRY(try_model(self, self->options->model, err));
     } else {
@@ -143,7 +139,12 @@ static peal_status try_all(choice *self, peal_train_result *result, peal_error *
     }
     candidate *winner = choose(self);
     const bool again = !self->has_valid && self->rows <= ROWS_AGAIN;
-    PEAL_TRY(again ? train_again(self, winner, result, err) : write_winner(winner, result, err));
+    if (again) {
+        PEAL_TRY(train_again(self, winner, result, out, err));
+    } else {
+        PEAL_TRY(models__trainer_write(&winner->trainer, out, err));
+        *result = winner->result;
+    }
     for (size_t i = 0; i < self->count; i++) {
         if (again || &self->candidates[i] != winner) result->deaths += self->candidates[i].result.deaths;
     }
@@ -164,7 +165,8 @@ bool models__wants_trial(const peal_train_options *options) {
            spec.hidden_count > 0;
 }
 
-peal_status models__train_by_trial(const peal_train_options *options, peal_train_result *result, peal_error *err) {
+peal_status models__train_by_trial(const peal_train_options *options, peal_train_result *result, peal_atomic_file *out,
+                                   peal_error *err) {
     choice self = {.options = options};
     peal_status status = look(&self, err);
     const char *untried = status == PEAL_OK ? model_untried(&self) : NULL;
@@ -175,12 +177,13 @@ peal_status models__train_by_trial(const peal_train_options *options, peal_train
             peal_report(reporter(&self), PEAL_EVENT_NOTE, "model: %s is chosen: %s", untried,
                         self.shape.bytes ? "the features are bytes, as of images" : "the rows are few");
         }
-        status = models__train_once(&named, result, err);
+        status = models__train_once(&named, result, out, err);
     } else if (status == PEAL_OK) {
-        status = try_all(&self, result, err);
+        status = try_all(&self, result, out, err);
     }
     for (size_t i = 0; i < self.count; i++) {
         models__trainer_clear(&self.candidates[i].trainer);
+        peal_lock_release(self.candidates[i].run_lock);
         free(self.candidates[i].run_dir);
     }
     free(self.shape.vocabularies);

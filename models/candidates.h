@@ -3,13 +3,15 @@
 #ifndef PEAL_MODELS_CANDIDATES_H
 #define PEAL_MODELS_CANDIDATES_H
 
+#include "core/file.h"
 #include "models/train.h"
 
 /* True if the options leave something open that only a trial can tell. */
 bool models__wants_trial(const peal_train_options *options);
 
-/* peal_train for such options. Images and very small tables are not tried on. Each candidate has a folder of its own in
- * the run folder, so that a job that was killed goes on where it was. */
-peal_status models__train_by_trial(const peal_train_options *options, peal_train_result *result, peal_error *err);
+/* What peal_train does with such options; the model is written into `out`. Images and very small tables are not tried
+ * on. Each candidate has a folder of its own in the run folder, so that a job that was killed goes on where it was. */
+peal_status models__train_by_trial(const peal_train_options *options, peal_train_result *result, peal_atomic_file *out,
+                                   peal_error *err);
 
 #endif

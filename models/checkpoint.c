@@ -7,7 +7,6 @@
  * the committed state; nothing else is needed to go on to the same bits. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,23 +44,11 @@ static peal_status write_manifest(const models__trainer *trainer, peal_error *er
 
 /* ---- metrics ---- */
 
-/* One write, so that a line is there whole or cut short at the end of the file, never between others. */
-static peal_status append_line(const char *path, const char *line, size_t size, peal_error *err) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write %s", path);
-    ssize_t written = write(fd, line, size);
-    peal_status status = PEAL_OK;
-    if (written < 0) status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write %s", path);
-    if (written >= 0 && (size_t)written < size) status = peal_fail(err, PEAL_E_FAILED, "cannot write %s whole", path);
-    close(fd);
-    return status;
-}
-
 peal_status models__run_metrics(models__trainer *trainer, const json_t *line, peal_error *err) {
     if (!trainer->options->run_dir) return PEAL_OK;
     char *path = peal_path_join(trainer->options->run_dir, "metrics.jsonl");
     char *json = json_dumps(line, JSON_COMPACT), *text = json ? peal_sprintf("%s\n", json) : NULL;
-    peal_status status = path && text ? append_line(path, text, strlen(text), err)
+    peal_status status = path && text ? peal_file_append(path, text, strlen(text), err)
                                       : peal_fail(err, PEAL_E_MEMORY, "no memory for metrics");
     free(path);
     free(json);
@@ -269,9 +256,17 @@ static peal_status write_best(models__trainer *trainer, const models__progress *
     if (progress->best_epoch == trainer->best_written) return PEAL_OK;
     char *path;
     PEAL_TRY(run_path(trainer, "best.safetensors", &path, err));
-    peal_status status = peal_model_file_write(path, trainer->net, progress->best_params, trainer->spec_text,
-                                               peal_dataset_pipeline(trainer->dataset), trainer->job, err);
+    peal_atomic_file *file;
+    peal_status status = peal_atomic_file_open(path, &file, err);
     free(path);
+    PEAL_TRY(status);
+    status = peal_model_file_put(file, trainer->net, progress->best_params, trainer->spec_text,
+                                 peal_dataset_pipeline(trainer->dataset), trainer->job, err);
+    if (status == PEAL_OK) {
+        status = peal_atomic_file_commit(file, err);
+    } else {
+        peal_atomic_file_abort(file);
+    }
     if (status == PEAL_OK) trainer->best_written = progress->best_epoch;
     return status;
 }
@@ -426,13 +421,54 @@ static peal_status resume(models__trainer *trainer, models__progress *progress, 
     return status;
 }
 
+static bool is_run(const char *manifest_path) {
+    peal_buffer text = {0};
+    json_t *manifest = NULL;
+    if (peal_path_is_regular(manifest_path) && peal_file_read(manifest_path, &text, NULL) == PEAL_OK) {
+        manifest = json_loadb((const char *)text.data, text.size, 0, NULL);
+    }
+    const char *kind = json_string_value(json_object_get(manifest, "kind"));
+    const bool is = kind && strcmp(kind, "peal run") == 0;
+    json_decref(manifest);
+    peal_buffer_clear(&text);
+    return is;
+}
+
+/* Files that a new run would remove or write over are only those of a run: they stand beside its manifest. */
+static peal_status check_run_folder(const models__trainer *trainer, peal_error *err) {
+    static const char *const names[] = {"run.json", "metrics.jsonl", "best.safetensors"};
+    checkpoint_name *checkpoints;
+    size_t count;
+    char *path;
+    PEAL_TRY(run_path(trainer, "run.json", &path, err));
+    const bool is = is_run(path);
+    free(path);
+    if (is) return PEAL_OK;
+    PEAL_TRY(list_checkpoints(trainer, &checkpoints, &count, err));
+    checkpoint_name found = count ? checkpoints[0] : (checkpoint_name){0};
+    free(checkpoints);
+    for (size_t i = 0; i < sizeof names / sizeof *names && !found.text[0]; i++) {
+        PEAL_TRY(run_path(trainer, names[i], &path, err));
+        if (peal_path_exists(path)) snprintf(found.text, sizeof found.text, "%s", names[i]);
+        free(path);
+    }
+    if (!found.text[0]) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "%s will not be used: it holds %s and is no run of Peal's",
+                     trainer->options->run_dir, found.text);
+}
+
+peal_status models__run_lock(const char *run_dir, peal_lock **out, peal_error *err) {
+    PEAL_TRY(peal_output_check(run_dir, err));
+    PEAL_TRY(peal_folder_make(run_dir, err));
+    return peal_lock_take(run_dir, PEAL_LOCK_EXCLUSIVE, "the run folder", out, err);
+}
+
 peal_status models__run_begin(models__trainer *trainer, models__progress *progress, peal_error *err) {
     const peal_train_options *options = trainer->options;
     if (!options->run_dir) {
         return options->resume ? peal_fail(err, PEAL_E_USAGE, "there is no run folder to resume from (--run-dir)")
                                : PEAL_OK;
     }
-    PEAL_TRY(peal_folder_make(options->run_dir, err));
     peal_remove_stale_in(options->run_dir);
     bool found = false;
     if (options->resume) PEAL_TRY(resume(trainer, progress, &found, err));
@@ -446,6 +482,7 @@ peal_status models__run_begin(models__trainer *trainer, models__progress *progre
     if (options->resume)
         peal_report(options->reporter, PEAL_EVENT_NOTE, "no checkpoint in %s yet: beginning anew", options->run_dir);
     char *path;
+    PEAL_TRY(check_run_folder(trainer, err));
     PEAL_TRY(tidy(trainer, 0, err));
     PEAL_TRY(run_path(trainer, "best.safetensors", &path, err));
     unlink(path);

@@ -12,8 +12,8 @@ static json_t *as_text(const json_t *value) {
     return string;
 }
 
-peal_status peal_model_file_write(const char *path, const peal_net *net, const float *parameters, const char *spec,
-                                  const json_t *pipeline, const json_t *job, peal_error *err) {
+peal_status peal_model_file_put(peal_atomic_file *file, const peal_net *net, const float *parameters, const char *spec,
+                                const json_t *pipeline, const json_t *job, peal_error *err) {
     size_t count = peal_graph_parameters(net->graph);
     peal_tensor *tensors;
     PEAL_TRY(peal_alloc_checked(&tensors, count, sizeof *tensors, "tensors", err));
@@ -24,8 +24,8 @@ peal_status peal_model_file_write(const char *path, const peal_net *net, const f
     }
     json_t *metadata = json_pack("{s:s, s:s, s:s, s:o, s:o}", "kind", "peal model", "version", "1", "model", spec,
                                  "pipeline", as_text(pipeline), "job", as_text(job));
-    peal_status status = metadata ? peal_safetensors_write(path, metadata, tensors, count, err)
-                                  : peal_fail(err, PEAL_E_MEMORY, "no memory for the metadata of %s", path);
+    peal_status status = metadata ? peal_safetensors_put(file, metadata, tensors, count, err)
+                                  : peal_fail(err, PEAL_E_MEMORY, "no memory for a model's metadata");
     json_decref(metadata);
     free(tensors);
     return status;

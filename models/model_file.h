@@ -5,11 +5,12 @@
 
 #include <jansson.h>
 
+#include "core/file.h"
 #include "core/status.h"
 #include "models/net.h"
 
-/* `parameters` is the graph's flat vector. */
-peal_status peal_model_file_write(const char *path, const peal_net *net, const float *parameters, const char *spec,
-                                  const json_t *pipeline, const json_t *job, peal_error *err);
+/* Writes into a file that the caller has begun and commits. `parameters` is the graph's flat vector. */
+peal_status peal_model_file_put(peal_atomic_file *file, const peal_net *net, const float *parameters, const char *spec,
+                                const json_t *pipeline, const json_t *job, peal_error *err);
 
 #endif

@@ -39,28 +39,30 @@ static json_t *make_header(const json_t *metadata, const peal_tensor *tensors, s
     return header;
 }
 
-peal_status peal_safetensors_write(const char *path, const json_t *metadata, const peal_tensor *tensors, size_t count,
-                                   peal_error *err) {
+peal_status peal_safetensors_put(peal_atomic_file *file, const json_t *metadata, const peal_tensor *tensors,
+                                 size_t count, peal_error *err) {
     json_t *header = make_header(metadata, tensors, count);
     char *text = json_dumps(header, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(header);
-    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for the header of %s", path);
+    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a safetensors file's header");
     static const char blanks[64] = "                                                               ";
     size_t length = strlen(text);
     uint64_t padded = peal_round_up(length + 8, 64) - 8; /* the data begins at a cache line */
-    peal_atomic_file *file;
-    peal_status status = peal_atomic_file_open(path, &file, err);
-    if (status != PEAL_OK) {
-        free(text);
-        return status;
-    }
-    status = peal_atomic_file_write(file, &padded, sizeof padded, err);
+    peal_status status = peal_atomic_file_write(file, &padded, sizeof padded, err);
     if (status == PEAL_OK) status = peal_atomic_file_write(file, text, length, err);
     if (status == PEAL_OK) status = peal_atomic_file_write(file, blanks, padded - length, err);
     for (size_t i = 0; i < count && status == PEAL_OK; i++) {
         status = peal_atomic_file_write(file, tensors[i].data, tensor_floats(&tensors[i]) * 4, err);
     }
     free(text);
+    return status;
+}
+
+peal_status peal_safetensors_write(const char *path, const json_t *metadata, const peal_tensor *tensors, size_t count,
+                                   peal_error *err) {
+    peal_atomic_file *file;
+    PEAL_TRY(peal_atomic_file_open(path, &file, err));
+    peal_status status = peal_safetensors_put(file, metadata, tensors, count, err);
     if (status == PEAL_OK) return peal_atomic_file_commit(file, err);
     peal_atomic_file_abort(file);
     return status;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/file.h"
 #include "core/status.h"
 
 typedef struct peal_tensor {
@@ -21,6 +22,9 @@ typedef struct peal_tensor {
 /* Writes whole or not at all. `metadata`: an object whose values are texts; "xxh3" is added to the file, not to it. */
 peal_status peal_safetensors_write(const char *path, const json_t *metadata, const peal_tensor *tensors, size_t count,
                                    peal_error *err);
+/* The same into a file that the caller has begun and commits. */
+peal_status peal_safetensors_put(peal_atomic_file *file, const json_t *metadata, const peal_tensor *tensors,
+                                 size_t count, peal_error *err);
 
 typedef struct peal_safetensors peal_safetensors;
 /* Maps and checks. PEAL_E_DATA names the file and what is wrong. */

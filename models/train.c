@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/digest.h"
 #include "core/file.h"
@@ -76,7 +77,6 @@ static peal_status parse_outer(models__trainer *trainer, size_t partitions, peal
 /* All that can be known without the data. */
 static peal_status parse_options(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
-    if (!options->out) return peal_fail(err, PEAL_E_USAGE, "no model file was named to write to (out)");
     if (options->keep == 0) return peal_fail(err, PEAL_E_USAGE, "keep must be at least 1");
     if (options->epochs > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "epochs must be at most %u", UINT32_MAX);
     if (options->lr < 0 || !isfinite(options->lr)) return peal_fail(err, PEAL_E_USAGE, "lr must be a number above 0");
@@ -189,7 +189,7 @@ static peal_status choose_rows(models__trainer *trainer, peal_error *err) {
     bool is_fraction = options->valid && *end == '\0' && end != options->valid && !peal_path_exists(options->valid);
     peal_status status = PEAL_OK;
     if (is_fraction && !(fraction > 0 && fraction < 1)) {
-        return peal_fail(err, PEAL_E_USAGE, "--valid must be a dataset or a fraction between 0 and 1, not '%s'",
+        return peal_fail(err, PEAL_E_USAGE, "valid must be a dataset or a fraction between 0 and 1, not '%s'",
                          options->valid);
     }
     if (is_fraction) {
@@ -427,18 +427,12 @@ peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
                                   .partitions = trainer->partitions,
                                   .workers = trainer->workers,
                                   .has_valid = trainer->valid_count > 0};
-    /* A place that cannot be written to is better known before the training than after it. */
-    peal_atomic_file *probe;
-    PEAL_TRY(peal_atomic_file_open(trainer->options->out, &probe, err));
-    peal_atomic_file_abort(probe);
     return models__train_epochs(trainer, err);
 }
 
-peal_status models__trainer_write(models__trainer *trainer, peal_error *err) {
-    const char *out = trainer->options->out;
-    PEAL_TRY(peal_model_file_write(out, trainer->net, trainer->states[trainer->committed].params, trainer->spec_text,
-                                   peal_dataset_pipeline(trainer->dataset), trainer->job, err));
-    return peal_sha256_file(out, trainer->result->model_sha256, err);
+peal_status models__trainer_write(const models__trainer *trainer, peal_atomic_file *out, peal_error *err) {
+    return peal_model_file_put(out, trainer->net, trainer->states[trainer->committed].params, trainer->spec_text,
+                               peal_dataset_pipeline(trainer->dataset), trainer->job, err);
 }
 
 void models__trainer_clear(models__trainer *trainer) {
@@ -459,17 +453,47 @@ void models__trainer_clear(models__trainer *trainer) {
     free(trainer->eval_labels);
 }
 
-peal_status models__train_once(const peal_train_options *options, peal_train_result *result, peal_error *err) {
+peal_status models__train_once(const peal_train_options *options, peal_train_result *result, peal_atomic_file *out,
+                               peal_error *err) {
     models__trainer trainer = {.options = options, .result = result};
     peal_status status = models__trainer_run(&trainer, err);
-    if (status == PEAL_OK) status = models__trainer_write(&trainer, err);
+    if (status == PEAL_OK) status = models__trainer_write(&trainer, out, err);
     if (status == PEAL_OK) models__warn(&trainer);
     models__trainer_clear(&trainer);
     return status;
 }
 
+/* The model file is begun before the training: a place that cannot be written to is better known then, and no other job
+ * makes the same one meanwhile. */
+static peal_status train_into_file(const peal_train_options *options, peal_train_result *result, peal_error *err) {
+    peal_atomic_file *out;
+    PEAL_TRY(peal_atomic_file_open(options->out, &out, err));
+    peal_status status;
+    if (peal_atomic_file_is_in_place(out)) {
+        status = peal_fail(err, PEAL_E_USAGE, "a model is read back once it is written: %s is no regular file",
+                           options->out);
+    } else if (models__wants_trial(options)) {
+        status = models__train_by_trial(options, result, out, err);
+    } else {
+        status = models__train_once(options, result, out, err);
+    }
+    if (status == PEAL_OK) {
+        PEAL_TRY(peal_atomic_file_commit(out, err));
+        return peal_sha256_file(options->out, result->model_sha256, err);
+    }
+    peal_atomic_file_abort(out);
+    return status;
+}
+
 peal_status peal_train(const peal_train_options *options, peal_train_result *result, peal_error *err) {
     *result = (peal_train_result){0};
-    return models__wants_trial(options) ? models__train_by_trial(options, result, err)
-                                        : models__train_once(options, result, err);
+    if (!options->out) return peal_fail(err, PEAL_E_USAGE, "no model file was named to write to (out)");
+    PEAL_TRY(peal_output_check(options->out, err));
+    const bool makes_run_dir = options->run_dir && !peal_path_exists(options->run_dir);
+    peal_lock *run = NULL;
+    if (options->run_dir) PEAL_TRY(models__run_lock(options->run_dir, &run, err));
+    peal_status status = train_into_file(options, result, err);
+    if (status != PEAL_OK && makes_run_dir) rmdir(options->run_dir); /* if nothing came into it */
+    peal_lock_release(run);
+    return status;
 }

@@ -12,7 +12,9 @@
 #include <stdatomic.h>
 
 #include "core/collective.h"
+#include "core/file.h"
 #include "core/group.h"
+#include "core/lock.h"
 #include "core/slab.h"
 #include "etl/dataset.h"
 #include "models/net.h"
@@ -139,11 +141,12 @@ void models__step_rows(const models__trainer *trainer, size_t p, size_t s, size_
  * and eval_scores are theirs. The caller sets options, result and what stands beside them, and clears it whatever
  * happens. */
 peal_status models__trainer_run(models__trainer *trainer, peal_error *err);
-/* Writes the model file. */
-peal_status models__trainer_write(models__trainer *trainer, peal_error *err);
+/* Writes the model into `out`, which the caller commits. */
+peal_status models__trainer_write(const models__trainer *trainer, peal_atomic_file *out, peal_error *err);
 void models__trainer_clear(models__trainer *trainer);
 /* The three in one, with what is to be said at the end. */
-peal_status models__train_once(const peal_train_options *options, peal_train_result *result, peal_error *err);
+peal_status models__train_once(const peal_train_options *options, peal_train_result *result, peal_atomic_file *out,
+                               peal_error *err);
 /* Numbers that it learns. */
 uint64_t models__parameters(const models__trainer *trainer);
 
@@ -177,6 +180,8 @@ typedef struct models__progress {
     double agreed;         /* of the partitions in the last round, see trainer_parent.c; NaN: not known */
 } models__progress;
 
+/* Makes the run folder and locks it: one run folder, one job. */
+peal_status models__run_lock(const char *run_dir, peal_lock **out, peal_error *err);
 /* Writes run manifest and removes what an earlier run left, or reads the newest whole checkpoint if resuming. */
 peal_status models__run_begin(models__trainer *trainer, models__progress *progress, peal_error *err);
 peal_status models__run_metrics(models__trainer *trainer, const json_t *line, peal_error *err);

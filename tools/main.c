@@ -32,11 +32,13 @@ static void install_signals(void) {
     sigaction(SIGHUP, &action, NULL);
 }
 
-/* A reader of our output that goes away is an error of the write, not the end of the process in the middle of a job.
+/* A reader of our output that goes away, and a limit on the size of files, are errors of the write, not the end of the
+ * process in the middle of a job.
  * Streams that came closed are taken, each in the way in which it cannot be used, so that no file of a job becomes one
  * of them. */
 static void guard_streams(void) {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     for (int fd = 0; fd <= 2; fd++) {
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
     }

@@ -101,10 +101,13 @@ static peal_status run_with(const tools_options *options, const char **words, si
     if (count < 2) return peal_fail(err, PEAL_E_USAGE, "predict wants a model and then sources");
     if (options->json && !options->out)
         return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
+    if (options->out) PEAL_TRY(peal_output_check(options->out, err));
     output self = {0};
     peal_predict_result result;
     peal_status status = peal_predictor_open(words[0], &self.predictor, err);
-    if (status == PEAL_OK && options->out) status = peal_atomic_file_open(options->out, &self.file, err);
+    if (status == PEAL_OK && options->out) {
+        status = peal_atomic_file_open_stoppable(options->out, &tools_stop, &self.file, err);
+    }
     if (status == PEAL_OK) status = predict(options, &self, words + 1, count - 1, &result, err);
     if (status == PEAL_OK && self.file) {
         status = peal_atomic_file_commit(self.file, err);

@@ -64,7 +64,7 @@ static json_t *result_json(const peal_train_result *result, const peal_etl_resul
 }
 
 /* The dataset to train on: the one named, or one made of the sources in the cache. */
-static peal_status find_dataset(const tools_options *options, char **dataset, peal_etl_result *etl, bool *made,
+static peal_status find_dataset(const tools_options *options, peal_cached *dataset, peal_etl_result *etl, bool *made,
                                 peal_error *err) {
     const char *only = json_string_value(json_array_get(options->sources, 0));
     *made = !(json_array_size(options->sources) == 1 && peal_dataset_is(only));
@@ -76,8 +76,8 @@ static peal_status find_dataset(const tools_options *options, char **dataset, pe
                              "--type belong to 'peal etl'",
                              only);
         }
-        *dataset = peal_strdup(only);
-        return *dataset ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        dataset->path = peal_strdup(only);
+        return dataset->path ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     }
     peal_etl_options etl_options;
     tools_arrays arrays = {0};
@@ -90,14 +90,17 @@ static peal_status find_dataset(const tools_options *options, char **dataset, pe
 
 static peal_status run(const tools_options *options, peal_error *err) {
     const char *out = options->out ? options->out : "model.safetensors";
-    char *run_dir = options->run_dir ? peal_strdup(options->run_dir) : default_run_dir(out), *dataset = NULL;
+    PEAL_TRY(peal_output_check(out, err));
+    char *run_dir = options->run_dir ? peal_strdup(options->run_dir) : default_run_dir(out);
+    peal_cached dataset = {0};
     peal_etl_result etl = {0};
     peal_train_result result;
     bool made = false;
-    peal_status status = run_dir ? find_dataset(options, &dataset, &etl, &made, err)
-                                 : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_status status =
+        run_dir ? peal_output_check(run_dir, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK) status = find_dataset(options, &dataset, &etl, &made, err);
     if (status == PEAL_OK) {
-        const peal_train_options train = train_options(options, dataset, out, run_dir);
+        const peal_train_options train = train_options(options, dataset.path, out, run_dir);
         status = peal_train(&train, &result, err);
     }
     if (status == PEAL_OK) {
@@ -111,7 +114,7 @@ static peal_status run(const tools_options *options, peal_error *err) {
         if (options->json) status = tools_print_json(result_json(&result, made ? &etl : NULL), err);
     }
     free(run_dir);
-    free(dataset);
+    peal_cached_release(&dataset);
     return status;
 }
 
