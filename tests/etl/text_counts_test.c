@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "core/digest.h"
@@ -340,6 +341,50 @@ static void damaged_spill_or_log_is_done_again(void **state) {
     job_clear(&self);
 }
 
+/* ---- memory ---- */
+
+/* Sanitizers keep what was freed. */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+enum { ALLOWANCE_KB = 16 << 10 };
+
+/* The most kilobytes that a job of so many rows has in memory, each row with a text of its own. */
+static long peak_of(size_t rows) {
+    char *path = write_texts("distinct.csv", 2 * rows, 0), *out = test_path(folder, "distinct.ds");
+    const char *sources[] = {path};
+    json_t *transforms = json_loads("[{\"transform\": \"index\", \"columns\": \"t\", \"max_values\": 1000}]", 0, NULL);
+    peal_etl_options options = peal_etl_default();
+    options.sources = sources;
+    options.source_count = 1;
+    options.out = out;
+    options.plan.label = "y";
+    options.plan.transforms = transforms;
+    options.text.block_size = 1 << 16;
+    options.text_memory = 4 << 20;
+    options.threads = 2;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        peal_etl_result result;
+        _exit(peal_etl(&options, &result, NULL) == PEAL_OK ? 0 : 1);
+    }
+    int status;
+    struct rusage usage;
+    assert_int_equal(wait4(pid, &status, 0, &usage), pid);
+    assert_int_equal(status, 0);
+    peal_remove_tree(out, NULL);
+    json_decref(transforms);
+    free(path);
+    free(out);
+    return usage.ru_maxrss;
+}
+
+static void memory_does_not_grow_with_distinct_texts(void **state) {
+    (void)state;
+    long few = peak_of(100000), many = peak_of(500000);
+    if (many > few + ALLOWANCE_KB) fail_msg("%ld kB for 100,000 texts, %ld kB for 500,000", few, many);
+}
+#endif
+
 static int make_folder(void **state) {
     (void)state;
     folder = test_folder();
@@ -360,6 +405,9 @@ int main(void) {
         cmocka_unit_test(closed_vocabularies_do_not_change_the_bits),
         cmocka_unit_test(killed_job_is_resumed_with_the_same_bits),
         cmocka_unit_test(damaged_spill_or_log_is_done_again),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        cmocka_unit_test(memory_does_not_grow_with_distinct_texts),
+#endif
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
