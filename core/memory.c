@@ -54,7 +54,7 @@ peal_status peal_buffer_reserve(peal_buffer *buffer, size_t extra, peal_error *e
         return peal_fail(err, PEAL_E_MEMORY, "a buffer of %zu + %zu bytes is too large", buffer->size, extra);
     }
     if (needed <= buffer->capacity) return PEAL_OK;
-    size_t capacity = buffer->capacity ? buffer->capacity * 2 : 4096;
+    size_t capacity = buffer->capacity ? buffer->capacity * 2 : 256;
     if (capacity < needed) capacity = needed;
     capacity = peal_round_up(capacity, PEAL_ALIGNMENT);
     uint8_t *data = aligned_alloc(PEAL_ALIGNMENT, capacity);

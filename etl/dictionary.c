@@ -5,7 +5,8 @@
 
 #include "core/digest.h"
 
-enum { FIRST_SLOTS = 256, TEXT_PADDING = 8 };
+/* Small at first: a table may have many thousand columns of texts, and each of them a dictionary in every thread. */
+enum { FIRST_SLOTS = 16, FIRST_ENTRIES = 8, TEXT_PADDING = 8 };
 
 void peal_dictionary_clear(peal_dictionary *dictionary) {
     free(dictionary->counts);
@@ -21,6 +22,12 @@ void peal_dictionary_reset(peal_dictionary *dictionary) {
     }
     dictionary->size = 0;
     dictionary->bytes.size = 0;
+}
+
+size_t peal_dictionary_memory(const peal_dictionary *dictionary) {
+    size_t slots = dictionary->slots ? dictionary->slot_mask + (size_t)1 : 0;
+    size_t entry = sizeof *dictionary->counts + sizeof *dictionary->offsets;
+    return slots * sizeof *dictionary->slots + dictionary->capacity * entry + dictionary->bytes.capacity;
 }
 
 static peal_status slots_grow(peal_dictionary *dictionary, peal_error *err) {
@@ -43,7 +50,7 @@ static peal_status slots_grow(peal_dictionary *dictionary, peal_error *err) {
 }
 
 static peal_status entries_grow(peal_dictionary *dictionary, peal_error *err) {
-    size_t capacity = dictionary->capacity ? (size_t)dictionary->capacity * 2 : 64;
+    size_t capacity = dictionary->capacity ? (size_t)dictionary->capacity * 2 : FIRST_ENTRIES;
     uint64_t *counts = realloc(dictionary->counts, capacity * sizeof *counts);
     if (counts) dictionary->counts = counts;
     uint32_t *offsets = realloc(dictionary->offsets, (capacity + 1) * sizeof *offsets);

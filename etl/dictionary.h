@@ -89,8 +89,17 @@ static inline peal_status peal_dictionary_intern_key(peal_dictionary *dictionary
 /* The same for text that ends where its memory ends. */
 peal_status peal_dictionary_put(peal_dictionary *dictionary, const char *text, size_t length, uint32_t *code,
                                 peal_error *err);
+/* Bytes of memory that it holds. */
+size_t peal_dictionary_memory(const peal_dictionary *dictionary);
 /* The code of `text`, or -1. */
 int64_t peal_dictionary_find(const peal_dictionary *dictionary, const char *text, size_t length);
+
+/* Texts in the order of their bytes, a text before those that it begins. */
+static inline int peal_text_compare(peal_text a, peal_text b) {
+    uint32_t length = a.length < b.length ? a.length : b.length;
+    int order = length ? memcmp(a.data, b.data, length) : 0;
+    return order ? order : (a.length > b.length) - (a.length < b.length);
+}
 
 static inline peal_text peal_dictionary_text(const peal_dictionary *dictionary, uint32_t code) {
     uint32_t begin = dictionary->offsets[code];

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/machine.h"
+#include "etl/map_cache.h"
 
 typedef struct chunk_ref {
     size_t spill, chunk;
@@ -24,7 +25,7 @@ typedef struct slot {
 typedef struct emit {
     const peal_ingested *ingested;
     const peal_spill *spills;
-    int32_t **maps; /* [vocabularies][fields] what each text's code becomes */
+    peal_map_cache *maps;
     const peal_pipeline *pipeline;
     peal_dataset_writer *writer;
     const atomic_int *stop;
@@ -71,20 +72,27 @@ static peal_status apply_all(emit *self, slot *place, const int32_t *const *maps
     return PEAL_OK;
 }
 
-static peal_status work(void *user, size_t index, peal_error *err) {
-    emit *self = user;
-    slot *place = &self->slots[index % self->window];
-    const chunk_ref *what = &self->chunks[index];
+static peal_status read_and_apply(emit *self, slot *place, const chunk_ref *what, peal_error *err) {
     const peal_spill *spill = &self->spills[what->spill];
-    int64_t begin = peal_now_ns();
-    const int32_t *const *maps =
-        (const int32_t *const *)&self->maps[spill->chunks[what->chunk].vocabulary * spill->field_count];
     /* Opened for each chunk, so that a job of many inputs needs few file descriptors. */
     int fd = open(spill->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", spill->path);
     peal_status status = peal_spill_read(fd, spill, what->chunk, &self->pipeline->schema, &place->rows, err);
     close(fd);
-    if (status == PEAL_OK) status = apply_all(self, place, maps, err);
+    if (status != PEAL_OK) return status;
+    size_t vocabulary = spill->chunks[what->chunk].vocabulary;
+    const int32_t *const *maps;
+    PEAL_TRY(peal_map_cache_take(self->maps, vocabulary, &maps, err));
+    status = apply_all(self, place, maps, err);
+    peal_map_cache_give_back(self->maps, vocabulary);
+    return status;
+}
+
+static peal_status work(void *user, size_t index, peal_error *err) {
+    emit *self = user;
+    slot *place = &self->slots[index % self->window];
+    int64_t begin = peal_now_ns();
+    peal_status status = read_and_apply(self, place, &self->chunks[index], err);
     place->busy = peal_now_ns() - begin;
     return status;
 }
@@ -104,24 +112,8 @@ static peal_status consume(void *user, size_t index, peal_error *err) {
     return PEAL_OK;
 }
 
-/* One column of one vocabulary: index = vocabulary * fields + field. */
-static peal_status map_column(void *user, size_t index, peal_error *err) {
-    emit *self = user;
-    const peal_pipeline *pipeline = self->pipeline;
-    size_t field = index % pipeline->schema.count;
-    if (pipeline->schema.fields[field].skip || pipeline->schema.fields[field].kind != PEAL_RAW_TEXT) return PEAL_OK;
-    const peal_vocabulary *vocabulary = &self->ingested->vocabularies[index / pipeline->schema.count];
-    return peal_pipeline_map_codes(pipeline, field, &vocabulary->dictionaries[field], &self->maps[index], err);
-}
-
-static peal_status make_maps(emit *self, peal_executor *executor, peal_error *err) {
-    size_t count = self->ingested->vocabulary_count * self->pipeline->schema.count;
-    PEAL_TRY(peal_alloc_checked(&self->maps, count, sizeof *self->maps, "vocabularies", err));
-    const peal_map_work map = {.work = map_column, .user = self};
-    return peal_executor_map(executor, count, 0, &map, err);
-}
-
 static peal_status prepare(emit *self, peal_error *err) {
+    PEAL_TRY(peal_map_cache_new(self->ingested->texts, self->ingested->vocabulary_count, &self->maps, err));
     for (size_t i = 0; i < self->spill_count; i++) self->chunk_count += self->spills[i].chunk_count;
     PEAL_TRY(peal_alloc_checked(&self->chunks, self->chunk_count, sizeof *self->chunks, "chunks", err));
     PEAL_TRY(peal_alloc_checked(&self->slots, self->window, sizeof *self->slots, "chunks", err));
@@ -141,10 +133,7 @@ static void clear(emit *self) {
         for (int split = 0; split < PEAL_SPLITS; split++) peal_applier_free(self->slots[i].appliers[split]);
         free(self->slots[i].selection);
     }
-    for (size_t i = 0; self->maps && i < self->ingested->vocabulary_count * self->pipeline->schema.count; i++) {
-        free(self->maps[i]);
-    }
-    free(self->maps);
+    peal_map_cache_free(self->maps);
     free(self->slots);
     free(self->chunks);
 }
@@ -164,8 +153,7 @@ peal_status peal_emit(peal_executor *executor, const peal_ingested *ingested, co
         .window = peal_executor_threads(executor) + 1,
     };
     int64_t begin = peal_now_ns(), busy = times->busy[PEAL_STAGE_APPLY];
-    peal_status status = make_maps(&self, executor, err);
-    if (status == PEAL_OK) status = prepare(&self, err);
+    peal_status status = prepare(&self, err);
     const peal_map_work map = {.work = work, .consume = consume, .user = &self};
     if (status == PEAL_OK) status = peal_executor_map(executor, self.chunk_count, self.window, &map, err);
     clear(&self);

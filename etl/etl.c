@@ -12,6 +12,12 @@
 #include "etl/dataset.h"
 #include "etl/emit.h"
 
+enum {
+    MANY_CLASSES = 1000, /* of a label: more are questioned */
+    CLASSES_ROWS = 50,   /* rows from which on half as many classes are questioned */
+    FIT_TASKS = 64,      /* of columns that are fitted at once; a table may have many thousand that take no time each */
+};
+
 static const char *const bad_row_names[] = {"fail", "drop", "quarantine"};
 
 peal_etl_options peal_etl_default(void) {
@@ -94,36 +100,79 @@ static peal_status plan(etl_job *job, peal_error *err) {
 
 /* ---- fitting ---- */
 
+/* What fitting tells of a column of texts. */
+typedef struct text_facts {
+    uint64_t distinct, count; /* texts that its encoder could have had; training rows that have one */
+} text_facts;
+
+typedef struct fitting {
+    etl_job *job;
+    text_facts *facts; /* [fields] */
+    size_t stride;     /* a task's columns are those of its index, index + stride... */
+} fitting;
+
 /* One column of all inputs and all vocabularies becomes one summary, which is fitted. Inputs count in their order; of a
  * vocabulary only texts and counts go in, so it does not matter whose they are. */
-static peal_status fit_column(void *user, size_t field, peal_error *err) {
-    etl_job *job = user;
+static peal_status fit_column(const fitting *work, size_t field, peal_error *err) {
+    const etl_job *job = work->job;
+    const peal_raw_field *what = &job->pipeline->schema.fields[field];
+    if (what->skip) return PEAL_OK;
     peal_summary merged = {0};
     for (size_t i = 0; i < job->inputs.count; i++)
         peal_summary_merge(&merged, &job->ingested.spills[i].summaries[field]);
-    for (size_t i = 0; i < job->ingested.vocabulary_count; i++) {
-        const peal_dictionary *texts = &job->ingested.vocabularies[i].dictionaries[field];
-        for (uint32_t code = 0; code < texts->size; code++) {
-            if (texts->counts[code] == 0) continue;
-            peal_text text = peal_dictionary_text(texts, code);
-            uint32_t to;
-            peal_status status = peal_dictionary_intern(&merged.texts, text.data, text.length, &to, err);
-            if (status != PEAL_OK) {
-                peal_summary_clear(&merged);
-                return status;
-            }
-            merged.texts.counts[to] += texts->counts[code];
-            merged.count += texts->counts[code];
+    if (what->kind == PEAL_RAW_TEXT) {
+        peal_status status = peal_text_counts_sum(job->ingested.texts, field, &merged, err);
+        if (status != PEAL_OK) {
+            peal_summary_clear(&merged);
+            return status;
         }
+        work->facts[field] = (text_facts){.distinct = merged.distinct, .count = merged.count};
     }
     return peal_pipeline_fit(job->pipeline, field, &merged, err);
 }
 
+static peal_status fit_columns(void *user, size_t index, peal_error *err) {
+    const fitting *work = user;
+    for (size_t field = index; field < work->job->pipeline->schema.count; field += work->stride) {
+        PEAL_TRY(fit_column(work, field, err));
+    }
+    return PEAL_OK;
+}
+
+/* Says what a person might not expect of a column's texts. */
+static void question_texts(const etl_job *job, size_t field, const text_facts *facts) {
+    const peal_pipeline *pipeline = job->pipeline;
+    const char *name = pipeline->schema.fields[field].name;
+    unsigned long long distinct = facts->distinct, count = facts->count;
+    if (field == pipeline->label) {
+        bool many = distinct > MANY_CLASSES || (count >= CLASSES_ROWS && distinct * 2 > count);
+        if (!many) return;
+        peal_report(job->options->reporter, PEAL_EVENT_WARNING,
+                    "label %s: %llu classes in %llu rows; is it a number (task regress) or an identifier?", name,
+                    distinct, count);
+        return;
+    }
+    uint64_t least_count;
+    size_t most = peal_pipeline_wanted_texts(pipeline, field, &least_count);
+    if (distinct <= most) return;
+    peal_report(job->options->reporter, PEAL_EVENT_NOTE,
+                "column %s: %llu distinct texts, the %zu most frequent are kept (max_values)", name, distinct, most);
+}
+
 static peal_status fit(etl_job *job, peal_error *err) {
     if (job->options->fitted) return PEAL_OK;
-    const peal_map_work work = {.work = fit_column, .user = job};
-    PEAL_TRY(peal_executor_map(job->executor, job->pipeline->schema.count, 0, &work, err));
-    return peal_pipeline_fitted(job->pipeline, err);
+    const peal_raw_schema *schema = &job->pipeline->schema;
+    fitting work = {.job = job, .stride = schema->count < FIT_TASKS ? schema->count : FIT_TASKS};
+    PEAL_TRY(peal_alloc_checked(&work.facts, schema->count, sizeof *work.facts, "columns", err));
+    const peal_map_work map = {.work = fit_columns, .user = &work};
+    peal_status status = peal_executor_map(job->executor, work.stride, 0, &map, err);
+    for (size_t i = 0; status == PEAL_OK && i < schema->count; i++) {
+        if (schema->fields[i].kind == PEAL_RAW_TEXT && !schema->fields[i].skip) {
+            question_texts(job, i, &work.facts[i]);
+        }
+    }
+    free(work.facts);
+    return status == PEAL_OK ? peal_pipeline_fitted(job->pipeline, err) : status;
 }
 
 /* ---- counting ---- */
@@ -228,6 +277,7 @@ static peal_status run(etl_job *job, peal_error *err) {
         .on_bad_row = options->on_bad_row,
         .adopt = options->resume,
         .job_hash = json_hash(planned, json_hash(job->description, 0)),
+        .text_memory = options->text_memory,
         .stop = options->stop,
         .reporter = options->reporter,
     };

@@ -23,6 +23,7 @@ typedef struct peal_etl_options {
     peal_plan_options plan;   /* label, task, transforms, types, drop; borrowed */
     const json_t *fitted;     /* a fitted pipeline to apply instead of planning and fitting one, or NULL */
     size_t threads;           /* 0: as many as there are CPUs */
+    size_t text_memory;       /* bytes for the distinct texts that are in memory at once; 0: the default */
     peal_bad_rows on_bad_row;
     bool resume;                   /* go on where a killed or interrupted job of the same kind stopped */
     const atomic_int *stop;        /* not 0: stop soon with PEAL_E_INTERRUPTED; may be NULL */

@@ -11,7 +11,11 @@
 #include "core/file.h"
 #include "core/machine.h"
 
-enum { REPORT_MS = 100 };
+enum {
+    REPORT_MS = 100,
+    TEXT_MEMORY = 128 << 20,    /* of all threads' vocabularies, unless said */
+    VOCABULARY_LEAST = 4 << 20, /* a thread's share of the default, however many threads there are */
+};
 
 typedef enum slot_state { SLOT_FREE, SLOT_READ, SLOT_PARSED, SLOT_BUSY } slot_state;
 
@@ -19,12 +23,12 @@ typedef enum slot_state { SLOT_FREE, SLOT_READ, SLOT_PARSED, SLOT_BUSY } slot_st
 typedef struct slot {
     slot_state state;
     size_t input;
-    size_t vocabulary; /* whose codes the parsed block holds */
     peal_block block;
     peal_summary *summaries; /* [fields] moments of this block's training rows */
     uint8_t *splits, *keep;  /* [rows] */
     size_t row_capacity;
     peal_buffer encoded;
+    peal_spill_chunk chunk; /* what is to be said of `encoded` */
 } slot;
 
 typedef struct feed {
@@ -42,7 +46,7 @@ typedef struct ingest {
     peal_format_job job;
     peal_ingested *out;
     peal_stage_times *times;
-    size_t next_vocabulary; /* of the pool's threads */
+    size_t vocabulary_most; /* bytes at which a vocabulary is closed */
     feed *feeds;
     slot *slots;
     size_t slot_count, threads;
@@ -55,6 +59,10 @@ typedef struct ingest {
     peal_status status;
     peal_error error;
 } ingest;
+
+static bool is_stopped(const ingest *self) {
+    return self->options->stop && atomic_load(self->options->stop) != 0;
+}
 
 /* ---- the three stages ---- */
 
@@ -78,59 +86,12 @@ static uint64_t spill_key(const ingest *self, size_t input) {
     return peal_hash(facts, sizeof facts, key);
 }
 
-/* Counts the texts of a spill that was taken over, in the vocabularies of the job that made it. */
-static peal_status count_adopted(ingest *self, size_t input, peal_error *err) {
-    const peal_raw_schema *schema = &self->pipeline->schema;
-    const peal_spill *spill = &self->out->spills[input];
-    peal_spill_rows rows = {0};
-    int fd = open(spill->path, O_RDONLY | O_CLOEXEC);
-    peal_status status = fd < 0 ? peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", spill->path) : PEAL_OK;
-    for (size_t c = 0; c < spill->chunk_count && status == PEAL_OK; c++) {
-        status = peal_spill_read(fd, spill, c, schema, &rows, err);
-        if (status != PEAL_OK) break;
-        for (size_t row = 0; row < rows.rows; row++) rows.splits[row] = rows.splits[row] == PEAL_SPLIT_TRAIN;
-        pthread_mutex_lock(&self->lock);
-        for (size_t i = 0; i < schema->count; i++) {
-            if (schema->fields[i].skip || schema->fields[i].kind != PEAL_RAW_TEXT) continue;
-            count_texts(&self->out->vocabularies[spill->chunks[c].vocabulary].dictionaries[i], rows.codes[i],
-                        rows.splits, rows.rows);
-        }
-        pthread_mutex_unlock(&self->lock);
-    }
-    if (fd >= 0) close(fd);
-    peal_spill_rows_clear(&rows);
-    return status;
-}
-
-/* True if the vocabularies of all its chunks were taken over, too. */
-static bool is_understood(const ingest *self, const peal_spill *spill) {
-    for (size_t c = 0; c < spill->chunk_count; c++) {
-        if (spill->chunks[c].vocabulary >= self->out->vocabulary_count - self->threads) return false;
-    }
-    return true;
-}
-
-static bool adopt_spill(ingest *self, size_t input, const char *path) {
-    peal_spill *spill = &self->out->spills[input];
-    if (!self->options->adopt) return false;
-    if (!peal_spill_adopt(path, self->pipeline->schema.count, spill_key(self, input), spill)) return false;
-    if (is_understood(self, spill)) return true;
-    peal_spill_clear(spill);
-    return false;
-}
-
 static peal_status open_feed(ingest *self, size_t input, peal_error *err) {
     feed *one = &self->feeds[input];
     const peal_input *what = &self->inputs->inputs[input];
     char *path = spill_path(self, input);
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    size_t fields = self->pipeline->schema.count;
-    if (adopt_spill(self, input, path)) {
-        free(path);
-        one->ended = true;
-        return count_adopted(self, input, err);
-    }
-    peal_status status = peal_spill_open(path, fields, &self->out->spills[input], err);
+    peal_status status = peal_spill_open(path, self->pipeline->schema.count, &self->out->spills[input], err);
     free(path);
     one->meter.hasher = peal_hasher_new();
     if (status == PEAL_OK && !one->meter.hasher) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a hash");
@@ -143,10 +104,6 @@ static peal_status open_feed(ingest *self, size_t input, peal_error *err) {
 static peal_status read_block(ingest *self, slot *place, bool *ended, peal_error *err) {
     feed *one = &self->feeds[place->input];
     if (!one->opened) PEAL_TRY(open_feed(self, place->input, err));
-    if (one->ended) { /* taken over */
-        *ended = true;
-        return PEAL_OK;
-    }
     PEAL_TRY(self->pipeline->format->read(one->reader, &place->block, err));
     *ended = place->block.size == 0;
     if (*ended) {
@@ -198,17 +155,40 @@ static peal_status parse_into(ingest *self, slot *place, peal_vocabulary *vocabu
         }
     }
     PEAL_TRY(peal_vocabulary_log(vocabulary, err));
-    return peal_spill_encode(block, schema, split ? place->splits : NULL, &place->encoded, err);
+    PEAL_TRY(peal_spill_encode(block, schema, split ? place->splits : NULL, &place->encoded, err));
+    place->chunk = (peal_spill_chunk){
+        .hash = peal_hash(place->encoded.data, place->encoded.size, 0),
+        .rows = block->rows,
+        .vocabulary = vocabulary->number,
+        .log_size = vocabulary->log.size,
+    };
+    return PEAL_OK;
 }
 
-static peal_status parse_block(ingest *self, slot *place, size_t vocabulary_index, peal_error *err) {
-    peal_vocabulary *vocabulary = &self->out->vocabularies[vocabulary_index];
+static peal_status open_vocabulary(ingest *self, peal_vocabulary *out, peal_error *err) {
+    /* With the lock held, so that no number is left out among those whose logs exist. */
+    pthread_mutex_lock(&self->lock);
+    size_t number = self->out->vocabulary_count++;
+    peal_status status = peal_vocabulary_open(self->options->folder, number, self->pipeline->schema.count, out, err);
+    pthread_mutex_unlock(&self->lock);
+    return status;
+}
+
+/* Its texts and counts go to disk, its memory is freed. */
+static peal_status close_vocabulary(ingest *self, peal_vocabulary *vocabulary, peal_error *err) {
+    peal_status status = peal_text_counts_add(self->out->texts, vocabulary, err);
+    peal_vocabulary_clear(vocabulary);
+    return status;
+}
+
+static peal_status parse_block(ingest *self, slot *place, peal_vocabulary *vocabulary, peal_error *err) {
     peal_dictionary *own = place->block.dictionaries;
-    place->vocabulary = vocabulary_index;
     place->block.dictionaries = vocabulary->dictionaries;
     peal_status status = parse_into(self, place, vocabulary, err);
     place->block.dictionaries = own;
-    return status;
+    if (status != PEAL_OK || peal_vocabulary_memory(vocabulary) <= self->vocabulary_most) return status;
+    PEAL_TRY(close_vocabulary(self, vocabulary, err));
+    return open_vocabulary(self, vocabulary, err);
 }
 
 static peal_status note_bad_rows(ingest *self, size_t input, const peal_block *block, peal_error *err) {
@@ -244,7 +224,7 @@ static peal_status collect_block(ingest *self, slot *place, peal_error *err) {
         if (schema->fields[i].kind == PEAL_RAW_NUMBER) peal_summary_merge(&spill->summaries[i], &place->summaries[i]);
     }
     if (place->block.rows == 0) return PEAL_OK;
-    return peal_spill_append(spill, &place->encoded, place->block.rows, place->vocabulary, err);
+    return peal_spill_append(spill, &place->encoded, &place->chunk, err);
 }
 
 /* ---- who does what next; all with the lock held ---- */
@@ -337,7 +317,7 @@ static peal_status finish_input(ingest *self, size_t input, peal_error *err) {
     return spill->out.path ? peal_spill_finish(spill, spill_key(self, input), err) : PEAL_OK;
 }
 
-static peal_status run_step(ingest *self, const step *what, size_t vocabulary, bool *ended, peal_error *err) {
+static peal_status run_step(ingest *self, const step *what, peal_vocabulary *vocabulary, bool *ended, peal_error *err) {
     switch (what->kind) {
     case STEP_READ:
         return read_block(self, what->place, ended, err);
@@ -383,12 +363,8 @@ static const peal_stage stage_of[] = {
     [STEP_FINISH] = PEAL_STAGE_COLLECT,
 };
 
-/* What each thread of the pool runs. */
-static peal_status ingest_thread(void *argument, peal_error *err) {
-    (void)err;
-    ingest *self = argument;
-    pthread_mutex_lock(&self->lock);
-    size_t vocabulary = self->next_vocabulary++;
+/* Takes steps until all inputs are done or one failed. With the lock held. */
+static void take_steps(ingest *self, peal_vocabulary *vocabulary) {
     while (!self->failed && self->done < self->inputs->count) {
         step what = {0};
         bool no_room = false;
@@ -415,8 +391,156 @@ static peal_status ingest_thread(void *argument, peal_error *err) {
         step_done(self, &what, ended);
         pthread_cond_broadcast(&self->changed);
     }
+}
+
+/* What each thread of the pool runs. */
+static peal_status ingest_thread(void *argument, peal_error *err) {
+    (void)err;
+    ingest *self = argument;
+    peal_vocabulary vocabulary;
+    peal_error error;
+    peal_status status = open_vocabulary(self, &vocabulary, &error);
+    pthread_mutex_lock(&self->lock);
+    if (status == PEAL_OK) take_steps(self, &vocabulary);
+    bool done = status == PEAL_OK && !self->failed;
+    pthread_mutex_unlock(&self->lock);
+    int64_t begin = peal_now_ns();
+    if (done) status = close_vocabulary(self, &vocabulary, &error);
+    peal_vocabulary_clear(&vocabulary);
+    pthread_mutex_lock(&self->lock);
+    if (done) self->times->busy[PEAL_STAGE_COLLECT] += peal_now_ns() - begin;
+    if (status != PEAL_OK) note_failure(self, &(step){.input = self->inputs->count}, status, &error);
+    pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
     return PEAL_OK;
+}
+
+/* ---- taking over what another job left ---- */
+
+/* How far the logs of its vocabularies can be read: [count] bytes. */
+typedef struct left_logs {
+    uint64_t *whole;
+    size_t count;
+} left_logs;
+
+static peal_status find_logs(const ingest *self, left_logs *logs, peal_error *err) {
+    for (uint64_t whole; peal_vocabulary_log_whole(self->options->folder, logs->count, &whole);) {
+        uint64_t *longer = realloc(logs->whole, (logs->count + 1) * sizeof *longer);
+        if (!longer) return peal_fail(err, PEAL_E_MEMORY, "no memory for vocabularies");
+        logs->whole = longer;
+        longer[logs->count++] = whole;
+    }
+    return PEAL_OK;
+}
+
+/* True if the logs know all codes of all its chunks. */
+static bool is_understood(const left_logs *logs, const peal_spill *spill) {
+    for (size_t c = 0; c < spill->chunk_count; c++) {
+        const peal_spill_chunk *chunk = &spill->chunks[c];
+        if (chunk->vocabulary >= logs->count || chunk->log_size > logs->whole[chunk->vocabulary]) return false;
+    }
+    return true;
+}
+
+typedef struct adoption {
+    ingest *self;
+    left_logs logs;
+    const char **why; /* [inputs] why a spill that is there was not taken over */
+} adoption;
+
+static peal_status adopt_input(void *user, size_t input, peal_error *err) {
+    adoption *work = user;
+    ingest *self = work->self;
+    peal_spill *spill = &self->out->spills[input];
+    if (is_stopped(self)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading");
+    char *path = spill_path(self, input);
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_status status =
+        peal_spill_adopt(path, self->pipeline->schema.count, spill_key(self, input), spill, &work->why[input], err);
+    free(path);
+    if (status == PEAL_OK && spill->path && !is_understood(&work->logs, spill)) {
+        work->why[input] = "a vocabulary of its spill is damaged";
+        peal_spill_clear(spill);
+    }
+    if (spill->path) self->feeds[input] = (feed){.opened = true, .ended = true};
+    return status;
+}
+
+static peal_status told_adopted(void *user, size_t input, peal_error *err) {
+    (void)err;
+    adoption *work = user;
+    ingest *self = work->self;
+    if (self->out->spills[input].path) self->open++;
+    if (work->why[input]) {
+        peal_report(self->options->reporter, PEAL_EVENT_NOTE, "%s is read again: %s", self->inputs->inputs[input].path,
+                    work->why[input]);
+    }
+    return PEAL_OK;
+}
+
+/* Counts the chunk's texts of training rows. */
+static void count_chunk(const peal_raw_schema *schema, const peal_spill_rows *rows, peal_vocabulary *vocabulary) {
+    for (size_t row = 0; row < rows->rows; row++) rows->splits[row] = rows->splits[row] == PEAL_SPLIT_TRAIN;
+    for (size_t i = 0; i < schema->count; i++) {
+        if (schema->fields[i].skip || schema->fields[i].kind != PEAL_RAW_TEXT) continue;
+        count_texts(&vocabulary->dictionaries[i], rows->codes[i], rows->splits, rows->rows);
+    }
+}
+
+/* Counts the chunks of one spill that are of the vocabulary; *found if there are any. */
+static peal_status count_spill(const ingest *self, const peal_spill *spill, peal_vocabulary *vocabulary,
+                               peal_spill_rows *rows, bool *found, peal_error *err) {
+    const peal_raw_schema *schema = &self->pipeline->schema;
+    int fd = -1;
+    peal_status status = PEAL_OK;
+    for (size_t c = 0; c < spill->chunk_count && status == PEAL_OK; c++) {
+        if (spill->chunks[c].vocabulary != vocabulary->number) continue;
+        *found = true;
+        if (fd < 0) fd = open(spill->path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", spill->path);
+        status = peal_spill_read(fd, spill, c, schema, rows, err);
+        if (status == PEAL_OK) count_chunk(schema, rows, vocabulary);
+    }
+    if (fd >= 0) close(fd);
+    return status;
+}
+
+/* One vocabulary of the other job: its counts are those of the chunks that were taken over. */
+static peal_status adopt_vocabulary(void *user, size_t number, peal_error *err) {
+    const ingest *self = ((adoption *)user)->self;
+    peal_vocabulary vocabulary;
+    peal_spill_rows rows = {0};
+    bool found = false;
+    if (is_stopped(self)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading");
+    peal_status status =
+        peal_vocabulary_read_log(self->options->folder, number, self->pipeline->schema.count, &vocabulary, err);
+    for (size_t i = 0; i < self->out->spill_count && status == PEAL_OK; i++) {
+        status = count_spill(self, &self->out->spills[i], &vocabulary, &rows, &found, err);
+    }
+    if (status == PEAL_OK && found) status = peal_text_counts_add(self->out->texts, &vocabulary, err);
+    peal_spill_rows_clear(&rows);
+    peal_vocabulary_clear(&vocabulary);
+    return status;
+}
+
+static peal_status adopt_all(adoption *work, peal_executor *executor, peal_error *err) {
+    ingest *self = work->self;
+    PEAL_TRY(find_logs(self, &work->logs, err));
+    PEAL_TRY(peal_alloc_checked(&work->why, self->inputs->count, sizeof *work->why, "inputs", err));
+    const peal_map_work inputs = {.work = adopt_input, .consume = told_adopted, .user = work};
+    PEAL_TRY(peal_executor_map(executor, self->inputs->count, 0, &inputs, err));
+    self->out->vocabulary_count = work->logs.count;
+    const peal_map_work vocabularies = {.work = adopt_vocabulary, .user = work};
+    return peal_executor_map(executor, work->logs.count, self->threads, &vocabularies, err);
+}
+
+static peal_status adopt(ingest *self, peal_executor *executor, peal_error *err) {
+    if (!self->options->adopt) return PEAL_OK;
+    adoption work = {.self = self};
+    peal_status status = adopt_all(&work, executor, err);
+    free(work.logs.whole);
+    free(work.why);
+    return status;
 }
 
 /* ---- all together ---- */
@@ -452,10 +576,6 @@ static void report(const ingest *self, uint64_t total) {
                                      : atomic_load_explicit(&self->feeds[i].meter.bytes, memory_order_relaxed);
     }
     peal_report_progress(self->options->reporter, "reading", "bytes", bytes < total ? bytes : total, total);
-}
-
-static bool is_stopped(const ingest *self) {
-    return self->options->stop && atomic_load(self->options->stop) != 0;
 }
 
 /* Waits for the pool's threads, telling of progress and looking for a wish to stop. */
@@ -501,39 +621,24 @@ static peal_status run(ingest *self, peal_executor *executor, peal_error *err) {
     return self->failed ? self->status : PEAL_OK;
 }
 
-/* Takes over the vocabularies that an earlier job logged, and opens one for each thread. */
-static peal_status open_vocabularies(ingest *self, peal_error *err) {
-    peal_ingested *out = self->out;
-    size_t fields = self->pipeline->schema.count;
-    for (bool more = true; more;) {
-        size_t count = out->vocabulary_count;
-        peal_vocabulary *longer = realloc(out->vocabularies, (count + self->threads + 1) * sizeof *longer);
-        char *path = peal_sprintf("%s/vocabulary-%04zu", self->options->folder, count);
-        if (longer) out->vocabularies = longer;
-        if (!longer || !path) {
-            free(path);
-            return peal_fail(err, PEAL_E_MEMORY, "no memory for vocabularies");
-        }
-        more = self->options->adopt && peal_vocabulary_read(path, fields, &out->vocabularies[count]);
-        out->vocabulary_count += more;
-        free(path);
-    }
-    self->next_vocabulary = out->vocabulary_count;
-    for (size_t i = 0; i < self->threads; i++) {
-        char *path = peal_sprintf("%s/vocabulary-%04zu", self->options->folder, out->vocabulary_count);
-        if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for vocabularies");
-        peal_status status = peal_vocabulary_open(path, fields, &out->vocabularies[out->vocabulary_count++], err);
-        free(path);
-        if (status != PEAL_OK) return status;
-    }
-    return PEAL_OK;
+static peal_status open_texts(ingest *self, peal_error *err) {
+    char *path = peal_path_join(self->options->folder, "text-counts");
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_status status = peal_text_counts_new(path, self->pipeline, &self->out->texts, err);
+    free(path);
+    return status;
+}
+
+/* Bytes at which a thread's vocabulary is closed. */
+static size_t vocabulary_most(const peal_ingest_options *options, size_t threads) {
+    if (options->text_memory) return options->text_memory / threads;
+    return TEXT_MEMORY / threads > VOCABULARY_LEAST ? TEXT_MEMORY / threads : VOCABULARY_LEAST;
 }
 
 void peal_ingested_clear(peal_ingested *ingested) {
     for (size_t i = 0; ingested->spills && i < ingested->spill_count; i++) peal_spill_clear(&ingested->spills[i]);
-    for (size_t i = 0; i < ingested->vocabulary_count; i++) peal_vocabulary_clear(&ingested->vocabularies[i]);
+    peal_text_counts_free(ingested->texts);
     free(ingested->spills);
-    free(ingested->vocabularies);
     *ingested = (peal_ingested){0};
 }
 
@@ -553,17 +658,19 @@ peal_status peal_ingest(peal_executor *executor, peal_input_list *inputs, const 
         .times = times,
         .threads = threads,
         .slot_count = 2 * threads + 2,
+        .vocabulary_most = vocabulary_most(options, threads),
     };
     *out = (peal_ingested){0};
     self.out = out;
     PEAL_TRY(peal_alloc_checked(&out->spills, inputs->count, sizeof *out->spills, "spills", err));
     out->spill_count = inputs->count;
     for (size_t i = 0; i < inputs->count; i++) out->spills[i].out.fd = -1;
-    PEAL_TRY(open_vocabularies(&self, err));
+    PEAL_TRY(open_texts(&self, err));
     PEAL_TRY(peal_alloc_checked(&self.feeds, inputs->count, sizeof *self.feeds, "inputs", err));
     pthread_mutex_init(&self.lock, NULL);
     pthread_cond_init(&self.changed, NULL);
-    peal_status status = run(&self, executor, err);
+    peal_status status = adopt(&self, executor, err);
+    if (status == PEAL_OK) status = run(&self, executor, err);
     for (size_t i = 0; i < inputs->count; i++) {
         pipeline->format->close(self.feeds[i].reader);
         peal_hasher_free(self.feeds[i].meter.hasher);

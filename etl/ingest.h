@@ -3,8 +3,9 @@
  *   read (inflate, cut into blocks) -> parse (columns, vocabulary, moments, encode) -> collect (spill)
  *
  * Blocks of an input are read and collected in order and parsed in any; inputs are independent of each other. The
- * number of blocks is fixed, so memory is bounded whatever the inputs' size: a thread that finds no free block helps to
- * parse or to collect. Nothing in a spill depends on the number of threads. */
+ * number of blocks is fixed and a vocabulary that has grown large is closed, so memory is bounded whatever the inputs'
+ * size and however many distinct texts they hold: a thread that finds no free block helps to parse or to collect. Which
+ * codes stand in a spill depends on the threads, what they mean does not. */
 #ifndef PEAL_ETL_INGEST_H
 #define PEAL_ETL_INGEST_H
 
@@ -18,7 +19,7 @@
 #include "etl/pipeline.h"
 #include "etl/spill.h"
 #include "etl/stage.h"
-#include "etl/vocabulary.h"
+#include "etl/text_counts.h"
 
 typedef enum peal_bad_rows { PEAL_BAD_ROWS_FAIL, PEAL_BAD_ROWS_DROP, PEAL_BAD_ROWS_QUARANTINE } peal_bad_rows;
 
@@ -27,6 +28,7 @@ typedef struct peal_ingest_options {
     peal_bad_rows on_bad_row;
     bool adopt;             /* take over finished spills that stand in the folder */
     uint64_t job_hash;      /* of what shapes a spill, so that only fitting ones are taken over */
+    size_t text_memory;     /* bytes for the vocabularies of all threads; 0: the default */
     const atomic_int *stop; /* not 0: stop with PEAL_E_INTERRUPTED; NULL is allowed */
     const peal_reporter *reporter;
 } peal_ingest_options;
@@ -35,8 +37,7 @@ typedef struct peal_ingest_options {
 typedef struct peal_ingested {
     peal_spill *spills; /* [inputs] */
     size_t spill_count;
-    peal_vocabulary
-        *vocabularies; /* those of threads of an earlier job that was taken over, then those of this one's */
+    peal_text_counts *texts; /* of all vocabularies that the spills' chunks name */
     size_t vocabulary_count;
 } peal_ingested;
 

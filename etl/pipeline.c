@@ -53,24 +53,20 @@ static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
     return PEAL_OK;
 }
 
-/* Texts that spell a missing value leave the vocabulary and are counted as missing. */
-static void take_nulls_out(const peal_format_options *options, peal_summary *summary) {
-    for (uint32_t i = 0; i < summary->texts.size; i++) {
-        peal_text text = peal_dictionary_text(&summary->texts, i);
-        if (!peal_format_is_null(options, text.data, text.length)) continue;
-        summary->nulls += summary->texts.counts[i];
-        summary->texts.counts[i] = 0;
-    }
+size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t index, uint64_t *least_count) {
+    const peal_pipeline_step *encoder = last_step(&pipeline->columns[index]);
+    size_t most;
+    encoder->transform->wants(encoder->state, &most, least_count);
+    return most;
 }
 
 peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t index, peal_summary *summary, peal_error *err) {
     peal_pipeline_column *column = &pipeline->columns[index];
     const peal_raw_field *field = &pipeline->schema.fields[index];
     peal_status status = PEAL_OK;
-    if (field->kind == PEAL_RAW_TEXT) take_nulls_out(&pipeline->options, summary);
     for (size_t s = 0; s < column->step_count && status == PEAL_OK; s++) {
         const peal_pipeline_step *step = &column->steps[s];
-        status = step->transform->fit(step->state, field->name, summary, err);
+        if (step->transform->fit) status = step->transform->fit(step->state, field->name, summary, err);
     }
     peal_summary_clear(summary);
     return status;

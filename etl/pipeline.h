@@ -65,8 +65,12 @@ peal_status peal_pipeline_plan(const char *path, const char *sample, size_t samp
                                peal_error *err);
 void peal_pipeline_free(peal_pipeline *pipeline);
 
-/* Fits the steps of one column; `summary` is used up. Columns are independent: different ones may be fitted by
- * different threads. When all are fitted, peal_pipeline_fitted lays the features out. */
+/* How many of the most frequent texts the summary of a column of texts must hold, and how often each must have been
+ * seen. */
+size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t column, uint64_t *least_count);
+/* Fits the steps of one column; `summary` is used up. Its texts are those that peal_pipeline_text makes. Columns are
+ * independent: different ones may be fitted by different threads. When all are fitted, peal_pipeline_fitted lays the
+ * features out. */
 peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t column, peal_summary *summary, peal_error *err);
 peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err);
 
@@ -112,13 +116,15 @@ typedef struct peal_raw_batch {
     const int32_t *const *codes;
     const peal_dictionary *dictionaries; /* [fields] what the codes mean */
     const uint8_t *const *bytes;
-    const int32_t *const *maps; /* [fields] of peal_pipeline_map_codes for these dictionaries; NULL: made anew */
+    const int32_t *const *maps; /* [fields] what each code becomes; NULL: made from the dictionaries */
 } peal_raw_batch;
 
-/* What each text of `dictionary` becomes in column `index`: *map [dictionary size], freed by the caller. For
- * dictionaries that many batches share. */
-peal_status peal_pipeline_map_codes(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
-                                    int32_t **map, peal_error *err);
+/* A text of column `index` as it comes to the encoder, perhaps in `scratch`: data is NULL if it spells a missing value.
+ */
+peal_status peal_pipeline_text(const peal_pipeline *pipeline, size_t index, peal_text text, peal_buffer *scratch,
+                               peal_text *out, peal_error *err);
+/* The code of such a text, or -1. */
+int32_t peal_pipeline_code(const peal_pipeline *pipeline, size_t index, peal_text text);
 
 /* Per thread: scratch memory, and what the texts of the present dictionaries become. */
 typedef struct peal_applier peal_applier;

@@ -142,35 +142,32 @@ static peal_status reserve_rows(peal_applier *applier, size_t rows, peal_error *
 
 /* ---- texts ---- */
 
-/* Follows one text through the column's steps to its code. */
-static peal_status code_of_text(const peal_pipeline *pipeline, const peal_pipeline_column *column, peal_text text,
-                                peal_buffer *scratch, int32_t *code, peal_error *err) {
-    if (peal_format_is_null(&pipeline->options, text.data, text.length)) text = (peal_text){NULL, 0};
-    for (size_t s = 0; s + 1 < column->step_count; s++) {
+peal_status peal_pipeline_text(const peal_pipeline *pipeline, size_t index, peal_text text, peal_buffer *scratch,
+                               peal_text *out, peal_error *err) {
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    *out = text;
+    if (peal_format_is_null(&pipeline->options, text.data, text.length)) *out = (peal_text){NULL, 0};
+    for (size_t s = 0; s < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
-        PEAL_TRY(step->transform->text(step->state, text, scratch, &text, err));
+        if (step->transform->text) PEAL_TRY(step->transform->text(step->state, *out, scratch, out, err));
     }
-    const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
-    *code = encoder->transform->encode(encoder->state, text);
     return PEAL_OK;
+}
+
+int32_t peal_pipeline_code(const peal_pipeline *pipeline, size_t index, peal_text text) {
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+    return encoder->transform->encode(encoder->state, text);
 }
 
 static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
                             peal_buffer *scratch, int32_t *map, peal_error *err) {
     for (uint32_t code = 0; code < dictionary->size; code++) {
-        PEAL_TRY(code_of_text(pipeline, &pipeline->columns[index], peal_dictionary_text(dictionary, code), scratch,
-                              &map[code], err));
+        peal_text text = peal_dictionary_text(dictionary, code);
+        PEAL_TRY(peal_pipeline_text(pipeline, index, text, scratch, &text, err));
+        map[code] = peal_pipeline_code(pipeline, index, text);
     }
     return PEAL_OK;
-}
-
-peal_status peal_pipeline_map_codes(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
-                                    int32_t **map, peal_error *err) {
-    peal_buffer scratch = {0};
-    PEAL_TRY(peal_alloc_checked(map, dictionary->size, sizeof **map, "a vocabulary", err));
-    peal_status status = fill_map(pipeline, index, dictionary, &scratch, *map, err);
-    peal_buffer_clear(&scratch);
-    return status;
 }
 
 static bool has_codes(const peal_pipeline *pipeline, size_t index) {

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/spelling.h"
 #include "core/number.h"
+#include "core/spelling.h"
 #include "etl/pipeline.h"
 
 enum {
@@ -32,7 +32,7 @@ static peal_status unknown_column(const plan_work *planner, const char *name, pe
 }
 
 static peal_status find_column(const plan_work *planner, const char *name, size_t *index, peal_error *err) {
-    *index = peal_raw_schema_find(&planner->pipeline->schema, name);
+    *index = peal_raw_schema_find(&planner->pipeline->schema, name, strlen(name));
     return *index == SIZE_MAX ? unknown_column(planner, name, err) : PEAL_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "etl/spill.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 enum { AS_FLOAT64, AS_FLOAT32, AS_INT16, AS_UINT8, AS_UINT16, AS_INT32, AS_BYTES };
 
-static const char magic[8] = "PEALSPL1";
+static const char magic[8] = "PEALSPL2";
 
 /* ---- the spill ---- */
 
@@ -130,31 +131,67 @@ static bool take_tail(tail_reader *reader, uint64_t key, uint64_t body_size, pea
     return true;
 }
 
-static bool adopt(const peal_map *map, uint64_t key, peal_spill *out) {
-    uint64_t end[2];
-    if (map->size < sizeof end + sizeof magic) return false;
-    const uint8_t *trailer = map->data + map->size - sizeof magic - sizeof end;
-    memcpy(end, trailer, sizeof end);
-    if (memcmp(trailer + sizeof end, magic, sizeof magic) != 0 || end[1] > (uint64_t)(trailer - map->data))
-        return false;
-    const uint8_t *tail = trailer - end[1];
-    if (peal_hash(tail, end[1], 0) != end[0]) return false;
-    tail_reader reader = {.at = tail, .end = trailer};
-    return take_tail(&reader, key, (uint64_t)(tail - map->data), out);
+/* A chunk's bytes as they stand in the file. */
+static peal_status read_chunk(int fd, const peal_spill *spill, const peal_spill_chunk *chunk, peal_buffer *out,
+                              peal_error *err) {
+    out->size = 0;
+    PEAL_TRY(peal_buffer_reserve(out, chunk->size, err));
+    while (out->size < chunk->size) {
+        ssize_t got = pread(fd, out->data + out->size, chunk->size - out->size, (off_t)(chunk->offset + out->size));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return peal_fail_errno(err, PEAL_E_FAILED, got < 0 ? errno : EIO, "cannot read %s", spill->path);
+        out->size += (size_t)got;
+    }
+    return PEAL_OK;
 }
 
-bool peal_spill_adopt(const char *path, size_t field_count, uint64_t key, peal_spill *out) {
-    peal_map map;
-    *out = (peal_spill){.out = {.fd = -1}, .field_count = field_count, .path = peal_strdup(path)};
-    bool adopted = out->path && peal_map_open(path, &map, NULL) == PEAL_OK;
-    if (adopted) {
-        adopted =
-            peal_alloc_checked(&out->summaries, field_count, sizeof *out->summaries, "summaries", NULL) == PEAL_OK &&
-            adopt(&map, key, out);
-        peal_map_close(&map);
+/* True if all chunks are as they were written. They are read, not mapped, so that memory stays bounded. */
+static bool chunks_are_whole(const peal_spill *spill) {
+    peal_buffer bytes = {0};
+    int fd = open(spill->path, O_RDONLY | O_CLOEXEC);
+    bool whole = fd >= 0;
+    for (size_t i = 0; i < spill->chunk_count && whole; i++) {
+        const peal_spill_chunk *chunk = &spill->chunks[i];
+        whole = read_chunk(fd, spill, chunk, &bytes, NULL) == PEAL_OK &&
+                peal_hash(bytes.data, bytes.size, 0) == chunk->hash;
     }
-    if (!adopted) peal_spill_clear(out);
-    return adopted;
+    if (fd >= 0) close(fd);
+    peal_buffer_clear(&bytes);
+    return whole;
+}
+
+/* NULL if the end of the file tells what stands before it. */
+static const char *adopt_tail(const peal_map *map, uint64_t key, peal_spill *out) {
+    static const char *const unfinished = "its spill is not finished or is damaged";
+    uint64_t end[2];
+    if (map->size < sizeof end + sizeof magic) return unfinished;
+    const uint8_t *trailer = map->data + map->size - sizeof magic - sizeof end;
+    memcpy(end, trailer, sizeof end);
+    if (memcmp(trailer + sizeof end, magic, sizeof magic) != 0) return unfinished;
+    if (end[1] > (uint64_t)(trailer - map->data)) return unfinished;
+    const uint8_t *tail = trailer - end[1];
+    if (peal_hash(tail, end[1], 0) != end[0]) return unfinished;
+    tail_reader reader = {.at = tail, .end = trailer};
+    bool fits = take_tail(&reader, key, (uint64_t)(tail - map->data), out);
+    return fits ? NULL : "the job or the input is another now";
+}
+
+peal_status peal_spill_adopt(const char *path, size_t field_count, uint64_t key, peal_spill *out, const char **why,
+                             peal_error *err) {
+    *out = (peal_spill){.out = {.fd = -1}};
+    *why = NULL;
+    peal_map map;
+    if (peal_map_open(path, &map, NULL) != PEAL_OK) return PEAL_OK;
+    *out = (peal_spill){.out = {.fd = -1}, .field_count = field_count, .path = peal_strdup(path)};
+    peal_status status = out->path ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK) {
+        status = peal_alloc_checked(&out->summaries, field_count, sizeof *out->summaries, "summaries", err);
+    }
+    if (status == PEAL_OK) *why = adopt_tail(&map, key, out);
+    if (status == PEAL_OK && !*why && !chunks_are_whole(out)) *why = "its spill is damaged";
+    peal_map_close(&map);
+    if (status != PEAL_OK || *why) peal_spill_clear(out);
+    return status;
 }
 
 /* ---- encoding ---- */
@@ -268,15 +305,16 @@ static peal_status chunks_grow(peal_spill *spill, peal_error *err) {
     return PEAL_OK;
 }
 
-peal_status peal_spill_append(peal_spill *spill, const peal_buffer *encoded, uint64_t rows, uint64_t vocabulary,
+peal_status peal_spill_append(peal_spill *spill, const peal_buffer *encoded, const peal_spill_chunk *chunk,
                               peal_error *err) {
     PEAL_TRY(chunks_grow(spill, err));
-    peal_spill_chunk *chunk = &spill->chunks[spill->chunk_count];
-    *chunk =
-        (peal_spill_chunk){.offset = spill->out.size, .size = encoded->size, .rows = rows, .vocabulary = vocabulary};
+    peal_spill_chunk *placed = &spill->chunks[spill->chunk_count];
+    *placed = *chunk;
+    placed->offset = spill->out.size;
+    placed->size = encoded->size;
     PEAL_TRY(peal_out_file_write(&spill->out, encoded->data, encoded->size, err));
     spill->chunk_count++;
-    spill->rows_used += rows;
+    spill->rows_used += chunk->rows;
     return PEAL_OK;
 }
 
@@ -398,15 +436,7 @@ peal_status peal_spill_read(int fd, const peal_spill *spill, size_t chunk, const
                             peal_spill_rows *rows, peal_error *err) {
     const peal_spill_chunk *what = &spill->chunks[chunk];
     PEAL_TRY(rows_reserve(rows, schema, what->rows, err));
-    rows->raw.size = 0;
-    PEAL_TRY(peal_buffer_reserve(&rows->raw, what->size, err));
-    while (rows->raw.size < what->size) {
-        ssize_t got = pread(fd, rows->raw.data + rows->raw.size, what->size - rows->raw.size,
-                            (off_t)(what->offset + rows->raw.size));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return peal_fail_errno(err, PEAL_E_FAILED, got < 0 ? errno : EIO, "cannot read %s", spill->path);
-        rows->raw.size += (size_t)got;
-    }
+    PEAL_TRY(read_chunk(fd, spill, what, &rows->raw, err));
     rows->rows = what->rows;
     decode(schema, rows);
     return PEAL_OK;

@@ -18,8 +18,10 @@
 
 typedef struct peal_spill_chunk {
     uint64_t offset, size; /* bytes in the file */
+    uint64_t hash;         /* XXH3 of these bytes */
     uint64_t rows;
-    uint64_t vocabulary; /* which thread's vocabulary its codes are of */
+    uint64_t vocabulary; /* the number of the one that its codes are of */
+    uint64_t log_size;   /* bytes of that vocabulary's log that know all its codes */
 } peal_spill_chunk;
 
 typedef struct peal_spill {
@@ -35,11 +37,12 @@ typedef struct peal_spill {
 } peal_spill;
 
 peal_status peal_spill_open(const char *path, size_t field_count, peal_spill *out, peal_error *err);
-/* Writes the summaries to the end and fsyncs, so that a later job can take the spill over. `key` names input and job.
- */
+/* Writes the summaries to the end, so that a later job can take the spill over. `key` names input and job. */
 peal_status peal_spill_finish(peal_spill *spill, uint64_t key, peal_error *err);
-/* Takes over a finished spill. False if there is none, or if it is not whole or of another key. */
-bool peal_spill_adopt(const char *path, size_t field_count, uint64_t key, peal_spill *out);
+/* Takes over a finished spill, all of whose bytes are as they were written. Else `out` is empty (its path is NULL), and
+ * *why says in words what is wrong; NULL if there is none at all. */
+peal_status peal_spill_adopt(const char *path, size_t field_count, uint64_t key, peal_spill *out, const char **why,
+                             peal_error *err);
 /* Frees; the file stays. */
 void peal_spill_clear(peal_spill *spill);
 
@@ -48,8 +51,8 @@ void peal_spill_clear(peal_spill *spill);
 /* Writes the block's rows to `out`; `splits` [rows] may be NULL. Any thread. */
 peal_status peal_spill_encode(const peal_block *block, const peal_raw_schema *schema, const uint8_t *splits,
                               peal_buffer *out, peal_error *err);
-/* Appends an encoded chunk of `rows` rows. In block order. */
-peal_status peal_spill_append(peal_spill *spill, const peal_buffer *encoded, uint64_t rows, uint64_t vocabulary,
+/* Appends an encoded chunk; `chunk` tells all but where it stands. In block order. */
+peal_status peal_spill_append(peal_spill *spill, const peal_buffer *encoded, const peal_spill_chunk *chunk,
                               peal_error *err);
 
 /* Decoded rows; codes are those of the chunk's vocabulary. Reused from chunk to chunk. */

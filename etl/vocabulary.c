@@ -7,11 +7,30 @@
 
 #include "core/digest.h"
 
-peal_status peal_vocabulary_open(const char *path, size_t field_count, peal_vocabulary *out, peal_error *err) {
-    *out = (peal_vocabulary){.field_count = field_count, .log = {.fd = -1}};
+static char *log_path(const char *folder, size_t number) {
+    return peal_sprintf("%s/vocabulary-%06zu", folder, number);
+}
+
+static peal_status make_empty(size_t number, size_t field_count, peal_vocabulary *out, peal_error *err) {
+    *out = (peal_vocabulary){.number = number, .field_count = field_count, .log = {.fd = -1}};
     PEAL_TRY(peal_alloc_checked(&out->dictionaries, field_count, sizeof *out->dictionaries, "a vocabulary", err));
-    PEAL_TRY(peal_alloc_checked(&out->logged, field_count, sizeof *out->logged, "a vocabulary", err));
-    return path ? peal_out_file_open(path, &out->log, err) : PEAL_OK;
+    return peal_alloc_checked(&out->logged, field_count, sizeof *out->logged, "a vocabulary", err);
+}
+
+peal_status peal_vocabulary_open(const char *folder, size_t number, size_t field_count, peal_vocabulary *out,
+                                 peal_error *err) {
+    PEAL_TRY(make_empty(number, field_count, out, err));
+    char *path = log_path(folder, number);
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_status status = peal_out_file_open(path, &out->log, err);
+    free(path);
+    return status;
+}
+
+size_t peal_vocabulary_memory(const peal_vocabulary *vocabulary) {
+    size_t bytes = vocabulary->record.capacity;
+    for (size_t i = 0; i < vocabulary->field_count; i++) bytes += peal_dictionary_memory(&vocabulary->dictionaries[i]);
+    return bytes;
 }
 
 void peal_vocabulary_clear(peal_vocabulary *vocabulary) {
@@ -77,19 +96,44 @@ static bool read_record(peal_vocabulary *vocabulary, const uint8_t *at, size_t s
     return true;
 }
 
-bool peal_vocabulary_read(const char *path, size_t field_count, peal_vocabulary *out) {
+/* The next record of the log at `*at`; false at the end of what is whole. */
+static bool next_record(const peal_map *map, size_t *at, const uint8_t **record, size_t *size) {
+    uint64_t head[2];
+    if (map->size - *at < sizeof head) return false;
+    memcpy(head, map->data + *at, sizeof head);
+    const uint8_t *begin = map->data + *at + sizeof head;
+    if (head[0] > map->size - *at - sizeof head || peal_hash(begin, head[0], 0) != head[1]) return false;
+    *record = begin;
+    *size = head[0];
+    *at += sizeof head + head[0];
+    return true;
+}
+
+bool peal_vocabulary_log_whole(const char *folder, size_t number, uint64_t *size) {
+    char *path = log_path(folder, number);
     peal_map map;
-    if (peal_map_open(path, &map, NULL) != PEAL_OK) return false;
-    bool read = peal_vocabulary_open(NULL, field_count, out, NULL) == PEAL_OK;
-    for (size_t at = 0; read && map.size - at >= 16;) {
-        uint64_t head[2];
-        memcpy(head, map.data + at, sizeof head);
-        at += sizeof head;
-        if (head[0] > map.size - at || peal_hash(map.data + at, head[0], 0) != head[1]) break;
-        read = read_record(out, map.data + at, head[0]);
-        at += head[0];
+    bool there = path && peal_map_open(path, &map, NULL) == PEAL_OK;
+    free(path);
+    if (!there) return false;
+    size_t at = 0, record_size;
+    for (const uint8_t *record; next_record(&map, &at, &record, &record_size);) continue;
+    peal_map_close(&map);
+    *size = at;
+    return true;
+}
+
+peal_status peal_vocabulary_read_log(const char *folder, size_t number, size_t field_count, peal_vocabulary *out,
+                                     peal_error *err) {
+    PEAL_TRY(make_empty(number, field_count, out, err));
+    char *path = log_path(folder, number);
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_map map = {0};
+    peal_status status = peal_map_open(path, &map, err);
+    size_t at = 0, size;
+    for (const uint8_t *record; status == PEAL_OK && next_record(&map, &at, &record, &size);) {
+        if (!read_record(out, record, size)) status = peal_fail(err, PEAL_E_DATA, "%s is damaged", path);
     }
     peal_map_close(&map);
-    if (!read) peal_vocabulary_clear(out);
-    return read;
+    free(path);
+    return status;
 }

@@ -111,31 +111,27 @@ static peal_status csv_read(peal_format_reader *reader, peal_block *block, peal_
 
 /* ---- the header ---- */
 
-static peal_status map_column(peal_format_reader *reader, const csv_field *field, size_t index, peal_error *err) {
+static peal_status map_column(peal_format_reader *reader, const csv_field *field, size_t index, bool *there,
+                              peal_error *err) {
     const peal_raw_schema *schema = reader->job->schema;
-    reader->columns[index] = SIZE_MAX;
-    for (size_t i = 0; i < schema->count; i++) {
-        if (strlen(schema->fields[i].name) != field->length) continue;
-        if (memcmp(schema->fields[i].name, field->text, field->length) != 0) continue;
-        for (size_t before = 0; before < index; before++) {
-            if (reader->columns[before] != i) continue;
-            return peal_fail(err, PEAL_E_DATA, "%s: line 1: two columns are called '%s'", reader->path,
-                             schema->fields[i].name);
-        }
-        reader->columns[index] = i;
+    size_t found = peal_raw_schema_find(schema, field->text, field->length);
+    reader->columns[index] = found;
+    if (found == SIZE_MAX) return PEAL_OK;
+    if (there[found]) {
+        return peal_fail(err, PEAL_E_DATA, "%s: line 1: two columns are called '%s'", reader->path,
+                         schema->fields[found].name);
     }
+    there[found] = true;
     return PEAL_OK;
 }
 
-static peal_status check_columns(const peal_format_reader *reader, peal_error *err) {
+/* `there`: which of the schema's columns the header names. */
+static peal_status check_columns(const peal_format_reader *reader, const bool *there, peal_error *err) {
     const peal_format_job *job = reader->job;
     for (size_t i = 0; i < job->schema->count; i++) {
-        bool found = job->schema->fields[i].skip || (i == job->label && !job->label_required);
-        for (size_t c = 0; c < reader->column_count && !found; c++) found = reader->columns[c] == i;
-        if (!found) {
-            return peal_fail(err, PEAL_E_DATA, "%s: there is no column '%s' in its header", reader->path,
-                             job->schema->fields[i].name);
-        }
+        if (there[i] || job->schema->fields[i].skip || (i == job->label && !job->label_required)) continue;
+        return peal_fail(err, PEAL_E_DATA, "%s: there is no column '%s' in its header", reader->path,
+                         job->schema->fields[i].name);
     }
     return PEAL_OK;
 }
@@ -148,58 +144,82 @@ static size_t count_fields(const char *line, size_t size, char delimiter, bool t
     return count;
 }
 
-/* Maps the file's columns to the schema's: by the header's names, or one to one. The header is taken off the text. */
+/* The separators of the text's first line, up to and with its newline. */
+static size_t find_first_line(const peal_format_reader *reader, const char *line, size_t size, uint32_t *marks) {
+    bool trim = reader->job->options->trim;
+    /* Mostly the header is short and the marks of the text's first part will do. */
+    size_t part = size < HEADER_PART ? size : HEADER_PART;
+    size_t fields = count_fields(line, part, reader->delimiter, trim, marks);
+    if (fields > 0 && line[marks[fields - 1]] == '\n') return fields;
+    return count_fields(line, size, reader->delimiter, trim, marks);
+}
+
+/* Maps the columns by their names in the header, whose separators are `marks`. */
+static peal_status map_by_name(peal_format_reader *reader, char *line, const uint32_t *marks, peal_error *err) {
+    bool *there;
+    PEAL_TRY(peal_alloc_checked(&there, reader->job->schema->count, sizeof *there, "columns", err));
+    peal_status status = PEAL_OK;
+    for (size_t i = 0; status == PEAL_OK && i < reader->column_count; i++) {
+        size_t begin = i ? marks[i - 1] + (size_t)1 : 0, end = marks[i];
+        if (i + 1 == reader->column_count && end > begin && line[end - 1] == '\r') end--;
+        csv_field field = format__csv_field(line + begin, line + end, reader->job->options->trim);
+        status = map_column(reader, &field, i, there, err);
+    }
+    if (status == PEAL_OK) status = check_columns(reader, there, err);
+    free(there);
+    return status;
+}
+
+/* Maps the columns one to one, where there is no header. */
+static peal_status map_in_order(peal_format_reader *reader, peal_error *err) {
+    size_t expected = reader->job->schema->count;
+    if (reader->column_count != expected) {
+        return peal_fail(err, PEAL_E_DATA, "%s: line 1: %zu fields, expected %zu", reader->path, reader->column_count,
+                         expected);
+    }
+    for (size_t i = 0; i < expected; i++) reader->columns[i] = i;
+    return PEAL_OK;
+}
+
+/* Puts text back, in front of what is carried. */
+static peal_status put_back(peal_format_reader *reader, const char *text, size_t size, peal_error *err) {
+    peal_buffer rest = {0};
+    peal_status status = peal_buffer_append(&rest, text, size, err);
+    if (status == PEAL_OK) status = peal_buffer_append(&rest, reader->carry, reader->carry_size, err);
+    if (status == PEAL_OK) status = keep_rest(reader, (const char *)rest.data, rest.size, err);
+    peal_buffer_clear(&rest);
+    return status;
+}
+
+/* Maps the columns of the file whose first block is `block`, and takes the header off. */
+static peal_status map_columns(peal_format_reader *reader, peal_block *block, uint32_t *marks, peal_error *err) {
+    bool header = reader->job->options->header != PEAL_HEADER_NO;
+    size_t used = format__byte_order_mark(block->text, block->size);
+    char *line = block->text + used;
+    reader->column_count = find_first_line(reader, line, block->size - used, marks);
+    PEAL_TRY(peal_alloc_checked(&reader->columns, reader->column_count, sizeof *reader->columns, "columns", err));
+    PEAL_TRY(header ? map_by_name(reader, line, marks, err) : map_in_order(reader, err));
+    if (header && reader->column_count) used += marks[reader->column_count - 1] + (size_t)1;
+    PEAL_TRY(put_back(reader, block->text + used, block->size - used, err));
+    reader->line = 1 + format__count_newlines(block->text, used);
+    reader->number = 0;
+    return PEAL_OK;
+}
+
+/* Reads the first block, learns from it which of the file's columns is which of the schema's, and puts its rows back.
+ */
 static peal_status read_header(peal_format_reader *reader, peal_error *err) {
     peal_block block = {0};
     uint32_t *marks = NULL;
     peal_status status = csv_read(reader, &block, err);
-    bool trim = reader->job->options->trim, header = reader->job->options->header != PEAL_HEADER_NO;
-    size_t mark = status == PEAL_OK ? format__byte_order_mark(block.text, block.size) : 0;
-    if (status == PEAL_OK && block.size == mark) {
+    if (status == PEAL_OK && block.size == format__byte_order_mark(block.text, block.size)) {
         status = peal_fail(err, PEAL_E_DATA, "%s is empty", reader->path);
     }
-    size_t size = block.size - mark;
-    if (status == PEAL_OK && !(marks = malloc((size + 1) * sizeof *marks))) {
+    /* Not zeroed: of a long block's marks few are touched. */
+    if (status == PEAL_OK && !(marks = malloc((block.size + 1) * sizeof *marks))) {
         status = peal_fail(err, PEAL_E_MEMORY, "no memory for a header");
     }
-    size_t used = mark;
-    if (status == PEAL_OK) {
-        char *line = block.text + mark;
-        /* Mostly the header is short and the marks of the text's first part will do. */
-        size_t part = size < HEADER_PART ? size : HEADER_PART;
-        size_t fields = count_fields(line, part, reader->delimiter, trim, marks);
-        if (fields == 0 || line[marks[fields - 1]] != '\n') {
-            fields = count_fields(line, size, reader->delimiter, trim, marks);
-        }
-        reader->column_count = fields;
-        status = peal_alloc_checked(&reader->columns, fields, sizeof *reader->columns, "columns", err);
-        for (size_t i = 0; status == PEAL_OK && i < fields; i++) {
-            size_t begin = i ? marks[i - 1] + 1 : 0, end = marks[i];
-            if (i + 1 == fields) used = mark + end + 1;
-            if (i + 1 == fields && end > begin && line[end - 1] == '\r') end--;
-            reader->columns[i] = i < reader->job->schema->count ? i : SIZE_MAX;
-            if (!header) continue;
-            csv_field field = format__csv_field(line + begin, line + end, trim);
-            status = map_column(reader, &field, i, err);
-        }
-        if (!header) used = mark;
-        if (status == PEAL_OK && header) {
-            status = check_columns(reader, err);
-        } else if (status == PEAL_OK && fields != reader->job->schema->count) {
-            status = peal_fail(err, PEAL_E_DATA, "%s: line 1: %zu fields, expected %zu", reader->path, fields,
-                               reader->job->schema->count);
-        }
-    }
-    if (status == PEAL_OK) {
-        /* Put back what follows the header, in front of what was carried. */
-        peal_buffer rest = {0};
-        status = peal_buffer_append(&rest, block.text + used, block.size - used, err);
-        if (status == PEAL_OK) status = peal_buffer_append(&rest, reader->carry, reader->carry_size, err);
-        if (status == PEAL_OK) status = keep_rest(reader, (const char *)rest.data, rest.size, err);
-        peal_buffer_clear(&rest);
-        reader->line = 1 + format__count_newlines(block.text, used);
-        reader->number = 0;
-    }
+    if (status == PEAL_OK) status = map_columns(reader, &block, marks, err);
     free(block.text);
     free(marks);
     return status;

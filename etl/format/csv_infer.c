@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "etl/format/csv.h"
 #include "core/number.h"
 #include "core/utf8.h"
+#include "etl/format/csv.h"
 
 /* A column is taken for numbers if at least nine tenths of what is there in the sample are numbers; what is not one is
  * then a bad row, named by line, and not a reason to treat the whole column as text. */
@@ -86,10 +86,9 @@ static peal_status add_columns(const char *path, const csv_field *fields, size_t
         if (bad < size || memchr(text, '\0', size)) {
             return peal_fail(err, PEAL_E_DATA, "%s: line 1: the name of column %zu is not UTF-8 text", path, i + 1);
         }
-        PEAL_TRY(peal_raw_schema_add(schema, text, size, PEAL_RAW_TEXT, 0, err));
-        if (peal_raw_schema_find(schema, schema->fields[i].name) != i) {
-            return peal_fail(err, PEAL_E_DATA, "%s: line 1: two columns are called '%s'", path, schema->fields[i].name);
-        }
+        peal_error problem;
+        peal_status status = peal_raw_schema_add(schema, text, size, PEAL_RAW_TEXT, 0, &problem);
+        if (status != PEAL_OK) return peal_fail(err, status, "%s: line 1: %s", path, problem.message);
     }
     return PEAL_OK;
 }

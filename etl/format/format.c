@@ -37,25 +37,35 @@ bool peal_format_is_null(const peal_format_options *options, const char *text, s
 void peal_raw_schema_clear(peal_raw_schema *schema) {
     for (size_t i = 0; i < schema->count; i++) free(schema->fields[i].name);
     free(schema->fields);
+    peal_dictionary_clear(&schema->names);
     *schema = (peal_raw_schema){0};
 }
 
-size_t peal_raw_schema_find(const peal_raw_schema *schema, const char *name) {
-    for (size_t i = 0; i < schema->count; i++) {
-        if (strcmp(schema->fields[i].name, name) == 0) return i;
-    }
-    return SIZE_MAX;
+size_t peal_raw_schema_find(const peal_raw_schema *schema, const char *name, size_t name_length) {
+    int64_t code = peal_dictionary_find(&schema->names, name, name_length);
+    return code < 0 ? SIZE_MAX : (size_t)code;
+}
+
+static peal_status fields_grow(peal_raw_schema *schema, peal_error *err) {
+    if (schema->count < schema->capacity) return PEAL_OK;
+    size_t capacity = schema->capacity * 2 + 16;
+    peal_raw_field *fields = realloc(schema->fields, capacity * sizeof *fields);
+    if (!fields) return peal_fail(err, PEAL_E_MEMORY, "no memory for columns");
+    schema->fields = fields;
+    schema->capacity = capacity;
+    return PEAL_OK;
 }
 
 peal_status peal_raw_schema_add(peal_raw_schema *schema, const char *name, size_t name_length, peal_raw_kind kind,
                                 uint32_t width, peal_error *err) {
-    peal_raw_field *fields = realloc(schema->fields, (schema->count + 1) * sizeof *fields);
-    if (fields) schema->fields = fields;
-    char *copy = peal_strndup(name, name_length);
-    if (!fields || !copy) {
-        free(copy);
-        return peal_fail(err, PEAL_E_MEMORY, "no memory for columns");
+    uint32_t code;
+    PEAL_TRY(fields_grow(schema, err));
+    PEAL_TRY(peal_dictionary_put(&schema->names, name, name_length, &code, err));
+    if (code < schema->count) {
+        return peal_fail(err, PEAL_E_DATA, "two columns are called '%s'", schema->fields[code].name);
     }
+    char *copy = peal_strndup(name, name_length);
+    if (!copy) return peal_fail(err, PEAL_E_MEMORY, "no memory for columns");
     schema->fields[schema->count++] = (peal_raw_field){.name = copy, .kind = kind, .width = width};
     return PEAL_OK;
 }

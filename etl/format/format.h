@@ -26,12 +26,14 @@ typedef struct peal_raw_field {
 /* The columns that all inputs of a job share. */
 typedef struct peal_raw_schema {
     peal_raw_field *fields;
-    size_t count;
+    size_t count, capacity;
+    peal_dictionary names; /* of the fields: a name's code is its field's index */
 } peal_raw_schema;
 
 void peal_raw_schema_clear(peal_raw_schema *schema);
-/* The index of the column, or SIZE_MAX. */
-size_t peal_raw_schema_find(const peal_raw_schema *schema, const char *name);
+/* The index of the column, or SIZE_MAX; the time does not depend on how many columns there are. */
+size_t peal_raw_schema_find(const peal_raw_schema *schema, const char *name, size_t name_length);
+/* PEAL_E_DATA if there is a column of this name already. */
 peal_status peal_raw_schema_add(peal_raw_schema *schema, const char *name, size_t name_length, peal_raw_kind kind,
                                 uint32_t width, peal_error *err);
 

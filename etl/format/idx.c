@@ -142,8 +142,8 @@ static peal_status idx_open(const peal_format_job *job, const char *path, const 
         return peal_fail(err, PEAL_E_MEMORY, "no memory for a reader");
     }
     *reader = (peal_format_reader){.job = job, .stream = stream, .path = peal_strdup(path)};
-    reader->image = peal_raw_schema_find(job->schema, "image");
-    reader->label = peal_raw_schema_find(job->schema, "label");
+    reader->image = peal_raw_schema_find(job->schema, "image", 5);
+    reader->label = peal_raw_schema_find(job->schema, "label", LABEL_NAME_SIZE);
     peal_status status = reader->path ? read_header(stream, path, &reader->header, err)
                                       : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     if (status == PEAL_OK &&

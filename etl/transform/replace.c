@@ -73,25 +73,6 @@ static peal_status replace_text(const void *state, peal_text text, peal_buffer *
     return status;
 }
 
-/* The texts of the summary are replaced and those that became equal are counted together. */
-static peal_status replace_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
-    (void)column;
-    peal_dictionary made = {0};
-    peal_buffer scratch = {0};
-    peal_status status = PEAL_OK;
-    for (uint32_t i = 0; i < summary->texts.size && status == PEAL_OK; i++) {
-        peal_text text;
-        uint32_t code;
-        status = replace_text(state, peal_dictionary_text(&summary->texts, i), &scratch, &text, err);
-        if (status == PEAL_OK) status = peal_dictionary_put(&made, text.data, text.length, &code, err);
-        if (status == PEAL_OK) made.counts[code] += summary->texts.counts[i];
-    }
-    peal_buffer_clear(&scratch);
-    peal_dictionary_clear(&summary->texts);
-    summary->texts = made;
-    return status;
-}
-
 const peal_transform peal_transform_replace = {
     .name = "replace",
     .documentation = "texts: find= becomes with= (nothing by default), at=anywhere, start or end",
@@ -100,6 +81,5 @@ const peal_transform peal_transform_replace = {
     .load = replace_load,
     .save = replace_save,
     .free = replace_free,
-    .fit = replace_fit,
     .text = replace_text,
 };

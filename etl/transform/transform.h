@@ -19,7 +19,8 @@ typedef struct peal_summary {
     uint64_t nulls;
     double mean, m2; /* m2: sum of squared differences from the mean */
     double min, max;
-    peal_dictionary texts;
+    peal_dictionary texts; /* as the text steps leave them: the most frequent that the encoder wants */
+    uint64_t distinct;     /* texts that the encoder could have had */
 } peal_summary;
 
 void peal_summary_clear(peal_summary *summary);
@@ -47,12 +48,16 @@ typedef struct peal_transform {
     peal_status (*load)(const json_t *options, void **state, peal_error *err);
     json_t *(*save)(const void *state); /* a new object: options and what was fitted */
     void (*free)(void *state);
-    /* Learns from the summary of `column` and turns it into the summary of its own output. */
+    /* Learns from the summary of `column` and turns it into the summary of its own output. NULL of what does texts to
+     * texts: these are counted as its `text` leaves them. */
     peal_status (*fit)(void *state, const char *column, peal_summary *summary, peal_error *err);
     /* In place, NaN is missing. */
     void (*numbers)(const void *state, double *values, size_t count);
-    /* The text that `text` becomes, perhaps in `scratch`. */
+    /* The text that `text` becomes, perhaps in `scratch`. NULL if it stays what it is. */
     peal_status (*text)(const void *state, peal_text text, peal_buffer *scratch, peal_text *out, peal_error *err);
+    /* Encoders and labels of classes: how many of the most frequent texts `fit` must see, and how often a text must
+     * have been seen. */
+    void (*wants)(const void *state, size_t *most, uint64_t *least_count);
     /* Encoders: how many codes there are, the code of a text (data NULL: missing) or -1, and a code's name. */
     uint32_t (*width)(const void *state);
     int32_t (*encode)(const void *state, peal_text text);

@@ -7,11 +7,16 @@
 #include "core/number.h"
 #include "etl/transform/transform.h"
 
+enum {
+    MOST_VALUES = 1 << 24,  /* the largest max_values */
+    USUAL_VALUES = 100000,  /* its default */
+    MOST_CLASSES = 1 << 16, /* of a label */
+};
+
 typedef struct vocabulary {
     peal_dictionary texts;
     int32_t missing_code; /* the code of a missing text, or -1 */
     double max_values, min_count;
-    bool canonical; /* labels: "1.0" is "1" */
     bool is_number; /* a label that is a number: no vocabulary */
     double mean, deviation, min, max;
 } vocabulary;
@@ -43,8 +48,14 @@ static peal_status encoder_load(const json_t *options, void **state, peal_error 
     vocabulary *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
     *state = self;
-    PEAL_TRY(peal_option_number(options, "max_values", 1 << 24, &self->max_values, err));
+    PEAL_TRY(peal_option_number(options, "max_values", USUAL_VALUES, &self->max_values, err));
     PEAL_TRY(peal_option_number(options, "min_count", 1, &self->min_count, err));
+    if (!(self->max_values >= 1 && self->max_values <= MOST_VALUES)) {
+        return peal_fail(err, PEAL_E_USAGE, "max_values must be 1 to %d", MOST_VALUES);
+    }
+    if (!(self->min_count >= 0 && self->min_count <= INT64_MAX)) {
+        return peal_fail(err, PEAL_E_USAGE, "min_count must not be negative");
+    }
     return load_values(self, options, err);
 }
 
@@ -70,17 +81,11 @@ typedef struct counted_text {
     bool is_number;
 } counted_text;
 
-static int compare_texts(peal_text a, peal_text b) {
-    uint32_t length = a.length < b.length ? a.length : b.length;
-    int order = length ? memcmp(a.data, b.data, length) : 0;
-    return order ? order : (a.length > b.length) - (a.length < b.length);
-}
-
 /* The most frequent first; equally frequent ones in the order of their bytes. */
 static int by_count(const void *a, const void *b) {
     const counted_text *p = a, *q = b;
     if (p->count != q->count) return p->count > q->count ? -1 : 1;
-    return compare_texts(p->text, q->text);
+    return peal_text_compare(p->text, q->text);
 }
 
 /* Numbers first, by value; then texts by their bytes. */
@@ -88,7 +93,7 @@ static int by_value(const void *a, const void *b) {
     const counted_text *p = a, *q = b;
     if (p->is_number != q->is_number) return p->is_number ? -1 : 1;
     if (p->is_number && p->number != q->number) return p->number < q->number ? -1 : 1;
-    return compare_texts(p->text, q->text);
+    return peal_text_compare(p->text, q->text);
 }
 
 static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int (*order)(const void *, const void *),
@@ -112,6 +117,12 @@ static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int
     }
     free(items);
     return status;
+}
+
+static void encoder_wants(const void *state, size_t *most, uint64_t *least_count) {
+    const vocabulary *self = state;
+    *most = (size_t)self->max_values;
+    *least_count = (uint64_t)ceil(self->min_count);
 }
 
 static peal_status onehot_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
@@ -153,14 +164,15 @@ static const peal_dictionary *vocabulary_dictionary(const void *state) {
 
 const peal_transform peal_transform_onehot = {
     .name = "onehot",
-    .documentation = "texts: one feature of 0 or 1 for each value, the most frequent max_values= seen at least "
-                     "min_count= times; others are all zeros",
+    .documentation = "texts: one feature of 0 or 1 for each value, the most frequent max_values= (100,000 unless "
+                     "said) seen at least min_count= times; others are all zeros",
     .role = PEAL_TRANSFORM_ENCODE,
     .options = encoder_options,
     .load = encoder_load,
     .save = encoder_save,
     .free = vocabulary_free,
     .fit = onehot_fit,
+    .wants = encoder_wants,
     .width = vocabulary_width,
     .encode = vocabulary_encode,
     .code_name = vocabulary_name,
@@ -170,13 +182,15 @@ const peal_transform peal_transform_onehot = {
 
 const peal_transform peal_transform_index = {
     .name = "index",
-    .documentation = "texts: a column of codes into a vocabulary (max_values=, min_count=); others are missing",
+    .documentation = "texts: a column of codes into a vocabulary of the most frequent max_values= (100,000 unless "
+                     "said) seen at least min_count= times; others are missing",
     .role = PEAL_TRANSFORM_ENCODE,
     .options = encoder_options,
     .load = encoder_load,
     .save = encoder_save,
     .free = vocabulary_free,
     .fit = index_fit,
+    .wants = encoder_wants,
     .width = vocabulary_width,
     .encode = vocabulary_encode,
     .code_name = vocabulary_name,
@@ -189,10 +203,9 @@ static peal_status label_load(const json_t *options, void **state, peal_error *e
     vocabulary *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
     *state = self;
-    self->canonical = true;
     self->missing_code = -1;
     self->min_count = 1;
-    self->max_values = INT32_MAX;
+    self->max_values = MOST_CLASSES;
     const char *as = json_string_value(json_object_get(options, "as"));
     self->is_number = as && strcmp(as, "number") == 0;
     if (as && !self->is_number && strcmp(as, "class") != 0) {
@@ -220,6 +233,38 @@ static peal_text canonical(peal_text text, char spelling[40]) {
     return (peal_text){spelling, (uint32_t)length};
 }
 
+static peal_status label_text(const void *state, peal_text text, peal_buffer *scratch, peal_text *out,
+                              peal_error *err) {
+    (void)state;
+    char spelling[40];
+    *out = canonical(text, spelling);
+    if (out->data != spelling) return PEAL_OK;
+    scratch->size = 0;
+    PEAL_TRY(peal_buffer_append(scratch, spelling, out->length, err));
+    out->data = (const char *)scratch->data;
+    return PEAL_OK;
+}
+
+/* One more than it may have, which tells that there are too many. */
+static void label_wants(const void *state, size_t *most, uint64_t *least_count) {
+    (void)state;
+    *most = MOST_CLASSES + 1;
+    *least_count = 1;
+}
+
+static peal_status check_classes(const vocabulary *self, const char *column, uint64_t classes, peal_error *err) {
+    if (classes > MOST_CLASSES) {
+        return peal_fail(
+            err, PEAL_E_DATA,
+            "the label '%s' has %llu classes, more than %d: is it a number (task regress) or an identifier?", column,
+            (unsigned long long)classes, MOST_CLASSES);
+    }
+    if (self->texts.size != 1) return PEAL_OK;
+    peal_text only = peal_dictionary_text(&self->texts, 0);
+    return peal_fail(err, PEAL_E_DATA, "the label '%s' has one class only: '%.*s' in every row", column,
+                     (int)only.length, only.data);
+}
+
 static peal_status label_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
     vocabulary *self = state;
     if (self->is_number) {
@@ -230,31 +275,8 @@ static peal_status label_fit(void *state, const char *column, peal_summary *summ
         self->max = summary->max;
         return PEAL_OK;
     }
-    peal_dictionary merged = {0};
-    peal_status status = PEAL_OK;
-    for (uint32_t i = 0; i < summary->texts.size && status == PEAL_OK; i++) {
-        char spelling[40];
-        uint32_t code;
-        if (summary->texts.counts[i] == 0) continue;
-        peal_text text = canonical(peal_dictionary_text(&summary->texts, i), spelling);
-        status = peal_dictionary_put(&merged, text.data, text.length, &code, err);
-        if (status == PEAL_OK) merged.counts[code] += summary->texts.counts[i];
-    }
-    if (status == PEAL_OK) status = fit_sorted(self, &merged, by_value, err);
-    if (status == PEAL_OK && self->texts.size == 1) {
-        peal_text only = peal_dictionary_text(&self->texts, 0);
-        status = peal_fail(err, PEAL_E_DATA, "the label '%s' has one class only: '%.*s' in every row", column,
-                           (int)only.length, only.data);
-    }
-    peal_dictionary_clear(&merged);
-    return status;
-}
-
-static int32_t label_encode(const void *state, peal_text text) {
-    const vocabulary *self = state;
-    char spelling[40];
-    text = canonical(text, spelling);
-    return text.data ? (int32_t)peal_dictionary_find(&self->texts, text.data, text.length) : -1;
+    PEAL_TRY(fit_sorted(self, &summary->texts, by_value, err));
+    return check_classes(self, column, summary->distinct, err);
 }
 
 static void label_numbers(const void *state, double *values, size_t count) {
@@ -272,9 +294,11 @@ const peal_transform peal_transform_label = {
     .save = label_save,
     .free = vocabulary_free,
     .fit = label_fit,
+    .text = label_text,
+    .wants = label_wants,
     .numbers = label_numbers,
     .width = vocabulary_width,
-    .encode = label_encode,
+    .encode = vocabulary_encode,
     .code_name = vocabulary_name,
     .dictionary = vocabulary_dictionary,
 };

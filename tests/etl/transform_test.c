@@ -128,15 +128,21 @@ static void vocabulary_is_ordered_by_count_then_bytes(void **state) {
 static void labels_are_sorted_and_one_spelling(void **state) {
     (void)state;
     peal_error err;
-    const char *const words[] = {"10", "9", "1.0", "1"};
-    const uint64_t counts[] = {1, 1, 1, 1};
-    peal_summary summary = texts_of(words, counts, 4);
+    const char *const words[] = {"10", "9", "1"};
+    const uint64_t counts[] = {1, 1, 2};
+    peal_summary summary = texts_of(words, counts, 3);
     void *self = load(&peal_transform_label, "{\"as\": \"class\"}");
     assert_ok(peal_transform_label.fit(self, "y", &summary, &err));
     assert_int_equal(peal_transform_label.width(self), 3);
-    assert_int_equal(peal_transform_label.encode(self, (peal_text){"+1", 2}), 0);
-    assert_int_equal(peal_transform_label.encode(self, (peal_text){"9", 1}), 1);
-    assert_int_equal(peal_transform_label.encode(self, (peal_text){"10.0", 4}), 2);
+    static const char *const spellings[] = {"+1", "1.0", "9", "10.0"};
+    static const int32_t codes[] = {0, 0, 1, 2};
+    peal_buffer scratch = {0};
+    for (size_t i = 0; i < 4; i++) {
+        peal_text text = {spellings[i], (uint32_t)strlen(spellings[i])};
+        assert_ok(peal_transform_label.text(self, text, &scratch, &text, &err));
+        assert_int_equal(peal_transform_label.encode(self, text), codes[i]);
+    }
+    peal_buffer_clear(&scratch);
     peal_transform_label.free(self);
     peal_summary_clear(&summary);
     const char *const only[] = {"x"};
@@ -144,6 +150,23 @@ static void labels_are_sorted_and_one_spelling(void **state) {
     self = load(&peal_transform_label, "{}");
     assert_int_equal(peal_transform_label.fit(self, "y", &summary, &err), PEAL_E_DATA);
     assert_has(err.message, "one class only");
+    peal_transform_label.free(self);
+    peal_summary_clear(&summary);
+}
+
+static void too_many_classes_are_an_error(void **state) {
+    (void)state;
+    peal_error err;
+    const char *const words[] = {"a", "b"};
+    const uint64_t counts[] = {1, 1};
+    peal_summary summary = texts_of(words, counts, 2);
+    summary.distinct = 65537;
+    void *self = load(&peal_transform_label, "{}");
+    assert_int_equal(peal_transform_label.fit(self, "customer", &summary, &err), PEAL_E_DATA);
+    assert_has(err.message, "the label 'customer' has 65537 classes");
+    assert_has(err.message, "task");
+    summary.distinct = 65536;
+    assert_ok(peal_transform_label.fit(self, "customer", &summary, &err));
     peal_transform_label.free(self);
     peal_summary_clear(&summary);
 }
@@ -207,6 +230,7 @@ int main(void) {
         cmocka_unit_test(impute_fills_what_is_missing),
         cmocka_unit_test(vocabulary_is_ordered_by_count_then_bytes),
         cmocka_unit_test(labels_are_sorted_and_one_spelling),
+        cmocka_unit_test(too_many_classes_are_an_error),
         cmocka_unit_test(replace_works_anywhere_or_at_an_end),
         cmocka_unit_test(split_takes_the_fractions_asked_for),
         cmocka_unit_test(mistyped_option_gets_the_nearest),
