@@ -62,6 +62,20 @@ static uint64_t json_hash(const json_t *value, uint64_t seed) {
     return hash;
 }
 
+/* Lists the inputs, which are then those of the whole job: a pipe cannot be listed twice. */
+static peal_status look_at_inputs(etl_job *job, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    if (job->description) return PEAL_OK;
+    const peal_source_options sources = {.names = options->sources,
+                                         .count = options->source_count,
+                                         .identify = true,
+                                         .stop = options->stop,
+                                         .reporter = options->reporter};
+    PEAL_TRY(peal_input_list_make(&sources, options->format, &job->inputs, err));
+    job->description = describe_job(options);
+    return PEAL_OK;
+}
+
 /* ---- planning ---- */
 
 static peal_status copy_nulls(const peal_format_options *from, peal_format_options *to, peal_error *err) {
@@ -276,11 +290,7 @@ static char *staleness(const etl_job *job, const char *out) {
     }
     if (!why && json_object_size(saved) != json_object_size(job->description)) why = peal_strdup("the job changed");
     if (!why) why = peal_input_list_difference(&job->inputs, json_object_get(manifest, "inputs"));
-    if (!why) {
-        peal_rows *rows = NULL;
-        if (peal_rows_open(dataset, ~0u, &rows, &problem) != PEAL_OK) why = peal_strdup(problem.message);
-        peal_rows_close(rows);
-    }
+    if (!why && peal_dataset_read(dataset, ~0u, NULL, NULL, &problem) != PEAL_OK) why = peal_strdup(problem.message);
     peal_dataset_close(dataset);
     return why;
 }
@@ -318,8 +328,7 @@ static peal_status etl(etl_job *job, const char *out, peal_error *err) {
     job->out = out;
     int64_t begin = peal_now_ns();
     PEAL_TRY(check_target(out, err));
-    PEAL_TRY(peal_input_list_make(options->sources, options->source_count, options->format, &job->inputs, err));
-    job->description = describe_job(options);
+    PEAL_TRY(look_at_inputs(job, err));
     if (options->resume) {
         char *why = staleness(job, out);
         bool fresh = !why;
@@ -356,13 +365,16 @@ static char *cache_folder(void) {
     return peal_sprintf("%s/.cache/peal", home && *home ? home : "/tmp");
 }
 
-/* The dataset's place: named after the absolute paths of the inputs. */
+/* The dataset's place: named after the absolute paths of the inputs. What was read from a pipe is named by its bytes.
+ */
 static char *cache_path(const peal_input_list *inputs) {
     uint64_t key = 0;
     for (size_t i = 0; i < inputs->count; i++) {
-        char *real = realpath(inputs->inputs[i].path, NULL);
-        const char *path = real ? real : inputs->inputs[i].path;
+        const peal_source *source = inputs->inputs[i].source;
+        char *real = source->fd < 0 ? realpath(source->path, NULL) : peal_strdup("-");
+        const char *path = real ? real : source->path;
         key = peal_hash(path, strlen(path), key);
+        if (peal_source_is_copy(source)) key = peal_hash(&source->hash, sizeof source->hash, key);
         free(real);
     }
     char name[17];
@@ -377,8 +389,7 @@ peal_status peal_etl_cached(const peal_etl_options *options, char **path, peal_e
     *path = NULL;
     etl_job job = {.options = options, .result = result};
     *result = (peal_etl_result){0};
-    PEAL_TRY(peal_input_list_make(options->sources, options->source_count, options->format, &job.inputs, err));
-    job.description = describe_job(options);
+    PEAL_TRY(look_at_inputs(&job, err));
     char *out = cache_path(&job.inputs);
     char *why = out ? staleness(&job, out) : NULL;
     peal_status status = out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
@@ -388,12 +399,8 @@ peal_status peal_etl_cached(const peal_etl_options *options, char **path, peal_e
     } else if (out) {
         peal_report(options->reporter, PEAL_EVENT_NOTE, "dataset: making %s: %s", out, why);
     }
+    if (out && why) status = etl(&job, out, err);
     job_clear(&job);
-    if (out && why) {
-        peal_etl_options made = *options;
-        made.out = out;
-        status = peal_etl(&made, result, err);
-    }
     free(why);
     if (status != PEAL_OK) {
         free(out);

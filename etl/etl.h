@@ -41,7 +41,7 @@ typedef struct peal_etl_result {
 peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, peal_error *err);
 
 /* A dataset of these sources in the cache: `options->out` is ignored and the path, freed by the caller, is returned.
- * It is keyed by the sources' paths and reused if inputs (size and time, else content) and job are the same; otherwise
+ * It is keyed by the sources' paths and reused if inputs (by etl/input.h) and job are the same; otherwise
  * it is made anew and the reason is reported. The cache lies in $PEAL_CACHE, else $XDG_CACHE_HOME/peal, else
  * ~/.cache/peal. */
 peal_status peal_etl_cached(const peal_etl_options *options, char **path, peal_etl_result *result, peal_error *err);

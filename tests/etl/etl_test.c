@@ -165,7 +165,7 @@ static void rows_are_found_by_number(void **state) {
     peal_dataset *dataset;
     peal_rows *rows;
     assert_ok(peal_dataset_open(out, &dataset, &err));
-    assert_ok(peal_rows_open(dataset, 1u << PEAL_SPLIT_TRAIN, &rows, &err));
+    assert_ok(peal_rows_open(dataset, 1u << PEAL_SPLIT_TRAIN, NULL, NULL, &rows, &err));
     peal_dataset_close(dataset);
     assert_int_equal(peal_rows_count(rows), 3000);
     assert_true(peal_rows_batches(rows) > 3);
@@ -197,12 +197,11 @@ static void damaged_shard_is_named(void **state) {
     bytes.data[bytes.size / 2] ^= 1;
     assert_ok(peal_file_write_atomic(shard, bytes.data, bytes.size, &err));
     peal_dataset *dataset;
-    peal_rows *rows;
     assert_ok(peal_dataset_open(out, &dataset, &err));
-    assert_int_equal(peal_rows_open(dataset, 1, &rows, &err), PEAL_E_DATA);
+    assert_int_equal(peal_dataset_read(dataset, 1, NULL, NULL, &err), PEAL_E_DATA);
     assert_has(err.message, "train-00000.arrow is damaged");
     assert_ok(peal_file_write_atomic(shard, bytes.data, bytes.size - 1, &err));
-    assert_int_equal(peal_rows_open(dataset, 1, &rows, &err), PEAL_E_DATA);
+    assert_int_equal(peal_dataset_read(dataset, 1, NULL, NULL, &err), PEAL_E_DATA);
     peal_dataset_close(dataset);
     peal_buffer_clear(&bytes);
     free(shard);
