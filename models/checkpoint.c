@@ -49,7 +49,7 @@ static peal_status write_manifest(const models__trainer *trainer, peal_error *er
 
 /* One write, so that a line is there whole or cut short at the end of the file, never between others. */
 static peal_status append_line(const char *path, const char *line, size_t size, peal_error *err) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0666);
     if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write %s", path);
     ssize_t written = write(fd, line, size);
     peal_status status = PEAL_OK;
