@@ -4,11 +4,11 @@
 
 #include <math.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/locale.h"
+#include "core/memory.h"
 
 static const double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
@@ -90,11 +90,10 @@ bool peal_number_parse(const char *text, size_t length, double *out) {
 }
 
 const char *peal_number_text(double value, char text[PEAL_NUMBER_TEXT]) {
-    const locale_t before = peal_locale_enter();
+    double back;
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, PEAL_NUMBER_TEXT, "%.*g", digits, value);
-        if (!isfinite(value) || strtod(text, NULL) == value) break;
+        peal_snprintf(text, PEAL_NUMBER_TEXT, "%.*g", digits, value);
+        if (!isfinite(value) || (peal_number_parse(text, strlen(text), &back) && back == value)) break;
     }
-    peal_locale_leave(before);
     return text;
 }
