@@ -4,13 +4,17 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "core/locale.h"
+
 void peal_report(const peal_reporter *reporter, peal_event_kind kind, const char *format, ...) {
     if (!reporter || !reporter->handle) return;
     char text[1024];
+    const locale_t before = peal_locale_enter();
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    peal_locale_leave(before);
     reporter->handle(reporter->user, &(peal_event){.kind = kind, .text = text});
 }
 

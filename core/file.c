@@ -24,12 +24,23 @@ enum { NAP_MS = 20, READER_MS = 60000 };
 
 /* ---- reading ---- */
 
+/* A FIFO would be waited for and a device need not end: only regular files are read. */
+static peal_status open_regular(const char *path, int *fd, struct stat *info, peal_error *err) {
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (*fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", path);
+    if (fstat(*fd, info) == 0 && S_ISREG(info->st_mode)) return PEAL_OK;
+    close(*fd);
+    return peal_fail(err, PEAL_E_FAILED, "%s is not a regular file", path);
+}
+
 peal_status peal_file_read(const char *path, peal_buffer *out, peal_error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", path);
-    peal_status status = PEAL_OK;
-    for (;;) {
-        status = peal_buffer_reserve(out, 65536, err);
+    int fd;
+    struct stat info;
+    PEAL_TRY(open_regular(path, &fd, &info, err));
+    /* Room for all of it and a byte more, so that its end is seen without growing again. */
+    peal_status status = peal_buffer_reserve(out, (size_t)info.st_size + 1, err);
+    while (status == PEAL_OK) {
+        if (out->size == out->capacity) status = peal_buffer_reserve(out, 65536, err);
         if (status != PEAL_OK) break;
         ssize_t got = read(fd, out->data + out->size, out->capacity - out->size);
         if (got < 0 && errno == EINTR) continue;
@@ -43,13 +54,9 @@ peal_status peal_file_read(const char *path, peal_buffer *out, peal_error *err) 
 
 peal_status peal_map_open(const char *path, peal_map *out, peal_error *err) {
     *out = (peal_map){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", path);
+    int fd;
     struct stat info;
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-        close(fd);
-        return peal_fail(err, PEAL_E_FAILED, "%s is not a regular file", path);
-    }
+    PEAL_TRY(open_regular(path, &fd, &info, err));
     if (info.st_size > 0) {
         void *memory = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
         if (memory == MAP_FAILED) {

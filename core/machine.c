@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/cgroup.h"
+#include "core/memory.h"
 
 size_t peal_machine_cpus(void) {
     cpu_set_t set;
@@ -91,6 +92,6 @@ const char *peal_bytes_text(uint64_t bytes, char text[32]) {
         number /= 1000;
         unit++;
     }
-    snprintf(text, 32, unit && number < 10 ? "%.1f %s" : "%.0f %s", number, units[unit]);
+    peal_snprintf(text, 32, unit && number < 10 ? "%.1f %s" : "%.0f %s", number, units[unit]);
     return text;
 }

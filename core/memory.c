@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "core/locale.h"
+
 enum { LARGE_PAGE = 2 << 20 };
 
 void *peal_alloc(size_t count, size_t size) {
@@ -40,12 +42,24 @@ char *peal_strdup(const char *text) {
 }
 
 char *peal_sprintf(const char *format, ...) {
+    const locale_t before = peal_locale_enter();
     va_list args;
     va_start(args, format);
     char *text = NULL;
     if (vasprintf(&text, format, args) < 0) text = NULL;
     va_end(args);
+    peal_locale_leave(before);
     return text;
+}
+
+int peal_snprintf(char *text, size_t size, const char *format, ...) {
+    const locale_t before = peal_locale_enter();
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(text, size, format, args);
+    va_end(args);
+    peal_locale_leave(before);
+    return length;
 }
 
 peal_status peal_buffer_reserve(peal_buffer *buffer, size_t extra, peal_error *err) {

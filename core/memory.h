@@ -28,6 +28,8 @@ char *peal_strndup(const char *text, size_t length);
 char *peal_strdup(const char *text);
 /* A formatted string that the caller frees; NULL if there is no memory. */
 char *peal_sprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* snprintf, with a point in numbers whatever the locale. */
+int peal_snprintf(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* A growable run of bytes. Zero-initialise it; `peal_buffer_clear` frees. `data` is 64-byte aligned. */
 typedef struct peal_buffer {

@@ -2,23 +2,16 @@
  * multiplication or division rounds correctly. All else goes to strtod. */
 #include "core/number.h"
 
-#include <locale.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/locale.h"
+#include "core/memory.h"
+
 static const double powers_of_ten[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                        1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-
-static locale_t c_locale;
-static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
-
-static void c_locale_make(void) {
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
 
 /* The text is known to have a number's form. */
 static bool slow_parse(const char *text, size_t length, double *out) {
@@ -27,8 +20,9 @@ static bool slow_parse(const char *text, size_t length, double *out) {
     if (!copy) return false;
     memcpy(copy, text, length);
     copy[length] = '\0';
-    pthread_once(&c_locale_once, c_locale_make); /* whatever locale the caller has set, a point is a point */
-    *out = strtod_l(copy, NULL, c_locale);
+    const locale_t before = peal_locale_enter();
+    *out = strtod(copy, NULL);
+    peal_locale_leave(before);
     if (copy != small) free(copy);
     return isfinite(*out);
 }
@@ -96,12 +90,10 @@ bool peal_number_parse(const char *text, size_t length, double *out) {
 }
 
 const char *peal_number_text(double value, char text[PEAL_NUMBER_TEXT]) {
-    pthread_once(&c_locale_once, c_locale_make);
-    const locale_t before = uselocale(c_locale);
+    double back;
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, PEAL_NUMBER_TEXT, "%.*g", digits, value);
-        if (!isfinite(value) || strtod_l(text, NULL, c_locale) == value) break;
+        peal_snprintf(text, PEAL_NUMBER_TEXT, "%.*g", digits, value);
+        if (!isfinite(value) || (peal_number_parse(text, strlen(text), &back) && back == value)) break;
     }
-    uselocale(before);
     return text;
 }

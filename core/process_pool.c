@@ -213,7 +213,7 @@ static void bury(peal_process_pool *pool, const peal_group_event *event) {
                       task->timeout_ms, (int)event->pid);
         } else if (event->signal) {
             peal_fail(&error, PEAL_E_FAILED, "the task's process (pid %d) was killed by signal %d (%s)",
-                      (int)event->pid, event->signal, strsignal(event->signal));
+                      (int)event->pid, event->signal, sigdescr_np(event->signal));
         } else {
             peal_fail(&error, PEAL_E_FAILED, "the task ended its process (pid %d) with exit code %d", (int)event->pid,
                       event->exit_code);

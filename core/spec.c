@@ -1,9 +1,8 @@
 #include "core/spec.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "core/number.h"
 #include "core/spelling.h"
 
 peal_status peal_spec_parse(const char *kind, const char *text, peal_spec *out, peal_error *err) {
@@ -66,9 +65,8 @@ peal_status peal_spec_number(const peal_spec *spec, const char *key, double othe
     const char *text = peal_spec_find(spec, key);
     *out = otherwise;
     if (!text) return PEAL_OK;
-    char *end;
-    double value = strtod(text, &end);
-    if (*end != '\0' || !isfinite(value) || value < least || value > most) {
+    double value;
+    if (!peal_number_parse(text, strlen(text), &value) || value < least || value > most) {
         return peal_fail(err, PEAL_E_USAGE, "%s: %s must be a number from %g to %g, not '%s'", spec->name, key, least,
                          most, text);
     }

@@ -1,6 +1,5 @@
 #include "core/spelling.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +7,11 @@ enum { LONGEST = 63 };
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
+}
+
+/* Of ASCII alone, so the same under every locale. */
+static int lower(char c) {
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (unsigned char)c;
 }
 
 /* Optimal string alignment distance, letters compared without case; words longer than LONGEST are far from all. */
@@ -20,9 +24,9 @@ static size_t edit_distance(const char *a, const char *b) {
     for (size_t i = 1; i <= a_length; i++) {
         row[0] = i;
         for (size_t j = 1; j <= b_length; j++) {
-            int p = tolower((unsigned char)a[i - 1]), q = tolower((unsigned char)b[j - 1]);
+            int p = lower(a[i - 1]), q = lower(b[j - 1]);
             row[j] = least(least(above[j] + 1, row[j - 1] + 1), above[j - 1] + (p != q));
-            if (i > 1 && j > 1 && p == tolower((unsigned char)b[j - 2]) && q == tolower((unsigned char)a[i - 2])) {
+            if (i > 1 && j > 1 && p == lower(b[j - 2]) && q == lower(a[i - 2])) {
                 row[j] = least(row[j], before[j - 2] + 1);
             }
         }

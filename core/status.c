@@ -4,9 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/locale.h"
+
 static void error_format(peal_error *err, peal_status status, const char *format, va_list args) {
+    const locale_t before = peal_locale_enter();
     err->status = status;
     vsnprintf(err->message, sizeof err->message, format, args);
+    peal_locale_leave(before);
 }
 
 peal_status peal_fail(peal_error *err, peal_status status, const char *format, ...) {
@@ -25,10 +29,9 @@ peal_status peal_fail_errno(peal_error *err, peal_status status, int error_numbe
         va_start(args, format);
         error_format(err, status, format, args);
         va_end(args);
-        char text[128];
-        const char *reason = strerror_r(error_number, text, sizeof text);
+        const char *reason = strerrordesc_np(error_number); /* in English, whatever the locale */
         size_t used = strlen(err->message);
-        snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
+        snprintf(err->message + used, sizeof err->message - used, ": %s", reason ? reason : "unknown error");
     }
     return status;
 }
@@ -39,7 +42,7 @@ void peal_error_context(peal_error *err, const char *format, ...) {
     memcpy(rest, err->message, sizeof rest);
     va_list args;
     va_start(args, format);
-    vsnprintf(err->message, sizeof err->message, format, args);
+    error_format(err, err->status, format, args);
     va_end(args);
     size_t used = strlen(err->message);
     snprintf(err->message + used, sizeof err->message - used, ": %s", rest);

@@ -1,11 +1,16 @@
 #include "etl/dataset.h"
 
-#include <inttypes.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/digest.h"
 #include "core/file.h"
+#include "core/identity.h"
 #include "etl/arrow/file.h"
 
 struct peal_dataset {
@@ -13,9 +18,18 @@ struct peal_dataset {
     json_t *manifest;
 };
 
+/* One that was read and is mapped now. */
+typedef struct shard {
+    char *path;
+    int fd;
+    peal_identity identity; /* when it was read */
+    void *map;
+    peal_arrow_file *file;
+} shard;
+
 struct peal_rows {
-    peal_arrow_file **files;
-    size_t file_count;
+    shard *shards;
+    size_t shard_count;
     const peal_table **batches;
     uint64_t *begins; /* [batches + 1] the first row of each */
     size_t batch_count;
@@ -46,11 +60,11 @@ static json_t *read_own_manifest(const char *folder) {
 
 static bool is_listed(const json_t *manifest, const char *name) {
     const char *split;
-    json_t *entry, *shard;
+    json_t *entry, *one;
     size_t i;
     json_object_foreach(json_object_get(manifest, "splits"), split, entry) {
-        json_array_foreach(json_object_get(entry, "shards"), i, shard) {
-            const char *file = json_string_value(json_object_get(shard, "file"));
+        json_array_foreach(json_object_get(entry, "shards"), i, one) {
+            const char *file = json_string_value(json_object_get(one, "file"));
             if (file && strcmp(file, name) == 0) return true;
         }
     }
@@ -142,28 +156,45 @@ uint64_t peal_dataset_rows(const peal_dataset *dataset, int split) {
 
 /* ---- rows ---- */
 
-static peal_status check_shard(const peal_dataset *dataset, const json_t *entry, const char *path, peal_error *err) {
-    peal_map map;
-    peal_status status = peal_map_open(path, &map, err);
-    if (status != PEAL_OK) {
-        peal_error_context(err, "the dataset %s lacks a shard", dataset->path);
-        return PEAL_E_DATA;
+/* Opens the shard of `entry` and says what it is at present. */
+static peal_status open_shard(const peal_dataset *dataset, const json_t *entry, shard *out, peal_error *err) {
+    const char *name = json_string_value(json_object_get(entry, "file"));
+    if (!name || strchr(name, '/')) return damaged(dataset, err, "a shard has no proper name");
+    out->path = peal_path_join(dataset->path, name);
+    if (!out->path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    out->fd = open(out->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat info;
+    if (out->fd < 0 || fstat(out->fd, &info) != 0) {
+        return peal_fail_errno(err, PEAL_E_DATA, errno, "the dataset %s lacks a shard: cannot open %s", dataset->path,
+                               out->path);
+    }
+    if (!S_ISREG(info.st_mode)) return peal_fail(err, PEAL_E_DATA, "the shard %s is no regular file", out->path);
+    out->identity = peal_identity_of(&info);
+    peal_identity_settle(&out->identity); /* so that every later change is seen */
+    const json_int_t bytes = json_integer_value(json_object_get(entry, "bytes"));
+    if ((uint64_t)bytes == out->identity.size) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "the shard %s is damaged: it has %llu bytes, the manifest says %lld", out->path,
+                     (unsigned long long)out->identity.size, (long long)bytes);
+}
+
+/* All of an open shard into `bytes`, whose memory is used again. */
+static peal_status read_shard(const shard *one, const json_t *entry, peal_buffer *bytes, peal_error *err) {
+    const size_t size = (size_t)one->identity.size;
+    bytes->size = 0;
+    PEAL_TRY(peal_buffer_reserve(bytes, size, err));
+    while (bytes->size < size) {
+        ssize_t got = pread(one->fd, bytes->data + bytes->size, size - bytes->size, (off_t)bytes->size);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", one->path);
+        if (got == 0) return peal_identity_check(one->fd, one->path, &one->identity, "read", err);
+        bytes->size += (size_t)got;
     }
     char text[17];
-    json_int_t bytes = json_integer_value(json_object_get(entry, "bytes"));
     const char *expected = json_string_value(json_object_get(entry, "xxh3"));
-    if ((uint64_t)bytes != map.size) {
-        status = peal_fail(err, PEAL_E_DATA, "the shard %s is damaged: it has %zu bytes, the manifest says %lld", path,
-                           map.size, (long long)bytes);
-    } else {
-        peal_hash_text(peal_hash(map.data, map.size, 0), text);
-        if (!expected || strcmp(expected, text) != 0) {
-            status = peal_fail(err, PEAL_E_DATA, "the shard %s is damaged: its checksum is %s, the manifest says %s",
-                               path, text, expected ? expected : "nothing");
-        }
-    }
-    peal_map_close(&map);
-    return status;
+    peal_hash_text(peal_hash(bytes->data, bytes->size, 0), text);
+    if (expected && strcmp(expected, text) == 0) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "the shard %s is damaged: its checksum is %s, the manifest says %s", one->path,
+                     text, expected ? expected : "nothing");
 }
 
 static peal_status add_batches(peal_rows *rows, const peal_arrow_file *file, peal_error *err) {
@@ -192,40 +223,97 @@ static bool same_columns(const peal_table *a, const peal_table *b) {
     return true;
 }
 
-static peal_status open_shard(const peal_dataset *dataset, const json_t *entry, peal_rows *rows, peal_error *err) {
-    const char *name = json_string_value(json_object_get(entry, "file"));
-    if (!name || strchr(name, '/')) return damaged(dataset, err, "a shard has no proper name");
-    char *path = peal_path_join(dataset->path, name);
-    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    peal_arrow_file **files = realloc(rows->files, (rows->file_count + 1) * sizeof(peal_arrow_file *));
-    if (files) rows->files = files;
-    peal_status status = files ? check_shard(dataset, entry, path, err) : peal_fail(err, PEAL_E_MEMORY, "no memory");
-    peal_arrow_file *file = NULL;
-    if (status == PEAL_OK) status = peal_arrow_file_open(path, &file, err);
-    if (status == PEAL_OK) {
-        rows->files[rows->file_count++] = file;
-        status = peal_arrow_file_verify(file, err);
+/* The shards of some splits on their way through memory. */
+typedef struct reading {
+    const peal_dataset *dataset;
+    peal_table_visit visit;
+    void *user;
+    peal_rows *rows; /* takes the shards; NULL: they are let go */
+    peal_buffer bytes;
+    shard first; /* for its columns; owned if there are no rows */
+} reading;
+
+static void shard_close(shard *one) {
+    peal_arrow_file_close(one->file);
+    if (one->map) munmap(one->map, (size_t)one->identity.size);
+    if (one->fd >= 0) close(one->fd);
+    free(one->path);
+    *one = (shard){.fd = -1};
+}
+
+static peal_status parse_shard(reading *self, shard *one, peal_error *err) {
+    PEAL_TRY(peal_arrow_file_parse(self->bytes.data, self->bytes.size, one->path, &one->file, err));
+    PEAL_TRY(peal_arrow_file_verify(one->file, err));
+    const peal_table *columns = peal_arrow_file_schema(one->file);
+    if (self->first.file && !same_columns(columns, peal_arrow_file_schema(self->first.file))) {
+        return peal_fail(err, PEAL_E_DATA, "the shard %s has other columns than the first one", one->path);
     }
-    if (status == PEAL_OK && !same_columns(peal_arrow_file_schema(file), peal_arrow_file_schema(rows->files[0]))) {
-        status = peal_fail(err, PEAL_E_DATA, "the shard %s has other columns than the first one", path);
+    for (size_t i = 0; self->visit && i < peal_arrow_file_batches(one->file); i++) {
+        PEAL_TRY(self->visit(self->user, peal_arrow_file_batch(one->file, i), err));
     }
-    if (status == PEAL_OK) status = add_batches(rows, file, err);
-    free(path);
+    return PEAL_OK;
+}
+
+static peal_status map_shard(shard *one, peal_error *err) {
+    void *map = mmap(NULL, (size_t)one->identity.size, PROT_READ, MAP_SHARED, one->fd, 0);
+    if (map == MAP_FAILED) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot map %s", one->path);
+    one->map = map;
+    peal_arrow_file_move(one->file, map);
+    return PEAL_OK;
+}
+
+/* Takes the shard over if it succeeds. */
+static peal_status add_shard(peal_rows *rows, shard *one, peal_error *err) {
+    PEAL_TRY(map_shard(one, err));
+    shard *shards = realloc(rows->shards, (rows->shard_count + 1) * sizeof *shards);
+    if (!shards) return peal_fail(err, PEAL_E_MEMORY, "no memory for a dataset's rows");
+    rows->shards = shards;
+    PEAL_TRY(add_batches(rows, one->file, err));
+    rows->shards[rows->shard_count++] = *one;
+    return PEAL_OK;
+}
+
+static peal_status pass_shard(reading *self, const json_t *entry, peal_error *err) {
+    shard one = {.fd = -1};
+    peal_status status = open_shard(self->dataset, entry, &one, err);
+    if (status == PEAL_OK) status = read_shard(&one, entry, &self->bytes, err);
+    if (status == PEAL_OK) status = parse_shard(self, &one, err);
+    if (status == PEAL_OK && self->rows) status = add_shard(self->rows, &one, err);
+    if (status == PEAL_OK && !self->first.file) {
+        self->first = one;
+    } else if (status != PEAL_OK || !self->rows) {
+        shard_close(&one);
+    }
     return status;
 }
 
-peal_status peal_rows_open(const peal_dataset *dataset, unsigned splits, peal_rows **out, peal_error *err) {
-    *out = NULL;
-    peal_rows *rows = calloc(1, sizeof *rows);
-    if (!rows) return peal_fail(err, PEAL_E_MEMORY, "no memory for a dataset's rows");
+static peal_status read_splits(const peal_dataset *dataset, unsigned splits, peal_table_visit visit, void *user,
+                               peal_rows *rows, peal_error *err) {
+    reading self = {.dataset = dataset, .visit = visit, .user = user, .rows = rows, .first = {.fd = -1}};
     peal_status status = PEAL_OK;
     for (int split = 0; split < PEAL_SPLITS; split++) {
         if (!(splits >> split & 1)) continue;
         const json_t *shards = json_object_get(split_entry(dataset, split), "shards");
         for (size_t i = 0; i < json_array_size(shards) && status == PEAL_OK; i++) {
-            status = open_shard(dataset, json_array_get(shards, i), rows, err);
+            status = pass_shard(&self, json_array_get(shards, i), err);
         }
     }
+    if (!rows) shard_close(&self.first);
+    peal_buffer_clear(&self.bytes);
+    return status;
+}
+
+peal_status peal_dataset_read(const peal_dataset *dataset, unsigned splits, peal_table_visit visit, void *user,
+                              peal_error *err) {
+    return read_splits(dataset, splits, visit, user, NULL, err);
+}
+
+peal_status peal_rows_open(const peal_dataset *dataset, unsigned splits, peal_table_visit visit, void *user,
+                           peal_rows **out, peal_error *err) {
+    *out = NULL;
+    peal_rows *rows = calloc(1, sizeof *rows);
+    if (!rows) return peal_fail(err, PEAL_E_MEMORY, "no memory for a dataset's rows");
+    peal_status status = read_splits(dataset, splits, visit, user, rows, err);
     if (status != PEAL_OK) {
         peal_rows_close(rows);
         return status;
@@ -234,10 +322,18 @@ peal_status peal_rows_open(const peal_dataset *dataset, unsigned splits, peal_ro
     return PEAL_OK;
 }
 
+peal_status peal_rows_check(const peal_rows *rows, peal_error *err) {
+    for (size_t i = 0; i < rows->shard_count; i++) {
+        const shard *one = &rows->shards[i];
+        PEAL_TRY(peal_identity_check(one->fd, one->path, &one->identity, "in use", err));
+    }
+    return PEAL_OK;
+}
+
 void peal_rows_close(peal_rows *rows) {
     if (!rows) return;
-    for (size_t i = 0; i < rows->file_count; i++) peal_arrow_file_close(rows->files[i]);
-    free(rows->files);
+    for (size_t i = 0; i < rows->shard_count; i++) shard_close(&rows->shards[i]);
+    free(rows->shards);
     free(rows->batches);
     free(rows->begins);
     free(rows);
@@ -253,10 +349,6 @@ size_t peal_rows_batches(const peal_rows *rows) {
 
 const peal_table *peal_rows_batch(const peal_rows *rows, size_t index) {
     return rows->batches[index];
-}
-
-const peal_table *peal_rows_schema(const peal_rows *rows) {
-    return rows->file_count ? peal_arrow_file_schema(rows->files[0]) : NULL;
 }
 
 const peal_table *peal_rows_find(const peal_rows *rows, uint64_t row, size_t *within) {

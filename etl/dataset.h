@@ -1,8 +1,9 @@
 /* A dataset: a folder with a manifest (manifest.json) and shards, Arrow files named <split>-<number>.arrow.
  *
  * The manifest lists every shard with rows, bytes and checksum, and holds the fitted pipeline, the job and the inputs.
- * A dataset is written into a staging folder and appears whole or not at all. It is read by mapping: batches point into
- * the files. */
+ * A dataset is written into a staging folder and appears whole or not at all. A process reads the shards
+ * into its memory; only workers that are forked later use a map of them, for a file that is cut under a map ends the
+ * process (SIGBUS). */
 #ifndef PEAL_ETL_DATASET_H
 #define PEAL_ETL_DATASET_H
 
@@ -44,7 +45,7 @@ bool peal_dataset_is(const char *path);
 /* A folder is wholly a dataset if it holds a manifest of ours, the shards that it lists, quarantined rows, and no more.
  */
 extern const peal_folder_kind peal_dataset_kind;
-/* Reads the manifest; shards are mapped when a split is opened. PEAL_E_DATA says which file is damaged and how. */
+/* Reads the manifest; shards are read when a split is. PEAL_E_DATA says which file is damaged and how. */
 peal_status peal_dataset_open(const char *path, peal_dataset **out, peal_error *err);
 void peal_dataset_close(peal_dataset *dataset);
 const json_t *peal_dataset_manifest(const peal_dataset *dataset);
@@ -52,17 +53,26 @@ const json_t *peal_dataset_manifest(const peal_dataset *dataset);
 const json_t *peal_dataset_pipeline(const peal_dataset *dataset);
 uint64_t peal_dataset_rows(const peal_dataset *dataset, int split);
 
-/* The rows of one split (or several) as a list of batches, each a table whose columns point into the maps. */
+/* Is given the batches of a split in the order of their rows; each lasts during the call only. */
+typedef peal_status (*peal_table_visit)(void *user, const peal_table *table, peal_error *err);
+/* Reads the rows of `splits`, a set of bits (1 << PEAL_SPLIT_TRAIN...), one shard in memory after the other. Before a
+ * shard's batches are visited its size is compared with the manifest and all checksums of the very bytes in memory are
+ * verified: PEAL_E_DATA names the shard. `visit` may be NULL. */
+peal_status peal_dataset_read(const peal_dataset *dataset, unsigned splits, peal_table_visit visit, void *user,
+                              peal_error *err);
+
+/* The rows of one split (or several) as a list of batches for processes that are forked later: the columns point into
+ * maps of the shards, which this process must not look into. */
 typedef struct peal_rows peal_rows;
-/* `splits` is a set of bits (1 << PEAL_SPLIT_TRAIN...). Sizes are compared with the manifest and all checksums are
- * verified. The rows hold the maps; the dataset may be closed before. */
-peal_status peal_rows_open(const peal_dataset *dataset, unsigned splits, peal_rows **out, peal_error *err);
+/* Reads as peal_dataset_read does, then maps each shard. The dataset may be closed before the rows. */
+peal_status peal_rows_open(const peal_dataset *dataset, unsigned splits, peal_table_visit visit, void *user,
+                           peal_rows **out, peal_error *err);
 void peal_rows_close(peal_rows *rows);
+/* PEAL_E_DATA names a shard that is no longer the file that was read (by core/identity.h). */
+peal_status peal_rows_check(const peal_rows *rows, peal_error *err);
 uint64_t peal_rows_count(const peal_rows *rows);
 size_t peal_rows_batches(const peal_rows *rows);
 const peal_table *peal_rows_batch(const peal_rows *rows, size_t index);
-/* The columns, with no rows; of no batches: NULL. */
-const peal_table *peal_rows_schema(const peal_rows *rows);
 /* The batch that holds row `row`, and the row's place in it. */
 const peal_table *peal_rows_find(const peal_rows *rows, uint64_t row, size_t *within);
 

@@ -70,6 +70,20 @@ static uint64_t json_hash(const json_t *value, uint64_t seed) {
     return hash;
 }
 
+/* Lists the inputs, which are then those of the whole job: a pipe cannot be listed twice. */
+static peal_status look_at_inputs(etl_job *job, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    if (job->description) return PEAL_OK;
+    const peal_source_options sources = {.names = options->sources,
+                                         .count = options->source_count,
+                                         .identify = true,
+                                         .stop = options->stop,
+                                         .reporter = options->reporter};
+    PEAL_TRY(peal_input_list_make(&sources, options->format, &job->inputs, err));
+    job->description = describe_job(options);
+    return PEAL_OK;
+}
+
 /* ---- planning ---- */
 
 static peal_status copy_nulls(const peal_format_options *from, peal_format_options *to, peal_error *err) {
@@ -314,11 +328,7 @@ static char *staleness(const etl_job *job, const char *out) {
     }
     if (!why && json_object_size(saved) != json_object_size(job->description)) why = peal_strdup("the job changed");
     if (!why) why = peal_input_list_difference(&job->inputs, json_object_get(manifest, "inputs"));
-    if (!why) {
-        peal_rows *rows = NULL;
-        if (peal_rows_open(dataset, ~0u, &rows, &problem) != PEAL_OK) why = peal_strdup(problem.message);
-        peal_rows_close(rows);
-    }
+    if (!why && peal_dataset_read(dataset, ~0u, NULL, NULL, &problem) != PEAL_OK) why = peal_strdup(problem.message);
     peal_dataset_close(dataset);
     return why;
 }
@@ -357,8 +367,6 @@ static peal_status etl(etl_job *job, const char *out, peal_error *err) {
     job->out = out;
     int64_t begin = peal_now_ns();
     PEAL_TRY(peal_folder_check(out, &peal_dataset_kind, err));
-    PEAL_TRY(peal_input_list_make(options->sources, options->source_count, options->format, &job->inputs, err));
-    job->description = describe_job(options);
     if (options->resume) {
         char *why = staleness(job, out);
         bool fresh = !why;
@@ -380,7 +388,8 @@ peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, p
     char *out = peal_strdup(options->out);
     if (!out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     for (size_t length = strlen(out); length > 1 && out[length - 1] == '/'; length--) out[length - 1] = '\0';
-    peal_status status = etl(&job, out, err);
+    peal_status status = look_at_inputs(&job, err);
+    if (status == PEAL_OK) status = etl(&job, out, err);
     free(out);
     job_clear(&job);
     return status;
@@ -390,14 +399,17 @@ peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, p
 
 enum { CACHE_NAP_MS = 100, CACHE_WAIT_MS = 600000, CACHE_READ_TRIES = 5 };
 
-/* The name of the job's entry, which belongs to it alone: of the job and the absolute paths of its inputs. */
+/* The name of the job's entry, which belongs to it alone: of the job and the absolute paths of its inputs. What was read
+ * from a pipe is named by its bytes. */
 static void name_entry(const etl_job *job, char name[17]) {
     const peal_input_list *inputs = &job->inputs;
     uint64_t key = json_hash(job->description, 0);
     for (size_t i = 0; i < inputs->count; i++) {
-        char *real = realpath(inputs->inputs[i].path, NULL);
-        const char *path = real ? real : inputs->inputs[i].path;
+        const peal_source *source = inputs->inputs[i].source;
+        char *real = source->fd < 0 ? realpath(source->path, NULL) : peal_strdup("-");
+        const char *path = real ? real : source->path;
         key = peal_hash(path, strlen(path), key);
+        if (peal_source_is_copy(source)) key = peal_hash(&source->hash, sizeof source->hash, key);
         free(real);
     }
     peal_hash_text(key, name);
@@ -423,9 +435,7 @@ static peal_status make_private(etl_job *job, const char *why, peal_cached *out,
     out->path = peal_path_join(peal_staging_path(out->own_folder), "dataset");
     if (!out->path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     peal_report(job->options->reporter, PEAL_EVENT_NOTE, "dataset: not kept for later jobs: %s", why);
-    peal_etl_options made = *job->options;
-    made.out = out->path;
-    return peal_etl(&made, job->result, err);
+    return etl(job, out->path, err);
 }
 
 /* Locks the entry for reading, so that nobody replaces what was checked; *why is NULL if it is this job's and whole.
@@ -446,9 +456,7 @@ static peal_status check_entry(const etl_job *job, peal_cached *out, char **why,
 /* Makes the entry and locks it for reading. What another job of the same name may have put there meanwhile serves too:
  * it is this job's as well. */
 static peal_status make_entry(etl_job *job, peal_cached *out, peal_error *err) {
-    peal_etl_options made = *job->options;
-    made.out = out->path;
-    PEAL_TRY(peal_etl(&made, job->result, err));
+    PEAL_TRY(etl(job, out->path, err));
     return peal_lock_take(out->path, PEAL_LOCK_SHARED, "the cached dataset", &out->lock, err);
 }
 
@@ -517,12 +525,8 @@ peal_status peal_etl_cached(const peal_etl_options *options, peal_cached *out, p
     *out = (peal_cached){0};
     *result = (peal_etl_result){0};
     etl_job job = {.options = options, .result = result};
-    peal_status status =
-        peal_input_list_make(options->sources, options->source_count, options->format, &job.inputs, err);
-    if (status == PEAL_OK) {
-        job.description = describe_job(options);
-        status = find_cached(&job, out, err);
-    }
+    peal_status status = look_at_inputs(&job, err);
+    if (status == PEAL_OK) status = find_cached(&job, out, err);
     job_clear(&job);
     if (status != PEAL_OK) peal_cached_release(out);
     return status;

@@ -51,7 +51,7 @@ typedef struct peal_cached {
 } peal_cached;
 
 /* A dataset of these sources in the cache (etl/cache.h); `options->out` is ignored. An entry belongs to one job and the
- * paths of its sources. It is reused if the inputs (size and time, else content) are the same; otherwise it is made
+ * paths of its sources. It is reused if the inputs (by etl/input.h) are the same; otherwise it is made
  * anew and the reason is reported. One that another job is making is waited for. Without a cache that can be trusted,
  * or while others still read an entry that is stale, the dataset is the caller's alone. */
 peal_status peal_etl_cached(const peal_etl_options *options, peal_cached *out, peal_etl_result *result,

@@ -82,8 +82,7 @@ static char *spill_path(const ingest *self, size_t input) {
 static uint64_t spill_key(const ingest *self, size_t input) {
     const peal_input *one = &self->inputs->inputs[input];
     uint64_t key = peal_hash(one->path, strlen(one->path), self->options->job_hash);
-    const uint64_t facts[2] = {one->size, (uint64_t)one->mtime_ns};
-    return peal_hash(facts, sizeof facts, key);
+    return peal_hash(&one->identity, sizeof one->identity, key);
 }
 
 static peal_status open_feed(ingest *self, size_t input, peal_error *err) {
@@ -96,7 +95,7 @@ static peal_status open_feed(ingest *self, size_t input, peal_error *err) {
     one->meter.hasher = peal_hasher_new();
     if (status == PEAL_OK && !one->meter.hasher) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a hash");
     peal_stream *stream;
-    if (status == PEAL_OK) status = peal_source_stream_open(what->path, &one->meter, &stream, err);
+    if (status == PEAL_OK) status = peal_source_stream_open(what->source, &one->meter, &stream, err);
     if (status != PEAL_OK) return status;
     return self->pipeline->format->open(&self->job, what->path, what->companion, stream, &one->reader, err);
 }

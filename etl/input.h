@@ -1,4 +1,8 @@
-/* Inputs: the files of a job, each with its companion if the format has one, and what tells later whether they changed.
+/* Inputs: the sources of a job, each with its companion if the format has one, and what tells later whether they
+ * changed.
+ *
+ * An input is the same if its identity is (core/identity.h), else if its bytes are, by their XXH3. What has no identity
+ * that lasts (a pipe, which is read from a copy) is compared by its bytes alone, whatever its name; so are companions.
  */
 #ifndef PEAL_ETL_INPUT_H
 #define PEAL_ETL_INPUT_H
@@ -12,18 +16,20 @@
 #include "etl/source/source.h"
 
 typedef struct peal_input {
-    const char *path;      /* into the source list */
-    const char *companion; /* the file of labels, or NULL */
-    uint64_t size;         /* bytes; 0 of standard input */
-    int64_t mtime_ns;
-    uint64_t hash; /* XXH3 of the file's bytes, known once it was read */
-    uint64_t rows; /* in it, known once it was read */
+    const peal_source *source;    /* into the source list, as the next two */
+    const peal_source *companion; /* the file of labels, or NULL */
+    const char *path;             /* the source's */
+    uint64_t size;                /* bytes */
+    uint64_t identity;            /* a hash of all that tells this content from another; 0 if not asked for */
+    uint64_t hash;                /* XXH3 of the file's bytes, known once it was read */
+    uint64_t rows;                /* in it, known once it was read */
 } peal_input;
 
 typedef struct peal_input_list {
     peal_source_list sources;
     peal_input *inputs;
     size_t count;
+    const atomic_int *stop; /* of the options */
     const peal_format *format;
     /* The beginning of the first input's plain bytes, for planning. */
     char *sample;
@@ -32,14 +38,14 @@ typedef struct peal_input_list {
 } peal_input_list;
 
 /* Expands `sources`, finds the format (or takes the one called `format`), pairs companions and reads the sample. */
-peal_status peal_input_list_make(const char *const *sources, size_t count, const char *format, peal_input_list *out,
+peal_status peal_input_list_make(const peal_source_options *sources, const char *format, peal_input_list *out,
                                  peal_error *err);
 void peal_input_list_clear(peal_input_list *list);
 
-/* Array of {"path", "size", "mtime_ns", "xxh3", "rows"}. */
+/* Array of {"path", "size", "mtime_ns", "ctime_ns", "inode", "device", "xxh3", "rows"}, the times and numbers 0 where
+ * only the hash tells. */
 json_t *peal_input_list_save(const peal_input_list *list);
-/* NULL if `saved` describes these very inputs (by size and time, else by content); else why not, freed by the caller.
- */
+/* NULL if `saved` describes these very inputs, which were made with `identify`; else why not, freed by the caller. */
 char *peal_input_list_difference(const peal_input_list *list, const json_t *saved);
 
 #endif

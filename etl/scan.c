@@ -33,8 +33,11 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
     };
     peal_status status = PEAL_OK;
     if (!options->text) {
-        status =
-            peal_input_list_make(options->sources, options->source_count, pipeline->format->name, &scan->inputs, err);
+        const peal_source_options sources = {.names = options->sources,
+                                             .count = options->source_count,
+                                             .stop = options->stop,
+                                             .reporter = options->reporter};
+        status = peal_input_list_make(&sources, pipeline->format->name, &scan->inputs, err);
     }
     if (status == PEAL_OK) status = peal_block_init(&scan->block, &pipeline->schema, err);
     if (status == PEAL_OK) status = peal_applier_new(pipeline, &scan->applier, err);
@@ -55,10 +58,11 @@ static const char *input_path(const peal_scan *scan) {
 }
 
 static peal_status open_next(peal_scan *scan, peal_error *err) {
-    const char *companion = scan->options.text ? NULL : scan->inputs.inputs[scan->next].companion;
+    const peal_input *input = scan->options.text ? NULL : &scan->inputs.inputs[scan->next];
+    const peal_source *companion = input ? input->companion : NULL;
     peal_stream *stream;
-    PEAL_TRY(scan->options.text ? peal_memory_stream_open(scan->options.text, scan->options.text_size, &stream, err)
-                                : peal_source_stream_open(input_path(scan), NULL, &stream, err));
+    PEAL_TRY(input ? peal_source_stream_open(input->source, NULL, &stream, err)
+                   : peal_memory_stream_open(scan->options.text, scan->options.text_size, &stream, err));
     return scan->pipeline->format->open(&scan->job, input_path(scan), companion, stream, &scan->reader, err);
 }
 

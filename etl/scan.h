@@ -13,6 +13,8 @@ typedef struct peal_scan peal_scan;
 typedef struct peal_scan_options {
     const char *const *sources;
     size_t source_count;
+    const atomic_int *stop;        /* not 0: stop waiting for a source with PEAL_E_INTERRUPTED; may be NULL */
+    const peal_reporter *reporter; /* may be NULL */
     const char *text; /* instead of sources: lines of raw text without a header, columns in the pipeline's order */
     size_t text_size;
     bool label_required;      /* a row without a label is bad; else the column may even be absent */

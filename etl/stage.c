@@ -1,6 +1,6 @@
 #include "etl/stage.h"
 
-#include <stdio.h>
+#include "core/memory.h"
 
 static const struct {
     const char *name, *work, *advice;
@@ -40,7 +40,8 @@ const char *peal_stage_verdict(const peal_stage_times *times, char text[256]) {
     }
     double share = busy ? 100.0 * (double)times->busy[most] / (double)busy : 0;
     double waiting = busy + idle ? 100.0 * (double)idle / (double)(busy + idle) : 0;
-    snprintf(text, 256, "bound by %s (%.0f%% of the work; threads waited %.0f%% of the time): %s", stages[most].work,
-             share, waiting, waiting > 30 ? "fewer threads would do as well" : stages[most].advice);
+    peal_snprintf(text, 256, "bound by %s (%.0f%% of the work; threads waited %.0f%% of the time): %s",
+                  stages[most].work, share, waiting,
+                  waiting > 30 ? "fewer threads would do as well" : stages[most].advice);
     return text;
 }

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/locale.h"
+#include "core/number.h"
 #include "models/model_file.h"
 #include "models/safetensors.h"
 #include "models/trainer.h"
@@ -205,9 +207,8 @@ static void clear_list(tensor_list *list) {
 }
 
 static json_t *number_text(double value) {
-    char text[40];
-    snprintf(text, sizeof text, "%.17g", value);
-    return json_string(text);
+    char text[PEAL_NUMBER_TEXT];
+    return json_string(peal_number_text(value, text));
 }
 
 static json_t *count_text(size_t value) {
@@ -322,7 +323,10 @@ static size_t read_count(const peal_safetensors *file, const char *key) {
 
 static double read_real(const peal_safetensors *file, const char *key) {
     const char *text = peal_safetensors_metadata(file, key);
-    return text ? strtod(text, NULL) : 0;
+    const locale_t before = peal_locale_enter();
+    const double value = text ? strtod(text, NULL) : 0;
+    peal_locale_leave(before);
+    return value;
 }
 
 static void read_valid(models__trainer *trainer, const peal_safetensors *file) {

@@ -115,11 +115,11 @@ json_t *peal_metrics_save(const peal_metrics *m) {
 
 const char *peal_metrics_text(const peal_metrics *m, char text[160]) {
     if (m->classes == 0) {
-        snprintf(text, 160, "rmse %.6g, mae %.6g, r2 %.4f", m->rmse, m->mae, m->r2);
+        peal_snprintf(text, 160, "rmse %.6g, mae %.6g, r2 %.4f", m->rmse, m->mae, m->r2);
     } else if (m->classes == 2) {
-        snprintf(text, 160, "accuracy %.4f, auc %.4f, log loss %.4f", m->accuracy, m->auc, m->log_loss);
+        peal_snprintf(text, 160, "accuracy %.4f, auc %.4f, log loss %.4f", m->accuracy, m->auc, m->log_loss);
     } else {
-        snprintf(text, 160, "accuracy %.4f, log loss %.4f", m->accuracy, m->log_loss);
+        peal_snprintf(text, 160, "accuracy %.4f, log loss %.4f", m->accuracy, m->log_loss);
     }
     return text;
 }

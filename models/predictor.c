@@ -214,11 +214,32 @@ static unsigned choose_splits(const peal_dataset *dataset, unsigned splits, cons
     return splits;
 }
 
+/* The rows of a dataset on their way to the consumer. */
+typedef struct dataset_walk {
+    peal_predictor *predictor;
+    const peal_predict_options *options;
+    table_consumer consume;
+    void *user;
+    peal_predict_result *result;
+} dataset_walk;
+
+static peal_status walk_table(void *user, const peal_table *table, peal_error *err) {
+    const dataset_walk *self = user;
+    const peal_predict_options *options = self->options;
+    if (self->result->rows_used == 0) {
+        PEAL_TRY(peal_pipeline_check_table(self->predictor->pipeline, table, options->sources[0], err));
+    }
+    PEAL_TRY(self->consume(self->user, table, err));
+    self->result->rows_used += table->rows;
+    if (!options->stop || !atomic_load(options->stop)) return PEAL_OK;
+    return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows",
+                     (unsigned long long)self->result->rows_used);
+}
+
 static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
                                 table_consumer consume, void *user, peal_predict_result *result, peal_error *err) {
     peal_dataset *dataset;
     PEAL_TRY(peal_dataset_open(options->sources[0], &dataset, err));
-    peal_rows *rows = NULL;
     peal_status status = PEAL_OK;
     if (!peal_pipeline_same(peal_dataset_pipeline(dataset), predictor->pipeline_json)) {
         status = peal_fail(err, PEAL_E_DATA,
@@ -227,24 +248,12 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
                            options->sources[0]);
     }
     splits = choose_splits(dataset, splits, options->reporter);
-    if (status == PEAL_OK) status = peal_rows_open(dataset, splits, &rows, err);
-    if (status == PEAL_OK && peal_rows_count(rows) == 0) {
+    dataset_walk self = {predictor, options, consume, user, result};
+    if (status == PEAL_OK) status = peal_dataset_read(dataset, splits, walk_table, &self, err);
+    if (status == PEAL_OK && result->rows_used == 0) {
         status = peal_fail(err, PEAL_E_DATA, "%s has no rows in the split that was asked for", options->sources[0]);
     }
-    if (status == PEAL_OK) {
-        status = peal_pipeline_check_table(predictor->pipeline, peal_rows_schema(rows), options->sources[0], err);
-    }
-    for (size_t i = 0; status == PEAL_OK && i < peal_rows_batches(rows); i++) {
-        const peal_table *table = peal_rows_batch(rows, i);
-        status = consume(user, table, err);
-        result->rows_used += table->rows;
-        if (status == PEAL_OK && options->stop && atomic_load(options->stop)) {
-            status = peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows",
-                               (unsigned long long)result->rows_used);
-        }
-    }
     result->rows_in = result->rows_used;
-    peal_rows_close(rows);
     peal_dataset_close(dataset);
     return status;
 }
@@ -254,6 +263,8 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
     const peal_scan_options scan_options = {
         .sources = options->sources,
         .source_count = options->source_count,
+        .stop = options->stop,
+        .reporter = options->reporter,
         .label_required = label_required,
         .on_bad_row = options->on_bad_row,
     };

@@ -72,7 +72,7 @@ peal_status peal_safetensors_write(const char *path, const json_t *metadata, con
 
 struct peal_safetensors {
     char *name;
-    peal_map map;
+    peal_buffer own; /* the bytes, if the caller does not keep them */
     json_t *header;
     peal_tensor *tensors;
     size_t count;
@@ -160,16 +160,16 @@ peal_status peal_safetensors_parse(const uint8_t *bytes, size_t size, const char
 
 peal_status peal_safetensors_open(const char *path, peal_safetensors **out, peal_error *err) {
     *out = NULL;
-    peal_map map;
-    peal_status status = peal_map_open(path, &map, err);
+    peal_buffer bytes = {0};
+    peal_status status = peal_file_read(path, &bytes, err);
     if (status == PEAL_E_FAILED && err) err->status = PEAL_E_DATA;
-    if (status != PEAL_OK) return status == PEAL_E_FAILED ? PEAL_E_DATA : status;
-    status = peal_safetensors_parse(map.data, map.size, path, out, err);
+    if (status == PEAL_E_FAILED) status = PEAL_E_DATA;
+    if (status == PEAL_OK) status = peal_safetensors_parse(bytes.data, bytes.size, path, out, err);
     if (status != PEAL_OK) {
-        peal_map_close(&map);
+        peal_buffer_clear(&bytes);
         return status;
     }
-    (*out)->map = map;
+    (*out)->own = bytes;
     return PEAL_OK;
 }
 
@@ -178,7 +178,7 @@ void peal_safetensors_close(peal_safetensors *file) {
     json_decref(file->header);
     free(file->tensors);
     free(file->name);
-    peal_map_close(&file->map);
+    peal_buffer_clear(&file->own);
     free(file);
 }
 

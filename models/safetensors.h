@@ -36,7 +36,7 @@ void peal_safetensors_close(peal_safetensors *file);
 /* A text of the metadata, or NULL. */
 const char *peal_safetensors_metadata(const peal_safetensors *file, const char *key);
 size_t peal_safetensors_count(const peal_safetensors *file);
-/* Tensor `index`, in the order of the header; data points into the map. */
+/* Tensor `index`, in the order of the header; data points into its bytes. */
 const peal_tensor *peal_safetensors_at(const peal_safetensors *file, size_t index);
 /* The tensor called `name`, or NULL. */
 const peal_tensor *peal_safetensors_find(const peal_safetensors *file, const char *name);

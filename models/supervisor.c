@@ -59,7 +59,7 @@ static const char *death_text(const models__supervisor *self, const peal_group_e
         snprintf(text, 160, "ended with exit code %d", event->exit_code);
     } else {
         bool oom = event->signal == SIGKILL && peal_machine_oom_kills() > self->oom_kills;
-        snprintf(text, 160, "was killed by signal %d (%s%s)", event->signal, strsignal(event->signal),
+        snprintf(text, 160, "was killed by signal %d (%s%s)", event->signal, sigdescr_np(event->signal),
                  oom ? "; the cgroup's memory ran out" : "");
     }
     return text;
@@ -79,15 +79,17 @@ static peal_status replace(models__supervisor *self, const peal_group_event *eve
     char death[160], where[96] = "between two tasks";
     double seconds = (double)(peal_now_ns() - was->began) * 1e-9;
     if (partition != SIZE_MAX) {
-        snprintf(where, sizeof where, "while training partition %zu, after %.1f s at its task", partition, seconds);
+        peal_snprintf(where, sizeof where, "while training partition %zu, after %.1f s at its task", partition,
+                      seconds);
     } else if (was->busy) {
-        snprintf(where, sizeof where, "after %.1f s at its task", seconds);
+        peal_snprintf(where, sizeof where, "after %.1f s at its task", seconds);
     }
     death_text(self, event, death);
     peal_report(reporter(self), PEAL_EVENT_WARNING,
                 "worker %zu (pid %d) %s in epoch %zu, %s; it is replaced and its work done again", event->rank,
                 (int)event->pid, death, self->epoch + 1, where);
     trainer->result->deaths++;
+    PEAL_TRY(models__check_data(trainer, err)); /* a file that was cut ends who reads its map */
     size_t *count = &self->deaths[partition == SIZE_MAX ? trainer->partitions : partition];
     if (++*count >= trainer->options->deaths) {
         if (partition == SIZE_MAX) snprintf(where, sizeof where, "workers that were training no partition");
@@ -126,7 +128,7 @@ static void look_for_stopped(models__supervisor *self, size_t rank, int64_t now)
     const int stall_ms = self->trainer->options->stall_ms, limit_ms = stall_ms < STOPPED_MS ? stall_ms : STOPPED_MS;
     if (now - one->stopped < (int64_t)limit_ms * 1000000) return;
     char how[64];
-    snprintf(how, sizeof how, "has been stopped by signal %d (%s)", signal, strsignal(signal));
+    snprintf(how, sizeof how, "has been stopped by signal %d (%s)", signal, sigdescr_np(signal));
     kill_lost(self, rank, how, one->stopped);
 }
 

@@ -128,24 +128,60 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
 
 /* ---- the data ---- */
 
-/* The rows of `rows` that have a label, among those where held(i) == wanted. */
-static peal_status list_rows(const models__trainer *trainer, const peal_rows *rows, const uint8_t *held, uint8_t wanted,
-                             uint32_t **list, uint64_t *count, uint64_t *unlabelled, peal_error *err) {
-    uint64_t total = peal_rows_count(rows), at = 0;
+/* Collects labels while rows are read: later only the workers look at rows, for they lie in a map. */
+typedef struct label_reading {
+    const models__trainer *trainer;
+    const char *dataset;
+    peal_buffer *labels;
+} label_reading;
+
+static peal_status read_labels(void *user, const peal_table *table, peal_error *err) {
+    const label_reading *self = user;
+    const models__trainer *trainer = self->trainer;
+    if (self->labels->size == 0) PEAL_TRY(peal_pipeline_check_table(trainer->pipeline, table, self->dataset, err));
+    PEAL_TRY(peal_buffer_reserve(self->labels, table->rows * sizeof(double), err));
+    double *labels = (double *)(void *)(self->labels->data + self->labels->size);
+    for (size_t row = 0; row < table->rows; row++) labels[row] = peal_net_label(trainer->eval_net, table, row);
+    self->labels->size += table->rows * sizeof(double);
+    return PEAL_OK;
+}
+
+/* Rows of one split and their labels. */
+static peal_status open_rows(const models__trainer *trainer, const peal_dataset *dataset, const char *path, int split,
+                             peal_rows **rows, peal_buffer *labels, peal_error *err) {
+    label_reading reading = {.trainer = trainer, .dataset = path, .labels = labels};
+    return peal_rows_open(dataset, 1u << split, read_labels, &reading, rows, err);
+}
+
+peal_status models__check_data(const models__trainer *trainer, peal_error *err) {
+    PEAL_TRY(peal_rows_check(trainer->rows, err));
+    return trainer->valid_rows ? peal_rows_check(trainer->valid_rows, err) : PEAL_OK;
+}
+
+/* The rows that have a label, among those where held(i) == wanted. */
+static peal_status list_rows(const peal_buffer *labels, const uint8_t *held, uint8_t wanted, uint32_t **list,
+                             uint64_t *count, uint64_t *unlabelled, peal_error *err) {
+    const uint64_t total = labels->size / sizeof(double);
+    const double *label = (const double *)(const void *)labels->data;
     if (total > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows in one split");
     PEAL_TRY(peal_alloc_checked(list, total, sizeof **list, "the list of rows", err));
     *count = 0;
-    for (size_t b = 0; b < peal_rows_batches(rows); b++) {
-        const peal_table *table = peal_rows_batch(rows, b);
-        for (size_t row = 0; row < table->rows; row++, at++) {
-            if (held && held[at] != wanted) continue;
-            if (isnan(peal_net_label(trainer->net, table, row))) {
-                ++*unlabelled;
-            } else {
-                (*list)[(*count)++] = (uint32_t)at;
-            }
+    for (uint64_t row = 0; row < total; row++) {
+        if (held && held[row] != wanted) continue;
+        if (isnan(label[row])) {
+            ++*unlabelled;
+        } else {
+            (*list)[(*count)++] = (uint32_t)row;
         }
     }
+    return PEAL_OK;
+}
+
+/* The labels of the rows to validate on, in their order. */
+static peal_status take_labels(models__trainer *trainer, const peal_buffer *labels, peal_error *err) {
+    const double *label = (const double *)(const void *)labels->data;
+    PEAL_TRY(peal_alloc_checked(&trainer->eval_labels, trainer->valid_count, sizeof(double), "labels", err));
+    for (uint64_t i = 0; i < trainer->valid_count; i++) trainer->eval_labels[i] = label[trainer->valid_list[i]];
     return PEAL_OK;
 }
 
@@ -164,7 +200,8 @@ static peal_status hold_out(const models__trainer *trainer, double fraction, uin
     return PEAL_OK;
 }
 
-static peal_status open_valid_dataset(models__trainer *trainer, const char *path, peal_error *err) {
+static peal_status open_valid_dataset(models__trainer *trainer, const char *path, peal_buffer *labels,
+                                      peal_error *err) {
     PEAL_TRY(peal_dataset_open(path, &trainer->valid_dataset, err));
     if (!peal_pipeline_same(peal_dataset_pipeline(trainer->valid_dataset), peal_dataset_pipeline(trainer->dataset))) {
         return peal_fail(err, PEAL_E_DATA,
@@ -175,18 +212,20 @@ static peal_status open_valid_dataset(models__trainer *trainer, const char *path
     static const int order[] = {PEAL_SPLIT_VALID, PEAL_SPLIT_TEST, PEAL_SPLIT_TRAIN};
     for (size_t i = 0; i < 3; i++) {
         if (!peal_dataset_rows(trainer->valid_dataset, order[i])) continue;
-        return peal_rows_open(trainer->valid_dataset, 1u << order[i], &trainer->valid_rows, err);
+        return open_rows(trainer, trainer->valid_dataset, path, order[i], &trainer->valid_rows, labels, err);
     }
     return peal_fail(err, PEAL_E_DATA, "the validation dataset %s has no rows", path);
 }
 
-static peal_status choose_rows(models__trainer *trainer, peal_error *err) {
+/* `labels` are those of the rows to train on. */
+static peal_status choose_rows(models__trainer *trainer, const peal_buffer *labels, peal_error *err) {
     const peal_train_options *options = trainer->options;
     uint64_t unlabelled = 0;
     uint8_t *held = NULL;
-    char *end = NULL;
-    double fraction = options->valid ? strtod(options->valid, &end) : 0;
-    bool is_fraction = options->valid && *end == '\0' && end != options->valid && !peal_path_exists(options->valid);
+    double fraction = 0;
+    peal_buffer valid_labels = {0};
+    bool is_fraction = options->valid && peal_number_parse(options->valid, strlen(options->valid), &fraction) &&
+                       !peal_path_exists(options->valid);
     peal_status status = PEAL_OK;
     if (is_fraction && !(fraction > 0 && fraction < 1)) {
         return peal_fail(err, PEAL_E_USAGE, "valid must be a dataset or a fraction between 0 and 1, not '%s'",
@@ -195,19 +234,20 @@ static peal_status choose_rows(models__trainer *trainer, peal_error *err) {
     if (is_fraction) {
         status = hold_out(trainer, fraction, &held, err);
     } else if (options->valid) {
-        status = open_valid_dataset(trainer, options->valid, err);
+        status = open_valid_dataset(trainer, options->valid, &valid_labels, err);
     } else if (peal_dataset_rows(trainer->dataset, PEAL_SPLIT_VALID)) {
-        status = peal_rows_open(trainer->dataset, 1u << PEAL_SPLIT_VALID, &trainer->valid_rows, err);
+        status = open_rows(trainer, trainer->dataset, options->dataset, PEAL_SPLIT_VALID, &trainer->valid_rows,
+                           &valid_labels, err);
     }
     if (status == PEAL_OK) {
-        status =
-            list_rows(trainer, trainer->rows, held, 0, &trainer->train_list, &trainer->train_count, &unlabelled, err);
+        status = list_rows(labels, held, 0, &trainer->train_list, &trainer->train_count, &unlabelled, err);
     }
     if (status == PEAL_OK && (is_fraction || trainer->valid_rows)) {
-        const peal_rows *rows = is_fraction ? trainer->rows : trainer->valid_rows;
-        status =
-            list_rows(trainer, rows, held, is_fraction, &trainer->valid_list, &trainer->valid_count, &unlabelled, err);
+        const peal_buffer *list = is_fraction ? labels : &valid_labels;
+        status = list_rows(list, held, is_fraction, &trainer->valid_list, &trainer->valid_count, &unlabelled, err);
+        if (status == PEAL_OK) status = take_labels(trainer, list, err);
     }
+    peal_buffer_clear(&valid_labels);
     free(held);
     if (status == PEAL_OK && unlabelled) {
         peal_report(options->reporter, PEAL_EVENT_WARNING, "%llu rows have no label that is known and are left out",
@@ -223,14 +263,15 @@ static peal_status open_data(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
     PEAL_TRY(peal_dataset_open(options->dataset, &trainer->dataset, err));
     PEAL_TRY(peal_pipeline_load(peal_dataset_pipeline(trainer->dataset), &trainer->pipeline, err));
-    PEAL_TRY(peal_rows_open(trainer->dataset, 1u << PEAL_SPLIT_TRAIN, &trainer->rows, err));
-    if (peal_rows_count(trainer->rows) == 0)
-        return peal_fail(err, PEAL_E_DATA, "%s has no rows to train on", options->dataset);
-    PEAL_TRY(peal_pipeline_check_table(trainer->pipeline, peal_rows_schema(trainer->rows), options->dataset, err));
     PEAL_TRY(peal_net_new(trainer->pipeline, &trainer->spec, PEAL_PREDICT_BATCH, false, &trainer->eval_net, err));
-    trainer->net = trainer->eval_net; /* to look at labels until the training net is made */
-    peal_status status = choose_rows(trainer, err);
-    trainer->net = NULL;
+    peal_buffer labels = {0};
+    peal_status status =
+        open_rows(trainer, trainer->dataset, options->dataset, PEAL_SPLIT_TRAIN, &trainer->rows, &labels, err);
+    if (status == PEAL_OK && peal_rows_count(trainer->rows) == 0) {
+        status = peal_fail(err, PEAL_E_DATA, "%s has no rows to train on", options->dataset);
+    }
+    if (status == PEAL_OK) status = choose_rows(trainer, &labels, err);
+    peal_buffer_clear(&labels);
     PEAL_TRY(status);
     return choose(trainer, err);
 }
@@ -368,13 +409,6 @@ static peal_status share_memory(models__trainer *trainer, peal_error *err) {
     lay_out(trainer, trainer->slab.data);
     trainer->collective = peal_collective_init(trainer->collective, trainer->at_once, true, BARRIER_TIMEOUT_MS);
     peal_graph_initialise(trainer->net->graph, trainer->options->seed, trainer->states[0].params);
-    PEAL_TRY(peal_alloc_checked(&trainer->eval_labels, trainer->valid_count, sizeof(double), "labels", err));
-    const peal_rows *rows = trainer->valid_rows ? trainer->valid_rows : trainer->rows;
-    for (uint64_t i = 0; i < trainer->valid_count; i++) {
-        size_t within;
-        const peal_table *table = peal_rows_find(rows, trainer->valid_list[i], &within);
-        trainer->eval_labels[i] = peal_net_label(trainer->eval_net, table, within);
-    }
     if (!trainer->valid_rows) trainer->valid_rows = trainer->rows;
     return PEAL_OK;
 }

@@ -137,6 +137,9 @@ void models__partition(const models__trainer *trainer, size_t p, size_t *begin, 
 /* The rows of partition p's step s in `order`. */
 void models__step_rows(const models__trainer *trainer, size_t p, size_t s, size_t *begin, size_t *end);
 
+/* PEAL_E_DATA names a shard that changed since it was read: what workers saw of it may be anything. */
+peal_status models__check_data(const models__trainer *trainer, peal_error *err);
+
 /* Opens the data, chooses what was left open and trains: the parameters of the best epoch are then the committed ones,
  * and eval_scores are theirs. The caller sets options, result and what stands beside them, and clears it whatever
  * happens. */

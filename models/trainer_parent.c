@@ -40,6 +40,7 @@ static peal_status interrupted(peal_error *err) {
 
 static peal_status write_checkpoint(leader *self, peal_error *err) {
     const int64_t begin = peal_now_ns();
+    PEAL_TRY(models__check_data(self->trainer, err)); /* slots that are not committed yet go into it, too */
     PEAL_TRY(models__run_checkpoint(self->trainer, &self->progress, err));
     self->last_checkpoint = peal_now_ns();
     self->checkpoint_ns = self->last_checkpoint - begin;
@@ -221,6 +222,7 @@ static peal_status round_of_partitions(leader *self, peal_error *err) {
     const int next = 1 - trainer->committed;
     memcpy(trainer->states[next].losses, trainer->loss_sums, trainer->partitions * sizeof(double));
     if (trainer->partitions > 1) self->progress.agreed = agreement(trainer);
+    PEAL_TRY(models__check_data(trainer, err));
     trainer->committed = next;
     self->progress.step = self->end_step;
     return PEAL_OK;
@@ -272,6 +274,7 @@ static peal_status round_of_steps(leader *self, peal_error *err) {
     }
     PEAL_TRY(gather_steps(self, &whole, &done, err));
     if (!whole) return PEAL_OK; /* from the committed state again */
+    PEAL_TRY(models__check_data(trainer, err));
     trainer->committed = 1 - trainer->committed;
     self->progress.step = done;
     if (done < trainer->steps || is_stopped(self)) PEAL_TRY(halted(self, err));
@@ -311,6 +314,7 @@ static peal_status validate(leader *self, peal_metrics *metrics, peal_error *err
     models__trainer *trainer = self->trainer;
     size_t chunks = (size_t)((trainer->valid_count + EVAL_CHUNK - 1) / EVAL_CHUNK);
     PEAL_TRY(do_all_tasks(self, MESSAGE_EVAL, chunks, err));
+    PEAL_TRY(models__check_data(trainer, err));
     const peal_shape *shape = &trainer->net->shape;
     return peal_metrics_compute(trainer->eval_scores, shape->classes ? shape->classes : 1, trainer->eval_labels,
                                 trainer->valid_count, shape->classes, shape->label_deviation, metrics, err);
@@ -348,7 +352,7 @@ static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double 
     double rate = self->training_ns ? (double)self->rows_trained / ((double)self->training_ns * 1e-9) : 0;
     char valid[192] = "", text[160], agreement_text[64] = "";
     if (trainer->valid_count) snprintf(valid, sizeof valid, ", valid %s", peal_metrics_text(metrics, text));
-    if (isfinite(agreed)) snprintf(agreement_text, sizeof agreement_text, ", agreement %.2f", agreed);
+    if (isfinite(agreed)) peal_snprintf(agreement_text, sizeof agreement_text, ", agreement %.2f", agreed);
     peal_report(reporter(self), PEAL_EVENT_METRIC, "epoch %zu/%zu: loss %.4f%s%s, %.0f rows/s",
                 self->progress.epoch + 1, trainer->epochs, self->progress.train_loss, valid, agreement_text, rate);
     json_t *line = json_pack("{s:I, s:o, s:f, s:f}", "epoch", (json_int_t)self->progress.epoch + 1, "train_loss",

@@ -1,6 +1,8 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/file.h"
 #include "etl/arrow/file.h"
@@ -28,16 +30,14 @@ static peal_status inspect_dataset(const char *path, json_t **out, peal_error *e
     peal_dataset *dataset;
     PEAL_TRY(peal_dataset_open(path, &dataset, err));
     peal_pipeline *pipeline = NULL;
-    peal_rows *rows = NULL;
     peal_status status = peal_pipeline_load(peal_dataset_pipeline(dataset), &pipeline, err);
-    if (status == PEAL_OK) status = peal_rows_open(dataset, ~0u, &rows, err); /* verifies every shard */
+    if (status == PEAL_OK) status = peal_dataset_read(dataset, ~0u, NULL, NULL, err); /* verifies every shard */
     if (status == PEAL_OK) {
         const json_t *manifest = peal_dataset_manifest(dataset);
         *out = json_pack("{s:s, s:O, s:O, s:I, s:o, s:O}", "kind", "dataset", "rows", json_object_get(manifest, "rows"),
                          "splits", json_object_get(manifest, "splits"), "features", (json_int_t)pipeline->feature_width,
                          "columns", columns_json(pipeline), "inputs", json_object_get(manifest, "inputs"));
     }
-    peal_rows_close(rows);
     peal_pipeline_free(pipeline);
     peal_dataset_close(dataset);
     return status;
@@ -111,9 +111,15 @@ static peal_status inspect_safetensors(const char *path, json_t **out, peal_erro
 
 static peal_status inspect_run(const char *path, json_t **out, peal_error *err) {
     char *manifest_path = peal_path_join(path, "run.json"), *metrics_path = peal_path_join(path, "metrics.jsonl");
-    json_t *manifest = manifest_path ? json_load_file(manifest_path, 0, NULL) : NULL, *epochs = json_array();
+    json_t *manifest = NULL, *epochs = json_array();
     peal_buffer text = {0};
-    peal_status status = manifest ? PEAL_OK : peal_fail(err, PEAL_E_DATA, "%s/run.json is no run's manifest", path);
+    peal_status status = manifest_path ? peal_file_read(manifest_path, &text, err)
+                                       : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK) {
+        manifest = json_loadb((const char *)text.data, text.size, 0, NULL);
+        if (!manifest) status = peal_fail(err, PEAL_E_DATA, "%s/run.json is no run's manifest", path);
+        text.size = 0;
+    }
     if (status == PEAL_OK && metrics_path && peal_path_exists(metrics_path))
         status = peal_file_read(metrics_path, &text, err);
     for (size_t at = 0; status == PEAL_OK && at < text.size;) {
@@ -136,9 +142,9 @@ static peal_status inspect_run(const char *path, json_t **out, peal_error *err) 
 
 static bool begins_with(const char *path, const char *bytes, size_t size) {
     char head[8] = {0};
-    FILE *file = fopen(path, "re");
-    bool same = file && fread(head, 1, size, file) == size && memcmp(head, bytes, size) == 0;
-    if (file) fclose(file);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a FIFO is not waited for */
+    bool same = fd >= 0 && read(fd, head, size) == (ssize_t)size && memcmp(head, bytes, size) == 0;
+    if (fd >= 0) close(fd);
     return same;
 }
 

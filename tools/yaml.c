@@ -1,9 +1,10 @@
 #include "tools/yaml.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
+
+#include "core/file.h"
 
 enum { DEPTH_MOST = 32 };
 
@@ -59,12 +60,16 @@ static peal_status convert(const char *path, yaml_document_t *document, int inde
 
 peal_status tools_yaml_read(const char *path, json_t **out, peal_error *err) {
     *out = NULL;
-    FILE *file = fopen(path, "re");
-    if (!file) return peal_fail_errno(err, PEAL_E_USAGE, errno, "cannot open the job file %s", path);
+    peal_buffer text = {0};
+    if (peal_file_read(path, &text, err) != PEAL_OK) {
+        peal_error_context(err, "the job file");
+        peal_buffer_clear(&text);
+        return PEAL_E_USAGE;
+    }
     yaml_parser_t parser;
     yaml_document_t document;
     yaml_parser_initialize(&parser);
-    yaml_parser_set_input_file(&parser, file);
+    yaml_parser_set_input_string(&parser, text.data, text.size);
     peal_status status = PEAL_OK;
     if (!yaml_parser_load(&parser, &document)) {
         status = bad(path, &parser.problem_mark, parser.problem ? parser.problem : "it is no YAML", err);
@@ -78,6 +83,6 @@ peal_status tools_yaml_read(const char *path, json_t **out, peal_error *err) {
         yaml_document_delete(&document);
     }
     yaml_parser_delete(&parser);
-    fclose(file);
+    peal_buffer_clear(&text);
     return status;
 }

@@ -1,4 +1,4 @@
-/* Arrow IPC files: written batch by batch, read by mapping.
+/* Arrow IPC files: written batch by batch, read whole.
  *
  * Source: "Arrow Columnar Format", section "Serialization and Interprocess Communication (IPC)", and the schemas
  * Schema.fbs, Message.fbs, File.fbs. Written with metadata version V5, little-endian, without compression; every buffer
@@ -37,10 +37,11 @@ void peal_arrow_writer_abort(peal_arrow_writer *writer);
 
 typedef struct peal_arrow_file peal_arrow_file;
 
-/* Maps and checks the file's structure: every offset and length is within the file. PEAL_E_DATA names the file and what
- * is wrong. The tables point into the map and live as long as the file object. */
+/* Reads the file into memory, not by a map: a file that is cut meanwhile is an error, not the end of the process.
+ * Checks its structure: every offset and length is within the file. PEAL_E_DATA names the file and what is wrong. The
+ * tables point into the memory and live as long as the file object. */
 peal_status peal_arrow_file_open(const char *path, peal_arrow_file **out, peal_error *err);
-/* The same for bytes that the caller keeps; `name` is for messages. */
+/* The same for bytes that the caller keeps, 64-byte aligned; `name` is for messages. */
 peal_status peal_arrow_file_parse(const uint8_t *bytes, size_t size, const char *name, peal_arrow_file **out,
                                   peal_error *err);
 void peal_arrow_file_close(peal_arrow_file *file);
@@ -51,7 +52,7 @@ const peal_table *peal_arrow_file_batch(const peal_arrow_file *file, size_t inde
 const peal_table *peal_arrow_file_schema(const peal_arrow_file *file);
 /* Compares every batch with its checksum and every code with its dictionary. */
 peal_status peal_arrow_file_verify(const peal_arrow_file *file, peal_error *err);
-/* Lets go of the memory pages of a batch that has been used. */
-void peal_arrow_file_release(const peal_arrow_file *file, size_t index);
+/* Has all batches point into `bytes`, where the caller now keeps the same bytes. */
+void peal_arrow_file_move(peal_arrow_file *file, const uint8_t *bytes);
 
 #endif

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "core/digest.h"
 #include "core/memory.h"
@@ -14,7 +13,7 @@ enum { MOST_COLUMNS = 100000 };
 
 struct peal_arrow_file {
     char *name;
-    peal_map map; /* data is NULL if the caller keeps the bytes */
+    peal_buffer own; /* the bytes, if the caller does not keep them */
     const uint8_t *bytes;
     size_t size;
     peal_table schema;
@@ -320,14 +319,14 @@ peal_status peal_arrow_file_parse(const uint8_t *bytes, size_t size, const char 
 
 peal_status peal_arrow_file_open(const char *path, peal_arrow_file **out, peal_error *err) {
     *out = NULL;
-    peal_map map;
-    PEAL_TRY(peal_map_open(path, &map, err));
-    peal_status status = peal_arrow_file_parse(map.data, map.size, path, out, err);
+    peal_buffer bytes = {0};
+    peal_status status = peal_file_read(path, &bytes, err);
+    if (status == PEAL_OK) status = peal_arrow_file_parse(bytes.data, bytes.size, path, out, err);
     if (status != PEAL_OK) {
-        peal_map_close(&map);
+        peal_buffer_clear(&bytes);
         return status;
     }
-    (*out)->map = map;
+    (*out)->own = bytes;
     return PEAL_OK;
 }
 
@@ -345,7 +344,7 @@ void peal_arrow_file_close(peal_arrow_file *file) {
     free(file->blocks);
     free(file->hashes);
     free(file->name);
-    peal_map_close(&file->map);
+    peal_buffer_clear(&file->own);
     free(file);
 }
 
@@ -394,12 +393,14 @@ peal_status peal_arrow_file_verify(const peal_arrow_file *file, peal_error *err)
     return PEAL_OK;
 }
 
-void peal_arrow_file_release(const peal_arrow_file *file, size_t index) {
-    if (!file->map.data) return;
-    const size_t page = 4096;
-    size_t begin = peal_round_up((size_t)file->blocks[index].offset, page);
-    size_t end =
-        (size_t)(file->blocks[index].offset + file->blocks[index].metadata_size + file->blocks[index].body_size);
-    end &= ~(page - 1);
-    if (end > begin) madvise((void *)(file->bytes + begin), end - begin, MADV_DONTNEED);
+void peal_arrow_file_move(peal_arrow_file *file, const uint8_t *bytes) {
+    for (size_t i = 0; i < file->batch_count; i++) {
+        const peal_table *table = &file->batches[i];
+        for (size_t c = 0; c < table->column_count; c++) {
+            peal_column *column = &table->columns[c];
+            column->values = bytes + ((const uint8_t *)column->values - file->bytes);
+            if (column->validity) column->validity = bytes + (column->validity - file->bytes);
+        }
+    }
+    file->bytes = bytes;
 }

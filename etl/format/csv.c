@@ -234,8 +234,8 @@ static void csv_close(peal_format_reader *reader) {
     free(reader);
 }
 
-static peal_status csv_open(const peal_format_job *job, const char *path, const char *companion, peal_stream *stream,
-                            peal_format_reader **out, peal_error *err) {
+static peal_status csv_open(const peal_format_job *job, const char *path, const peal_source *companion,
+                            peal_stream *stream, peal_format_reader **out, peal_error *err) {
     (void)companion;
     *out = NULL;
     peal_format_reader *reader = calloc(1, sizeof *reader);

@@ -108,7 +108,7 @@ typedef struct peal_format {
     peal_status (*infer)(const char *path, const char *sample, size_t size, bool whole, peal_format_options *options,
                          peal_raw_schema *schema, peal_error *err);
     /* Opens an input; takes the stream over, even on failure. `companion` is the second file of an input or NULL. */
-    peal_status (*open)(const peal_format_job *job, const char *path, const char *companion, peal_stream *stream,
+    peal_status (*open)(const peal_format_job *job, const char *path, const peal_source *companion, peal_stream *stream,
                         peal_format_reader **out, peal_error *err);
     /* Fills the block's text with the next whole records; block->size == 0 at the end. Called in order. */
     peal_status (*read)(peal_format_reader *reader, peal_block *block, peal_error *err);

@@ -115,9 +115,10 @@ static peal_status truncated(const char *path, const idx_header *header, uint64_
                      (unsigned long long)have, (unsigned long long)(header->size + header->items * header->width));
 }
 
-static peal_status read_labels(peal_format_reader *reader, const char *path, peal_error *err) {
+static peal_status read_labels(peal_format_reader *reader, const peal_source *source, peal_error *err) {
+    const char *path = peal_source_name(source);
     peal_stream *stream;
-    PEAL_TRY(peal_source_stream_open(path, NULL, &stream, err));
+    PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
     idx_header header = {0};
     peal_status status = read_header(stream, path, &header, err);
     if (status == PEAL_OK && (header.dimensions != 1 || header.items != reader->header.items)) {
@@ -133,8 +134,8 @@ static peal_status read_labels(peal_format_reader *reader, const char *path, pea
     return status;
 }
 
-static peal_status idx_open(const peal_format_job *job, const char *path, const char *companion, peal_stream *stream,
-                            peal_format_reader **out, peal_error *err) {
+static peal_status idx_open(const peal_format_job *job, const char *path, const peal_source *companion,
+                            peal_stream *stream, peal_format_reader **out, peal_error *err) {
     *out = NULL;
     peal_format_reader *reader = calloc(1, sizeof *reader);
     if (!reader) {

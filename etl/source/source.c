@@ -1,122 +1,281 @@
+/* From what the user named to the list of sources: folders and globs are expanded, and what can be read once only is
+ * copied (copy.c). */
 #include "etl/source/source.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/file.h"
+#include "etl/source/copy.h"
 
-static peal_status list_add(peal_source_list *list, char *path, peal_error *err) {
-    char **paths = path ? realloc(list->paths, (list->count + 1) * sizeof *paths) : NULL;
-    if (!paths) {
-        free(path);
-        return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of sources");
-    }
-    list->paths = paths;
-    list->paths[list->count++] = path;
+/* ---- the list ---- */
+
+static peal_status list_add(peal_source_list *list, const peal_source *source, peal_error *err) {
+    peal_source *sources = realloc(list->sources, (list->count + 1) * sizeof *sources);
+    if (!sources) return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of sources");
+    list->sources = sources;
+    list->sources[list->count++] = *source;
     return PEAL_OK;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+static void source_clear(peal_source *source) {
+    if (source->fd >= 0) close(source->fd);
+    free(source->path);
 }
 
-static peal_status add_folder(peal_source_list *list, const char *path, peal_error *err) {
-    DIR *folder = opendir(path);
-    if (!folder) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot open the folder %s", path);
-    peal_source_list found = {0};
-    peal_status status = PEAL_OK;
-    for (struct dirent *entry; status == PEAL_OK && (entry = readdir(folder));) {
-        if (entry->d_name[0] == '.') continue;
-        char *child = peal_path_join(path, entry->d_name);
-        if (child && peal_path_is_folder(child)) {
-            free(child);
+void peal_source_list_clear(peal_source_list *list) {
+    for (size_t i = 0; i < list->count; i++) source_clear(&list->sources[i]);
+    free(list->sources);
+    *list = (peal_source_list){0};
+}
+
+const char *peal_source_name(const peal_source *source) {
+    return strcmp(source->path, "-") == 0 ? "standard input" : source->path;
+}
+
+bool peal_source_is_copy(const peal_source *source) {
+    return source->fd >= 0 && source->hashed;
+}
+
+/* A list under way. */
+typedef struct making {
+    const peal_source_options *options;
+    peal_source_list *list;
+} making;
+
+/* Takes `source` over, also on failure. */
+static peal_status add(making *self, peal_source *source, peal_error *err) {
+    peal_status status = source->path ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a list of sources");
+    const bool tells = source->hashed || !self->options->identify || peal_identity_settle(&source->identity);
+    if (status == PEAL_OK && !tells) {
+        status = peal_source_hash(source, self->options->stop, &source->hash, err);
+        source->hashed = true;
+    }
+    if (status == PEAL_OK) status = list_add(self->list, source, err);
+    if (status != PEAL_OK) source_clear(source);
+    return status;
+}
+
+static peal_status add_file(making *self, const char *path, const struct stat *info, peal_error *err) {
+    return add(
+        self,
+        &(peal_source){
+            .path = peal_strdup(path), .fd = -1, .size = (uint64_t)info->st_size, .identity = peal_identity_of(info)},
+        err);
+}
+
+/* ---- what can be read once only ---- */
+
+static peal_status check_first_time(const making *self, const char *path, const peal_identity *identity,
+                                    peal_error *err) {
+    for (size_t i = 0; i < self->list->count; i++) {
+        const peal_source *other = &self->list->sources[i];
+        if (!peal_source_is_copy(other) || other->identity.inode != identity->inode ||
+            other->identity.device != identity->device) {
             continue;
         }
-        status = list_add(&found, child, err);
+        return peal_fail(err, PEAL_E_USAGE, "%s and %s are the same pipe, which can be read only once",
+                         peal_source_name(other), path);
     }
-    closedir(folder);
-    if (found.count) qsort(found.paths, found.count, sizeof *found.paths, by_name);
-    if (status == PEAL_OK && found.count == 0) status = peal_fail(err, PEAL_E_DATA, "the folder %s has no files", path);
-    for (size_t i = 0; i < found.count; i++) {
-        if (status == PEAL_OK) {
-            status = list_add(list, found.paths[i], err);
-        } else {
-            free(found.paths[i]);
-        }
-    }
-    free(found.paths);
+    return PEAL_OK;
+}
+
+/* `fd` is the caller's. */
+static peal_status add_copy(making *self, const char *path, int fd, const struct stat *info, peal_error *err) {
+    peal_source source = {.path = peal_strdup(path), .fd = -1, .identity = peal_identity_of(info)};
+    peal_status status = source.path ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK && !S_ISCHR(info->st_mode)) status = check_first_time(self, path, &source.identity, err);
+    if (status == PEAL_OK) status = source__copy(fd, self->options, &source, err);
+    if (status == PEAL_OK) return add(self, &source, err);
+    free(source.path);
     return status;
 }
 
-static peal_status add_glob(peal_source_list *list, const char *pattern, peal_error *err) {
-    glob_t found;
-    int result = glob(pattern, 0, NULL, &found);
-    if (result == GLOB_NOMATCH) return peal_fail(err, PEAL_E_DATA, "no file matches '%s'", pattern);
-    if (result != 0) return peal_fail(err, PEAL_E_FAILED, "cannot look up '%s'", pattern);
-    peal_status status = PEAL_OK;
-    for (size_t i = 0; i < found.gl_pathc && status == PEAL_OK; i++) {
-        status = list_add(list, peal_strdup(found.gl_pathv[i]), err);
+/* Standard input, through a descriptor of our own. One that does not block where there can be one: a pipe is opened
+ * anew, of a socket there is only the host's own. A file is read in place, from where the host has come. */
+static peal_status add_standard_input(making *self, peal_error *err) {
+    struct stat info;
+    if (fstat(STDIN_FILENO, &info) != 0) {
+        return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read standard input");
     }
-    globfree(&found);
+    const off_t at = S_ISREG(info.st_mode) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1;
+    int fd = at < 0 ? open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+    if (fd < 0) fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read standard input");
+    if (at >= 0) {
+        const uint64_t begin = (uint64_t)at, end = (uint64_t)info.st_size;
+        return add(self,
+                   &(peal_source){.path = peal_strdup("-"),
+                                  .fd = fd,
+                                  .begin = begin,
+                                  .size = end > begin ? end - begin : 0,
+                                  .identity = peal_identity_of(&info)},
+                   err);
+    }
+    peal_status status = add_copy(self, "-", fd, &info, err);
+    close(fd);
     return status;
 }
 
-/* A pipe can be read once only, but a job looks at its beginning first: it is copied to a file without a name, which
- * then stands in the place of standard input. */
-static peal_status spool_standard_input(peal_error *err) {
-    const char *folder = getenv("TMPDIR");
-    if (lseek(STDIN_FILENO, 0, SEEK_CUR) >= 0) return PEAL_OK;
-    int fd = open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot make a file to hold standard input");
-    peal_out_file out = {.fd = fd, .path = (char *)"the copy of standard input"};
-    char bytes[1 << 15];
-    peal_status status = PEAL_OK;
-    for (;;) {
-        ssize_t got = read(STDIN_FILENO, bytes, sizeof bytes);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read standard input");
-        if (got <= 0 || status != PEAL_OK) break;
-        status = peal_out_file_write(&out, bytes, (size_t)got, err);
-        if (status != PEAL_OK) break;
-    }
-    if (status == PEAL_OK && dup2(fd, STDIN_FILENO) < 0) {
-        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot keep standard input");
+/* A FIFO is opened without waiting for its writer, and a file of /proc, which says that it is empty, is a pipe in this.
+ */
+static peal_status add_special(making *self, const char *path, peal_error *err) {
+    struct stat info;
+    char byte;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", path);
+    peal_status status;
+    if (fstat(fd, &info) != 0) {
+        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot look at %s", path);
+    } else if (S_ISREG(info.st_mode) && (info.st_size > 0 || pread(fd, &byte, 1, 0) <= 0)) {
+        status = add_file(self, path, &info, err);
+    } else {
+        status = add_copy(self, path, fd, &info, err);
     }
     close(fd);
     return status;
 }
 
-static peal_status add_source(peal_source_list *list, const char *source, peal_error *err) {
-    if (strcmp(source, "-") == 0) {
-        PEAL_TRY(spool_standard_input(err));
-        return list_add(list, peal_strdup(source), err);
-    }
-    if (peal_path_is_folder(source)) return add_folder(list, source, err);
-    if (peal_path_exists(source)) return list_add(list, peal_strdup(source), err);
-    if (strpbrk(source, "*?[")) return add_glob(list, source, err);
-    return peal_fail(err, PEAL_E_DATA, "no such file: %s", source);
+/* ---- folders and globs ---- */
+
+typedef enum left_kind { LEFT_FOLDER, LEFT_FIFO, LEFT_SOCKET, LEFT_DEVICE, LEFT_KINDS } left_kind;
+
+/* What a folder or glob has beside regular files. */
+typedef struct left_out {
+    size_t counts[LEFT_KINDS];
+    char *names[LEFT_KINDS]; /* the first few, with ", " between them */
+} left_out;
+
+enum { NAMES_MOST = 5 };
+
+static peal_status leave_out(left_out *left, const char *name, mode_t mode, peal_error *err) {
+    const left_kind kind = S_ISDIR(mode)    ? LEFT_FOLDER
+                           : S_ISFIFO(mode) ? LEFT_FIFO
+                           : S_ISSOCK(mode) ? LEFT_SOCKET
+                                            : LEFT_DEVICE;
+    const size_t count = left->counts[kind]++;
+    if (count > NAMES_MOST) return PEAL_OK;
+    char *names =
+        count == 0 ? peal_strdup(name) : peal_sprintf("%s, %s", left->names[kind], count < NAMES_MOST ? name : "...");
+    if (!names) return peal_fail(err, PEAL_E_MEMORY, "no memory for names");
+    free(left->names[kind]);
+    left->names[kind] = names;
+    return PEAL_OK;
 }
 
-peal_status peal_source_list_make(const char *const *sources, size_t count, peal_source_list *out, peal_error *err) {
+/* "2 folders (a, b), 1 FIFO (c)"; NULL if there is nothing. Freed by the caller. */
+static char *left_out_text(const left_out *left) {
+    static const char *const kinds[LEFT_KINDS] = {"folder", "FIFO", "socket", "device"};
+    char *text = NULL;
+    for (int i = 0; i < LEFT_KINDS; i++) {
+        if (left->counts[i] == 0) continue;
+        char *longer = peal_sprintf("%s%s%zu %s%s (%s)", text ? text : "", text ? ", " : "", left->counts[i], kinds[i],
+                                    left->counts[i] == 1 ? "" : "s", left->names[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* `what` as in "the folder X". */
+static peal_status tell_left_out(const making *self, const char *what, left_out *left, size_t taken, peal_error *err) {
+    char *text = left_out_text(left);
+    for (int i = 0; i < LEFT_KINDS; i++) free(left->names[i]);
+    peal_status status = PEAL_OK;
+    if (taken == 0) {
+        status = peal_fail(err, PEAL_E_DATA, "%s has no files%s%s", what, text ? "; left out: " : "", text ? text : "");
+    } else if (text) {
+        peal_report(self->options->reporter, PEAL_EVENT_NOTE, "%s: left out: %s", what, text);
+    }
+    free(text);
+    return status;
+}
+
+/* Takes regular files only. A link that leads nowhere is an error: its file was meant to be here. */
+static peal_status add_found(making *self, const char *path, const char *name, left_out *left, peal_error *err) {
+    struct stat info;
+    if (stat(path, &info) != 0) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look at %s", path);
+    return S_ISREG(info.st_mode) ? add_file(self, path, &info, err) : leave_out(left, name, info.st_mode, err);
+}
+
+static int is_shown(const struct dirent *entry) {
+    return entry->d_name[0] != '.';
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static peal_status add_folder(making *self, const char *path, peal_error *err) {
+    struct dirent **entries;
+    int count = scandir(path, &entries, is_shown, by_name);
+    if (count < 0) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot open the folder %s", path);
+    const size_t before = self->list->count;
+    left_out left = {0};
+    char *what = peal_sprintf("the folder %s", path);
+    peal_status status = what ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    for (int i = 0; i < count; i++) {
+        char *child = status == PEAL_OK ? peal_path_join(path, entries[i]->d_name) : NULL;
+        if (status == PEAL_OK) {
+            status = child ? add_found(self, child, entries[i]->d_name, &left, err)
+                           : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        }
+        free(child);
+        free(entries[i]);
+    }
+    free(entries);
+    peal_status told =
+        tell_left_out(self, what ? what : path, &left, self->list->count - before, status == PEAL_OK ? err : NULL);
+    free(what);
+    return status == PEAL_OK ? told : status;
+}
+
+static peal_status add_glob(making *self, const char *pattern, peal_error *err) {
+    glob_t found;
+    int result = glob(pattern, 0, NULL, &found);
+    if (result == GLOB_NOMATCH) return peal_fail(err, PEAL_E_DATA, "no file matches '%s'", pattern);
+    if (result != 0) return peal_fail(err, PEAL_E_FAILED, "cannot look up '%s'", pattern);
+    const size_t before = self->list->count;
+    left_out left = {0};
+    peal_status status = PEAL_OK;
+    for (size_t i = 0; i < found.gl_pathc && status == PEAL_OK; i++) {
+        status = add_found(self, found.gl_pathv[i], found.gl_pathv[i], &left, err);
+    }
+    globfree(&found);
+    peal_status told = tell_left_out(self, pattern, &left, self->list->count - before, status == PEAL_OK ? err : NULL);
+    return status == PEAL_OK ? told : status;
+}
+
+/* ---- all together ---- */
+
+static peal_status add_named(making *self, const char *name, peal_error *err) {
+    if (strcmp(name, "-") == 0 || strcmp(name, "/dev/stdin") == 0) return add_standard_input(self, err);
+    struct stat info;
+    if (stat(name, &info) != 0) {
+        if (strpbrk(name, "*?[")) return add_glob(self, name, err);
+        return peal_fail(err, PEAL_E_DATA, "no such file: %s", name);
+    }
+    if (S_ISDIR(info.st_mode)) return add_folder(self, name, err);
+    return S_ISREG(info.st_mode) && info.st_size > 0 ? add_file(self, name, &info, err) : add_special(self, name, err);
+}
+
+peal_status peal_source_list_make(const peal_source_options *options, peal_source_list *out, peal_error *err) {
     *out = (peal_source_list){0};
-    if (count == 0) return peal_fail(err, PEAL_E_USAGE, "no source was named");
-    for (size_t i = 0; i < count; i++) {
-        peal_status status = add_source(out, sources[i], err);
+    if (options->count == 0) return peal_fail(err, PEAL_E_USAGE, "no source was named");
+    making self = {.options = options, .list = out};
+    for (size_t i = 0; i < options->count; i++) {
+        peal_status status = add_named(&self, options->names[i], err);
         if (status != PEAL_OK) {
             peal_source_list_clear(out);
             return status;
         }
     }
     return PEAL_OK;
-}
-
-void peal_source_list_clear(peal_source_list *list) {
-    for (size_t i = 0; i < list->count; i++) free(list->paths[i]);
-    free(list->paths);
-    *list = (peal_source_list){0};
 }

@@ -1,19 +1,57 @@
-/* Sources: where bytes come from. Files, folders (their files, sorted by name, hidden ones left out), globs, "-". */
+/* Sources: where bytes come from. Files, folders (their regular files, sorted by name, hidden ones left out), globs,
+ * "-".
+ *
+ * A regular file is opened by its name, as often as a job wants. What is no regular file (a pipe, a FIFO, a device,
+ * standard input) gives its bytes once: it is opened once and copied into a file without a name, which all later reads
+ * use. Nothing of the host's is changed: standard input stays where it is and what it is, unless it is a pipe, whose
+ * bytes are taken. */
 #ifndef PEAL_ETL_SOURCE_SOURCE_H
 #define PEAL_ETL_SOURCE_SOURCE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "core/event.h"
+#include "core/identity.h"
 #include "core/status.h"
 
-/* A list of file paths, in the order in which their rows count. */
+typedef struct peal_source {
+    char *path;             /* as it was named or found; standard input is "-" */
+    int fd;                 /* what is read in place of the path: the copy, or standard input; -1: nothing */
+    uint64_t begin, size;   /* bytes: where in `fd` it begins (0 of a path), and how many there are */
+    peal_identity identity; /* of the file that is read; of a copy: of what it was made from */
+    /* What tells two contents apart: the hash where there is one, for a copy has no identity of its own and of some
+     * files the times tell too little; else the identity. */
+    bool hashed;
+    uint64_t hash; /* XXH3 of the bytes */
+} peal_source;
+
+/* In the order in which their rows count. */
 typedef struct peal_source_list {
-    char **paths;
+    peal_source *sources;
     size_t count;
 } peal_source_list;
 
-/* Expands what the user named. PEAL_E_DATA if something is not there or matches nothing. */
-peal_status peal_source_list_make(const char *const *sources, size_t count, peal_source_list *out, peal_error *err);
+typedef struct peal_source_options {
+    const char *const *names;
+    size_t count;
+    bool identify;                 /* the sources will be compared later: makes sure that their identities can tell */
+    const atomic_int *stop;        /* not 0: stop waiting with PEAL_E_INTERRUPTED; may be NULL */
+    const peal_reporter *reporter; /* is told what folders and globs leave out; may be NULL */
+} peal_source_options;
+
+/* Expands what the user named, and copies what can be read once only: that waits for whoever writes it, until the end
+ * of the bytes or `stop`. PEAL_E_DATA if something is not there or matches nothing. */
+peal_status peal_source_list_make(const peal_source_options *options, peal_source_list *out, peal_error *err);
 void peal_source_list_clear(peal_source_list *list);
+
+/* For messages: its path, or "standard input". */
+const char *peal_source_name(const peal_source *source);
+/* True if the source is read from a copy. */
+bool peal_source_is_copy(const peal_source *source);
+/* XXH3 of the bytes as they are now. */
+peal_status peal_source_hash(const peal_source *source, const atomic_int *stop, uint64_t *out, peal_error *err);
 
 #endif

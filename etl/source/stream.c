@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "etl/source/codec.h"
@@ -29,23 +28,38 @@ void peal_stream_close(peal_stream *stream) {
 
 typedef struct file_stream {
     peal_stream base;
+    const peal_source *source;
     int fd;
-    char *path;
+    uint64_t at, end; /* bytes of the file */
     peal_source_meter *meter;
     uint8_t head[16]; /* bytes already read to look at */
     size_t head_size, head_used;
 } file_stream;
 
+/* A copy belongs to us and does not change; all else must be what it was when it was listed. */
+static peal_status check_same(const file_stream *self, peal_error *err) {
+    if (peal_source_is_copy(self->source)) return PEAL_OK;
+    return peal_identity_check(self->fd, peal_source_name(self->source), &self->source->identity, "read", err);
+}
+
+/* Reads by offset: all readers of a descriptor are independent of each other and of the host's. Never behind the end
+ * that the source had, and there it is looked at again. */
 static peal_status file_read_raw(file_stream *self, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    for (;;) {
-        ssize_t n = read(self->fd, out, capacity);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", self->path);
-        *got = (size_t)n;
-        if (self->meter) atomic_fetch_add_explicit(&self->meter->bytes, (uint64_t)n, memory_order_relaxed);
-        if (self->meter && self->meter->hasher) peal_hasher_update(self->meter->hasher, out, (size_t)n);
-        return PEAL_OK;
+    *got = 0;
+    if (capacity > self->end - self->at) capacity = (size_t)(self->end - self->at);
+    ssize_t n = 0;
+    do {
+        if (capacity > 0) n = pread(self->fd, out, capacity, (off_t)self->at);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", peal_source_name(self->source));
     }
+    if (n == 0) return check_same(self, err);
+    *got = (size_t)n;
+    self->at += (uint64_t)n;
+    if (self->meter) atomic_fetch_add_explicit(&self->meter->bytes, (uint64_t)n, memory_order_relaxed);
+    if (self->meter && self->meter->hasher) peal_hasher_update(self->meter->hasher, out, (size_t)n);
+    return PEAL_OK;
 }
 
 static peal_status file_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
@@ -60,35 +74,51 @@ static peal_status file_read(peal_stream *base, uint8_t *out, size_t capacity, s
 
 static void file_close(peal_stream *base) {
     file_stream *self = (file_stream *)base;
-    if (self->fd > STDIN_FILENO) close(self->fd);
-    free(self->path);
+    if (self->fd >= 0 && self->fd != self->source->fd) close(self->fd);
     free(self);
 }
 
-peal_status peal_file_stream_open(const char *path, peal_stream **out, peal_error *err) {
+/* The bytes of a source as they are. */
+static peal_status file_open(const peal_source *source, peal_source_meter *meter, file_stream **out, peal_error *err) {
     *out = NULL;
     file_stream *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
-    self->base = (peal_stream){.read = file_read, .close = file_close};
-    bool standard_input = strcmp(path, "-") == 0;
-    self->path = peal_strdup(standard_input ? "standard input" : path);
-    /* Standard input is opened anew, so that it can be read more than once where it is a file. */
-    self->fd = open(standard_input ? "/proc/self/fd/0" : path, O_RDONLY | O_CLOEXEC);
-    if (self->fd < 0 && standard_input) self->fd = STDIN_FILENO;
-    struct stat info;
-    peal_status status = PEAL_OK;
-    if (self->fd < 0) {
-        status = peal_fail_errno(err, errno == ENOENT ? PEAL_E_DATA : PEAL_E_FAILED, errno, "cannot open %s", path);
-    } else if (fstat(self->fd, &info) == 0 && S_ISDIR(info.st_mode)) {
-        status = peal_fail(err, PEAL_E_DATA, "%s is a folder, not a file", path);
-    }
+    *self = (file_stream){
+        .base = {.read = file_read, .close = file_close},
+        .source = source,
+        .fd = source->fd >= 0 ? source->fd : open(source->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
+        .at = source->begin,
+        .end = source->begin + source->size,
+        .meter = meter,
+    };
+    peal_status status = self->fd >= 0 ? check_same(self, err)
+                                       : peal_fail_errno(err, errno == ENOENT ? PEAL_E_DATA : PEAL_E_FAILED, errno,
+                                                         "cannot open %s", source->path);
     if (status != PEAL_OK) {
         file_close(&self->base);
         return status;
     }
     posix_fadvise(self->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    *out = &self->base;
+    *out = self;
     return PEAL_OK;
+}
+
+peal_status peal_source_hash(const peal_source *source, const atomic_int *stop, uint64_t *out, peal_error *err) {
+    enum { CHUNK = 1 << 18 };
+    peal_source_meter meter = {.hasher = peal_hasher_new()};
+    uint8_t *bytes = malloc(CHUNK);
+    file_stream *file = NULL;
+    peal_status status = bytes && meter.hasher ? file_open(source, &meter, &file, err)
+                                               : peal_fail(err, PEAL_E_MEMORY, "no memory for a hash");
+    for (size_t got = 1; status == PEAL_OK && got > 0;) {
+        status = stop && atomic_load(stop) ? peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading")
+                                           : file_read_raw(file, bytes, CHUNK, &got, err);
+    }
+    if (status == PEAL_OK) *out = peal_hasher_end(meter.hasher);
+    if (file) file_close(&file->base);
+    peal_hasher_free(meter.hasher);
+    free(bytes);
+    return status;
 }
 
 static bool ends_with(const char *text, const char *suffix) {
@@ -96,10 +126,13 @@ static bool ends_with(const char *text, const char *suffix) {
     return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
 }
 
-peal_status peal_source_stream_open(const char *path, peal_source_meter *meter, peal_stream **out, peal_error *err) {
-    PEAL_TRY(peal_file_stream_open(path, out, err));
-    file_stream *file = (file_stream *)*out;
-    file->meter = meter;
+peal_status peal_source_stream_open(const peal_source *source, peal_source_meter *meter, peal_stream **out,
+                                    peal_error *err) {
+    const char *path = peal_source_name(source);
+    file_stream *file;
+    *out = NULL;
+    PEAL_TRY(file_open(source, meter, &file, err));
+    *out = &file->base;
     peal_status status = PEAL_OK;
     for (size_t more = 1; status == PEAL_OK && more && file->head_size < sizeof file->head; file->head_size += more) {
         status = file_read_raw(file, file->head + file->head_size, sizeof file->head - file->head_size, &more, err);

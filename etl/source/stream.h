@@ -8,6 +8,7 @@
 #include "core/digest.h"
 #include "core/memory.h"
 #include "core/status.h"
+#include "etl/source/source.h"
 
 typedef struct peal_stream peal_stream;
 
@@ -23,9 +24,6 @@ peal_status peal_stream_fill(peal_stream *stream, uint8_t *out, size_t capacity,
 /* NULL is allowed. */
 void peal_stream_close(peal_stream *stream);
 
-/* The bytes of a file as they are, or of standard input for "-". */
-peal_status peal_file_stream_open(const char *path, peal_stream **out, peal_error *err);
-
 /* What was read of a file so far, for progress and for telling later whether the file has changed. It outlives the
  * stream; other threads may read `bytes`. */
 typedef struct peal_source_meter {
@@ -33,8 +31,11 @@ typedef struct peal_source_meter {
     peal_hasher *hasher; /* of the file's own (compressed) bytes; may be NULL */
 } peal_source_meter;
 
-/* The bytes at `path` decoded by the codec that they begin with (or that the name promises). `meter` may be NULL. */
-peal_status peal_source_stream_open(const char *path, peal_source_meter *meter, peal_stream **out, peal_error *err);
+/* The bytes of `source`, which outlives the stream, decoded by the codec that they begin with (or that the name
+ * promises). PEAL_E_DATA if it is no longer what it was when it was listed, or changes before its end was read. `meter`
+ * may be NULL. */
+peal_status peal_source_stream_open(const peal_source *source, peal_source_meter *meter, peal_stream **out,
+                                    peal_error *err);
 /* Bytes from memory that the caller keeps. */
 peal_status peal_memory_stream_open(const void *bytes, size_t size, peal_stream **out, peal_error *err);
 

@@ -19,7 +19,7 @@ static peal_status impute_load(const json_t *options, void **state, peal_error *
     *state = self;
     const json_t *with = json_object_get(options, "with");
     if (json_is_number(with)) {
-        snprintf(self->with, sizeof self->with, "%.17g", json_number_value(with));
+        peal_number_text(json_number_value(with), self->with);
     } else {
         const char *text = with ? json_string_value(with) : "mean";
         snprintf(self->with, sizeof self->with, "%s", text ? text : "?");

@@ -226,11 +226,11 @@ static json_t *label_save(const void *state) {
 }
 
 /* The one spelling of a class that is a number: "1.0", "+1" and "1" are the same class. */
-static peal_text canonical(peal_text text, char spelling[40]) {
+static peal_text canonical(peal_text text, char spelling[PEAL_NUMBER_TEXT]) {
     double number;
     if (!text.data || !peal_number_parse(text.data, text.length, &number)) return text;
-    int length = snprintf(spelling, 40, "%.17g", number == 0 ? 0.0 : number);
-    return (peal_text){spelling, (uint32_t)length};
+    peal_number_text(number == 0 ? 0.0 : number, spelling);
+    return (peal_text){spelling, (uint32_t)strlen(spelling)};
 }
 
 static peal_status label_text(const void *state, peal_text text, peal_buffer *scratch, peal_text *out,

@@ -46,7 +46,7 @@ printf 'labl: y\n' >typo.yaml
 expect 2 "has no option labl (did you mean label?)" $peal etl --job typo.yaml --out d
 printf 'label: [y\n' >broken.yaml
 expect 2 "broken.yaml: line" $peal etl --job broken.yaml --out d
-expect 2 "cannot open the job file none.yaml" $peal etl --job none.yaml --out d
+expect 2 "the job file: cannot open none.yaml" $peal etl --job none.yaml --out d
 expect 2 "wants a number" $peal train a --lr fast
 expect 2 "--epochs must be at least 1" $peal train a --epochs 0
 expect 2 "is a dataset already" $peal train a --label digit

@@ -165,7 +165,7 @@ static void rows_are_found_by_number(void **state) {
     peal_dataset *dataset;
     peal_rows *rows;
     assert_ok(peal_dataset_open(out, &dataset, &err));
-    assert_ok(peal_rows_open(dataset, 1u << PEAL_SPLIT_TRAIN, &rows, &err));
+    assert_ok(peal_rows_open(dataset, 1u << PEAL_SPLIT_TRAIN, NULL, NULL, &rows, &err));
     peal_dataset_close(dataset);
     assert_int_equal(peal_rows_count(rows), 3000);
     assert_true(peal_rows_batches(rows) > 3);
@@ -197,12 +197,11 @@ static void damaged_shard_is_named(void **state) {
     bytes.data[bytes.size / 2] ^= 1;
     assert_ok(peal_file_write_atomic(shard, bytes.data, bytes.size, &err));
     peal_dataset *dataset;
-    peal_rows *rows;
     assert_ok(peal_dataset_open(out, &dataset, &err));
-    assert_int_equal(peal_rows_open(dataset, 1, &rows, &err), PEAL_E_DATA);
+    assert_int_equal(peal_dataset_read(dataset, 1, NULL, NULL, &err), PEAL_E_DATA);
     assert_has(err.message, "train-00000.arrow is damaged");
     assert_ok(peal_file_write_atomic(shard, bytes.data, bytes.size - 1, &err));
-    assert_int_equal(peal_rows_open(dataset, 1, &rows, &err), PEAL_E_DATA);
+    assert_int_equal(peal_dataset_read(dataset, 1, NULL, NULL, &err), PEAL_E_DATA);
     peal_dataset_close(dataset);
     peal_buffer_clear(&bytes);
     free(shard);
@@ -222,11 +221,55 @@ static int free_folder(void **state) {
     return 0;
 }
 
+typedef struct cutting {
+    const char *shard;
+    size_t rows;
+} cutting;
+
+/* Cuts the shard at its first batch, and looks at all values of all. */
+static peal_status cut(void *user, const peal_table *table, peal_error *err) {
+    (void)err;
+    cutting *self = user;
+    if (self->rows == 0) assert_int_equal(truncate(self->shard, 4096), 0);
+    const float *values = table->columns[0].values;
+    for (size_t row = 0; row < table->rows; row++) self->rows += values[row * table->columns[0].width] < 1e30F;
+    return PEAL_OK;
+}
+
+static void shard_that_is_cut_is_no_sigbus(void **state) {
+    (void)state;
+    peal_error err;
+    peal_etl_result result;
+    char *path = write_csv("cut.csv", 30000, 1), *out = test_path(folder, "cut.ds");
+    const char *sources[] = {path};
+    peal_etl_options options = options_for(sources, 1, out);
+    assert_ok(peal_etl(&options, &result, &err));
+    char *shard = peal_path_join(out, "train-00000.arrow");
+    peal_dataset *dataset;
+    peal_rows *rows;
+    assert_ok(peal_dataset_open(out, &dataset, &err));
+    assert_ok(peal_rows_open(dataset, 1, NULL, NULL, &rows, &err));
+    assert_ok(peal_rows_check(rows, &err));
+    cutting self = {.shard = shard};
+    assert_ok(peal_dataset_read(dataset, 1, cut, &self, &err)); /* what is being read is in memory */
+    assert_int_equal(self.rows, 30000);
+    assert_int_equal(peal_rows_check(rows, &err), PEAL_E_DATA);
+    assert_has(err.message, "train-00000.arrow changed while it was in use");
+    assert_int_equal(peal_dataset_read(dataset, 1, NULL, NULL, &err), PEAL_E_DATA);
+    assert_has(err.message, "train-00000.arrow is damaged: it has 4096 bytes");
+    peal_rows_close(rows);
+    peal_dataset_close(dataset);
+    free(shard);
+    free(path);
+    free(out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_do_not_change_the_bits), cmocka_unit_test(resume_takes_over_what_is_done),
         cmocka_unit_test(bad_rows_are_counted_and_kept),  cmocka_unit_test(other_folders_are_not_replaced),
         cmocka_unit_test(rows_are_found_by_number),       cmocka_unit_test(damaged_shard_is_named),
+        cmocka_unit_test(shard_that_is_cut_is_no_sigbus),
     };
     return cmocka_run_group_tests(tests, make_folder, free_folder);
 }

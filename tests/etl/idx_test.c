@@ -13,11 +13,14 @@ static peal_status read_idx(const uint8_t *bytes, size_t size, const uint8_t *la
     peal_format_options options = {0};
     peal_format_reader *reader = NULL;
     peal_stream *stream;
+    peal_source_list list;
+    const peal_source_options sources = {.names = (const char *const *)&path, .count = 1};
+    assert_int_equal(peal_source_list_make(&sources, &list, err), PEAL_OK);
     peal_status status = peal_format_idx.infer("i", (const char *)bytes, size, true, &options, &schema, err);
     const peal_format_job job = {.options = &options, .schema = &schema, .label = 1, .label_required = true};
     if (status == PEAL_OK) status = peal_block_init(block, &schema, err);
     if (status == PEAL_OK) status = peal_memory_stream_open(bytes, size, &stream, err);
-    if (status == PEAL_OK) status = peal_format_idx.open(&job, "i", path, stream, &reader, err);
+    if (status == PEAL_OK) status = peal_format_idx.open(&job, "i", &list.sources[0], stream, &reader, err);
     if (status == PEAL_OK) status = peal_format_idx.read(reader, block, err);
     if (status == PEAL_OK) status = peal_format_idx.parse(reader, block, err);
     if (status == PEAL_OK) {
@@ -28,6 +31,7 @@ static peal_status read_idx(const uint8_t *bytes, size_t size, const uint8_t *la
     }
     peal_format_idx.close(reader);
     peal_raw_schema_clear(&schema);
+    peal_source_list_clear(&list);
     free(path);
     free(folder);
     return status;

@@ -187,6 +187,19 @@ static void resume_ends_in_the_same_bits(void **state) {
 }
 
 /* Rows one by one, all at once, and from the dataset: the same bits. */
+typedef struct table_prediction {
+    peal_predictor *predictor;
+    float *scores;
+    size_t rows;
+} table_prediction;
+
+static peal_status predict_table(void *user, const peal_table *table, peal_error *err) {
+    table_prediction *self = user;
+    peal_status status = peal_predictor_table(self->predictor, table, self->scores + 2 * self->rows, err);
+    self->rows += table->rows;
+    return status;
+}
+
 static void predictions_are_the_same_from_everywhere(void **state) {
     (void)state;
     peal_error err;
@@ -202,7 +215,7 @@ static void predictions_are_the_same_from_everywhere(void **state) {
     assert_ok(peal_file_read(csv, &text, &err));
     const char *rows = strchr((const char *)text.data, '\n') + 1;
     size_t size = text.size - (size_t)(rows - (const char *)text.data), count;
-    float *all = calloc(3000, 2 * sizeof(float)), *mapped = calloc(3000, 2 * sizeof(float)), one[2];
+    float *all = calloc(3000, 2 * sizeof(float)), *from_tables = calloc(3000, 2 * sizeof(float)), one[2];
     assert_ok(peal_predictor_text(predictor, rows, size, all, 3000, &count, &err));
     assert_int_equal(count, 3000);
     const char *at = rows;
@@ -213,23 +226,17 @@ static void predictions_are_the_same_from_everywhere(void **state) {
         at = end + 1;
     }
     peal_dataset *data;
-    peal_rows *mapped_rows;
+    table_prediction read = {.predictor = predictor, .scores = from_tables};
     assert_ok(peal_dataset_open(dataset, &data, &err));
-    assert_ok(peal_rows_open(data, 1, &mapped_rows, &err));
-    size_t done = 0;
-    for (size_t b = 0; b < peal_rows_batches(mapped_rows); b++) {
-        const peal_table *table = peal_rows_batch(mapped_rows, b);
-        assert_ok(peal_predictor_table(predictor, table, mapped + 2 * done, &err));
-        done += table->rows;
-    }
-    assert_memory_equal(all, mapped, 3000 * 2 * sizeof(float));
+    assert_ok(peal_dataset_read(data, 1, predict_table, &read, &err));
+    assert_int_equal(read.rows, 3000);
+    assert_memory_equal(all, from_tables, 3000 * 2 * sizeof(float));
     assert_int_equal(peal_predictor_text(predictor, "1,2\n", 4, one, 1, &count, &err), PEAL_E_DATA);
-    peal_rows_close(mapped_rows);
     peal_dataset_close(data);
     peal_predictor_free(predictor);
     peal_buffer_clear(&text);
     free(all);
-    free(mapped);
+    free(from_tables);
     free(out);
 }
 

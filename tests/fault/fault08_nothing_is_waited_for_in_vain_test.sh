@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# A FIFO that nobody writes to: a wait for a source ends at the first signal, and what must be a regular file is refused
+# at once. Folders and globs leave out what is no regular file.
+source tests/lib.sh
+
+mkfifo fifo
+seq 1 100 | awk 'BEGIN { print "x,y" } { print $1 "," $1 % 2 }' >rows.csv
+$peal train rows.csv --label y --epochs 1 --out m.safetensors --quiet
+
+ends() { # ends SIGNAL COMMAND...: it waits, and one signal ends it
+    local signal=$1 got=0
+    shift
+    timeout -k 5 --preserve-status -s "$signal" 1 "$@" >out.txt 2>err.txt || got=$?
+    [ $got = 4 ] || fail "exit code $got instead of 4 after SIG$signal: $* $(cat err.txt)"
+    grep -q "interrupted while waiting for" err.txt || fail "$(cat err.txt)"
+}
+ends TERM $peal etl fifo --label y --out d
+ends INT $peal train fifo --label y --out n.safetensors
+ends TERM $peal predict m.safetensors fifo --out p.csv
+ends TERM $peal eval m.safetensors fifo
+# A writer that falls silent, as standard input.
+(echo "x,y"; exec sleep 5) | ends TERM $peal etl - --label y --out d
+
+expect 3 "fifo is not a regular file" timeout 5 $peal predict fifo rows.csv
+expect 3 "fifo is not a regular file" timeout 5 $peal inspect fifo
+expect 2 "fifo is not a regular file" timeout 5 $peal etl rows.csv --job fifo --out d
+expect 3 "not a regular file" timeout 5 $peal predict /dev/zero rows.csv
+mkdir dataset
+mkfifo dataset/manifest.json
+expect 3 "manifest.json is not a regular file" timeout 5 $peal train dataset --out n.safetensors
+$peal etl rows.csv --label y --out ds --quiet
+rm ds/train-00000.arrow
+mkfifo ds/train-00000.arrow
+expect 3 "no regular file" timeout 5 $peal train ds --epochs 1 --out n.safetensors
+
+mkdir folder
+cp rows.csv folder
+mkfifo folder/pipe
+expect 0 "the folder folder: left out: 1 FIFO (pipe)" timeout 20 $peal etl folder --label y --out d
+expect 0 "left out: 1 FIFO (folder/pipe)" timeout 20 $peal etl 'folder/*' --label y --out d
+expect 0 "left out: 1 FIFO (pipe)" timeout 20 $peal predict m.safetensors folder --out p.csv
+[ -z "$(find . -name '*peal-tmp*')" ] || fail "something is left: $(find . -name '*peal-tmp*')"
+echo ok
