@@ -1,3 +1,4 @@
+/* Reading a dataset: its manifest, and its rows from the shards. */
 #include "etl/dataset.h"
 
 #include <inttypes.h>
@@ -6,11 +7,14 @@
 
 #include "core/digest.h"
 #include "core/file.h"
+#include "core/seal.h"
 #include "etl/arrow/file.h"
+#include "etl/manifest.h"
 
 struct peal_dataset {
     char *path;
     json_t *manifest;
+    peal_pipeline *pipeline; /* the manifest's, to which every shard must fit */
 };
 
 struct peal_rows {
@@ -28,30 +32,20 @@ bool peal_dataset_is(const char *path) {
     return is;
 }
 
-static peal_status damaged(const peal_dataset *dataset, peal_error *err, const char *what) {
-    return peal_fail(err, PEAL_E_DATA, "%s/manifest.json is not a dataset's manifest: %s", dataset->path, what);
-}
-
 static peal_status read_manifest(peal_dataset *dataset, peal_error *err) {
-    peal_buffer text = {0};
     char *path = peal_path_join(dataset->path, "manifest.json");
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     peal_status status =
-        path ? peal_file_read(path, &text, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        peal_seal_read(path, "a dataset's manifest", PEAL_DATASET_KIND, PEAL_DATASET_VERSION, &dataset->manifest, err);
+    if (status == PEAL_OK) status = etl__manifest_check(dataset->manifest, path, err);
+    if (status == PEAL_OK) {
+        status = peal_pipeline_load(peal_dataset_pipeline(dataset), &dataset->pipeline, err);
+        if (status != PEAL_OK) peal_error_context(err, "%s", path);
+    }
     free(path);
-    if (status != PEAL_OK) {
-        if (status == PEAL_E_FAILED && err) err->status = PEAL_E_DATA;
-        peal_buffer_clear(&text);
-        return status == PEAL_E_FAILED ? PEAL_E_DATA : status;
-    }
-    json_error_t problem;
-    dataset->manifest = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, &problem);
-    peal_buffer_clear(&text);
-    if (!dataset->manifest) {
-        return peal_fail(err, PEAL_E_DATA, "%s/manifest.json: line %d: %s", dataset->path, problem.line, problem.text);
-    }
-    if (!json_is_object(json_object_get(dataset->manifest, "pipeline"))) return damaged(dataset, err, "no pipeline");
-    if (!json_is_object(json_object_get(dataset->manifest, "splits"))) return damaged(dataset, err, "no splits");
-    return PEAL_OK;
+    if (status != PEAL_E_FAILED) return status;
+    if (err) err->status = PEAL_E_DATA; /* what cannot be read is no dataset */
+    return PEAL_E_DATA;
 }
 
 peal_status peal_dataset_open(const char *path, peal_dataset **out, peal_error *err) {
@@ -70,6 +64,7 @@ peal_status peal_dataset_open(const char *path, peal_dataset **out, peal_error *
 
 void peal_dataset_close(peal_dataset *dataset) {
     if (!dataset) return;
+    peal_pipeline_free(dataset->pipeline);
     json_decref(dataset->manifest);
     free(dataset->path);
     free(dataset);
@@ -88,8 +83,7 @@ static const json_t *split_entry(const peal_dataset *dataset, int split) {
 }
 
 uint64_t peal_dataset_rows(const peal_dataset *dataset, int split) {
-    json_int_t rows = json_integer_value(json_object_get(split_entry(dataset, split), "rows"));
-    return rows > 0 ? (uint64_t)rows : 0;
+    return (uint64_t)json_integer_value(json_object_get(split_entry(dataset, split), "rows"));
 }
 
 /* ---- rows ---- */
@@ -135,18 +129,20 @@ static peal_status add_batches(peal_rows *rows, const peal_arrow_file *file, pea
     return PEAL_OK;
 }
 
-static bool same_columns(const peal_table *a, const peal_table *b) {
-    if (a->column_count != b->column_count) return false;
-    for (size_t i = 0; i < a->column_count; i++) {
-        const peal_column *p = &a->columns[i], *q = &b->columns[i];
-        if (strcmp(p->name, q->name) != 0 || p->type != q->type || p->width != q->width) return false;
-    }
-    return true;
+/* The rows and batches that the manifest promises. */
+static peal_status check_count(const json_t *entry, const peal_arrow_file *file, const char *path, peal_error *err) {
+    uint64_t rows = 0, batches = peal_arrow_file_batches(file);
+    for (size_t i = 0; i < batches; i++) rows += peal_arrow_file_batch(file, i)->rows;
+    const json_int_t wanted_rows = json_integer_value(json_object_get(entry, "rows"));
+    const json_int_t wanted_batches = json_integer_value(json_object_get(entry, "batches"));
+    if (rows == (uint64_t)wanted_rows && batches == (uint64_t)wanted_batches) return PEAL_OK;
+    return peal_fail(
+        err, PEAL_E_DATA, "the shard %s holds %llu rows in %llu batches, but the manifest says %lld in %lld", path,
+        (unsigned long long)rows, (unsigned long long)batches, (long long)wanted_rows, (long long)wanted_batches);
 }
 
 static peal_status open_shard(const peal_dataset *dataset, const json_t *entry, peal_rows *rows, peal_error *err) {
     const char *name = json_string_value(json_object_get(entry, "file"));
-    if (!name || strchr(name, '/')) return damaged(dataset, err, "a shard has no proper name");
     char *path = peal_path_join(dataset->path, name);
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     peal_arrow_file **files = realloc(rows->files, (rows->file_count + 1) * sizeof(peal_arrow_file *));
@@ -158,8 +154,9 @@ static peal_status open_shard(const peal_dataset *dataset, const json_t *entry, 
         rows->files[rows->file_count++] = file;
         status = peal_arrow_file_verify(file, err);
     }
-    if (status == PEAL_OK && !same_columns(peal_arrow_file_schema(file), peal_arrow_file_schema(rows->files[0]))) {
-        status = peal_fail(err, PEAL_E_DATA, "the shard %s has other columns than the first one", path);
+    if (status == PEAL_OK) status = check_count(entry, file, path, err);
+    if (status == PEAL_OK) {
+        status = peal_pipeline_check_table(dataset->pipeline, peal_arrow_file_schema(file), path, err);
     }
     if (status == PEAL_OK) status = add_batches(rows, file, err);
     free(path);

@@ -1,6 +1,7 @@
 /* A dataset: a folder with a manifest (manifest.json) and shards, Arrow files named <split>-<number>.arrow.
  *
  * The manifest lists every shard with rows, bytes and checksum, and holds the fitted pipeline, the job and the inputs.
+ * It is sealed (core/seal.h), and so every byte of a dataset is under a checksum.
  * A dataset is written into a staging folder and appears whole or not at all. It is read by mapping: batches point into
  * the files. */
 #ifndef PEAL_ETL_DATASET_H
@@ -16,6 +17,9 @@
 #include "etl/table.h"
 #include "etl/transform/split.h"
 
+#define PEAL_DATASET_KIND "peal dataset"
+enum { PEAL_DATASET_VERSION = 2 };
+
 /* ---- writing ---- */
 
 typedef struct peal_dataset_writer peal_dataset_writer;
@@ -27,9 +31,10 @@ peal_status peal_dataset_writer_new(const char *folder, const peal_table *schema
 peal_status peal_dataset_writer_batch(peal_dataset_writer *writer, int split, const peal_table *table, peal_error *err);
 /* Rows written to a split so far. */
 uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split);
-/* Closes the last shards and writes the manifest: `head` (an object, which is used up) with "splits" and "pipeline"
- * added, the latter given as JSON text. All is fsynced. Frees the writer whatever happens. */
-peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head, const char *pipeline,
+/* Closes the last shards and writes the manifest, sealed: "rows", "job" and "inputs" from `facts` (an object, which is
+ * used up; NULL is "no memory"), the splits, and the pipeline, given as JSON text. All is fsynced. Frees the writer
+ * whatever happens. */
+peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *facts, const char *pipeline,
                                        peal_error *err);
 /* Frees; what was written stays in the folder, which the caller removes. NULL is allowed. */
 void peal_dataset_writer_abort(peal_dataset_writer *writer);
@@ -40,7 +45,8 @@ typedef struct peal_dataset peal_dataset;
 
 /* True if `path` is a folder with a manifest. */
 bool peal_dataset_is(const char *path);
-/* Reads the manifest; shards are mapped when a split is opened. PEAL_E_DATA says which file is damaged and how. */
+/* Reads the manifest and checks it as a whole, with its pipeline; shards are looked at when a split is opened.
+ * PEAL_E_DATA says which file is damaged and how. */
 peal_status peal_dataset_open(const char *path, peal_dataset **out, peal_error *err);
 void peal_dataset_close(peal_dataset *dataset);
 const json_t *peal_dataset_manifest(const peal_dataset *dataset);
@@ -50,8 +56,8 @@ uint64_t peal_dataset_rows(const peal_dataset *dataset, int split);
 
 /* The rows of one split (or several) as a list of batches, each a table whose columns point into the maps. */
 typedef struct peal_rows peal_rows;
-/* `splits` is a set of bits (1 << PEAL_SPLIT_TRAIN...). Sizes are compared with the manifest and all checksums are
- * verified. The rows hold the maps; the dataset may be closed before. */
+/* `splits` is a set of bits (1 << PEAL_SPLIT_TRAIN...). Sizes, rows and columns (with the texts of their dictionaries)
+ * are compared with the manifest and its pipeline, and all checksums are verified. The rows hold the maps; the dataset may be closed before. */
 peal_status peal_rows_open(const peal_dataset *dataset, unsigned splits, peal_rows **out, peal_error *err);
 void peal_rows_close(peal_rows *rows);
 uint64_t peal_rows_count(const peal_rows *rows);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "core/digest.h"
+#include "core/json.h"
 
 enum { SAMPLE_SIZE = 1 << 20 };
 
@@ -118,17 +119,26 @@ json_t *peal_input_list_save(const peal_input_list *list) {
         const peal_input *input = &list->inputs[i];
         char hash[17];
         peal_hash_text(input->hash, hash);
-        json_t *one = json_pack("{s:s, s:I, s:I, s:s, s:I}", "path", input->path, "size", (json_int_t)input->size,
-                                "mtime_ns", (json_int_t)input->mtime_ns, "xxh3", hash, "rows", (json_int_t)input->rows);
-        if (input->companion) json_object_set_new(one, "companion", json_string(input->companion));
-        json_array_append_new(saved, one);
+        json_t *one =
+            json_pack("{s:o, s:I, s:I, s:s, s:I}", "path", peal_json_path(input->path), "size", (json_int_t)input->size,
+                      "mtime_ns", (json_int_t)input->mtime_ns, "xxh3", hash, "rows", (json_int_t)input->rows);
+        if (input->companion) one = peal_json_set(one, "companion", peal_json_path(input->companion));
+        saved = peal_json_append(saved, one);
     }
     return saved;
 }
 
+/* True if `text`, saved, spells `path`. */
+static bool is_path(const json_t *text, const char *path) {
+    json_t *wanted = peal_json_path(path);
+    const bool same = wanted && json_equal(text, wanted);
+    json_decref(wanted);
+    return same;
+}
+
 static char *input_difference(const peal_input *input, const json_t *saved) {
-    const char *path = json_string_value(json_object_get(saved, "path"));
-    if (!path || strcmp(path, input->path) != 0) return peal_sprintf("%s was not among the inputs", input->path);
+    const char *path = input->path;
+    if (!is_path(json_object_get(saved, "path"), path)) return peal_sprintf("%s was not among the inputs", path);
     json_int_t size = json_integer_value(json_object_get(saved, "size"));
     if ((uint64_t)size != input->size) {
         return peal_sprintf("%s changed its size from %lld to %llu bytes", path, (long long)size,

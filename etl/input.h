@@ -36,7 +36,8 @@ peal_status peal_input_list_make(const char *const *sources, size_t count, const
                                  peal_error *err);
 void peal_input_list_clear(peal_input_list *list);
 
-/* Array of {"path", "size", "mtime_ns", "xxh3", "rows"}. */
+/* Array of {"path", "size", "mtime_ns", "xxh3", "rows"}; a path is spelled by peal_text_of_path. NULL if there is no
+ * memory. */
 json_t *peal_input_list_save(const peal_input_list *list);
 /* NULL if `saved` describes these very inputs (by size and time, else by content); else why not, freed by the caller.
  */
