@@ -1,3 +1,4 @@
+/* Reading a dataset: its manifest, and its rows from the shards. */
 #include "etl/dataset.h"
 
 #include <errno.h>
@@ -11,11 +12,14 @@
 #include "core/digest.h"
 #include "core/file.h"
 #include "core/identity.h"
+#include "core/seal.h"
 #include "etl/arrow/file.h"
+#include "etl/manifest.h"
 
 struct peal_dataset {
     char *path;
     json_t *manifest;
+    peal_pipeline *pipeline; /* the manifest's, to which every shard must fit */
 };
 
 /* One that was read and is mapped now. */
@@ -90,30 +94,20 @@ static peal_status judge_names(const char *folder, const char *const *names, siz
 
 const peal_folder_kind peal_dataset_kind = {.what = "a dataset", .judge = judge_names};
 
-static peal_status damaged(const peal_dataset *dataset, peal_error *err, const char *what) {
-    return peal_fail(err, PEAL_E_DATA, "%s/manifest.json is not a dataset's manifest: %s", dataset->path, what);
-}
-
 static peal_status read_manifest(peal_dataset *dataset, peal_error *err) {
-    peal_buffer text = {0};
     char *path = peal_path_join(dataset->path, "manifest.json");
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     peal_status status =
-        path ? peal_file_read(path, &text, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        peal_seal_read(path, "a dataset's manifest", PEAL_DATASET_KIND, PEAL_DATASET_VERSION, &dataset->manifest, err);
+    if (status == PEAL_OK) status = etl__manifest_check(dataset->manifest, path, err);
+    if (status == PEAL_OK) {
+        status = peal_pipeline_load(peal_dataset_pipeline(dataset), &dataset->pipeline, err);
+        if (status != PEAL_OK) peal_error_context(err, "%s", path);
+    }
     free(path);
-    if (status != PEAL_OK) {
-        if (status == PEAL_E_FAILED && err) err->status = PEAL_E_DATA;
-        peal_buffer_clear(&text);
-        return status == PEAL_E_FAILED ? PEAL_E_DATA : status;
-    }
-    json_error_t problem;
-    dataset->manifest = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, &problem);
-    peal_buffer_clear(&text);
-    if (!dataset->manifest) {
-        return peal_fail(err, PEAL_E_DATA, "%s/manifest.json: line %d: %s", dataset->path, problem.line, problem.text);
-    }
-    if (!json_is_object(json_object_get(dataset->manifest, "pipeline"))) return damaged(dataset, err, "no pipeline");
-    if (!json_is_object(json_object_get(dataset->manifest, "splits"))) return damaged(dataset, err, "no splits");
-    return PEAL_OK;
+    if (status != PEAL_E_FAILED) return status;
+    if (err) err->status = PEAL_E_DATA; /* what cannot be read is no dataset */
+    return PEAL_E_DATA;
 }
 
 peal_status peal_dataset_open(const char *path, peal_dataset **out, peal_error *err) {
@@ -132,6 +126,7 @@ peal_status peal_dataset_open(const char *path, peal_dataset **out, peal_error *
 
 void peal_dataset_close(peal_dataset *dataset) {
     if (!dataset) return;
+    peal_pipeline_free(dataset->pipeline);
     json_decref(dataset->manifest);
     free(dataset->path);
     free(dataset);
@@ -150,8 +145,7 @@ static const json_t *split_entry(const peal_dataset *dataset, int split) {
 }
 
 uint64_t peal_dataset_rows(const peal_dataset *dataset, int split) {
-    json_int_t rows = json_integer_value(json_object_get(split_entry(dataset, split), "rows"));
-    return rows > 0 ? (uint64_t)rows : 0;
+    return (uint64_t)json_integer_value(json_object_get(split_entry(dataset, split), "rows"));
 }
 
 /* ---- rows ---- */
@@ -159,7 +153,6 @@ uint64_t peal_dataset_rows(const peal_dataset *dataset, int split) {
 /* Opens the shard of `entry` and says what it is at present. */
 static peal_status open_shard(const peal_dataset *dataset, const json_t *entry, shard *out, peal_error *err) {
     const char *name = json_string_value(json_object_get(entry, "file"));
-    if (!name || strchr(name, '/')) return damaged(dataset, err, "a shard has no proper name");
     out->path = peal_path_join(dataset->path, name);
     if (!out->path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     out->fd = open(out->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -214,13 +207,16 @@ static peal_status add_batches(peal_rows *rows, const peal_arrow_file *file, pea
     return PEAL_OK;
 }
 
-static bool same_columns(const peal_table *a, const peal_table *b) {
-    if (a->column_count != b->column_count) return false;
-    for (size_t i = 0; i < a->column_count; i++) {
-        const peal_column *p = &a->columns[i], *q = &b->columns[i];
-        if (strcmp(p->name, q->name) != 0 || p->type != q->type || p->width != q->width) return false;
-    }
-    return true;
+/* The rows and batches that the manifest promises. */
+static peal_status check_count(const json_t *entry, const peal_arrow_file *file, const char *path, peal_error *err) {
+    uint64_t rows = 0, batches = peal_arrow_file_batches(file);
+    for (size_t i = 0; i < batches; i++) rows += peal_arrow_file_batch(file, i)->rows;
+    const json_int_t wanted_rows = json_integer_value(json_object_get(entry, "rows"));
+    const json_int_t wanted_batches = json_integer_value(json_object_get(entry, "batches"));
+    if (rows == (uint64_t)wanted_rows && batches == (uint64_t)wanted_batches) return PEAL_OK;
+    return peal_fail(
+        err, PEAL_E_DATA, "the shard %s holds %llu rows in %llu batches, but the manifest says %lld in %lld", path,
+        (unsigned long long)rows, (unsigned long long)batches, (long long)wanted_rows, (long long)wanted_batches);
 }
 
 /* The shards of some splits on their way through memory. */
@@ -241,13 +237,11 @@ static void shard_close(shard *one) {
     *one = (shard){.fd = -1};
 }
 
-static peal_status parse_shard(reading *self, shard *one, peal_error *err) {
+static peal_status parse_shard(reading *self, const json_t *entry, shard *one, peal_error *err) {
     PEAL_TRY(peal_arrow_file_parse(self->bytes.data, self->bytes.size, one->path, &one->file, err));
     PEAL_TRY(peal_arrow_file_verify(one->file, err));
-    const peal_table *columns = peal_arrow_file_schema(one->file);
-    if (self->first.file && !same_columns(columns, peal_arrow_file_schema(self->first.file))) {
-        return peal_fail(err, PEAL_E_DATA, "the shard %s has other columns than the first one", one->path);
-    }
+    PEAL_TRY(check_count(entry, one->file, one->path, err));
+    PEAL_TRY(peal_pipeline_check_table(self->dataset->pipeline, peal_arrow_file_schema(one->file), one->path, err));
     for (size_t i = 0; self->visit && i < peal_arrow_file_batches(one->file); i++) {
         PEAL_TRY(self->visit(self->user, peal_arrow_file_batch(one->file, i), err));
     }
@@ -277,7 +271,7 @@ static peal_status pass_shard(reading *self, const json_t *entry, peal_error *er
     shard one = {.fd = -1};
     peal_status status = open_shard(self->dataset, entry, &one, err);
     if (status == PEAL_OK) status = read_shard(&one, entry, &self->bytes, err);
-    if (status == PEAL_OK) status = parse_shard(self, &one, err);
+    if (status == PEAL_OK) status = parse_shard(self, entry, &one, err);
     if (status == PEAL_OK && self->rows) status = add_shard(self->rows, &one, err);
     if (status == PEAL_OK && !self->first.file) {
         self->first = one;

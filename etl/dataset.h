@@ -1,9 +1,9 @@
 /* A dataset: a folder with a manifest (manifest.json) and shards, Arrow files named <split>-<number>.arrow.
  *
  * The manifest lists every shard with rows, bytes and checksum, and holds the fitted pipeline, the job and the inputs.
- * A dataset is written into a staging folder and appears whole or not at all. A process reads the shards
- * into its memory; only workers that are forked later use a map of them, for a file that is cut under a map ends the
- * process (SIGBUS). */
+ * It is sealed (core/seal.h), and so every byte of a dataset is under a checksum. A dataset is written into a staging
+ * folder and appears whole or not at all. A process reads the shards into its memory; only workers that are forked later
+ * use a map of them, for a file that is cut under a map ends the process (SIGBUS). */
 #ifndef PEAL_ETL_DATASET_H
 #define PEAL_ETL_DATASET_H
 
@@ -18,6 +18,9 @@
 #include "etl/table.h"
 #include "etl/transform/split.h"
 
+#define PEAL_DATASET_KIND "peal dataset"
+enum { PEAL_DATASET_VERSION = 2 };
+
 /* ---- writing ---- */
 
 typedef struct peal_dataset_writer peal_dataset_writer;
@@ -29,9 +32,10 @@ peal_status peal_dataset_writer_new(const char *folder, const peal_table *schema
 peal_status peal_dataset_writer_batch(peal_dataset_writer *writer, int split, const peal_table *table, peal_error *err);
 /* Rows written to a split so far. */
 uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split);
-/* Closes the last shards and writes the manifest: `head` (an object, which is used up) with "splits" and "pipeline"
- * added, the latter given as JSON text. All is fsynced. Frees the writer whatever happens. */
-peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head, const char *pipeline,
+/* Closes the last shards and writes the manifest, sealed: "rows", "job" and "inputs" from `facts` (an object, which is
+ * used up; NULL is "no memory"), the splits, and the pipeline, given as JSON text. All is fsynced. Frees the writer
+ * whatever happens. */
+peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *facts, const char *pipeline,
                                        peal_error *err);
 /* Frees; what was written stays in the folder, which the caller removes. NULL is allowed. */
 void peal_dataset_writer_abort(peal_dataset_writer *writer);
@@ -45,7 +49,8 @@ bool peal_dataset_is(const char *path);
 /* A folder is wholly a dataset if it holds a manifest of ours, the shards that it lists, quarantined rows, and no more.
  */
 extern const peal_folder_kind peal_dataset_kind;
-/* Reads the manifest; shards are read when a split is. PEAL_E_DATA says which file is damaged and how. */
+/* Reads the manifest and checks it as a whole, with its pipeline; shards are read when a split is. PEAL_E_DATA says which
+ * file is damaged and how. */
 peal_status peal_dataset_open(const char *path, peal_dataset **out, peal_error *err);
 void peal_dataset_close(peal_dataset *dataset);
 const json_t *peal_dataset_manifest(const peal_dataset *dataset);
@@ -56,8 +61,8 @@ uint64_t peal_dataset_rows(const peal_dataset *dataset, int split);
 /* Is given the batches of a split in the order of their rows; each lasts during the call only. */
 typedef peal_status (*peal_table_visit)(void *user, const peal_table *table, peal_error *err);
 /* Reads the rows of `splits`, a set of bits (1 << PEAL_SPLIT_TRAIN...), one shard in memory after the other. Before a
- * shard's batches are visited its size is compared with the manifest and all checksums of the very bytes in memory are
- * verified: PEAL_E_DATA names the shard. `visit` may be NULL. */
+ * shard's batches are visited its size, rows and columns (with the texts of their dictionaries) are compared with the
+ * manifest and its pipeline, and all checksums of the very bytes in memory are verified: PEAL_E_DATA names the shard. `visit` may be NULL. */
 peal_status peal_dataset_read(const peal_dataset *dataset, unsigned splits, peal_table_visit visit, void *user,
                               peal_error *err);
 

@@ -1,8 +1,12 @@
+/* Writing a dataset: shards, cut by size, and the manifest that lists them. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/digest.h"
 #include "core/file.h"
+#include "core/json.h"
+#include "core/seal.h"
 #include "etl/arrow/file.h"
 #include "etl/dataset.h"
 
@@ -48,7 +52,6 @@ static peal_status shard_open(peal_dataset_writer *writer, int split, peal_error
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     peal_status status = peal_arrow_writer_open(path, writer->schema, &one->arrow, err);
     free(path);
-    if (!one->list) one->list = json_array();
     return status;
 }
 
@@ -66,9 +69,10 @@ static peal_status shard_close(peal_dataset_writer *writer, int split, peal_erro
     free(path);
     if (status != PEAL_OK) return status;
     peal_hash_text(hash, text);
-    json_array_append_new(one->list, json_pack("{s:s, s:I, s:I, s:I, s:s}", "file", one->name, "rows",
-                                               (json_int_t)one->shard_rows, "batches", (json_int_t)one->shard_batches,
-                                               "bytes", (json_int_t)map.size, "xxh3", text));
+    one->list = peal_json_append(one->shards ? one->list : json_array(),
+                                 json_pack("{s:s, s:I, s:I, s:I, s:s}", "file", one->name, "rows",
+                                           (json_int_t)one->shard_rows, "batches", (json_int_t)one->shard_batches,
+                                           "bytes", (json_int_t)map.size, "xxh3", text));
     peal_map_close(&map);
     free(one->name);
     one->name = NULL;
@@ -94,32 +98,43 @@ uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split) 
 }
 
 /* The pipeline's text is large (it holds the vocabularies) and ready: it takes the place of the head's last brace. */
-static char *manifest_text(const json_t *head, const char *pipeline) {
-    char *text = json_dumps(head, JSON_INDENT(1) | JSON_ENSURE_ASCII);
-    if (!text) return NULL;
+static peal_status manifest_text(const json_t *head, const char *pipeline, char **out, peal_error *err) {
+    char *text;
+    PEAL_TRY(peal_json_dump(head, JSON_INDENT(1), "a manifest", &text, err));
     *strrchr(text, '}') = '\0';
     size_t length = strlen(text);
     if (length && text[length - 1] == '\n') text[length - 1] = '\0';
-    char *whole = peal_sprintf("%s,\n \"pipeline\": %s\n}\n", text, pipeline);
+    *out = peal_sprintf("%s,\n \"pipeline\": %s\n}\n", text, pipeline);
     free(text);
-    return whole;
+    if (!*out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a manifest");
+    const bool sealed = peal_seal_close(*out, strlen(*out));
+    assert(sealed);
+    (void)sealed;
+    return PEAL_OK;
 }
 
-peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *head, const char *pipeline,
+/* All of the manifest but the pipeline; NULL if there is no memory. The seal stands first. */
+static json_t *manifest_head(const peal_dataset_writer *writer, json_t *facts) {
+    json_t *splits = json_object();
+    for (int i = 0; i < PEAL_SPLITS; i++) {
+        const split_writer *one = &writer->splits[i];
+        if (one->rows == 0) continue;
+        splits = peal_json_set(splits, peal_split_names[i],
+                               json_pack("{s:I, s:O}", "rows", (json_int_t)one->rows, "shards", one->list));
+    }
+    json_t *head = json_pack("{s:s, s:s, s:i}", PEAL_SEAL_KEY, PEAL_SEAL_BLANK, "kind", PEAL_DATASET_KIND, "version",
+                             PEAL_DATASET_VERSION);
+    return peal_json_set(peal_json_merge(head, facts), "splits", splits);
+}
+
+peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *facts, const char *pipeline,
                                        peal_error *err) {
     peal_status status = PEAL_OK;
-    json_t *splits = json_object();
-    for (int i = 0; i < PEAL_SPLITS && status == PEAL_OK; i++) {
-        status = shard_close(writer, i, err);
-        if (status != PEAL_OK || writer->splits[i].rows == 0) continue;
-        json_object_set_new(
-            splits, peal_split_names[i],
-            json_pack("{s:I, s:O}", "rows", (json_int_t)writer->splits[i].rows, "shards", writer->splits[i].list));
-    }
-    json_object_set_new(head, "splits", splits);
-    char *text = status == PEAL_OK ? manifest_text(head, pipeline) : NULL;
-    char *path = peal_path_join(writer->folder, "manifest.json");
-    if (status == PEAL_OK && (!text || !path)) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a manifest");
+    for (int i = 0; i < PEAL_SPLITS && status == PEAL_OK; i++) status = shard_close(writer, i, err);
+    json_t *head = manifest_head(writer, facts);
+    char *text = NULL, *path = peal_path_join(writer->folder, "manifest.json");
+    if (status == PEAL_OK && !path) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK) status = manifest_text(head, pipeline, &text, err);
     if (status == PEAL_OK) status = peal_file_write_atomic(path, text, strlen(text), err);
     free(text);
     free(path);

@@ -7,7 +7,10 @@
 
 #include "core/digest.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/machine.h"
+#include "core/text.h"
+#include "core/utf8.h"
 #include "etl/cache.h"
 #include "etl/dataset.h"
 #include "etl/emit.h"
@@ -40,34 +43,53 @@ typedef struct etl_job {
 
 /* ---- what the job is ---- */
 
+static peal_status check_text(const char *option, const char *text, peal_error *err) {
+    if (!text || peal_utf8_error(text, strlen(text)) == strlen(text)) return PEAL_OK;
+    char *shown = peal_text_printable(text, strlen(text));
+    peal_fail(err, PEAL_E_USAGE, "%s: '%s' is not UTF-8, but all names and values are", option, shown ? shown : "?");
+    free(shown);
+    return PEAL_E_USAGE;
+}
+
+/* What callers give as bytes is text in a dataset. (What they give as JSON is text already.) */
+static peal_status check_texts(const peal_etl_options *options, peal_error *err) {
+    const char delimiter[2] = {options->text.delimiter, '\0'};
+    PEAL_TRY(check_text("format", options->format, err));
+    PEAL_TRY(check_text("label", options->plan.label, err));
+    PEAL_TRY(check_text("delimiter", delimiter, err));
+    for (size_t i = 0; i < options->text.null_count; i++) PEAL_TRY(check_text("null", options->text.nulls[i], err));
+    for (size_t i = 0; i < options->plan.drop_count; i++) PEAL_TRY(check_text("drop", options->plan.drop[i], err));
+    return PEAL_OK;
+}
+
 static json_t *text_or_null(const char *text) {
     return text ? json_string(text) : json_null();
 }
 
+static json_t *add_given(json_t *job, const char *key, const json_t *value) {
+    return value ? peal_json_set(job, key, json_incref((json_t *)value)) : job;
+}
+
 /* The job as JSON: equal jobs make equal datasets of equal inputs. */
-static json_t *describe_job(const peal_etl_options *options) {
+static peal_status describe_job(const peal_etl_options *options, json_t **out, peal_error *err) {
     static const char *const tasks[] = {"auto", "classify", "regress"}, *const headers[] = {"auto", "yes", "no"};
+    PEAL_TRY(check_texts(options, err));
     json_t *nulls = json_array(), *drop = json_array();
-    for (size_t i = 0; i < options->text.null_count; i++)
-        json_array_append_new(nulls, json_string(options->text.nulls[i]));
-    for (size_t i = 0; i < options->plan.drop_count; i++)
-        json_array_append_new(drop, json_string(options->plan.drop[i]));
+    for (size_t i = 0; i < options->text.null_count; i++) {
+        nulls = peal_json_append(nulls, json_string(options->text.nulls[i]));
+    }
+    for (size_t i = 0; i < options->plan.drop_count; i++) {
+        drop = peal_json_append(drop, json_string(options->plan.drop[i]));
+    }
     const char delimiter[2] = {options->text.delimiter, '\0'};
     json_t *job = json_pack("{s:o, s:o, s:s, s:s, s:s, s:b, s:o, s:o, s:s}", "format", text_or_null(options->format),
                             "label", text_or_null(options->plan.label), "task", tasks[options->plan.task], "delimiter",
                             delimiter, "header", headers[options->text.header], "trim", options->text.trim, "nulls",
                             nulls, "drop", drop, "on_bad_row", bad_row_names[options->on_bad_row]);
-    if (options->plan.transforms) json_object_set(job, "transforms", (json_t *)options->plan.transforms);
-    if (options->plan.types) json_object_set(job, "types", (json_t *)options->plan.types);
-    if (options->fitted) json_object_set(job, "fitted", (json_t *)options->fitted);
-    return job;
-}
-
-static uint64_t json_hash(const json_t *value, uint64_t seed) {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
-    uint64_t hash = text ? peal_hash(text, strlen(text), seed) : 0;
-    free(text);
-    return hash;
+    job = add_given(job, "transforms", options->plan.transforms);
+    job = add_given(job, "types", options->plan.types);
+    *out = add_given(job, "fitted", options->fitted);
+    return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for the job's description");
 }
 
 /* Lists the inputs, which are then those of the whole job: a pipe cannot be listed twice. */
@@ -80,8 +102,7 @@ static peal_status look_at_inputs(etl_job *job, peal_error *err) {
                                          .stop = options->stop,
                                          .reporter = options->reporter};
     PEAL_TRY(peal_input_list_make(&sources, options->format, &job->inputs, err));
-    job->description = describe_job(options);
-    return PEAL_OK;
+    return describe_job(options, &job->description, err);
 }
 
 /* ---- planning ---- */
@@ -227,13 +248,14 @@ static peal_status write_quarantine(etl_job *job, peal_error *err) {
     return status == PEAL_OK ? closed : status;
 }
 
-static json_t *manifest_head(const etl_job *job) {
+/* NULL if there is no memory. */
+static json_t *manifest_facts(const etl_job *job) {
     const peal_etl_result *result = job->result;
     json_t *rows =
         json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)result->rows_in, "used", (json_int_t)result->rows_used,
                   "dropped", (json_int_t)result->rows_dropped, "quarantined", (json_int_t)result->rows_quarantined);
-    return json_pack("{s:s, s:i, s:o, s:O, s:o}", "kind", "peal dataset", "version", 1, "rows", rows, "job",
-                     job->description, "inputs", peal_input_list_save(&job->inputs));
+    return json_pack("{s:o, s:O, s:o}", "rows", rows, "job", job->description, "inputs",
+                     peal_input_list_save(&job->inputs));
 }
 
 /* ---- the way through ---- */
@@ -242,9 +264,9 @@ static json_t *manifest_head(const etl_job *job) {
 static peal_status describe_pipeline(void *user, peal_error *err) {
     etl_job *job = user;
     json_t *saved = peal_pipeline_save(job->pipeline);
-    job->pipeline_text = saved ? json_dumps(saved, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
+    peal_status status = peal_json_dump(saved, JSON_INDENT(1), "a manifest", &job->pipeline_text, err);
     json_decref(saved);
-    return job->pipeline_text ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a manifest");
+    return status;
 }
 
 static peal_status write_rows(etl_job *job, peal_dataset_writer *writer, peal_error *err) {
@@ -271,7 +293,7 @@ static peal_status emit(etl_job *job, peal_error *err) {
     if (status == PEAL_OK) status = write_rows(job, writer, err);
     int64_t begin = peal_now_ns();
     if (status == PEAL_OK) {
-        status = peal_dataset_writer_finish(writer, manifest_head(job), job->pipeline_text, err);
+        status = peal_dataset_writer_finish(writer, manifest_facts(job), job->pipeline_text, err);
     } else {
         peal_dataset_writer_abort(writer);
     }
@@ -280,22 +302,32 @@ static peal_status emit(etl_job *job, peal_error *err) {
     return status;
 }
 
+/* A hash of the job and of the pipeline as it was planned: what shapes a spill. */
+static peal_status spill_hash(const etl_job *job, uint64_t *out, peal_error *err) {
+    uint64_t description;
+    PEAL_TRY(peal_json_hash(job->description, 0, &description, err));
+    json_t *planned = peal_pipeline_save(job->pipeline);
+    peal_status status = peal_json_hash(planned, description, out, err);
+    json_decref(planned);
+    return status;
+}
+
 static peal_status run(etl_job *job, peal_error *err) {
     const peal_etl_options *options = job->options;
     PEAL_TRY(plan(job, err));
     PEAL_TRY(peal_executor_new(options->threads, &job->executor, err));
     job->result->times.threads = peal_executor_threads(job->executor);
-    json_t *planned = peal_pipeline_save(job->pipeline);
+    uint64_t job_hash;
+    PEAL_TRY(spill_hash(job, &job_hash, err));
     const peal_ingest_options ingest = {
         .folder = job->spill_folder,
         .on_bad_row = options->on_bad_row,
         .adopt = options->resume,
-        .job_hash = json_hash(planned, json_hash(job->description, 0)),
+        .job_hash = job_hash,
         .text_memory = options->text_memory,
         .stop = options->stop,
         .reporter = options->reporter,
     };
-    json_decref(planned);
     PEAL_TRY(
         peal_ingest(job->executor, &job->inputs, job->pipeline, &ingest, &job->ingested, &job->result->times, err));
     PEAL_TRY(count_rows(job, err));
@@ -399,11 +431,12 @@ peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, p
 
 enum { CACHE_NAP_MS = 100, CACHE_WAIT_MS = 600000, CACHE_READ_TRIES = 5 };
 
-/* The name of the job's entry, which belongs to it alone: of the job and the absolute paths of its inputs. What was read
- * from a pipe is named by its bytes. */
-static void name_entry(const etl_job *job, char name[17]) {
+/* The name of the job's entry, which belongs to it alone: of the job and the absolute paths of its inputs. What was
+ * read from a pipe is named by its bytes. */
+static peal_status name_entry(const etl_job *job, char name[17], peal_error *err) {
     const peal_input_list *inputs = &job->inputs;
-    uint64_t key = json_hash(job->description, 0);
+    uint64_t key;
+    PEAL_TRY(peal_json_hash(job->description, 0, &key, err));
     for (size_t i = 0; i < inputs->count; i++) {
         const peal_source *source = inputs->inputs[i].source;
         char *real = source->fd < 0 ? realpath(source->path, NULL) : peal_strdup("-");
@@ -413,6 +446,7 @@ static void name_entry(const etl_job *job, char name[17]) {
         free(real);
     }
     peal_hash_text(key, name);
+    return PEAL_OK;
 }
 
 void peal_cached_release(peal_cached *cached) {
@@ -505,9 +539,10 @@ static peal_status find_cached(etl_job *job, peal_cached *out, peal_error *err) 
         free(why);
         return status;
     }
-    name_entry(job, name);
-    out->path = peal_path_join(folder, name);
+    peal_status named = name_entry(job, name, err);
+    out->path = named == PEAL_OK ? peal_path_join(folder, name) : NULL;
     free(folder);
+    PEAL_TRY(named);
     if (!out->path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     peal_error busy = {0};
     peal_status status = take_entry(job, out, &busy);

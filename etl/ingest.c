@@ -9,6 +9,7 @@
 
 #include "core/digest.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/machine.h"
 
 enum {
@@ -200,13 +201,13 @@ static peal_status note_bad_rows(ingest *self, size_t input, const peal_block *b
         }
         spill->rows_bad++;
         if (self->options->on_bad_row != PEAL_BAD_ROWS_QUARANTINE) continue;
-        json_t *one = json_pack("{s:s, s:I, s:s}", "file", path, "line", (json_int_t)bad->line, "reason", bad->reason);
-        json_t *text = json_string(bad->text); /* NULL if it is not UTF-8 */
-        json_object_set_new(one, "text", text ? text : json_null());
-        char *line = json_dumps(one, JSON_COMPACT);
+        json_t *one = json_pack("{s:o, s:I, s:o, s:o}", "file", peal_json_path(path), "line", (json_int_t)bad->line,
+                                "reason", peal_json_bytes(bad->reason, strlen(bad->reason)), "text",
+                                peal_json_bytes(bad->text, strlen(bad->text)));
+        char *line;
+        peal_status status = peal_json_dump(one, JSON_COMPACT, "bad rows", &line, err);
         json_decref(one);
-        peal_status status = line ? peal_buffer_append(&spill->bad, line, strlen(line), err)
-                                  : peal_fail(err, PEAL_E_MEMORY, "no memory for bad rows");
+        if (status == PEAL_OK) status = peal_buffer_append(&spill->bad, line, strlen(line), err);
         free(line);
         if (status == PEAL_OK) status = peal_buffer_append(&spill->bad, "\n", 1, err);
         if (status != PEAL_OK) return status;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/digest.h"
+#include "core/json.h"
 
 enum { SAMPLE_SIZE = 1 << 20 };
 
@@ -128,18 +129,26 @@ json_t *peal_input_list_save(const peal_input_list *list) {
         const peal_identity none = {0}, *identity = input->source->hashed ? &none : &input->source->identity;
         char hash[17];
         peal_hash_text(input->hash, hash);
-        json_t *one = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:I}", "path", input->path, "size",
+        json_t *one = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I}", "path", peal_json_path(input->path), "size",
                                 (json_int_t)input->size, "mtime_ns", (json_int_t)identity->mtime_ns, "ctime_ns",
                                 (json_int_t)identity->ctime_ns, "inode", (json_int_t)identity->inode, "device",
                                 (json_int_t)identity->device, "xxh3", hash, "rows", (json_int_t)input->rows);
         if (input->companion) {
             peal_hash_text(input->companion->hash, hash);
-            json_object_set_new(one, "companion",
-                                json_pack("{s:s, s:s}", "path", input->companion->path, "xxh3", hash));
+            one = peal_json_set(one, "companion",
+                                json_pack("{s:o, s:s}", "path", peal_json_path(input->companion->path), "xxh3", hash));
         }
-        json_array_append_new(saved, one);
+        saved = peal_json_append(saved, one);
     }
     return saved;
+}
+
+/* True if `text`, saved, spells `path`. */
+static bool is_path(const json_t *text, const char *path) {
+    json_t *wanted = peal_json_path(path);
+    const bool same = wanted && json_equal(text, wanted);
+    json_decref(wanted);
+    return same;
 }
 
 static bool is_saved_hash(const json_t *saved, uint64_t hash) {
@@ -171,9 +180,9 @@ static char *content_difference(const peal_input_list *list, const peal_source *
 }
 
 static char *input_difference(const peal_input_list *list, const peal_input *input, const json_t *saved) {
-    const char *path = json_string_value(json_object_get(saved, "path")), *name = peal_source_name(input->source);
+    const char *name = peal_source_name(input->source);
     /* What is read through a descriptor has no name that lasts: /dev/fd/63 today, /dev/fd/62 tomorrow. */
-    if (input->source->fd < 0 && (!path || strcmp(path, input->path) != 0)) {
+    if (input->source->fd < 0 && !is_path(json_object_get(saved, "path"), input->path)) {
         return peal_sprintf("%s was not among the inputs", name);
     }
     const json_int_t size = json_integer_value(json_object_get(saved, "size"));

@@ -43,7 +43,7 @@ peal_status peal_input_list_make(const peal_source_options *sources, const char 
 void peal_input_list_clear(peal_input_list *list);
 
 /* Array of {"path", "size", "mtime_ns", "ctime_ns", "inode", "device", "xxh3", "rows"}, the times and numbers 0 where
- * only the hash tells. */
+ * only the hash tells; a path is spelled by peal_text_of_path. NULL if there is no memory. */
 json_t *peal_input_list_save(const peal_input_list *list);
 /* NULL if `saved` describes these very inputs, which were made with `identify`; else why not, freed by the caller. */
 char *peal_input_list_difference(const peal_input_list *list, const json_t *saved);

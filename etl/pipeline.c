@@ -1,9 +1,12 @@
-/* The pipeline's life: fit, save, load. Planning is in pipeline_plan.c, applying in pipeline_apply.c. */
+/* The pipeline's life: fit, save, load. Planning is in pipeline_plan.c, the check of what was loaded in
+ * pipeline_check.c, applying in pipeline_apply.c. */
 #include "etl/pipeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/json.h"
 
 void peal_pipeline_free(peal_pipeline *pipeline) {
     if (!pipeline) return;
@@ -84,33 +87,31 @@ static const char *const role_names[] = {"dropped", "feature", "index", "label"}
 static json_t *save_options(const peal_pipeline *pipeline) {
     const peal_format_options *options = &pipeline->options;
     json_t *nulls = json_array();
-    for (size_t i = 0; i < options->null_count; i++) json_array_append_new(nulls, json_string(options->nulls[i]));
+    for (size_t i = 0; i < options->null_count; i++) nulls = peal_json_append(nulls, json_string(options->nulls[i]));
     char delimiter[2] = {options->delimiter, '\0'};
     return json_pack("{s:s, s:s, s:b, s:b, s:o}", "name", pipeline->format->name, "delimiter", delimiter, "header",
                      options->header != PEAL_HEADER_NO, "trim", options->trim, "nulls", nulls);
 }
 
+static json_t *save_column(const peal_raw_field *field, const peal_pipeline_column *column) {
+    json_t *steps = json_array();
+    for (size_t s = 0; s < column->step_count; s++) {
+        const peal_pipeline_step *step = &column->steps[s];
+        steps = peal_json_append(steps, peal_json_merge(json_pack("{s:s}", "transform", step->transform->name),
+                                                        step->transform->save(step->state)));
+    }
+    json_t *saved = json_pack("{s:s, s:s, s:s, s:o}", "name", field->name, "kind", kind_names[field->kind], "role",
+                              role_names[column->role], "steps", steps);
+    return field->kind == PEAL_RAW_BYTES ? peal_json_set(saved, "width", json_integer(field->width)) : saved;
+}
+
 json_t *peal_pipeline_save(const peal_pipeline *pipeline) {
     json_t *columns = json_array();
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        const peal_raw_field *field = &pipeline->schema.fields[i];
-        const peal_pipeline_column *column = &pipeline->columns[i];
-        json_t *steps = json_array();
-        for (size_t s = 0; s < column->step_count; s++) {
-            json_t *step = json_pack("{s:s}", "transform", column->steps[s].transform->name);
-            json_t *state = column->steps[s].transform->save(column->steps[s].state);
-            json_object_update(step, state);
-            json_decref(state);
-            json_array_append_new(steps, step);
-        }
-        json_t *one = json_pack("{s:s, s:s, s:s, s:o}", "name", field->name, "kind", kind_names[field->kind], "role",
-                                role_names[column->role], "steps", steps);
-        if (field->kind == PEAL_RAW_BYTES) json_object_set_new(one, "width", json_integer(field->width));
-        json_array_append_new(columns, one);
+        columns = peal_json_append(columns, save_column(&pipeline->schema.fields[i], &pipeline->columns[i]));
     }
     json_t *saved = json_pack("{s:o, s:o}", "format", save_options(pipeline), "columns", columns);
-    if (pipeline->has_split) json_object_set_new(saved, "split", peal_split_save(&pipeline->split));
-    return saved;
+    return pipeline->has_split ? peal_json_set(saved, "split", peal_split_save(&pipeline->split)) : saved;
 }
 
 static peal_status damaged(peal_error *err, const char *what) {
@@ -144,12 +145,6 @@ static peal_status load_options(peal_pipeline *pipeline, const json_t *saved, pe
     return PEAL_OK;
 }
 
-static bool role_allows(peal_transform_role transform, peal_raw_kind kind) {
-    if (transform == PEAL_TRANSFORM_NUMBERS) return kind == PEAL_RAW_NUMBER;
-    if (transform == PEAL_TRANSFORM_TEXT || transform == PEAL_TRANSFORM_ENCODE) return kind == PEAL_RAW_TEXT;
-    return transform == PEAL_TRANSFORM_LABEL && kind != PEAL_RAW_BYTES;
-}
-
 static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
     const json_t *name = json_object_get(saved, "name"), *steps = json_object_get(saved, "steps");
     int kind = name_index(json_object_get(saved, "kind"), kind_names, 3);
@@ -171,17 +166,11 @@ static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, pea
         if (!transform) return damaged(err, "a step");
         peal_pipeline_step *made = &column->steps[i];
         PEAL_TRY(peal_transform_find(transform, &made->transform, err));
-        if (!role_allows(made->transform->role, (peal_raw_kind)kind)) return damaged(err, "a step of another kind");
+        if (!made->transform->load) return damaged(err, "a step that is none of a column");
         column->step_count = i + 1;
         PEAL_TRY(made->transform->load(step, &made->state, err));
     }
-    const peal_pipeline_step *last = last_step(column);
-    bool encodes = last && last->transform->role == PEAL_TRANSFORM_ENCODE;
-    if (role == PEAL_ROLE_LABEL && (!last || last->transform->role != PEAL_TRANSFORM_LABEL)) {
-        return damaged(err, "a label without a label step");
-    }
-    bool coded = (role == PEAL_ROLE_FEATURE && kind == PEAL_RAW_TEXT) || role == PEAL_ROLE_INDEX;
-    return coded && !encodes ? damaged(err, "a text without an encoder") : PEAL_OK;
+    return PEAL_OK;
 }
 
 static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
@@ -193,6 +182,7 @@ static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, p
     for (size_t i = 0; i < count; i++) PEAL_TRY(load_column(pipeline, json_array_get(columns, i), err));
     pipeline->has_split = split != NULL;
     if (split) PEAL_TRY(peal_split_load(split, &pipeline->split, err));
+    PEAL_TRY(peal_pipeline_check(pipeline, saved, err));
     return lay_out_features(pipeline, err);
 }
 
@@ -204,7 +194,9 @@ peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_er
     peal_status status = pipeline_load(pipeline, saved, err);
     if (status != PEAL_OK) {
         peal_pipeline_free(pipeline);
-        return status;
+        if (status != PEAL_E_USAGE) return status;
+        if (err) err->status = PEAL_E_DATA; /* what is saved, not what the user wishes, is wrong */
+        return PEAL_E_DATA;
     }
     *out = pipeline;
     return PEAL_OK;
@@ -252,31 +244,11 @@ peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, 
     if (out->classes) return PEAL_OK;
     const peal_pipeline_step *label = last_step(&pipeline->columns[pipeline->label]);
     json_t *saved = label->transform->save(label->state);
+    if (!saved) return peal_fail(err, PEAL_E_MEMORY, "no memory for a shape");
     out->label_mean = json_number_value(json_object_get(saved, "mean"));
     out->label_deviation = json_number_value(json_object_get(saved, "deviation"));
     json_decref(saved);
     return PEAL_OK;
-}
-
-peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
-                                      peal_error *err) {
-    peal_applier *applier;
-    PEAL_TRY(peal_applier_new(pipeline, &applier, err));
-    const peal_table *wanted = peal_applier_schema(applier);
-    peal_status status = PEAL_OK;
-    if (table->column_count != wanted->column_count) {
-        status = peal_fail(err, PEAL_E_DATA, "%s has %zu columns, but the model wants %zu", name, table->column_count,
-                           wanted->column_count);
-    }
-    for (size_t i = 0; status == PEAL_OK && i < table->column_count; i++) {
-        const peal_column *a = &table->columns[i], *b = &wanted->columns[i];
-        if (strcmp(a->name, b->name) == 0 && a->type == b->type && a->width == b->width) continue;
-        status =
-            peal_fail(err, PEAL_E_DATA, "%s: column %zu is '%s' (%s x %u), but the model wants '%s' (%s x %u)", name,
-                      i + 1, a->name, peal_type_name(a->type), a->width, b->name, peal_type_name(b->type), b->width);
-    }
-    peal_applier_free(applier);
-    return status;
 }
 
 void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, char *text, size_t size) {

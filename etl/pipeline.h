@@ -74,8 +74,13 @@ size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t column, 
 peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t column, peal_summary *summary, peal_error *err);
 peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err);
 
+/* NULL if there is no memory. */
 json_t *peal_pipeline_save(const peal_pipeline *pipeline);
+/* Loads a fitted pipeline and checks it as a whole (peal_pipeline_check). PEAL_E_DATA says what is wrong. */
 peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_error *err);
+/* PEAL_E_DATA if the pipeline, loaded from `saved`, makes no sense: steps that do not compose, vocabularies that hold a
+ * text twice, codes or numbers out of bounds, anything missing, added or of another type. */
+peal_status peal_pipeline_check(const peal_pipeline *pipeline, const json_t *saved, peal_error *err);
 
 /* True if two saved pipelines make the same columns of the same raw ones. How their files are written (delimiter...)
  * and how rows are split makes no difference. */
@@ -100,7 +105,8 @@ typedef struct peal_shape {
 } peal_shape;
 /* `out->vocabularies` is freed by the caller. */
 peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, peal_error *err);
-/* PEAL_E_DATA if `table` does not have the columns of this pipeline's output; `name` is for the message. */
+/* PEAL_E_DATA if `table` does not have the columns of this pipeline's output, with their types, widths and
+ * vocabularies; `name` is for the message. To be called wherever rows from elsewhere meet a pipeline. */
 peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
                                       peal_error *err);
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/number.h"
 #include "core/spelling.h"
 #include "etl/pipeline.h"
@@ -94,6 +95,7 @@ static peal_status add_step(plan_work *planner, size_t column, const peal_transf
 static peal_status add_default_step(plan_work *planner, size_t column, const peal_transform *transform, bool in_front,
                                     peal_error *err) {
     json_t *options = json_object();
+    if (!options) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
     peal_status status = add_step(planner, column, transform, options, in_front, err);
     json_decref(options);
     return status;
@@ -156,7 +158,8 @@ static peal_status add_label_step(plan_work *planner, const json_t *options, pea
     size_t label = planner->pipeline->label;
     bool number = planner->pipeline->schema.fields[label].kind == PEAL_RAW_NUMBER;
     json_t *made = options ? json_copy((json_t *)options) : json_object();
-    json_object_set_new(made, "as", json_string(number ? "number" : "class"));
+    made = peal_json_set(made, "as", json_string(number ? "number" : "class"));
+    if (!made) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
     peal_status status = add_step(planner, label, &peal_transform_label, made, false, err);
     json_decref(made);
     return status;
@@ -300,6 +303,8 @@ static peal_status plan(plan_work *planner, const char *sample, size_t size, boo
     }
     PEAL_TRY(apply_types(planner, err));
     PEAL_TRY(apply_drops(planner, err));
+    const char *fault = pipeline->format->fault(&pipeline->options, &pipeline->schema);
+    if (fault) return peal_fail(err, PEAL_E_USAGE, "%s: %s", planner->path, fault);
     PEAL_TRY(peal_block_init(&planner->block, &pipeline->schema, err));
     if (!pipeline->format->is_companion) PEAL_TRY(parse_sample(planner, sample, size, whole, err));
     if (pipeline->label != SIZE_MAX) choose_task(planner);

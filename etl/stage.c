@@ -2,6 +2,8 @@
 
 #include "core/memory.h"
 
+#include "core/json.h"
+
 static const struct {
     const char *name, *work, *advice;
 } stages[PEAL_STAGES] = {
@@ -23,9 +25,10 @@ static double seconds(int64_t nanoseconds) {
 json_t *peal_stage_times_save(const peal_stage_times *times) {
     json_t *saved = json_array();
     for (int i = 0; i < PEAL_STAGES; i++) {
-        json_array_append_new(saved, json_pack("{s:s, s:f, s:f, s:f}", "name", stages[i].name, "busy_seconds",
-                                               seconds(times->busy[i]), "starved_seconds", seconds(times->starved[i]),
-                                               "blocked_seconds", seconds(times->blocked[i])));
+        saved =
+            peal_json_append(saved, json_pack("{s:s, s:f, s:f, s:f}", "name", stages[i].name, "busy_seconds",
+                                              seconds(times->busy[i]), "starved_seconds", seconds(times->starved[i]),
+                                              "blocked_seconds", seconds(times->blocked[i])));
     }
     return saved;
 }

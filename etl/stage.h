@@ -24,7 +24,7 @@ typedef struct peal_stage_times {
 } peal_stage_times;
 
 const char *peal_stage_name(peal_stage stage);
-/* Array of {"name", "busy_seconds", "starved_seconds", "blocked_seconds"}. */
+/* Array of {"name", "busy_seconds", "starved_seconds", "blocked_seconds"}; NULL if there is no memory. */
 json_t *peal_stage_times_save(const peal_stage_times *times);
 /* One sentence: what bounds the job and what could be changed. Returns `text`. */
 const char *peal_stage_verdict(const peal_stage_times *times, char text[256]);

@@ -7,14 +7,16 @@
  * the committed state; nothing else is needed to go on to the same bits. */
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/file.h"
-#include "core/locale.h"
+#include "core/json.h"
 #include "core/number.h"
+#include "core/seal.h"
 #include "models/model_file.h"
 #include "models/safetensors.h"
 #include "models/trainer.h"
@@ -34,13 +36,14 @@ static peal_status write_text(const models__trainer *trainer, const char *name, 
 }
 
 static peal_status write_manifest(const models__trainer *trainer, peal_error *err) {
-    json_t *manifest = json_pack("{s:s, s:i, s:s, s:s, s:O}", "kind", "peal run", "version", 1, "dataset",
-                                 trainer->options->dataset, "out", trainer->options->out, "job", trainer->job);
-    char *text = json_dumps(manifest, JSON_INDENT(1));
+    char *path;
+    PEAL_TRY(run_path(trainer, "run.json", &path, err));
+    json_t *manifest = json_pack("{s:s, s:i, s:o, s:o, s:O}", "kind", PEAL_RUN_KIND, "version", PEAL_RUN_VERSION,
+                                 "dataset", peal_json_path(trainer->options->dataset), "out",
+                                 peal_json_path(trainer->options->out), "job", trainer->job);
+    peal_status status = peal_seal_write(path, manifest, err);
     json_decref(manifest);
-    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a run's manifest");
-    peal_status status = write_text(trainer, "run.json", text, strlen(text), err);
-    free(text);
+    free(path);
     return status;
 }
 
@@ -49,7 +52,7 @@ static peal_status write_manifest(const models__trainer *trainer, peal_error *er
 peal_status models__run_metrics(models__trainer *trainer, const json_t *line, peal_error *err) {
     if (!trainer->options->run_dir) return PEAL_OK;
     char *path = peal_path_join(trainer->options->run_dir, "metrics.jsonl");
-    char *json = json_dumps(line, JSON_COMPACT), *text = json ? peal_sprintf("%s\n", json) : NULL;
+    char *json = line ? json_dumps(line, JSON_COMPACT) : NULL, *text = json ? peal_sprintf("%s\n", json) : NULL;
     peal_status status = path && text ? peal_file_append(path, text, strlen(text), err)
                                       : peal_fail(err, PEAL_E_MEMORY, "no memory for metrics");
     free(path);
@@ -206,6 +209,7 @@ static void clear_list(tensor_list *list) {
     free(list->names);
 }
 
+/* A number as a text of the metadata. */
 static json_t *number_text(double value) {
     char text[PEAL_NUMBER_TEXT];
     return json_string(peal_number_text(value, text));
@@ -217,40 +221,57 @@ static json_t *count_text(size_t value) {
     return json_string(text);
 }
 
-/* Puts a JSON value into the metadata as a text, and gives it up. */
-static void set_json(json_t *metadata, const char *key, json_t *value) {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+/* A JSON value as a text of the metadata; takes the value. */
+static json_t *json_text(json_t *value) {
+    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
     json_decref(value);
-    if (text) json_object_set_new(metadata, key, json_string(text));
+    json_t *string = text ? json_string(text) : NULL;
     free(text);
+    return string;
 }
 
+/* NULL if there is no memory. */
 static json_t *describe_progress(const models__trainer *trainer, const models__progress *progress) {
-    json_t *metadata = json_object(), *losses = json_array(), *reached = json_array(), *ahead = json_array();
+    json_t *losses = json_array(), *reached = json_array(), *ahead = json_array();
     const double *committed = trainer->states[trainer->committed].losses;
     for (size_t p = 0; p < trainer->partitions; p++) {
         const bool is_ahead = progress->reached[p] > progress->step;
-        json_array_append_new(losses, json_real(committed[p]));
-        json_array_append_new(reached, json_integer((json_int_t)progress->reached[p]));
-        json_array_append_new(ahead, json_real(is_ahead ? trainer->loss_sums[p] : 0));
+        losses = peal_json_append(losses, json_real(committed[p]));
+        reached = peal_json_append(reached, json_integer((json_int_t)progress->reached[p]));
+        ahead = peal_json_append(ahead, json_real(is_ahead ? trainer->loss_sums[p] : 0));
     }
-    bool has_valid = trainer->valid_count && progress->best_epoch;
-    json_object_set_new(metadata, "kind", json_string("peal checkpoint"));
-    set_json(metadata, "job", json_incref(trainer->job));
-    json_object_set_new(metadata, "epoch", count_text(progress->epoch));
-    json_object_set_new(metadata, "step", count_text(progress->step));
-    json_object_set_new(metadata, "best_epoch", count_text(progress->best_epoch));
-    json_object_set_new(metadata, "best_loss", number_text(progress->best_loss));
-    json_object_set_new(metadata, "train_loss", number_text(progress->train_loss));
-    json_object_set_new(metadata, "first_loss", number_text(progress->course.first_loss));
-    json_object_set_new(metadata, "later_loss", number_text(progress->course.later_loss));
-    json_object_set_new(metadata, "last_loss", number_text(progress->course.last_loss));
-    json_object_set_new(metadata, "agreement", number_text(progress->agreed));
-    set_json(metadata, "valid", has_valid ? peal_metrics_save(&trainer->result->valid) : json_object());
-    set_json(metadata, "losses", losses);
-    set_json(metadata, "partition_steps", reached);
-    set_json(metadata, "partition_losses", ahead);
-    return metadata;
+    const bool has_valid = trainer->valid_count && progress->best_epoch;
+    json_t *metadata = json_pack("{s:s}", "kind", PEAL_CHECKPOINT_KIND);
+    metadata = peal_json_set(metadata, "job", json_text(json_incref(trainer->job)));
+    metadata = peal_json_set(metadata, "epoch", count_text(progress->epoch));
+    metadata = peal_json_set(metadata, "step", count_text(progress->step));
+    metadata = peal_json_set(metadata, "best_epoch", count_text(progress->best_epoch));
+    metadata = peal_json_set(metadata, "best_loss", number_text(progress->best_loss));
+    metadata = peal_json_set(metadata, "train_loss", number_text(progress->train_loss));
+    metadata = peal_json_set(metadata, "first_loss", number_text(progress->course.first_loss));
+    metadata = peal_json_set(metadata, "later_loss", number_text(progress->course.later_loss));
+    metadata = peal_json_set(metadata, "last_loss", number_text(progress->course.last_loss));
+    metadata = peal_json_set(metadata, "agreement", number_text(progress->agreed));
+    metadata = peal_json_set(metadata, "valid",
+                             json_text(has_valid ? peal_metrics_save(&trainer->result->valid) : json_object()));
+    metadata = peal_json_set(metadata, "losses", json_text(losses));
+    metadata = peal_json_set(metadata, "partition_steps", json_text(reached));
+    return peal_json_set(metadata, "partition_losses", json_text(ahead));
+}
+
+/* What a checkpoint must not hold, for it would be refused when it is read: a training that has run away. */
+static peal_status check_finite(const models__trainer *trainer, const models__progress *progress,
+                                const tensor_list *list, peal_error *err) {
+    bool finite = true;
+    for (size_t p = 0; p < trainer->partitions; p++) {
+        const bool is_ahead = progress->reached[p] > progress->step;
+        finite = finite && isfinite(trainer->states[trainer->committed].losses[p]) &&
+                 (!is_ahead || isfinite(trainer->loss_sums[p]));
+    }
+    for (size_t i = 0; finite && i < list->count; i++) finite = peal_tensor_is_finite(&list->tensors[i]);
+    if (finite) return PEAL_OK;
+    return peal_fail(err, PEAL_E_FAILED, "epoch %zu: the loss is no longer a number; a lower lr may help (it is %g)",
+                     progress->epoch + 1, trainer->lr);
 }
 
 static peal_status write_best(models__trainer *trainer, const models__progress *progress, peal_error *err) {
@@ -279,6 +300,7 @@ peal_status models__run_checkpoint(models__trainer *trainer, const models__progr
     const checkpoint_name name = name_checkpoint(progress->epoch, progress->step);
     json_t *metadata = describe_progress(trainer, progress);
     peal_status status = list_tensors(trainer, progress, &list, err);
+    if (status == PEAL_OK) status = check_finite(trainer, progress, &list, err);
     if (status == PEAL_OK) status = run_path(trainer, name.text, &path, err);
     if (status == PEAL_OK) status = peal_safetensors_write(path, metadata, list.tensors, list.count, err);
     if (status == PEAL_OK) status = write_best(trainer, progress, err);
@@ -291,9 +313,17 @@ peal_status models__run_checkpoint(models__trainer *trainer, const models__progr
 
 /* ---- resuming ---- */
 
-static peal_status check_job(const models__trainer *trainer, const char *saved, peal_error *err) {
-    json_t *job = saved ? json_loads(saved, 0, NULL) : NULL;
-    const char *key, *differs = job ? NULL : "all of it";
+static peal_status wrong(peal_error *err, const char *key) {
+    return peal_fail(err, PEAL_E_DATA, "its '%s' makes no sense", key);
+}
+
+static peal_status check_job(const models__trainer *trainer, const peal_safetensors *file, peal_error *err) {
+    const char *saved = peal_safetensors_metadata(file, "job");
+    json_t *job = NULL;
+    if (!saved) return wrong(err, "job");
+    PEAL_TRY(peal_json_parse("its 'job'", saved, strlen(saved), &job, err));
+    const char *key,
+        *differs = json_object_size(job) == json_object_size(trainer->job) ? NULL : "the number of options";
     json_t *value;
     json_object_foreach(trainer->job, key, value) {
         if (!differs && !json_equal(value, json_object_get(job, key))) differs = key;
@@ -316,82 +346,162 @@ static peal_status check_job(const models__trainer *trainer, const char *saved, 
                      trainer->options->run_dir, differs);
 }
 
-static size_t read_count(const peal_safetensors *file, const char *key) {
+/* A count from 0 to `most`, spelled as it is written. */
+static peal_status read_count(const peal_safetensors *file, const char *key, size_t most, size_t *out,
+                              peal_error *err) {
     const char *text = peal_safetensors_metadata(file, key);
-    return text ? (size_t)strtoull(text, NULL, 10) : 0;
+    double value;
+    char again[24];
+    if (!text || !peal_number_parse(text, strlen(text), &value) || !(value >= 0 && value <= (double)most)) {
+        return wrong(err, key);
+    }
+    *out = (size_t)value;
+    snprintf(again, sizeof again, "%zu", *out);
+    return strcmp(text, again) == 0 ? PEAL_OK : wrong(err, key);
 }
 
-static double read_real(const peal_safetensors *file, const char *key) {
+/* A number as peal_number_text spells it; with `any` also "nan" and "inf", where nothing is known or a loss is huge. */
+static peal_status read_real(const peal_safetensors *file, const char *key, bool any, double *out, peal_error *err) {
     const char *text = peal_safetensors_metadata(file, key);
-    const locale_t before = peal_locale_enter();
-    const double value = text ? strtod(text, NULL) : 0;
-    peal_locale_leave(before);
-    return value;
+    if (!text) return wrong(err, key);
+    if (any && strcmp(text, "nan") == 0) {
+        *out = (double)NAN;
+        return PEAL_OK;
+    }
+    if (any && strcmp(text, "inf") == 0) {
+        *out = (double)INFINITY;
+        return PEAL_OK;
+    }
+    return peal_number_parse(text, strlen(text), out) ? PEAL_OK : wrong(err, key);
 }
 
-static void read_valid(models__trainer *trainer, const peal_safetensors *file) {
-    const char *text = peal_safetensors_metadata(file, "valid");
-    json_t *saved = text ? json_loads(text, 0, NULL) : NULL;
+/* A JSON value of the metadata, given up by the caller. */
+static peal_status read_json(const peal_safetensors *file, const char *key, json_t **out, peal_error *err) {
+    const char *text = peal_safetensors_metadata(file, key);
+    *out = NULL;
+    return text ? peal_json_parse(key, text, strlen(text), out, err) : wrong(err, key);
+}
+
+/* The metrics of the best epoch: each a number, or null where it is not known. */
+static peal_status read_valid(models__trainer *trainer, const models__progress *progress, const peal_safetensors *file,
+                              peal_error *err) {
+    json_t *saved;
+    PEAL_TRY(read_json(file, "valid", &saved, err));
     peal_metrics *valid = &trainer->result->valid;
+    const bool has_valid = trainer->valid_count && progress->best_epoch;
     const struct {
         const char *key;
         double *to;
     } numbers[] = {{"loss", &valid->loss}, {"accuracy", &valid->accuracy}, {"log_loss", &valid->log_loss},
                    {"auc", &valid->auc},   {"rmse", &valid->rmse},         {"mae", &valid->mae},
                    {"r2", &valid->r2}};
+    size_t known = 0;
+    bool right = json_is_object(saved);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        *numbers[i].to = json_number_value(json_object_get(saved, numbers[i].key));
+        const json_t *value = json_object_get(saved, numbers[i].key);
+        right = right && (!value || json_is_real(value) || json_is_null(value));
+        *numbers[i].to = json_is_null(value) ? (double)NAN : json_number_value(value);
+        known += value != NULL;
     }
     valid->classes = trainer->net->shape.classes;
     valid->rows = trainer->valid_count;
+    json_t *again = has_valid ? peal_metrics_save(valid) : json_object();
+    right = right && known == json_object_size(saved) && known == json_object_size(again);
+    json_decref(again);
     json_decref(saved);
+    return right ? PEAL_OK : wrong(err, "valid");
 }
 
-/* A list in the metadata, given up by the caller; NULL, whose items count as 0, if it is not there. */
-static json_t *read_list(const peal_safetensors *file, const char *key) {
-    const char *text = peal_safetensors_metadata(file, key);
-    return text ? json_loads(text, 0, NULL) : NULL;
+/* The most steps that a partition can have done: to the end of the round. */
+static size_t steps_most(const models__trainer *trainer, size_t step) {
+    if (trainer->sync == SYNC_STEP) return 0;
+    if (trainer->steps_per_round == 0 || trainer->steps - step < trainer->steps_per_round) return trainer->steps;
+    return step + trainer->steps_per_round;
 }
 
-static void read_partitions(models__trainer *trainer, const peal_safetensors *file, models__progress *progress) {
-    json_t *steps = read_list(file, "partition_steps"), *losses = read_list(file, "losses"),
-           *ahead = read_list(file, "partition_losses");
-    for (size_t p = 0; p < trainer->partitions; p++) {
-        progress->reached[p] = (size_t)json_number_value(json_array_get(steps, p));
-        trainer->states[trainer->committed].losses[p] = json_number_value(json_array_get(losses, p));
-        if (trainer->sync == SYNC_ROUNDS) trainer->loss_sums[p] = json_number_value(json_array_get(ahead, p));
+/* A list of a number for each partition: a loss, which is finite (JSON has no others), or a count up to `most`. */
+static peal_status read_list(const models__trainer *trainer, const peal_safetensors *file, const char *key,
+                             double *losses, size_t *counts, size_t most, peal_error *err) {
+    json_t *list;
+    PEAL_TRY(read_json(file, key, &list, err));
+    bool right = json_array_size(list) == trainer->partitions;
+    for (size_t p = 0; right && p < trainer->partitions; p++) {
+        const json_t *item = json_array_get(list, p);
+        const json_int_t count = json_integer_value(item);
+        right = losses ? json_is_real(item) : json_is_integer(item) && count >= 0 && (uint64_t)count <= most;
+        if (losses) losses[p] = json_real_value(item);
+        if (counts) counts[p] = (size_t)count;
     }
-    json_decref(steps);
-    json_decref(losses);
-    json_decref(ahead);
+    json_decref(list);
+    return right ? PEAL_OK : wrong(err, key);
 }
 
-static peal_status read_checkpoint(models__trainer *trainer, const peal_safetensors *file, models__progress *progress,
+static peal_status read_partitions(models__trainer *trainer, const peal_safetensors *file, models__progress *progress,
                                    peal_error *err) {
-    PEAL_TRY(check_job(trainer, peal_safetensors_metadata(file, "job"), err));
-    progress->epoch = read_count(file, "epoch");
-    progress->step = read_count(file, "step");
-    progress->best_epoch = read_count(file, "best_epoch");
-    progress->best_loss = read_real(file, "best_loss");
-    progress->train_loss = read_real(file, "train_loss");
-    progress->course = (models__course){.first_loss = read_real(file, "first_loss"),
-                                        .later_loss = read_real(file, "later_loss"),
-                                        .last_loss = read_real(file, "last_loss")};
-    progress->agreed = read_real(file, "agreement");
-    read_partitions(trainer, file, progress);
-    tensor_list list;
-    peal_status status = list_tensors(trainer, progress, &list, err);
-    for (size_t i = 0; status == PEAL_OK && i < list.count; i++) {
-        const peal_tensor *found = peal_safetensors_find(file, list.tensors[i].name);
-        if (!found || found->rows != 0 || found->width != trainer->floats) {
-            status = peal_fail(err, PEAL_E_DATA, "the checkpoint lacks '%s' of %zu numbers", list.tensors[i].name,
-                               trainer->floats);
-        } else {
-            memcpy((float *)list.tensors[i].data, found->data, trainer->floats * sizeof(float));
-        }
+    const size_t most = steps_most(trainer, progress->step);
+    PEAL_TRY(read_list(trainer, file, "partition_steps", NULL, progress->reached, most, err));
+    PEAL_TRY(read_list(trainer, file, "losses", trainer->states[trainer->committed].losses, NULL, 0, err));
+    return read_list(trainer, file, "partition_losses", trainer->loss_sums, NULL, 0, err);
+}
+
+/* Where the training stood, in bounds. */
+static peal_status read_progress(models__trainer *trainer, const peal_safetensors *file, models__progress *progress,
+                                 peal_error *err) {
+    const size_t epochs = trainer->last_epoch;
+    PEAL_TRY(read_count(file, "epoch", epochs, &progress->epoch, err));
+    PEAL_TRY(read_count(file, "step", progress->epoch < epochs ? trainer->steps : 0, &progress->step, err));
+    const bool is_in_round = trainer->sync == SYNC_ROUNDS && progress->step &&
+                             (trainer->steps_per_round == 0 || progress->step % trainer->steps_per_round != 0);
+    if (is_in_round) return wrong(err, "step"); /* rounds are committed whole */
+    PEAL_TRY(read_count(file, "best_epoch", progress->epoch, &progress->best_epoch, err));
+    if (progress->epoch && !progress->best_epoch) return wrong(err, "best_epoch"); /* the first epoch is the best yet */
+    PEAL_TRY(read_real(file, "best_loss", true, &progress->best_loss, err));
+    PEAL_TRY(read_real(file, "train_loss", false, &progress->train_loss, err));
+    PEAL_TRY(read_real(file, "first_loss", true, &progress->course.first_loss, err));
+    PEAL_TRY(read_real(file, "later_loss", true, &progress->course.later_loss, err));
+    PEAL_TRY(read_real(file, "last_loss", true, &progress->course.last_loss, err));
+    PEAL_TRY(read_real(file, "agreement", true, &progress->agreed, err));
+    PEAL_TRY(read_partitions(trainer, file, progress, err));
+    return read_valid(trainer, progress, file, err);
+}
+
+static peal_status read_tensors(const models__trainer *trainer, const tensor_list *list, const peal_safetensors *file,
+                                peal_error *err) {
+    if (peal_safetensors_count(file) != list->count) {
+        return peal_fail(err, PEAL_E_DATA, "it has %zu tensors instead of %zu", peal_safetensors_count(file),
+                         list->count);
     }
+    for (size_t i = 0; i < list->count; i++) {
+        const peal_tensor *wanted = &list->tensors[i], *found = peal_safetensors_find(file, wanted->name);
+        if (!found || found->rows != 0 || found->width != trainer->floats) {
+            return peal_fail(err, PEAL_E_DATA, "it lacks '%s' of %zu numbers", wanted->name, trainer->floats);
+        }
+        if (!peal_tensor_is_finite(found)) {
+            return peal_fail(err, PEAL_E_DATA, "its '%s' holds what is no number", wanted->name);
+        }
+        memcpy((float *)wanted->data, found->data, trainer->floats * sizeof(float));
+    }
+    return PEAL_OK;
+}
+
+/* Reads and checks a checkpoint as a whole. What it leaves behind when it fails is written over by the next one. */
+static peal_status read_checkpoint(models__trainer *trainer, const char *path, const checkpoint_name *name,
+                                   models__progress *progress, peal_error *err) {
+    peal_safetensors *file;
+    PEAL_TRY(peal_safetensors_open(path, &file, err));
+    const char *kind = peal_safetensors_metadata(file, "kind");
+    tensor_list list = {0};
+    peal_status status =
+        kind && strcmp(kind, PEAL_CHECKPOINT_KIND) == 0 ? check_job(trainer, file, err) : wrong(err, "kind");
+    if (status == PEAL_OK) status = read_progress(trainer, file, progress, err);
+    if (status == PEAL_OK && (progress->epoch != name->epoch || progress->step != name->step)) {
+        status = peal_fail(err, PEAL_E_DATA, "it is of another epoch or step than its name says");
+    }
+    if (status == PEAL_OK) status = list_tensors(trainer, progress, &list, err);
+    if (status == PEAL_OK) status = read_tensors(trainer, &list, file, err);
     clear_list(&list);
-    read_valid(trainer, file);
+    peal_safetensors_close(file);
+    if (status == PEAL_E_DATA) peal_error_context(err, "the checkpoint %s is damaged", path);
     return status;
 }
 
@@ -403,23 +513,20 @@ static peal_status resume(models__trainer *trainer, models__progress *progress, 
     peal_status status = list_checkpoints(trainer, &names, &count, err);
     for (size_t i = 0; status == PEAL_OK && i < count && !*found; i++) {
         char *path;
-        peal_safetensors *file;
         peal_error damage;
         status = run_path(trainer, names[i].text, &path, err);
         if (status != PEAL_OK) break;
-        peal_status opened = peal_safetensors_open(path, &file, &damage);
-        if (opened == PEAL_OK) {
-            status = read_checkpoint(trainer, file, progress, err);
-            peal_safetensors_close(file);
-            *found = status == PEAL_OK;
-        } else if (opened == PEAL_E_DATA && i + 1 < count) {
+        peal_status read = read_checkpoint(trainer, path, &names[i], progress, &damage);
+        free(path);
+        *found = read == PEAL_OK;
+        if (read == PEAL_OK) break;
+        if (read == PEAL_E_DATA && i + 1 < count) {
             peal_report(trainer->options->reporter, PEAL_EVENT_WARNING, "%s; the checkpoint before it is used",
                         damage.message);
-        } else {
-            if (err) *err = damage;
-            status = opened;
+            continue;
         }
-        free(path);
+        if (err) *err = damage;
+        status = read;
     }
     free(names);
     return status;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/json.h"
 #include "core/memory.h"
 
 typedef struct scored {
@@ -98,19 +99,14 @@ peal_status peal_metrics_compute(const float *scores, size_t outputs, const doub
     return classes == 2 ? area_under_curve(scores, outputs, labels, rows, &out->auc, err) : PEAL_OK;
 }
 
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 json_t *peal_metrics_save(const peal_metrics *m) {
     if (m->classes == 0) {
-        return json_pack("{s:o, s:o, s:o, s:o}", "rmse", number(m->rmse), "mae", number(m->mae), "r2", number(m->r2),
-                         "loss", number(m->loss));
+        return json_pack("{s:o, s:o, s:o, s:o}", "rmse", peal_json_real(m->rmse), "mae", peal_json_real(m->mae), "r2",
+                         peal_json_real(m->r2), "loss", peal_json_real(m->loss));
     }
-    json_t *saved = json_pack("{s:o, s:o, s:o}", "accuracy", number(m->accuracy), "log_loss", number(m->log_loss),
-                              "loss", number(m->loss));
-    if (m->classes == 2) json_object_set_new(saved, "auc", number(m->auc));
-    return saved;
+    json_t *saved = json_pack("{s:o, s:o, s:o}", "accuracy", peal_json_real(m->accuracy), "log_loss",
+                              peal_json_real(m->log_loss), "loss", peal_json_real(m->loss));
+    return m->classes == 2 ? peal_json_set(saved, "auc", peal_json_real(m->auc)) : saved;
 }
 
 const char *peal_metrics_text(const peal_metrics *m, char text[160]) {

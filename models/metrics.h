@@ -22,7 +22,7 @@ typedef struct peal_metrics {
  * PEAL_E_MEMORY only. AUC: Mann-Whitney, ties count half. */
 peal_status peal_metrics_compute(const float *scores, size_t outputs, const double *labels, uint64_t rows,
                                  uint32_t classes, double label_deviation, peal_metrics *out, peal_error *err);
-/* {"accuracy", "log_loss", "auc"} or {"rmse", "mae", "r2"}, with "loss". */
+/* {"accuracy", "log_loss", "auc"} or {"rmse", "mae", "r2"}, with "loss"; what is not finite is null. NULL if there is no memory. */
 json_t *peal_metrics_save(const peal_metrics *metrics);
 /* "accuracy 0.983, log loss 0.0571". Returns `text`. */
 const char *peal_metrics_text(const peal_metrics *metrics, char text[160]);

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/memory.h"
 #include "etl/scan.h"
+#include "models/model_file.h"
 #include "models/safetensors.h"
 
 struct peal_predictor {
@@ -22,28 +24,58 @@ static peal_status no_model(const char *path, peal_error *err, const char *what)
     return peal_fail(err, PEAL_E_DATA, "%s is not a Peal model: %s", path, what);
 }
 
+/* A JSON object that stands as a text in the metadata. */
+static peal_status read_json(const peal_predictor *predictor, const peal_safetensors *file, const char *key,
+                             json_t **out, peal_error *err) {
+    const char *text = peal_safetensors_metadata(file, key);
+    if (!text) return no_model(predictor->path, err, "a part of its metadata is missing");
+    char *name = peal_sprintf("%s: %s", predictor->path, key);
+    if (!name) return peal_fail(err, PEAL_E_MEMORY, "no memory for a name");
+    peal_status status = peal_json_parse(name, text, strlen(text), out, err);
+    free(name);
+    return status;
+}
+
 static peal_status read_metadata(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
     const char *kind = peal_safetensors_metadata(file, "kind"), *spec = peal_safetensors_metadata(file, "model");
-    const char *pipeline = peal_safetensors_metadata(file, "pipeline"), *job = peal_safetensors_metadata(file, "job");
-    if (!kind || strcmp(kind, "peal model") != 0 || !spec || !pipeline || !job) {
-        return no_model(predictor->path, err, "its metadata lacks kind, model, pipeline or job");
+    if (!kind || strcmp(kind, PEAL_MODEL_KIND) != 0) return no_model(predictor->path, err, "it is of another kind");
+    PEAL_TRY(read_json(predictor, file, "pipeline", &predictor->pipeline_json, err));
+    PEAL_TRY(read_json(predictor, file, "job", &predictor->job, err));
+    const char *job_spec = json_string_value(json_object_get(predictor->job, "model"));
+    if (!spec || !job_spec || strcmp(spec, job_spec) != 0) {
+        return no_model(predictor->path, err, "its model and its job's differ");
     }
     predictor->spec = peal_strdup(spec);
-    predictor->pipeline_json = json_loads(pipeline, JSON_ALLOW_NUL, NULL);
-    predictor->job = json_loads(job, 0, NULL);
-    if (!predictor->spec || !predictor->pipeline_json || !predictor->job) {
-        return no_model(predictor->path, err, "its pipeline or job is no JSON");
-    }
+    if (!predictor->spec) return peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
     return peal_pipeline_load(predictor->pipeline_json, &predictor->pipeline, err);
 }
 
-static peal_status read_parameters(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
+/* Every feature, code, class and hidden unit has a parameter of its own. So none may be more than the file has numbers,
+ * which bounds the memory that a net takes before its tensors are compared with the file's. */
+static peal_status check_size(const peal_predictor *predictor, const peal_model_spec *spec,
+                              const peal_safetensors *file, peal_error *err) {
+    uint64_t numbers = 0, codes = 0;
+    for (size_t i = 0; i < peal_safetensors_count(file); i++) {
+        const peal_tensor *tensor = peal_safetensors_at(file, i);
+        numbers += (tensor->rows ? tensor->rows : 1) * tensor->width;
+    }
+    peal_shape shape;
+    peal_status status = peal_pipeline_shape(predictor->pipeline, &shape, err);
+    for (uint32_t i = 0; status == PEAL_OK && i < shape.code_columns; i++) codes += shape.vocabularies[i];
+    free(shape.vocabularies);
+    PEAL_TRY(status);
+    bool fits = shape.features <= numbers && codes <= numbers && shape.classes <= numbers + 1;
+    for (size_t i = 0; i < spec->hidden_count; i++) fits = fits && spec->hidden[i] <= numbers;
+    return fits ? PEAL_OK : no_model(predictor->path, err, "its pipeline or model needs more parameters than it has");
+}
+
+/* Compares all tensors with the net's parameters before any of them is copied. */
+static peal_status check_tensors(const peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
     const peal_graph *graph = predictor->net->graph;
-    size_t count = peal_graph_parameters(graph);
-    PEAL_TRY(peal_alloc_checked(&predictor->parameters, peal_graph_parameter_floats(graph), sizeof(float), "parameters",
-                                err));
-    if (peal_safetensors_count(file) != count)
+    const size_t count = peal_graph_parameters(graph);
+    if (peal_safetensors_count(file) != count) {
         return no_model(predictor->path, err, "it has tensors too many or too few");
+    }
     for (size_t i = 0; i < count; i++) {
         const peal_node *node = peal_graph_parameter_at(graph, i);
         const peal_tensor *tensor = peal_safetensors_find(file, node->name);
@@ -51,23 +83,40 @@ static peal_status read_parameters(peal_predictor *predictor, const peal_safeten
             return peal_fail(err, PEAL_E_DATA, "%s: there is no tensor '%s' of %zu x %zu", predictor->path, node->name,
                              node->rows, node->width);
         }
+        if (!peal_tensor_is_finite(tensor)) {
+            return peal_fail(err, PEAL_E_DATA, "%s: the tensor '%s' holds what is no number", predictor->path,
+                             node->name);
+        }
+    }
+    return PEAL_OK;
+}
+
+static peal_status read_parameters(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
+    const peal_graph *graph = predictor->net->graph;
+    PEAL_TRY(check_tensors(predictor, file, err));
+    PEAL_TRY(peal_alloc_checked(&predictor->parameters, peal_graph_parameter_floats(graph), sizeof(float), "parameters",
+                                err));
+    for (size_t i = 0; i < peal_graph_parameters(graph); i++) {
+        const peal_node *node = peal_graph_parameter_at(graph, i);
+        const peal_tensor *tensor = peal_safetensors_find(file, node->name);
         memcpy(predictor->parameters + node->offset, tensor->data, node->rows * node->width * sizeof(float));
     }
     return PEAL_OK;
 }
 
-static peal_status predictor_read(peal_predictor *predictor, peal_error *err) {
-    peal_safetensors *file;
-    PEAL_TRY(peal_safetensors_open(predictor->path, &file, err));
+/* Reads the model and checks it as a whole: its pipeline, its spec, that they fit each other and the label, and that
+ * the tensors are those of their net. */
+static peal_status predictor_read(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
     peal_model_spec spec;
     peal_status status = read_metadata(predictor, file, err);
     if (status == PEAL_OK) status = peal_model_parse(predictor->spec, &spec, err);
+    if (status == PEAL_OK) status = check_size(predictor, &spec, file, err);
     if (status == PEAL_OK) {
         status = peal_net_new(predictor->pipeline, &spec, PEAL_PREDICT_BATCH, false, &predictor->net, err);
     }
     if (status == PEAL_OK) status = read_parameters(predictor, file, err);
     if (status == PEAL_OK) status = peal_graph_check_memory(err);
-    peal_safetensors_close(file);
+    if (status == PEAL_OK) peal_graph_bind(predictor->net->graph, predictor->parameters, NULL);
     if (status == PEAL_E_USAGE) { /* the file's content, not the user's wish, is wrong */
         peal_error_context(err, "%s is not a Peal model", predictor->path);
         if (err) err->status = PEAL_E_DATA;
@@ -76,19 +125,38 @@ static peal_status predictor_read(peal_predictor *predictor, peal_error *err) {
     return status;
 }
 
-peal_status peal_predictor_open(const char *path, peal_predictor **out, peal_error *err) {
-    *out = NULL;
+static peal_status predictor_new(const peal_safetensors *file, const char *name, peal_predictor **out,
+                                 peal_error *err) {
     peal_predictor *predictor = calloc(1, sizeof *predictor);
     if (!predictor) return peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
-    predictor->path = peal_strdup(path);
-    peal_status status = predictor->path ? predictor_read(predictor, err) : peal_fail(err, PEAL_E_MEMORY, "no memory");
-    if (status != PEAL_OK) {
+    predictor->path = peal_strdup(name);
+    peal_status status =
+        predictor->path ? predictor_read(predictor, file, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK) {
+        *out = predictor;
+    } else {
         peal_predictor_free(predictor);
-        return status;
     }
-    peal_graph_bind(predictor->net->graph, predictor->parameters, NULL);
-    *out = predictor;
-    return PEAL_OK;
+    return status;
+}
+
+peal_status peal_predictor_open(const char *path, peal_predictor **out, peal_error *err) {
+    *out = NULL;
+    peal_safetensors *file;
+    PEAL_TRY(peal_safetensors_open(path, &file, err));
+    peal_status status = predictor_new(file, path, out, err);
+    peal_safetensors_close(file);
+    return status;
+}
+
+peal_status peal_predictor_parse(const uint8_t *bytes, size_t size, const char *name, peal_predictor **out,
+                                 peal_error *err) {
+    *out = NULL;
+    peal_safetensors *file;
+    PEAL_TRY(peal_safetensors_parse(bytes, size, name, &file, err));
+    peal_status status = predictor_new(file, name, out, err);
+    peal_safetensors_close(file);
+    return status;
 }
 
 void peal_predictor_free(peal_predictor *predictor) {

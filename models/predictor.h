@@ -22,6 +22,9 @@ typedef struct peal_predictor peal_predictor;
 
 /* Reads a model file. PEAL_E_DATA if it is damaged or no model. */
 peal_status peal_predictor_open(const char *path, peal_predictor **out, peal_error *err);
+/* The same for a model file's bytes, which need not last; `name` is for messages. */
+peal_status peal_predictor_parse(const uint8_t *bytes, size_t size, const char *name, peal_predictor **out,
+                                 peal_error *err);
 void peal_predictor_free(peal_predictor *predictor);
 
 /* What the model says of itself; all belong to the predictor. */

@@ -1,60 +1,119 @@
+/* Reading and writing of safetensors files. */
 #include "models/safetensors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/digest.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/memory.h"
+#include "core/seal.h"
 
-enum { HEADER_MOST = 100 << 20 };
+enum { HEADER_MOST = 100 * 1000 * 1000 }; /* the limit of the safetensors package, of which ours is one */
 
 static size_t tensor_floats(const peal_tensor *tensor) {
     return (tensor->rows ? tensor->rows : 1) * tensor->width;
 }
 
+bool peal_tensor_is_finite(const peal_tensor *tensor) {
+    const size_t count = tensor_floats(tensor);
+    float sum = 0; /* x * 0 is 0 of all finite x and NaN of others */
+    for (size_t i = 0; i < count; i++) sum += tensor->data[i] * 0;
+    return sum == 0;
+}
+
 /* ---- writing ---- */
 
+/* The seal stands in the metadata, which comes first: what follows cannot be taken for it. NULL if there is no memory.
+ */
 static json_t *make_header(const json_t *metadata, const peal_tensor *tensors, size_t count) {
-    json_t *header = json_object(), *texts = json_copy((json_t *)metadata);
-    peal_hasher *hasher = peal_hasher_new();
-    for (size_t i = 0; hasher && i < count; i++)
-        peal_hasher_update(hasher, tensors[i].data, tensor_floats(&tensors[i]) * 4);
-    char hash[17] = "";
-    if (hasher) peal_hash_text(peal_hasher_end(hasher), hash);
-    peal_hasher_free(hasher);
-    json_object_set_new(texts, "xxh3", json_string(hash));
-    json_object_set_new(header, "__metadata__", texts);
+    char version[8];
+    snprintf(version, sizeof version, "%d", PEAL_SAFETENSORS_VERSION);
+    json_t *texts = json_pack("{s:s, s:s}", PEAL_SEAL_KEY, PEAL_SEAL_BLANK, "version", version);
+    texts = peal_json_merge(texts, json_incref((json_t *)metadata));
+    json_t *header = json_pack("{s:o}", "__metadata__", texts);
     size_t offset = 0;
     for (size_t i = 0; i < count; i++) {
         const peal_tensor *tensor = &tensors[i];
-        size_t end = offset + tensor_floats(tensor) * 4;
+        size_t end = offset + tensor_floats(tensor) * sizeof(float);
         json_t *shape = tensor->rows ? json_pack("[I, I]", (json_int_t)tensor->rows, (json_int_t)tensor->width)
                                      : json_pack("[I]", (json_int_t)tensor->width);
-        json_object_set_new(header, tensor->name,
-                            json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                                      (json_int_t)offset, (json_int_t)end));
+        header = peal_json_set(header, tensor->name,
+                               json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
+                                         (json_int_t)offset, (json_int_t)end));
         offset = end;
     }
     return header;
 }
 
+/* The header as text, padded so that the data begins at a cache line; the seal is blank. */
+static peal_status header_text(const json_t *metadata, const peal_tensor *tensors, size_t count, const char *advice,
+                               char **out, peal_error *err) {
+    json_t *header = make_header(metadata, tensors, count);
+    char *text;
+    peal_status status = peal_json_dump(header, JSON_COMPACT, "the header of a safetensors file", &text, err);
+    json_decref(header);
+    PEAL_TRY(status);
+    const size_t length = strlen(text), padded = peal_round_up(length + 8, PEAL_ALIGNMENT) - 8;
+    char *longer = realloc(text, padded + 1);
+    if (!longer || padded > HEADER_MOST) {
+        free(longer ? longer : text);
+        if (!longer) return peal_fail(err, PEAL_E_MEMORY, "no memory for a header of %zu bytes", padded);
+        return peal_fail(err, PEAL_E_USAGE,
+                         "the header of a safetensors file would have %zu MB, but no reader takes more than %d MB: %s",
+                         padded / 1000000, HEADER_MOST / 1000000, advice);
+    }
+    memset(longer + length, ' ', padded - length);
+    longer[padded] = '\0';
+    *out = longer;
+    return PEAL_OK;
+}
+
+peal_status peal_safetensors_check_header(const json_t *metadata, const peal_tensor *tensors, size_t count,
+                                          const char *advice, peal_error *err) {
+    char *text;
+    PEAL_TRY(header_text(metadata, tensors, count, advice, &text, err));
+    free(text);
+    return PEAL_OK;
+}
+
+/* Puts the checksum of all that will be written into the header. */
+static peal_status seal_header(char *text, const peal_tensor *tensors, size_t count, peal_error *err) {
+    const uint64_t size = strlen(text);
+    peal_hasher *hasher = peal_hasher_new();
+    if (!hasher) return peal_fail(err, PEAL_E_MEMORY, "no memory for a checksum");
+    peal_hasher_update(hasher, &size, sizeof size);
+    peal_hasher_update(hasher, text, size);
+    for (size_t i = 0; i < count; i++) {
+        peal_hasher_update(hasher, tensors[i].data, tensor_floats(&tensors[i]) * sizeof(float));
+    }
+    char digits[PEAL_SEAL_SIZE + 1];
+    peal_hash_text(peal_hasher_end(hasher), digits);
+    peal_hasher_free(hasher);
+    memcpy(text + peal_seal_find(text, size), digits, PEAL_SEAL_SIZE);
+    return PEAL_OK;
+}
+
+static peal_status put_file(peal_atomic_file *file, const char *header, const peal_tensor *tensors, size_t count,
+                            peal_error *err) {
+    const uint64_t size = strlen(header);
+    PEAL_TRY(peal_atomic_file_write(file, &size, sizeof size, err));
+    PEAL_TRY(peal_atomic_file_write(file, header, size, err));
+    for (size_t i = 0; i < count; i++) {
+        PEAL_TRY(peal_atomic_file_write(file, tensors[i].data, tensor_floats(&tensors[i]) * sizeof(float), err));
+    }
+    return PEAL_OK;
+}
+
 peal_status peal_safetensors_put(peal_atomic_file *file, const json_t *metadata, const peal_tensor *tensors,
                                  size_t count, peal_error *err) {
-    json_t *header = make_header(metadata, tensors, count);
-    char *text = json_dumps(header, JSON_COMPACT | JSON_ENSURE_ASCII);
-    json_decref(header);
-    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a safetensors file's header");
-    static const char blanks[64] = "                                                               ";
-    size_t length = strlen(text);
-    uint64_t padded = peal_round_up(length + 8, 64) - 8; /* the data begins at a cache line */
-    peal_status status = peal_atomic_file_write(file, &padded, sizeof padded, err);
-    if (status == PEAL_OK) status = peal_atomic_file_write(file, text, length, err);
-    if (status == PEAL_OK) status = peal_atomic_file_write(file, blanks, padded - length, err);
-    for (size_t i = 0; i < count && status == PEAL_OK; i++) {
-        status = peal_atomic_file_write(file, tensors[i].data, tensor_floats(&tensors[i]) * 4, err);
-    }
-    free(text);
+    char *header;
+    PEAL_TRY(header_text(metadata, tensors, count, "its metadata is too large", &header, err));
+    peal_status status = seal_header(header, tensors, count, err);
+    if (status == PEAL_OK) status = put_file(file, header, tensors, count, err);
+    free(header);
     return status;
 }
 
@@ -111,14 +170,19 @@ static peal_status read_tensor(peal_safetensors *file, const char *name, const j
     return PEAL_OK;
 }
 
-static peal_status check_hash(const peal_safetensors *file, const uint8_t *data, size_t size, peal_error *err) {
-    const char *expected = peal_safetensors_metadata(file, "xxh3");
-    char found[17];
-    if (!expected) return PEAL_OK; /* written by another program */
-    peal_hash_text(peal_hash(data, size, 0), found);
-    if (strcmp(found, expected) == 0) return PEAL_OK;
-    return peal_fail(err, PEAL_E_DATA, "%s is damaged: the checksum of its tensors is %s, its header says %s",
-                     file->name, found, expected);
+/* Version and seal of a file that is Peal's, or says so; a seal is never passed over. */
+static peal_status check_seal(const peal_safetensors *file, const uint8_t *bytes, size_t size, size_t header_size,
+                              peal_error *err) {
+    static const char own[] = "peal ";
+    const char *kind = peal_safetensors_metadata(file, "kind"), *version = peal_safetensors_metadata(file, "version");
+    const bool is_own = kind && strncmp(kind, own, sizeof own - 1) == 0;
+    if (!is_own && !peal_safetensors_metadata(file, PEAL_SEAL_KEY)) return PEAL_OK; /* written by another program */
+    char wanted[8];
+    snprintf(wanted, sizeof wanted, "%d", PEAL_SAFETENSORS_VERSION);
+    if (!version || strcmp(version, wanted) != 0) {
+        return peal_seal_wrong_version(file->name, version ? version : "1", PEAL_SAFETENSORS_VERSION, err);
+    }
+    return peal_seal_check(file->name, bytes, size, 8, header_size, err);
 }
 
 static peal_status parse(peal_safetensors *file, const uint8_t *bytes, size_t size, peal_error *err) {
@@ -128,6 +192,7 @@ static peal_status parse(peal_safetensors *file, const uint8_t *bytes, size_t si
     if (header_size > HEADER_MOST || header_size > size - 8) return damaged(file, err, "its header is cut short");
     if (header_size % 4 != 0) return damaged(file, err, "its tensors are not aligned");
     json_error_t problem;
+    /* Texts with NUL are refused: what is taken from the metadata are C strings. */
     file->header = json_loadb((const char *)bytes + 8, (size_t)header_size, JSON_REJECT_DUPLICATES, &problem);
     if (!json_is_object(file->header)) return damaged(file, err, "its header is no JSON object");
     const uint8_t *data = bytes + 8 + header_size;
@@ -140,7 +205,7 @@ static peal_status parse(peal_safetensors *file, const uint8_t *bytes, size_t si
         PEAL_TRY(read_tensor(file, name, entry, data, data_size, &expected, err));
     }
     if (expected != data_size) return damaged(file, err, "there is more or less data than its header says");
-    return check_hash(file, data, data_size, err);
+    return check_seal(file, bytes, size, (size_t)header_size, err);
 }
 
 peal_status peal_safetensors_parse(const uint8_t *bytes, size_t size, const char *name, peal_safetensors **out,

@@ -8,6 +8,7 @@
 
 #include "core/digest.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/machine.h"
 #include "core/number.h"
 #include "core/spec.h"
@@ -278,12 +279,15 @@ static peal_status open_data(models__trainer *trainer, peal_error *err) {
 
 /* ---- the job, as it goes into the model file ---- */
 
+/* NULL if there is no memory. */
 static json_t *data_hash(const peal_dataset *dataset) {
-    char *text = json_dumps(json_object_get(peal_dataset_manifest(dataset), "splits"), JSON_COMPACT | JSON_SORT_KEYS);
-    char hash[17];
-    peal_hash_text(text ? peal_hash(text, strlen(text), 0) : 0, hash);
-    free(text);
-    return json_string(hash);
+    uint64_t hash;
+    char text[17];
+    if (peal_json_hash(json_object_get(peal_dataset_manifest(dataset), "splits"), 0, &hash, NULL) != PEAL_OK) {
+        return NULL;
+    }
+    peal_hash_text(hash, text);
+    return json_string(text);
 }
 
 static json_t *describe_job(const models__trainer *trainer) {
@@ -296,7 +300,7 @@ static json_t *describe_job(const models__trainer *trainer) {
         peal_sprintf("%s:lr=%s,momentum=%s", trainer->outer.name, peal_number_text(trainer->outer.lr, numbers[0]),
                      peal_number_text(trainer->outer.momentum, numbers[1]));
     const char *applied = trainer->sync == SYNC_STEP ? "none" : outer;
-    json_t *job = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:s, s:s, s:s?, s:I, s:I, s:o, s:o, s:s}",
+    json_t *job = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:s}",
                             "model", trainer->spec_text, "epochs", (json_int_t)trainer->epochs, "last_epoch",
                             (json_int_t)trainer->last_epoch, "batch", (json_int_t)trainer->batch, "patience",
                             (json_int_t)trainer->patience, "optimizer", trainer->optimizer_text, "lr", trainer->lr,
@@ -453,6 +457,8 @@ peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
     peal_graph_arithmetic(trainer->arithmetic);
     trainer->job = describe_job(trainer);
     if (!trainer->job) return peal_fail(err, PEAL_E_MEMORY, "no memory for the job's description");
+    PEAL_TRY(peal_model_file_check(trainer->net, trainer->spec_text, trainer->pipeline,
+                                   peal_dataset_pipeline(trainer->dataset), trainer->job, err));
     PEAL_TRY(share_memory(trainer, err));
     PEAL_TRY(peal_graph_check_memory(err));
     describe_choices(trainer);

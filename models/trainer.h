@@ -170,6 +170,10 @@ void models__worker(void *trainer, peal_worker *self);
 
 /* ---- checkpoints (checkpoint.c) ---- */
 
+#define PEAL_CHECKPOINT_KIND "peal checkpoint"
+#define PEAL_RUN_KIND "peal run"
+enum { PEAL_RUN_VERSION = 2 };
+
 /* Where the training stands. */
 typedef struct models__progress {
     size_t epoch;      /* epochs done */

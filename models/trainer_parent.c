@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/machine.h"
 #include "models/supervisor.h"
 #include "models/trainer.h"
@@ -342,10 +343,6 @@ static void note_course(leader *self, const peal_metrics *metrics) {
     course->last_loss = trainer->valid_count ? self->progress.best_loss : loss;
 }
 
-static json_t *number(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double seconds, peal_error *err) {
     models__trainer *trainer = self->trainer;
     const double agreed = self->progress.agreed;
@@ -356,9 +353,9 @@ static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double 
     peal_report(reporter(self), PEAL_EVENT_METRIC, "epoch %zu/%zu: loss %.4f%s%s, %.0f rows/s",
                 self->progress.epoch + 1, trainer->epochs, self->progress.train_loss, valid, agreement_text, rate);
     json_t *line = json_pack("{s:I, s:o, s:f, s:f}", "epoch", (json_int_t)self->progress.epoch + 1, "train_loss",
-                             number(self->progress.train_loss), "seconds", seconds, "rows_per_second", rate);
-    if (trainer->valid_count) json_object_set_new(line, "valid", peal_metrics_save(metrics));
-    if (isfinite(agreed)) json_object_set_new(line, "agreement", json_real(agreed));
+                             peal_json_real(self->progress.train_loss), "seconds", seconds, "rows_per_second", rate);
+    if (trainer->valid_count) line = peal_json_set(line, "valid", peal_metrics_save(metrics));
+    if (isfinite(agreed)) line = peal_json_set(line, "agreement", json_real(agreed));
     peal_status status = models__run_metrics(trainer, line, err);
     json_decref(line);
     return status;

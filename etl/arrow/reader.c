@@ -9,8 +9,6 @@
 #include "etl/arrow/flatbuffer.h"
 #include "etl/arrow/schema.h"
 
-enum { MOST_COLUMNS = 100000 };
-
 struct peal_arrow_file {
     char *name;
     peal_buffer own; /* the bytes, if the caller does not keep them */
@@ -89,7 +87,7 @@ static peal_status read_field(peal_arrow_file *file, arrow__reader *reader, arro
 static peal_status read_schema(peal_arrow_file *file, arrow__reader *reader, arrow__at schema, peal_error *err) {
     arrow__at fields = arrow__read_ref(reader, schema, SCHEMA_FIELDS);
     size_t count;
-    if (!arrow__read_vector(reader, fields, 4, &count) || count == 0 || count > MOST_COLUMNS) {
+    if (!arrow__read_vector(reader, fields, 4, &count) || count == 0 || count > ARROW_COLUMNS_MOST) {
         return damaged(file, err, "its schema has no columns");
     }
     PEAL_TRY(peal_alloc_checked(&file->schema.columns, count, sizeof(peal_column), "an Arrow schema", err));

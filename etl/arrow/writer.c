@@ -35,6 +35,12 @@ static peal_status no_memory(peal_error *err) {
     return peal_fail(err, PEAL_E_MEMORY, "no memory for Arrow metadata");
 }
 
+/* Arrow counts the bytes of metadata in 32 bits. */
+static peal_status too_large(peal_error *err) {
+    return peal_fail(err, PEAL_E_DATA,
+                     "an Arrow file cannot hold so many columns or batches: its metadata has over 2 GB");
+}
+
 /* ---- metadata ---- */
 
 static arrow__ref build_value_type(arrow__builder *builder, peal_type type, uint8_t *kind) {
@@ -137,6 +143,7 @@ static peal_status emit_metadata(peal_arrow_writer *writer, arrow__builder *buil
     if (!arrow__builder_finish(builder, message, &bytes, &size)) return no_memory(err);
     uint64_t begin = writer->out.size;
     size_t whole = padded(begin + 8 + size) - begin;
+    if (whole > INT32_MAX) return too_large(err);
     uint32_t prefix[2] = {0xFFFFFFFFu, (uint32_t)(whole - 8)};
     block->offset = (int64_t)begin;
     block->metadata_size = (int32_t)whole;
@@ -150,6 +157,12 @@ static peal_status emit_metadata(peal_arrow_writer *writer, arrow__builder *buil
 peal_status peal_arrow_writer_open(const char *path, const peal_table *schema, peal_arrow_writer **out,
                                    peal_error *err) {
     *out = NULL;
+    if (schema->column_count > ARROW_COLUMNS_MOST) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "%zu columns are too many for a dataset, which has at most %d; drop some, or make features of "
+                         "them (onehot)",
+                         schema->column_count, ARROW_COLUMNS_MOST);
+    }
     peal_arrow_writer *writer = calloc(1, sizeof *writer);
     if (!writer) return no_memory(err);
     writer->schema = schema;
@@ -347,6 +360,7 @@ static peal_status write_footer(peal_arrow_writer *writer, peal_error *err) {
     size_t size;
     peal_status status = arrow__builder_finish(&builder, footer, &bytes, &size) ? PEAL_OK : no_memory(err);
     const uint32_t end_of_stream[2] = {0xFFFFFFFFu, 0};
+    if (status == PEAL_OK && size > INT32_MAX) status = too_large(err);
     const uint32_t footer_size = (uint32_t)size;
     if (status == PEAL_OK) status = emit(writer, end_of_stream, sizeof end_of_stream, err);
     if (status == PEAL_OK) status = emit(writer, bytes, size, err);

@@ -272,11 +272,23 @@ static peal_status tsv_infer(const char *path, const char *sample, size_t size, 
     return format__csv_infer(path, sample, size, whole, options, schema, err);
 }
 
+static const char *csv_fault(const peal_format_options *options, const peal_raw_schema *schema) {
+    const unsigned char delimiter = (unsigned char)options->delimiter;
+    if (delimiter == '"' || delimiter == '\n' || delimiter == '\r' || delimiter == '\0' || delimiter > 0x7E) {
+        return "the delimiter must be an ASCII character and no quote or line break";
+    }
+    for (size_t i = 0; i < schema->count; i++) {
+        if (schema->fields[i].kind == PEAL_RAW_BYTES) return "columns of bytes cannot be read from text";
+    }
+    return NULL;
+}
+
 const peal_format peal_format_csv = {
     .name = "csv",
     .documentation = "text with separators: RFC 4180 quotes, LF or CRLF, BOM, header or not; the delimiter is found",
     .recognise = csv_recognise,
     .infer = format__csv_infer,
+    .fault = csv_fault,
     .open = csv_open,
     .read = csv_read,
     .parse = format__csv_parse,
@@ -288,6 +300,7 @@ const peal_format peal_format_tsv = {
     .documentation = "the same, separated by tabs",
     .recognise = tsv_recognise,
     .infer = tsv_infer,
+    .fault = csv_fault,
     .open = csv_open,
     .read = csv_read,
     .parse = format__csv_parse,

@@ -107,6 +107,8 @@ typedef struct peal_format {
      * what `options` left to be found. `whole` says that the sample is all there is. */
     peal_status (*infer)(const char *path, const char *sample, size_t size, bool whole, peal_format_options *options,
                          peal_raw_schema *schema, peal_error *err);
+    /* NULL, or why the format's reader cannot fill these columns with these options. */
+    const char *(*fault)(const peal_format_options *options, const peal_raw_schema *schema);
     /* Opens an input; takes the stream over, even on failure. `companion` is the second file of an input or NULL. */
     peal_status (*open)(const peal_format_job *job, const char *path, const peal_source *companion, peal_stream *stream,
                         peal_format_reader **out, peal_error *err);

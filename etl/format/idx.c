@@ -70,6 +70,17 @@ static peal_status idx_infer(const char *path, const char *sample, size_t size, 
     return peal_raw_schema_add(schema, "label", LABEL_NAME_SIZE, PEAL_RAW_TEXT, 0, err);
 }
 
+static const char *idx_fault(const peal_format_options *options, const peal_raw_schema *schema) {
+    (void)options;
+    const size_t image = peal_raw_schema_find(schema, "image", 5),
+                 label = peal_raw_schema_find(schema, "label", LABEL_NAME_SIZE);
+    if (schema->count != 2 || image == SIZE_MAX || label == SIZE_MAX || schema->fields[image].kind != PEAL_RAW_BYTES ||
+        schema->fields[label].kind != PEAL_RAW_TEXT) {
+        return "IDX has two columns: image, of bytes, and label, of text";
+    }
+    return NULL;
+}
+
 struct peal_format_reader {
     const peal_format_job *job;
     peal_stream *stream;
@@ -223,6 +234,7 @@ const peal_format peal_format_idx = {
     .documentation = "the format of MNIST: bytes with their dimensions; labels stand in a file of one dimension",
     .recognise = idx_recognise,
     .infer = idx_infer,
+    .fault = idx_fault,
     .open = idx_open,
     .read = idx_read,
     .parse = idx_parse,

@@ -1,4 +1,5 @@
 /* standardize and minmax: x becomes (x - shift) / scale. They differ in what they fit. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,25 +31,33 @@ static void affine_summary(const affine *self, peal_summary *summary) {
     summary->max = (summary->max - self->shift) / self->scale;
 }
 
-static peal_status standardize_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
-    (void)column;
-    (void)err;
-    affine *self = state;
-    double deviation = peal_summary_deviation(summary);
-    self->shift = summary->mean;
-    self->scale = deviation > 0 ? deviation : 1; /* a constant column becomes zeros */
+static const char *affine_check(const void *state) {
+    const affine *self = state;
+    return isfinite(self->shift) && isfinite(self->scale) && self->scale > 0
+               ? NULL
+               : "has a scale or shift that makes no sense";
+}
+
+/* Fits `shift` and `scale`, unless the column's values are so far apart that double cannot hold their spread. */
+static peal_status affine_fit(affine *self, double shift, double scale, const char *column, peal_summary *summary,
+                              peal_error *err) {
+    self->shift = shift;
+    self->scale = scale > 0 ? scale : 1; /* a constant column becomes zeros */
+    if (affine_check(self)) {
+        return peal_fail(err, PEAL_E_DATA, "column '%s': its numbers are too large for their spread to be computed",
+                         column);
+    }
     affine_summary(self, summary);
     return PEAL_OK;
 }
 
+static peal_status standardize_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
+    return affine_fit(state, summary->mean, peal_summary_deviation(summary), column, summary, err);
+}
+
 static peal_status minmax_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
-    (void)column;
-    (void)err;
-    affine *self = state;
-    self->shift = summary->count ? summary->min : 0;
-    self->scale = summary->count && summary->max > summary->min ? summary->max - summary->min : 1;
-    affine_summary(self, summary);
-    return PEAL_OK;
+    const bool there = summary->count > 0;
+    return affine_fit(state, there ? summary->min : 0, there ? summary->max - summary->min : 1, column, summary, err);
 }
 
 static void affine_numbers(const void *state, double *values, size_t count) {
@@ -63,6 +72,7 @@ const peal_transform peal_transform_standardize = {
     .options = affine_options,
     .load = affine_load,
     .save = affine_save,
+    .check = affine_check,
     .free = free,
     .fit = standardize_fit,
     .numbers = affine_numbers,
@@ -75,6 +85,7 @@ const peal_transform peal_transform_minmax = {
     .options = affine_options,
     .load = affine_load,
     .save = affine_save,
+    .check = affine_check,
     .free = free,
     .fit = minmax_fit,
     .numbers = affine_numbers,

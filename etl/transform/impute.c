@@ -25,6 +25,9 @@ static peal_status impute_load(const json_t *options, void **state, peal_error *
         snprintf(self->with, sizeof self->with, "%s", text ? text : "?");
     }
     double number;
+    if (json_string_length(with) >= sizeof self->with) {
+        return peal_fail(err, PEAL_E_USAGE, "impute: 'with' is too long");
+    }
     if (strcmp(self->with, "mean") != 0 && strcmp(self->with, "min") != 0 && strcmp(self->with, "max") != 0 &&
         !peal_number_parse(self->with, strlen(self->with), &number)) {
         return peal_fail(err, PEAL_E_USAGE, "impute: 'with' must be mean, min, max or a number, not '%s'", self->with);
@@ -44,6 +47,10 @@ static peal_status impute_fit(void *state, const char *column, peal_summary *sum
             return peal_fail(err, PEAL_E_DATA, "column '%s' has no value at all to impute from", column);
         }
         self->fill = self->with[1] == 'e' ? summary->mean : self->with[1] == 'i' ? summary->min : summary->max;
+    }
+    if (!isfinite(self->fill)) {
+        return peal_fail(err, PEAL_E_DATA, "column '%s': its numbers are too large for their mean to be computed",
+                         column);
     }
     peal_summary filled = {
         .count = summary->nulls, .mean = self->fill, .min = self->fill, .max = self->fill, .nulls = 0};

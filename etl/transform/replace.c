@@ -26,6 +26,11 @@ static char *option_text(const json_t *options, const char *key, const char *oth
     return json_dumps(value, JSON_ENCODE_ANY); /* YAML may have read a number */
 }
 
+static bool holds_nul(const json_t *options, const char *key) {
+    const json_t *value = json_object_get(options, key);
+    return json_is_string(value) && strlen(json_string_value(value)) != json_string_length(value);
+}
+
 static peal_status replace_load(const json_t *options, void **state, peal_error *err) {
     replace *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
@@ -33,8 +38,14 @@ static peal_status replace_load(const json_t *options, void **state, peal_error 
     self->find = option_text(options, "find", NULL);
     self->with = option_text(options, "with", "");
     self->at = option_text(options, "at", "anywhere");
-    if (!self->find || !*self->find) return peal_fail(err, PEAL_E_USAGE, "replace: 'find' is missing or empty");
-    if (!self->with || !self->at) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
+    if (holds_nul(options, "find") || holds_nul(options, "with")) {
+        return peal_fail(err, PEAL_E_USAGE, "replace: 'find' and 'with' cannot hold a NUL character");
+    }
+    const bool lacks = !json_object_get(options, "find");
+    if (lacks || (self->find && !*self->find)) {
+        return peal_fail(err, PEAL_E_USAGE, "replace: 'find' is missing or empty");
+    }
+    if (!self->find || !self->with || !self->at) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
     if (strcmp(self->at, "anywhere") != 0 && strcmp(self->at, "start") != 0 && strcmp(self->at, "end") != 0) {
         return peal_fail(err, PEAL_E_USAGE, "replace: 'at' must be anywhere, start or end, not '%s'", self->at);
     }

@@ -1,5 +1,7 @@
 #include "etl/transform/split.h"
 
+#include <math.h>
+
 #include "core/digest.h"
 #include "etl/transform/transform.h"
 
@@ -12,11 +14,12 @@ peal_status peal_split_load(const json_t *options, peal_split *out, peal_error *
     PEAL_TRY(peal_option_number(options, "valid", 0, &out->valid, err));
     PEAL_TRY(peal_option_number(options, "test", 0, &out->test, err));
     PEAL_TRY(peal_option_number(options, "seed", 0, &seed, err));
-    if (out->valid < 0 || out->test < 0 || out->valid + out->test >= 1) {
+    if (!(out->valid >= 0 && out->test >= 0 && out->valid + out->test < 1)) {
         return peal_fail(err, PEAL_E_USAGE, "split: fractions of %g and %g leave nothing to train on", out->valid,
                          out->test);
     }
-    if (seed < 0 || seed > 0x1p53) return peal_fail(err, PEAL_E_USAGE, "split: the seed must be a whole number from 0");
+    if (!(seed >= 0 && seed <= 0x1p53) || seed != floor(seed))
+        return peal_fail(err, PEAL_E_USAGE, "split: the seed must be a whole number from 0");
     out->seed = (uint64_t)seed;
     return PEAL_OK;
 }

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/number.h"
 #include "core/spelling.h"
 #include "core/vector.h"
-#include "core/number.h"
 
 const peal_transform *const peal_transforms[] = {
     &peal_transform_standardize, &peal_transform_minmax, &peal_transform_impute,
@@ -48,12 +48,12 @@ peal_status peal_option_number(const json_t *options, const char *key, double ot
     const json_t *value = json_object_get(options, key);
     *out = otherwise;
     if (!value) return PEAL_OK;
-    if (json_is_number(value)) {
+    if (json_is_number(value)) { /* finite: JSON has no other ones */
         *out = json_number_value(value);
         return PEAL_OK;
     }
     const char *text = json_string_value(value);
-    if (text && peal_number_parse(text, strlen(text), out)) return PEAL_OK;
+    if (text && peal_number_parse(text, json_string_length(value), out)) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "the option '%s' must be a number, not '%s'", key, text ? text : "?");
 }
 

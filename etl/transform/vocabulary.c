@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/number.h"
 #include "etl/transform/transform.h"
 
@@ -37,33 +38,55 @@ static peal_status load_values(vocabulary *self, const json_t *options, peal_err
         uint32_t code;
         if (!json_is_string(value)) return peal_fail(err, PEAL_E_DATA, "a vocabulary's values must be texts");
         PEAL_TRY(peal_dictionary_put(&self->texts, json_string_value(value), json_string_length(value), &code, err));
+        if (code != i) {
+            return peal_fail(err, PEAL_E_DATA, "a vocabulary holds the value '%s' twice", json_string_value(value));
+        }
     }
-    const json_t *missing = json_object_get(options, "missing");
-    self->missing_code = json_is_integer(missing) ? (int32_t)json_integer_value(missing) : -1;
-    if (self->missing_code > (int64_t)self->texts.size) return peal_fail(err, PEAL_E_DATA, "a vocabulary is damaged");
     return PEAL_OK;
+}
+
+/* A whole number from 1 to `most`. */
+static peal_status load_bound(const json_t *options, const char *key, double otherwise, double most, double *out,
+                              peal_error *err) {
+    PEAL_TRY(peal_option_number(options, key, otherwise, out, err));
+    if (*out >= 1 && *out <= most && *out == floor(*out)) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "the option '%s' must be a whole number from 1 to %.0f", key, most);
 }
 
 static peal_status encoder_load(const json_t *options, void **state, peal_error *err) {
     vocabulary *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
     *state = self;
-    PEAL_TRY(peal_option_number(options, "max_values", USUAL_VALUES, &self->max_values, err));
-    PEAL_TRY(peal_option_number(options, "min_count", 1, &self->min_count, err));
-    if (!(self->max_values >= 1 && self->max_values <= MOST_VALUES)) {
-        return peal_fail(err, PEAL_E_USAGE, "max_values must be 1 to %d", MOST_VALUES);
+    PEAL_TRY(load_bound(options, "max_values", USUAL_VALUES, MOST_VALUES, &self->max_values, err));
+    PEAL_TRY(load_bound(options, "min_count", 1, 0x1p53, &self->min_count, err));
+    PEAL_TRY(load_values(self, options, err));
+    const json_t *missing = json_object_get(options, "missing");
+    const json_int_t code = json_is_integer(missing) ? json_integer_value(missing) : -1;
+    if (code != -1 && code != (json_int_t)self->texts.size) {
+        return peal_fail(err, PEAL_E_DATA, "the code of what is missing is %lld, but a vocabulary has %u values",
+                         (long long)code, self->texts.size);
     }
-    if (!(self->min_count >= 0 && self->min_count <= INT64_MAX)) {
-        return peal_fail(err, PEAL_E_USAGE, "min_count must not be negative");
-    }
-    return load_values(self, options, err);
+    self->missing_code = (int32_t)code;
+    return PEAL_OK;
+}
+
+static const char *encoder_check(const void *state) {
+    const vocabulary *self = state;
+    return (double)self->texts.size <= self->max_values ? NULL : "has more values than its max_values";
+}
+
+/* In a column of codes what is missing is marked as such and has no code. */
+static const char *index_check(const void *state) {
+    const vocabulary *self = state;
+    return self->missing_code < 0 ? encoder_check(state) : "has a code for what is missing";
 }
 
 static json_t *save_values(const vocabulary *self) {
     json_t *values = json_array();
     for (uint32_t i = 0; i < self->texts.size; i++) {
         peal_text text = peal_dictionary_text(&self->texts, i);
-        json_array_append_new(values, json_stringn_nocheck(text.data, text.length));
+        /* Whoever put the text in has checked that it is UTF-8. */
+        values = peal_json_append(values, json_stringn_nocheck(text.data, text.length));
     }
     return values;
 }
@@ -170,6 +193,7 @@ const peal_transform peal_transform_onehot = {
     .options = encoder_options,
     .load = encoder_load,
     .save = encoder_save,
+    .check = encoder_check,
     .free = vocabulary_free,
     .fit = onehot_fit,
     .wants = encoder_wants,
@@ -188,6 +212,7 @@ const peal_transform peal_transform_index = {
     .options = encoder_options,
     .load = encoder_load,
     .save = encoder_save,
+    .check = index_check,
     .free = vocabulary_free,
     .fit = index_fit,
     .wants = encoder_wants,
@@ -223,6 +248,14 @@ static json_t *label_save(const void *state) {
     if (!self->is_number) return json_pack("{s:s, s:o}", "as", "class", "values", save_values(self));
     return json_pack("{s:s, s:f, s:f, s:f, s:f}", "as", "number", "mean", self->mean, "deviation", self->deviation,
                      "min", self->min, "max", self->max);
+}
+
+static const char *label_check(const void *state) {
+    const vocabulary *self = state;
+    if (!self->is_number) return NULL;
+    const bool right = isfinite(self->mean) && isfinite(self->deviation) && self->deviation > 0 &&
+                       isfinite(self->min) && isfinite(self->max) && self->min <= self->max;
+    return right ? NULL : "has a mean, deviation or range that makes no sense";
 }
 
 /* The one spelling of a class that is a number: "1.0", "+1" and "1" are the same class. */
@@ -273,7 +306,9 @@ static peal_status label_fit(void *state, const char *column, peal_summary *summ
         self->deviation = deviation > 0 ? deviation : 1;
         self->min = summary->min;
         self->max = summary->max;
-        return PEAL_OK;
+        if (!label_check(self)) return PEAL_OK;
+        return peal_fail(err, PEAL_E_DATA, "the label '%s': its numbers are too large for their spread to be computed",
+                         column);
     }
     PEAL_TRY(fit_sorted(self, &summary->texts, by_value, err));
     return check_classes(self, column, summary->distinct, err);
@@ -292,6 +327,7 @@ const peal_transform peal_transform_label = {
     .options = label_options,
     .load = label_load,
     .save = label_save,
+    .check = label_check,
     .free = vocabulary_free,
     .fit = label_fit,
     .text = label_text,

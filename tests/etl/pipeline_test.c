@@ -117,6 +117,86 @@ static void saved_pipeline_gives_the_same_bits(void **state) {
     peal_pipeline_free(pipeline);
 }
 
+/* Each case changes a text of a saved pipeline that is right. */
+static const char saved_text[] =
+    "{\"format\": {\"name\": \"csv\", \"delimiter\": \",\", \"header\": true, \"trim\": false, \"nulls\": [\"NA\"]},"
+    " \"columns\": ["
+    "{\"name\": \"n\", \"kind\": \"number\", \"role\": \"feature\", \"steps\": ["
+    "{\"transform\": \"impute\", \"with\": \"mean\", \"fill\": 1.5},"
+    "{\"transform\": \"standardize\", \"shift\": 1.5, \"scale\": 2.0}]},"
+    "{\"name\": \"c\", \"kind\": \"text\", \"role\": \"index\", \"steps\": ["
+    "{\"transform\": \"index\", \"max_values\": 9.0, \"min_count\": 1.0, \"missing\": -1, \"values\": [\"a\", "
+    "\"b\"]}]},"
+    "{\"name\": \"h\", \"kind\": \"text\", \"role\": \"feature\", \"steps\": ["
+    "{\"transform\": \"onehot\", \"max_values\": 5.0, \"min_count\": 1.0, \"missing\": 1, \"values\": [\"k\"]}]},"
+    "{\"name\": \"y\", \"kind\": \"text\", \"role\": \"label\", \"steps\": ["
+    "{\"transform\": \"label\", \"as\": \"class\", \"values\": [\"no\", \"yes\"]}]}]}";
+
+static const struct {
+    const char *from, *to, *what;
+} wrong_cases[] = {
+    {"", "", NULL},
+    {"\"n\"", "\"c\"", "is there twice"},
+    {"\"scale\": 2.0", "\"scale\": 0.0", "makes no sense"},
+    {"\"scale\": 2.0", "\"scale\": -2.0", "makes no sense"},
+    {"\"scale\": 2.0", "\"scale\": \"2\"", "missing, added or of another type"},
+    {"\"scale\": 2.0", "\"skale\": 2.0", "missing, added or of another type"},
+    {"\"scale\": 2.0", "\"scale\": 2.0, \"more\": 1", "missing, added or of another type"},
+    {"\"transform\": \"standardize\", \"shift\": 1.5, \"scale\": 2.0",
+     "\"transform\": \"onehot\", \"max_values\": 5.0, \"min_count\": 1.0, \"missing\": -1, \"values\": []",
+     "do not compose"},
+    {"{\"transform\": \"impute\", \"with\": \"mean\", \"fill\": 1.5},", "", "do not fit its role"},
+    {"[\"a\", \"b\"]}",
+     "[\"a\", \"b\"]}, {\"transform\": \"onehot\", \"max_values\": 5.0, \"min_count\": 1.0, "
+     "\"missing\": -1, \"values\": []}",
+     "do not compose"},
+    {"[\"a\", \"b\"]", "[\"a\", \"a\"]", "twice"},
+    {"[\"a\", \"b\"]", "[\"a\", 5]", "must be texts"},
+    {"\"missing\": -1", "\"missing\": 2", "has a code for what is missing"},
+    {"\"missing\": 1", "\"missing\": 0", "the code of what is missing"},
+    {"\"missing\": 1", "\"missing\": -2", "the code of what is missing"},
+    {"\"max_values\": 9.0", "\"max_values\": 1.0", "more values than its max_values"},
+    {"\"max_values\": 9.0", "\"max_values\": 1e300", "whole number from 1"},
+    {"\"min_count\": 1.0, \"missing\": -1", "\"min_count\": 0.5, \"missing\": -1", "whole number from 1"},
+    {"\"role\": \"index\"", "\"role\": \"feature\"", "do not fit its role"},
+    {"\"role\": \"index\"", "\"role\": \"label\"", "do not compose"},
+    {"\"role\": \"label\"", "\"role\": \"feature\"", "do not compose"},
+    {"[\"no\", \"yes\"]", "[\"no\"]", "fewer than two classes"},
+    {"\"as\": \"class\"", "\"as\": \"number\"", "missing, added or of another type"},
+    {"\"kind\": \"number\"", "\"kind\": \"text\"", "do not compose"},
+    {"\"kind\": \"number\"", "\"kind\": \"bytes\", \"width\": 4", "bytes cannot be read"},
+    {"\"name\": \"csv\"", "\"name\": \"idx\"", "IDX has two columns"},
+    {"\"delimiter\": \",\"", "\"delimiter\": \"\\n\"", "the delimiter must be"},
+    {"\"delimiter\": \",\"", "\"delimiter\": \",,\"", "its format or split"},
+    {"\"nulls\": [\"NA\"]", "\"nulls\": [\"N\\u0000\"]", "its format or split"},
+    {"\"trim\": false", "\"trim\": 0", "its format or split"},
+    {"\"n\"", "\"n\\u0000\"", "missing, added or of another type"},
+};
+
+static void wrong_pipelines_are_refused(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong_cases / sizeof *wrong_cases; i++) {
+        const char *from = wrong_cases[i].from, *to = wrong_cases[i].to, *at = strstr(saved_text, from);
+        assert_non_null(at);
+        char *text = NULL;
+        peal_error err = {0};
+        peal_pipeline *pipeline;
+        if (asprintf(&text, "%.*s%s%s", (int)(at - saved_text), saved_text, to, at + strlen(from)) < 0) abort();
+        json_t *saved = json_loads(text, JSON_ALLOW_NUL, NULL);
+        assert_non_null(saved);
+        peal_status status = peal_pipeline_load(saved, &pipeline, &err);
+        if (wrong_cases[i].what) {
+            if (status != PEAL_E_DATA) fail_msg("status %d of: %s", status, text);
+            assert_has(err.message, wrong_cases[i].what);
+        } else {
+            assert_ok(status);
+        }
+        peal_pipeline_free(pipeline);
+        json_decref(saved);
+        free(text);
+    }
+}
+
 static void damaged_pipelines_are_refused(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -142,9 +222,8 @@ static void damaged_pipelines_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sensible_transforms_are_chosen),
-        cmocka_unit_test(wrong_wishes_are_refused),
-        cmocka_unit_test(saved_pipeline_gives_the_same_bits),
+        cmocka_unit_test(sensible_transforms_are_chosen),     cmocka_unit_test(wrong_wishes_are_refused),
+        cmocka_unit_test(saved_pipeline_gives_the_same_bits), cmocka_unit_test(wrong_pipelines_are_refused),
         cmocka_unit_test(damaged_pipelines_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
