@@ -24,7 +24,7 @@ static peal_status unknown_column(const plan_work *planner, const char *name, pe
     const char **names = calloc(schema->count, sizeof *names);
     if (!names) return peal_fail(err, PEAL_E_MEMORY, "no memory");
     for (size_t i = 0; i < schema->count; i++) names[i] = schema->fields[i].name;
-    char hint[160];
+    char hint[PEAL_HINT_SIZE];
     peal_fail(err, PEAL_E_USAGE, "%s has no column '%s'%s", planner->path, name,
               peal_did_you_mean(name, names, schema->count, hint));
     free(names);

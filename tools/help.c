@@ -102,7 +102,7 @@ static peal_status run(const tools_options *options, peal_error *err) {
         tools_command_print(tools_commands[i]);
         return PEAL_OK;
     }
-    char hint[160];
+    char hint[PEAL_HINT_SIZE];
     return peal_fail(err, PEAL_E_USAGE, "there is no help on '%s'%s", topic,
                      peal_did_you_mean(topic, names, count, hint));
 }
