@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/text.h"
 #include "models/model_file.h"
 #include "models/safetensors.h"
 #include "models/trainer.h"
@@ -33,10 +34,14 @@ static peal_status write_text(const models__trainer *trainer, const char *name, 
 }
 
 static peal_status write_manifest(const models__trainer *trainer, peal_error *err) {
-    json_t *manifest = json_pack("{s:s, s:i, s:s, s:s, s:O}", "kind", "peal run", "version", 1, "dataset",
-                                 trainer->options->dataset, "out", trainer->options->out, "job", trainer->job);
-    char *text = json_dumps(manifest, JSON_INDENT(1));
+    char *dataset = peal_text_of_path(trainer->options->dataset), *out = peal_text_of_path(trainer->options->out);
+    json_t *manifest = dataset && out ? json_pack("{s:s, s:i, s:s, s:s, s:O}", "kind", "peal run", "version", 1,
+                                                  "dataset", dataset, "out", out, "job", trainer->job)
+                                      : NULL;
+    char *text = manifest ? json_dumps(manifest, JSON_INDENT(1)) : NULL;
     json_decref(manifest);
+    free(dataset);
+    free(out);
     if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a run's manifest");
     peal_status status = write_text(trainer, "run.json", text, strlen(text), err);
     free(text);

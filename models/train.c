@@ -126,6 +126,38 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     return peal_net_new(trainer->pipeline, &trainer->spec, rows, true, &trainer->net, err);
 }
 
+bool peal_train_is_fraction(const char *valid) {
+    double fraction;
+    return peal_number_parse(valid, strlen(valid), &fraction) && !peal_path_exists(valid);
+}
+
+static peal_status parse_fraction(const char *valid, double *out, peal_error *err) {
+    if (peal_number_parse(valid, strlen(valid), out) && *out > 0 && *out < 1) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "valid must be a source or a fraction between 0 and 1, not '%s'", valid);
+}
+
+/* A place that cannot be written to is better known before the training than after it. */
+static peal_status check_out(const char *out, peal_error *err) {
+    peal_atomic_file *probe;
+    if (peal_path_is_folder(out)) return peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is a folder", out);
+    PEAL_TRY(peal_atomic_file_open(out, &probe, err));
+    peal_atomic_file_abort(probe);
+    return PEAL_OK;
+}
+
+peal_status peal_train_check(const peal_train_options *options, peal_error *err) {
+    models__trainer trainer = {.options = options};
+    double fraction;
+    PEAL_TRY(parse_options(&trainer, err));
+    const char *valid = options->valid;
+    if (valid && peal_train_is_fraction(valid)) {
+        PEAL_TRY(parse_fraction(valid, &fraction, err));
+    } else if (valid && !peal_path_exists(valid) && !strpbrk(valid, "*?[")) {
+        return peal_fail(err, PEAL_E_USAGE, "valid must be a source or a fraction: there is no '%s'", valid);
+    }
+    return check_out(options->out, err);
+}
+
 /* ---- the data ---- */
 
 /* The rows of `rows` that have a label, among those where held(i) == wanted. */
@@ -184,14 +216,10 @@ static peal_status choose_rows(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
     uint64_t unlabelled = 0;
     uint8_t *held = NULL;
-    char *end = NULL;
-    double fraction = options->valid ? strtod(options->valid, &end) : 0;
-    bool is_fraction = options->valid && *end == '\0' && end != options->valid && !peal_path_exists(options->valid);
+    double fraction = 0;
+    const bool is_fraction = options->valid && peal_train_is_fraction(options->valid);
     peal_status status = PEAL_OK;
-    if (is_fraction && !(fraction > 0 && fraction < 1)) {
-        return peal_fail(err, PEAL_E_USAGE, "--valid must be a dataset or a fraction between 0 and 1, not '%s'",
-                         options->valid);
-    }
+    if (is_fraction) PEAL_TRY(parse_fraction(options->valid, &fraction, err));
     if (is_fraction) {
         status = hold_out(trainer, fraction, &held, err);
     } else if (options->valid) {
@@ -427,10 +455,7 @@ peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
                                   .partitions = trainer->partitions,
                                   .workers = trainer->workers,
                                   .has_valid = trainer->valid_count > 0};
-    /* A place that cannot be written to is better known before the training than after it. */
-    peal_atomic_file *probe;
-    PEAL_TRY(peal_atomic_file_open(trainer->options->out, &probe, err));
-    peal_atomic_file_abort(probe);
+    PEAL_TRY(check_out(trainer->options->out, err));
     return models__train_epochs(trainer, err);
 }
 
