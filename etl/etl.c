@@ -261,6 +261,17 @@ static peal_status check_target(const char *out, peal_error *err) {
     return peal_fail(err, PEAL_E_USAGE, "%s exists and is not a dataset; it will not be replaced", out);
 }
 
+static peal_status check_wishes(const peal_etl_options *options, peal_error *err) {
+    const peal_format *format;
+    if (options->format) PEAL_TRY(peal_format_find(options->format, &format, err));
+    return peal_pipeline_check_plan(&options->plan, err);
+}
+
+peal_status peal_etl_check(const peal_etl_options *options, peal_error *err) {
+    PEAL_TRY(check_wishes(options, err));
+    return options->out ? check_target(options->out, err) : PEAL_OK;
+}
+
 /* NULL if the dataset at `out` was made by this job from these inputs; else why not, freed by the caller. */
 static char *staleness(const etl_job *job, const char *out) {
     peal_dataset *dataset;
@@ -318,6 +329,7 @@ static peal_status etl(etl_job *job, const char *out, peal_error *err) {
     job->out = out;
     int64_t begin = peal_now_ns();
     PEAL_TRY(check_target(out, err));
+    PEAL_TRY(check_wishes(options, err));
     PEAL_TRY(peal_input_list_make(options->sources, options->source_count, options->format, &job->inputs, err));
     job->description = describe_job(options);
     if (options->resume) {
@@ -373,10 +385,16 @@ static char *cache_path(const peal_input_list *inputs) {
     return path;
 }
 
+peal_status peal_cache_folder(char **out, peal_error *err) {
+    *out = cache_folder();
+    return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+}
+
 peal_status peal_etl_cached(const peal_etl_options *options, char **path, peal_etl_result *result, peal_error *err) {
     *path = NULL;
     etl_job job = {.options = options, .result = result};
     *result = (peal_etl_result){0};
+    PEAL_TRY(check_wishes(options, err));
     PEAL_TRY(peal_input_list_make(options->sources, options->source_count, options->format, &job.inputs, err));
     job.description = describe_job(options);
     char *out = cache_path(&job.inputs);
