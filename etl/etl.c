@@ -385,9 +385,9 @@ static char *cache_path(const peal_input_list *inputs) {
     return path;
 }
 
-peal_status peal_cache_folder(char **out, peal_error *err) {
-    *out = cache_folder();
-    return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+char *peal_cache_folder(char **why) {
+    *why = NULL;
+    return cache_folder();
 }
 
 peal_status peal_etl_cached(const peal_etl_options *options, char **path, peal_etl_result *result, peal_error *err) {

@@ -68,8 +68,8 @@ typedef struct peal_cache {
     size_t count;
 } peal_cache;
 
-/* Where the cache lies; freed by the caller. */
-peal_status peal_cache_folder(char **out, peal_error *err);
+/* Where the cache lies, or NULL with *why. Both are freed by the caller. */
+char *peal_cache_folder(char **why);
 /* The datasets in it; what is none is left out. The caller clears `out` after success. */
 peal_status peal_cache_list(peal_cache *out, peal_error *err);
 void peal_cache_clear(peal_cache *cache);

@@ -312,7 +312,7 @@ void tools_print_concurrency(void) {
     show_burden("taking fresh pages from the kernel", 2);
     show_burden("waiting", 3);
     double spinning = cpus > 1 ? median_of(spinning_barrier, 100000) : (double)NAN;
-    printf("\n  A barrier of two processes takes %s while both spin, %s if they park.\n", time_text(spinning, one),
+    printf("\n  A barrier of two takes %s while both spin, %s if they park.\n", time_text(spinning, one),
            time_text(median_of(parked_barrier, 500), other));
     tools_print_row("", 2,
                     "Processes that meet spin only where each has a CPU of its own, else they park. Of training's "

@@ -104,6 +104,8 @@ static peal_status run(const tools_options *options, peal_error *err) {
     if (options->source_count < 2) return peal_fail(err, PEAL_E_USAGE, "predict wants a model and then sources");
     if (options->json && !options->out)
         return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
+    if (options->out && peal_path_is_folder(options->out))
+        return peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is a folder", options->out);
     PEAL_TRY(tools_bad_rows(options, &wanted.on_bad_row, err));
     wanted.sources = (const char *const *)options->sources + 1;
     wanted.source_count = options->source_count - 1;

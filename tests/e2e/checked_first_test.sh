@@ -33,6 +33,7 @@ expect 2 "there are: p00, p01, p02, p03, p04, p05, p06, p07, p10, p11, p12, p13 
     $peal etl "$data/digits/test.csv.gz" --label nothing --out d
 expect 2 "name of a source must not be empty" $peal etl '' --out d
 expect 2 "--out must not be empty" $peal etl x --out ''
+expect 2 "cannot write folder: it is a folder" $peal predict none.st x --out folder
 
 # A dataset takes no options that would be left out.
 $peal etl "$data/digits/test.csv.gz" --label digit --out ds --quiet

@@ -260,7 +260,7 @@ static void wrong_wishes_are_refused(void **state) {
         {"mlp:hidden=0", NULL, NULL, NULL, NULL, "hidden must be"},
         {NULL, "epoc", NULL, NULL, NULL, "did you mean 'epoch'"},
         {NULL, NULL, "nestrov", NULL, NULL, "did you mean 'nesterov'"},
-        {NULL, NULL, NULL, "1.5", NULL, "--valid must be"},
+        {NULL, NULL, NULL, "1.5", NULL, "valid must be"},
         {NULL, NULL, NULL, NULL, "sdg", "did you mean 'sgd'"},
     };
     char *out = test_path(folder, "bad.safetensors");

@@ -103,8 +103,11 @@ static int by_path(const void *a, const void *b) {
 }
 
 peal_status peal_cache_list(peal_cache *out, peal_error *err) {
-    *out = (peal_cache){0};
-    PEAL_TRY(peal_cache_folder(&out->folder, err));
+    char *why;
+    *out = (peal_cache){.folder = peal_cache_folder(&why)};
+    if (!out->folder) peal_fail(err, PEAL_E_FAILED, "there is no cache: %s", why ? why : "no memory for a path");
+    free(why);
+    if (!out->folder) return PEAL_E_FAILED;
     DIR *folder = opendir(out->folder);
     peal_status status = PEAL_OK;
     if (!folder && errno != ENOENT) {
