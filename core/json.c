@@ -50,13 +50,17 @@ json_t *peal_json_bytes(const char *bytes, size_t size) {
 }
 
 peal_status peal_json_dump(const json_t *value, size_t flags, const char *what, char **out, peal_error *err) {
+    const locale_t before = peal_locale_enter(); /* the library asks it for the decimal mark */
     *out = value ? json_dumps(value, flags) : NULL;
+    peal_locale_leave(before);
     return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for %s", what);
 }
 
 peal_status peal_json_parse(const char *name, const void *text, size_t size, json_t **out, peal_error *err) {
     json_error_t problem;
+    const locale_t before = peal_locale_enter();
     *out = json_loadb(text, size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &problem);
+    peal_locale_leave(before);
     if (*out) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA, "%s: line %d: %s", name, problem.line, problem.text);
 }

@@ -39,7 +39,7 @@ peal_status peal_spec_check(const char *kind, const peal_spec *spec, const char 
         size_t at = 0;
         while (at < count && strcmp(known[at], spec->keys[i]) != 0) at++;
         if (at == count) {
-            char hint[160];
+            char hint[PEAL_HINT_SIZE];
             return peal_fail(err, PEAL_E_USAGE, "the %s '%s' has no option '%s'%s", kind, spec->name, spec->keys[i],
                              peal_did_you_mean(spec->keys[i], known, count, hint));
         }
@@ -79,7 +79,7 @@ peal_status peal_spec_choose(const char *kind, const char *name, const char *con
     for (*out = 0; *out < count; ++*out) {
         if (strcmp(name, names[*out]) == 0) return PEAL_OK;
     }
-    char hint[160];
+    char hint[PEAL_HINT_SIZE];
     return peal_fail(err, PEAL_E_USAGE, "no %s is called '%s'%s", kind, name,
                      peal_did_you_mean(name, names, count, hint));
 }

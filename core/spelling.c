@@ -3,7 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LONGEST = 63 };
+#include "core/text.h"
+
+enum { LONGEST = 63, LISTED = 12, WORD_LONGEST = 32 };
+
+/* The hint's room: the nearest word (at most LONGEST), the listed ones, and the words around them. */
+_Static_assert(64 + LONGEST + LISTED * (WORD_LONGEST + PEAL_TEXT_CUT_EXTRA + 2) <= PEAL_HINT_SIZE, "a hint fits");
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
@@ -51,9 +56,17 @@ const char *peal_nearest_word(const char *typed, const char *const *words, size_
     return nearest;
 }
 
-const char *peal_did_you_mean(const char *typed, const char *const *words, size_t count, char text[160]) {
+const char *peal_did_you_mean(const char *typed, const char *const *words, size_t count, char text[PEAL_HINT_SIZE]) {
     const char *nearest = peal_nearest_word(typed, words, count);
+    const size_t shown = least(count, LISTED);
+    char cut[WORD_LONGEST + PEAL_TEXT_CUT_EXTRA];
+    int used = 0;
     text[0] = '\0';
-    if (nearest) snprintf(text, 160, " (did you mean '%s'?)", nearest);
+    if (nearest) used = snprintf(text, PEAL_HINT_SIZE, " (did you mean '%s'?)", nearest);
+    for (size_t i = 0; i < shown; i++) {
+        used += snprintf(text + used, PEAL_HINT_SIZE - (size_t)used, "%s%s", i == 0 ? "; there are: " : ", ",
+                         peal_text_cut(words[i], WORD_LONGEST, cut));
+    }
+    if (count > shown) snprintf(text + used, PEAL_HINT_SIZE - (size_t)used, " and %zu more", count - shown);
     return text;
 }

@@ -42,6 +42,16 @@ char *peal_text_of_path(const char *path) {
     return escape(path, strlen(path), false, true);
 }
 
+const char *peal_text_cut(const char *text, size_t most, char *out) {
+    size_t length = strnlen(text, most + 1);
+    const bool whole = length <= most;
+    if (!whole) length = most;
+    while (!whole && length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80) length--;
+    memcpy(out, text, length);
+    strcpy(out + length, whole ? "" : "...");
+    return out;
+}
+
 char *peal_text_shell_word(const char *word) {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
     const size_t length = strlen(word);

@@ -15,6 +15,11 @@ char *peal_text_printable(const char *bytes, size_t size);
  * two names are equal if their texts are. Freed by the caller; NULL if there is no memory. */
 char *peal_text_of_path(const char *path);
 
+/* The beginning of `text`, at most `most` bytes and no part of a character, with "..." behind it if something was left
+ * out. `out` has room for `most` + PEAL_TEXT_CUT_EXTRA bytes. Returns `out`. */
+enum { PEAL_TEXT_CUT_EXTRA = 4 };
+const char *peal_text_cut(const char *text, size_t most, char *out);
+
 /* `word` as one word of any POSIX shell: as it is where no character is special, else in single quotes. Freed by the
  * caller; NULL if there is no memory. */
 char *peal_text_shell_word(const char *word);

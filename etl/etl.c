@@ -92,10 +92,16 @@ static peal_status describe_job(const peal_etl_options *options, json_t **out, p
     return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for the job's description");
 }
 
+static peal_status check_wishes(const peal_etl_options *options, peal_error *err) {
+    const peal_format *format;
+    if (options->format) PEAL_TRY(peal_format_find(options->format, &format, err));
+    return peal_pipeline_check_plan(&options->plan, err);
+}
+
 /* Lists the inputs, which are then those of the whole job: a pipe cannot be listed twice. */
 static peal_status look_at_inputs(etl_job *job, peal_error *err) {
     const peal_etl_options *options = job->options;
-    if (job->description) return PEAL_OK;
+    PEAL_TRY(check_wishes(options, err));
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
                                          .identify = true,
@@ -343,6 +349,11 @@ static void job_clear(etl_job *job) {
     json_decref(job->description);
     free(job->spill_folder);
     free(job->pipeline_text);
+}
+
+peal_status peal_etl_check(const peal_etl_options *options, peal_error *err) {
+    PEAL_TRY(check_wishes(options, err));
+    return options->out ? peal_folder_check(options->out, &peal_dataset_kind, err) : PEAL_OK;
 }
 
 /* NULL if the dataset at `out` was made by this job from these inputs; else why not, freed by the caller. */

@@ -59,4 +59,33 @@ peal_status peal_etl_cached(const peal_etl_options *options, peal_cached *out, p
 /* Of zeroed memory: nothing. */
 void peal_cached_release(peal_cached *cached);
 
+/* PEAL_E_USAGE if an option's value can be no right one, whatever the data; nothing is read but what stands at `out`,
+ * which may be NULL. Whoever makes a dataset need not ask: the others do. */
+peal_status peal_etl_check(const peal_etl_options *options, peal_error *err);
+
+/* ---- the cache ---- */
+
+/* A cached dataset. */
+typedef struct peal_cache_entry {
+    char *path;     /* its last part is the key */
+    uint64_t bytes; /* of all its files */
+    uint64_t rows;
+    int64_t age_seconds; /* since it was made */
+    char **inputs;       /* [input_count] what it was made of, as the manifest names it */
+    size_t input_count;
+} peal_cache_entry;
+
+typedef struct peal_cache {
+    char *folder;
+    peal_cache_entry *entries; /* [count], by path */
+    size_t count;
+} peal_cache;
+
+/* The datasets in it; what is none is left out. The caller clears `out` after success. */
+peal_status peal_cache_list(peal_cache *out, peal_error *err);
+void peal_cache_clear(peal_cache *cache);
+/* Removes one dataset, named by its path or its key. PEAL_E_USAGE if the cache has no such one, or if anything in its
+ * folder is not the dataset's. */
+peal_status peal_cache_remove(const char *path_or_key, peal_error *err);
+
 #endif

@@ -58,6 +58,10 @@ typedef struct peal_plan_options {
     size_t drop_count;
 } peal_plan_options;
 
+/* PEAL_E_USAGE if a wish can be no right one, whatever the columns: transforms and types that there are not, options
+ * that they do not take. */
+peal_status peal_pipeline_check_plan(const peal_plan_options *plan, peal_error *err);
+
 /* Plans from the beginning of the first input. Takes `options->nulls` over. What it chose by itself is reported. */
 peal_status peal_pipeline_plan(const char *path, const char *sample, size_t sample_size, bool whole,
                                const peal_format *format, const peal_format_options *options,

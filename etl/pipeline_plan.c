@@ -1,10 +1,12 @@
 /* Planning: from a sample and the user's wishes to a pipeline with nothing left open. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/json.h"
 #include "core/number.h"
 #include "core/spelling.h"
+#include "core/text.h"
 #include "etl/pipeline.h"
 
 enum {
@@ -18,6 +20,7 @@ typedef struct plan_work {
     const peal_reporter *reporter;
     peal_block block; /* the parsed sample */
     const char *path;
+    size_t identifiers, first_identifier, last_identifier; /* text columns that are left out */
 } plan_work;
 
 static peal_status unknown_column(const plan_work *planner, const char *name, peal_error *err) {
@@ -25,7 +28,7 @@ static peal_status unknown_column(const plan_work *planner, const char *name, pe
     const char **names = calloc(schema->count, sizeof *names);
     if (!names) return peal_fail(err, PEAL_E_MEMORY, "no memory");
     for (size_t i = 0; i < schema->count; i++) names[i] = schema->fields[i].name;
-    char hint[160];
+    char hint[PEAL_HINT_SIZE];
     peal_fail(err, PEAL_E_USAGE, "%s has no column '%s'%s", planner->path, name,
               peal_did_you_mean(name, names, schema->count, hint));
     free(names);
@@ -39,22 +42,60 @@ static peal_status find_column(const plan_work *planner, const char *name, size_
 
 /* ---- what the user gave ---- */
 
+static peal_status check_type(const char *column, const json_t *type, peal_raw_kind *kind, peal_error *err) {
+    const char *text = json_string_value(type);
+    if (text && strcmp(text, "number") == 0) {
+        *kind = PEAL_RAW_NUMBER;
+    } else if (text && strcmp(text, "text") == 0) {
+        *kind = PEAL_RAW_TEXT;
+    } else {
+        return peal_fail(err, PEAL_E_USAGE, "the type of column '%s' must be number or text, not '%s'", column,
+                         text ? text : "?");
+    }
+    return PEAL_OK;
+}
+
+/* The transform that entry `index` of the job's list names, if it and its options are right. */
+static peal_status check_transform(const json_t *transforms, size_t index, const peal_transform **out,
+                                   peal_error *err) {
+    const json_t *options = json_array_get(transforms, index);
+    const char *name = json_string_value(json_object_get(options, "transform"));
+    if (!name) return peal_fail(err, PEAL_E_USAGE, "transform %zu of the job has no name", index + 1);
+    PEAL_TRY(peal_transform_find(name, out, err));
+    return peal_transform_check_options(*out, options, err);
+}
+
+static peal_status check_values(const peal_transform *transform, const json_t *options, peal_error *err) {
+    peal_split split;
+    void *state = NULL;
+    if (transform == &peal_transform_split) return peal_split_load(options, &split, err);
+    peal_status status = transform->load(options, &state, err);
+    if (state) transform->free(state);
+    return status;
+}
+
+peal_status peal_pipeline_check_plan(const peal_plan_options *plan, peal_error *err) {
+    const char *column;
+    json_t *type;
+    peal_raw_kind kind;
+    json_object_foreach((json_t *)plan->types, column, type) PEAL_TRY(check_type(column, type, &kind, err));
+    for (size_t i = 0; i < json_array_size(plan->transforms); i++) {
+        const peal_transform *transform;
+        PEAL_TRY(check_transform(plan->transforms, i, &transform, err));
+        PEAL_TRY(check_values(transform, json_array_get(plan->transforms, i), err));
+    }
+    return PEAL_OK;
+}
+
 static peal_status apply_types(plan_work *planner, peal_error *err) {
     const char *name;
     json_t *type;
     json_object_foreach((json_t *)planner->plan->types, name, type) {
         size_t index;
         PEAL_TRY(find_column(planner, name, &index, err));
-        const char *text = json_string_value(type) ? json_string_value(type) : "?";
         peal_raw_field *field = &planner->pipeline->schema.fields[index];
         if (field->kind == PEAL_RAW_BYTES) return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes", name);
-        if (strcmp(text, "number") == 0) {
-            field->kind = PEAL_RAW_NUMBER;
-        } else if (strcmp(text, "text") == 0) {
-            field->kind = PEAL_RAW_TEXT;
-        } else {
-            return peal_fail(err, PEAL_E_USAGE, "the type of column '%s' must be number or text, not '%s'", name, text);
-        }
+        PEAL_TRY(check_type(name, type, &field->kind, err));
     }
     return PEAL_OK;
 }
@@ -196,14 +237,12 @@ static void choose_task(plan_work *planner) {
 }
 
 static peal_status choose_text_encoder(plan_work *planner, size_t column, peal_error *err) {
-    const char *name = planner->pipeline->schema.fields[column].name;
     uint32_t distinct = planner->block.dictionaries[column].size;
     if (distinct >= IDENTIFIER_LEAST && distinct * (uint64_t)10 > planner->block.rows * 9) {
         planner->pipeline->columns[column].role = PEAL_ROLE_DROPPED;
         planner->pipeline->schema.fields[column].skip = true;
-        peal_report(
-            planner->reporter, PEAL_EVENT_WARNING,
-            "column %s: nearly every row has a text of its own, so it is left out (name a transform to keep it)", name);
+        if (planner->identifiers++ == 0) planner->first_identifier = column;
+        planner->last_identifier = column;
         return PEAL_OK;
     }
     return add_default_step(planner, column, &peal_transform_index, false, err);
@@ -236,15 +275,104 @@ static peal_status complete_column(plan_work *planner, size_t index, peal_error 
     return PEAL_OK;
 }
 
-static void report_choices(const plan_work *planner) {
-    const peal_pipeline *pipeline = planner->pipeline;
-    static const char *const kinds[] = {"number", "text", "bytes"};
-    for (size_t i = 0; i < pipeline->schema.count; i++) {
-        char *steps = peal_pipeline_describe(pipeline, i);
-        peal_report(planner->reporter, PEAL_EVENT_NOTE, "column %-20s %-7s %s", pipeline->schema.fields[i].name,
-                    kinds[pipeline->schema.fields[i].kind], steps ? steps : "");
+/* ---- telling what was chosen ---- */
+
+enum { COLUMNS_TOLD = 20, NAME_LONGEST = 20 };
+
+/* Columns to which the same is done, of a table that has too many to tell of each. */
+typedef struct alike {
+    char *steps;
+    peal_raw_kind kind;
+    size_t first, last, count; /* columns */
+} alike;
+
+static const char *const kind_names[] = {"number", "text", "bytes"};
+
+static const char *number_text(size_t number, char text[32]) {
+    if (number >= 1000000) {
+        snprintf(text, 32, "%zu,%03zu,%03zu", number / 1000000, number / 1000 % 1000, number % 1000);
+    } else if (number >= 1000) {
+        snprintf(text, 32, "%zu,%03zu", number / 1000, number % 1000);
+    } else {
+        snprintf(text, 32, "%zu", number);
+    }
+    return text;
+}
+
+/* "column x", or "20,000 columns (c1 ... c20000)". */
+static const char *columns_text(const plan_work *planner, size_t first, size_t last, size_t count, char text[96]) {
+    const peal_raw_field *fields = planner->pipeline->schema.fields;
+    char number[32], names[2][NAME_LONGEST + PEAL_TEXT_CUT_EXTRA];
+    peal_text_cut(fields[first].name, NAME_LONGEST, names[0]);
+    peal_text_cut(fields[last].name, NAME_LONGEST, names[1]);
+    if (count == 1) {
+        snprintf(text, 96, "column %s", names[0]);
+    } else {
+        snprintf(text, 96, "%s columns (%s ... %s)", number_text(count, number), names[0], names[1]);
+    }
+    return text;
+}
+
+static void report_each(const plan_work *planner) {
+    const peal_raw_schema *schema = &planner->pipeline->schema;
+    for (size_t i = 0; i < schema->count; i++) {
+        char *steps = peal_pipeline_describe(planner->pipeline, i);
+        peal_report(planner->reporter, PEAL_EVENT_NOTE, "column %-20s %-7s %s", schema->fields[i].name,
+                    kind_names[schema->fields[i].kind], steps ? steps : "");
         free(steps);
     }
+}
+
+/* What is done to `column`, among what is done to those before it; it is one more of them or a new one. */
+static void add_alike(const plan_work *planner, size_t column, alike groups[COLUMNS_TOLD], size_t *count) {
+    const peal_raw_kind kind = planner->pipeline->schema.fields[column].kind;
+    char *steps = peal_pipeline_describe(planner->pipeline, column);
+    size_t at = 0;
+    while (steps && at < *count && (groups[at].kind != kind || strcmp(groups[at].steps, steps) != 0)) at++;
+    if (!steps || at == COLUMNS_TOLD) {
+        free(steps);
+        return;
+    }
+    if (at == *count) {
+        groups[(*count)++] = (alike){.steps = steps, .kind = kind, .first = column};
+    } else {
+        free(steps);
+    }
+    groups[at].last = column;
+    groups[at].count++;
+}
+
+static void report_choices(const plan_work *planner) {
+    const size_t columns = planner->pipeline->schema.count;
+    alike groups[COLUMNS_TOLD] = {0};
+    size_t count = 0, told = 0;
+    if (columns <= COLUMNS_TOLD) {
+        report_each(planner);
+        return;
+    }
+    for (size_t i = 0; i < columns; i++) add_alike(planner, i, groups, &count);
+    for (size_t i = 0; i < count; i++) {
+        const alike *at = &groups[i];
+        char text[96];
+        peal_report(planner->reporter, PEAL_EVENT_NOTE, "%s: %s, %s",
+                    columns_text(planner, at->first, at->last, at->count, text), kind_names[at->kind], at->steps);
+        told += at->count;
+        free(at->steps);
+    }
+    if (told < columns) {
+        peal_report(planner->reporter, PEAL_EVENT_NOTE, "and %zu more columns ('peal inspect' lists them)",
+                    columns - told);
+    }
+}
+
+/* One warning, however many columns there are. */
+static void report_identifiers(const plan_work *planner) {
+    char text[96];
+    if (planner->identifiers == 0) return;
+    columns_text(planner, planner->first_identifier, planner->last_identifier, planner->identifiers, text);
+    peal_report(planner->reporter, PEAL_EVENT_WARNING,
+                "%s: nearly every row has a text of its own, so %s left out (name a transform to keep %s)", text,
+                planner->identifiers == 1 ? "it is" : "they are", planner->identifiers == 1 ? "it" : "them");
 }
 
 /* Parses the sample with the schema as it stands, into planner->block. */
@@ -269,11 +397,8 @@ static peal_status plan_steps(plan_work *planner, peal_error *err) {
     peal_pipeline *pipeline = planner->pipeline;
     for (size_t i = 0; i < json_array_size(transforms); i++) {
         const json_t *options = json_array_get(transforms, i);
-        const char *name = json_string_value(json_object_get(options, "transform"));
         const peal_transform *transform;
-        if (!name) return peal_fail(err, PEAL_E_USAGE, "transform %zu of the job has no name", i + 1);
-        PEAL_TRY(peal_transform_find(name, &transform, err));
-        PEAL_TRY(peal_transform_check_options(transform, options, err));
+        PEAL_TRY(check_transform(transforms, i, &transform, err));
         if (transform == &peal_transform_split) {
             PEAL_TRY(peal_split_load(options, &pipeline->split, err));
             pipeline->has_split = true;
@@ -309,6 +434,7 @@ static peal_status plan(plan_work *planner, const char *sample, size_t size, boo
     if (!pipeline->format->is_companion) PEAL_TRY(parse_sample(planner, sample, size, whole, err));
     if (pipeline->label != SIZE_MAX) choose_task(planner);
     PEAL_TRY(plan_steps(planner, err));
+    report_identifiers(planner);
     report_choices(planner);
     return PEAL_OK;
 }

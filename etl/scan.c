@@ -112,6 +112,12 @@ void peal_scan_rows(const peal_scan *scan, uint64_t *used, uint64_t *dropped) {
     *dropped = scan->dropped;
 }
 
+const peal_dictionary *peal_scan_label_texts(const peal_scan *scan) {
+    const size_t label = scan->pipeline->label;
+    const bool is_text = label != SIZE_MAX && scan->pipeline->schema.fields[label].kind == PEAL_RAW_TEXT;
+    return is_text ? &scan->block.dictionaries[label] : NULL;
+}
+
 void peal_scan_close(peal_scan *scan) {
     if (!scan) return;
     if (scan->reader) scan->pipeline->format->close(scan->reader);

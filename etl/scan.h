@@ -28,6 +28,8 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
 peal_status peal_scan_next(peal_scan *scan, peal_table *table, peal_error *err);
 /* Rows met so far: those handed out and those dropped. */
 void peal_scan_rows(const peal_scan *scan, uint64_t *used, uint64_t *dropped);
+/* The texts of the label among the rows handed out last, as the source spells them; NULL if it is no text. */
+const peal_dictionary *peal_scan_label_texts(const peal_scan *scan);
 void peal_scan_close(peal_scan *scan);
 
 #endif

@@ -1,6 +1,7 @@
 #include "models/metrics.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,8 +25,9 @@ static peal_status area_under_curve(const float *scores, size_t outputs, const d
     PEAL_TRY(peal_alloc_checked(&items, rows, sizeof *items, "the AUC", err));
     uint64_t count = 0, positives = 0;
     for (uint64_t i = 0; i < rows; i++) {
-        if (isnan(labels[i])) continue;
-        items[count] = (scored){scores[i * outputs + outputs - 1], labels[i] == 1};
+        const float score = scores[i * outputs + outputs - 1];
+        if (isnan(labels[i]) || isnan(score)) continue; /* a NaN has no place in an order */
+        items[count] = (scored){score, labels[i] == 1};
         positives += items[count++].positive;
     }
     qsort(items, count, sizeof *items, by_score);
@@ -42,27 +44,33 @@ static peal_status area_under_curve(const float *scores, size_t outputs, const d
     return PEAL_OK;
 }
 
+/* The class that a row of scores says; probability: that of `label`. */
+static size_t predicted(const float *row, size_t outputs, size_t label, double *probability) {
+    size_t best = 0;
+    if (outputs == 1) {
+        *probability = label == 1 ? (double)row[0] : 1 - (double)row[0];
+        return row[0] > 0.5f;
+    }
+    for (size_t j = 1; j < outputs; j++) best = row[j] > row[best] ? j : best;
+    *probability = (double)row[label];
+    return best;
+}
+
 static void classification(const float *scores, size_t outputs, const double *labels, uint64_t rows,
                            peal_metrics *out) {
     double loss = 0;
     uint64_t right = 0;
     for (uint64_t i = 0; i < rows; i++) {
-        if (isnan(labels[i])) continue;
-        const float *row = scores + i * outputs;
-        size_t label = (size_t)labels[i], best = 0;
-        double probability;
-        if (outputs == 1) {
-            best = row[0] > 0.5f;
-            probability = label == 1 ? (double)row[0] : 1 - (double)row[0];
-        } else {
-            for (size_t j = 1; j < outputs; j++) best = row[j] > row[best] ? j : best;
-            probability = (double)row[label];
+        double probability = 0;
+        if (!isnan(labels[i])) {
+            const size_t label = (size_t)labels[i];
+            const bool same = predicted(scores + i * outputs, outputs, label, &probability) == label;
+            right += same && !isnan(probability);
         }
-        right += best == label;
-        loss -= log(fmax(probability, 1e-15));
-        out->rows++;
+        loss -= log(fmax(probability, 1e-15)); /* fmax of NaN and a number is the number */
     }
-    double n = out->rows ? (double)out->rows : 1;
+    out->rows = rows;
+    double n = rows ? (double)rows : 1;
     out->accuracy = (double)right / n;
     out->loss = out->log_loss = loss / n;
 }
@@ -91,6 +99,7 @@ static void regression(const float *scores, const double *labels, uint64_t rows,
 peal_status peal_metrics_compute(const float *scores, size_t outputs, const double *labels, uint64_t rows,
                                  uint32_t classes, double label_deviation, peal_metrics *out, peal_error *err) {
     *out = (peal_metrics){.classes = classes, .auc = (double)NAN};
+    for (uint64_t i = 0; i < rows; i++) out->unknown_labels += isnan(labels[i]);
     if (classes == 0) {
         regression(scores, labels, rows, label_deviation, out);
         return PEAL_OK;

@@ -9,16 +9,19 @@
 #include "core/status.h"
 
 typedef struct peal_metrics {
-    uint64_t rows;    /* with a label */
-    uint32_t classes; /* 0: a regression */
-    double loss;      /* log loss, or half the mean squared error of the standardised number */
+    uint64_t rows;           /* that count: of classes all, of numbers those with a label */
+    uint64_t unknown_labels; /* rows with a NaN label: one that the model does not know */
+    uint32_t classes;        /* 0: a regression */
+    double loss;             /* log loss, or half the mean squared error of the standardised number */
     double accuracy, log_loss;
     double auc; /* of two classes; NaN if only one occurs */
     double rmse, mae, r2;
 } peal_metrics;
 
 /* Of classes: scores [rows, outputs] are probabilities; with one output that of class 1. Of a number (classes 0):
- * scores [rows, 1] are the predictions. labels [rows] are class codes or numbers; rows with a NaN label are left out.
+ * scores [rows, 1] are the predictions. labels [rows] are class codes or numbers, NaN if the model does not know them:
+ * such a row, and one whose scores are no numbers, counts as wrong in the accuracy and as probability 1e-15 in the log
+ * loss (the least that any row counts); the AUC leaves both out, and the metrics of numbers rows without a label.
  * PEAL_E_MEMORY only. AUC: Mann-Whitney, ties count half. */
 peal_status peal_metrics_compute(const float *scores, size_t outputs, const double *labels, uint64_t rows,
                                  uint32_t classes, double label_deviation, peal_metrics *out, peal_error *err);

@@ -31,7 +31,7 @@ static peal_status parse_hidden(const peal_spec *spec, peal_model_spec *out, pea
 peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error *err) {
     static const peal_op *const activations[] = {&peal_op_relu, &peal_op_tanh, &peal_op_sigmoid};
     static const char *const activation_names[] = {"relu", "tanh", "sigmoid"};
-    const char *names[16];
+    const char *names[sizeof peal_models / sizeof *peal_models];
     size_t count = 0, chosen;
     peal_spec spec;
     *out = (peal_model_spec){0};

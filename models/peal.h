@@ -26,6 +26,7 @@
 #include "core/slab.h"
 #include "core/status.h"
 #include "core/sum.h"
+#include "core/version.h"
 #include "etl/dataset.h"
 #include "etl/etl.h"
 #include "models/metrics.h"

@@ -1,11 +1,13 @@
 #include "models/predictor.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/json.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "etl/scan.h"
 #include "models/model_file.h"
 #include "models/safetensors.h"
@@ -266,7 +268,17 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
 
 /* ---- jobs ---- */
 
-typedef peal_status (*table_consumer)(void *user, const peal_table *table, peal_error *err);
+/* What is done with the rows. `spelt`: the texts of their labels as the source spells them, or NULL. */
+typedef struct table_consumer {
+    const char *stage; /* for progress */
+    peal_status (*consume)(void *user, const peal_table *table, const peal_dictionary *spelt, peal_error *err);
+    void *user;
+} table_consumer;
+
+static peal_status check_stop(const peal_predict_options *options, const peal_predict_result *result, peal_error *err) {
+    if (!options->stop || !atomic_load(options->stop)) return PEAL_OK;
+    return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows", (unsigned long long)result->rows_used);
+}
 
 static bool is_dataset_job(const peal_predict_options *options) {
     return options->source_count == 1 && peal_dataset_is(options->sources[0]);
@@ -286,8 +298,8 @@ static unsigned choose_splits(const peal_dataset *dataset, unsigned splits, cons
 typedef struct dataset_walk {
     peal_predictor *predictor;
     const peal_predict_options *options;
-    table_consumer consume;
-    void *user;
+    const table_consumer *consumer;
+    uint64_t rows; /* that there are */
     peal_predict_result *result;
 } dataset_walk;
 
@@ -297,15 +309,22 @@ static peal_status walk_table(void *user, const peal_table *table, peal_error *e
     if (self->result->rows_used == 0) {
         PEAL_TRY(peal_pipeline_check_table(self->predictor->pipeline, table, options->sources[0], err));
     }
-    PEAL_TRY(self->consume(self->user, table, err));
+    PEAL_TRY(self->consumer->consume(self->consumer->user, table, NULL, err));
     self->result->rows_used += table->rows;
-    if (!options->stop || !atomic_load(options->stop)) return PEAL_OK;
-    return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows",
-                     (unsigned long long)self->result->rows_used);
+    peal_report_progress(options->reporter, self->consumer->stage, "rows", self->result->rows_used, self->rows);
+    return check_stop(options, self->result, err);
+}
+
+static uint64_t rows_of(const peal_dataset *dataset, unsigned splits) {
+    uint64_t rows = 0;
+    for (int split = 0; split < PEAL_SPLITS; split++) {
+        if (splits >> split & 1) rows += peal_dataset_rows(dataset, split);
+    }
+    return rows;
 }
 
 static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
-                                table_consumer consume, void *user, peal_predict_result *result, peal_error *err) {
+                                const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
     peal_dataset *dataset;
     PEAL_TRY(peal_dataset_open(options->sources[0], &dataset, err));
     peal_status status = PEAL_OK;
@@ -316,7 +335,7 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
                            options->sources[0]);
     }
     splits = choose_splits(dataset, splits, options->reporter);
-    dataset_walk self = {predictor, options, consume, user, result};
+    dataset_walk self = {predictor, options, consumer, rows_of(dataset, splits), result};
     if (status == PEAL_OK) status = peal_dataset_read(dataset, splits, walk_table, &self, err);
     if (status == PEAL_OK && result->rows_used == 0) {
         status = peal_fail(err, PEAL_E_DATA, "%s has no rows in the split that was asked for", options->sources[0]);
@@ -327,7 +346,7 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
 }
 
 static peal_status walk_sources(peal_predictor *predictor, const peal_predict_options *options, bool label_required,
-                                table_consumer consume, void *user, peal_predict_result *result, peal_error *err) {
+                                const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
     const peal_scan_options scan_options = {
         .sources = options->sources,
         .source_count = options->source_count,
@@ -343,13 +362,10 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
         peal_table table;
         status = peal_scan_next(scan, &table, err);
         if (status != PEAL_OK || table.rows == 0) break;
-        status = consume(user, &table, err);
+        status = consumer->consume(consumer->user, &table, peal_scan_label_texts(scan), err);
         peal_scan_rows(scan, &result->rows_used, &result->rows_dropped);
-        peal_report_progress(options->reporter, "predicting", "rows", result->rows_used, 0);
-        if (status == PEAL_OK && options->stop && atomic_load(options->stop)) {
-            status = peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows",
-                               (unsigned long long)result->rows_used);
-        }
+        peal_report_progress(options->reporter, consumer->stage, "rows", result->rows_used, 0);
+        if (status == PEAL_OK) status = check_stop(options, result, err);
     }
     peal_scan_rows(scan, &result->rows_used, &result->rows_dropped);
     result->rows_in = result->rows_used + result->rows_dropped;
@@ -361,11 +377,11 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
 }
 
 static peal_status walk(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
-                        bool label_required, table_consumer consume, void *user, peal_predict_result *result,
+                        bool label_required, const table_consumer *consumer, peal_predict_result *result,
                         peal_error *err) {
     *result = (peal_predict_result){0};
-    if (is_dataset_job(options)) return walk_dataset(predictor, options, splits, consume, user, result, err);
-    return walk_sources(predictor, options, label_required, consume, user, result, err);
+    if (is_dataset_job(options)) return walk_dataset(predictor, options, splits, consumer, result, err);
+    return walk_sources(predictor, options, label_required, consumer, result, err);
 }
 
 typedef struct predict_walk {
@@ -376,8 +392,9 @@ typedef struct predict_walk {
     void *user;
 } predict_walk;
 
-static peal_status predict_consume(void *user, const peal_table *table, peal_error *err) {
+static peal_status predict_consume(void *user, const peal_table *table, const peal_dictionary *spelt, peal_error *err) {
     predict_walk *self = user;
+    (void)spelt;
     if (table->rows > self->capacity) {
         free(self->scores);
         self->capacity = 0;
@@ -393,18 +410,33 @@ peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *
                          peal_status (*emit)(void *user, const float *scores, size_t rows, peal_error *err), void *user,
                          peal_predict_result *result, peal_error *err) {
     predict_walk self = {.predictor = predictor, .emit = emit, .user = user};
-    peal_status status = walk(predictor, options, ~0u, false, predict_consume, &self, result, err);
+    const table_consumer consumer = {.stage = "predicting", .consume = predict_consume, .user = &self};
+    peal_status status = walk(predictor, options, ~0u, false, &consumer, result, err);
     free(self.scores);
     return status;
 }
+
+enum { SPELLINGS = 5, SPELLINGS_TEXT = SPELLINGS * 40 };
 
 typedef struct eval_walk {
     peal_predictor *predictor;
     peal_buffer scores, labels; /* float [rows, scores], double [rows] */
     uint64_t rows, unknown;
+    char spelt[SPELLINGS_TEXT]; /* the first labels, as the source spells them */
 } eval_walk;
 
-static peal_status eval_consume(void *user, const peal_table *table, peal_error *err) {
+/* Adds the text number `index` to a list like "'a', 'b', ...", which ends after SPELLINGS. */
+static void add_spelling(char out[SPELLINGS_TEXT], uint32_t index, peal_text text) {
+    enum { LONGEST = 28 };
+    char whole[64], cut[LONGEST + PEAL_TEXT_CUT_EXTRA];
+    const size_t used = strlen(out);
+    snprintf(whole, sizeof whole, "%.*s", (int)(text.length < 60 ? text.length : 60), text.data);
+    peal_text_cut(whole, LONGEST, cut);
+    const char *quote = index < SPELLINGS ? "'" : "";
+    snprintf(out + used, SPELLINGS_TEXT - used, "%s%s%s%s", index ? ", " : "", quote, *quote ? cut : "...", quote);
+}
+
+static peal_status eval_consume(void *user, const peal_table *table, const peal_dictionary *spelt, peal_error *err) {
     eval_walk *self = user;
     size_t row_size = peal_predictor_scores(self->predictor) * sizeof(float);
     PEAL_TRY(peal_buffer_reserve(&self->scores, table->rows * row_size, err));
@@ -415,26 +447,42 @@ static peal_status eval_consume(void *user, const peal_table *table, peal_error 
         labels[row] = peal_net_label(self->predictor->net, table, row);
         self->unknown += isnan(labels[row]);
     }
+    for (uint32_t i = 0; spelt && self->rows == 0 && i < spelt->size && i <= SPELLINGS; i++) {
+        add_spelling(self->spelt, i, peal_dictionary_text(spelt, i));
+    }
     self->scores.size += table->rows * row_size;
     self->labels.size += table->rows * sizeof(double);
     self->rows += table->rows;
     return PEAL_OK;
 }
 
+/* That model and rows have no class in common is a wrong file, or another spelling, and no result. */
+static peal_status check_labels(const eval_walk *self, const peal_predict_options *options, peal_error *err) {
+    const peal_predictor *predictor = self->predictor;
+    if (self->unknown == 0) return PEAL_OK;
+    if (self->unknown < self->rows) {
+        const bool classes = peal_predictor_classes(predictor) > 0;
+        peal_report(options->reporter, PEAL_EVENT_WARNING,
+                    "%llu of %llu rows have a label that the model does not know; %s",
+                    (unsigned long long)self->unknown, (unsigned long long)self->rows,
+                    classes ? "they count as wrong" : "they are left out of the metrics");
+        return PEAL_OK;
+    }
+    char known[SPELLINGS_TEXT] = "";
+    for (uint32_t i = 0; i < peal_predictor_classes(predictor) && i <= SPELLINGS; i++) {
+        add_spelling(known, i, peal_pipeline_class_name(predictor->pipeline, i));
+    }
+    if (!*known || !*self->spelt) return peal_fail(err, PEAL_E_DATA, "no row has a label that the model knows");
+    return peal_fail(err, PEAL_E_DATA, "no row has a label that the model knows: its classes are %s, those of %s %s",
+                     known, options->sources[0], self->spelt);
+}
+
 peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
                       peal_metrics *metrics, peal_predict_result *result, peal_error *err) {
     eval_walk self = {.predictor = predictor};
-    peal_status status = walk(predictor, options, splits, true, eval_consume, &self, result, err);
-    if (status == PEAL_OK && self.unknown == self.rows) {
-        status =
-            peal_fail(err, PEAL_E_DATA, "no row has a label that the model knows: are the classes spelt differently?");
-    }
-    if (status == PEAL_OK && self.unknown) {
-        peal_report(options->reporter, PEAL_EVENT_WARNING,
-                    "%llu of %llu rows have a label that the model does not know; "
-                    "they are left out of the metrics",
-                    (unsigned long long)self.unknown, (unsigned long long)self.rows);
-    }
+    const table_consumer consumer = {.stage = "evaluating", .consume = eval_consume, .user = &self};
+    peal_status status = walk(predictor, options, splits, true, &consumer, result, err);
+    if (status == PEAL_OK) status = check_labels(&self, options, err);
     if (status == PEAL_OK) {
         status =
             peal_metrics_compute((const float *)(const void *)self.scores.data, peal_predictor_scores(predictor),

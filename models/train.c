@@ -127,6 +127,40 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     return peal_net_new(trainer->pipeline, &trainer->spec, rows, true, &trainer->net, err);
 }
 
+bool peal_train_is_fraction(const char *valid) {
+    double fraction;
+    return peal_number_parse(valid, strlen(valid), &fraction) && !peal_path_exists(valid);
+}
+
+static peal_status parse_fraction(const char *valid, double *out, peal_error *err) {
+    if (peal_number_parse(valid, strlen(valid), out) && *out > 0 && *out < 1) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "valid must be a source or a fraction between 0 and 1, not '%s'", valid);
+}
+
+/* A place that cannot be written to is better known before the training than after it. */
+static peal_status check_out(const char *out, peal_error *err) {
+    peal_atomic_file *probe;
+    PEAL_TRY(peal_output_check(out, err));
+    PEAL_TRY(peal_atomic_file_open(out, &probe, err));
+    const bool is_special = peal_atomic_file_is_in_place(probe);
+    peal_atomic_file_abort(probe);
+    if (!is_special) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "a model is read back once it is written: %s is no regular file", out);
+}
+
+peal_status peal_train_check(const peal_train_options *options, peal_error *err) {
+    models__trainer trainer = {.options = options};
+    double fraction;
+    PEAL_TRY(parse_options(&trainer, err));
+    const char *valid = options->valid;
+    if (valid && peal_train_is_fraction(valid)) {
+        PEAL_TRY(parse_fraction(valid, &fraction, err));
+    } else if (valid && !peal_path_exists(valid) && !strpbrk(valid, "*?[")) {
+        return peal_fail(err, PEAL_E_USAGE, "valid must be a source or a fraction: there is no '%s'", valid);
+    }
+    return check_out(options->out, err);
+}
+
 /* ---- the data ---- */
 
 /* Collects labels while rows are read: later only the workers look at rows, for they lie in a map. */
@@ -224,14 +258,10 @@ static peal_status choose_rows(models__trainer *trainer, const peal_buffer *labe
     uint64_t unlabelled = 0;
     uint8_t *held = NULL;
     double fraction = 0;
+    const bool is_fraction = options->valid && peal_train_is_fraction(options->valid);
     peal_buffer valid_labels = {0};
-    bool is_fraction = options->valid && peal_number_parse(options->valid, strlen(options->valid), &fraction) &&
-                       !peal_path_exists(options->valid);
     peal_status status = PEAL_OK;
-    if (is_fraction && !(fraction > 0 && fraction < 1)) {
-        return peal_fail(err, PEAL_E_USAGE, "valid must be a dataset or a fraction between 0 and 1, not '%s'",
-                         options->valid);
-    }
+    if (is_fraction) PEAL_TRY(parse_fraction(options->valid, &fraction, err));
     if (is_fraction) {
         status = hold_out(trainer, fraction, &held, err);
     } else if (options->valid) {
@@ -300,8 +330,8 @@ static json_t *describe_job(const models__trainer *trainer) {
         peal_sprintf("%s:lr=%s,momentum=%s", trainer->outer.name, peal_number_text(trainer->outer.lr, numbers[0]),
                      peal_number_text(trainer->outer.momentum, numbers[1]));
     const char *applied = trainer->sync == SYNC_STEP ? "none" : outer;
-    json_t *job = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:s}",
-                            "model", trainer->spec_text, "epochs", (json_int_t)trainer->epochs, "last_epoch",
+    json_t *job = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:s}", "model",
+                            trainer->spec_text, "epochs", (json_int_t)trainer->epochs, "last_epoch",
                             (json_int_t)trainer->last_epoch, "batch", (json_int_t)trainer->batch, "patience",
                             (json_int_t)trainer->patience, "optimizer", trainer->optimizer_text, "lr", trainer->lr,
                             "l2", (double)trainer->spec.l2, "schedule", trainer->schedule_text, "sync",

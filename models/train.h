@@ -57,6 +57,13 @@ typedef struct peal_train_result {
     size_t deaths; /* workers that were replaced */
 } peal_train_result;
 
+/* PEAL_E_USAGE if an option's value can be no right one, whatever the data, or `out` cannot be written to; `dataset` is
+ * not looked at. For those who make the dataset first. `valid` may be sources here. */
+peal_status peal_train_check(const peal_train_options *options, peal_error *err);
+
+/* Whether `valid` is a number, and so a fraction of the rows, and no path. */
+bool peal_train_is_fraction(const char *valid);
+
 /* PEAL_E_USAGE for wishes that cannot be, PEAL_E_DATA for a damaged dataset, PEAL_E_MEMORY with the arithmetic,
  * PEAL_E_INTERRUPTED after `stop` (resumable if there is a run folder). The model file appears whole or not at all.
  * Uses fork: the caller's other threads are not in the workers. */

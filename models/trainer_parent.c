@@ -92,9 +92,10 @@ static void report_steps(leader *self) {
         steps += atomic_load_explicit(&trainer->beats[rank].steps, memory_order_relaxed);
     }
     if (steps > total) steps = total;
-    char stage[64];
-    snprintf(stage, sizeof stage, "epoch %zu/%zu", self->progress.epoch + 1, trainer->epochs);
-    peal_report_progress(reporter(self), stage, "rows", trainer->train_count * steps / total, trainer->train_count);
+    /* Of the job, not of the epoch: what people want to know is when it ends. */
+    const uint64_t before = (uint64_t)self->progress.epoch * trainer->train_count;
+    peal_report_progress(reporter(self), "training", "rows", before + trainer->train_count * steps / total,
+                         (uint64_t)trainer->last_epoch * trainer->train_count);
 }
 
 /* ---- tasks that any worker can do ---- */
@@ -343,15 +344,21 @@ static void note_course(leader *self, const peal_metrics *metrics) {
     course->last_loss = trainer->valid_count ? self->progress.best_loss : loss;
 }
 
+/* A line for people that fits 80 columns, and one with all figures in metrics.jsonl. */
 static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double seconds, peal_error *err) {
     models__trainer *trainer = self->trainer;
     const double agreed = self->progress.agreed;
     double rate = self->training_ns ? (double)self->rows_trained / ((double)self->training_ns * 1e-9) : 0;
-    char valid[192] = "", text[160], agreement_text[64] = "";
-    if (trainer->valid_count) snprintf(valid, sizeof valid, ", valid %s", peal_metrics_text(metrics, text));
-    if (isfinite(agreed)) peal_snprintf(agreement_text, sizeof agreement_text, ", agreement %.2f", agreed);
-    peal_report(reporter(self), PEAL_EVENT_METRIC, "epoch %zu/%zu: loss %.4f%s%s, %.0f rows/s",
-                self->progress.epoch + 1, trainer->epochs, self->progress.train_loss, valid, agreement_text, rate);
+    char valid[64] = "";
+    if (trainer->valid_count && metrics->classes) {
+        peal_snprintf(valid, sizeof valid, ", valid loss %.4g, accuracy %.4f", metrics->loss, metrics->accuracy);
+    } else if (trainer->valid_count) {
+        peal_snprintf(valid, sizeof valid, ", valid loss %.4g, rmse %.6g", metrics->loss, metrics->rmse);
+    }
+    peal_report(reporter(self), PEAL_EVENT_METRIC, "%s%sepoch %zu/%zu: loss %.4g%s",
+                trainer->title ? trainer->title : "", trainer->title ? ", " : "", self->progress.epoch + 1,
+                trainer->epochs, self->progress.train_loss, valid);
+    report_steps(self);
     json_t *line = json_pack("{s:I, s:o, s:f, s:f}", "epoch", (json_int_t)self->progress.epoch + 1, "train_loss",
                              peal_json_real(self->progress.train_loss), "seconds", seconds, "rows_per_second", rate);
     if (trainer->valid_count) line = peal_json_set(line, "valid", peal_metrics_save(metrics));

@@ -10,18 +10,14 @@
 #include "models/predictor.h"
 #include "tools/display.h"
 
-const tools_command *const tools_commands[] = {&tools_command_etl,
-                                               &tools_command_train,
-                                               &tools_command_eval,
-                                               &tools_command_predict,
-                                               &tools_command_inspect,
-                                               &tools_command_help,
-                                               NULL};
+const tools_command *const tools_commands[TOOLS_COMMANDS + 1] = {
+    &tools_command_etl,     &tools_command_train, &tools_command_eval, &tools_command_predict,
+    &tools_command_inspect, &tools_command_cache, &tools_command_help, NULL};
 
 atomic_int tools_stop;
 
 peal_status tools_command_find(const char *name, const tools_command **out, peal_error *err) {
-    const char *names[16];
+    const char *names[TOOLS_COMMANDS];
     size_t count = 0, chosen;
     for (; tools_commands[count]; count++) names[count] = tools_commands[count]->name;
     PEAL_TRY(peal_spec_choose("subcommand", name, names, count, &chosen, err));
@@ -30,13 +26,15 @@ peal_status tools_command_find(const char *name, const tools_command **out, peal
 }
 
 void tools_command_print(const tools_command *command) {
-    printf("peal %s %s\n\n%s\n\nOptions:\n", command->name, command->usage, command->documentation);
+    printf("peal %s %s\n\n", command->name, command->usage);
+    tools_print_row("", 0, command->documentation);
+    puts("\nOptions:");
     for (size_t i = 0; i < tools_option_count; i++) {
         const tools_option *option = &tools_option_table[i];
         if (!(option->commands & command->bit)) continue;
         char left[64];
-        snprintf(left, sizeof left, "--%s %s", option->name, option->argument ? option->argument : "");
-        printf("  %-32s %s\n", left, option->help);
+        snprintf(left, sizeof left, "  --%s %s", option->name, option->argument ? option->argument : "");
+        tools_print_row(left, 28, option->help);
     }
 }
 
@@ -44,17 +42,13 @@ void tools_command_print(const tools_command *command) {
 
 static peal_status texts_of(const json_t *list, const char ***out, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(out, json_array_size(list) + 1, sizeof **out, "options", err));
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        (*out)[i] = json_string_value(json_array_get(list, i));
-        if (!(*out)[i]) return peal_fail(err, PEAL_E_USAGE, "a list of texts holds something else");
-    }
+    for (size_t i = 0; i < json_array_size(list); i++) (*out)[i] = json_string_value(json_array_get(list, i));
     return PEAL_OK;
 }
 
-peal_status tools_sources(const tools_options *options, const char ***sources, size_t *count, peal_error *err) {
-    *count = json_array_size(options->sources);
-    if (*count == 0) return peal_fail(err, PEAL_E_USAGE, "no source was named: give files, folders, a glob or -");
-    return texts_of(options->sources, sources, err);
+peal_status tools_need_sources(const tools_options *options, peal_error *err) {
+    if (options->source_count > 0) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "no source was named: give files, folders, a glob or -");
 }
 
 static peal_status choose(const char *what, const char *text, const char *const *names, size_t count, size_t *out,
@@ -88,13 +82,13 @@ static peal_status read_fitted(const char *path, json_t **out, peal_error *err) 
         PEAL_TRY(peal_dataset_open(path, &dataset, err));
         *out = json_deep_copy(peal_dataset_pipeline(dataset));
         peal_dataset_close(dataset);
-        return PEAL_OK;
+        return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
     }
     peal_predictor *predictor;
     PEAL_TRY(peal_predictor_open(path, &predictor, err));
     *out = json_deep_copy(peal_predictor_pipeline_json(predictor));
     peal_predictor_free(predictor);
-    return PEAL_OK;
+    return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
 }
 
 peal_status tools_etl_options(const tools_options *options, peal_etl_options *out, tools_arrays *arrays,
@@ -102,8 +96,9 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     static const char *const tasks[] = {"auto", "classify", "regress"}, *const headers[] = {"auto", "yes", "no"};
     *out = peal_etl_default();
     size_t chosen;
-    PEAL_TRY(tools_sources(options, &arrays->sources, &out->source_count, err));
-    out->sources = arrays->sources;
+    PEAL_TRY(tools_need_sources(options, err));
+    out->sources = (const char *const *)options->sources;
+    out->source_count = options->source_count;
     PEAL_TRY(texts_of(options->drop, &arrays->drop, err));
     PEAL_TRY(texts_of(options->nulls, (const char ***)&arrays->nulls, err));
     out->out = options->out;
@@ -123,10 +118,10 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     out->plan.drop_count = json_array_size(options->drop);
     if (options->like) {
         if (options->label || options->transforms || options->types || options->drop || options->nulls ||
-            options->format) {
+            options->format || options->task || options->delimiter || options->header || options->trim) {
             return peal_fail(err, PEAL_E_USAGE,
-                             "--like takes the whole pipeline over: leave --label, --transform, --type, "
-                             "--drop, --null and --format out");
+                             "--like takes the whole pipeline over: leave --label, --task, --transform, --type, "
+                             "--drop, --null, --trim, --delimiter, --header and --format out");
         }
         PEAL_TRY(read_fitted(options->like, &arrays->fitted, err));
         out->fitted = arrays->fitted;
@@ -140,7 +135,6 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
 }
 
 void tools_arrays_clear(tools_arrays *arrays) {
-    free(arrays->sources);
     free(arrays->drop);
     free(arrays->nulls);
     json_decref(arrays->fitted);
@@ -149,15 +143,6 @@ void tools_arrays_clear(tools_arrays *arrays) {
 /* ---- output ---- */
 
 void tools_say_rows(uint64_t in, uint64_t used, uint64_t dropped, uint64_t quarantined) {
-    tools_say("rows: %llu in = %llu used + %llu dropped + %llu quarantined", (unsigned long long)in,
-              (unsigned long long)used, (unsigned long long)dropped, (unsigned long long)quarantined);
-}
-
-peal_status tools_print_json(json_t *value, peal_error *err) {
-    char *text = json_dumps(value, JSON_REAL_PRECISION(17));
-    json_decref(value);
-    bool written = text && puts(text) >= 0 && fflush(stdout) == 0;
-    int reason = errno;
-    free(text);
-    return written ? PEAL_OK : peal_fail_errno(err, PEAL_E_FAILED, reason, "cannot write to standard output");
+    tools_say(TOOLS_ROWS, (unsigned long long)in, (unsigned long long)used, (unsigned long long)dropped,
+              (unsigned long long)quarantined);
 }

@@ -17,8 +17,9 @@ typedef struct tools_command {
 } tools_command;
 
 extern const tools_command tools_command_etl, tools_command_train, tools_command_eval, tools_command_predict,
-    tools_command_inspect, tools_command_help;
-extern const tools_command *const tools_commands[]; /* ends with NULL */
+    tools_command_inspect, tools_command_cache, tools_command_help;
+enum { TOOLS_COMMANDS = 7 };
+extern const tools_command *const tools_commands[TOOLS_COMMANDS + 1]; /* ends with NULL */
 
 /* The command called `name`; PEAL_E_USAGE with the nearest right one otherwise. */
 peal_status tools_command_find(const char *name, const tools_command **out, peal_error *err);
@@ -30,12 +31,12 @@ extern atomic_int tools_stop;
 
 /* ---- what several commands share ---- */
 
-/* The sources as an array of texts that lives as long as the options; freed by the caller. */
-peal_status tools_sources(const tools_options *options, const char ***sources, size_t *count, peal_error *err);
+/* PEAL_E_USAGE if no source was named. */
+peal_status tools_need_sources(const tools_options *options, peal_error *err);
 
 /* The ETL part of the options; `arrays` keeps what they point to. */
 typedef struct tools_arrays {
-    const char **sources, **drop;
+    const char **drop;
     char **nulls;
     json_t *fitted;
 } tools_arrays;
@@ -44,9 +45,8 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
 void tools_arrays_clear(tools_arrays *arrays);
 peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, peal_error *err);
 
-/* The line that ends every job: rows in = used + dropped + quarantined. */
+/* The line that ends every job. */
+#define TOOLS_ROWS "rows: %llu in = %llu used + %llu dropped + %llu quarantined"
 void tools_say_rows(uint64_t in, uint64_t used, uint64_t dropped, uint64_t quarantined);
-/* Prints one JSON object on standard output, and frees it. PEAL_E_FAILED if standard output cannot be written to. */
-peal_status tools_print_json(json_t *value, peal_error *err);
 
 #endif

@@ -18,6 +18,7 @@
 #include "core/process_pool.h"
 #include "core/slab.h"
 #include "core/vector.h"
+#include "tools/display.h"
 
 enum { REPEATS = 5 };
 
@@ -286,31 +287,34 @@ static void show_burden(const char *what, size_t which) {
 void tools_print_concurrency(void) {
     char limit[32], one[24], other[24];
     const size_t cpus = peal_machine_cpus();
-    puts("Threads share all memory; processes share only what was made for it, and die alone.\n\n"
-         "Threads serve for work that waits or passes data on: reading, inflating, parsing, writing. A block\n"
-         "goes from one to the next without a copy, and starting one costs next to nothing. But a crash in\n"
-         "one ends all, many may queue for the kernel's lock on their common memory map, and libraries with\n"
-         "threads or hidden state of their own get into each other's way.\n\n"
-         "Processes serve for work that computes for long, or that may fail: training, simulation, code of\n"
-         "others. Each has its own memory map, heap and BLAS; one that is killed or stopped is replaced, and\n"
-         "its part done again. What they share lies in a slab; small messages go through rings.\n\n"
-         "Peal's ETL and prediction run in threads (--threads), its training in processes (--workers).\n"
-         "For your own work: peal_executor (threads), peal_process_pool, peal_group and peal_collective.\n");
-    printf("Measured now (medians of %d), on %zu CPU%s of this machine's %ld (by affinity and cgroup quota);\n"
-           "%s of memory can be had:\n\n",
+    tools_print_row(
+        "", 0,
+        "Threads share all memory; processes share only what was made for it, and die alone.\n\n"
+        "Threads serve for work that waits or passes data on: reading, inflating, parsing, writing. A block "
+        "goes from one to the next without a copy, and starting one costs next to nothing. But a crash in "
+        "one ends all, many may queue for the kernel's lock on their common memory map, and libraries with "
+        "threads or hidden state of their own get into each other's way.\n\n"
+        "Processes serve for work that computes for long, or that may fail: training, simulation, code of "
+        "others. Each has its own memory map, heap and BLAS; one that is killed or stopped is replaced, and "
+        "its part done again. What they share lies in a slab; small messages go through rings.\n\n"
+        "Peal's ETL and prediction run in threads (--threads), its training in processes (--workers). "
+        "For your own work: peal_executor (threads), peal_process_pool, peal_group and peal_collective.\n");
+    printf("Measured now (medians of %d), on %zu CPU%s of this machine's %ld (by affinity\n"
+           "and cgroup quota); %s of memory can be had:\n\n",
            REPEATS, cpus, cpus == 1 ? "" : "s", sysconf(_SC_NPROCESSORS_ONLN),
            peal_bytes_text(peal_machine_memory(), limit));
     printf("  %-44s %12s %12s\n", "", "threads", "processes");
     show_pair("start one and end it", median_of(start_thread, 0), median_of(start_process, 0));
     show_pair("a task to a pool and its answer back", median_of(thread_task, 500), median_of(process_task, 500));
-    printf("\n  One piece of work on each of %zu CPUs at once, against one piece alone (best: %zu x):\n", cpus, cpus);
+    printf("\n  One piece of work on each of %zu CPUs at once, against one alone (best: %zu x):\n", cpus, cpus);
     show_burden("arithmetic", 0);
     show_burden("streaming through memory", 1);
     show_burden("taking fresh pages from the kernel", 2);
     show_burden("waiting", 3);
     double spinning = cpus > 1 ? median_of(spinning_barrier, 100000) : (double)NAN;
-    printf("\n  A barrier of two processes takes %s while both spin, %s if they park.%s\n", time_text(spinning, one),
-           time_text(median_of(parked_barrier, 500), other), cpus > 1 ? "" : " (With one CPU nobody spins.)");
-    puts("  Processes that meet spin only where each has a CPU of its own, else they park. Of training's workers\n"
-         "  no more work at once than there are CPUs; the others stand by.");
+    printf("\n  A barrier of two takes %s while both spin, %s if they park.\n", time_text(spinning, one),
+           time_text(median_of(parked_barrier, 500), other));
+    tools_print_row("", 2,
+                    "Processes that meet spin only where each has a CPU of its own, else they park. Of training's "
+                    "workers no more work at once than there are CPUs; the others stand by.");
 }

@@ -1,6 +1,3 @@
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/spec.h"
 #include "models/predictor.h"
 #include "tools/command.h"
@@ -15,41 +12,48 @@ static peal_status choose_split(const tools_options *options, unsigned *splits, 
     return PEAL_OK;
 }
 
-static peal_status evaluate(const tools_options *options, peal_predictor *predictor, const char **sources, size_t count,
-                            peal_error *err) {
-    unsigned splits;
-    PEAL_TRY(choose_split(options, &splits, err));
-    peal_predict_options predict = {
-        .sources = sources, .source_count = count, .stop = &tools_stop, .reporter = tools_display_reporter()};
-    PEAL_TRY(tools_bad_rows(options, &predict.on_bad_row, err));
-    peal_metrics metrics;
-    peal_predict_result result;
-    PEAL_TRY(peal_eval(predictor, &predict, splits, &metrics, &result, err));
+static json_t *result_json(const peal_metrics *metrics) {
+    return json_pack("{s:I, s:I, s:o}", "rows", (json_int_t)metrics->rows, "unknown_labels",
+                     (json_int_t)metrics->unknown_labels, "metrics", peal_metrics_save(metrics));
+}
+
+static peal_status show(const tools_options *options, const peal_predict_result *result, const peal_metrics *metrics,
+                        peal_error *err) {
     char text[160];
-    tools_say_rows(result.rows_in, result.rows_used, result.rows_dropped, 0);
-    tools_say("%s", peal_metrics_text(&metrics, text));
-    if (!options->json) return PEAL_OK;
-    json_t *value = json_pack("{s:I, s:o}", "rows", (json_int_t)metrics.rows, "metrics", peal_metrics_save(&metrics));
-    return tools_print_json(value, err);
+    if (options->json) {
+        tools_say_rows(result->rows_in, result->rows_used, result->rows_dropped, 0);
+        return tools_print_json(result_json(metrics), err);
+    }
+    tools_print(TOOLS_ROWS, (unsigned long long)result->rows_in, (unsigned long long)result->rows_used,
+                (unsigned long long)result->rows_dropped, 0ull);
+    tools_print("%s", peal_metrics_text(metrics, text));
+    return PEAL_OK;
 }
 
 static peal_status run(const tools_options *options, peal_error *err) {
-    const char **words = NULL;
-    size_t count;
-    PEAL_TRY(tools_sources(options, &words, &count, err));
-    peal_predictor *predictor = NULL;
-    peal_status status = count >= 2 ? peal_predictor_open(words[0], &predictor, err)
-                                    : peal_fail(err, PEAL_E_USAGE, "eval wants a model and then a dataset or sources");
-    if (status == PEAL_OK) status = evaluate(options, predictor, words + 1, count - 1, err);
+    unsigned splits;
+    peal_predict_options predict = {.stop = &tools_stop, .reporter = tools_display_reporter()};
+    if (options->source_count < 2)
+        return peal_fail(err, PEAL_E_USAGE, "eval wants a model and then a dataset or sources");
+    predict.sources = (const char *const *)options->sources + 1;
+    predict.source_count = options->source_count - 1;
+    PEAL_TRY(choose_split(options, &splits, err));
+    PEAL_TRY(tools_bad_rows(options, &predict.on_bad_row, err));
+    peal_predictor *predictor;
+    peal_metrics metrics;
+    peal_predict_result result;
+    PEAL_TRY(peal_predictor_open(options->sources[0], &predictor, err));
+    peal_status status = peal_eval(predictor, &predict, splits, &metrics, &result, err);
     peal_predictor_free(predictor);
-    free(words);
-    return status;
+    return status == PEAL_OK ? show(options, &result, &metrics, err) : status;
 }
 
 const tools_command tools_command_eval = {
     .name = "eval",
     .usage = "MODEL DATASET|SOURCE... [options]",
-    .documentation = "Compares a model's predictions with the labels. Raw sources go through the model's own pipeline.",
+    .documentation = "Compares a model's predictions with the labels. Raw sources go through the model's own pipeline. "
+                     "Metrics and rows go to standard output. A label that "
+                     "the model does not know counts as wrong.",
     .bit = FOR_EVAL,
     .run = run,
 };

@@ -10,9 +10,12 @@
 #include "ops/optimizer/optimizer.h"
 #include "tools/command.h"
 #include "tools/concurrency.h"
+#include "tools/display.h"
 
 static void row(const char *name, const char *documentation) {
-    printf("  %-22s %s\n", name, documentation);
+    char left[64];
+    snprintf(left, sizeof left, "  %s", name);
+    tools_print_row(left, 16, documentation);
 }
 
 static void print_formats(void) {
@@ -26,12 +29,15 @@ static void print_codecs(void) {
 
 static void print_transforms(void) {
     for (size_t i = 0; peal_transforms[i]; i++) row(peal_transforms[i]->name, peal_transforms[i]->documentation);
-    puts("\nOn the command line: --transform NAME:key=value,columns=COLUMN (several columns joined with +).\n"
-         "In a job file: a list 'transforms' of mappings, {transform: NAME, columns: [...], key: value}.\n"
-         "Without columns=, a transform of numbers goes to all numbers, one of texts to all texts.\n"
-         "Columns that no transform is named for get: numbers impute and standardize, texts index (which the model\n"
-         "looks up, as if it were one-hot), the label label; texts that are nearly all different are left out.\n"
-         "Where only impute is named, nothing else is done to the number.");
+    putchar('\n');
+    tools_print_row(
+        "", 0,
+        "On the command line: --transform NAME:key=value,columns=COLUMN (several columns joined with +).\n"
+        "In a job file: a list 'transforms' of mappings, {transform: NAME, columns: [...], key: value}.\n"
+        "Without columns=, a transform of numbers goes to all numbers, one of texts to all texts. Columns that no "
+        "transform is named for get: numbers impute and standardize, texts index (which the model looks up, as if it "
+        "were one-hot), the label label; texts that are nearly all different are left out. Where only impute is named, "
+        "nothing else is done to the number.");
 }
 
 static void print_models(void) {
@@ -60,10 +66,7 @@ static void print_exit_codes(void) {
 
 static void print_subcommands(void) {
     for (size_t i = 0; tools_commands[i]; i++) {
-        const char *text = tools_commands[i]->documentation, *line = strchr(text, '\n');
-        char first[160];
-        snprintf(first, sizeof first, "%.*s", (int)(line ? line - text : (long)strlen(text)), text);
-        row(tools_commands[i]->name, first);
+        row(tools_commands[i]->name, tools_commands[i]->documentation);
     }
 }
 
@@ -75,22 +78,24 @@ static const struct {
               {"schedules", print_schedules},          {"ops", print_ops},         {"exit-codes", print_exit_codes},
               {"concurrency", tools_print_concurrency}};
 
+enum { TOPICS = sizeof topics / sizeof *topics };
+
 static void print_overview(void) {
     puts("peal: from folders of compressed data to trained models\n\nSubcommands:");
     print_subcommands();
-    puts("\n'peal help SUBCOMMAND' lists its options. Other topics:");
-    for (size_t i = 1; i < sizeof topics / sizeof *topics; i++) printf("  %s\n", topics[i].name);
+    puts("\n'peal help SUBCOMMAND' lists its options; 'peal --version' tells the version.\nOther topics:");
+    for (size_t i = 1; i < TOPICS; i++) printf("  %s\n", topics[i].name);
 }
 
 static peal_status run(const tools_options *options, peal_error *err) {
-    const char *topic = json_string_value(json_array_get(options->sources, 0));
-    if (!topic) {
+    if (options->source_count == 0) {
         print_overview();
         return PEAL_OK;
     }
-    const char *names[32];
+    const char *topic = options->sources[0];
+    const char *names[TOPICS + TOOLS_COMMANDS];
     size_t count = 0;
-    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+    for (size_t i = 0; i < TOPICS; i++) {
         names[count++] = topics[i].name;
         if (strcmp(topic, topics[i].name) != 0) continue;
         topics[i].print();
@@ -102,7 +107,7 @@ static peal_status run(const tools_options *options, peal_error *err) {
         tools_command_print(tools_commands[i]);
         return PEAL_OK;
     }
-    char hint[160];
+    char hint[PEAL_HINT_SIZE];
     return peal_fail(err, PEAL_E_USAGE, "there is no help on '%s'%s", topic,
                      peal_did_you_mean(topic, names, count, hint));
 }

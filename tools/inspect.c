@@ -2,15 +2,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/text.h"
+#include "core/utf8.h"
 #include "etl/arrow/file.h"
 #include "models/predictor.h"
 #include "models/safetensors.h"
 #include "tools/command.h"
+#include "tools/display.h"
 
-/* Each of these makes a JSON description; people get the same facts as indented text. */
+/* Each of these makes a JSON description; people get the same facts as indented text. What there was no memory for is
+ * NULL, and so is then the whole. */
+
+/* A name from a file that need not be UTF-8, as text: its other bytes are escaped. */
+static json_t *name_json(const char *name) {
+    if (peal_utf8_error(name, strlen(name)) == strlen(name)) return json_string(name);
+    char *text = peal_text_of_path(name);
+    json_t *value = text ? json_string(text) : NULL;
+    free(text);
+    return value;
+}
+
+/* Appends to a list, which is freed and forgotten if that fails. */
+static bool add(json_t **list, json_t *value) {
+    if (json_array_append_new(*list, value) == 0) return true;
+    json_decref(*list);
+    *list = NULL;
+    return false;
+}
 
 static json_t *columns_json(const peal_pipeline *pipeline) {
     static const char *const kinds[] = {"number", "text", "bytes"}, *const roles[] = {"dropped", "feature", "index",
@@ -18,10 +40,12 @@ static json_t *columns_json(const peal_pipeline *pipeline) {
     json_t *columns = json_array();
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         char *steps = peal_pipeline_describe(pipeline, i);
-        json_array_append_new(columns, json_pack("{s:s, s:s, s:s, s:s}", "name", pipeline->schema.fields[i].name,
-                                                 "kind", kinds[pipeline->schema.fields[i].kind], "role",
-                                                 roles[pipeline->columns[i].role], "steps", steps ? steps : ""));
+        json_t *one = steps ? json_pack("{s:o, s:s, s:s, s:s}", "name", name_json(pipeline->schema.fields[i].name),
+                                        "kind", kinds[pipeline->schema.fields[i].kind], "role",
+                                        roles[pipeline->columns[i].role], "steps", steps)
+                            : NULL;
         free(steps);
+        if (!add(&columns, one)) return NULL;
     }
     return columns;
 }
@@ -43,6 +67,18 @@ static peal_status inspect_dataset(const char *path, json_t **out, peal_error *e
     return status;
 }
 
+static json_t *arrow_column_json(const peal_column *column) {
+    json_t *one = json_pack("{s:o, s:s}", "name", name_json(column->name), "type", peal_type_name(column->type));
+    bool whole = one != NULL;
+    if (column->width) whole = whole && json_object_set_new(one, "width", json_integer(column->width)) == 0;
+    if (column->dictionary) {
+        whole = whole && json_object_set_new(one, "distinct", json_integer(column->dictionary->size)) == 0;
+    }
+    if (whole) return one;
+    json_decref(one);
+    return NULL;
+}
+
 static peal_status inspect_shard(const char *path, json_t **out, peal_error *err) {
     peal_arrow_file *file;
     PEAL_TRY(peal_arrow_file_open(path, &file, err));
@@ -52,10 +88,7 @@ static peal_status inspect_shard(const char *path, json_t **out, peal_error *err
         const peal_table *schema = peal_arrow_file_schema(file);
         for (size_t i = 0; i < schema->column_count; i++) {
             const peal_column *column = &schema->columns[i];
-            json_t *one = json_pack("{s:s, s:s}", "name", column->name, "type", peal_type_name(column->type));
-            if (column->width) json_object_set_new(one, "width", json_integer(column->width));
-            if (column->dictionary) json_object_set_new(one, "distinct", json_integer(column->dictionary->size));
-            json_array_append_new(columns, one);
+            if (!add(&columns, arrow_column_json(column))) break;
         }
         uint64_t rows = 0;
         for (size_t i = 0; i < peal_arrow_file_batches(file); i++) rows += peal_arrow_file_batch(file, i)->rows;
@@ -72,7 +105,7 @@ static json_t *tensors_json(const peal_safetensors *file) {
         const peal_tensor *tensor = peal_safetensors_at(file, i);
         json_t *shape = tensor->rows ? json_pack("[I, I]", (json_int_t)tensor->rows, (json_int_t)tensor->width)
                                      : json_pack("[I]", (json_int_t)tensor->width);
-        json_array_append_new(tensors, json_pack("{s:s, s:o}", "name", tensor->name, "shape", shape));
+        if (!add(&tensors, json_pack("{s:s, s:o}", "name", tensor->name, "shape", shape))) break;
     }
     return tensors;
 }
@@ -126,7 +159,7 @@ static peal_status inspect_run(const char *path, json_t **out, peal_error *err) 
         const uint8_t *newline = memchr(text.data + at, '\n', text.size - at);
         if (!newline) break;
         json_t *line = json_loadb((const char *)text.data + at, (size_t)(newline - text.data) - at, 0, NULL);
-        if (line) json_array_append_new(epochs, line);
+        if (line && !add(&epochs, line)) break;
         at = (size_t)(newline - text.data) + 1;
     }
     if (status == PEAL_OK) {
@@ -159,41 +192,125 @@ static peal_status inspect(const char *path, json_t **out, peal_error *err) {
         return peal_fail(err, PEAL_E_DATA, "the folder %s is no dataset (no manifest.json) and no run (no run.json)",
                          path);
     }
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) {
+        return peal_fail(err, PEAL_E_DATA, "%s is neither a regular file nor a folder", path);
+    }
     if (begins_with(path, "ARROW1", 6)) return inspect_shard(path, out, err);
     return inspect_safetensors(path, out, err);
+}
+
+/* ---- for people ---- */
+
+/* A value in one line: texts as they are, all else as JSON. Freed by the caller. */
+static char *line_of(const json_t *value) {
+    if (json_is_string(value)) return peal_strdup(json_string_value(value));
+    return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+}
+
+/* "kind=number role=feature", without the name (or path) by which the objects of a list differ. */
+static char *facts_of(const json_t *object) {
+    char *facts = peal_strdup("");
+    const char *key;
+    json_t *item;
+    json_object_foreach((json_t *)object, key, item) {
+        if (strcmp(key, "name") == 0 || strcmp(key, "path") == 0) continue;
+        char *value = line_of(item), *longer = peal_sprintf("%s %s=%s", facts ? facts : "", key, value ? value : "?");
+        free(value);
+        free(facts);
+        facts = longer;
+    }
+    return facts;
+}
+
+static const char *name_of(const json_t *object) {
+    const char *name = json_string_value(json_object_get(object, "name"));
+    return name ? name : json_string_value(json_object_get(object, "path"));
+}
+
+enum { LISTED = 20 };
+
+/* Objects that differ in their names only, of a list that is too long to show each. */
+typedef struct group {
+    char *facts;
+    const char *first, *last;
+    size_t count;
+} group;
+
+/* The group of these facts, which are taken over; a new one if there is none; NULL if there is no room for one more. */
+static group *group_of(group groups[LISTED], size_t *count, char *facts) {
+    for (size_t i = 0; facts && i < *count; i++) {
+        if (strcmp(groups[i].facts, facts) != 0) continue;
+        free(facts);
+        return &groups[i];
+    }
+    if (facts && *count < LISTED) {
+        groups[*count].facts = facts;
+        return &groups[(*count)++];
+    }
+    free(facts);
+    return NULL;
+}
+
+static void print_folded(const json_t *list, int depth) {
+    group groups[LISTED] = {0};
+    size_t count = 0, left = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        const char *name = name_of(item) ? name_of(item) : "?";
+        group *at = group_of(groups, &count, facts_of(item));
+        left += !at;
+        if (!at) continue;
+        if (at->count++ == 0) at->first = name;
+        at->last = name;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const group *at = &groups[i];
+        if (at->count == 1) {
+            tools_print("%*s- %s%s", 2 * depth, "", at->first, at->facts);
+        } else {
+            tools_print("%*s- %zu (%s ... %s)%s", 2 * depth, "", at->count, at->first, at->last, at->facts);
+        }
+        free(at->facts);
+    }
+    if (left) tools_print("%*s- and %zu more (--json lists them)", 2 * depth, "", left);
+}
+
+static void print_list(const json_t *list, int depth) {
+    if (json_array_size(list) > LISTED) {
+        print_folded(list, depth);
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+        char *facts = facts_of(item);
+        tools_print("%*s-%s%s%s", 2 * depth, "", name_of(item) ? " " : "", name_of(item) ? name_of(item) : "",
+                    facts ? facts : "");
+        free(facts);
+    }
 }
 
 static void print_value(const char *name, const json_t *value, int depth) {
     const char *key;
     json_t *item;
-    char *text = NULL;
-    printf("%*s%s:", 2 * depth, "", name);
     if (json_is_object(value)) {
-        putchar('\n');
+        tools_print("%*s%s:", 2 * depth, "", name);
         json_object_foreach((json_t *)value, key, item) print_value(key, item, depth + 1);
-    } else if (json_is_array(value) && json_array_size(value) && json_is_object(json_array_get(value, 0))) {
-        putchar('\n');
-        for (size_t i = 0; i < json_array_size(value); i++) {
-            printf("%*s-", 2 * depth + 2, "");
-            json_object_foreach(json_array_get(value, i), key, item) {
-                text = json_dumps(item, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-                printf(" %s=%s", key, text ? text : "?");
-                free(text);
-            }
-            putchar('\n');
-        }
+    } else if (json_is_object(json_array_get(value, 0))) {
+        tools_print("%*s%s:", 2 * depth, "", name);
+        print_list(value, depth + 1);
     } else {
-        text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-        printf(" %s\n", json_is_string(value) ? json_string_value(value) : text ? text : "?");
+        char *text = line_of(value);
+        tools_print("%*s%s: %s", 2 * depth, "", name, text ? text : "?");
         free(text);
     }
 }
 
 static peal_status run(const tools_options *options, peal_error *err) {
-    if (json_array_size(options->sources) != 1) return peal_fail(err, PEAL_E_USAGE, "inspect wants one path");
+    if (options->source_count != 1) return peal_fail(err, PEAL_E_USAGE, "inspect wants one path");
     json_t *value = NULL;
-    PEAL_TRY(inspect(json_string_value(json_array_get(options->sources, 0)), &value, err));
-    if (options->json) return tools_print_json(value, err);
+    PEAL_TRY(inspect(options->sources[0], &value, err));
+    if (options->json || !value) return tools_print_json(value, err);
     const char *key;
     json_t *item;
     json_object_foreach(value, key, item) print_value(key, item, 0);

@@ -3,10 +3,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/machine.h"
+#include "core/memory.h"
+#include "core/text.h"
+#include "core/version.h"
+#include "ops/graph.h"
 #include "tools/command.h"
 #include "tools/display.h"
 
@@ -68,38 +74,87 @@ static int exit_code(peal_status status) {
     }
 }
 
-static void explain(peal_status status, const peal_error *error, const tools_options *options, int count,
-                    char **words) {
-    tools_display_clear();
-    fprintf(stderr, "peal: %s\n", error->message);
-    if (status != PEAL_E_INTERRUPTED) return;
-    fputs("peal: to go on:", stderr);
-    for (int i = 0; i < count; i++) fprintf(stderr, strpbrk(words[i], " *?'\"$&;|<>()") ? " '%s'" : " %s", words[i]);
-    fputs(options->resume ? "\n" : " --resume\n", stderr);
+/* Whether --resume would go on: what came through a pipe is gone. */
+static bool is_resumable(const tools_command *command, const tools_options *options) {
+    if (command->bit != FOR_ETL && command->bit != FOR_TRAIN) return false;
+    for (size_t i = 0; i < options->source_count; i++) {
+        struct stat info;
+        const char *source = options->sources[i];
+        if (strcmp(source, "-") == 0) return false;
+        if (stat(source, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) return false;
+    }
+    return true;
+}
+
+/* Appends a word for the shell. False if it holds what a terminal must not get, or there is no memory. */
+static bool add_word(peal_buffer *line, const char *word) {
+    char *printable = peal_text_printable(word, strlen(word)), *quoted = peal_text_shell_word(word);
+    const bool fit = printable && quoted && strcmp(printable, word) == 0 &&
+                     peal_buffer_append(line, " ", 1, NULL) == PEAL_OK &&
+                     peal_buffer_append(line, quoted, strlen(quoted), NULL) == PEAL_OK;
+    free(printable);
+    free(quoted);
+    return fit;
+}
+
+/* The same command with --resume; it stands in front, as behind a "--" it would be a source. */
+static void tell_to_go_on(const tools_options *options, int count, char **words) {
+    static const char begin[] = "peal: to go on:";
+    peal_buffer line = {0};
+    bool fit = peal_buffer_append(&line, begin, sizeof begin - 1, NULL) == PEAL_OK;
+    for (int i = 0; fit && i < count; i++) {
+        fit = add_word(&line, words[i]);
+        if (fit && i == 1 && !options->resume) fit = add_word(&line, "--resume");
+    }
+    if (fit && peal_buffer_append(&line, "", 1, NULL) == PEAL_OK) {
+        tools_complain_whole((const char *)line.data);
+    } else {
+        tools_complain("%s the same command with --resume (a word of it cannot be shown)", begin);
+    }
+    peal_buffer_clear(&line);
+}
+
+/* "peal 0.4.0 (openblas-0.3.21/SkylakeX glibc-2.36/fma)" */
+static void print_version(void) {
+    char arithmetic[PEAL_ARITHMETIC_TEXT];
+    tools_print("peal %s (%s)", peal_version(), peal_graph_arithmetic(arithmetic));
+}
+
+static bool is_one_of(const char *word, const char *one, const char *other) {
+    return strcmp(word, one) == 0 || strcmp(word, other) == 0;
+}
+
+/* What the words ask for. *command is what was found of it, also on failure. */
+static peal_status run(int count, char **words, const tools_command **command, tools_options *options,
+                       peal_error *err) {
+    const char *name = count > 1 ? words[1] : "help";
+    if (is_one_of(name, "--version", "-V")) {
+        print_version();
+        return PEAL_OK;
+    }
+    if (is_one_of(name, "--help", "-h")) name = "help";
+    PEAL_TRY(tools_command_find(name, command, err));
+    PEAL_TRY(
+        tools_options_parse((*command)->bit, (*command)->name, count > 2 ? count - 2 : 0, words + 2, options, err));
+    if (options->help) {
+        tools_command_print(*command);
+        return PEAL_OK;
+    }
+    tools_display_init(options->quiet);
+    install_signals();
+    return (*command)->run(options, err);
 }
 
 int main(int count, char **words) {
     guard_streams();
-    const char *name = count > 1 ? words[1] : "help";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
-    const tools_command *command;
+    const tools_command *command = NULL;
     tools_options options = {0};
     peal_error error = {0};
-    peal_status status = tools_command_find(name, &command, &error);
-    if (status == PEAL_OK) {
-        status =
-            tools_options_parse(command->bit, command->name, count > 2 ? count - 2 : 0, words + 2, &options, &error);
-    }
-    if (status == PEAL_OK && options.help) {
-        tools_command_print(command);
-    } else if (status == PEAL_OK) {
-        tools_display_init(options.quiet);
-        install_signals();
-        status = command->run(&options, &error);
-    }
-    if (status == PEAL_OK) status = close_output(&error);
-    if (status != PEAL_OK) explain(status, &error, &options, count, words);
+    peal_status status = run(count, words, &command, &options, &error);
     tools_display_clear();
+    if (status == PEAL_OK) status = close_output(&error);
+    if (status != PEAL_OK) tools_complain("peal: %s", error.message);
+    if (status == PEAL_E_INTERRUPTED && is_resumable(command, &options)) tell_to_go_on(&options, count, words);
     tools_options_clear(&options);
     return exit_code(status);
 }

@@ -8,15 +8,16 @@
 #include "core/memory.h"
 #include "core/spec.h"
 #include "core/spelling.h"
+#include "core/utf8.h"
 #include "tools/yaml.h"
 
 #define AT(field) offsetof(tools_options, field)
 
 const tools_option tools_option_table[] = {
-    {"out", OPTION_TEXT, AT(out), "PATH", "where the result goes: dataset folder, model file or predictions",
+    {"out", OPTION_PATH, AT(out), "PATH", "where the result goes: dataset folder, model file or predictions",
      FOR_ETL | FOR_TRAIN | FOR_PREDICT},
-    {"job", OPTION_TEXT, AT(job), "FILE.yaml", "a job file; any option here can stand in it, and the command line wins",
-     FOR_ALL & ~(FOR_INSPECT | FOR_HELP)},
+    {"job", OPTION_PATH, AT(job), "FILE.yaml", "a job file; any option here can stand in it, and the command line wins",
+     FOR_ALL & ~(FOR_INSPECT | FOR_CACHE | FOR_HELP)},
     {"label", OPTION_TEXT, AT(label), "COLUMN", "the column to predict", FOR_ETL | FOR_TRAIN},
     {"format", OPTION_TEXT, AT(format), "NAME", "format of the sources (found if not given; see 'peal help formats')",
      FOR_ETL | FOR_TRAIN},
@@ -33,34 +34,36 @@ const tools_option tools_option_table[] = {
      FOR_ETL | FOR_TRAIN},
     {"header", OPTION_TEXT, AT(header), "auto|yes|no", "whether the first line names the columns", FOR_ETL | FOR_TRAIN},
     {"trim", OPTION_FLAG, AT(trim), NULL, "drop blanks around fields", FOR_ETL | FOR_TRAIN},
-    {"like", OPTION_TEXT, AT(like), "PATH", "use the fitted pipeline of a dataset or model instead of fitting one",
+    {"like", OPTION_PATH, AT(like), "PATH", "use the fitted pipeline of a dataset or model instead of fitting one",
      FOR_ETL},
     {"on-bad-row", OPTION_TEXT, AT(on_bad_row), "fail|drop|quarantine", "what to do with a bad row (fail)",
      FOR_ETL | FOR_TRAIN | FOR_EVAL | FOR_PREDICT},
     {"threads", OPTION_COUNT, AT(threads), "N", "threads that read and transform (as many as there are CPUs)",
      FOR_ETL | FOR_TRAIN},
-    {"model", OPTION_TEXT, AT(model), "SPEC", "NAME:key=value, as in mlp:hidden=512x256 (see 'peal help models')",
+    {"model", OPTION_TEXT, AT(model), "SPEC",
+     "NAME:key=value, as in mlp:hidden=512x256 (the better of a linear model and mlp; see 'peal help models')",
      FOR_TRAIN},
-    {"epochs", OPTION_COUNT, AT(epochs), "N", "times that all rows are seen (10)", FOR_TRAIN},
+    {"epochs", OPTION_COUNT, AT(epochs), "N", "times that all rows are seen (chosen by the table)", FOR_TRAIN},
     {"batch", OPTION_COUNT, AT(batch), "N", "rows of one step of one partition (64)", FOR_TRAIN},
-    {"optimizer", OPTION_TEXT, AT(optimizer), "SPEC", "sgd, adagrad, adam or adamw (sgd; see 'peal help optimizers')",
-     FOR_TRAIN},
-    {"lr", OPTION_NUMBER, AT(lr), "X", "learning rate (the optimizer's default; with --sync step times the root of P)",
-     FOR_TRAIN},
+    {"optimizer", OPTION_TEXT, AT(optimizer), "SPEC",
+     "sgd, adagrad, adam or adamw (adam, for images sgd; see 'peal help optimizers')", FOR_TRAIN},
+    {"lr", OPTION_NUMBER, AT(lr), "X",
+     "learning rate (one that suits optimizer and model; with --sync step times the root of P)", FOR_TRAIN},
     {"schedule", OPTION_TEXT, AT(schedule), "SPEC", "constant, step or cosine (cosine; see 'peal help schedules')",
      FOR_TRAIN},
     {"sync", OPTION_TEXT, AT(sync), "S", "what is averaged: epoch (default), step, or a number of steps", FOR_TRAIN},
     {"outer", OPTION_TEXT, AT(outer), "SPEC",
      "how averages are applied: nesterov, momentum (lr=0.7,momentum=0.6) or average", FOR_TRAIN},
-    {"partitions", OPTION_COUNT, AT(partitions), "P", "parts that the rows are cut into (4); the model depends on it",
-     FOR_TRAIN},
+    {"partitions", OPTION_COUNT, AT(partitions), "P",
+     "parts that the rows are cut into (1 to 4, as many as they can feed); the model depends on it", FOR_TRAIN},
     {"workers", OPTION_COUNT, AT(workers), "W",
      "processes that train (as many as there are CPUs, at most P); the model does not depend on it", FOR_TRAIN},
     {"seed", OPTION_COUNT, AT(seed), "N", "seed of all random numbers (1)", FOR_TRAIN},
-    {"valid", OPTION_TEXT, AT(valid), "DATASET|FRACTION", "what to validate on after each epoch", FOR_TRAIN},
+    {"valid", OPTION_PATH, AT(valid), "SOURCE|FRACTION",
+     "what to validate on after each epoch: a dataset, raw files, or a part of the rows, as 0.1", FOR_TRAIN},
     {"patience", OPTION_COUNT, AT(patience), "N", "stop after N epochs without a better validation loss (never)",
      FOR_TRAIN},
-    {"run-dir", OPTION_TEXT, AT(run_dir), "DIR", "the run's folder (beside the model, named after it, with .run)",
+    {"run-dir", OPTION_PATH, AT(run_dir), "DIR", "the run's folder (beside the model, named after it, with .run)",
      FOR_TRAIN},
     {"checkpoint-seconds", OPTION_NUMBER, AT(checkpoint_seconds), "S",
      "least time between two checkpoints (10; 0: one at the end of each epoch)", FOR_TRAIN},
@@ -77,14 +80,15 @@ const tools_option tools_option_table[] = {
     {"quiet", OPTION_FLAG, AT(quiet), NULL, "no progress and no notes", FOR_ALL & ~FOR_HELP},
     {"help", OPTION_FLAG, AT(help), NULL, "show this page", FOR_ALL},
 };
-const size_t tools_option_count = sizeof tools_option_table / sizeof *tools_option_table;
+enum { OPTIONS = sizeof tools_option_table / sizeof *tools_option_table };
+const size_t tools_option_count = OPTIONS;
 
 /* Which options were given on the command line, so that the job file does not change them. */
 typedef struct parser {
     unsigned command;
     const char *command_name;
     tools_options *options;
-    bool *given; /* [tools_option_count] */
+    bool *given; /* [OPTIONS] */
     peal_error *err;
 } parser;
 
@@ -104,7 +108,7 @@ static const tools_option *find_option(const parser *self, const char *name, siz
 }
 
 static peal_status unknown_option(const parser *self, const char *dashes, const char *name) {
-    const char *names[64];
+    const char *names[OPTIONS];
     size_t count = 0;
     for (size_t i = 0; i < tools_option_count; i++) {
         if (tools_option_table[i].commands & self->command) names[count++] = tools_option_table[i].name;
@@ -120,11 +124,23 @@ static peal_status unknown_option(const parser *self, const char *dashes, const 
 
 /* ---- values ---- */
 
+static peal_status no_memory(const parser *self) {
+    return peal_fail(self->err, PEAL_E_MEMORY, "no memory for an option");
+}
+
+/* What goes into job, manifest or model must be text; file names may be any bytes. */
+static peal_status check_bytes(const parser *self, const tools_option *option, const char *value) {
+    const bool path = option->kind == OPTION_PATH;
+    if (path && !*value) return peal_fail(self->err, PEAL_E_USAGE, "--%s must not be empty", option->name);
+    if (path || peal_utf8_error(value, strlen(value)) == strlen(value)) return PEAL_OK;
+    return peal_fail(self->err, PEAL_E_USAGE, "--%s wants text in UTF-8, not '%s'", option->name, value);
+}
+
 static peal_status set_text(const parser *self, const tools_option *option, const char *value) {
     char **to = field(self, option);
     free(*to);
     *to = peal_strdup(value);
-    return *to ? PEAL_OK : peal_fail(self->err, PEAL_E_MEMORY, "no memory for an option");
+    return *to ? PEAL_OK : no_memory(self);
 }
 
 static peal_status set_count(const parser *self, const tools_option *option, const char *value) {
@@ -159,12 +175,20 @@ static json_t *list_of(const parser *self, const tools_option *option) {
     return *list;
 }
 
-/* "a+b+c" names several columns. */
+/* Puts `value`, which is taken over, at the end of a list. */
+static peal_status append(const parser *self, const tools_option *option, json_t *value) {
+    return json_array_append_new(list_of(self, option), value) == 0 ? PEAL_OK : no_memory(self);
+}
+
+/* "a+b+c" names several columns. NULL if there is no memory. */
 static json_t *column_names(const char *text) {
     json_t *names = json_array();
     for (const char *at = text;;) {
         size_t length = strcspn(at, "+");
-        json_array_append_new(names, json_stringn(at, length));
+        if (json_array_append_new(names, json_stringn(at, length)) != 0) {
+            json_decref(names);
+            return NULL;
+        }
         if (!at[length]) return names;
         at += length + 1;
     }
@@ -175,11 +199,13 @@ static peal_status add_spec(const parser *self, const tools_option *option, cons
     PEAL_TRY(peal_spec_parse("transform", value, &spec, self->err));
     json_t *one = json_pack("{s:s}", "transform", spec.name);
     for (size_t i = 0; i < spec.count; i++) {
-        bool columns = strcmp(spec.keys[i], "columns") == 0 && strchr(spec.values[i], '+');
-        json_object_set_new(one, spec.keys[i], columns ? column_names(spec.values[i]) : json_string(spec.values[i]));
+        const bool columns = strcmp(spec.keys[i], "columns") == 0 && strchr(spec.values[i], '+');
+        json_t *part = columns ? column_names(spec.values[i]) : json_string(spec.values[i]);
+        if (json_object_set_new(one, spec.keys[i], part) == 0) continue;
+        json_decref(one);
+        return no_memory(self);
     }
-    json_array_append_new(list_of(self, option), one);
-    return PEAL_OK;
+    return append(self, option, one);
 }
 
 static peal_status add_pair(const parser *self, const tools_option *option, const char *value) {
@@ -188,18 +214,19 @@ static peal_status add_pair(const parser *self, const tools_option *option, cons
         return peal_fail(self->err, PEAL_E_USAGE, "--%s wants %s, not '%s'", option->name, option->argument, value);
     }
     char *key = peal_strndup(value, (size_t)(equals - value));
-    if (!key) return peal_fail(self->err, PEAL_E_MEMORY, "no memory for an option");
-    json_object_set_new(list_of(self, option), key, json_string(equals + 1));
+    const bool stored = key && json_object_set_new(list_of(self, option), key, json_string(equals + 1)) == 0;
     free(key);
-    return PEAL_OK;
+    return stored ? PEAL_OK : no_memory(self);
 }
 
 static peal_status set_value(const parser *self, const tools_option *option, const char *value) {
+    PEAL_TRY(check_bytes(self, option, value ? value : ""));
     switch (option->kind) {
     case OPTION_FLAG:
         *(bool *)field(self, option) = true;
         return PEAL_OK;
     case OPTION_TEXT:
+    case OPTION_PATH:
         return set_text(self, option, value);
     case OPTION_COUNT:
         return set_count(self, option, value);
@@ -210,8 +237,7 @@ static peal_status set_value(const parser *self, const tools_option *option, con
     case OPTION_PAIRS:
         return add_pair(self, option, value);
     case OPTION_LIST:
-        json_array_append_new(list_of(self, option), json_string(value));
-        return PEAL_OK;
+        return append(self, option, json_string(value));
     }
     return PEAL_OK;
 }
@@ -245,6 +271,30 @@ static peal_status set_from_job(const parser *self, const tools_option *option, 
     return PEAL_OK;
 }
 
+/* ---- sources ---- */
+
+static peal_status add_source(const parser *self, const char *source) {
+    tools_options *options = self->options;
+    if (!*source) return peal_fail(self->err, PEAL_E_USAGE, "the name of a source must not be empty");
+    char **sources = realloc(options->sources, (options->source_count + 1) * sizeof *sources);
+    if (!sources) return no_memory(self);
+    options->sources = sources;
+    sources[options->source_count] = peal_strdup(source);
+    return sources[options->source_count++] ? PEAL_OK : no_memory(self);
+}
+
+static peal_status add_job_sources(const parser *self, const json_t *value) {
+    if (json_is_string(value)) return add_source(self, json_string_value(value));
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const char *source = json_string_value(json_array_get(value, i));
+        if (!source) return peal_fail(self->err, PEAL_E_USAGE, "'sources' must be a list of texts");
+        PEAL_TRY(add_source(self, source));
+    }
+    return json_is_array(value) ? PEAL_OK : peal_fail(self->err, PEAL_E_USAGE, "'sources' must be a list");
+}
+
+/* ---- the whole job file ---- */
+
 /* In a job file lists have their plural's name: sources, transforms, types, nulls. */
 static const tools_option *find_job_key(const parser *self, const char *key) {
     size_t length = strlen(key);
@@ -259,23 +309,23 @@ static peal_status read_job(const parser *self) {
     peal_status status = PEAL_OK;
     const char *key;
     json_t *value;
+    bool seen[OPTIONS] = {false};                             /* keys that differ may name one option: drop and drops */
+    const bool has_sources = self->options->source_count > 0; /* of the command line, which wins */
     json_object_foreach(job, key, value) {
         if (status != PEAL_OK) break;
         if (strcmp(key, "sources") == 0) {
-            if (!json_is_array(value) && !json_is_string(value)) {
-                status = peal_fail(self->err, PEAL_E_USAGE, "'sources' must be a list");
-            } else if (json_array_size(self->options->sources) == 0) {
-                json_decref(self->options->sources);
-                self->options->sources = json_is_array(value) ? json_incref(value) : json_pack("[O]", value);
-            }
+            if (!has_sources) status = add_job_sources(self, value);
             continue;
         }
         const tools_option *option = find_job_key(self, key);
         if (!option || option->offset == AT(job)) {
             status = unknown_option(self, "", key);
+        } else if (seen[option - tools_option_table]) {
+            status = peal_fail(self->err, PEAL_E_USAGE, "'%s' stands there twice", option->name);
         } else if (!self->given[option - tools_option_table]) {
             status = set_from_job(self, option, value);
         }
+        if (option) seen[option - tools_option_table] = true;
     }
     json_decref(job);
     if (status != PEAL_OK) peal_error_context(self->err, "job file %s", self->options->job);
@@ -287,8 +337,7 @@ static peal_status read_job(const parser *self) {
 static peal_status parse_word(parser *self, int count, char **words, int *at) {
     const char *word = words[*at];
     if (word[0] != '-' || word[1] == '\0') {
-        json_array_append_new(self->options->sources, json_string(word));
-        return PEAL_OK;
+        return add_source(self, word);
     }
     if (strcmp(word, "-h") == 0) word = "--help";
     if (word[1] != '-') return peal_fail(self->err, PEAL_E_USAGE, "'%s': options begin with two dashes", word);
@@ -315,15 +364,15 @@ static peal_status parse_word(parser *self, int count, char **words, int *at) {
 
 peal_status tools_options_parse(unsigned command, const char *command_name, int count, char **words, tools_options *out,
                                 peal_error *err) {
-    bool given[64] = {false};
-    *out = (tools_options){.sources = json_array()};
+    bool given[OPTIONS] = {false};
+    *out = (tools_options){0};
     parser self = {.command = command, .command_name = command_name, .options = out, .given = given, .err = err};
     bool only_sources = false;
     for (int at = 0; at < count; at++) {
         if (!only_sources && strcmp(words[at], "--") == 0) {
             only_sources = true;
         } else if (only_sources) {
-            json_array_append_new(out->sources, json_string(words[at]));
+            PEAL_TRY(add_source(&self, words[at]));
         } else {
             PEAL_TRY(parse_word(&self, count, words, &at));
         }
@@ -335,11 +384,12 @@ void tools_options_clear(tools_options *options) {
     for (size_t i = 0; i < tools_option_count; i++) {
         const tools_option *option = &tools_option_table[i];
         void *at = (uint8_t *)options + option->offset;
-        if (option->kind == OPTION_TEXT) free(*(char **)at);
+        if (option->kind == OPTION_TEXT || option->kind == OPTION_PATH) free(*(char **)at);
         if (option->kind == OPTION_LIST || option->kind == OPTION_SPECS || option->kind == OPTION_PAIRS) {
             json_decref(*(json_t **)at);
         }
     }
-    json_decref(options->sources);
+    for (size_t i = 0; i < options->source_count; i++) free(options->sources[i]);
+    free(options->sources);
     *options = (tools_options){0};
 }

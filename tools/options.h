@@ -9,12 +9,23 @@
 
 #include "core/status.h"
 
-enum { FOR_ETL = 1, FOR_TRAIN = 2, FOR_EVAL = 4, FOR_PREDICT = 8, FOR_INSPECT = 16, FOR_HELP = 32, FOR_ALL = 63 };
+enum {
+    FOR_ETL = 1,
+    FOR_TRAIN = 2,
+    FOR_EVAL = 4,
+    FOR_PREDICT = 8,
+    FOR_INSPECT = 16,
+    FOR_HELP = 32,
+    FOR_CACHE = 64,
+    FOR_ALL = 127
+};
 
 /* Every value that a job can have, as text where the library parses it. NULL or 0: not given. */
 typedef struct tools_options {
+    char **sources; /* file names, which are bytes and need not be UTF-8 */
+    size_t source_count;
     /* lists of texts (JSON arrays) */
-    json_t *sources, *transforms, *drop, *nulls;
+    json_t *transforms, *drop, *nulls;
     json_t *types; /* object */
     char *out, *job, *format, *label, *task, *delimiter, *header, *on_bad_row, *like;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split;
@@ -26,7 +37,8 @@ typedef struct tools_options {
 
 typedef enum tools_option_kind {
     OPTION_FLAG,   /* bool */
-    OPTION_TEXT,   /* char * */
+    OPTION_TEXT,   /* char *, UTF-8 */
+    OPTION_PATH,   /* char *, any bytes but none is not a name */
     OPTION_COUNT,  /* uint64_t */
     OPTION_NUMBER, /* double */
     OPTION_LIST,   /* json array of texts; may be given several times */

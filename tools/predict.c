@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +22,8 @@ static peal_status flush(output *self, peal_error *err) {
     peal_status status = PEAL_OK;
     if (self->file) {
         status = peal_atomic_file_write(self->file, self->text.data, self->text.size, err);
-    } else if (fwrite(self->text.data, 1, self->text.size, stdout) != self->text.size || fflush(stdout) != 0) {
-        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot write to standard output");
+    } else {
+        status = tools_print_bytes(self->text.data, self->text.size, err);
     }
     self->text.size = 0;
     return status;
@@ -88,32 +87,31 @@ static peal_status emit(void *user, const float *scores, size_t rows, peal_error
     return flush(self, err);
 }
 
-static peal_status predict(const tools_options *options, output *self, const char **sources, size_t count,
+static peal_status predict(const tools_options *options, const peal_predict_options *wanted, output *self,
                            peal_predict_result *result, peal_error *err) {
-    peal_predict_options predict_options = {
-        .sources = sources, .source_count = count, .stop = &tools_stop, .reporter = tools_display_reporter()};
-    PEAL_TRY(tools_bad_rows(options, &predict_options.on_bad_row, err));
+    PEAL_TRY(peal_predictor_open(options->sources[0], &self->predictor, err));
+    if (options->out) PEAL_TRY(peal_atomic_file_open_stoppable(options->out, &tools_stop, &self->file, err));
     PEAL_TRY(put_header(self, err));
-    return peal_predict(self->predictor, &predict_options, emit, self, result, err);
+    PEAL_TRY(peal_predict(self->predictor, wanted, emit, self, result, err));
+    if (!self->file) return PEAL_OK;
+    peal_atomic_file *file = self->file;
+    self->file = NULL;
+    return peal_atomic_file_commit(file, err);
 }
 
-static peal_status run_with(const tools_options *options, const char **words, size_t count, peal_error *err) {
-    if (count < 2) return peal_fail(err, PEAL_E_USAGE, "predict wants a model and then sources");
+static peal_status run(const tools_options *options, peal_error *err) {
+    peal_predict_options wanted = {.stop = &tools_stop, .reporter = tools_display_reporter()};
+    if (options->source_count < 2) return peal_fail(err, PEAL_E_USAGE, "predict wants a model and then sources");
     if (options->json && !options->out)
         return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
     if (options->out) PEAL_TRY(peal_output_check(options->out, err));
+    PEAL_TRY(tools_bad_rows(options, &wanted.on_bad_row, err));
+    wanted.sources = (const char *const *)options->sources + 1;
+    wanted.source_count = options->source_count - 1;
     output self = {0};
     peal_predict_result result;
-    peal_status status = peal_predictor_open(words[0], &self.predictor, err);
-    if (status == PEAL_OK && options->out) {
-        status = peal_atomic_file_open_stoppable(options->out, &tools_stop, &self.file, err);
-    }
-    if (status == PEAL_OK) status = predict(options, &self, words + 1, count - 1, &result, err);
-    if (status == PEAL_OK && self.file) {
-        status = peal_atomic_file_commit(self.file, err);
-    } else {
-        peal_atomic_file_abort(self.file);
-    }
+    peal_status status = predict(options, &wanted, &self, &result, err);
+    peal_atomic_file_abort(self.file);
     peal_buffer_clear(&self.text);
     peal_predictor_free(self.predictor);
     if (status != PEAL_OK) return status;
@@ -122,15 +120,6 @@ static peal_status run_with(const tools_options *options, const char **words, si
     return tools_print_json(json_pack("{s:I, s:I, s:I}", "rows", (json_int_t)result.rows_used, "rows_in",
                                       (json_int_t)result.rows_in, "dropped", (json_int_t)result.rows_dropped),
                             err);
-}
-
-static peal_status run(const tools_options *options, peal_error *err) {
-    const char **words = NULL;
-    size_t count;
-    PEAL_TRY(tools_sources(options, &words, &count, err));
-    peal_status status = run_with(options, words, count, err);
-    free(words);
-    return status;
 }
 
 const tools_command tools_command_predict = {

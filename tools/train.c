@@ -45,76 +45,124 @@ static peal_train_options train_options(const tools_options *options, const char
     return train;
 }
 
+static json_t *rows_json(const peal_etl_result *etl) {
+    return json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)etl->rows_in, "used", (json_int_t)etl->rows_used,
+                     "dropped", (json_int_t)etl->rows_dropped, "quarantined", (json_int_t)etl->rows_quarantined);
+}
+
+/* NULL if there is no memory. `etl`: of the dataset if it was made here, or NULL. */
 static json_t *result_json(const peal_train_result *result, const peal_etl_result *etl) {
     json_t *metrics = result->has_valid ? peal_metrics_save(&result->valid) : json_object();
-    json_object_set_new(metrics, "train_loss",
-                        isfinite(result->train_loss) ? json_real(result->train_loss) : json_null());
+    json_t *loss = isfinite(result->train_loss) ? json_real(result->train_loss) : json_null();
+    bool whole = json_object_set_new(metrics, "train_loss", loss) == 0;
     json_t *value = json_pack("{s:I, s:o, s:s, s:I, s:I, s:f, s:I, s:I, s:I}", "rows", (json_int_t)result->rows,
                               "metrics", metrics, "model_sha256", result->model_sha256, "epochs",
                               (json_int_t)result->epochs, "best_epoch", (json_int_t)result->best_epoch,
                               "rows_per_second", result->rows_per_second, "partitions", (json_int_t)result->partitions,
                               "workers", (json_int_t)result->workers, "deaths", (json_int_t)result->deaths);
-    if (etl) {
-        json_object_set_new(value, "etl",
-                            json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)etl->rows_in, "used",
-                                      (json_int_t)etl->rows_used, "dropped", (json_int_t)etl->rows_dropped,
-                                      "quarantined", (json_int_t)etl->rows_quarantined));
-    }
-    return value;
+    if (etl) whole = json_object_set_new(value, "etl", rows_json(etl)) == 0 && whole;
+    if (value && whole) return value;
+    json_decref(value);
+    return NULL;
+}
+
+/* What there is to train on. */
+typedef struct data {
+    peal_cached dataset, valid; /* folders, held until the end; the path of valid may also be a fraction, or NULL */
+    peal_etl_result etl;        /* if the dataset was made here */
+    bool made;
+} data;
+
+/* PEAL_E_USAGE if an option was given that only making a dataset asks for. */
+static peal_status check_made(const tools_options *options, peal_error *err) {
+    const bool given = options->label || options->transforms || options->format || options->task || options->drop ||
+                       options->types || options->nulls || options->trim || options->delimiter || options->header ||
+                       options->on_bad_row || options->threads;
+    if (!given) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE,
+                     "%s is a dataset already: --label, --task, --transform, --type, --drop, --null, --trim, "
+                     "--delimiter, --header, --format, --on-bad-row and --threads belong to 'peal etl'",
+                     options->sources[0]);
+}
+
+static void say_rows(const peal_etl_result *etl) {
+    tools_say_rows(etl->rows_in, etl->rows_used, etl->rows_dropped, etl->rows_quarantined);
+}
+
+static peal_status copy_path(const char *path, char **out, peal_error *err) {
+    *out = peal_strdup(path);
+    return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
 }
 
 /* The dataset to train on: the one named, or one made of the sources in the cache. */
-static peal_status find_dataset(const tools_options *options, peal_cached *dataset, peal_etl_result *etl, bool *made,
-                                peal_error *err) {
-    const char *only = json_string_value(json_array_get(options->sources, 0));
-    *made = !(json_array_size(options->sources) == 1 && peal_dataset_is(only));
-    if (!*made) {
-        if (options->label || options->transforms || options->format || options->task || options->drop ||
-            options->types) {
-            return peal_fail(err, PEAL_E_USAGE,
-                             "%s is a dataset already: --label, --transform, --format, --task, --drop and "
-                             "--type belong to 'peal etl'",
-                             only);
-        }
-        dataset->path = peal_strdup(only);
-        return dataset->path ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+static peal_status find_dataset(const tools_options *options, data *out, peal_error *err) {
+    if (options->source_count == 1 && peal_dataset_is(options->sources[0])) {
+        PEAL_TRY(check_made(options, err));
+        return copy_path(options->sources[0], &out->dataset.path, err);
     }
     peal_etl_options etl_options;
     tools_arrays arrays = {0};
     peal_status status = tools_etl_options(options, &etl_options, &arrays, err);
-    if (status == PEAL_OK) status = peal_etl_cached(&etl_options, dataset, etl, err);
-    if (status == PEAL_OK) tools_say_rows(etl->rows_in, etl->rows_used, etl->rows_dropped, etl->rows_quarantined);
+    if (status == PEAL_OK) status = peal_etl_cached(&etl_options, &out->dataset, &out->etl, err);
+    if (status == PEAL_OK) say_rows(&out->etl);
     tools_arrays_clear(&arrays);
+    out->made = true;
     return status;
+}
+
+/* What to validate on: raw files are made into a dataset in the cache, with the pipeline of the one to train on. */
+static peal_status find_valid(const tools_options *options, data *out, peal_error *err) {
+    const char *valid = options->valid;
+    if (!valid) return PEAL_OK;
+    if (peal_train_is_fraction(valid) || peal_dataset_is(valid)) return copy_path(valid, &out->valid.path, err);
+    peal_dataset *dataset;
+    peal_etl_result result;
+    PEAL_TRY(peal_dataset_open(out->dataset.path, &dataset, err));
+    peal_etl_options etl = peal_etl_default();
+    etl.sources = &valid;
+    etl.source_count = 1;
+    etl.fitted = peal_dataset_pipeline(dataset);
+    etl.threads = options->threads;
+    etl.stop = &tools_stop;
+    etl.reporter = tools_display_reporter();
+    peal_status status = tools_bad_rows(options, &etl.on_bad_row, err);
+    if (status == PEAL_OK) status = peal_etl_cached(&etl, &out->valid, &result, err);
+    peal_dataset_close(dataset);
+    if (status == PEAL_OK) say_rows(&result);
+    return status;
+}
+
+static peal_status show(const tools_options *options, const peal_train_options *train, const peal_train_result *result,
+                        const data *from, peal_error *err) {
+    char text[160];
+    if (result->has_valid) {
+        tools_say("best: epoch %zu of %zu, valid %s", result->best_epoch, result->epochs,
+                  peal_metrics_text(&result->valid, text));
+    }
+    tools_say("rows: %llu trained on, %.0f rows/s", (unsigned long long)result->rows, result->rows_per_second);
+    tools_say("model: %s (sha256 %s); run: %s", train->out, result->model_sha256, train->run_dir);
+    return options->json ? tools_print_json(result_json(result, from->made ? &from->etl : NULL), err) : PEAL_OK;
 }
 
 static peal_status run(const tools_options *options, peal_error *err) {
     const char *out = options->out ? options->out : "model.safetensors";
-    PEAL_TRY(peal_output_check(out, err));
+    PEAL_TRY(tools_need_sources(options, err));
     char *run_dir = options->run_dir ? peal_strdup(options->run_dir) : default_run_dir(out);
-    peal_cached dataset = {0};
-    peal_etl_result etl = {0};
+    if (!run_dir) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    data from = {0};
     peal_train_result result;
-    bool made = false;
-    peal_status status =
-        run_dir ? peal_output_check(run_dir, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    if (status == PEAL_OK) status = find_dataset(options, &dataset, &etl, &made, err);
-    if (status == PEAL_OK) {
-        const peal_train_options train = train_options(options, dataset.path, out, run_dir);
-        status = peal_train(&train, &result, err);
-    }
-    if (status == PEAL_OK) {
-        char text[160];
-        if (result.has_valid) {
-            tools_say("best: epoch %zu of %zu, valid %s", result.best_epoch, result.epochs,
-                      peal_metrics_text(&result.valid, text));
-        }
-        tools_say("rows: %llu trained on, %.0f rows/s", (unsigned long long)result.rows, result.rows_per_second);
-        tools_say("model: %s (sha256 %s); run: %s", out, result.model_sha256, run_dir);
-        if (options->json) status = tools_print_json(result_json(&result, made ? &etl : NULL), err);
-    }
+    peal_train_options train = train_options(options, NULL, out, run_dir);
+    peal_status status = peal_output_check(run_dir, err);
+    if (status == PEAL_OK) status = peal_train_check(&train, err); /* before the dataset is made, which may take long */
+    if (status == PEAL_OK) status = find_dataset(options, &from, err);
+    if (status == PEAL_OK) status = find_valid(options, &from, err);
+    train.dataset = from.dataset.path;
+    train.valid = from.valid.path;
+    if (status == PEAL_OK) status = peal_train(&train, &result, err);
+    if (status == PEAL_OK) status = show(options, &train, &result, &from, err);
     free(run_dir);
-    peal_cached_release(&dataset);
+    peal_cached_release(&from.dataset);
+    peal_cached_release(&from.valid);
     return status;
 }
 

@@ -10,7 +10,7 @@
 const peal_format *const peal_formats[] = {&peal_format_csv, &peal_format_tsv, &peal_format_idx, NULL};
 
 peal_status peal_format_find(const char *name, const peal_format **out, peal_error *err) {
-    const char *names[16];
+    const char *names[sizeof peal_formats / sizeof *peal_formats];
     size_t count = 0;
     for (; peal_formats[count]; count++) {
         names[count] = peal_formats[count]->name;
@@ -19,7 +19,7 @@ peal_status peal_format_find(const char *name, const peal_format **out, peal_err
             return PEAL_OK;
         }
     }
-    char hint[160];
+    char hint[PEAL_HINT_SIZE];
     return peal_fail(err, PEAL_E_USAGE, "no format is called '%s'%s", name,
                      peal_did_you_mean(name, names, count, hint));
 }

@@ -14,7 +14,7 @@ const peal_transform *const peal_transforms[] = {
 };
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err) {
-    const char *names[32];
+    const char *names[sizeof peal_transforms / sizeof *peal_transforms];
     size_t count = 0;
     for (; peal_transforms[count]; count++) {
         names[count] = peal_transforms[count]->name;
@@ -23,7 +23,7 @@ peal_status peal_transform_find(const char *name, const peal_transform **out, pe
             return PEAL_OK;
         }
     }
-    char hint[160];
+    char hint[PEAL_HINT_SIZE];
     return peal_fail(err, PEAL_E_USAGE, "no transform is called '%s'%s", name,
                      peal_did_you_mean(name, names, count, hint));
 }
@@ -37,7 +37,7 @@ peal_status peal_transform_check_options(const peal_transform *transform, const 
         bool known = false;
         for (; transform->options[count]; count++) known = known || strcmp(key, transform->options[count]) == 0;
         if (known) continue;
-        char hint[160];
+        char hint[PEAL_HINT_SIZE];
         return peal_fail(err, PEAL_E_USAGE, "the transform '%s' has no option '%s'%s", transform->name, key,
                          peal_did_you_mean(key, transform->options, count, hint));
     }

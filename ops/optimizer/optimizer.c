@@ -8,7 +8,7 @@ const peal_optimizer *const peal_optimizers[] = {&peal_optimizer_sgd, &peal_opti
 peal_status peal_optimizer_parse(const char *text, const peal_optimizer **out, peal_optimizer_options *options,
                                  peal_error *err) {
     peal_spec spec;
-    const char *names[16];
+    const char *names[sizeof peal_optimizers / sizeof *peal_optimizers];
     size_t count = 0, chosen;
     for (; peal_optimizers[count]; count++) names[count] = peal_optimizers[count]->name;
     PEAL_TRY(peal_spec_parse("optimizer", text, &spec, err));

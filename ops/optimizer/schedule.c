@@ -47,7 +47,7 @@ const peal_schedule *const peal_schedules[] = {&constant, &step, &cosine, NULL};
 peal_status peal_schedule_parse(const char *text, const peal_schedule **out, peal_schedule_options *options,
                                 peal_error *err) {
     peal_spec spec;
-    const char *names[16];
+    const char *names[sizeof peal_schedules / sizeof *peal_schedules];
     size_t count = 0, chosen;
     for (; peal_schedules[count]; count++) names[count] = peal_schedules[count]->name;
     PEAL_TRY(peal_spec_parse("schedule", text, &spec, err));

@@ -39,9 +39,14 @@ static void nearest_word_is_found_or_none(void **state) {
     assert_string_equal(peal_nearest_word("bacth", words, 3), "batch");
     assert_string_equal(peal_nearest_word("OPTIMISER", words, 3), "optimizer");
     assert_null(peal_nearest_word("zzzz", words, 3));
-    char hint[160];
-    assert_string_equal(peal_did_you_mean("epoch", words, 3, hint), " (did you mean 'epochs'?)");
-    assert_string_equal(peal_did_you_mean("qqqq", words, 3, hint), "");
+    char hint[PEAL_HINT_SIZE];
+    assert_string_equal(peal_did_you_mean("epoch", words, 3, hint),
+                        " (did you mean 'epochs'?); there are: epochs, batch, optimizer");
+    assert_string_equal(peal_did_you_mean("qqqq", words, 3, hint), "; there are: epochs, batch, optimizer");
+    const char *many[20000];
+    for (size_t i = 0; i < 20000; i++) many[i] = "a column whose name is longer than what is shown of it";
+    const char *end = strstr(peal_did_you_mean("qqqq", many, 20000, hint), " and 19988 more");
+    assert_true(end && strlen(end) == strlen(" and 19988 more"));
 }
 
 int main(void) {

@@ -49,11 +49,21 @@ static void shells_read_a_word_as_it_was(void **state) {
     }
 }
 
+static void cut_text_ends_with_a_whole_character(void **state) {
+    (void)state;
+    char out[8 + PEAL_TEXT_CUT_EXTRA];
+    assert_string_equal(peal_text_cut("12345678", 8, out), "12345678");
+    assert_string_equal(peal_text_cut("123456789", 8, out), "12345678...");
+    assert_string_equal(peal_text_cut("1234567\xC3\xA9", 8, out), "1234567...");
+    assert_string_equal(peal_text_cut("", 8, out), "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(printable_text_has_no_control_characters),
         cmocka_unit_test(different_paths_have_different_texts),
         cmocka_unit_test(shells_read_a_word_as_it_was),
+        cmocka_unit_test(cut_text_ends_with_a_whole_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

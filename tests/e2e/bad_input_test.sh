@@ -4,7 +4,7 @@ source tests/lib.sh
 
 good=$data/digits/train-0.csv.gz
 $peal etl "$data/digits/train-*.csv.gz" --label digit --out good.ds --quiet
-$peal train good.ds --epochs 1 --out good.safetensors --quiet
+$peal train good.ds --model mlp --epochs 1 --out good.safetensors --quiet
 mkdir empty_folder
 : >empty.csv
 : >empty.csv.gz

@@ -3,9 +3,10 @@
 source tests/lib.sh
 
 $peal help >help.txt
-for topic in subcommands formats codecs transforms models optimizers schedules ops exit-codes concurrency etl train eval predict inspect help; do
+for topic in subcommands formats codecs transforms models optimizers schedules ops exit-codes concurrency etl train eval predict inspect cache help; do
     $peal help $topic >topic.txt || fail "help $topic"
     [ "$(wc -l <topic.txt)" -ge 2 ] || fail "help $topic is empty"
+    awk 'length($0) > 80 { print; bad = 1 } END { exit bad }' topic.txt help.txt || fail "help $topic is wider than 80 columns"
 done
 grep -q standardize <($peal help transforms) || fail "help transforms"
 expect 2 "did you mean 'transforms'" $peal help transform
@@ -66,7 +67,7 @@ done
 $peal etl bad.csv --label digit --on-bad-row quarantine --out q 2>log.txt
 grep -q "rows: 360 in = 359 used + 0 dropped + 1 quarantined" log.txt || fail "rows of etl"
 grep -q '"line":361' q/quarantine.jsonl || fail "the quarantined row is not named"
-$peal eval m.safetensors bad.csv --on-bad-row drop 2>log.txt
+$peal eval m.safetensors bad.csv --on-bad-row drop >log.txt 2>/dev/null
 grep -q "rows: 360 in = 359 used + 1 dropped" log.txt || fail "rows of eval"
 expect 3 "bad.csv: line 361: 3 fields, expected 65" $peal predict m.safetensors bad.csv --out p.csv
 [ -e p.csv ] && fail "half-written predictions"

@@ -18,7 +18,7 @@ head -c 1000 "$data/digits/test.csv.gz" >torn.csv.gz
 expect 1 "torn.csv.gz" $examples/gzip_lines "$data/digits/test.csv.gz" torn.csv.gz
 
 $examples/train digit d.ds m.safetensors "$data"/digits/train-*.csv.gz | tee train.txt
-grep -q "10 epochs, accuracy 0.[89][0-9]*" train.txt || fail "the accuracy"
+grep -q "[0-9] epochs, accuracy 0.[89][0-9]*" train.txt || fail "the accuracy"
 lines=$(grep -cvE '^ *$' "$root/tools/examples/train.c")
 [ "$lines" -lt 40 ] || fail "the example takes $lines lines"
 expect 1 "no column 'nosuch'" $examples/train nosuch d2.ds m2.safetensors "$data"/digits/test.csv.gz

@@ -55,7 +55,7 @@ sleep 0.7
 kill -INT $job
 wait $job || code=$?
 [ $code = 4 ] || { cat log.txt; fail "exit code $code after SIGINT"; }
-grep -q "to go on: .* train digits --epochs 100000 --out killed.safetensors --resume" log.txt || { tail -n 3 log.txt; fail "no command to go on"; }
+grep -q "to go on: .* train --resume digits --epochs 100000 --out killed.safetensors" log.txt || { tail -n 3 log.txt; fail "no command to go on"; }
 [ -e killed.safetensors ] && fail "a model although interrupted"
 
 # A partition whose workers always die ends the job.

@@ -28,9 +28,29 @@ static void auc_equals_that_of_all_pairs(void **state) {
         peal_error err;
         peal_metrics metrics;
         assert_ok(peal_metrics_compute(scores, 1, labels, N, 2, 1, &metrics, &err));
-        assert_int_equal(metrics.rows, N - 4);
+        assert_int_equal(metrics.rows, N);
+        assert_int_equal(metrics.unknown_labels, 4);
         assert_true(fabs(metrics.auc - wins / pairs) < 1e-12);
     }
+}
+
+/* Rows whose label or score is no number are wrong, and as improbable as a row can be. */
+static void what_is_not_known_counts_as_wrong(void **state) {
+    (void)state;
+    peal_error err;
+    peal_metrics metrics;
+    const float scores[] = {0.7f, 0.3f, 0.2f, 0.8f, 0.9f, 0.1f, NAN, NAN};
+    const double labels[] = {0, 1, (double)NAN, 0};
+    assert_ok(peal_metrics_compute(scores, 2, labels, 4, 2, 1, &metrics, &err));
+    assert_int_equal(metrics.rows, 4);
+    assert_int_equal(metrics.unknown_labels, 1);
+    assert_true(metrics.accuracy == 0.5);
+    assert_true(fabs(metrics.log_loss - (-log(0.7) - log(0.8) - 2 * log(1e-15)) / 4) < 1e-6);
+    const double numbers[] = {1, 3, (double)NAN, 5};
+    const float predicted[] = {1, 2, 4, 5};
+    assert_ok(peal_metrics_compute(predicted, 1, numbers, 4, 0, 1, &metrics, &err));
+    assert_int_equal(metrics.rows, 3);
+    assert_int_equal(metrics.unknown_labels, 1);
 }
 
 static void known_values(void **state) {
@@ -66,6 +86,7 @@ static void one_class_has_no_auc(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(auc_equals_that_of_all_pairs),
+        cmocka_unit_test(what_is_not_known_counts_as_wrong),
         cmocka_unit_test(known_values),
         cmocka_unit_test(one_class_has_no_auc),
     };

@@ -1,0 +1,161 @@
+/* The cache as people see it: which datasets it holds, and their removal. etl.c puts them there. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "core/file.h"
+#include "core/lock.h"
+#include "etl/cache.h"
+#include "etl/dataset.h"
+#include "etl/etl.h"
+
+static void entry_clear(peal_cache_entry *entry) {
+    for (size_t i = 0; i < entry->input_count; i++) free(entry->inputs[i]);
+    free(entry->inputs);
+    free(entry->path);
+    *entry = (peal_cache_entry){0};
+}
+
+void peal_cache_clear(peal_cache *cache) {
+    for (size_t i = 0; i < cache->count; i++) entry_clear(&cache->entries[i]);
+    free(cache->entries);
+    free(cache->folder);
+    *cache = (peal_cache){0};
+}
+
+/* ---- what is a dataset of Peal's, and nothing else ---- */
+
+static bool is_own_name(const char *name) {
+    const size_t length = strlen(name);
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "manifest.json") == 0 ||
+           strcmp(name, "quarantine.jsonl") == 0 || (length > 6 && strcmp(name + length - 6, ".arrow") == 0);
+}
+
+/* The first name in the folder that no dataset has, freed by the caller, or NULL. *bytes is the size of the files. */
+static char *foreign_name(const char *path, uint64_t *bytes) {
+    DIR *folder = opendir(path);
+    char *found = folder ? NULL : peal_strdup(path);
+    *bytes = 0;
+    for (struct dirent *entry; folder && !found && (entry = readdir(folder));) {
+        struct stat info;
+        if (!is_own_name(entry->d_name)) found = peal_strdup(entry->d_name);
+        if (fstatat(dirfd(folder), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode)) {
+            *bytes += (uint64_t)info.st_size;
+        }
+    }
+    if (folder) closedir(folder);
+    return found;
+}
+
+/* ---- listing ---- */
+
+static peal_status no_memory(peal_error *err) {
+    return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of the cache");
+}
+
+static peal_status fill_inputs(peal_cache_entry *entry, const json_t *inputs, peal_error *err) {
+    const size_t count = json_array_size(inputs);
+    PEAL_TRY(peal_alloc_checked(&entry->inputs, count, sizeof *entry->inputs, "a list of the cache", err));
+    for (; entry->input_count < count; entry->input_count++) {
+        const char *path = json_string_value(json_object_get(json_array_get(inputs, entry->input_count), "path"));
+        char *copy = peal_strdup(path ? path : "?");
+        if (!copy) return no_memory(err);
+        entry->inputs[entry->input_count] = copy;
+    }
+    return PEAL_OK;
+}
+
+static peal_status fill(peal_cache_entry *entry, const json_t *manifest, peal_error *err) {
+    struct stat info;
+    char *foreign = foreign_name(entry->path, &entry->bytes);
+    free(foreign); /* told when it is to be removed */
+    if (stat(entry->path, &info) == 0) entry->age_seconds = (int64_t)(time(NULL) - info.st_mtime);
+    entry->rows = (uint64_t)json_integer_value(json_object_get(json_object_get(manifest, "rows"), "used"));
+    return fill_inputs(entry, json_object_get(manifest, "inputs"), err);
+}
+
+/* Adds what stands at `path`, which is taken over, if it is a dataset. */
+static peal_status add(peal_cache *cache, char *path, peal_error *err) {
+    peal_dataset *dataset;
+    if (!path) return no_memory(err);
+    if (!peal_dataset_is(path) || peal_dataset_open(path, &dataset, NULL) != PEAL_OK) {
+        free(path);
+        return PEAL_OK;
+    }
+    peal_cache_entry entry = {.path = path};
+    peal_status status = fill(&entry, peal_dataset_manifest(dataset), err);
+    peal_dataset_close(dataset);
+    peal_cache_entry *entries = realloc(cache->entries, (cache->count + 1) * sizeof *entries);
+    if (entries) cache->entries = entries;
+    if (!entries && status == PEAL_OK) status = no_memory(err);
+    if (status == PEAL_OK) {
+        entries[cache->count++] = entry;
+    } else {
+        entry_clear(&entry);
+    }
+    return status;
+}
+
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const peal_cache_entry *)a)->path, ((const peal_cache_entry *)b)->path);
+}
+
+peal_status peal_cache_list(peal_cache *out, peal_error *err) {
+    char *why;
+    *out = (peal_cache){.folder = peal_cache_folder(&why)};
+    if (!out->folder) peal_fail(err, PEAL_E_FAILED, "there is no cache: %s", why ? why : "no memory for a path");
+    free(why);
+    if (!out->folder) return PEAL_E_FAILED;
+    DIR *folder = opendir(out->folder);
+    peal_status status = PEAL_OK;
+    if (!folder && errno != ENOENT) {
+        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open the cache %s", out->folder);
+    }
+    for (struct dirent *entry; status == PEAL_OK && folder && (entry = readdir(folder));) {
+        if (entry->d_name[0] != '.' && !strstr(entry->d_name, ".peal-tmp-")) {
+            status = add(out, peal_path_join(out->folder, entry->d_name), err);
+        }
+    }
+    if (folder) closedir(folder);
+    if (status != PEAL_OK) peal_cache_clear(out);
+    if (out->count) qsort(out->entries, out->count, sizeof *out->entries, by_path);
+    return status;
+}
+
+/* ---- removing ---- */
+
+/* Removes what lies at `path` if all of it is a dataset of Peal's and no job uses it. */
+static peal_status remove_entry(const char *path, peal_error *err) {
+    peal_lock *lock;
+    PEAL_TRY(peal_lock_take(path, PEAL_LOCK_EXCLUSIVE, "the cached dataset", &lock, err));
+    peal_status status = peal_folder_check(path, &peal_dataset_kind, err);
+    if (status == PEAL_OK) status = peal_remove_tree(path, err);
+    peal_lock_release(lock);
+    return status;
+}
+
+/* Whether the entry is what `name` names: its key, or a way to its folder. */
+static bool is_named(const peal_cache_entry *entry, const char *name) {
+    if (strcmp(peal_path_name(entry->path), name) == 0) return true;
+    char *one = realpath(entry->path, NULL), *other = realpath(name, NULL);
+    const bool same = one && other && strcmp(one, other) == 0;
+    free(one);
+    free(other);
+    return same;
+}
+
+peal_status peal_cache_remove(const char *path_or_key, peal_error *err) {
+    peal_cache cache;
+    PEAL_TRY(peal_cache_list(&cache, err));
+    size_t at = 0;
+    while (at < cache.count && !is_named(&cache.entries[at], path_or_key)) at++;
+    peal_status status = at < cache.count ? remove_entry(cache.entries[at].path, err)
+                                          : peal_fail(err, PEAL_E_USAGE, "the cache %s holds no dataset '%s'",
+                                                      cache.folder, path_or_key);
+    peal_cache_clear(&cache);
+    return status;
+}
