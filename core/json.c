@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/digest.h"
+#include "core/locale.h"
 #include "core/text.h"
 #include "core/utf8.h"
 
