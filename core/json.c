@@ -57,6 +57,14 @@ peal_status peal_json_dump(const json_t *value, size_t flags, const char *what, 
     return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for %s", what);
 }
 
+json_t *peal_json_quote(const json_t *value) {
+    char *text;
+    if (peal_json_dump(value, JSON_COMPACT, "a document", &text, NULL) != PEAL_OK) return NULL;
+    json_t *quoted = json_string(text);
+    free(text);
+    return quoted;
+}
+
 peal_status peal_json_parse(const char *name, const void *text, size_t size, json_t **out, peal_error *err) {
     json_error_t problem;
     const locale_t before = peal_locale_enter();

@@ -30,6 +30,8 @@ json_t *peal_json_bytes(const char *bytes, size_t size);
 /* The text of `value`, freed by the caller. `what` names it: if `value` is NULL or there is no memory, the error is "no
  * memory for WHAT". `flags` are the JSON library's. */
 peal_status peal_json_dump(const json_t *value, size_t flags, const char *what, char **out, peal_error *err);
+/* The text of `value` as a JSON text of its own, for a document within a document; NULL if that cannot be. */
+json_t *peal_json_quote(const json_t *value);
 /* Reads a document, in which a text may hold NUL but an object no key twice. PEAL_E_DATA: "NAME: line 3: why". */
 peal_status peal_json_parse(const char *name, const void *text, size_t size, json_t **out, peal_error *err);
 /* A hash of `value` that does not depend on the order of keys. */

@@ -51,8 +51,9 @@ static peal_status write_manifest(const models__trainer *trainer, peal_error *er
 
 peal_status models__run_metrics(models__trainer *trainer, const json_t *line, peal_error *err) {
     if (!trainer->options->run_dir) return PEAL_OK;
-    char *path = peal_path_join(trainer->options->run_dir, "metrics.jsonl");
-    char *json = line ? json_dumps(line, JSON_COMPACT) : NULL, *text = json ? peal_sprintf("%s\n", json) : NULL;
+    char *json;
+    PEAL_TRY(peal_json_dump(line, JSON_COMPACT, "metrics", &json, err));
+    char *path = peal_path_join(trainer->options->run_dir, "metrics.jsonl"), *text = peal_sprintf("%s\n", json);
     peal_status status = path && text ? peal_file_append(path, text, strlen(text), err)
                                       : peal_fail(err, PEAL_E_MEMORY, "no memory for metrics");
     free(path);
@@ -223,11 +224,9 @@ static json_t *count_text(size_t value) {
 
 /* A JSON value as a text of the metadata; takes the value. */
 static json_t *json_text(json_t *value) {
-    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    json_t *text = peal_json_quote(value);
     json_decref(value);
-    json_t *string = text ? json_string(text) : NULL;
-    free(text);
-    return string;
+    return text;
 }
 
 /* NULL if there is no memory. */

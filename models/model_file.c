@@ -7,17 +7,9 @@
 #include "core/memory.h"
 #include "models/safetensors.h"
 
-/* A JSON value as a text of the metadata; NULL if there is no memory. */
-static json_t *as_text(const json_t *value) {
-    char *text = json_dumps(value, JSON_COMPACT);
-    json_t *string = text ? json_string(text) : NULL;
-    free(text);
-    return string;
-}
-
 static json_t *make_metadata(const char *spec, const json_t *pipeline, const json_t *job) {
-    return json_pack("{s:s, s:s, s:o, s:o}", "kind", PEAL_MODEL_KIND, "model", spec, "pipeline", as_text(pipeline),
-                     "job", as_text(job));
+    return json_pack("{s:s, s:s, s:o, s:o}", "kind", PEAL_MODEL_KIND, "model", spec, "pipeline",
+                     peal_json_quote(pipeline), "job", peal_json_quote(job));
 }
 
 /* The graph's parameters; freed by the caller. `parameters` may be NULL: then they have no data. */

@@ -187,7 +187,7 @@ uint64_t sample_step(const char *dataset_path, peal_status *status, peal_error *
     *status = peal_dataset_open(dataset_path, &dataset, err);
     if (*status != PEAL_OK) return 0;
     *status = peal_pipeline_load(peal_dataset_pipeline(dataset), &pipeline, err);
-    if (*status == PEAL_OK) *status = peal_rows_open(dataset, ~0u, &rows, err);
+    if (*status == PEAL_OK) *status = peal_rows_open(dataset, ~0u, NULL, NULL, &rows, err);
     if (*status == PEAL_OK) hash = step(pipeline, rows, status, err);
     peal_rows_close(rows);
     peal_pipeline_free(pipeline);
