@@ -431,7 +431,8 @@ peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, p
     char *out = peal_strdup(options->out);
     if (!out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     for (size_t length = strlen(out); length > 1 && out[length - 1] == '/'; length--) out[length - 1] = '\0';
-    peal_status status = look_at_inputs(&job, err);
+    peal_status status = peal_folder_check(out, &peal_dataset_kind, err); /* before work begins */
+    if (status == PEAL_OK) status = look_at_inputs(&job, err);
     if (status == PEAL_OK) status = etl(&job, out, err);
     free(out);
     job_clear(&job);

@@ -46,7 +46,7 @@ static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_erro
     applier->raw_of[at] = raw;
     out->name = pipeline->schema.fields[raw].name;
     if (pipeline->schema.fields[raw].kind == PEAL_RAW_NUMBER) {
-        out->type = PEAL_TYPE_FLOAT32;
+        out->type = PEAL_TYPE_FLOAT64; /* a label may have an offset that float32 cannot hold */
         return PEAL_OK;
     }
     const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
@@ -279,8 +279,8 @@ static void apply_codes(const int32_t *map, const int32_t *raw, const uint32_t *
     out->validity = out->null_count ? validity : NULL;
 }
 
-static void apply_number_label(const double *raw, const uint32_t *selection, size_t count, float *out) {
-    for (size_t row = 0; row < count; row++) out[row] = (float)raw[row_at(selection, row)];
+static void apply_number_label(const double *raw, const uint32_t *selection, size_t count, double *out) {
+    for (size_t row = 0; row < count; row++) out[row] = raw[row_at(selection, row)];
 }
 
 peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
@@ -302,7 +302,7 @@ peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw
             apply_codes(maps[from], raw->codes[from], selection, count, column, applier->values[i],
                         applier->validity[i]);
         } else {
-            apply_number_label(raw->numbers[from], selection, count, (float *)(void *)applier->values[i]);
+            apply_number_label(raw->numbers[from], selection, count, (double *)(void *)applier->values[i]);
         }
     }
     *out = (peal_table){.rows = count, .column_count = applier->schema.column_count, .columns = applier->columns};

@@ -22,7 +22,6 @@ enum {
 typedef struct candidate {
     const char *model;
     char *run_dir; /* NULL: none */
-    peal_lock *run_lock;
     peal_train_options options;
     peal_train_result result;
     models__trainer trainer;
@@ -70,7 +69,6 @@ static peal_status try_model(choice *self, const char *model, peal_error *err) {
         one->run_dir = peal_path_join(self->options->run_dir, self->count == 1 ? "trial-1" : "trial-2");
         if (!one->run_dir) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
         one->options.run_dir = one->run_dir;
-        PEAL_TRY(models__run_lock(one->run_dir, &one->run_lock, err));
     }
     one->trainer =
         (models__trainer){.options = &one->options, .result = &one->result, .title = "trial", .stops_early = true};
@@ -81,10 +79,10 @@ static peal_status try_model(choice *self, const char *model, peal_error *err) {
 static double row_loss(const models__trainer *trainer, uint64_t row) {
     const peal_shape *shape = &trainer->net->shape;
     const size_t width = shape->classes ? shape->classes : 1;
-    const float *scores = trainer->eval_scores + row * width;
+    const double *scores = trainer->eval_scores + row * width;
     const double label = trainer->eval_labels[row];
-    if (shape->classes) return -log(fmax((double)scores[(size_t)label], 1e-15));
-    const double error = ((double)scores[0] - label) / shape->label_deviation;
+    if (shape->classes) return -log(fmax(scores[(size_t)label], 1e-15));
+    const double error = (scores[0] - label) / shape->label_deviation;
     return error * error / 2;
 }
 
@@ -183,7 +181,6 @@ peal_status models__train_by_trial(const peal_train_options *options, peal_train
     }
     for (size_t i = 0; i < self.count; i++) {
         models__trainer_clear(&self.candidates[i].trainer);
-        peal_lock_release(self.candidates[i].run_lock);
         free(self.candidates[i].run_dir);
     }
     free(self.shape.vocabularies);

@@ -576,9 +576,10 @@ peal_status models__run_lock(const char *run_dir, peal_lock **out, peal_error *e
 peal_status models__run_begin(models__trainer *trainer, models__progress *progress, peal_error *err) {
     const peal_train_options *options = trainer->options;
     if (!options->run_dir) {
-        return options->resume ? peal_fail(err, PEAL_E_USAGE, "there is no run folder to resume from (--run-dir)")
+        return options->resume ? peal_fail(err, PEAL_E_USAGE, "there is no run folder to resume from (run-dir)")
                                : PEAL_OK;
     }
+    PEAL_TRY(peal_folder_make(options->run_dir, err)); /* of a trial: a folder in the run folder that is locked */
     peal_remove_stale_in(options->run_dir);
     bool found = false;
     if (options->resume) PEAL_TRY(resume(trainer, progress, &found, err));

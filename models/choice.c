@@ -2,6 +2,8 @@
  * the measurements. */
 #include "models/choice.h"
 
+#include <math.h>
+
 enum {
     BATCH = 64,
     PARTITIONS_MOST = 4,
@@ -16,9 +18,13 @@ const char *models__choose_optimizer(const models__table *table) {
     return table->bytes ? "sgd" : "adam";
 }
 
-double models__choose_lr(const models__table *table, const peal_model_spec *spec, const peal_optimizer *optimizer) {
+double models__choose_lr(const models__table *table, const peal_model_spec *spec, const peal_optimizer *optimizer,
+                         double steps) {
     if (table->bytes || optimizer != &peal_optimizer_adam) return (double)optimizer->default_lr;
-    return spec->hidden_count ? 0.002 : 0.02;
+    const bool net = spec->hidden_count > 0;
+    const double usual = net ? 0.002 : 0.02, most = net ? 0.01 : 0.1;
+    const double rate = usual * sqrt((net ? NET_STEPS : LINEAR_STEPS) / steps);
+    return rate < usual ? usual : rate > most ? most : rate;
 }
 
 size_t models__choose_batch(const models__table *table) {

@@ -18,8 +18,9 @@ typedef struct models__table {
 
 /* The name of the optimiser that suits table and model. */
 const char *models__choose_optimizer(const models__table *table);
-/* Its learning rate for this model. */
-double models__choose_lr(const models__table *table, const peal_model_spec *spec, const peal_optimizer *optimizer);
+/* Its learning rate for this model, which will make `steps` steps in all: the fewer, the larger. */
+double models__choose_lr(const models__table *table, const peal_model_spec *spec, const peal_optimizer *optimizer,
+                         double steps);
 /* Rows of one step of one partition. */
 size_t models__choose_batch(const models__table *table);
 /* P: no more than the rows can feed. */

@@ -9,23 +9,23 @@
 #include "core/memory.h"
 
 typedef struct scored {
-    float score;
+    double score;
     uint8_t positive;
 } scored;
 
 static int by_score(const void *a, const void *b) {
-    float p = ((const scored *)a)->score, q = ((const scored *)b)->score;
+    double p = ((const scored *)a)->score, q = ((const scored *)b)->score;
     return (p > q) - (p < q);
 }
 
 /* The chance that a random row of class 1 is scored above one of class 0. */
-static peal_status area_under_curve(const float *scores, size_t outputs, const double *labels, uint64_t rows,
+static peal_status area_under_curve(const double *scores, size_t outputs, const double *labels, uint64_t rows,
                                     double *auc, peal_error *err) {
     scored *items;
     PEAL_TRY(peal_alloc_checked(&items, rows, sizeof *items, "the AUC", err));
     uint64_t count = 0, positives = 0;
     for (uint64_t i = 0; i < rows; i++) {
-        const float score = scores[i * outputs + outputs - 1];
+        const double score = scores[i * outputs + outputs - 1];
         if (isnan(labels[i]) || isnan(score)) continue; /* a NaN has no place in an order */
         items[count] = (scored){score, labels[i] == 1};
         positives += items[count++].positive;
@@ -45,18 +45,18 @@ static peal_status area_under_curve(const float *scores, size_t outputs, const d
 }
 
 /* The class that a row of scores says; probability: that of `label`. */
-static size_t predicted(const float *row, size_t outputs, size_t label, double *probability) {
+static size_t predicted(const double *row, size_t outputs, size_t label, double *probability) {
     size_t best = 0;
     if (outputs == 1) {
-        *probability = label == 1 ? (double)row[0] : 1 - (double)row[0];
-        return row[0] > 0.5f;
+        *probability = label == 1 ? row[0] : 1 - row[0];
+        return row[0] > 0.5;
     }
     for (size_t j = 1; j < outputs; j++) best = row[j] > row[best] ? j : best;
-    *probability = (double)row[label];
+    *probability = row[label];
     return best;
 }
 
-static void classification(const float *scores, size_t outputs, const double *labels, uint64_t rows,
+static void classification(const double *scores, size_t outputs, const double *labels, uint64_t rows,
                            peal_metrics *out) {
     double loss = 0;
     uint64_t right = 0;
@@ -75,11 +75,11 @@ static void classification(const float *scores, size_t outputs, const double *la
     out->loss = out->log_loss = loss / n;
 }
 
-static void regression(const float *scores, const double *labels, uint64_t rows, double deviation, peal_metrics *out) {
+static void regression(const double *scores, const double *labels, uint64_t rows, double deviation, peal_metrics *out) {
     double squares = 0, absolutes = 0, mean = 0, spread = 0;
     for (uint64_t i = 0; i < rows; i++) {
         if (isnan(labels[i])) continue;
-        double difference = (double)scores[i] - labels[i];
+        double difference = scores[i] - labels[i];
         squares += difference * difference;
         absolutes += fabs(difference);
         mean += labels[i];
@@ -96,7 +96,7 @@ static void regression(const float *scores, const double *labels, uint64_t rows,
     out->loss = squares / n / (2 * deviation * deviation);
 }
 
-peal_status peal_metrics_compute(const float *scores, size_t outputs, const double *labels, uint64_t rows,
+peal_status peal_metrics_compute(const double *scores, size_t outputs, const double *labels, uint64_t rows,
                                  uint32_t classes, double label_deviation, peal_metrics *out, peal_error *err) {
     *out = (peal_metrics){.classes = classes, .auc = (double)NAN};
     for (uint64_t i = 0; i < rows; i++) out->unknown_labels += isnan(labels[i]);

@@ -23,9 +23,10 @@ typedef struct peal_metrics {
  * such a row, and one whose scores are no numbers, counts as wrong in the accuracy and as probability 1e-15 in the log
  * loss (the least that any row counts); the AUC leaves both out, and the metrics of numbers rows without a label.
  * PEAL_E_MEMORY only. AUC: Mann-Whitney, ties count half. */
-peal_status peal_metrics_compute(const float *scores, size_t outputs, const double *labels, uint64_t rows,
+peal_status peal_metrics_compute(const double *scores, size_t outputs, const double *labels, uint64_t rows,
                                  uint32_t classes, double label_deviation, peal_metrics *out, peal_error *err);
-/* {"accuracy", "log_loss", "auc"} or {"rmse", "mae", "r2"}, with "loss"; what is not finite is null. NULL if there is no memory. */
+/* {"accuracy", "log_loss", "auc"} or {"rmse", "mae", "r2"}, with "loss"; what is not finite is null. NULL if there is
+ * no memory. */
 json_t *peal_metrics_save(const peal_metrics *metrics);
 /* "accuracy 0.983, log loss 0.0571". Returns `text`. */
 const char *peal_metrics_text(const peal_metrics *metrics, char text[160]);

@@ -101,7 +101,7 @@ static int32_t code_at(const peal_column *column, size_t row) {
 
 double peal_net_label(const peal_net *net, const peal_table *table, size_t row) {
     const peal_column *column = &table->columns[table->column_count - 1];
-    if (net->shape.classes == 0) return (double)((const float *)column->values)[row];
+    if (net->shape.classes == 0) return ((const double *)column->values)[row];
     int32_t code = code_at(column, row);
     return code < 0 ? (double)NAN : (double)code;
 }
@@ -122,7 +122,7 @@ static void load_row(peal_net *net, const peal_table *table, size_t row, size_t 
     if (net->shape.classes) {
         ((int32_t *)net->labels->value)[to] = code_at(&table->columns[at], row);
     } else {
-        double label = (double)((const float *)table->columns[at].values)[row];
+        const double label = ((const double *)table->columns[at].values)[row];
         ((float *)net->labels->value)[to] = (float)((label - net->shape.label_mean) / net->shape.label_deviation);
     }
 }

@@ -200,22 +200,22 @@ size_t peal_predictor_scores(const peal_predictor *predictor) {
 
 /* ---- predicting ---- */
 
-static void softmax_row(const float *logits, size_t k, float *scores) {
-    float most = logits[0], sum = 0;
+static void softmax_row(const float *logits, size_t k, double *scores) {
+    float most = logits[0];
+    double sum = 0;
     for (size_t j = 1; j < k; j++) most = logits[j] > most ? logits[j] : most;
-    for (size_t j = 0; j < k; j++) sum += scores[j] = expf(logits[j] - most);
+    for (size_t j = 0; j < k; j++) sum += scores[j] = (double)expf(logits[j] - most);
     for (size_t j = 0; j < k; j++) scores[j] /= sum;
 }
 
-void models__output_to_scores(const peal_net *net, const float *output, size_t rows, size_t width, float *scores) {
+void models__output_to_scores(const peal_net *net, const float *output, size_t rows, size_t width, double *scores) {
     const peal_shape *shape = &net->shape;
     for (size_t i = 0; i < rows; i++) {
         if (shape->classes == 0) {
-            scores[i * width] = (float)((double)output[i] * shape->label_deviation + shape->label_mean);
+            scores[i * width] = (double)output[i] * shape->label_deviation + shape->label_mean;
         } else if (net->outputs == 1) {
-            float positive = 1 / (1 + expf(-output[i]));
-            scores[i * width + width - 1] = positive;
-            if (width == 2) scores[i * width] = 1 / (1 + expf(output[i]));
+            scores[i * width + width - 1] = (double)(1 / (1 + expf(-output[i])));
+            if (width == 2) scores[i * width] = (double)(1 / (1 + expf(output[i])));
         } else {
             softmax_row(output + i * net->outputs, net->outputs, scores + i * width);
         }
@@ -223,14 +223,14 @@ void models__output_to_scores(const peal_net *net, const float *output, size_t r
 }
 
 /* The inputs of a batch of less than PEAL_PREDICT_BATCH rows keep old rows behind: their results are not looked at. */
-static void run_batch(peal_predictor *predictor, size_t rows, float *scores) {
+static void run_batch(peal_predictor *predictor, size_t rows, double *scores) {
     peal_run run = {.rows = PEAL_PREDICT_BATCH};
     peal_graph_forward(predictor->net->graph, &run);
     models__output_to_scores(predictor->net, predictor->net->output->value, rows, peal_predictor_scores(predictor),
                              scores);
 }
 
-static void predict_table(peal_predictor *predictor, const peal_table *table, float *scores) {
+static void predict_table(peal_predictor *predictor, const peal_table *table, double *scores) {
     size_t width = peal_predictor_scores(predictor);
     for (size_t at = 0; at < table->rows; at += PEAL_PREDICT_BATCH) {
         size_t rows = table->rows - at < PEAL_PREDICT_BATCH ? table->rows - at : PEAL_PREDICT_BATCH;
@@ -239,13 +239,13 @@ static void predict_table(peal_predictor *predictor, const peal_table *table, fl
     }
 }
 
-peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *table, float *scores, peal_error *err) {
+peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *table, double *scores, peal_error *err) {
     PEAL_TRY(peal_pipeline_check_table(predictor->pipeline, table, "the table", err));
     predict_table(predictor, table, scores);
     return PEAL_OK;
 }
 
-peal_status peal_predictor_text(peal_predictor *predictor, const char *text, size_t size, float *scores, size_t rows,
+peal_status peal_predictor_text(peal_predictor *predictor, const char *text, size_t size, double *scores, size_t rows,
                                 size_t *rows_out, peal_error *err) {
     *rows_out = 0;
     peal_scan *scan;
@@ -386,9 +386,9 @@ static peal_status walk(peal_predictor *predictor, const peal_predict_options *o
 
 typedef struct predict_walk {
     peal_predictor *predictor;
-    float *scores;
+    double *scores;
     size_t capacity; /* rows */
-    peal_status (*emit)(void *user, const float *scores, size_t rows, peal_error *err);
+    peal_status (*emit)(void *user, const double *scores, size_t rows, peal_error *err);
     void *user;
 } predict_walk;
 
@@ -398,7 +398,7 @@ static peal_status predict_consume(void *user, const peal_table *table, const pe
     if (table->rows > self->capacity) {
         free(self->scores);
         self->capacity = 0;
-        PEAL_TRY(peal_alloc_checked(&self->scores, table->rows, peal_predictor_scores(self->predictor) * sizeof(float),
+        PEAL_TRY(peal_alloc_checked(&self->scores, table->rows, peal_predictor_scores(self->predictor) * sizeof(double),
                                     "predictions", err));
         self->capacity = table->rows;
     }
@@ -407,8 +407,8 @@ static peal_status predict_consume(void *user, const peal_table *table, const pe
 }
 
 peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *options,
-                         peal_status (*emit)(void *user, const float *scores, size_t rows, peal_error *err), void *user,
-                         peal_predict_result *result, peal_error *err) {
+                         peal_status (*emit)(void *user, const double *scores, size_t rows, peal_error *err),
+                         void *user, peal_predict_result *result, peal_error *err) {
     predict_walk self = {.predictor = predictor, .emit = emit, .user = user};
     const table_consumer consumer = {.stage = "predicting", .consume = predict_consume, .user = &self};
     peal_status status = walk(predictor, options, ~0u, false, &consumer, result, err);
@@ -420,7 +420,7 @@ enum { SPELLINGS = 5, SPELLINGS_TEXT = SPELLINGS * 40 };
 
 typedef struct eval_walk {
     peal_predictor *predictor;
-    peal_buffer scores, labels; /* float [rows, scores], double [rows] */
+    peal_buffer scores, labels; /* double [rows, scores], double [rows] */
     uint64_t rows, unknown;
     char spelt[SPELLINGS_TEXT]; /* the first labels, as the source spells them */
 } eval_walk;
@@ -438,10 +438,10 @@ static void add_spelling(char out[SPELLINGS_TEXT], uint32_t index, peal_text tex
 
 static peal_status eval_consume(void *user, const peal_table *table, const peal_dictionary *spelt, peal_error *err) {
     eval_walk *self = user;
-    size_t row_size = peal_predictor_scores(self->predictor) * sizeof(float);
+    size_t row_size = peal_predictor_scores(self->predictor) * sizeof(double);
     PEAL_TRY(peal_buffer_reserve(&self->scores, table->rows * row_size, err));
     PEAL_TRY(peal_buffer_reserve(&self->labels, table->rows * sizeof(double), err));
-    predict_table(self->predictor, table, (float *)(void *)(self->scores.data + self->scores.size));
+    predict_table(self->predictor, table, (double *)(void *)(self->scores.data + self->scores.size));
     double *labels = (double *)(void *)(self->labels.data + self->labels.size);
     for (size_t row = 0; row < table->rows; row++) {
         labels[row] = peal_net_label(self->predictor->net, table, row);
@@ -485,7 +485,7 @@ peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *opt
     if (status == PEAL_OK) status = check_labels(&self, options, err);
     if (status == PEAL_OK) {
         status =
-            peal_metrics_compute((const float *)(const void *)self.scores.data, peal_predictor_scores(predictor),
+            peal_metrics_compute((const double *)(const void *)self.scores.data, peal_predictor_scores(predictor),
                                  (const double *)(const void *)self.labels.data, self.rows,
                                  predictor->net->shape.classes, predictor->net->shape.label_deviation, metrics, err);
     }

@@ -38,16 +38,16 @@ size_t peal_predictor_scores(const peal_predictor *predictor);
 uint32_t peal_predictor_classes(const peal_predictor *predictor);
 
 /* scores [table->rows, peal_predictor_scores] of a table with the columns of the pipeline's output. */
-peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *table, float *scores, peal_error *err);
+peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *table, double *scores, peal_error *err);
 
 /* Scores of lines of raw CSV text without a header, in the order of the pipeline's columns (the label may be empty):
  * single-row prediction. `scores` has room for `rows` rows; *rows_out says how many there were. */
-peal_status peal_predictor_text(peal_predictor *predictor, const char *text, size_t size, float *scores, size_t rows,
+peal_status peal_predictor_text(peal_predictor *predictor, const char *text, size_t size, double *scores, size_t rows,
                                 size_t *rows_out, peal_error *err);
 
 /* Turns the output of a net in place into scores: softmax, sigmoid, or the number in its own unit. */
 void models__output_to_scores(const peal_net *net, const float *output, size_t rows, size_t scores_width,
-                              float *scores);
+                              double *scores);
 
 /* ---- jobs ---- */
 
@@ -66,8 +66,8 @@ typedef struct peal_predict_result {
 /* Predicts raw rows (or all of a dataset's) and hands them out in order: `emit` gets scores [rows,
  * peal_predictor_scores]. */
 peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *options,
-                         peal_status (*emit)(void *user, const float *scores, size_t rows, peal_error *err), void *user,
-                         peal_predict_result *result, peal_error *err);
+                         peal_status (*emit)(void *user, const double *scores, size_t rows, peal_error *err),
+                         void *user, peal_predict_result *result, peal_error *err);
 
 /* Predicts and compares with the labels. A source that is a dataset must have been made with the model's pipeline; its
  * test split is used, else its valid split, else all of it; `splits` (bits) names others, 0 for that rule. */

@@ -105,10 +105,6 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     trainer->batch = options->batch ? options->batch : models__choose_batch(&table);
     trainer->partitions = options->partitions ? options->partitions : models__choose_partitions(&table);
     PEAL_TRY(parse_outer(trainer, trainer->partitions, err));
-    trainer->lr = options->lr > 0 ? options->lr : models__choose_lr(&table, &trainer->spec, trainer->optimizer);
-    /* A step of all partitions sees P times the rows of one: the rate grows with the root of that (Krizhevsky 2014,
-     * arXiv:1404.5997, section 5; measured in the README of this folder). */
-    if (options->lr == 0 && trainer->sync == SYNC_STEP) trainer->lr *= sqrt((double)trainer->partitions);
     trainer->workers = options->workers ? options->workers : peal_machine_cpus();
     if (trainer->workers > trainer->partitions) trainer->workers = trainer->partitions;
     if (trainer->train_count < trainer->partitions) {
@@ -120,6 +116,12 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     trainer->steps = (most + trainer->batch - 1) / trainer->batch;
     if (trainer->steps > least) trainer->steps = least; /* no step without rows */
     trainer->epochs = options->epochs ? options->epochs : models__choose_epochs(&table, &trainer->spec, trainer->steps);
+    trainer->lr = options->lr > 0 ? options->lr
+                                  : models__choose_lr(&table, &trainer->spec, trainer->optimizer,
+                                                      (double)trainer->epochs * (double)trainer->steps);
+    /* A step of all partitions sees P times the rows of one: the rate grows with the root of that (Krizhevsky 2014,
+     * arXiv:1404.5997, section 5; measured in the README of this folder). */
+    if (options->lr == 0 && trainer->sync == SYNC_STEP) trainer->lr *= sqrt((double)trainer->partitions);
     if (!trainer->last_epoch) trainer->last_epoch = trainer->epochs;
     trainer->patience = options->patience;
     if (!trainer->patience && trainer->stops_early) trainer->patience = models__choose_patience(trainer->epochs);
@@ -381,7 +383,7 @@ static size_t lay_out(models__trainer *trainer, uint8_t *base) {
     }
     if (trainer->sync == SYNC_STEP) trainer->published = take(&at, trainer->floats, sizeof(float));
     trainer->loss_sums = take(&at, trainer->partitions, sizeof(double));
-    trainer->eval_scores = take(&at, trainer->valid_count, (shape->classes ? shape->classes : 1) * sizeof(float));
+    trainer->eval_scores = take(&at, trainer->valid_count, (shape->classes ? shape->classes : 1) * sizeof(double));
     trainer->beats = take(&at, trainer->workers, sizeof(models__beat));
     trainer->control = take(&at, 1, sizeof(models__control));
     trainer->collective = take(&at, 1, peal_collective_size(trainer->at_once));
@@ -415,7 +417,7 @@ static peal_status check_memory(const models__trainer *trainer, peal_error *err)
     uint64_t parameters = 2 * vector * (2 + states) + vector; /* two states, and the best epoch */
     if (trainer->sync == SYNC_STEP) parameters += vector * (trainer->block_count + 1);
     const uint64_t rows = trainer->train_count * sizeof(uint32_t) +
-                          trainer->valid_count * (sizeof(double) + sizeof(float) * (trainer->net->shape.classes + 1));
+                          trainer->valid_count * sizeof(double) * (trainer->net->shape.classes + 2);
     const uint64_t shared = parameters + rows + per_partition * trainer->partitions;
     char what[256], texts[5][32];
     snprintf(what, sizeof what,
@@ -473,7 +475,7 @@ static void describe_choices(const models__trainer *trainer) {
         peal_report(reporter, PEAL_EVENT_NOTE, "%zu workers for %zu CPU%s: %zu work at once, the others stand by",
                     trainer->workers, trainer->at_once, trainer->at_once == 1 ? "" : "s", trainer->at_once);
     }
-    if (peal_machine_cpus() > trainer->partitions) {
+    if (trainer->options->partitions && peal_machine_cpus() > trainer->partitions) {
         peal_report(reporter, PEAL_EVENT_NOTE, "%zu CPU%s idle: %zu partition%s cannot use more workers (partitions)",
                     peal_machine_cpus() - trainer->partitions,
                     peal_machine_cpus() - trainer->partitions == 1 ? " stands" : "s stand", trainer->partitions,

@@ -15,6 +15,10 @@
 #include "core/status.h"
 #include "models/metrics.h"
 
+/* What run.json in a run folder says it is. */
+#define PEAL_RUN_KIND "peal run"
+enum { PEAL_RUN_VERSION = 2 };
+
 typedef struct peal_train_options {
     const char *dataset;   /* folder */
     const char *out;       /* model file */

@@ -122,7 +122,7 @@ typedef struct models__trainer {
     size_t merge_size;   /* SYNC_STEP: nodes of up to so many partitions are summed by those who make them */
     models__node *nodes; /* [levels of the tree][partitions], by level and first partition */
     float *published;    /* [floats] SYNC_STEP: the parameters from which all workers take their gradients */
-    float *eval_scores;  /* [valid_count, scores] */
+    double *eval_scores; /* [valid_count, scores] */
     double *eval_labels; /* [valid_count] */
     models__beat *beats; /* [workers] */
     models__control *control;
@@ -171,8 +171,6 @@ void models__worker(void *trainer, peal_worker *self);
 /* ---- checkpoints (checkpoint.c) ---- */
 
 #define PEAL_CHECKPOINT_KIND "peal checkpoint"
-#define PEAL_RUN_KIND "peal run"
-enum { PEAL_RUN_VERSION = 2 };
 
 /* Where the training stands. */
 typedef struct models__progress {

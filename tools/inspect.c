@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/seal.h"
 #include "core/text.h"
 #include "core/utf8.h"
 #include "etl/arrow/file.h"
 #include "models/predictor.h"
 #include "models/safetensors.h"
+#include "models/train.h"
 #include "tools/command.h"
 #include "tools/display.h"
 
@@ -142,34 +144,88 @@ static peal_status inspect_safetensors(const char *path, json_t **out, peal_erro
     return status;
 }
 
-static peal_status inspect_run(const char *path, json_t **out, peal_error *err) {
-    char *manifest_path = peal_path_join(path, "run.json"), *metrics_path = peal_path_join(path, "metrics.jsonl");
-    json_t *manifest = NULL, *epochs = json_array();
+/* The lines of metrics.jsonl as an array; one that was cut short by a death is left out. */
+static peal_status read_epochs(const char *folder, json_t **out, peal_error *err) {
+    char *path = peal_path_join(folder, "metrics.jsonl");
     peal_buffer text = {0};
-    peal_status status = manifest_path ? peal_file_read(manifest_path, &text, err)
-                                       : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    if (status == PEAL_OK) {
-        manifest = json_loadb((const char *)text.data, text.size, 0, NULL);
-        if (!manifest) status = peal_fail(err, PEAL_E_DATA, "%s/run.json is no run's manifest", path);
-        text.size = 0;
-    }
-    if (status == PEAL_OK && metrics_path && peal_path_exists(metrics_path))
-        status = peal_file_read(metrics_path, &text, err);
+    *out = json_array();
+    peal_status status = path && *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a run");
+    if (status == PEAL_OK && peal_path_exists(path)) status = peal_file_read(path, &text, err);
     for (size_t at = 0; status == PEAL_OK && at < text.size;) {
         const uint8_t *newline = memchr(text.data + at, '\n', text.size - at);
         if (!newline) break;
         json_t *line = json_loadb((const char *)text.data + at, (size_t)(newline - text.data) - at, 0, NULL);
-        if (line && !add(&epochs, line)) break;
+        if (line && !add(out, line)) break;
         at = (size_t)(newline - text.data) + 1;
     }
-    if (status == PEAL_OK) {
-        *out = json_pack("{s:s, s:O, s:O}", "kind", "run", "run", manifest, "epochs", epochs);
-    }
+    peal_buffer_clear(&text);
+    free(path);
+    return status;
+}
+
+/* One training: its manifest and its epochs. */
+static peal_status describe_run(const char *folder, json_t **out, peal_error *err) {
+    char *path = peal_path_join(folder, "run.json");
+    json_t *manifest = NULL, *epochs = NULL;
+    peal_status status = path
+                             ? peal_seal_read(path, "a run's manifest", PEAL_RUN_KIND, PEAL_RUN_VERSION, &manifest, err)
+                             : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK) status = read_epochs(folder, &epochs, err);
+    if (status == PEAL_OK) *out = json_pack("{s:s, s:O, s:O}", "kind", "run", "run", manifest, "epochs", epochs);
     json_decref(manifest);
     json_decref(epochs);
-    peal_buffer_clear(&text);
-    free(manifest_path);
-    free(metrics_path);
+    free(path);
+    return status;
+}
+
+static const char *const trial_names[] = {"trial-1", "trial-2"};
+
+static bool holds_run(const char *folder, const char *name) {
+    char *within = name ? peal_path_join(folder, name) : peal_strdup(folder);
+    char *manifest = within ? peal_path_join(within, "run.json") : NULL;
+    const bool holds = manifest && peal_path_exists(manifest);
+    free(within);
+    free(manifest);
+    return holds;
+}
+
+/* A trial in a line; `peal inspect` of its folder tells all. */
+static peal_status describe_trial(const char *path, const char *name, json_t **out, peal_error *err) {
+    char *folder = peal_path_join(path, name);
+    json_t *run = NULL;
+    peal_status status =
+        folder ? describe_run(folder, &run, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK) {
+        const json_t *job = json_object_get(json_object_get(run, "run"), "job");
+        *out = json_pack("{s:s, s:O?, s:I}", "folder", name, "model", json_object_get(job, "model"), "epochs",
+                         (json_int_t)json_array_size(json_object_get(run, "epochs")));
+    }
+    json_decref(run);
+    free(folder);
+    return status;
+}
+
+/* A run folder holds a run, the trials that came before it, or both: of a large table the better trial is the model. */
+static peal_status inspect_run(const char *path, json_t **out, peal_error *err) {
+    peal_status status = PEAL_OK;
+    json_t *trials = json_array();
+    if (holds_run(path, NULL)) {
+        status = describe_run(path, out, err);
+    } else {
+        *out = json_pack("{s:s}", "kind", "run");
+    }
+    for (size_t i = 0; status == PEAL_OK && i < sizeof trial_names / sizeof *trial_names; i++) {
+        if (!holds_run(path, trial_names[i])) continue;
+        json_t *trial = NULL;
+        status = describe_trial(path, trial_names[i], &trial, err);
+        if (status == PEAL_OK && !add(&trials, trial)) break;
+    }
+    if (status == PEAL_OK && json_object_set_new(*out, "trials", trials) != 0) {
+        json_decref(*out);
+        *out = NULL;
+    } else if (status != PEAL_OK) {
+        json_decref(trials);
+    }
     return status;
 }
 
@@ -185,10 +241,7 @@ static peal_status inspect(const char *path, json_t **out, peal_error *err) {
     if (!peal_path_exists(path)) return peal_fail(err, PEAL_E_DATA, "no such file or folder: %s", path);
     if (peal_dataset_is(path)) return inspect_dataset(path, out, err);
     if (peal_path_is_folder(path)) {
-        char *run = peal_path_join(path, "run.json");
-        bool is_run = run && peal_path_exists(run);
-        free(run);
-        if (is_run) return inspect_run(path, out, err);
+        if (holds_run(path, NULL) || holds_run(path, trial_names[0])) return inspect_run(path, out, err);
         return peal_fail(err, PEAL_E_DATA, "the folder %s is no dataset (no manifest.json) and no run (no run.json)",
                          path);
     }

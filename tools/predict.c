@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/number.h"
 #include "models/predictor.h"
 #include "tools/command.h"
 #include "tools/display.h"
@@ -55,16 +56,18 @@ static peal_status put_header(output *self, peal_error *err) {
     return put(self, "\n", 1, err);
 }
 
-static peal_status put_number(output *self, float value, peal_error *err) {
+static peal_status put_probability(output *self, double value, peal_error *err) {
     char text[32];
-    int size = snprintf(text, sizeof text, "%.9g", (double)value);
+    int size = snprintf(text, sizeof text, "%.9g", value);
     return put(self, text, (size_t)size, err);
 }
 
-static peal_status put_row(output *self, const float *scores, peal_error *err) {
+static peal_status put_row(output *self, const double *scores, peal_error *err) {
     uint32_t classes = peal_predictor_classes(self->predictor), best = 0;
     if (classes == 0) {
-        PEAL_TRY(put_number(self, scores[0], err));
+        char text[PEAL_NUMBER_TEXT];
+        peal_number_text(scores[0], text);
+        PEAL_TRY(put(self, text, strlen(text), err));
         return put(self, "\n", 1, err);
     }
     for (uint32_t i = 1; i < classes; i++) best = scores[i] > scores[best] ? i : best;
@@ -72,12 +75,12 @@ static peal_status put_row(output *self, const float *scores, peal_error *err) {
     PEAL_TRY(put_field(self, name.data, name.length, err));
     for (uint32_t i = 0; i < classes; i++) {
         PEAL_TRY(put(self, ",", 1, err));
-        PEAL_TRY(put_number(self, scores[i], err));
+        PEAL_TRY(put_probability(self, scores[i], err));
     }
     return put(self, "\n", 1, err);
 }
 
-static peal_status emit(void *user, const float *scores, size_t rows, peal_error *err) {
+static peal_status emit(void *user, const double *scores, size_t rows, peal_error *err) {
     output *self = user;
     size_t width = peal_predictor_scores(self->predictor);
     for (size_t row = 0; row < rows; row++) {
@@ -105,6 +108,9 @@ static peal_status run(const tools_options *options, peal_error *err) {
     if (options->json && !options->out)
         return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
     if (options->out) PEAL_TRY(peal_output_check(options->out, err));
+    if (options->out && peal_path_is_folder(options->out)) {
+        return peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is a folder", options->out);
+    }
     PEAL_TRY(tools_bad_rows(options, &wanted.on_bad_row, err));
     wanted.sources = (const char *const *)options->sources + 1;
     wanted.source_count = options->source_count - 1;

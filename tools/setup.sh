@@ -8,11 +8,12 @@
 #   libjansson-dev         JSON                             libyaml-dev    job files
 #   libcmocka-dev          unit tests                       procps         pgrep, for the tests that kill
 #   spin                   checks the protocols' models
+#   jq, strace, locales    for script tests: JSON as others read it, a slow system call, a locale with a decimal comma
 #   clang-format, clang, libclang-rt-14-dev                 format check, fuzz targets
 set -euo pipefail
 
 packages=(bazel-bootstrap g++ libopenblas-serial-dev zlib1g-dev libisal-dev libxxhash-dev libmd-dev libjansson-dev
-    libyaml-dev libcmocka-dev procps spin clang clang-format libclang-rt-14-dev)
+    libyaml-dev libcmocka-dev procps spin jq strace locales clang clang-format libclang-rt-14-dev)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -22,8 +22,8 @@ mkdir "$PEAL_CACHE/person"
 echo keep >"$PEAL_CACHE/person/notes.txt"
 echo '{"kind": "another"}' >"$PEAL_CACHE/person/manifest.json"
 echo keep >"$second/notes.txt"
-expect 2 "'notes.txt' in it is not Peal's" $peal cache clear "$second"
-expect 2 "not Peal's" $peal cache clear
+expect 2 "holds what is no part of a dataset (notes.txt)" $peal cache clear "$second"
+expect 2 "holds what is no part of a dataset" $peal cache clear
 rm "$second/notes.txt"
 expect 2 "holds no dataset 'person'" $peal cache clear person
 $peal etl train-0.csv.gz --label digit --out elsewhere --quiet

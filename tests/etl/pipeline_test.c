@@ -136,7 +136,7 @@ static const struct {
     const char *from, *to, *what;
 } wrong_cases[] = {
     {"", "", NULL},
-    {"\"n\"", "\"c\"", "is there twice"},
+    {"\"n\"", "\"c\"", "two columns are called"},
     {"\"scale\": 2.0", "\"scale\": 0.0", "makes no sense"},
     {"\"scale\": 2.0", "\"scale\": -2.0", "makes no sense"},
     {"\"scale\": 2.0", "\"scale\": \"2\"", "missing, added or of another type"},

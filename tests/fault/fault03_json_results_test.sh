@@ -13,5 +13,5 @@ $peal etl bad.csv --label y --on-bad-row quarantine --out bad.ds --quiet
 grep -qF '"text":"2,z\\xff,v"' bad.ds/quarantine.jsonl || fail "$(cat bad.ds/quarantine.jsonl)"
 
 # A label of the caller's that is not UTF-8.
-expect 2 'is not UTF-8' timeout 60 $peal etl bad.csv --label $'y\xff' --out other.ds --quiet
+expect 2 'wants text in UTF-8' timeout 60 $peal etl bad.csv --label $'y\xff' --out other.ds --quiet
 [ ! -e other.ds ] || fail "a dataset was made"

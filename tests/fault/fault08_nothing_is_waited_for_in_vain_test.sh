@@ -22,7 +22,7 @@ ends TERM $peal eval m.safetensors fifo
 (echo "x,y"; exec sleep 5) | ends TERM $peal etl - --label y --out d
 
 expect 3 "fifo is not a regular file" timeout 5 $peal predict fifo rows.csv
-expect 3 "fifo is not a regular file" timeout 5 $peal inspect fifo
+expect 3 "fifo is neither a regular file nor a folder" timeout 5 $peal inspect fifo
 expect 2 "fifo is not a regular file" timeout 5 $peal etl rows.csv --job fifo --out d
 expect 3 "not a regular file" timeout 5 $peal predict /dev/zero rows.csv
 mkdir dataset

@@ -29,5 +29,5 @@ expect 3 "the label 'label' has 65537 classes, more than 65536: is it a number (
 
 expect 0 "column label: 100 distinct texts, the 30 most frequent are kept (max_values)" \
     "$peal" etl some.csv --transform index:columns=label,max_values=30 --out d
-expect 2 "max_values must be 1 to" "$peal" etl some.csv --transform index:columns=label,max_values=0 --out d
+expect 2 "'max_values' must be a whole number from 1 to" "$peal" etl some.csv --transform index:columns=label,max_values=0 --out d
 echo ok

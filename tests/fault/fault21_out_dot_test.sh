@@ -6,7 +6,11 @@ source tests/lib.sh
 "$peal" etl rows.csv --label y --quiet --out d
 "$peal" train d --epochs 1 --quiet --out m.safetensors
 ls -AR | grep -v txt >before.txt
-for name in '' . .. d/. d/.. ./ d/./ / // "../$(basename "$work")" "$work"; do
+for command in "etl rows.csv --label y" "train rows.csv --label y --epochs 1" "predict m.safetensors none.csv"; do
+    # shellcheck disable=SC2086
+    expect 2 "--out must not be empty" "$peal" $command --out ''
+done
+for name in . .. d/. d/.. ./ d/./ / // "../$(basename "$work")" "$work"; do
     expect 2 "cannot write to" "$peal" etl rows.csv --label y --out "$name"
     expect 2 "cannot write to" "$peal" etl none.csv --label y --out "$name"
     expect 2 "cannot write to" "$peal" train rows.csv --label y --epochs 1 --out "$name"

@@ -30,6 +30,6 @@ $peal etl "$data/digits/test.csv.gz" --job job.yaml --out good --quiet
 mkfifo pipe
 mkdir folder
 for path in pipe folder /dev/null; do
-    expect 2 "is no regular file" timeout 20 $peal etl "$data/digits/test.csv.gz" --job $path --out d
+    expect 2 "is not a regular file" timeout 20 $peal etl "$data/digits/test.csv.gz" --job $path --out d
 done
 echo ok

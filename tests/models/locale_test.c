@@ -141,7 +141,7 @@ static void locale_changes_nothing(void **state) {
     assert_string_equal(sha256[0], sha256[1]);
     /* Predictions, and messages. */
     peal_predictor *predictor;
-    float here[2], there[2];
+    double here[2], there[2];
     size_t rows;
     assert_ok(peal_predictor_open(out, &predictor, &err));
     assert_ok(peal_predictor_text(predictor, "1.5,25e-1,no\n", 13, here, 1, &rows, &err));

@@ -11,10 +11,10 @@ static void auc_equals_that_of_all_pairs(void **state) {
     for (uint32_t seed = 0; seed < 20; seed++) {
         peal_philox random = peal_philox_stream(seed, PEAL_PURPOSE_USER, 0, 0, 0);
         enum { N = 200 };
-        float scores[N];
+        double scores[N];
         double labels[N], wins = 0, pairs = 0;
         for (int i = 0; i < N; i++) {
-            scores[i] = (float)peal_philox_below(&random, seed % 2 ? 20 : 100000) / 100000; /* with many ties or few */
+            scores[i] = (double)peal_philox_below(&random, seed % 2 ? 20 : 100000) / 100000; /* with many ties or few */
             labels[i] = peal_philox_below(&random, 3) == 0;
             if (i % 50 == 7) labels[i] = (double)NAN;
         }
@@ -39,7 +39,7 @@ static void what_is_not_known_counts_as_wrong(void **state) {
     (void)state;
     peal_error err;
     peal_metrics metrics;
-    const float scores[] = {0.7f, 0.3f, 0.2f, 0.8f, 0.9f, 0.1f, NAN, NAN};
+    const double scores[] = {0.7, 0.3, 0.2, 0.8, 0.9, 0.1, NAN, NAN};
     const double labels[] = {0, 1, (double)NAN, 0};
     assert_ok(peal_metrics_compute(scores, 2, labels, 4, 2, 1, &metrics, &err));
     assert_int_equal(metrics.rows, 4);
@@ -47,7 +47,7 @@ static void what_is_not_known_counts_as_wrong(void **state) {
     assert_true(metrics.accuracy == 0.5);
     assert_true(fabs(metrics.log_loss - (-log(0.7) - log(0.8) - 2 * log(1e-15)) / 4) < 1e-6);
     const double numbers[] = {1, 3, (double)NAN, 5};
-    const float predicted[] = {1, 2, 4, 5};
+    const double predicted[] = {1, 2, 4, 5};
     assert_ok(peal_metrics_compute(predicted, 1, numbers, 4, 0, 1, &metrics, &err));
     assert_int_equal(metrics.rows, 3);
     assert_int_equal(metrics.unknown_labels, 1);
@@ -57,12 +57,12 @@ static void known_values(void **state) {
     (void)state;
     peal_error err;
     peal_metrics metrics;
-    const float scores[] = {0.7f, 0.2f, 0.1f, 0.3f, 0.3f, 0.4f};
+    const double scores[] = {0.7, 0.2, 0.1, 0.3, 0.3, 0.4};
     const double labels[] = {0, 1};
     assert_ok(peal_metrics_compute(scores, 3, labels, 2, 3, 1, &metrics, &err));
     assert_true(metrics.accuracy == 0.5);
     assert_true(fabs(metrics.log_loss - (-log(0.7) - log(0.3)) / 2) < 1e-6);
-    const float numbers[] = {1, 2, 4};
+    const double numbers[] = {1, 2, 4};
     const double truth[] = {1, 3, 5};
     assert_ok(peal_metrics_compute(numbers, 1, truth, 3, 0, 2, &metrics, &err));
     assert_true(fabs(metrics.rmse - sqrt(2.0 / 3)) < 1e-12 && fabs(metrics.mae - 2.0 / 3) < 1e-12);
@@ -74,7 +74,7 @@ static void one_class_has_no_auc(void **state) {
     (void)state;
     peal_error err;
     peal_metrics metrics;
-    const float scores[] = {0.7f, 0.2f};
+    const double scores[] = {0.7, 0.2};
     const double labels[] = {1, 1};
     assert_ok(peal_metrics_compute(scores, 1, labels, 2, 2, 1, &metrics, &err));
     assert_true(isnan(metrics.auc));

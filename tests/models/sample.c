@@ -139,7 +139,7 @@ uint64_t sample_predict(const char *name, const uint8_t *bytes, size_t size, pea
     *status = peal_predictor_parse(bytes, size, name, &predictor, err);
     if (*status != PEAL_OK) return 0;
     const size_t width = peal_predictor_scores(predictor);
-    float *scores = calloc(width, sizeof *scores);
+    double *scores = calloc(width, sizeof *scores);
     must(scores != NULL, "no memory");
     for (size_t i = 0; i < 3 && *status == PEAL_OK; i++) {
         size_t rows;

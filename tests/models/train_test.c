@@ -189,7 +189,7 @@ static void resume_ends_in_the_same_bits(void **state) {
 /* Rows one by one, all at once, and from the dataset: the same bits. */
 typedef struct table_prediction {
     peal_predictor *predictor;
-    float *scores;
+    double *scores;
     size_t rows;
 } table_prediction;
 
@@ -215,7 +215,7 @@ static void predictions_are_the_same_from_everywhere(void **state) {
     assert_ok(peal_file_read(csv, &text, &err));
     const char *rows = strchr((const char *)text.data, '\n') + 1;
     size_t size = text.size - (size_t)(rows - (const char *)text.data), count;
-    float *all = calloc(3000, 2 * sizeof(float)), *from_tables = calloc(3000, 2 * sizeof(float)), one[2];
+    double *all = calloc(3000, 2 * sizeof(double)), *from_tables = calloc(3000, 2 * sizeof(double)), one[2];
     assert_ok(peal_predictor_text(predictor, rows, size, all, 3000, &count, &err));
     assert_int_equal(count, 3000);
     const char *at = rows;
@@ -230,7 +230,7 @@ static void predictions_are_the_same_from_everywhere(void **state) {
     assert_ok(peal_dataset_open(dataset, &data, &err));
     assert_ok(peal_dataset_read(data, 1, predict_table, &read, &err));
     assert_int_equal(read.rows, 3000);
-    assert_memory_equal(all, from_tables, 3000 * 2 * sizeof(float));
+    assert_memory_equal(all, from_tables, 3000 * 2 * sizeof(double));
     assert_int_equal(peal_predictor_text(predictor, "1,2\n", 4, one, 1, &count, &err), PEAL_E_DATA);
     peal_dataset_close(data);
     peal_predictor_free(predictor);

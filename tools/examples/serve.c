@@ -20,7 +20,7 @@ static peal_status serve(void *user, size_t thread, peal_error *err) {
     peal_predictor *predictor;
     PEAL_TRY(peal_predictor_open(self->model, &predictor, err));
     size_t width = peal_predictor_scores(predictor), rows;
-    float *scores = calloc(width, sizeof *scores);
+    double *scores = calloc(width, sizeof *scores);
     peal_status status = PEAL_OK;
     for (size_t i = thread; i < self->count && status == PEAL_OK; i += self->threads) {
         status = peal_predictor_text(predictor, self->lines[i], strlen(self->lines[i]), scores, 1, &rows, err);
