@@ -1,9 +1,9 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/file.h"
-#include "core/number.h"
 #include "models/predictor.h"
 #include "tools/command.h"
 #include "tools/display.h"
@@ -13,6 +13,7 @@ typedef struct output {
     peal_predictor *predictor;
     peal_atomic_file *file; /* NULL: standard output */
     peal_buffer text;
+    double deviation; /* of a number that is predicted */
 } output;
 
 static peal_status put(output *self, const char *bytes, size_t size, peal_error *err) {
@@ -62,12 +63,20 @@ static peal_status put_probability(output *self, double value, peal_error *err) 
     return put(self, text, (size_t)size, err);
 }
 
+/* A number with the digits that it needs: the net tells seven of its label's spread, what stands in front of them is
+ * the offset. */
+static peal_status put_number(output *self, double value, peal_error *err) {
+    const double offset = fmax(fabs(value) / self->deviation, 1);
+    const int digits = (int)fmin(ceil(log10(offset)) + 7, 17);
+    char text[32];
+    int size = snprintf(text, sizeof text, "%.*g", digits, value);
+    return put(self, text, (size_t)size, err);
+}
+
 static peal_status put_row(output *self, const double *scores, peal_error *err) {
     uint32_t classes = peal_predictor_classes(self->predictor), best = 0;
     if (classes == 0) {
-        char text[PEAL_NUMBER_TEXT];
-        peal_number_text(scores[0], text);
-        PEAL_TRY(put(self, text, strlen(text), err));
+        PEAL_TRY(put_number(self, scores[0], err));
         return put(self, "\n", 1, err);
     }
     for (uint32_t i = 1; i < classes; i++) best = scores[i] > scores[best] ? i : best;
@@ -94,6 +103,10 @@ static peal_status predict(const tools_options *options, const peal_predict_opti
                            peal_predict_result *result, peal_error *err) {
     PEAL_TRY(peal_predictor_open(options->sources[0], &self->predictor, err));
     if (options->out) PEAL_TRY(peal_atomic_file_open_stoppable(options->out, &tools_stop, &self->file, err));
+    peal_shape shape;
+    PEAL_TRY(peal_pipeline_shape(peal_predictor_pipeline(self->predictor), &shape, err));
+    free(shape.vocabularies);
+    self->deviation = shape.label_deviation;
     PEAL_TRY(put_header(self, err));
     PEAL_TRY(peal_predict(self->predictor, wanted, emit, self, result, err));
     if (!self->file) return PEAL_OK;
