@@ -86,8 +86,17 @@ static double row_loss(const models__trainer *trainer, uint64_t row) {
     return error * error / 2;
 }
 
-/* Whether the second candidate beats the first by more than one standard error of the difference, row by row. */
+/* How well it tells the classes apart, whatever it makes of their probabilities: a net's are often the better ones
+ * though it is wrong more often. Of a number there is nothing beside the loss. */
+static double ranking(const peal_metrics *metrics) {
+    if (metrics->classes == 0) return 0;
+    return metrics->classes == 2 && isfinite(metrics->auc) ? metrics->auc : metrics->accuracy;
+}
+
+/* Whether the second candidate's loss is below the first's by more than one standard error of the difference, row by
+ * row, and it tells the classes apart as well. */
 static bool second_is_better(const choice *self) {
+    if (ranking(&self->candidates[1].result.valid) < ranking(&self->candidates[0].result.valid)) return false;
     const models__trainer *first = &self->candidates[0].trainer, *second = &self->candidates[1].trainer;
     const double count = (double)first->valid_count;
     double sum = 0, squares = 0;
