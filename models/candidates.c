@@ -93,7 +93,7 @@ static double ranking(const peal_metrics *metrics) {
     return metrics->classes == 2 && isfinite(metrics->auc) ? metrics->auc : metrics->accuracy;
 }
 
-/* Whether the second candidate's loss is below the first's by more than one standard error of the difference, row by
+/* Whether the second candidate's loss is below the first's by more than two standard errors of the difference, row by
  * row, and it tells the classes apart as well. */
 static bool second_is_better(const choice *self) {
     if (ranking(&self->candidates[1].result.valid) < ranking(&self->candidates[0].result.valid)) return false;
@@ -106,7 +106,7 @@ static bool second_is_better(const choice *self) {
         squares += gain * gain;
     }
     const double mean = sum / count, variance = squares / count - mean * mean;
-    return mean > sqrt(fmax(variance, 0) / count);
+    return mean > 2 * sqrt(fmax(variance, 0) / count);
 }
 
 /* ---- the winner ---- */
