@@ -93,11 +93,26 @@ static double ranking(const peal_metrics *metrics) {
     return metrics->classes == 2 && isfinite(metrics->auc) ? metrics->auc : metrics->accuracy;
 }
 
-/* Whether the second candidate's loss is below the first's by more than two standard errors of the difference, row by
+/* Whether the rows held out can tell two models apart: with a handful that are not of the most frequent class, luck
+ * does. */
+static bool can_decide(const models__trainer *trainer) {
+    enum { OTHERS_LEAST = 10 };
+    const uint32_t classes = trainer->net->shape.classes;
+    uint64_t most = 0;
+    for (uint32_t class = 0; class < classes; class ++) {
+        uint64_t rows = 0;
+        for (uint64_t row = 0; row < trainer->valid_count; row++) rows += trainer->eval_labels[row] == class;
+        if (rows > most) most = rows;
+    }
+    return classes == 0 || trainer->valid_count - most >= OTHERS_LEAST;
+}
+
+/* Whether the second candidate's loss is below the first's by more than one standard error of the difference, row by
  * row, and it tells the classes apart as well. */
 static bool second_is_better(const choice *self) {
-    if (ranking(&self->candidates[1].result.valid) < ranking(&self->candidates[0].result.valid)) return false;
     const models__trainer *first = &self->candidates[0].trainer, *second = &self->candidates[1].trainer;
+    if (!can_decide(first)) return false;
+    if (ranking(&self->candidates[1].result.valid) < ranking(&self->candidates[0].result.valid)) return false;
     const double count = (double)first->valid_count;
     double sum = 0, squares = 0;
     for (uint64_t row = 0; row < first->valid_count; row++) {
@@ -106,7 +121,7 @@ static bool second_is_better(const choice *self) {
         squares += gain * gain;
     }
     const double mean = sum / count, variance = squares / count - mean * mean;
-    return mean > 2 * sqrt(fmax(variance, 0) / count);
+    return mean > sqrt(fmax(variance, 0) / count);
 }
 
 /* ---- the winner ---- */
