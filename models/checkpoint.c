@@ -69,7 +69,7 @@ static peal_status trim_metrics(const models__trainer *trainer, size_t epochs, p
     peal_buffer text = {0}, kept = {0};
     peal_status status = peal_path_exists(path) ? peal_file_read(path, &text, err) : PEAL_OK;
     free(path);
-    const char *at = (const char *)text.data, *end = at + text.size;
+    const char *at = (const char *)text.data, *end = text.size ? at + text.size : at;
     while (status == PEAL_OK && at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         if (!newline) break; /* a line cut short by a death */
