@@ -17,6 +17,7 @@
 
 #include "core/lock.h"
 #include "core/machine.h"
+#include "core/stop.h"
 #include "core/target.h"
 #include "core/temporary.h"
 
@@ -109,15 +110,11 @@ static peal_status write_failed(const char *path, int reason, peal_error *err) {
     return peal_fail_errno(err, PEAL_E_FAILED, reason, "cannot write %s", path);
 }
 
-static bool is_stopped(const atomic_int *stop) {
-    return stop && atomic_load(stop) != 0;
-}
-
 /* Returns when a special file takes some bytes without making its writer wait. */
 static peal_status wait_for_room(const peal_out_file *file, peal_error *err) {
     struct pollfd room = {.fd = file->fd, .events = POLLOUT};
     while (poll(&room, 1, NAP_MS) == 0 || (room.revents == 0)) {
-        if (is_stopped(file->stop)) {
+        if (peal_is_stopped(file->stop)) {
             return peal_fail(err, PEAL_E_INTERRUPTED, "stopped while %s took no more bytes", file->path);
         }
         room.revents = 0;
@@ -226,7 +223,8 @@ static peal_status open_special(const char *path, peal_out_file *out, peal_error
         struct stat info;
         const bool lacks_reader = out->fd < 0 && errno == ENXIO && stat(path, &info) == 0 && S_ISFIFO(info.st_mode);
         if (!lacks_reader) break;
-        if (is_stopped(out->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "stopped: nobody reads from %s", path);
+        if (peal_is_stopped(out->stop))
+            return peal_fail(err, PEAL_E_INTERRUPTED, "stopped: nobody reads from %s", path);
         if (!out->stop || peal_now_ns() > deadline) {
             return peal_fail(err, PEAL_E_FAILED, "cannot write %s: nobody reads from it", path);
         }
@@ -292,10 +290,6 @@ peal_status peal_atomic_file_write(peal_atomic_file *file, const void *bytes, si
     return peal_out_file_write(&file->out, bytes, size, err);
 }
 
-uint64_t peal_atomic_file_size(const peal_atomic_file *file) {
-    return file->out.size;
-}
-
 bool peal_atomic_file_is_in_place(const peal_atomic_file *file) {
     return file->temporary.path == NULL;
 }
@@ -349,6 +343,11 @@ peal_status peal_file_write_atomic(const char *path, const void *bytes, size_t s
 }
 
 /* ---- paths ---- */
+
+const char *peal_temporary_folder(void) {
+    const char *folder = getenv("TMPDIR");
+    return folder && *folder ? folder : "/tmp";
+}
 
 char *peal_path_join(const char *folder, const char *name) {
     size_t length = strlen(folder);

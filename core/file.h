@@ -42,8 +42,6 @@ peal_status peal_atomic_file_open_stoppable(const char *path, const atomic_int *
 /* True if it is a special file, which takes what is written at once. */
 bool peal_atomic_file_is_in_place(const peal_atomic_file *file);
 peal_status peal_atomic_file_write(peal_atomic_file *file, const void *bytes, size_t size, peal_error *err);
-/* Bytes written so far. */
-uint64_t peal_atomic_file_size(const peal_atomic_file *file);
 /* fsync, rename, fsync of the folder. Frees `file` whatever happens; on failure nothing is left. */
 peal_status peal_atomic_file_commit(peal_atomic_file *file, peal_error *err);
 /* Removes what was written and frees. NULL is allowed. */
@@ -103,6 +101,8 @@ void peal_remove_stale_in(const char *folder);
 /* fsync of the folder that holds `path`. */
 peal_status peal_sync_parent(const char *path, peal_error *err);
 
+/* Where files go that no one keeps: $TMPDIR, else /tmp. */
+const char *peal_temporary_folder(void);
 /* folder/name, to be freed by the caller. */
 char *peal_path_join(const char *folder, const char *name);
 /* The part after the last slash. */

@@ -144,9 +144,9 @@ static peal_status foreign(const char *shown, const entries *all, const char *wh
     char more[40] = "";
     if (count > NAMED_MOST) snprintf(more, sizeof more, " and %zu more", count - NAMED_MOST);
     const char *first = named[0] ? named[0] : "?";
-    peal_fail(err, PEAL_E_USAGE, "%s will not be replaced or removed: it holds what is no part of %s (%s%s%s%s%s%s)", shown, what,
-              first, named[1] ? ", " : "", named[1] ? named[1] : "", named[2] ? ", " : "", named[2] ? named[2] : "",
-              more);
+    peal_fail(err, PEAL_E_USAGE, "%s will not be replaced or removed: it holds what is no part of %s (%s%s%s%s%s%s)",
+              shown, what, first, named[1] ? ", " : "", named[1] ? named[1] : "", named[2] ? ", " : "",
+              named[2] ? named[2] : "", more);
     for (size_t i = 0; i < NAMED_MOST; i++) free(named[i]);
     return PEAL_E_USAGE;
 }

@@ -22,7 +22,7 @@ peal_identity peal_identity_of(const struct stat *info) {
     };
 }
 
-bool peal_identity_same(const peal_identity *a, const peal_identity *b) {
+static bool is_same(const peal_identity *a, const peal_identity *b) {
     return a->size == b->size && a->inode == b->inode && a->device == b->device && a->mtime_ns == b->mtime_ns &&
            a->ctime_ns == b->ctime_ns;
 }
@@ -44,7 +44,7 @@ peal_status peal_identity_check(int fd, const char *path, const peal_identity *w
     struct stat info;
     if (fstat(fd, &info) != 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot look at %s", path);
     const peal_identity is = peal_identity_of(&info);
-    if (peal_identity_same(&is, was)) return PEAL_OK;
+    if (is_same(&is, was)) return PEAL_OK;
     if (is.size != was->size) {
         return peal_fail(err, PEAL_E_DATA, "%s changed while it was %s (from %llu to %llu bytes); run again", path,
                          doing, (unsigned long long)was->size, (unsigned long long)is.size);

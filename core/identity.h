@@ -20,7 +20,6 @@ typedef struct peal_identity {
 } peal_identity;
 
 peal_identity peal_identity_of(const struct stat *info);
-bool peal_identity_same(const peal_identity *a, const peal_identity *b);
 
 /* True if every change from now on will give the file another identity. A clock of files moves in ticks, so a file that
  * changed within the last one is waited for (some milliseconds). False where times cannot tell: a file system that

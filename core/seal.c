@@ -54,11 +54,25 @@ peal_status peal_seal_wrong_version(const char *name, const char *found, int ver
                      found, version);
 }
 
+static bool is_of_kind(const json_t *object, const char *kind) {
+    const char *found = json_string_value(json_object_get(object, "kind"));
+    return found && strcmp(found, kind) == 0;
+}
+
+json_t *peal_seal_peek(const char *path, const char *kind) {
+    peal_buffer text = {0};
+    json_t *object = NULL;
+    if (peal_file_read(path, &text, NULL) == PEAL_OK) peal_json_parse(path, text.data, text.size, &object, NULL);
+    peal_buffer_clear(&text);
+    if (is_of_kind(object, kind)) return object;
+    json_decref(object);
+    return NULL;
+}
+
 static peal_status check_kind(const json_t *object, const char *path, const char *noun, const char *kind, int version,
                               peal_error *err) {
-    const char *found = json_string_value(json_object_get(object, "kind"));
     const json_t *number = json_object_get(object, "version");
-    if (!found || strcmp(found, kind) != 0) return peal_fail(err, PEAL_E_DATA, "%s is not %s", path, noun);
+    if (!is_of_kind(object, kind)) return peal_fail(err, PEAL_E_DATA, "%s is not %s", path, noun);
     if (json_is_integer(number) && json_integer_value(number) == version) return PEAL_OK;
     char text[24] = "?";
     if (json_is_integer(number)) snprintf(text, sizeof text, "%lld", (long long)json_integer_value(number));

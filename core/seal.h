@@ -32,6 +32,9 @@ peal_status peal_seal_check(const char *name, const uint8_t *bytes, size_t size,
  */
 peal_status peal_seal_read(const char *path, const char *noun, const char *kind, int version, json_t **out,
                            peal_error *err);
+/* The JSON file at `path` if it says that it is of this kind, whatever its version and its seal; NULL if it does not.
+ * For those who ask only whose it is. */
+json_t *peal_seal_peek(const char *path, const char *kind);
 /* Writes a JSON object, whole or not at all; the seal is put in front of its keys. NULL is "no memory". */
 peal_status peal_seal_write(const char *path, const json_t *object, peal_error *err);
 

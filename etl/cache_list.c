@@ -27,31 +27,21 @@ void peal_cache_clear(peal_cache *cache) {
     *cache = (peal_cache){0};
 }
 
-/* ---- what is a dataset of Peal's, and nothing else ---- */
+/* ---- listing ---- */
 
-static bool is_own_name(const char *name) {
-    const size_t length = strlen(name);
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "manifest.json") == 0 ||
-           strcmp(name, "quarantine.jsonl") == 0 || (length > 6 && strcmp(name + length - 6, ".arrow") == 0);
-}
-
-/* The first name in the folder that no dataset has, freed by the caller, or NULL. *bytes is the size of the files. */
-static char *foreign_name(const char *path, uint64_t *bytes) {
+/* The bytes of the files in a folder. */
+static uint64_t bytes_in(const char *path) {
     DIR *folder = opendir(path);
-    char *found = folder ? NULL : peal_strdup(path);
-    *bytes = 0;
-    for (struct dirent *entry; folder && !found && (entry = readdir(folder));) {
+    uint64_t bytes = 0;
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
         struct stat info;
-        if (!is_own_name(entry->d_name)) found = peal_strdup(entry->d_name);
         if (fstatat(dirfd(folder), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode)) {
-            *bytes += (uint64_t)info.st_size;
+            bytes += (uint64_t)info.st_size;
         }
     }
     if (folder) closedir(folder);
-    return found;
+    return bytes;
 }
-
-/* ---- listing ---- */
 
 static peal_status no_memory(peal_error *err) {
     return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of the cache");
@@ -71,8 +61,7 @@ static peal_status fill_inputs(peal_cache_entry *entry, const json_t *inputs, pe
 
 static peal_status fill(peal_cache_entry *entry, const json_t *manifest, peal_error *err) {
     struct stat info;
-    char *foreign = foreign_name(entry->path, &entry->bytes);
-    free(foreign); /* told when it is to be removed */
+    entry->bytes = bytes_in(entry->path);
     if (stat(entry->path, &info) == 0) entry->age_seconds = (int64_t)(time(NULL) - info.st_mtime);
     entry->rows = (uint64_t)json_integer_value(json_object_get(json_object_get(manifest, "rows"), "used"));
     return fill_inputs(entry, json_object_get(manifest, "inputs"), err);

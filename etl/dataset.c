@@ -48,18 +48,10 @@ bool peal_dataset_is(const char *path) {
 
 /* The manifest of a dataset of Peal's; NULL if it is none. */
 static json_t *read_own_manifest(const char *folder) {
-    peal_buffer text = {0};
     char *path = peal_path_join(folder, "manifest.json");
-    json_t *manifest = NULL;
-    if (path && peal_file_read(path, &text, NULL) == PEAL_OK) {
-        manifest = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, NULL);
-    }
-    peal_buffer_clear(&text);
+    json_t *manifest = path ? peal_seal_peek(path, PEAL_DATASET_KIND) : NULL;
     free(path);
-    const char *kind = json_string_value(json_object_get(manifest, "kind"));
-    if (kind && strcmp(kind, "peal dataset") == 0) return manifest;
-    json_decref(manifest);
-    return NULL;
+    return manifest;
 }
 
 static bool is_listed(const json_t *manifest, const char *name) {

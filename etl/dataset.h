@@ -2,8 +2,8 @@
  *
  * The manifest lists every shard with rows, bytes and checksum, and holds the fitted pipeline, the job and the inputs.
  * It is sealed (core/seal.h), and so every byte of a dataset is under a checksum. A dataset is written into a staging
- * folder and appears whole or not at all. A process reads the shards into its memory; only workers that are forked later
- * use a map of them, for a file that is cut under a map ends the process (SIGBUS). */
+ * folder and appears whole or not at all. A process reads the shards into its memory; only workers that are forked
+ * later use a map of them, for a file that is cut under a map ends the process (SIGBUS). */
 #ifndef PEAL_ETL_DATASET_H
 #define PEAL_ETL_DATASET_H
 
@@ -49,8 +49,8 @@ bool peal_dataset_is(const char *path);
 /* A folder is wholly a dataset if it holds a manifest of ours, the shards that it lists, quarantined rows, and no more.
  */
 extern const peal_folder_kind peal_dataset_kind;
-/* Reads the manifest and checks it as a whole, with its pipeline; shards are read when a split is. PEAL_E_DATA says which
- * file is damaged and how. */
+/* Reads the manifest and checks it as a whole, with its pipeline; shards are read when a split is. PEAL_E_DATA says
+ * which file is damaged and how. */
 peal_status peal_dataset_open(const char *path, peal_dataset **out, peal_error *err);
 void peal_dataset_close(peal_dataset *dataset);
 const json_t *peal_dataset_manifest(const peal_dataset *dataset);
@@ -62,7 +62,8 @@ uint64_t peal_dataset_rows(const peal_dataset *dataset, int split);
 typedef peal_status (*peal_table_visit)(void *user, const peal_table *table, peal_error *err);
 /* Reads the rows of `splits`, a set of bits (1 << PEAL_SPLIT_TRAIN...), one shard in memory after the other. Before a
  * shard's batches are visited its size, rows and columns (with the texts of their dictionaries) are compared with the
- * manifest and its pipeline, and all checksums of the very bytes in memory are verified: PEAL_E_DATA names the shard. `visit` may be NULL. */
+ * manifest and its pipeline, and all checksums of the very bytes in memory are verified: PEAL_E_DATA names the shard.
+ * `visit` may be NULL. */
 peal_status peal_dataset_read(const peal_dataset *dataset, unsigned splits, peal_table_visit visit, void *user,
                               peal_error *err);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/machine.h"
+#include "core/stop.h"
 #include "etl/map_cache.h"
 
 typedef struct chunk_ref {
@@ -108,7 +109,7 @@ static peal_status consume(void *user, size_t index, peal_error *err) {
     self->times->busy[PEAL_STAGE_WRITE] += peal_now_ns() - begin;
     self->rows_done += place->rows.rows;
     peal_report_progress(self->reporter, "writing", "rows", self->rows_done, self->rows_total);
-    if (self->stop && atomic_load(self->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while writing");
+    if (peal_is_stopped(self->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while writing");
     return PEAL_OK;
 }
 

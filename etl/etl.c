@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/machine.h"
+#include "core/stop.h"
 #include "core/text.h"
 #include "core/utf8.h"
 #include "etl/cache.h"
@@ -254,13 +255,14 @@ static peal_status write_quarantine(etl_job *job, peal_error *err) {
     return status == PEAL_OK ? closed : status;
 }
 
+json_t *peal_etl_rows_save(const peal_etl_result *result) {
+    return json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)result->rows_in, "used", (json_int_t)result->rows_used,
+                     "dropped", (json_int_t)result->rows_dropped, "quarantined", (json_int_t)result->rows_quarantined);
+}
+
 /* NULL if there is no memory. */
 static json_t *manifest_facts(const etl_job *job) {
-    const peal_etl_result *result = job->result;
-    json_t *rows =
-        json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)result->rows_in, "used", (json_int_t)result->rows_used,
-                  "dropped", (json_int_t)result->rows_dropped, "quarantined", (json_int_t)result->rows_quarantined);
-    return json_pack("{s:o, s:O, s:o}", "rows", rows, "job", job->description, "inputs",
+    return json_pack("{s:o, s:O, s:o}", "rows", peal_etl_rows_save(job->result), "job", job->description, "inputs",
                      peal_input_list_save(&job->inputs));
 }
 
@@ -349,11 +351,6 @@ static void job_clear(etl_job *job) {
     json_decref(job->description);
     free(job->spill_folder);
     free(job->pipeline_text);
-}
-
-peal_status peal_etl_check(const peal_etl_options *options, peal_error *err) {
-    PEAL_TRY(check_wishes(options, err));
-    return options->out ? peal_folder_check(options->out, &peal_dataset_kind, err) : PEAL_OK;
 }
 
 /* NULL if the dataset at `out` was made by this job from these inputs; else why not, freed by the caller. */
@@ -470,8 +467,7 @@ void peal_cached_release(peal_cached *cached) {
 
 /* A dataset for this job alone, in a folder that goes with it; `why` there is no cached one. */
 static peal_status make_private(etl_job *job, const char *why, peal_cached *out, peal_error *err) {
-    const char *temporary = getenv("TMPDIR");
-    if (!temporary || *temporary == '\0') temporary = "/tmp";
+    const char *temporary = peal_temporary_folder();
     peal_remove_stale_in(temporary);
     char *place = peal_sprintf("%s/peal-dataset-%d", temporary, (int)getpid());
     peal_status status = place ? peal_staging_make(place, NULL, &out->own_folder, err)
@@ -535,7 +531,7 @@ static peal_status take_entry(etl_job *job, peal_cached *out, peal_error *err) {
         /* One that is not being made and stays stale: others still read it. */
         stale += stands;
         if (stale == CACHE_READ_TRIES) return status;
-        if (options->stop && atomic_load(options->stop)) {
+        if (peal_is_stopped(options->stop)) {
             return peal_fail(err, PEAL_E_INTERRUPTED, "stopped while another job was making the dataset %s", out->path);
         }
         if (waited_ms == 0) peal_report(options->reporter, PEAL_EVENT_NOTE, "dataset: waiting: %s", err->message);

@@ -39,6 +39,9 @@ typedef struct peal_etl_result {
     bool up_to_date; /* `resume` found the dataset complete */
 } peal_etl_result;
 
+/* {"in", "used", "dropped", "quarantined"}, as in a manifest; NULL if there is no memory. */
+json_t *peal_etl_rows_save(const peal_etl_result *result);
+
 /* PEAL_E_USAGE for wishes that cannot be, PEAL_E_DATA for bad input (named by file and line or byte),
  * PEAL_E_INTERRUPTED after `stop`. On failure no dataset appears and one that stood there still stands. */
 peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, peal_error *err);
@@ -58,10 +61,6 @@ peal_status peal_etl_cached(const peal_etl_options *options, peal_cached *out, p
                             peal_error *err);
 /* Of zeroed memory: nothing. */
 void peal_cached_release(peal_cached *cached);
-
-/* PEAL_E_USAGE if an option's value can be no right one, whatever the data; nothing is read but what stands at `out`,
- * which may be NULL. Whoever makes a dataset need not ask: the others do. */
-peal_status peal_etl_check(const peal_etl_options *options, peal_error *err);
 
 /* ---- the cache ---- */
 

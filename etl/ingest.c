@@ -11,6 +11,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/machine.h"
+#include "core/stop.h"
 
 enum {
     REPORT_MS = 100,
@@ -60,10 +61,6 @@ typedef struct ingest {
     peal_status status;
     peal_error error;
 } ingest;
-
-static bool is_stopped(const ingest *self) {
-    return self->options->stop && atomic_load(self->options->stop) != 0;
-}
 
 /* ---- the three stages ---- */
 
@@ -452,7 +449,7 @@ static peal_status adopt_input(void *user, size_t input, peal_error *err) {
     adoption *work = user;
     ingest *self = work->self;
     peal_spill *spill = &self->out->spills[input];
-    if (is_stopped(self)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading");
+    if (peal_is_stopped(self->options->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading");
     char *path = spill_path(self, input);
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     peal_status status =
@@ -511,7 +508,7 @@ static peal_status adopt_vocabulary(void *user, size_t number, peal_error *err) 
     peal_vocabulary vocabulary;
     peal_spill_rows rows = {0};
     bool found = false;
-    if (is_stopped(self)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading");
+    if (peal_is_stopped(self->options->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading");
     peal_status status =
         peal_vocabulary_read_log(self->options->folder, number, self->pipeline->schema.count, &vocabulary, err);
     for (size_t i = 0; i < self->out->spill_count && status == PEAL_OK; i++) {
@@ -585,7 +582,7 @@ static void supervise(ingest *self, peal_future **futures, size_t count) {
     for (size_t i = 0; i < count; i++) {
         while (peal_future_wait(futures[i], REPORT_MS, NULL), !peal_future_done(futures[i])) {
             pthread_mutex_lock(&self->lock);
-            if (is_stopped(self) && !self->failed) {
+            if (peal_is_stopped(self->options->stop) && !self->failed) {
                 self->failed = true;
                 self->failed_input = 0;
                 self->failed_block = 0;

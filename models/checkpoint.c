@@ -73,7 +73,8 @@ static peal_status trim_metrics(const models__trainer *trainer, size_t epochs, p
     while (status == PEAL_OK && at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         if (!newline) break; /* a line cut short by a death */
-        json_t *line = json_loadb(at, (size_t)(newline - at), 0, NULL);
+        json_t *line;
+        peal_json_parse("metrics", at, (size_t)(newline - at), &line, NULL);
         json_int_t epoch = json_integer_value(json_object_get(line, "epoch"));
         json_decref(line);
         if (epoch >= 1 && (size_t)epoch <= epochs) {
@@ -531,19 +532,6 @@ static peal_status resume(models__trainer *trainer, models__progress *progress, 
     return status;
 }
 
-static bool is_run(const char *manifest_path) {
-    peal_buffer text = {0};
-    json_t *manifest = NULL;
-    if (peal_path_is_regular(manifest_path) && peal_file_read(manifest_path, &text, NULL) == PEAL_OK) {
-        manifest = json_loadb((const char *)text.data, text.size, 0, NULL);
-    }
-    const char *kind = json_string_value(json_object_get(manifest, "kind"));
-    const bool is = kind && strcmp(kind, "peal run") == 0;
-    json_decref(manifest);
-    peal_buffer_clear(&text);
-    return is;
-}
-
 /* Files that a new run would remove or write over are only those of a run: they stand beside its manifest. */
 static peal_status check_run_folder(const models__trainer *trainer, peal_error *err) {
     static const char *const names[] = {"run.json", "metrics.jsonl", "best.safetensors"};
@@ -551,9 +539,11 @@ static peal_status check_run_folder(const models__trainer *trainer, peal_error *
     size_t count;
     char *path;
     PEAL_TRY(run_path(trainer, "run.json", &path, err));
-    const bool is = is_run(path);
+    json_t *manifest = peal_seal_peek(path, PEAL_RUN_KIND);
+    const bool is_run = manifest != NULL;
+    json_decref(manifest);
     free(path);
-    if (is) return PEAL_OK;
+    if (is_run) return PEAL_OK;
     PEAL_TRY(list_checkpoints(trainer, &checkpoints, &count, err));
     checkpoint_name found = count ? checkpoints[0] : (checkpoint_name){0};
     free(checkpoints);

@@ -6,7 +6,7 @@
 
 enum {
     BATCH = 64,
-    PARTITIONS_MOST = 4,
+    PARTITIONS_USUAL = 4,
     PARTITION_ROWS = 8192, /* with fewer, the average of partitions is worse than one that sees all rows */
     IMAGE_EPOCHS = 10,
     LINEAR_STEPS = 2000,
@@ -34,7 +34,7 @@ size_t models__choose_batch(const models__table *table) {
 
 size_t models__choose_partitions(const models__table *table) {
     const uint64_t fed = table->rows / PARTITION_ROWS;
-    return fed < 1 ? 1 : fed > PARTITIONS_MOST ? PARTITIONS_MOST : (size_t)fed;
+    return fed < 1 ? 1 : fed > PARTITIONS_USUAL ? PARTITIONS_USUAL : (size_t)fed;
 }
 
 size_t models__choose_epochs(const models__table *table, const peal_model_spec *spec, size_t steps) {

@@ -7,6 +7,7 @@
 
 #include "core/json.h"
 #include "core/memory.h"
+#include "core/stop.h"
 #include "core/text.h"
 #include "etl/scan.h"
 #include "models/model_file.h"
@@ -276,7 +277,7 @@ typedef struct table_consumer {
 } table_consumer;
 
 static peal_status check_stop(const peal_predict_options *options, const peal_predict_result *result, peal_error *err) {
-    if (!options->stop || !atomic_load(options->stop)) return PEAL_OK;
+    if (!peal_is_stopped(options->stop)) return PEAL_OK;
     return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows", (unsigned long long)result->rows_used);
 }
 
@@ -329,10 +330,11 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
     PEAL_TRY(peal_dataset_open(options->sources[0], &dataset, err));
     peal_status status = PEAL_OK;
     if (!peal_pipeline_same(peal_dataset_pipeline(dataset), predictor->pipeline_json)) {
-        status = peal_fail(err, PEAL_E_DATA,
-                           "the dataset %s was made with another pipeline (other columns, vocabularies or "
-                           "means) than the model: give the raw files instead, or make the dataset with --like MODEL",
-                           options->sources[0]);
+        status =
+            peal_fail(err, PEAL_E_DATA,
+                      "the dataset %s was made with another pipeline (other columns, vocabularies or "
+                      "means) than the model: give the raw files instead, or make the dataset with --like MODEL",
+                      options->sources[0]);
     }
     splits = choose_splits(dataset, splits, options->reporter);
     dataset_walk self = {predictor, options, consumer, rows_of(dataset, splits), result};

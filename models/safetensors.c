@@ -191,9 +191,8 @@ static peal_status parse(peal_safetensors *file, const uint8_t *bytes, size_t si
     memcpy(&header_size, bytes, sizeof header_size);
     if (header_size > HEADER_MOST || header_size > size - 8) return damaged(file, err, "its header is cut short");
     if (header_size % 4 != 0) return damaged(file, err, "its tensors are not aligned");
-    json_error_t problem;
     /* Texts with NUL are refused: what is taken from the metadata are C strings. */
-    file->header = json_loadb((const char *)bytes + 8, (size_t)header_size, JSON_REJECT_DUPLICATES, &problem);
+    file->header = json_loadb((const char *)bytes + 8, (size_t)header_size, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(file->header)) return damaged(file, err, "its header is no JSON object");
     const uint8_t *data = bytes + 8 + header_size;
     size_t data_size = size - 8 - (size_t)header_size, expected = 0;

@@ -139,15 +139,20 @@ static peal_status parse_fraction(const char *valid, double *out, peal_error *er
     return peal_fail(err, PEAL_E_USAGE, "valid must be a source or a fraction between 0 and 1, not '%s'", valid);
 }
 
+/* Begins the model file, which cannot be a special file. */
+static peal_status open_model(const char *path, peal_atomic_file **out, peal_error *err) {
+    PEAL_TRY(peal_atomic_file_open(path, out, err));
+    if (!peal_atomic_file_is_in_place(*out)) return PEAL_OK;
+    peal_atomic_file_abort(*out);
+    return peal_fail(err, PEAL_E_USAGE, "a model is read back once it is written: %s is no regular file", path);
+}
+
 /* A place that cannot be written to is better known before the training than after it. */
-static peal_status check_out(const char *out, peal_error *err) {
+static peal_status check_out(const char *path, peal_error *err) {
     peal_atomic_file *probe;
-    PEAL_TRY(peal_output_check(out, err));
-    PEAL_TRY(peal_atomic_file_open(out, &probe, err));
-    const bool is_special = peal_atomic_file_is_in_place(probe);
+    PEAL_TRY(open_model(path, &probe, err));
     peal_atomic_file_abort(probe);
-    if (!is_special) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE, "a model is read back once it is written: %s is no regular file", out);
+    return PEAL_OK;
 }
 
 peal_status peal_train_check(const peal_train_options *options, peal_error *err) {
@@ -241,10 +246,10 @@ static peal_status open_valid_dataset(models__trainer *trainer, const char *path
                                       peal_error *err) {
     PEAL_TRY(peal_dataset_open(path, &trainer->valid_dataset, err));
     if (!peal_pipeline_same(peal_dataset_pipeline(trainer->valid_dataset), peal_dataset_pipeline(trainer->dataset))) {
-        return peal_fail(err, PEAL_E_DATA,
-                         "the validation dataset %s was made with another pipeline than %s; make it with "
-                         "peal etl --like %s",
-                         path, trainer->options->dataset, trainer->options->dataset);
+        return peal_fail(
+            err, PEAL_E_DATA,
+            "the validation dataset %s was made with another pipeline than %s; make it like that one (like)", path,
+            trainer->options->dataset);
     }
     static const int order[] = {PEAL_SPLIT_VALID, PEAL_SPLIT_TEST, PEAL_SPLIT_TRAIN};
     for (size_t i = 0; i < 3; i++) {
@@ -539,16 +544,9 @@ peal_status models__train_once(const peal_train_options *options, peal_train_res
  * makes the same one meanwhile. */
 static peal_status train_into_file(const peal_train_options *options, peal_train_result *result, peal_error *err) {
     peal_atomic_file *out;
-    PEAL_TRY(peal_atomic_file_open(options->out, &out, err));
-    peal_status status;
-    if (peal_atomic_file_is_in_place(out)) {
-        status = peal_fail(err, PEAL_E_USAGE, "a model is read back once it is written: %s is no regular file",
-                           options->out);
-    } else if (models__wants_trial(options)) {
-        status = models__train_by_trial(options, result, out, err);
-    } else {
-        status = models__train_once(options, result, out, err);
-    }
+    PEAL_TRY(open_model(options->out, &out, err));
+    peal_status status = models__wants_trial(options) ? models__train_by_trial(options, result, out, err)
+                                                      : models__train_once(options, result, out, err);
     if (status == PEAL_OK) {
         PEAL_TRY(peal_atomic_file_commit(out, err));
         return peal_sha256_file(options->out, result->model_sha256, err);

@@ -6,6 +6,7 @@
 
 #include "core/json.h"
 #include "core/machine.h"
+#include "core/stop.h"
 #include "models/supervisor.h"
 #include "models/trainer.h"
 
@@ -29,8 +30,7 @@ static const peal_reporter *reporter(const leader *self) {
 }
 
 static bool is_stopped(const leader *self) {
-    const atomic_int *stop = self->trainer->options->stop;
-    return stop && atomic_load(stop) != 0;
+    return peal_is_stopped(self->trainer->options->stop);
 }
 
 static peal_status interrupted(peal_error *err) {

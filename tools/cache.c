@@ -1,44 +1,29 @@
 /* `peal cache`: the datasets that 'peal train' made of raw files, listed and removed. */
 #include <string.h>
 
+#include "core/json.h"
 #include "core/machine.h"
 #include "core/spec.h"
-#include "core/text.h"
 #include "tools/command.h"
 #include "tools/display.h"
 
 static json_t *inputs_json(const peal_cache_entry *entry) {
     json_t *inputs = json_array();
-    for (size_t i = 0; i < entry->input_count; i++) {
-        if (json_array_append_new(inputs, json_string(entry->inputs[i])) == 0) continue;
-        json_decref(inputs);
-        return NULL;
-    }
+    for (size_t i = 0; i < entry->input_count; i++) inputs = peal_json_append(inputs, json_string(entry->inputs[i]));
     return inputs;
 }
 
 static json_t *entry_json(const peal_cache_entry *entry) {
-    char *path = peal_text_of_path(entry->path);
-    json_t *value = path ? json_pack("{s:s, s:I, s:I, s:I, s:o}", "path", path, "bytes", (json_int_t)entry->bytes,
-                                     "rows", (json_int_t)entry->rows, "age_seconds", (json_int_t)entry->age_seconds,
-                                     "inputs", inputs_json(entry))
-                         : NULL;
-    free(path);
-    return value;
+    return json_pack("{s:o, s:I, s:I, s:I, s:o}", "path", peal_json_path(entry->path), "bytes",
+                     (json_int_t)entry->bytes, "rows", (json_int_t)entry->rows, "age_seconds",
+                     (json_int_t)entry->age_seconds, "inputs", inputs_json(entry));
 }
 
-/* {"folder", `key`: [datasets]}; NULL if there is no memory. */
-static json_t *list_json(const peal_cache *cache, const char *key) {
+/* {"folder", "datasets": [...]}; NULL if there is no memory. */
+static json_t *list_json(const peal_cache *cache) {
     json_t *entries = json_array();
-    for (size_t i = 0; i < cache->count; i++) {
-        if (json_array_append_new(entries, entry_json(&cache->entries[i])) == 0) continue;
-        json_decref(entries);
-        return NULL;
-    }
-    char *folder = peal_text_of_path(cache->folder);
-    json_t *value = json_pack("{s:s, s:o}", "folder", folder ? folder : "", key, entries);
-    free(folder);
-    return value;
+    for (size_t i = 0; i < cache->count; i++) entries = peal_json_append(entries, entry_json(&cache->entries[i]));
+    return json_pack("{s:o, s:o}", "folder", peal_json_path(cache->folder), "datasets", entries);
 }
 
 static const char *age_text(int64_t seconds, char text[32]) {
@@ -63,7 +48,7 @@ static void print_entry(const peal_cache_entry *entry) {
 static peal_status show(const tools_options *options, const peal_cache *cache, peal_error *err) {
     uint64_t bytes = 0;
     char size[32];
-    if (options->json) return tools_print_json(list_json(cache, "datasets"), err);
+    if (options->json) return tools_print_json(list_json(cache), err);
     for (size_t i = 0; i < cache->count; i++) {
         print_entry(&cache->entries[i]);
         bytes += cache->entries[i].bytes;

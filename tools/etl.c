@@ -1,3 +1,4 @@
+#include "core/json.h"
 #include "tools/command.h"
 #include "tools/display.h"
 
@@ -5,22 +6,17 @@ static json_t *splits_json(const peal_etl_result *result) {
     json_t *splits = json_object();
     for (int i = 0; i < PEAL_SPLITS; i++) {
         if (!result->split_rows[i]) continue;
-        json_t *rows = json_integer((json_int_t)result->split_rows[i]);
-        if (json_object_set_new(splits, peal_split_names[i], rows) == 0) continue;
-        json_decref(splits);
-        return NULL;
+        splits = peal_json_set(splits, peal_split_names[i], json_integer((json_int_t)result->split_rows[i]));
     }
     return splits;
 }
 
 /* NULL if there is no memory. */
 static json_t *result_json(const peal_etl_result *result) {
-    json_t *rows =
-        json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)result->rows_in, "used", (json_int_t)result->rows_used,
-                  "dropped", (json_int_t)result->rows_dropped, "quarantined", (json_int_t)result->rows_quarantined);
-    return json_pack("{s:o, s:o, s:o, s:f, s:I, s:b}", "rows", rows, "splits", splits_json(result), "stages",
-                     peal_stage_times_save(&result->times), "seconds", (double)result->times.wall * 1e-9, "threads",
-                     (json_int_t)result->times.threads, "up_to_date", result->up_to_date);
+    return json_pack("{s:o, s:o, s:o, s:f, s:I, s:b}", "rows", peal_etl_rows_save(result), "splits",
+                     splits_json(result), "stages", peal_stage_times_save(&result->times), "seconds",
+                     (double)result->times.wall * 1e-9, "threads", (json_int_t)result->times.threads, "up_to_date",
+                     result->up_to_date);
 }
 
 static void say_result(const tools_options *options, const peal_etl_result *result) {

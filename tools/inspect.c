@@ -2,14 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/json.h"
 #include "core/seal.h"
-#include "core/text.h"
-#include "core/utf8.h"
 #include "etl/arrow/file.h"
+#include "models/model_file.h"
 #include "models/predictor.h"
 #include "models/safetensors.h"
 #include "models/train.h"
@@ -19,21 +18,9 @@
 /* Each of these makes a JSON description; people get the same facts as indented text. What there was no memory for is
  * NULL, and so is then the whole. */
 
-/* A name from a file that need not be UTF-8, as text: its other bytes are escaped. */
+/* A name from a file, which need not be UTF-8. */
 static json_t *name_json(const char *name) {
-    if (peal_utf8_error(name, strlen(name)) == strlen(name)) return json_string(name);
-    char *text = peal_text_of_path(name);
-    json_t *value = text ? json_string(text) : NULL;
-    free(text);
-    return value;
-}
-
-/* Appends to a list, which is freed and forgotten if that fails. */
-static bool add(json_t **list, json_t *value) {
-    if (json_array_append_new(*list, value) == 0) return true;
-    json_decref(*list);
-    *list = NULL;
-    return false;
+    return peal_json_bytes(name, strlen(name));
 }
 
 static json_t *columns_json(const peal_pipeline *pipeline) {
@@ -47,7 +34,7 @@ static json_t *columns_json(const peal_pipeline *pipeline) {
                                         roles[pipeline->columns[i].role], "steps", steps)
                             : NULL;
         free(steps);
-        if (!add(&columns, one)) return NULL;
+        columns = peal_json_append(columns, one);
     }
     return columns;
 }
@@ -71,14 +58,9 @@ static peal_status inspect_dataset(const char *path, json_t **out, peal_error *e
 
 static json_t *arrow_column_json(const peal_column *column) {
     json_t *one = json_pack("{s:o, s:s}", "name", name_json(column->name), "type", peal_type_name(column->type));
-    bool whole = one != NULL;
-    if (column->width) whole = whole && json_object_set_new(one, "width", json_integer(column->width)) == 0;
-    if (column->dictionary) {
-        whole = whole && json_object_set_new(one, "distinct", json_integer(column->dictionary->size)) == 0;
-    }
-    if (whole) return one;
-    json_decref(one);
-    return NULL;
+    if (column->width) one = peal_json_set(one, "width", json_integer(column->width));
+    if (column->dictionary) one = peal_json_set(one, "distinct", json_integer(column->dictionary->size));
+    return one;
 }
 
 static peal_status inspect_shard(const char *path, json_t **out, peal_error *err) {
@@ -89,8 +71,7 @@ static peal_status inspect_shard(const char *path, json_t **out, peal_error *err
         json_t *columns = json_array();
         const peal_table *schema = peal_arrow_file_schema(file);
         for (size_t i = 0; i < schema->column_count; i++) {
-            const peal_column *column = &schema->columns[i];
-            if (!add(&columns, arrow_column_json(column))) break;
+            columns = peal_json_append(columns, arrow_column_json(&schema->columns[i]));
         }
         uint64_t rows = 0;
         for (size_t i = 0; i < peal_arrow_file_batches(file); i++) rows += peal_arrow_file_batch(file, i)->rows;
@@ -107,7 +88,7 @@ static json_t *tensors_json(const peal_safetensors *file) {
         const peal_tensor *tensor = peal_safetensors_at(file, i);
         json_t *shape = tensor->rows ? json_pack("[I, I]", (json_int_t)tensor->rows, (json_int_t)tensor->width)
                                      : json_pack("[I]", (json_int_t)tensor->width);
-        if (!add(&tensors, json_pack("{s:s, s:o}", "name", tensor->name, "shape", shape))) break;
+        tensors = peal_json_append(tensors, json_pack("{s:s, s:o}", "name", tensor->name, "shape", shape));
     }
     return tensors;
 }
@@ -122,7 +103,7 @@ static peal_status inspect_safetensors(const char *path, json_t **out, peal_erro
     PEAL_TRY(peal_safetensors_open(path, &file, err));
     const char *kind = peal_safetensors_metadata(file, "kind");
     peal_status status = PEAL_OK;
-    if (kind && strcmp(kind, "peal model") == 0) {
+    if (kind && strcmp(kind, PEAL_MODEL_KIND) == 0) {
         peal_predictor *predictor = NULL;
         status = peal_predictor_open(path, &predictor, err);
         if (status == PEAL_OK) {
@@ -155,7 +136,7 @@ static peal_status read_epochs(const char *folder, json_t **out, peal_error *err
         const uint8_t *newline = memchr(text.data + at, '\n', text.size - at);
         if (!newline) break;
         json_t *line = json_loadb((const char *)text.data + at, (size_t)(newline - text.data) - at, 0, NULL);
-        if (line && !add(out, line)) break;
+        if (line) *out = peal_json_append(*out, line);
         at = (size_t)(newline - text.data) + 1;
     }
     peal_buffer_clear(&text);
@@ -218,12 +199,11 @@ static peal_status inspect_run(const char *path, json_t **out, peal_error *err) 
         if (!holds_run(path, trial_names[i])) continue;
         json_t *trial = NULL;
         status = describe_trial(path, trial_names[i], &trial, err);
-        if (status == PEAL_OK && !add(&trials, trial)) break;
+        if (status == PEAL_OK) trials = peal_json_append(trials, trial);
     }
-    if (status == PEAL_OK && json_object_set_new(*out, "trials", trials) != 0) {
-        json_decref(*out);
-        *out = NULL;
-    } else if (status != PEAL_OK) {
+    if (status == PEAL_OK) {
+        *out = peal_json_set(*out, "trials", trials);
+    } else {
         json_decref(trials);
     }
     return status;
@@ -245,8 +225,7 @@ static peal_status inspect(const char *path, json_t **out, peal_error *err) {
         return peal_fail(err, PEAL_E_DATA, "the folder %s is no dataset (no manifest.json) and no run (no run.json)",
                          path);
     }
-    struct stat info;
-    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) {
+    if (!peal_path_is_regular(path)) {
         return peal_fail(err, PEAL_E_DATA, "%s is neither a regular file nor a folder", path);
     }
     if (begins_with(path, "ARROW1", 6)) return inspect_shard(path, out, err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/memory.h"
 #include "core/spec.h"
 #include "core/spelling.h"
@@ -185,10 +186,7 @@ static json_t *column_names(const char *text) {
     json_t *names = json_array();
     for (const char *at = text;;) {
         size_t length = strcspn(at, "+");
-        if (json_array_append_new(names, json_stringn(at, length)) != 0) {
-            json_decref(names);
-            return NULL;
-        }
+        names = peal_json_append(names, json_stringn(at, length));
         if (!at[length]) return names;
         at += length + 1;
     }
@@ -200,10 +198,7 @@ static peal_status add_spec(const parser *self, const tools_option *option, cons
     json_t *one = json_pack("{s:s}", "transform", spec.name);
     for (size_t i = 0; i < spec.count; i++) {
         const bool columns = strcmp(spec.keys[i], "columns") == 0 && strchr(spec.values[i], '+');
-        json_t *part = columns ? column_names(spec.values[i]) : json_string(spec.values[i]);
-        if (json_object_set_new(one, spec.keys[i], part) == 0) continue;
-        json_decref(one);
-        return no_memory(self);
+        one = peal_json_set(one, spec.keys[i], columns ? column_names(spec.values[i]) : json_string(spec.values[i]));
     }
     return append(self, option, one);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/json.h"
 #include "core/memory.h"
 #include "etl/dataset.h"
 #include "models/train.h"
@@ -45,25 +46,16 @@ static peal_train_options train_options(const tools_options *options, const char
     return train;
 }
 
-static json_t *rows_json(const peal_etl_result *etl) {
-    return json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)etl->rows_in, "used", (json_int_t)etl->rows_used,
-                     "dropped", (json_int_t)etl->rows_dropped, "quarantined", (json_int_t)etl->rows_quarantined);
-}
-
 /* NULL if there is no memory. `etl`: of the dataset if it was made here, or NULL. */
 static json_t *result_json(const peal_train_result *result, const peal_etl_result *etl) {
     json_t *metrics = result->has_valid ? peal_metrics_save(&result->valid) : json_object();
-    json_t *loss = isfinite(result->train_loss) ? json_real(result->train_loss) : json_null();
-    bool whole = json_object_set_new(metrics, "train_loss", loss) == 0;
+    metrics = peal_json_set(metrics, "train_loss", peal_json_real(result->train_loss));
     json_t *value = json_pack("{s:I, s:o, s:s, s:I, s:I, s:f, s:I, s:I, s:I}", "rows", (json_int_t)result->rows,
                               "metrics", metrics, "model_sha256", result->model_sha256, "epochs",
                               (json_int_t)result->epochs, "best_epoch", (json_int_t)result->best_epoch,
                               "rows_per_second", result->rows_per_second, "partitions", (json_int_t)result->partitions,
                               "workers", (json_int_t)result->workers, "deaths", (json_int_t)result->deaths);
-    if (etl) whole = json_object_set_new(value, "etl", rows_json(etl)) == 0 && whole;
-    if (value && whole) return value;
-    json_decref(value);
-    return NULL;
+    return etl ? peal_json_set(value, "etl", peal_etl_rows_save(etl)) : value;
 }
 
 /* What there is to train on. */

@@ -11,16 +11,12 @@
 #include "core/digest.h"
 #include "core/file.h"
 #include "core/machine.h"
+#include "core/stop.h"
 
 enum { WAIT_MS = 100, CHUNK = 1 << 18, ROOM_STEP = 64 << 20 };
 
-static const char *temporary_folder(void) {
-    const char *folder = getenv("TMPDIR");
-    return folder && *folder ? folder : "/tmp";
-}
-
 static int open_unnamed(void) {
-    const char *folder = temporary_folder();
+    const char *folder = peal_temporary_folder();
     int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd >= 0) return fd;
     char *path = peal_path_join(folder, "peal-XXXXXX"); /* a file system without O_TMPFILE */
@@ -43,14 +39,14 @@ static peal_status check_room(int fd, const char *name, uint64_t size, peal_erro
         err, PEAL_E_FAILED,
         "%s: after %s there is too little room for its copy in %s (%s are left); set TMPDIR to a folder with "
         "more room, or give a file",
-        name, peal_bytes_text(size, texts[0]), temporary_folder(), peal_bytes_text(left, texts[1]));
+        name, peal_bytes_text(size, texts[0]), peal_temporary_folder(), peal_bytes_text(left, texts[1]));
 }
 
 /* The next bytes; *got == 0 at the end. Tells of each pause, and ends at `stop`. */
 static peal_status read_some(int fd, const char *name, const peal_source_options *options, uint64_t so_far,
                              uint8_t *out, size_t *got, peal_error *err) {
     for (;;) {
-        if (options->stop && atomic_load(options->stop)) {
+        if (peal_is_stopped(options->stop)) {
             return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while waiting for %s", name);
         }
         struct pollfd ready = {.fd = fd, .events = POLLIN};
@@ -87,7 +83,7 @@ static peal_status copy_bytes(int from, const char *name, const peal_source_opti
 }
 
 peal_status source__copy(int from, const peal_source_options *options, peal_source *source, peal_error *err) {
-    char *label = peal_sprintf("the copy of %s in %s", peal_source_name(source), temporary_folder());
+    char *label = peal_sprintf("the copy of %s in %s", peal_source_name(source), peal_temporary_folder());
     peal_hasher *hasher = peal_hasher_new();
     peal_out_file out = {.fd = open_unnamed(), .path = label};
     peal_status status = PEAL_OK;

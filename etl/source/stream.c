@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/stop.h"
 #include "etl/source/codec.h"
 
 peal_status peal_stream_fill(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
@@ -111,8 +112,8 @@ peal_status peal_source_hash(const peal_source *source, const atomic_int *stop, 
     peal_status status = bytes && meter.hasher ? file_open(source, &meter, &file, err)
                                                : peal_fail(err, PEAL_E_MEMORY, "no memory for a hash");
     for (size_t got = 1; status == PEAL_OK && got > 0;) {
-        status = stop && atomic_load(stop) ? peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading")
-                                           : file_read_raw(file, bytes, CHUNK, &got, err);
+        status = peal_is_stopped(stop) ? peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading")
+                                       : file_read_raw(file, bytes, CHUNK, &got, err);
     }
     if (status == PEAL_OK) *out = peal_hasher_end(meter.hasher);
     if (file) file_close(&file->base);
