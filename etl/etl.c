@@ -424,7 +424,7 @@ static peal_status etl(etl_job *job, const char *out, peal_error *err) {
 
 peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, peal_error *err) {
     etl_job job = {.options = options, .result = result};
-    if (!options->out) return peal_fail(err, PEAL_E_USAGE, "no dataset was named to write to (--out)");
+    if (!options->out) return peal_fail(err, PEAL_E_USAGE, "no dataset was named to write to (out)");
     char *out = peal_strdup(options->out);
     if (!out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     for (size_t length = strlen(out); length > 1 && out[length - 1] == '/'; length--) out[length - 1] = '\0';

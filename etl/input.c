@@ -36,8 +36,8 @@ static peal_status recognise(peal_input_list *list, const char *path, peal_error
         if (peal_formats[i]->recognise(head, size)) list->format = peal_formats[i];
     }
     if (list->format) return PEAL_OK;
-    return peal_fail(err, PEAL_E_DATA, "%s: its bytes (%02x %02x ...) are of no known format; name it with --format",
-                     path, head[0], size > 1 ? head[1] : 0);
+    return peal_fail(err, PEAL_E_DATA, "%s: its bytes (%02x %02x ...) are of no known format; name it (format)", path,
+                     head[0], size > 1 ? head[1] : 0);
 }
 
 /* What tells of a companion is its bytes: there are few. */

@@ -231,7 +231,7 @@ static void choose_task(plan_work *planner) {
     bool classes = planner->plan->task == PEAL_TASK_CLASSIFY || whole_and_few(planner, planner->pipeline->label);
     if (classes) field->kind = PEAL_RAW_TEXT;
     if (planner->plan->task == PEAL_TASK_AUTO) {
-        peal_report(planner->reporter, PEAL_EVENT_NOTE, "label %s: taken for %s (--task %s for the other)", field->name,
+        peal_report(planner->reporter, PEAL_EVENT_NOTE, "label %s: taken for %s (task %s for the other)", field->name,
                     classes ? "a class" : "a number", classes ? "regress" : "classify");
     }
 }

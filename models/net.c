@@ -8,13 +8,13 @@
 #include "ops/op/op.h"
 
 static peal_status check_label(const peal_model *model, const peal_shape *shape, peal_error *err) {
-    if (!shape->has_label) return peal_fail(err, PEAL_E_USAGE, "the data has no label; name its column with --label");
+    if (!shape->has_label) return peal_fail(err, PEAL_E_USAGE, "the data has no label; name its column (label)");
     bool fits = shape->classes == 0 ? model->numbers : shape->classes == 2 ? model->two_classes : model->many_classes;
     if (fits) return PEAL_OK;
     if (shape->classes == 0) {
         return peal_fail(err, PEAL_E_USAGE,
                          "the model '%s' learns classes, but the label is a number; try linear or mlp, or "
-                         "--task classify",
+                         "take it for a class (task classify)",
                          model->name);
     }
     return peal_fail(err, PEAL_E_USAGE, "the model '%s' cannot learn a label of %u classes; try %s", model->name,

@@ -333,7 +333,7 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
         status =
             peal_fail(err, PEAL_E_DATA,
                       "the dataset %s was made with another pipeline (other columns, vocabularies or "
-                      "means) than the model: give the raw files instead, or make the dataset with --like MODEL",
+                      "means) than the model: give the raw files instead, or make the dataset like the model (like)",
                       options->sources[0]);
     }
     splits = choose_splits(dataset, splits, options->reporter);

@@ -94,10 +94,11 @@ static peal_status replace(models__supervisor *self, const peal_group_event *eve
     if (++*count >= trainer->options->deaths) {
         if (partition == SIZE_MAX) snprintf(where, sizeof where, "workers that were training no partition");
         if (partition != SIZE_MAX) snprintf(where, sizeof where, "workers while training partition %zu", partition);
-        return peal_fail(err, PEAL_E_FAILED,
-                         "%zu deaths of %s, as many as --deaths allows: something in its data or in the model kills "
-                         "them; the last one (worker %zu, pid %d) %s",
-                         *count, where, event->rank, (int)event->pid, death);
+        return peal_fail(
+            err, PEAL_E_FAILED,
+            "%zu deaths of %s, as many as are allowed (deaths): something in its data or in the model kills "
+            "them; the last one (worker %zu, pid %d) %s",
+            *count, where, event->rank, (int)event->pid, death);
     }
     atomic_store_explicit(&trainer->beats[event->rank].partition, UINT32_MAX, memory_order_relaxed);
     return peal_group_respawn(self->group, event->rank, err);
