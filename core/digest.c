@@ -1,3 +1,4 @@
+/* XXH3 and SHA-256 of memory and of files; see digest.h. */
 #include "core/digest.h"
 
 #include <sys/types.h>

@@ -1,3 +1,4 @@
+/* Formats what the library tells and hands it to the reporter; see event.h. */
 #include "core/event.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* Reading whole files, and writing those that appear whole; folders are in folder.c. See file.h. */
 #include "core/file.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Forks workers, waits for their replies and deaths, and forks dead ones anew; see group.h. */
 #include "core/group.h"
 
 #include <errno.h>

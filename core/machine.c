@@ -1,3 +1,4 @@
+/* CPUs, memory and time, as the system gives them to this process; see machine.h. */
 #include "core/machine.h"
 
 #include <sched.h>

@@ -1,3 +1,4 @@
+/* Allocation whose sizes are checked, texts, byte buffers and arenas; see memory.h. */
 #include "core/memory.h"
 
 #include <stdarg.h>

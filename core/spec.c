@@ -1,3 +1,4 @@
+/* Cuts NAME:key=value,... into its parts and checks them; see spec.h. */
 #include "core/spec.h"
 
 #include <string.h>

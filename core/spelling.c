@@ -1,3 +1,4 @@
+/* Finds the nearest word by edit distance and writes the hint at the end of a message; see spelling.h. */
 #include "core/spelling.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Writes messages into error objects, in English and with the C locale's numbers; see status.h. */
 #include "core/status.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* Checks the name of an output and follows its links to what will be replaced; see target.h. */
 #include "core/target.h"
 
 #include <errno.h>

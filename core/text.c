@@ -1,3 +1,4 @@
+/* Escapes, cuts and quotes bytes from outside; see text.h. */
 #include "core/text.h"
 
 #include <stdio.h>

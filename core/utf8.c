@@ -1,3 +1,4 @@
+/* Checks UTF-8 sequence by sequence; see utf8.h. */
 #include "core/utf8.h"
 
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* Finds the folder of the cache and checks that it is private; see cache.h. */
 #include "etl/cache.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* A hash table of texts that lie one behind the other in one buffer; see dictionary.h. */
 #include "etl/dictionary.h"
 
 #include <stdlib.h>

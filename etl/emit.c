@@ -1,3 +1,4 @@
+/* Chunks of spills go through the pipeline on all threads and are written in order; see emit.h. */
 #include "etl/emit.h"
 
 #include <errno.h>

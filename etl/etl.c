@@ -1,3 +1,5 @@
+/* The ETL job: plans, ingests, fits and emits into a staging folder; then the cache, whose entries are such jobs'
+ * datasets. */
 #include "etl/etl.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* The first pass: threads read, parse and collect blocks, or take over what a killed job left; see ingest.h. */
 #include "etl/ingest.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* Finds the format of a job's sources, pairs them with their labels, and compares them with earlier ones; see
+ * input.h. */
 #include "etl/input.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Keeps the maps that were used last and lets go of the others; see map_cache.h. */
 #include "etl/map_cache.h"
 
 #include <pthread.h>

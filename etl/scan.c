@@ -1,3 +1,4 @@
+/* Reads raw rows block by block through a fitted pipeline, on the caller's thread; see scan.h. */
 #include "etl/scan.h"
 
 #include <stdlib.h>

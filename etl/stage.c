@@ -1,3 +1,4 @@
+/* The times of a job's stages as JSON, and the sentence that says which stage bounds the job; see stage.h. */
 #include "etl/stage.h"
 
 #include "core/memory.h"

@@ -269,9 +269,7 @@ static peal_status check_finite(const models__trainer *trainer, const models__pr
                  (!is_ahead || isfinite(trainer->loss_sums[p]));
     }
     for (size_t i = 0; finite && i < list->count; i++) finite = peal_tensor_is_finite(&list->tensors[i]);
-    if (finite) return PEAL_OK;
-    return peal_fail(err, PEAL_E_FAILED, "epoch %zu: the loss is no longer a number; a lower lr may help (it is %g)",
-                     progress->epoch + 1, trainer->lr);
+    return finite ? PEAL_OK : models__ran_away(trainer, progress->epoch, err);
 }
 
 static peal_status write_best(models__trainer *trainer, const models__progress *progress, peal_error *err) {

@@ -1,3 +1,4 @@
+/* Computes metrics from scores and labels, and shows and saves them; see metrics.h. */
 #include "models/metrics.h"
 
 #include <math.h>

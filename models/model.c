@@ -1,3 +1,4 @@
+/* The table of models, and the reading of their specs; see model.h. */
 #include "models/model.h"
 
 #include <stdio.h>

@@ -9,13 +9,16 @@
 #include "core/status.h"
 #include "models/net.h"
 
+/* What the metadata says it is. */
+#define PEAL_MODEL_KIND "peal model"
+
 /* Writes into a file that the caller has begun and commits. `parameters` is the graph's flat vector. */
 peal_status peal_model_file_put(peal_atomic_file *file, const peal_net *net, const float *parameters, const char *spec,
                                 const json_t *pipeline, const json_t *job, peal_error *err);
-#define PEAL_MODEL_KIND "peal model"
 
 /* PEAL_E_USAGE if the file of such a model could not be read, for the vocabularies of `fitted` are too large; the
  * message says which and what to do. To be asked before the training. `pipeline` is `fitted`, saved. */
 peal_status peal_model_file_check(const peal_net *net, const char *spec, const peal_pipeline *fitted,
                                   const json_t *pipeline, const json_t *job, peal_error *err);
+
 #endif

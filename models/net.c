@@ -1,3 +1,4 @@
+/* Builds a net from the shape of the data, and loads rows into its inputs; see net.h. */
 #include "models/net.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Opens and checks models, and takes rows through them: one text, a dataset, or sources; see predictor.h. */
 #include "models/predictor.h"
 
 #include <math.h>

@@ -45,7 +45,7 @@ peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *ta
 peal_status peal_predictor_text(peal_predictor *predictor, const char *text, size_t size, double *scores, size_t rows,
                                 size_t *rows_out, peal_error *err);
 
-/* Turns the output of a net in place into scores: softmax, sigmoid, or the number in its own unit. */
+/* Turns the output of a net into scores [rows, scores_width]: softmax, sigmoid, or the number in its own unit. */
 void models__output_to_scores(const peal_net *net, const float *output, size_t rows, size_t scores_width,
                               double *scores);
 

@@ -38,7 +38,7 @@ peal_status peal_safetensors_put(peal_atomic_file *file, const json_t *metadata,
                                  size_t count, peal_error *err);
 
 typedef struct peal_safetensors peal_safetensors;
-/* Maps and checks. PEAL_E_DATA names the file and what is wrong. A file whose kind begins with "peal" must be of
+/* Reads and checks. PEAL_E_DATA names the file and what is wrong. A file whose kind begins with "peal" must be of
  * version PEAL_SAFETENSORS_VERSION and sealed; one of another program need not. */
 peal_status peal_safetensors_open(const char *path, peal_safetensors **out, peal_error *err);
 /* The same for bytes that the caller keeps. */

@@ -1,3 +1,5 @@
+/* Training from options to model file: reads the data, chooses what was left open, lays out the shared memory. Epochs
+ * are in trainer_parent.c. */
 #include "models/train.h"
 
 #include <math.h>

@@ -18,12 +18,14 @@
 /* What run.json in a run folder says it is. */
 #define PEAL_RUN_KIND "peal run"
 enum { PEAL_RUN_VERSION = 2 };
+/* What a checkpoint's metadata says it is. */
+#define PEAL_CHECKPOINT_KIND "peal checkpoint"
 
 typedef struct peal_train_options {
     const char *dataset;   /* folder */
     const char *out;       /* model file */
-    const char *model;     /* spec; NULL: mlp */
-    size_t epochs;         /* 0: enough for the table */
+    const char *model;     /* spec; NULL: the linear one or mlp, whichever is better on held-out rows; for images mlp */
+    size_t epochs;         /* 0: enough for the table; of a net, as many as served it best on held-out rows */
     size_t batch;          /* rows of a partition's step; 0: 64 */
     const char *optimizer; /* spec; NULL: adam, for images sgd */
     double lr;             /* 0: one that suits optimiser and model, with sync step times sqrt(P) */
@@ -33,10 +35,10 @@ typedef struct peal_train_options {
     size_t partitions;     /* P; 0: 1 to 4, as many as the rows can feed */
     size_t workers;        /* W; 0: as many as there are CPUs, at most P */
     uint64_t seed;
-    const char *valid;         /* a dataset, a fraction like "0.1", or NULL: the dataset's valid split if it has one */
-    size_t patience;           /* stop after so many epochs without a better validation loss; 0: never */
-    const char *run_dir;       /* where manifest, metrics and checkpoints go; NULL: nowhere */
-    bool resume;               /* go on from the run's checkpoint */
+    const char *valid;   /* a dataset, a fraction like "0.1", or NULL: the dataset's valid split if it has one */
+    size_t patience;     /* stop after so many epochs without a better validation loss; 0: never, but for the trials */
+    const char *run_dir; /* where manifest, metrics and checkpoints go; NULL: nowhere */
+    bool resume;         /* go on from the run's checkpoint */
     double checkpoint_seconds; /* least time between two checkpoints, in the middle of epochs too; 0: at each epoch's
                                   end. It grows until writing takes no more than a twentieth of the time. */
     size_t keep;               /* checkpoints that are kept, the newest ones; the best model is kept beside them */

@@ -152,6 +152,8 @@ peal_status models__train_once(const peal_train_options *options, peal_train_res
                                peal_error *err);
 /* Numbers that it learns. */
 uint64_t models__parameters(const models__trainer *trainer);
+/* The error of a training whose loss or parameters are no longer finite in an epoch, counted from 0. */
+peal_status models__ran_away(const models__trainer *trainer, size_t epoch, peal_error *err);
 
 /* Runs all epochs and leaves the parameters of the best one in the committed state. */
 peal_status models__train_epochs(models__trainer *trainer, peal_error *err);
@@ -169,8 +171,6 @@ enum {
 void models__worker(void *trainer, peal_worker *self);
 
 /* ---- checkpoints (checkpoint.c) ---- */
-
-#define PEAL_CHECKPOINT_KIND "peal checkpoint"
 
 /* Where the training stands. */
 typedef struct models__progress {
@@ -190,7 +190,7 @@ peal_status models__run_lock(const char *run_dir, peal_lock **out, peal_error *e
 /* Writes run manifest and removes what an earlier run left, or reads the newest whole checkpoint if resuming. */
 peal_status models__run_begin(models__trainer *trainer, models__progress *progress, peal_error *err);
 peal_status models__run_metrics(models__trainer *trainer, const json_t *line, peal_error *err);
-/* Writes a checkpoint, then the best model if there is a new one, then removes what is beyond --keep. No worker is
+/* Writes a checkpoint, then the best model if there is a new one, then removes what is beyond `keep`. No worker is
  * inside a step. */
 peal_status models__run_checkpoint(models__trainer *trainer, const models__progress *progress, peal_error *err);
 

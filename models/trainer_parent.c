@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "core/machine.h"
 #include "core/stop.h"
+#include "models/safetensors.h"
 #include "models/supervisor.h"
 #include "models/trainer.h"
 
@@ -369,10 +370,13 @@ static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double 
 }
 
 static bool parameters_are_finite(const models__trainer *trainer) {
-    const float *params = trainer->states[trainer->committed].params;
-    double sum = 0;
-    for (size_t i = 0; i < trainer->floats; i++) sum += (double)(params[i] * 0);
-    return sum == 0;
+    return peal_tensor_is_finite(
+        &(peal_tensor){.data = trainer->states[trainer->committed].params, .width = trainer->floats});
+}
+
+peal_status models__ran_away(const models__trainer *trainer, size_t epoch, peal_error *err) {
+    return peal_fail(err, PEAL_E_FAILED, "epoch %zu: the loss is no longer a number; a lower lr may help (it is %g)",
+                     epoch + 1, trainer->lr);
 }
 
 static void next_epoch(leader *self) {
@@ -391,9 +395,7 @@ static peal_status one_epoch(leader *self, peal_error *err) {
     self->supervisor.epoch = self->progress.epoch;
     PEAL_TRY(train_epoch(self, err));
     if (!parameters_are_finite(trainer) || !isfinite(self->progress.train_loss)) {
-        return peal_fail(err, PEAL_E_FAILED,
-                         "epoch %zu: the loss is no longer a number; a lower lr may help (it is %g)",
-                         self->progress.epoch + 1, trainer->lr);
+        return models__ran_away(trainer, self->progress.epoch, err);
     }
     if (trainer->valid_count) PEAL_TRY(validate(self, &metrics, err));
     keep_best(self, &metrics);

@@ -1,3 +1,4 @@
+/* Builds graphs, plans their memory, and runs them forward and backward; see graph.h. */
 #include "ops/graph.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* The table of subcommands, and what several of them share: options of ETL, the rows' line; see command.h. */
 #include "tools/command.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Lines, the progress bar and JSON on their way to the screen; see display.h. */
 #include "tools/display.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* `peal etl`: makes a dataset of files. */
 #include "core/json.h"
 #include "tools/command.h"
 #include "tools/display.h"

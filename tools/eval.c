@@ -1,3 +1,4 @@
+/* `peal eval`: compares a model's predictions with the labels. */
 #include "core/spec.h"
 #include "models/predictor.h"
 #include "tools/command.h"

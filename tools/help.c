@@ -1,3 +1,4 @@
+/* `peal help`: pages about subcommands and topics, printed from the tables of the library. */
 #include <stdio.h>
 #include <string.h>
 

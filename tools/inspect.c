@@ -1,3 +1,4 @@
+/* `peal inspect`: what a dataset, shard, model, checkpoint or run holds. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,7 +117,7 @@ static peal_status inspect_safetensors(const char *path, json_t **out, peal_erro
         peal_predictor_free(predictor);
     } else {
         *out = json_pack("{s:s, s:o, s:o, s:o, s:o}", "kind",
-                         kind && strcmp(kind, "peal checkpoint") == 0 ? "checkpoint" : "tensors", "epoch",
+                         kind && strcmp(kind, PEAL_CHECKPOINT_KIND) == 0 ? "checkpoint" : "tensors", "epoch",
                          parsed(peal_safetensors_metadata(file, "epoch")), "step",
                          parsed(peal_safetensors_metadata(file, "step")), "job",
                          parsed(peal_safetensors_metadata(file, "job")), "tensors", tensors_json(file));

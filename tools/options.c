@@ -1,3 +1,4 @@
+/* Reads the command line and the job file into one struct of options; see options.h. */
 #include "tools/options.h"
 
 #include <errno.h>

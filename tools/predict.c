@@ -1,3 +1,4 @@
+/* `peal predict`: predictions of raw rows as CSV, into a file or to standard output. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* `peal train`: makes datasets of raw sources in the cache where needed, and trains on them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

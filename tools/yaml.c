@@ -1,3 +1,4 @@
+/* Turns libyaml's document into JSON, within bounds; see yaml.h. */
 #include "tools/yaml.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* Reads Arrow IPC files: checks every offset and length before it is used, then points into the bytes; see file.h. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Writes Arrow IPC files, batch after batch, with a checksum of each; see file.h. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

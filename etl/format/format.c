@@ -1,3 +1,4 @@
+/* The table of formats, and what all of them share: raw schemas and blocks; see format.h. */
 #include "etl/format/format.h"
 
 #include <stdarg.h>

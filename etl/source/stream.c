@@ -1,3 +1,4 @@
+/* Streams over files and memory, and the choice of the codec; see stream.h. */
 #include "etl/source/stream.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* The options of split, and its decision for one row; see split.h. */
 #include "etl/transform/split.h"
 
 #include <math.h>

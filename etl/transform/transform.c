@@ -1,3 +1,4 @@
+/* The table of transforms, and the summaries that they are fitted on; see transform.h. */
 #include "etl/transform/transform.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* The table of optimisers, and the reading of their specs; see optimizer.h. */
 #include "ops/optimizer/optimizer.h"
 
 #include "core/spec.h"

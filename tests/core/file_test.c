@@ -1,3 +1,4 @@
+/* Output that appears whole, replaced folders, locks, special files. */
 #include "core/file.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* Decimal text to double and back, compared with strtod. */
 #include "core/number.h"
 
 #include "core/philox.h"

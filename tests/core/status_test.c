@@ -1,3 +1,4 @@
+/* Error messages, their context, and hints to mistyped words. */
 #include "core/status.h"
 
 #include "core/spelling.h"

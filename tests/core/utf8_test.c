@@ -1,3 +1,4 @@
+/* Where text stops being well-formed UTF-8. */
 #include "core/utf8.h"
 
 #include "tests/support.h"

@@ -1,3 +1,4 @@
+/* IDX files: images and labels, whole and damaged. */
 #include "core/file.h"
 #include "etl/format/format.h"
 #include "tests/support.h"

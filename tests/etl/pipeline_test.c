@@ -1,3 +1,4 @@
+/* Pipelines: planned, fitted, saved, loaded, and refused where they do not fit. */
 #include "etl/pipeline.h"
 
 #include <math.h>

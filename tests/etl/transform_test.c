@@ -1,3 +1,4 @@
+/* Each transform: what it is fitted to, what it does to values, how it is saved. */
 #include "etl/transform/transform.h"
 
 #include <math.h>

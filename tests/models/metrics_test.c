@@ -1,3 +1,4 @@
+/* Metrics, compared with plain definitions. */
 #include "models/metrics.h"
 
 #include <math.h>
