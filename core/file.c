@@ -54,6 +54,18 @@ peal_status peal_file_read(const char *path, peal_buffer *out, peal_error *err) 
     return status;
 }
 
+peal_status peal_file_read_at(int fd, const char *path, void *bytes, size_t size, uint64_t offset, size_t *got,
+                              peal_error *err) {
+    for (*got = 0; *got < size;) {
+        ssize_t more = pread(fd, (uint8_t *)bytes + *got, size - *got, (off_t)(offset + *got));
+        if (more < 0 && errno == EINTR) continue;
+        if (more < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", path);
+        if (more == 0) break;
+        *got += (size_t)more;
+    }
+    return PEAL_OK;
+}
+
 peal_status peal_map_open(const char *path, peal_map *out, peal_error *err) {
     *out = (peal_map){0};
     int fd;
@@ -80,15 +92,16 @@ void peal_map_close(peal_map *map) {
 
 /* ---- writing ---- */
 
-/* write(2) that raises no signal: a reader that went away and a limit on sizes are errors of this call, and no end of a
- * program that uses the library. The signal goes to the thread that writes, where it is held back and taken. */
-static ssize_t write_quietly(int fd, const void *bytes, size_t size) {
+/* write(2), or pwrite(2) at a place that is not negative, that raises no signal: a reader that went away and a limit on
+ * sizes are errors of this call, and no end of a program that uses the library. The signal goes to the thread that
+ * writes, where it is held back and taken. */
+static ssize_t write_quietly(int fd, const void *bytes, size_t size, off_t place) {
     sigset_t raised, before;
     sigemptyset(&raised);
     sigaddset(&raised, SIGPIPE);
     sigaddset(&raised, SIGXFSZ);
     pthread_sigmask(SIG_BLOCK, &raised, &before);
-    ssize_t done = write(fd, bytes, size);
+    ssize_t done = place < 0 ? write(fd, bytes, size) : pwrite(fd, bytes, size, place);
     int reason = errno;
     if (done < 0 && (reason == EPIPE || reason == EFBIG)) {
         /* One that the caller had blocked may be another's: it stays. */
@@ -129,12 +142,25 @@ peal_status peal_out_file_write(peal_out_file *file, const void *bytes, size_t s
         /* What poll() calls room is a page of a pipe at least. */
         const size_t most = file->is_special && size > 4096 ? 4096 : size;
         if (file->is_special) PEAL_TRY(wait_for_room(file, err));
-        ssize_t done = write_quietly(file->fd, at, most);
+        ssize_t done = write_quietly(file->fd, at, most, -1);
         if (done < 0 && errno == EINTR) continue;
         if (done <= 0) return write_failed(file->path, done < 0 ? errno : EIO, err);
         at += done;
         size -= (size_t)done;
         file->size += (uint64_t)done;
+    }
+    return PEAL_OK;
+}
+
+peal_status peal_file_write_at(int fd, const char *path, const void *bytes, size_t size, uint64_t offset,
+                               peal_error *err) {
+    for (const uint8_t *at = bytes; size > 0;) {
+        ssize_t done = write_quietly(fd, at, size, (off_t)offset);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return write_failed(path, done < 0 ? errno : EIO, err);
+        at += done;
+        offset += (uint64_t)done;
+        size -= (size_t)done;
     }
     return PEAL_OK;
 }

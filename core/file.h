@@ -20,6 +20,11 @@
 /* Appends the whole file at `path` to `out`. */
 peal_status peal_file_read(const char *path, peal_buffer *out, peal_error *err);
 
+/* Reads `size` bytes from `offset` of an open file, which stays where it stands; *got is less only at the file's end.
+ * `path` is for messages, here and below. */
+peal_status peal_file_read_at(int fd, const char *path, void *bytes, size_t size, uint64_t offset, size_t *got,
+                              peal_error *err);
+
 /* A read-only map of a whole file. An empty file maps to {NULL, 0}. */
 typedef struct peal_map {
     const uint8_t *data;
@@ -50,6 +55,10 @@ void peal_atomic_file_abort(peal_atomic_file *file);
 peal_status peal_file_write_atomic(const char *path, const void *bytes, size_t size, peal_error *err);
 /* Appends to a regular file, which is made if it is not there; what does not go in whole is taken back. */
 peal_status peal_file_append(const char *path, const void *bytes, size_t size, peal_error *err);
+
+/* Writes at `offset` of an open file, which stays where it stands. Any thread. Raises no signal either. */
+peal_status peal_file_write_at(int fd, const char *path, const void *bytes, size_t size, uint64_t offset,
+                               peal_error *err);
 
 /* A new file for output inside a folder that is itself put in place later; one that stands there is removed. Writes go
  * straight to the system, and a failed one raises no signal (SIGPIPE, SIGXFSZ). */

@@ -167,13 +167,8 @@ static peal_status read_shard(const shard *one, const json_t *entry, peal_buffer
     const size_t size = (size_t)one->identity.size;
     bytes->size = 0;
     PEAL_TRY(peal_buffer_reserve(bytes, size, err));
-    while (bytes->size < size) {
-        ssize_t got = pread(one->fd, bytes->data + bytes->size, size - bytes->size, (off_t)bytes->size);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", one->path);
-        if (got == 0) return peal_identity_check(one->fd, one->path, &one->identity, "read", err);
-        bytes->size += (size_t)got;
-    }
+    PEAL_TRY(peal_file_read_at(one->fd, one->path, bytes->data, size, 0, &bytes->size, err));
+    if (bytes->size < size) PEAL_TRY(peal_identity_check(one->fd, one->path, &one->identity, "read", err));
     char text[17];
     const char *expected = json_string_value(json_object_get(entry, "xxh3"));
     peal_hash_text(peal_hash(bytes->data, bytes->size, 0), text);

@@ -218,6 +218,13 @@ char *peal_pipeline_describe(const peal_pipeline *pipeline, size_t column) {
     return text;
 }
 
+bool peal_pipeline_column_has(const peal_pipeline_column *column, const peal_transform *transform) {
+    for (size_t i = 0; i < column->step_count; i++) {
+        if (column->steps[i].transform == transform) return true;
+    }
+    return false;
+}
+
 uint32_t peal_pipeline_classes(const peal_pipeline *pipeline) {
     if (pipeline->label == SIZE_MAX || pipeline->schema.fields[pipeline->label].kind != PEAL_RAW_TEXT) return 0;
     const peal_pipeline_step *step = last_step(&pipeline->columns[pipeline->label]);

@@ -90,6 +90,8 @@ peal_status peal_pipeline_check(const peal_pipeline *pipeline, const json_t *sav
  * and how rows are split makes no difference. */
 bool peal_pipeline_same(const json_t *a, const json_t *b);
 
+/* Whether one of the column's steps is this transform. */
+bool peal_pipeline_column_has(const peal_pipeline_column *column, const peal_transform *transform);
 /* A one-line description of what is done to a column: "impute(mean) standardize". Freed by the caller. */
 char *peal_pipeline_describe(const peal_pipeline *pipeline, size_t column);
 
@@ -142,7 +144,7 @@ peal_status peal_applier_new(const peal_pipeline *pipeline, peal_applier **out, 
 void peal_applier_free(peal_applier *applier);
 
 /* Applies the pipeline to the rows `selection` [count] of `raw` (NULL: rows 0 .. count-1). `out` has the columns of
- * peal_pipeline_schema, its memory belongs to the applier and lasts until the next call. A label that is missing or not
+ * peal_applier_schema, its memory belongs to the applier and lasts until the next call. A label that is missing or not
  * known has code -1 (number: NaN). */
 peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
                                 size_t count, peal_table *out, peal_error *err);

@@ -33,12 +33,6 @@ static bool step_fits(peal_raw_kind kind, peal_column_role role, peal_transform_
     return step == PEAL_TRANSFORM_LABEL && kind != PEAL_RAW_BYTES && is_last && role == PEAL_ROLE_LABEL;
 }
 
-static bool has_transform(const peal_pipeline_column *column, const peal_transform *transform) {
-    bool has = false;
-    for (size_t s = 0; s < column->step_count; s++) has = has || column->steps[s].transform == transform;
-    return has;
-}
-
 /* Whether the steps end in what the role needs. */
 static bool ends_right(peal_raw_kind kind, const peal_pipeline_column *column) {
     const peal_transform *last = column->step_count ? column->steps[column->step_count - 1].transform : NULL;
@@ -47,7 +41,8 @@ static bool ends_right(peal_raw_kind kind, const peal_pipeline_column *column) {
     case PEAL_ROLE_DROPPED:
         return true;
     case PEAL_ROLE_FEATURE:
-        if (kind == PEAL_RAW_NUMBER) return has_transform(column, &peal_transform_impute); /* a net wants no NaN */
+        if (kind == PEAL_RAW_NUMBER)
+            return peal_pipeline_column_has(column, &peal_transform_impute); /* a net wants no NaN */
         return kind == PEAL_RAW_BYTES || (encodes && last->spreads);
     case PEAL_ROLE_INDEX:
         return encodes && !last->spreads;

@@ -248,20 +248,13 @@ static peal_status choose_text_encoder(plan_work *planner, size_t column, peal_e
     return add_default_step(planner, column, &peal_transform_index, false, err);
 }
 
-static bool has_transform(const peal_pipeline_column *column, const peal_transform *transform) {
-    for (size_t i = 0; i < column->step_count; i++) {
-        if (column->steps[i].transform == transform) return true;
-    }
-    return false;
-}
-
 static peal_status complete_column(plan_work *planner, size_t index, peal_error *err) {
     peal_pipeline_column *column = &planner->pipeline->columns[index];
     peal_raw_field *field = &planner->pipeline->schema.fields[index];
     if (column->role == PEAL_ROLE_DROPPED || index == planner->pipeline->label) return PEAL_OK;
     if (field->kind == PEAL_RAW_NUMBER) {
         bool untouched = column->step_count == 0;
-        if (!has_transform(column, &peal_transform_impute)) {
+        if (!peal_pipeline_column_has(column, &peal_transform_impute)) {
             PEAL_TRY(add_default_step(planner, index, &peal_transform_impute, true, err));
         }
         return untouched ? add_default_step(planner, index, &peal_transform_standardize, false, err) : PEAL_OK;

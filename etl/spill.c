@@ -136,13 +136,8 @@ static peal_status read_chunk(int fd, const peal_spill *spill, const peal_spill_
                               peal_error *err) {
     out->size = 0;
     PEAL_TRY(peal_buffer_reserve(out, chunk->size, err));
-    while (out->size < chunk->size) {
-        ssize_t got = pread(fd, out->data + out->size, chunk->size - out->size, (off_t)(chunk->offset + out->size));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return peal_fail_errno(err, PEAL_E_FAILED, got < 0 ? errno : EIO, "cannot read %s", spill->path);
-        out->size += (size_t)got;
-    }
-    return PEAL_OK;
+    PEAL_TRY(peal_file_read_at(fd, spill->path, out->data, chunk->size, chunk->offset, &out->size, err));
+    return out->size == chunk->size ? PEAL_OK : peal_fail(err, PEAL_E_FAILED, "%s is cut short", spill->path);
 }
 
 /* True if all chunks are as they were written. They are read, not mapped, so that memory stays bounded. */

@@ -86,29 +86,13 @@ void peal_text_counts_free(peal_text_counts *counts) {
 
 static peal_status write_at(const peal_text_counts *counts, const void *bytes, size_t size, uint64_t offset,
                             peal_error *err) {
-    for (const uint8_t *at = bytes; size > 0;) {
-        ssize_t done = pwrite(counts->fd, at, size, (off_t)offset);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) {
-            return peal_fail_errno(err, PEAL_E_FAILED, done < 0 ? errno : EIO, "cannot write %s", counts->path);
-        }
-        at += done;
-        offset += (uint64_t)done;
-        size -= (size_t)done;
-    }
-    return PEAL_OK;
+    return peal_file_write_at(counts->fd, counts->path, bytes, size, offset, err);
 }
 
 static peal_status read_at(const peal_text_counts *counts, void *bytes, size_t size, uint64_t offset, peal_error *err) {
-    for (uint8_t *at = bytes; size > 0;) {
-        ssize_t got = pread(counts->fd, at, size, (off_t)offset);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return peal_fail_errno(err, PEAL_E_FAILED, got < 0 ? errno : EIO, "cannot read %s", counts->path);
-        at += got;
-        offset += (uint64_t)got;
-        size -= (size_t)got;
-    }
-    return PEAL_OK;
+    size_t got;
+    PEAL_TRY(peal_file_read_at(counts->fd, counts->path, bytes, size, offset, &got, err));
+    return got == size ? PEAL_OK : peal_fail(err, PEAL_E_FAILED, "%s is cut short", counts->path);
 }
 
 /* Room in the file for `size` bytes, which nobody else writes to. */

@@ -339,7 +339,10 @@ static void limit_on_sizes_is_an_error_and_no_signal(void **state) {
         peal_status status = peal_file_write_atomic(path, many, sizeof many, &err);
         bool said = status == PEAL_E_FAILED && strstr(err.message, "1000 bytes") && strstr(err.message, path);
         status = peal_file_append(path, many, sizeof many, &err);
-        _exit(said && status == PEAL_E_FAILED ? 0 : 1);
+        int fd = open(path, O_WRONLY);
+        peal_status at_a_place = peal_file_write_at(fd, path, many, sizeof many, 500, &err);
+        if (ftruncate(fd, 0) != 0) _exit(2);
+        _exit(said && status == PEAL_E_FAILED && at_a_place == PEAL_E_FAILED ? 0 : 1);
     }
     int status;
     waitpid(pid, &status, 0);
