@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/file.h"
 #include "etl/dataset.h"
@@ -18,6 +19,10 @@ enum {
     ROWS_FEW = 5000,    /* up to so many a fifth is held out, else a tenth */
     ROWS_AGAIN = 20000, /* up to so many the winner is trained again, on all rows */
 };
+
+/* Their folders in the run folder, in the order in which they are tried. */
+static const char *const trial_names[] = {"trial-1", "trial-2"};
+enum { TRIALS = sizeof trial_names / sizeof *trial_names };
 
 typedef struct candidate {
     const char *model;
@@ -32,7 +37,7 @@ typedef struct choice {
     peal_shape shape;
     uint64_t rows;  /* to train on, and perhaps to hold out from */
     bool has_valid; /* rows to validate on were given: none need be held out */
-    candidate candidates[2];
+    candidate candidates[TRIALS];
     size_t count; /* of candidates */
 } choice;
 
@@ -60,13 +65,14 @@ static peal_status look(choice *self, peal_error *err) {
 /* ---- trying ---- */
 
 static peal_status try_model(choice *self, const char *model, peal_error *err) {
+    const char *name = trial_names[self->count];
     candidate *one = &self->candidates[self->count++];
     one->model = model;
     one->options = *self->options;
     one->options.model = model;
     if (!self->has_valid) one->options.valid = self->rows <= ROWS_FEW ? "0.2" : "0.1";
     if (self->options->run_dir) {
-        one->run_dir = peal_path_join(self->options->run_dir, self->count == 1 ? "trial-1" : "trial-2");
+        one->run_dir = peal_path_join(self->options->run_dir, name);
         if (!one->run_dir) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
         one->options.run_dir = one->run_dir;
     }
@@ -152,7 +158,16 @@ static candidate *choose(choice *self) {
     return winner;
 }
 
+/* What an earlier job left in the run folder would be taken for a part of this one: not all jobs have two trials, nor a
+ * training after them. */
+static peal_status forget_earlier_job(const peal_train_options *options, peal_error *err) {
+    if (!options->run_dir || options->resume) return PEAL_OK;
+    PEAL_TRY(models__run_clear(options->run_dir, err));
+    return models__forget_trials(options->run_dir, err);
+}
+
 static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_file *out, peal_error *err) {
+    PEAL_TRY(forget_earlier_job(self->options, err));
     if (self->options->model) {
         PEAL_TRY(try_model(self, self->options->model, err));
     } else {
@@ -178,6 +193,18 @@ static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_
 static const char *model_untried(const choice *self) {
     if (self->shape.bytes) return "mlp";
     return self->rows < ROWS_LEAST ? linear_model(&self->shape) : NULL;
+}
+
+peal_status models__forget_trials(const char *run_dir, peal_error *err) {
+    for (size_t i = 0; i < TRIALS; i++) {
+        char *path = peal_path_join(run_dir, trial_names[i]);
+        if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        peal_status status = models__run_clear(path, err);
+        if (status == PEAL_OK) rmdir(path); /* if nothing else lies in it */
+        free(path);
+        PEAL_TRY(status);
+    }
+    return PEAL_OK;
 }
 
 bool models__wants_trial(const peal_train_options *options) {

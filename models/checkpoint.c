@@ -530,9 +530,11 @@ static peal_status resume(models__trainer *trainer, models__progress *progress, 
     return status;
 }
 
+/* Beside the checkpoints; the manifest, by which a run is known, is removed last. */
+static const char *const run_files[] = {"metrics.jsonl", "best.safetensors", "run.json"};
+
 /* Files that a new run would remove or write over are only those of a run: they stand beside its manifest. */
 static peal_status check_run_folder(const models__trainer *trainer, peal_error *err) {
-    static const char *const names[] = {"run.json", "metrics.jsonl", "best.safetensors"};
     checkpoint_name *checkpoints;
     size_t count;
     char *path;
@@ -545,14 +547,31 @@ static peal_status check_run_folder(const models__trainer *trainer, peal_error *
     PEAL_TRY(list_checkpoints(trainer, &checkpoints, &count, err));
     checkpoint_name found = count ? checkpoints[0] : (checkpoint_name){0};
     free(checkpoints);
-    for (size_t i = 0; i < sizeof names / sizeof *names && !found.text[0]; i++) {
-        PEAL_TRY(run_path(trainer, names[i], &path, err));
-        if (peal_path_exists(path)) snprintf(found.text, sizeof found.text, "%s", names[i]);
+    for (size_t i = 0; i < sizeof run_files / sizeof *run_files && !found.text[0]; i++) {
+        PEAL_TRY(run_path(trainer, run_files[i], &path, err));
+        if (peal_path_exists(path)) snprintf(found.text, sizeof found.text, "%s", run_files[i]);
         free(path);
     }
     if (!found.text[0]) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "%s will not be used: it holds %s and is no run of Peal's",
                      trainer->options->run_dir, found.text);
+}
+
+peal_status models__run_clear(const char *run_dir, peal_error *err) {
+    const peal_train_options options = {.run_dir = run_dir};
+    const models__trainer trainer = {.options = &options};
+    char *path;
+    PEAL_TRY(run_path(&trainer, "run.json", &path, err));
+    const bool is = is_run(path);
+    free(path);
+    if (!is) return PEAL_OK;
+    PEAL_TRY(tidy(&trainer, 0, err));
+    for (size_t i = 0; i < sizeof run_files / sizeof *run_files; i++) {
+        PEAL_TRY(run_path(&trainer, run_files[i], &path, err));
+        unlink(path);
+        free(path);
+    }
+    return PEAL_OK;
 }
 
 peal_status models__run_lock(const char *run_dir, peal_lock **out, peal_error *err) {

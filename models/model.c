@@ -1,6 +1,7 @@
 /* The table of models, and the reading of their specs; see model.h. */
 #include "models/model.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,12 +74,17 @@ peal_status models__layer(peal_builder *builder, const char *name, peal_node *in
     return peal_graph_add(builder->graph, &peal_op_linear, inputs, 3, 0, out, err);
 }
 
-static peal_status lookup_layer(peal_builder *builder, const char *name, size_t width, peal_node **out,
+/* A linear layer over one-hot codes. A net of codes alone that began at zero could learn nothing, for its output layer
+ * begins at zero, too. As fan-in counts the geometric mean of what a row has, a code of each column, and of what there
+ * is: with the first, values that are rare stay noise; with the second, the penalty takes many values back to zero
+ * before they are learnt. */
+static peal_status lookup_layer(peal_builder *builder, const char *name, size_t width, peal_init init, peal_node **out,
                                 peal_error *err) {
     char table[64];
     snprintf(table, sizeof table, "%s.codes", name);
     peal_node *inputs[2] = {builder->codes};
-    PEAL_TRY(peal_graph_parameter(builder->graph, table, builder->code_values, width, PEAL_INIT_ZERO, &inputs[1], err));
+    PEAL_TRY(peal_graph_parameter(builder->graph, table, builder->code_values, width, init, &inputs[1], err));
+    inputs[1]->fan_in = (size_t)sqrt((double)builder->codes->width * (double)builder->code_values);
     PEAL_TRY(penalise(builder, inputs[1], err));
     return peal_graph_add(builder->graph, &peal_op_lookup, inputs, 2, 0, out, err);
 }
@@ -88,7 +94,7 @@ peal_status models__first_layer(peal_builder *builder, const char *name, size_t 
     peal_node *parts[2];
     size_t count = 0;
     if (builder->features) PEAL_TRY(models__layer(builder, name, builder->features, width, init, &parts[count++], err));
-    if (builder->codes) PEAL_TRY(lookup_layer(builder, name, width, &parts[count++], err));
+    if (builder->codes) PEAL_TRY(lookup_layer(builder, name, width, init, &parts[count++], err));
     if (count == 0) {
         return peal_fail(err, PEAL_E_USAGE, "there is nothing to learn from: every column but the label is dropped");
     }

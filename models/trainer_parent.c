@@ -341,7 +341,7 @@ static void note_course(leader *self, const peal_metrics *metrics) {
     const size_t epoch = self->progress.epoch;
     const double loss = trainer->valid_count ? metrics->loss : self->progress.train_loss;
     if (epoch == 0) course->first_loss = loss;
-    if (epoch <= trainer->last_epoch * 2 / 3) course->later_loss = loss;
+    if (epoch == 0 || epoch < trainer->last_epoch * 2 / 3) course->later_loss = loss;
     course->last_loss = trainer->valid_count ? self->progress.best_loss : loss;
 }
 

@@ -5,15 +5,26 @@
 
 #include "core/event.h"
 
-/* A tenth of all that was gained, in the last third of the epochs: the training was ended too early. */
+/* A tenth of all that was gained and a hundredth of what is left, in the last third of the epochs: the training was
+ * ended too early. Not where the best epoch came before that: it has not fallen since. */
 static void warn_of_falling_loss(const models__trainer *trainer) {
     const models__course *course = &trainer->course;
     const double gained = course->first_loss - course->last_loss, lately = course->later_loss - course->last_loss;
-    if (trainer->last_epoch < 3 || !(gained > 0) || !(lately > gained / 10)) return;
+    const peal_train_result *result = trainer->result;
+    if (trainer->last_epoch < 3 || result->epochs < trainer->last_epoch) return;
+    if (result->best_epoch <= trainer->last_epoch * 2 / 3) return;
+    if (!(lately > gained / 10) || !(lately > course->last_loss / 100)) return;
     peal_report(trainer->options->reporter, PEAL_EVENT_WARNING,
                 "the loss still falls: %.4g at two thirds of the epochs, %.4g at the end; more epochs would help "
                 "(epochs)",
                 course->later_loss, course->last_loss);
+}
+
+static bool labels_are_the_same(const models__trainer *trainer) {
+    for (uint64_t row = 1; row < trainer->valid_count; row++) {
+        if (trainer->eval_labels[row] != trainer->eval_labels[0]) return false;
+    }
+    return true;
 }
 
 /* The loss of always saying what the label is on average: the entropy of its classes, or half a number's variance. */
@@ -40,12 +51,19 @@ static double loss_of_the_mean(const models__trainer *trainer) {
 
 static void warn_of_worthless_model(const models__trainer *trainer) {
     if (trainer->valid_count == 0) return;
+    if (labels_are_the_same(trainer)) {
+        peal_report(trainer->options->reporter, PEAL_EVENT_WARNING,
+                    "the label is the same in all %llu held-out rows: they cannot show what the model is worth",
+                    (unsigned long long)trainer->valid_count);
+        return;
+    }
     const double loss = trainer->result->valid.loss, plain = loss_of_the_mean(trainer);
-    if (loss < plain) return;
+    if (loss < 0.99 * plain) return; /* less than a hundredth is chance */
     peal_report(
         trainer->options->reporter, PEAL_EVENT_WARNING,
-        "on the held-out rows the model is no better than %s (loss %.4g, that %.4g): these columns may not tell "
+        "on the held-out rows the model is %s better than %s (loss %.4g, that %.4g): these columns may not tell "
         "the label, or more rows are needed",
+        loss < plain ? "hardly" : "no",
         trainer->net->shape.classes ? "always saying how frequent the classes are" : "always saying the mean", loss,
         plain);
 }

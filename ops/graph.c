@@ -83,6 +83,7 @@ peal_status peal_graph_parameter(peal_graph *graph, const char *name, size_t row
     node->rows = rows;
     node->width = width;
     node->init = init;
+    node->fan_in = rows;
     node->offset = graph->parameter_floats;
     graph->parameter_floats = end;
     return PEAL_OK;
@@ -205,10 +206,10 @@ void peal_graph_initialise(const peal_graph *graph, uint64_t seed, float *parame
         float *values = parameters + node->offset;
         size_t count = node->rows * node->width;
         if (node->init == PEAL_INIT_HE) {
-            float deviation = sqrtf(2.0f / (float)node->rows);
+            float deviation = sqrtf(2.0f / (float)node->fan_in);
             for (size_t v = 0; v < count; v++) values[v] = deviation * peal_philox_normal(&random);
         } else if (node->init == PEAL_INIT_GLOROT) {
-            float limit = sqrtf(6.0f / (float)(node->rows + node->width));
+            float limit = sqrtf(6.0f / (float)(node->fan_in + node->width));
             for (size_t v = 0; v < count; v++) values[v] = limit * (2 * peal_philox_unit(&random) - 1);
         }
     }

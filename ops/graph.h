@@ -20,13 +20,13 @@ typedef struct peal_op peal_op;
 typedef enum peal_node_kind { PEAL_NODE_INPUT, PEAL_NODE_PARAMETER, PEAL_NODE_VALUE, PEAL_NODE_LOSS } peal_node_kind;
 typedef enum peal_element { PEAL_ELEMENT_FLOAT32, PEAL_ELEMENT_UINT8, PEAL_ELEMENT_INT32 } peal_element;
 
-/* How a parameter begins. He: He et al. 2015, normal with variance 2 / rows. Glorot: Glorot and Bengio 2010, uniform.
- */
+/* How a parameter begins. He: He et al. 2015, normal with variance 2 / fan-in. Glorot: Glorot and Bengio 2010, uniform
+ * within sqrt(6 / (fan-in + width)). */
 typedef enum peal_init { PEAL_INIT_ZERO, PEAL_INIT_HE, PEAL_INIT_GLOROT } peal_init;
 
 enum { PEAL_NODE_INPUTS = 4 };
 
-/* Ops read and write these fields; others should not. */
+/* Ops read and write these fields; others should not, but for a parameter's fan_in. */
 struct peal_node {
     const peal_op *op; /* of values and losses */
     peal_node_kind kind;
@@ -42,6 +42,7 @@ struct peal_node {
     double loss;   /* of PEAL_NODE_LOSS, after forward */
     size_t offset; /* of a parameter in the flat vectors */
     peal_init init;
+    size_t fan_in;    /* of a parameter: how many inputs add up to one output, its rows unless the builder sets it */
     const char *name; /* of parameters and inputs */
     bool shares;      /* works in place on its first input */
     bool touched;     /* of a parameter: the present backward run has written its gradient */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Random trials: a random job (model, optimiser, P, sync, checkpoints), a random death at a random moment (SIGKILL of a
-# worker or of ten, SIGSTOP of a worker, SIGKILL or SIGINT of the whole job), then --resume with a random W until it is
-# done. The model's SHA-256 must be that of the undisturbed run, and no process, shared object or temporary file may be
+# Random trials: a random job (model or none, optimiser, P, sync, checkpoints), a random death at a random moment
+# (SIGKILL of a worker or of ten, SIGSTOP of a worker, SIGKILL or SIGINT of the whole job), then --resume with a random
+# W until it is done. The model's SHA-256 must be that of the undisturbed run, and no process, shared object or temporary file may be
 # left.
 #
 # PEAL_TRIALS says how many (30), PEAL_FAULT_SEED where the seeds begin; a trial's own seed is printed with it.
@@ -31,9 +31,10 @@ $peal etl table.csv --label z --out classes --drop y --quiet
 # Sets job (the options that shape the model), keeping (its checkpoints) and peal_there at random: the program on a
 # machine with that many CPUs, if they are more than there are. So many workers then work at once.
 random_job() {
-    local dataset model epochs sync kind width depth partitions batch optimizer seed with_valid seconds keep
-    between kind 0 4
+    local dataset model epochs chosen sync kind width depth partitions batch optimizer seed with_valid seconds keep
+    between kind 0 6
     between epochs 150 600
+    chosen=()
     case $kind in
     0) dataset=numbers model=linear ;;
     1) dataset=classes model=logistic ;;
@@ -47,14 +48,18 @@ random_job() {
         between width 16 400
         dataset=digits model=mlp:hidden=$width,dropout=0.3 epochs=$((epochs / 5))
         ;;
+    5) dataset=classes model="" epochs=$((epochs / 20)) ;; # two trials before it
+    6) dataset=numbers model=mlp:hidden=16 epochs="" ;;    # one
     esac
+    if [ -n "$model" ]; then chosen+=(--model "$model"); fi
+    if [ -n "$epochs" ]; then chosen+=(--epochs "$epochs"); fi
     between sync 1 12
     one_of sync epoch step "$sync"
     between partitions 1 12
     one_of batch 16 32 64
     one_of optimizer sgd adam adamw adagrad
     between seed 1 1000
-    job=(train $dataset --model $model --epochs "$epochs" --sync "$sync" --partitions "$partitions" --batch "$batch"
+    job=(train $dataset "${chosen[@]}" --sync "$sync" --partitions "$partitions" --batch "$batch"
         --optimizer "$optimizer" --seed "$seed")
     between with_valid 0 1
     if ((with_valid)); then job+=(--valid 0.2 --patience 1000); fi
