@@ -530,20 +530,30 @@ static peal_status resume(models__trainer *trainer, models__progress *progress, 
     return status;
 }
 
+static bool is_run(const char *manifest_path) {
+    json_t *manifest = peal_seal_peek(manifest_path, PEAL_RUN_KIND);
+    const bool is = manifest != NULL;
+    json_decref(manifest);
+    return is;
+}
+
 /* Beside the checkpoints; the manifest, by which a run is known, is removed last. */
 static const char *const run_files[] = {"metrics.jsonl", "best.safetensors", "run.json"};
 
 /* Files that a new run would remove or write over are only those of a run: they stand beside its manifest. */
-static peal_status check_run_folder(const models__trainer *trainer, peal_error *err) {
+peal_status models__run_check(const models__trainer *trainer, peal_error *err) {
+    const char *run_dir = trainer->options->run_dir;
+    if (!peal_path_exists(run_dir)) return PEAL_OK;
+    if (!peal_path_is_folder(run_dir)) {
+        return peal_fail(err, PEAL_E_USAGE, "cannot make the folder %s: a file stands there", run_dir);
+    }
     checkpoint_name *checkpoints;
     size_t count;
     char *path;
     PEAL_TRY(run_path(trainer, "run.json", &path, err));
-    json_t *manifest = peal_seal_peek(path, PEAL_RUN_KIND);
-    const bool is_run = manifest != NULL;
-    json_decref(manifest);
+    const bool is = is_run(path);
     free(path);
-    if (is_run) return PEAL_OK;
+    if (is) return PEAL_OK;
     PEAL_TRY(list_checkpoints(trainer, &checkpoints, &count, err));
     checkpoint_name found = count ? checkpoints[0] : (checkpoint_name){0};
     free(checkpoints);
@@ -553,8 +563,8 @@ static peal_status check_run_folder(const models__trainer *trainer, peal_error *
         free(path);
     }
     if (!found.text[0]) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE, "%s will not be used: it holds %s and is no run of Peal's",
-                     trainer->options->run_dir, found.text);
+    return peal_fail(err, PEAL_E_USAGE, "%s will not be used: it holds %s and is no run of Peal's", run_dir,
+                     found.text);
 }
 
 peal_status models__run_clear(const char *run_dir, peal_error *err) {
@@ -600,7 +610,7 @@ peal_status models__run_begin(models__trainer *trainer, models__progress *progre
     if (options->resume)
         peal_report(options->reporter, PEAL_EVENT_NOTE, "no checkpoint in %s yet: beginning anew", options->run_dir);
     char *path;
-    PEAL_TRY(check_run_folder(trainer, err));
+    PEAL_TRY(models__run_check(trainer, err));
     PEAL_TRY(tidy(trainer, 0, err));
     PEAL_TRY(run_path(trainer, "best.safetensors", &path, err));
     unlink(path);

@@ -239,9 +239,9 @@ static peal_status add_folder(making *self, const char *path, peal_error *err) {
 
 static peal_status add_glob(making *self, const char *pattern, peal_error *err) {
     glob_t found;
-    int result = glob(pattern, 0, NULL, &found);
+    int result = glob(pattern, GLOB_ERR, NULL, &found); /* a folder that cannot be read is not passed over */
     if (result == GLOB_NOMATCH) return peal_fail(err, PEAL_E_DATA, "no file matches '%s'", pattern);
-    if (result != 0) return peal_fail(err, PEAL_E_FAILED, "cannot look up '%s'", pattern);
+    if (result != 0) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look up '%s'", pattern);
     const size_t before = self->list->count;
     left_out left = {0};
     peal_status status = PEAL_OK;
@@ -259,6 +259,7 @@ static peal_status add_named(making *self, const char *name, peal_error *err) {
     if (strcmp(name, "-") == 0 || strcmp(name, "/dev/stdin") == 0) return add_standard_input(self, err);
     struct stat info;
     if (stat(name, &info) != 0) {
+        if (errno != ENOENT) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look at %s", name);
         if (strpbrk(name, "*?[")) return add_glob(self, name, err);
         return peal_fail(err, PEAL_E_DATA, "no such file: %s", name);
     }
@@ -276,6 +277,49 @@ peal_status peal_source_list_make(const peal_source_options *options, peal_sourc
             peal_source_list_clear(out);
             return status;
         }
+    }
+    return PEAL_OK;
+}
+
+/* ---- what must not be overwritten ---- */
+
+static bool is_same(const struct stat *a, const struct stat *b) {
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool glob_finds(const char *pattern, const struct stat *wanted) {
+    glob_t found;
+    struct stat info;
+    if (!strpbrk(pattern, "*?[") || glob(pattern, 0, NULL, &found) != 0) return false;
+    bool same = false;
+    for (size_t i = 0; i < found.gl_pathc && !same; i++) {
+        same = stat(found.gl_pathv[i], &info) == 0 && is_same(&info, wanted);
+    }
+    globfree(&found);
+    return same;
+}
+
+/* `wanted` is a regular file or a folder; of a folder that is a source only the files are read. */
+static bool reads(const char *name, const struct stat *wanted, const struct stat *folder) {
+    struct stat info;
+    const bool found = strcmp(name, "-") == 0 ? fstat(STDIN_FILENO, &info) == 0 : stat(name, &info) == 0;
+    if (!found) return glob_finds(name, wanted);
+    return is_same(&info, wanted) || (S_ISREG(wanted->st_mode) && is_same(&info, folder));
+}
+
+peal_status peal_source_check_output(const char *const *names, size_t count, const char *out, peal_error *err) {
+    struct stat wanted, parent;
+    if (stat(out, &wanted) != 0 || (!S_ISREG(wanted.st_mode) && !S_ISDIR(wanted.st_mode))) return PEAL_OK;
+    char *real = realpath(out, NULL); /* a link is written through */
+    char *folder = real ? peal_path_folder(real) : NULL;
+    free(real);
+    if (!folder) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    const bool has_folder = stat(folder, &parent) == 0;
+    free(folder);
+    for (size_t i = 0; has_folder && i < count; i++) {
+        if (!reads(names[i], &wanted, &parent)) continue;
+        return peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is read by this job too (%s)", out,
+                         strcmp(names[i], "-") == 0 ? "standard input" : names[i]);
     }
     return PEAL_OK;
 }
