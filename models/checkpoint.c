@@ -533,17 +533,25 @@ static peal_status resume(models__trainer *trainer, models__progress *progress, 
 /* Beside the checkpoints; the manifest, by which a run is known, is removed last. */
 static const char *const run_files[] = {"metrics.jsonl", "best.safetensors", "run.json"};
 
+/* Whether the run folder holds a run of Peal's, of whatever version. */
+static peal_status is_run(const models__trainer *trainer, bool *out, peal_error *err) {
+    char *path;
+    PEAL_TRY(run_path(trainer, "run.json", &path, err));
+    json_t *manifest = peal_seal_peek(path, PEAL_RUN_KIND);
+    *out = manifest != NULL;
+    json_decref(manifest);
+    free(path);
+    return PEAL_OK;
+}
+
 /* Files that a new run would remove or write over are only those of a run: they stand beside its manifest. */
 static peal_status check_run_folder(const models__trainer *trainer, peal_error *err) {
     checkpoint_name *checkpoints;
     size_t count;
     char *path;
-    PEAL_TRY(run_path(trainer, "run.json", &path, err));
-    json_t *manifest = peal_seal_peek(path, PEAL_RUN_KIND);
-    const bool is_run = manifest != NULL;
-    json_decref(manifest);
-    free(path);
-    if (is_run) return PEAL_OK;
+    bool is;
+    PEAL_TRY(is_run(trainer, &is, err));
+    if (is) return PEAL_OK;
     PEAL_TRY(list_checkpoints(trainer, &checkpoints, &count, err));
     checkpoint_name found = count ? checkpoints[0] : (checkpoint_name){0};
     free(checkpoints);
@@ -561,9 +569,8 @@ peal_status models__run_clear(const char *run_dir, peal_error *err) {
     const peal_train_options options = {.run_dir = run_dir};
     const models__trainer trainer = {.options = &options};
     char *path;
-    PEAL_TRY(run_path(&trainer, "run.json", &path, err));
-    const bool is = is_run(path);
-    free(path);
+    bool is;
+    PEAL_TRY(is_run(&trainer, &is, err));
     if (!is) return PEAL_OK;
     PEAL_TRY(tidy(&trainer, 0, err));
     for (size_t i = 0; i < sizeof run_files / sizeof *run_files; i++) {
