@@ -2,7 +2,6 @@
  * then the values. Values begin at multiples of 8 bytes. */
 #include "etl/spill.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>

@@ -540,6 +540,17 @@ static bool is_run(const char *manifest_path) {
 /* Beside the checkpoints; the manifest, by which a run is known, is removed last. */
 static const char *const run_files[] = {"metrics.jsonl", "best.safetensors", "run.json"};
 
+/* Whether the run folder holds a run of Peal's, of whatever version. */
+static peal_status is_run(const models__trainer *trainer, bool *out, peal_error *err) {
+    char *path;
+    PEAL_TRY(run_path(trainer, "run.json", &path, err));
+    json_t *manifest = peal_seal_peek(path, PEAL_RUN_KIND);
+    *out = manifest != NULL;
+    json_decref(manifest);
+    free(path);
+    return PEAL_OK;
+}
+
 /* Files that a new run would remove or write over are only those of a run: they stand beside its manifest. */
 peal_status models__run_check(const models__trainer *trainer, peal_error *err) {
     const char *run_dir = trainer->options->run_dir;
@@ -571,9 +582,8 @@ peal_status models__run_clear(const char *run_dir, peal_error *err) {
     const peal_train_options options = {.run_dir = run_dir};
     const models__trainer trainer = {.options = &options};
     char *path;
-    PEAL_TRY(run_path(&trainer, "run.json", &path, err));
-    const bool is = is_run(path);
-    free(path);
+    bool is;
+    PEAL_TRY(is_run(&trainer, &is, err));
     if (!is) return PEAL_OK;
     PEAL_TRY(tidy(&trainer, 0, err));
     for (size_t i = 0; i < sizeof run_files / sizeof *run_files; i++) {
