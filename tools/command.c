@@ -8,6 +8,7 @@
 
 #include "core/memory.h"
 #include "core/spec.h"
+#include "etl/source/source.h"
 #include "models/predictor.h"
 #include "tools/display.h"
 
@@ -50,6 +51,15 @@ static peal_status texts_of(const json_t *list, const char ***out, peal_error *e
 peal_status tools_need_sources(const tools_options *options, peal_error *err) {
     if (options->source_count > 0) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "no source was named: give files, folders, a glob or -");
+}
+
+peal_status tools_check_output(const tools_options *options, const char *out, peal_error *err) {
+    const char *others[2];
+    size_t count = 0;
+    if (options->job) others[count++] = options->job;
+    if (options->valid) others[count++] = options->valid;
+    PEAL_TRY(peal_source_check_output(others, count, out, err));
+    return peal_source_check_output((const char *const *)options->sources, options->source_count, out, err);
 }
 
 static peal_status choose(const char *what, const char *text, const char *const *names, size_t count, size_t *out,

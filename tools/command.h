@@ -33,6 +33,8 @@ extern atomic_int tools_stop;
 
 /* PEAL_E_USAGE if no source was named. */
 peal_status tools_need_sources(const tools_options *options, peal_error *err);
+/* PEAL_E_USAGE if writing `out` would overwrite what the job reads. */
+peal_status tools_check_output(const tools_options *options, const char *out, peal_error *err);
 
 /* The ETL part of the options; `arrays` keeps what they point to. */
 typedef struct tools_arrays {

@@ -122,6 +122,7 @@ static peal_status run(const tools_options *options, peal_error *err) {
     if (options->json && !options->out)
         return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
     if (options->out) PEAL_TRY(peal_output_check(options->out, err));
+    if (options->out) PEAL_TRY(tools_check_output(options, options->out, err));
     if (options->out && peal_path_is_folder(options->out)) {
         return peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is a folder", options->out);
     }

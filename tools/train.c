@@ -146,6 +146,8 @@ static peal_status run(const tools_options *options, peal_error *err) {
     peal_train_result result;
     peal_train_options train = train_options(options, NULL, out, run_dir);
     peal_status status = peal_output_check(run_dir, err);
+    if (status == PEAL_OK) status = tools_check_output(options, run_dir, err);
+    if (status == PEAL_OK) status = tools_check_output(options, out, err);
     if (status == PEAL_OK) status = peal_train_check(&train, err); /* before the dataset is made, which may take long */
     if (status == PEAL_OK) status = find_dataset(options, &from, err);
     if (status == PEAL_OK) status = find_valid(options, &from, err);

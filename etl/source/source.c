@@ -279,3 +279,46 @@ peal_status peal_source_list_make(const peal_source_options *options, peal_sourc
     }
     return PEAL_OK;
 }
+
+/* ---- what must not be overwritten ---- */
+
+static bool is_same(const struct stat *a, const struct stat *b) {
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool glob_finds(const char *pattern, const struct stat *wanted) {
+    glob_t found;
+    struct stat info;
+    if (!strpbrk(pattern, "*?[") || glob(pattern, 0, NULL, &found) != 0) return false;
+    bool same = false;
+    for (size_t i = 0; i < found.gl_pathc && !same; i++) {
+        same = stat(found.gl_pathv[i], &info) == 0 && is_same(&info, wanted);
+    }
+    globfree(&found);
+    return same;
+}
+
+/* `wanted` is a regular file or a folder; of a folder that is a source only the files are read. */
+static bool reads(const char *name, const struct stat *wanted, const struct stat *folder) {
+    struct stat info;
+    const bool found = strcmp(name, "-") == 0 ? fstat(STDIN_FILENO, &info) == 0 : stat(name, &info) == 0;
+    if (!found) return glob_finds(name, wanted);
+    return is_same(&info, wanted) || (S_ISREG(wanted->st_mode) && is_same(&info, folder));
+}
+
+peal_status peal_source_check_output(const char *const *names, size_t count, const char *out, peal_error *err) {
+    struct stat wanted, parent;
+    if (stat(out, &wanted) != 0 || (!S_ISREG(wanted.st_mode) && !S_ISDIR(wanted.st_mode))) return PEAL_OK;
+    char *real = realpath(out, NULL); /* a link is written through */
+    char *folder = real ? peal_path_folder(real) : NULL;
+    free(real);
+    if (!folder) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    const bool has_folder = stat(folder, &parent) == 0;
+    free(folder);
+    for (size_t i = 0; has_folder && i < count; i++) {
+        if (!reads(names[i], &wanted, &parent)) continue;
+        return peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is read by this job too (%s)", out,
+                         strcmp(names[i], "-") == 0 ? "standard input" : names[i]);
+    }
+    return PEAL_OK;
+}

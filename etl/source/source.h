@@ -47,6 +47,9 @@ typedef struct peal_source_options {
 peal_status peal_source_list_make(const peal_source_options *options, peal_source_list *out, peal_error *err);
 void peal_source_list_clear(peal_source_list *list);
 
+/* PEAL_E_USAGE if one of the sources `names` is the file or folder `out`, or a folder or glob that reads it. */
+peal_status peal_source_check_output(const char *const *names, size_t count, const char *out, peal_error *err);
+
 /* For messages: its path, or "standard input". */
 const char *peal_source_name(const peal_source *source);
 /* True if the source is read from a copy. */
