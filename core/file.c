@@ -277,6 +277,12 @@ static peal_status open_target(peal_atomic_file *file, const char *path, int des
     if (exists && !S_ISREG(info.st_mode)) return open_special(file->target, &file->out, err);
     PEAL_TRY(core__temporary_make(file->target, TEMPORARY_FILE, &file->temporary, err));
     file->out.fd = file->temporary.fd;
+    /* Who could not read the file before cannot read it afterwards; its owner can, to tell what a killed job left. */
+    if (exists && fchmod(file->out.fd, (info.st_mode & 0777) | S_IRUSR | S_IWUSR) != 0) {
+        peal_status status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot set who may read %s", path);
+        core__temporary_remove(&file->temporary);
+        return status;
+    }
     return PEAL_OK;
 }
 

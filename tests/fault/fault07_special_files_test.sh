@@ -59,6 +59,11 @@ done
 ln -s elsewhere/model.safetensors model.safetensors
 "$peal" train rows.csv --label y --epochs 1 --quiet --out model.safetensors
 [ -L model.safetensors ] && cmp model.safetensors m.safetensors || fail "the model's link was replaced"
+# Who may read a file stays as it is.
+cp right.csv private.csv
+chmod 600 private.csv
+predict private.csv
+[ "$(stat -c %a private.csv)" = 600 ] || fail "a private file can be read by others"
 ln -s loop loop
 expect 2 loop predict loop
 
