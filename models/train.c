@@ -164,7 +164,7 @@ peal_status peal_train_check(const peal_train_options *options, peal_error *err)
     const char *valid = options->valid;
     if (valid && peal_train_is_fraction(valid)) {
         PEAL_TRY(parse_fraction(valid, &fraction, err));
-    } else if (valid && !peal_path_exists(valid) && !strpbrk(valid, "*?[")) {
+    } else if (valid && strcmp(valid, "-") != 0 && !peal_path_exists(valid) && !strpbrk(valid, "*?[")) {
         return peal_fail(err, PEAL_E_USAGE, "valid must be a source or a fraction: there is no '%s'", valid);
     }
     return check_out(options->out, err);

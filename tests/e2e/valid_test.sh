@@ -10,6 +10,8 @@ $peal train ds --epochs 2 --valid "$data/digits/test.csv.gz" --out b.st --json -
 cmp a.st b.st || fail "another model"
 $peal train "$data/digits/train-0.csv.gz" --label digit --epochs 1 --valid "$data/digits/te*.csv.gz" --out c.st --quiet
 $peal train ds --epochs 1 --valid 0.2 --out d.st --quiet
+zcat "$data/digits/test.csv.gz" | $peal train ds --epochs 2 --valid - --out f.st --quiet
+cmp a.st f.st || fail "standard input gives another model than the dataset"
 printf 'a,b\n1,2\n' >other.csv
 expect 3 "there is no column 'p00'" $peal train ds --valid other.csv --out e.st
 [ -e e.st ] && fail "a model without its validation"
