@@ -35,7 +35,8 @@ static void install_signals(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    struct sigaction before; /* ignored under nohup(1), and so it stays */
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
 }
 
 /* A reader of our output that goes away, and a limit on the size of files, are errors of the write, not the end of the

@@ -21,6 +21,17 @@ ends TERM $peal eval m.safetensors fifo
 # A writer that falls silent, as standard input.
 (echo "x,y"; exec sleep 5) | ends TERM $peal etl - --label y --out d
 
+# Under nohup a hangup ends nothing.
+(trap '' HUP && exec $peal etl fifo --label y --out d 2>err.txt) &
+job=$!
+sleep 0.5
+kill -HUP $job
+sleep 0.5
+kill -TERM $job || fail "a SIGHUP that was ignored ended it: $(cat err.txt)"
+got=0
+wait $job || got=$?
+[ $got = 4 ] || fail "exit code $got instead of 4"
+
 expect 3 "fifo is not a regular file" timeout 5 $peal predict fifo rows.csv
 expect 3 "fifo is neither a regular file nor a folder" timeout 5 $peal inspect fifo
 expect 2 "fifo is not a regular file" timeout 5 $peal etl rows.csv --job fifo --out d
