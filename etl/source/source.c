@@ -239,9 +239,9 @@ static peal_status add_folder(making *self, const char *path, peal_error *err) {
 
 static peal_status add_glob(making *self, const char *pattern, peal_error *err) {
     glob_t found;
-    int result = glob(pattern, 0, NULL, &found);
+    int result = glob(pattern, GLOB_ERR, NULL, &found); /* a folder that cannot be read is not passed over */
     if (result == GLOB_NOMATCH) return peal_fail(err, PEAL_E_DATA, "no file matches '%s'", pattern);
-    if (result != 0) return peal_fail(err, PEAL_E_FAILED, "cannot look up '%s'", pattern);
+    if (result != 0) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look up '%s'", pattern);
     const size_t before = self->list->count;
     left_out left = {0};
     peal_status status = PEAL_OK;
@@ -259,6 +259,7 @@ static peal_status add_named(making *self, const char *name, peal_error *err) {
     if (strcmp(name, "-") == 0 || strcmp(name, "/dev/stdin") == 0) return add_standard_input(self, err);
     struct stat info;
     if (stat(name, &info) != 0) {
+        if (errno != ENOENT) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look at %s", name);
         if (strpbrk(name, "*?[")) return add_glob(self, name, err);
         return peal_fail(err, PEAL_E_DATA, "no such file: %s", name);
     }

@@ -35,6 +35,7 @@ check() { # check CODE WORDS ARGUMENTS...
 
 check 3 "no such file: none.csv" etl none.csv --label y --out d
 check 3 "no file matches 'none*.csv'" etl 'none*.csv' --label y --out d
+check 3 "cannot look at empty.csv/x: Not a directory" etl empty.csv/x --label y --out d
 check 3 "has no files" etl empty_folder --label y --out d
 check 3 "empty.csv is empty" etl empty.csv --label y --out d
 check 3 "empty.csv.gz is empty" etl empty.csv.gz --label y --out d
