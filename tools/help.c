@@ -93,6 +93,7 @@ static peal_status run(const tools_options *options, peal_error *err) {
         print_overview();
         return PEAL_OK;
     }
+    if (options->source_count > 1) return peal_fail(err, PEAL_E_USAGE, "help explains one topic at a time");
     const char *topic = options->sources[0];
     const char *names[TOPICS + TOOLS_COMMANDS];
     size_t count = 0;

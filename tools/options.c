@@ -314,8 +314,10 @@ static peal_status read_job(const parser *self) {
             continue;
         }
         const tools_option *option = find_job_key(self, key);
-        if (!option || option->offset == AT(job)) {
+        if (!option) {
             status = unknown_option(self, "", key);
+        } else if (option->offset == AT(job)) {
+            status = peal_fail(self->err, PEAL_E_USAGE, "a job file cannot name another one");
         } else if (seen[option - tools_option_table]) {
             status = peal_fail(self->err, PEAL_E_USAGE, "'%s' stands there twice", option->name);
         } else if (!self->given[option - tools_option_table]) {

@@ -48,6 +48,9 @@ expect 2 "has no option labl (did you mean label?)" $peal etl --job typo.yaml --
 printf 'label: [y\n' >broken.yaml
 expect 2 "broken.yaml: line" $peal etl --job broken.yaml --out d
 expect 2 "the job file: cannot open none.yaml" $peal etl --job none.yaml --out d
+echo "job: other.yaml" >names-another.yaml
+expect 2 "a job file cannot name another one" $peal etl --job names-another.yaml --out d
+expect 2 "one topic at a time" $peal help train eval
 expect 2 "wants a number" $peal train a --lr fast
 expect 2 "--epochs must be at least 1" $peal train a --epochs 0
 expect 2 "is a dataset already" $peal train a --label digit
