@@ -534,7 +534,12 @@ static peal_status resume(models__trainer *trainer, models__progress *progress, 
 static const char *const run_files[] = {"metrics.jsonl", "best.safetensors", "run.json"};
 
 /* Files that a new run would remove or write over are only those of a run: they stand beside its manifest. */
-static peal_status check_run_folder(const models__trainer *trainer, peal_error *err) {
+peal_status models__run_check(const models__trainer *trainer, peal_error *err) {
+    const char *run_dir = trainer->options->run_dir;
+    if (!peal_path_exists(run_dir)) return PEAL_OK;
+    if (!peal_path_is_folder(run_dir)) {
+        return peal_fail(err, PEAL_E_USAGE, "cannot make the folder %s: a file stands there", run_dir);
+    }
     checkpoint_name *checkpoints;
     size_t count;
     char *path;
@@ -553,8 +558,8 @@ static peal_status check_run_folder(const models__trainer *trainer, peal_error *
         free(path);
     }
     if (!found.text[0]) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE, "%s will not be used: it holds %s and is no run of Peal's",
-                     trainer->options->run_dir, found.text);
+    return peal_fail(err, PEAL_E_USAGE, "%s will not be used: it holds %s and is no run of Peal's", run_dir,
+                     found.text);
 }
 
 peal_status models__run_clear(const char *run_dir, peal_error *err) {
@@ -600,7 +605,7 @@ peal_status models__run_begin(models__trainer *trainer, models__progress *progre
     if (options->resume)
         peal_report(options->reporter, PEAL_EVENT_NOTE, "no checkpoint in %s yet: beginning anew", options->run_dir);
     char *path;
-    PEAL_TRY(check_run_folder(trainer, err));
+    PEAL_TRY(models__run_check(trainer, err));
     PEAL_TRY(tidy(trainer, 0, err));
     PEAL_TRY(run_path(trainer, "best.safetensors", &path, err));
     unlink(path);

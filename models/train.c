@@ -167,6 +167,7 @@ peal_status peal_train_check(const peal_train_options *options, peal_error *err)
     } else if (valid && strcmp(valid, "-") != 0 && !peal_path_exists(valid) && !strpbrk(valid, "*?[")) {
         return peal_fail(err, PEAL_E_USAGE, "valid must be a source or a fraction: there is no '%s'", valid);
     }
+    if (options->run_dir && !options->resume) PEAL_TRY(models__run_check(&trainer, err));
     return check_out(options->out, err);
 }
 
@@ -565,7 +566,10 @@ peal_status peal_train(const peal_train_options *options, peal_train_result *res
     const bool makes_run_dir = options->run_dir && !peal_path_exists(options->run_dir);
     peal_lock *run = NULL;
     if (options->run_dir) PEAL_TRY(models__run_lock(options->run_dir, &run, err));
-    peal_status status = train_into_file(options, result, err);
+    /* Trials write into the folder before the run itself looks at it. */
+    peal_status status = PEAL_OK;
+    if (options->run_dir && !options->resume) status = models__run_check(&(models__trainer){.options = options}, err);
+    if (status == PEAL_OK) status = train_into_file(options, result, err);
     if (status != PEAL_OK && makes_run_dir) rmdir(options->run_dir); /* if nothing came into it */
     peal_lock_release(run);
     return status;

@@ -189,6 +189,8 @@ typedef struct models__progress {
 peal_status models__run_lock(const char *run_dir, peal_lock **out, peal_error *err);
 /* Removes the files of a run, if the folder is one; what else lies in it stays. */
 peal_status models__run_clear(const char *run_dir, peal_error *err);
+/* PEAL_E_USAGE if the run folder stands there and is no run's, or a file. */
+peal_status models__run_check(const models__trainer *trainer, peal_error *err);
 /* Writes run manifest and removes what an earlier run left, or reads the newest whole checkpoint if resuming. */
 peal_status models__run_begin(models__trainer *trainer, models__progress *progress, peal_error *err);
 peal_status models__run_metrics(models__trainer *trainer, const json_t *line, peal_error *err);

@@ -29,6 +29,9 @@ refused "--run-dir must not be empty" --run-dir ''
 refused "cannot write /proc/peal/m" --out /proc/peal/m
 mkdir folder
 refused "cannot write folder: it is a folder" --out folder
+mkdir other && echo mine >other/metrics.jsonl
+refused "other will not be used: it holds metrics.jsonl" --run-dir other
+refused "a file stands there" --run-dir other/metrics.jsonl
 expect 2 "there are: p00, p01, p02, p03, p04, p05, p06, p07, p10, p11, p12, p13 and 53 more" \
     $peal etl "$data/digits/test.csv.gz" --label nothing --out d
 expect 2 "name of a source must not be empty" $peal etl '' --out d

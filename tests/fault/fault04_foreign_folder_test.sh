@@ -47,6 +47,7 @@ ln -s d link
 # A run is begun only in a folder whose files are a run's.
 mkdir run && echo '{"mine": 1}' >run/metrics.jsonl
 expect 2 metrics.jsonl "$peal" train d --epochs 1 --out m.safetensors --run-dir run
+[ "$(ls run)" = metrics.jsonl ] || fail "trials were written into a folder that is no run's: $(ls run)"
 grep -q mine run/metrics.jsonl || fail "metrics of another program were removed"
 [ -z "$(find . -name '*peal-tmp*')" ] || fail "a temporary is left"
 echo ok
