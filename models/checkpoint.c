@@ -533,6 +533,12 @@ static peal_status resume(models__trainer *trainer, models__progress *progress, 
 /* Beside the checkpoints; the manifest, by which a run is known, is removed last. */
 static const char *const run_files[] = {"metrics.jsonl", "best.safetensors", "run.json"};
 
+static bool is_run(const char *manifest_path) {
+    json_t *manifest = peal_seal_peek(manifest_path, PEAL_RUN_KIND);
+    json_decref(manifest);
+    return manifest != NULL;
+}
+
 /* Files that a new run would remove or write over are only those of a run: they stand beside its manifest. */
 peal_status models__run_check(const models__trainer *trainer, peal_error *err) {
     const char *run_dir = trainer->options->run_dir;
@@ -544,11 +550,9 @@ peal_status models__run_check(const models__trainer *trainer, peal_error *err) {
     size_t count;
     char *path;
     PEAL_TRY(run_path(trainer, "run.json", &path, err));
-    json_t *manifest = peal_seal_peek(path, PEAL_RUN_KIND);
-    const bool is_run = manifest != NULL;
-    json_decref(manifest);
+    const bool is = is_run(path);
     free(path);
-    if (is_run) return PEAL_OK;
+    if (is) return PEAL_OK;
     PEAL_TRY(list_checkpoints(trainer, &checkpoints, &count, err));
     checkpoint_name found = count ? checkpoints[0] : (checkpoint_name){0};
     free(checkpoints);
