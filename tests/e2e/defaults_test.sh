@@ -15,11 +15,11 @@ awk 'BEGIN { srand(8); print "a,b,y,noise,rare"
 
 # Texts alone, whatever the seed; linear models cannot tell this label.
 for seed in 1 2; do
-    $peal train texts.csv --label y --model mlp --seed $seed --out texts.safetensors --quiet
+    $peal train texts.csv --label y --model mlp:hidden=64x32 --seed $seed --out texts.safetensors --quiet
     $peal eval texts.safetensors texts.csv --json >eval.json
     at_least "$(json eval.json metrics.accuracy)" 0.98
 done
-expect 0 "model: mlp is chosen" $peal train texts.csv --label y --out texts.safetensors
+expect 0 "model: mlp is chosen" $peal train texts.csv --label y --epochs 30 --out texts.safetensors
 
 # A loss that falls is told, one that does not is not.
 numbers() { # numbers LABEL OPTION...
@@ -31,9 +31,9 @@ numbers() { # numbers LABEL OPTION...
 }
 expect 0 "the loss still falls" numbers y --model linear --lr 0.001 --epochs 3 --out m.safetensors
 expect 0 "the loss still falls" numbers y --model linear --lr 0.001 --epochs 30 --schedule constant --valid 0.2 --out m.safetensors
-expect 0 "better than always saying the mean" numbers noise --out m.safetensors
+expect 0 "better than always saying the mean" numbers noise --epochs 30 --out m.safetensors
 grep -q "still falls" err.txt && fail "a loss of noise is said to fall"
-expect 0 "the label is the same in all" numbers rare --out m.safetensors
+expect 0 "the label is the same in all" numbers rare --epochs 10 --out m.safetensors
 grep -q "still falls\|better than" err.txt && fail "a wrong warning: $(cat err.txt)"
 expect 0 "chosen" numbers y --out m.safetensors
 grep -q "warning" err.txt && fail "a warning without a cause: $(cat err.txt)"
@@ -42,12 +42,12 @@ grep -q "warning" err.txt && fail "a warning without a cause: $(cat err.txt)"
 run=m.run
 [ -e $run/trial-1 ] && [ -e $run/trial-2 ] || fail "there are no trials in $(ls $run)"
 echo mine >$run/trial-2/notes
-numbers y --model mlp --out m.safetensors --quiet
+numbers y --model mlp:hidden=8 --out m.safetensors --quiet
 [ -e $run/trial-1/run.json ] || fail "the trial of the present job is missing"
 [ "$(ls $run/trial-2)" = notes ] || fail "of an earlier trial are left: $(ls $run/trial-2)"
 numbers y --model linear --out m.safetensors --quiet
 [ -e $run/trial-1 ] && fail "a trial of an earlier job is left"
-numbers y --valid 0.2 --out m.safetensors --quiet # the better trial is the model: no training comes after it
+numbers y --valid 0.2 --epochs 5 --out m.safetensors --quiet # the better trial is the model: no training comes after it
 [ -e $run/run.json ] && fail "the training of an earlier job is left"
 [ -e $run/trial-2/run.json ] || fail "the trials of the present job are missing"
 [ "$(cat $run/trial-2/notes)" = mine ]
