@@ -540,17 +540,6 @@ static bool is_run(const char *manifest_path) {
 /* Beside the checkpoints; the manifest, by which a run is known, is removed last. */
 static const char *const run_files[] = {"metrics.jsonl", "best.safetensors", "run.json"};
 
-/* Whether the run folder holds a run of Peal's, of whatever version. */
-static peal_status is_run(const models__trainer *trainer, bool *out, peal_error *err) {
-    char *path;
-    PEAL_TRY(run_path(trainer, "run.json", &path, err));
-    json_t *manifest = peal_seal_peek(path, PEAL_RUN_KIND);
-    *out = manifest != NULL;
-    json_decref(manifest);
-    free(path);
-    return PEAL_OK;
-}
-
 /* Files that a new run would remove or write over are only those of a run: they stand beside its manifest. */
 peal_status models__run_check(const models__trainer *trainer, peal_error *err) {
     const char *run_dir = trainer->options->run_dir;
