@@ -27,6 +27,37 @@ void peal_cache_clear(peal_cache *cache) {
     *cache = (peal_cache){0};
 }
 
+/* ---- what is an entry ---- */
+
+/* Sixteen digits of the key, in hexadecimal, and nothing else. */
+static bool is_key(const char *name) {
+    return strspn(name, "0123456789abcdef") == 16 && name[16] == '\0';
+}
+
+/* As in train-00012.arrow. */
+static bool is_shard(const char *name) {
+    for (int i = 0; i < PEAL_SPLITS; i++) {
+        const size_t length = strlen(peal_split_names[i]);
+        if (strncmp(name, peal_split_names[i], length) != 0 || name[length] != '-') continue;
+        const char *number = name + length + 1;
+        const size_t digits = strspn(number, "0123456789");
+        if (digits >= 5 && strcmp(number + digits, ".arrow") == 0) return true;
+    }
+    return false;
+}
+
+static peal_status judge_names(const char *folder, const char *const *names, size_t count, bool *belongs,
+                               peal_error *err) {
+    (void)folder, (void)err;
+    for (size_t i = 0; i < count; i++) {
+        belongs[i] = belongs[i] && (strcmp(names[i], "manifest.json") == 0 ||
+                                    strcmp(names[i], "quarantine.jsonl") == 0 || is_shard(names[i]));
+    }
+    return PEAL_OK;
+}
+
+const peal_folder_kind peal_cached_kind = {.what = "a cached dataset", .judge = judge_names};
+
 /* ---- listing ---- */
 
 /* The bytes of the files in a folder. */
@@ -67,16 +98,11 @@ static peal_status fill(peal_cache_entry *entry, const json_t *manifest, peal_er
     return fill_inputs(entry, json_object_get(manifest, "inputs"), err);
 }
 
-/* Adds what stands at `path`, which is taken over, if it is a dataset. */
+/* Adds the entry at `path`, which is taken over; of a damaged one only the files count. */
 static peal_status add(peal_cache *cache, char *path, peal_error *err) {
-    peal_dataset *dataset;
-    if (!path) return no_memory(err);
-    if (!peal_dataset_is(path) || peal_dataset_open(path, &dataset, NULL) != PEAL_OK) {
-        free(path);
-        return PEAL_OK;
-    }
-    peal_cache_entry entry = {.path = path};
-    peal_status status = fill(&entry, peal_dataset_manifest(dataset), err);
+    peal_dataset *dataset = NULL;
+    peal_cache_entry entry = {.path = path, .is_damaged = peal_dataset_open(path, &dataset, NULL) != PEAL_OK};
+    peal_status status = fill(&entry, entry.is_damaged ? NULL : peal_dataset_manifest(dataset), err);
     peal_dataset_close(dataset);
     peal_cache_entry *entries = realloc(cache->entries, (cache->count + 1) * sizeof *entries);
     if (entries) cache->entries = entries;
@@ -105,8 +131,12 @@ peal_status peal_cache_list(peal_cache *out, peal_error *err) {
         status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open the cache %s", out->folder);
     }
     for (struct dirent *entry; status == PEAL_OK && folder && (entry = readdir(folder));) {
-        if (entry->d_name[0] != '.' && !strstr(entry->d_name, ".peal-tmp-")) {
-            status = add(out, peal_path_join(out->folder, entry->d_name), err);
+        char *path = is_key(entry->d_name) ? peal_path_join(out->folder, entry->d_name) : NULL;
+        if (is_key(entry->d_name) && !path) status = no_memory(err);
+        if (path && peal_path_is_folder(path)) {
+            status = add(out, path, err);
+        } else {
+            free(path);
         }
     }
     if (folder) closedir(folder);
@@ -117,11 +147,11 @@ peal_status peal_cache_list(peal_cache *out, peal_error *err) {
 
 /* ---- removing ---- */
 
-/* Removes what lies at `path` if all of it is a dataset of Peal's and no job uses it. */
+/* Removes what lies at `path` if it holds nothing but what Peal puts there and no job uses it. */
 static peal_status remove_entry(const char *path, peal_error *err) {
     peal_lock *lock;
     PEAL_TRY(peal_lock_take(path, PEAL_LOCK_EXCLUSIVE, "the cached dataset", &lock, err));
-    peal_status status = peal_folder_check(path, &peal_dataset_kind, err);
+    peal_status status = peal_folder_check(path, &peal_cached_kind, err);
     if (status == PEAL_OK) status = peal_remove_tree(path, err);
     peal_lock_release(lock);
     return status;

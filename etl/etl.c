@@ -34,6 +34,7 @@ peal_etl_options peal_etl_default(void) {
 typedef struct etl_job {
     const peal_etl_options *options;
     const char *out;
+    const peal_folder_kind *kind; /* what may stand there before */
     peal_etl_result *result;
     peal_input_list inputs;
     peal_pipeline *pipeline;
@@ -397,7 +398,7 @@ static peal_status run_in_staging(etl_job *job, peal_error *err) {
     if (status == PEAL_OK) status = run(job, err);
     if (status == PEAL_OK) status = peal_remove_tree(job->spill_folder, err);
     if (status == PEAL_OK) status = write_quarantine(job, err);
-    if (status == PEAL_OK) return peal_staging_commit(job->staging, &peal_dataset_kind, err);
+    if (status == PEAL_OK) return peal_staging_commit(job->staging, job->kind, err);
     /* After an interruption the finished inputs' spills stay for --resume; else nothing does. */
     peal_staging_abandon(job->staging, status == PEAL_E_INTERRUPTED);
     return status;
@@ -408,7 +409,7 @@ static peal_status etl(etl_job *job, const char *out, peal_error *err) {
     *job->result = (peal_etl_result){0};
     job->out = out;
     int64_t begin = peal_now_ns();
-    PEAL_TRY(peal_folder_check(out, &peal_dataset_kind, err));
+    PEAL_TRY(peal_folder_check(out, job->kind, err));
     if (options->resume) {
         char *why = staleness(job, out);
         bool fresh = !why;
@@ -425,7 +426,7 @@ static peal_status etl(etl_job *job, const char *out, peal_error *err) {
 }
 
 peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, peal_error *err) {
-    etl_job job = {.options = options, .result = result};
+    etl_job job = {.options = options, .result = result, .kind = &peal_dataset_kind};
     if (!options->out) return peal_fail(err, PEAL_E_USAGE, "no dataset was named to write to (out)");
     char *out = peal_strdup(options->out);
     if (!out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
@@ -569,7 +570,7 @@ peal_status peal_etl_cached(const peal_etl_options *options, peal_cached *out, p
                             peal_error *err) {
     *out = (peal_cached){0};
     *result = (peal_etl_result){0};
-    etl_job job = {.options = options, .result = result};
+    etl_job job = {.options = options, .result = result, .kind = &peal_cached_kind};
     peal_status status = look_at_inputs(&job, err);
     if (status == PEAL_OK) status = find_cached(&job, out, err);
     job_clear(&job);

@@ -72,6 +72,7 @@ typedef struct peal_cache_entry {
     int64_t age_seconds; /* since it was made */
     char **inputs;       /* [input_count] what it was made of, as the manifest names it */
     size_t input_count;
+    bool is_damaged; /* its manifest cannot be read: rows and inputs are unknown, the next job makes it anew */
 } peal_cache_entry;
 
 typedef struct peal_cache {
@@ -80,7 +81,7 @@ typedef struct peal_cache {
     size_t count;
 } peal_cache;
 
-/* The datasets in it; what is none is left out. The caller clears `out` after success. */
+/* The datasets in it; what has not the name of one is left out. The caller clears `out` after success. */
 peal_status peal_cache_list(peal_cache *out, peal_error *err);
 void peal_cache_clear(peal_cache *cache);
 /* Removes one dataset, named by its path or its key. PEAL_E_USAGE if the cache has no such one, or if anything in its

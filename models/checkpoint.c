@@ -530,11 +530,15 @@ static peal_status resume(models__trainer *trainer, models__progress *progress, 
     return status;
 }
 
-static bool is_run(const char *manifest_path) {
-    json_t *manifest = peal_seal_peek(manifest_path, PEAL_RUN_KIND);
-    const bool is = manifest != NULL;
+/* Whether the run folder holds a run of Peal's, of whatever version. */
+static peal_status is_run(const models__trainer *trainer, bool *out, peal_error *err) {
+    char *path;
+    PEAL_TRY(run_path(trainer, "run.json", &path, err));
+    json_t *manifest = peal_seal_peek(path, PEAL_RUN_KIND);
+    *out = manifest != NULL;
     json_decref(manifest);
-    return is;
+    free(path);
+    return PEAL_OK;
 }
 
 /* Beside the checkpoints; the manifest, by which a run is known, is removed last. */
@@ -550,9 +554,8 @@ peal_status models__run_check(const models__trainer *trainer, peal_error *err) {
     checkpoint_name *checkpoints;
     size_t count;
     char *path;
-    PEAL_TRY(run_path(trainer, "run.json", &path, err));
-    const bool is = is_run(path);
-    free(path);
+    bool is;
+    PEAL_TRY(is_run(trainer, &is, err));
     if (is) return PEAL_OK;
     PEAL_TRY(list_checkpoints(trainer, &checkpoints, &count, err));
     checkpoint_name found = count ? checkpoints[0] : (checkpoint_name){0};

@@ -14,9 +14,9 @@ static json_t *inputs_json(const peal_cache_entry *entry) {
 }
 
 static json_t *entry_json(const peal_cache_entry *entry) {
-    return json_pack("{s:o, s:I, s:I, s:I, s:o}", "path", peal_json_path(entry->path), "bytes",
+    return json_pack("{s:o, s:I, s:I, s:I, s:o, s:b}", "path", peal_json_path(entry->path), "bytes",
                      (json_int_t)entry->bytes, "rows", (json_int_t)entry->rows, "age_seconds",
-                     (json_int_t)entry->age_seconds, "inputs", inputs_json(entry));
+                     (json_int_t)entry->age_seconds, "inputs", inputs_json(entry), "damaged", entry->is_damaged);
 }
 
 /* {"folder", "datasets": [...]}; NULL if there is no memory. */
@@ -40,6 +40,10 @@ static const char *age_text(int64_t seconds, char text[32]) {
 static void print_entry(const peal_cache_entry *entry) {
     char size[32], age[32];
     tools_print("%s", entry->path);
+    if (entry->is_damaged) {
+        tools_print("  %s, damaged: the job that uses it makes it anew", peal_bytes_text(entry->bytes, size));
+        return;
+    }
     tools_print("  %s, %llu rows, %s old, made of %s%s", peal_bytes_text(entry->bytes, size),
                 (unsigned long long)entry->rows, age_text(entry->age_seconds, age),
                 entry->input_count ? entry->inputs[0] : "?", entry->input_count > 1 ? " and other files" : "");
