@@ -19,7 +19,7 @@ notices() { # notices OUTPUT COMMAND...
         rm -rf "$output"
     done
     [ $got = 3 ] || fail "exit code $got: $* $(cat err.txt)"
-    grep -q "rows.csv changed while it was read (from" err.txt || fail "$(cat err.txt)"
+    grep -q "rows.csv changed while it was read (" err.txt || fail "$(cat err.txt)"
     [ ! -e "$output" ] || fail "something came of it: $output"
 }
 notices d $peal etl rows.csv --label y --out d
