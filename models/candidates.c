@@ -11,6 +11,7 @@
 
 #include "core/file.h"
 #include "etl/dataset.h"
+#include "models/predictor.h"
 #include "models/trainer.h"
 #include "models/verdict.h"
 
@@ -132,8 +133,52 @@ static bool second_is_better(const choice *self) {
 
 /* ---- the winner ---- */
 
-static peal_status train_again(const choice *self, const candidate *winner, peal_train_result *result,
-                               peal_atomic_file *out, peal_error *err) {
+/* Whether a training on all rows came out worse than the trial on the rows held out, which it has seen and the trial
+ * has not: by a tenth of the trial's loss, a hundredth of the mean's and two standard errors, row by row. Luck decides
+ * such a training, as of a net with a rate too high. eval_scores are those of `params` afterwards. */
+static peal_status is_worse(models__trainer *trial, float *params, double *loss, bool *out, peal_error *err) {
+    const uint64_t count = trial->valid_count;
+    double *before, sum = 0, squares = 0;
+    PEAL_TRY(peal_alloc_checked(&before, count, sizeof *before, "the loss of held-out rows", err));
+    for (uint64_t row = 0; row < count; row++) before[row] = row_loss(trial, row);
+    for (uint64_t row = 0; row < count; row += PEAL_PREDICT_BATCH) {
+        models__score_rows(trial, params, row,
+                           count - row < PEAL_PREDICT_BATCH ? (size_t)(count - row) : PEAL_PREDICT_BATCH);
+    }
+    *loss = 0;
+    for (uint64_t row = 0; row < count; row++) {
+        const double after = row_loss(trial, row), more = after - before[row];
+        *loss += after / (double)count;
+        sum += more / (double)count;
+        squares += more * more / (double)count;
+    }
+    free(before);
+    *out = sum > trial->result->valid.loss / 10 && sum > models__loss_of_the_mean(trial) / 100 &&
+           sum > 2 * sqrt(fmax(squares - sum * sum, 0) / (double)count);
+    return PEAL_OK;
+}
+
+/* Writes the model trained on all rows, or the trial's if that is the better one. */
+static peal_status write_better(const models__trainer *again, candidate *winner, peal_train_result *result,
+                                peal_atomic_file *out, peal_error *err) {
+    const double before = winner->result.valid.loss;
+    double after;
+    bool worse;
+    PEAL_TRY(is_worse(&winner->trainer, again->states[again->committed].params, &after, &worse, err));
+    if (!worse) return models__trainer_write(again, out, err);
+    peal_report(winner->options.reporter, PEAL_EVENT_WARNING,
+                "trained on all rows the model is worse than in the trial (loss %.4g, that %.4g on the %llu rows held "
+                "out): another seed would give another model, a lower lr or a linear one would be steadier; the "
+                "trial's is kept",
+                after, before, (unsigned long long)winner->trainer.valid_count);
+    const size_t deaths = result->deaths;
+    *result = winner->result;
+    result->deaths = deaths;
+    return models__trainer_write(&winner->trainer, out, err);
+}
+
+static peal_status train_again(const choice *self, candidate *winner, peal_train_result *result, peal_atomic_file *out,
+                               peal_error *err) {
     peal_train_options options = *self->options;
     options.model = winner->model;
     options.epochs = winner->trainer.epochs;
@@ -141,7 +186,7 @@ static peal_status train_again(const choice *self, const candidate *winner, peal
     /* A linear model that has converged has nothing to stop early for. */
     if (winner->trainer.spec.hidden_count) trainer.last_epoch = winner->result.best_epoch;
     peal_status status = models__trainer_run(&trainer, err);
-    if (status == PEAL_OK) status = models__trainer_write(&trainer, out, err);
+    if (status == PEAL_OK) status = write_better(&trainer, winner, result, out, err);
     models__trainer_clear(&trainer);
     result->has_valid = true;
     result->valid = winner->result.valid;

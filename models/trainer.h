@@ -169,6 +169,8 @@ enum {
 
 /* What each worker runs. */
 void models__worker(void *trainer, peal_worker *self);
+/* Fills in eval_scores of `rows` validation rows from `at` on, PEAL_PREDICT_BATCH at most, by these parameters. */
+void models__score_rows(models__trainer *trainer, float *params, uint64_t at, size_t rows);
 
 /* ---- checkpoints (checkpoint.c) ---- */
 

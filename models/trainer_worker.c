@@ -290,18 +290,22 @@ static peal_status steps(models__trainer *trainer, size_t rank, const peal_messa
 
 /* ---- validation ---- */
 
-static void evaluate(models__trainer *trainer, size_t rank, const peal_message *message) {
+void models__score_rows(models__trainer *trainer, float *params, uint64_t at, size_t rows) {
     peal_net *net = trainer->eval_net;
-    peal_graph_bind(net->graph, trainer->states[message->values[1]].params, NULL);
-    size_t width = net->shape.classes ? net->shape.classes : 1;
+    peal_run run = {.rows = PEAL_PREDICT_BATCH};
+    const size_t width = net->shape.classes ? net->shape.classes : 1;
+    peal_graph_bind(net->graph, params, NULL);
+    peal_net_load_rows(net, trainer->valid_rows, trainer->valid_list + at, rows);
+    peal_graph_forward(net->graph, &run);
+    models__output_to_scores(net, net->output->value, rows, width, trainer->eval_scores + at * width);
+}
+
+static void evaluate(models__trainer *trainer, size_t rank, const peal_message *message) {
     uint64_t begin = message->values[0] * EVAL_CHUNK, end = begin + EVAL_CHUNK;
     if (end > trainer->valid_count) end = trainer->valid_count;
     for (uint64_t at = begin; at < end; at += PEAL_PREDICT_BATCH) {
         size_t rows = end - at < PEAL_PREDICT_BATCH ? (size_t)(end - at) : PEAL_PREDICT_BATCH;
-        peal_net_load_rows(net, trainer->valid_rows, trainer->valid_list + at, rows);
-        peal_run run = {.rows = PEAL_PREDICT_BATCH};
-        peal_graph_forward(net->graph, &run);
-        models__output_to_scores(net, net->output->value, rows, width, trainer->eval_scores + at * width);
+        models__score_rows(trainer, trainer->states[message->values[1]].params, at, rows);
         beat(trainer, rank, UINT32_MAX);
     }
 }

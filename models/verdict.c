@@ -27,8 +27,7 @@ static bool labels_are_the_same(const models__trainer *trainer) {
     return true;
 }
 
-/* The loss of always saying what the label is on average: the entropy of its classes, or half a number's variance. */
-static double loss_of_the_mean(const models__trainer *trainer) {
+double models__loss_of_the_mean(const models__trainer *trainer) {
     const peal_shape *shape = &trainer->net->shape;
     const double count = (double)trainer->valid_count;
     if (shape->classes == 0) {
@@ -57,7 +56,7 @@ static void warn_of_worthless_model(const models__trainer *trainer) {
                     (unsigned long long)trainer->valid_count);
         return;
     }
-    const double loss = trainer->result->valid.loss, plain = loss_of_the_mean(trainer);
+    const double loss = trainer->result->valid.loss, plain = models__loss_of_the_mean(trainer);
     if (loss < 0.99 * plain) return; /* less than a hundredth is chance */
     peal_report(
         trainer->options->reporter, PEAL_EVENT_WARNING,

@@ -8,4 +8,8 @@
 /* Reports a warning, with what would help, for each of these that holds. After models__trainer_run. */
 void models__warn(const models__trainer *trainer);
 
+/* The loss on the validation rows of always saying what their label is on average: the entropy of its classes, or half
+ * a number's variance. */
+double models__loss_of_the_mean(const models__trainer *trainer);
+
 #endif

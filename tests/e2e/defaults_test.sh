@@ -38,6 +38,17 @@ grep -q "still falls\|better than" err.txt && fail "a wrong warning: $(cat err.t
 expect 0 "chosen" numbers y --out m.safetensors
 grep -q "warning" err.txt && fail "a warning without a cause: $(cat err.txt)"
 
+# With a rate too high for it luck decides how good a net gets; the model is as good as its trial all the same.
+kept=0
+for seed in 1 2 3 4 5 6; do
+    $peal train "$data/flats/flats.csv" --label price --model mlp:hidden=32 --lr 0.5 --seed $seed --out luck.safetensors \
+        --json >luck.json 2>err.txt
+    $peal eval luck.safetensors "$data/flats/flats.csv" --json >eval.json
+    at_least "$(json luck.json metrics.rmse)" "$(awk -v rmse="$(json eval.json metrics.rmse)" 'BEGIN { print rmse / 1.25 }')"
+    ! grep -q "warning: trained on all rows the model is worse" err.txt || kept=$((kept + 1))
+done
+[ $kept -gt 0 ] || fail "no training of six was worse than its trial"
+
 # Trials of an earlier job do not stay in the run folder, nor its training beside trials.
 run=m.run
 [ -e $run/trial-1 ] && [ -e $run/trial-2 ] || fail "there are no trials in $(ls $run)"
