@@ -9,9 +9,10 @@ train() { # train LABEL MODEL
 train y calm-y.safetensors
 train z calm-z.safetensors
 
-# The first job is slow between making its dataset and reading it, where strace can make it so.
+# The first job is slow between making its dataset and reading it, where strace can make it so. (Leaks cannot be looked
+# for in a program that is traced.)
 slow=()
-if strace -o /dev/null true 2>/dev/null; then slow=(strace -f -o /dev/null -e trace=rename -e inject=rename:delay_exit=1000000:when=2); fi
+if strace -o /dev/null true 2>/dev/null; then slow=(env ASAN_OPTIONS=detect_leaks=0 strace -f -o /dev/null -e trace=rename -e inject=rename:delay_exit=1000000:when=2); fi
 for trial in 1 2; do
     rm -rf "$PEAL_CACHE"
     "${slow[@]}" "$peal" train rows.csv --label y --epochs 1 --quiet --out y.safetensors &
