@@ -10,8 +10,8 @@
 bool peal_number_parse(const char *text, size_t length, double *out);
 
 enum { PEAL_NUMBER_TEXT = 32 };
-/* The shortest decimal text that reads back as `value` (at most 17 digits): "0.1", "1e+300", "-0", "nan", "inf". Returns
- * `text`. */
+/* The shortest decimal text that reads back as `value` (at most 17 digits): "0.1", "1e+300", "-0", "nan", "inf".
+ * Returns `text`. */
 const char *peal_number_text(double value, char text[PEAL_NUMBER_TEXT]);
 
 #endif

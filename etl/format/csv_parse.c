@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "core/digest.h"
-#include "etl/format/csv.h"
 #include "core/number.h"
 #include "core/utf8.h"
+#include "etl/format/csv.h"
 
 /* What becomes of one of the file's columns; made once per block so that the loop looks nothing up. */
 typedef struct cell_plan {

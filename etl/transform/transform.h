@@ -47,7 +47,8 @@ typedef struct peal_transform {
     /* Makes the state from options and, if it was saved, from what was fitted. */
     peal_status (*load)(const json_t *options, void **state, peal_error *err);
     json_t *(*save)(const void *state); /* a new object: options and what was fitted; NULL if there is no memory */
-    /* NULL, or what is wrong with a fitted state, as in "column 'a' <has a scale of zero>". NULL: it is always right. */
+    /* NULL, or what is wrong with a fitted state, as in "column 'a' <has a scale of zero>". NULL: it is always right.
+     */
     const char *(*check)(const void *state);
     void (*free)(void *state);
     /* Learns from the summary of `column` and turns it into the summary of its own output. NULL of what does texts to
