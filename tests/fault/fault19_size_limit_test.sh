@@ -5,6 +5,8 @@ source tests/lib.sh
 (echo a,y; seq 20000 | awk '{ print $1 % 7 "," ($1 % 7 > 3 ? "p" : "q") }') >rows.csv
 "$peal" etl rows.csv --label y --quiet --out d
 "$peal" train d --epochs 1 --quiet --out m.safetensors
+# (The thread sanitizer would write a file of its own to the temporary folder, beyond the limit.)
+export TMPDIR=$work/nowhere
 limited() { # limited NAME COMMAND...: the error is of NAME and tells the limit
     local name=$1 code=0
     shift

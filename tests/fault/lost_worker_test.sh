@@ -124,7 +124,7 @@ start
 for i in $(seq 200); do
     pkill -9 -P $pid || true
     kill -0 $pid 2>/dev/null || break
-    sleep 0.1
+    sleep 0.5 # long enough for a worker to come to its task
 done
 code=0
 wait $pid || code=$?

@@ -7,7 +7,7 @@ $peal etl "$data/digits/train-*.csv.gz" --label digit --out digits --quiet
 $peal train digits --epochs 2 --out m.safetensors --quiet
 zcat "$data/digits/test.csv.gz" >rows.csv
 tail -n +2 rows.csv >more.csv
-for i in $(seq 200); do cat more.csv; done >>rows.csv
+for i in $(seq 20); do cat more.csv; done >>rows.csv
 
 # `| head`: predictions, JSON and help end without a word, not by a crash or a hang.
 for command in "predict m.safetensors rows.csv" "help" "help train" "inspect m.safetensors" "inspect digits --json"; do
