@@ -7,7 +7,9 @@ RANDOM=$seed
 echo "seed $seed"
 $peal etl "$data/digits/train-*.csv.gz" --label digit --out digits --quiet
 
-options=(--epochs 60 --workers 2 --partitions 4 --model mlp:hidden=512x256 --deaths 1000)
+options=(--workers 2 --partitions 4 --model mlp:hidden=512x256 --deaths 1000)
+epochs=$(epochs_for 2500 4 $peal train digits "${options[@]}")
+options+=(--epochs "$epochs")
 for sync in epoch step; do
     $peal train digits "${options[@]}" --sync $sync --out calm.safetensors --quiet
     for trial in 1 2 3; do
