@@ -111,7 +111,11 @@ static json_t *extreme(edit_choices *choices) {
 
 /* A little more or less: what passes as the same kind of value. */
 static json_t *nudged(const json_t *value, edit_choices *choices) {
-    if (json_is_integer(value)) return json_integer(json_integer_value(value) + (choose(choices, 2) ? 1 : -1));
+    json_int_t whole = json_integer_value(value);
+    if (json_is_integer(value)) {
+        const bool full = __builtin_add_overflow(whole, choose(choices, 2) ? 1 : -1, &whole);
+        return json_integer(full ? 0 : whole);
+    }
     if (json_is_real(value)) return json_real(json_real_value(value) * (choose(choices, 2) ? 2 : -0.5));
     if (json_is_boolean(value)) return json_boolean(!json_is_true(value));
     if (!json_is_string(value)) return json_deep_copy(value);
