@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/file.h"
-#include "etl/dataset.h"
+#include "core/base/file.h"
+#include "etl/dataset/dataset.h"
 #include "models/predictor.h"
 #include "models/trainer.h"
 #include "models/verdict.h"

@@ -3,7 +3,7 @@
 #ifndef PEAL_MODELS_CANDIDATES_H
 #define PEAL_MODELS_CANDIDATES_H
 
-#include "core/file.h"
+#include "core/base/file.h"
 #include "models/train.h"
 
 /* True if the options leave something open that only a trial can tell. */

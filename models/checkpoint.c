@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/file.h"
-#include "core/json.h"
-#include "core/number.h"
-#include "core/seal.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/number.h"
+#include "core/base/seal.h"
 #include "models/model_file.h"
 #include "models/safetensors.h"
 #include "models/trainer.h"

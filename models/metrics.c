@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/json.h"
-#include "core/memory.h"
+#include "core/base/json.h"
+#include "core/base/memory.h"
 
 typedef struct scored {
     double score;

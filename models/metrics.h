@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/status.h"
+#include "core/base/status.h"
 
 typedef struct peal_metrics {
     uint64_t rows;           /* that count: of classes all, of numbers those with a label */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/spec.h"
+#include "core/base/spec.h"
 #include "ops/op/op.h"
 
 const peal_model *const peal_models[] = {&peal_model_linear, &peal_model_logistic, &peal_model_softmax, &peal_model_mlp,

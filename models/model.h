@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/status.h"
-#include "etl/pipeline.h"
+#include "core/base/status.h"
+#include "etl/pipeline/pipeline.h"
 #include "ops/graph.h"
 
 enum { PEAL_HIDDEN_MOST = 8 };

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "core/json.h"
-#include "core/memory.h"
+#include "core/base/json.h"
+#include "core/base/memory.h"
 #include "models/safetensors.h"
 
 static json_t *make_metadata(const char *spec, const json_t *pipeline, const json_t *job) {

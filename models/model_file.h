@@ -5,8 +5,8 @@
 
 #include <jansson.h>
 
-#include "core/file.h"
-#include "core/status.h"
+#include "core/base/file.h"
+#include "core/base/status.h"
 #include "models/net.h"
 
 /* What the metadata says it is. */

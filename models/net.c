@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
+#include "core/base/memory.h"
 #include "ops/op/op.h"
 
 static peal_status check_label(const peal_model *model, const peal_shape *shape, peal_error *err) {

@@ -3,8 +3,8 @@
 #ifndef PEAL_MODELS_NET_H
 #define PEAL_MODELS_NET_H
 
-#include "etl/dataset.h"
-#include "etl/pipeline.h"
+#include "etl/dataset/dataset.h"
+#include "etl/pipeline/pipeline.h"
 #include "models/model.h"
 
 typedef struct peal_net {

@@ -1,10 +1,10 @@
 /* Peal, the library: everything that an embedder includes.
  *
- *   peal_etl            from sources to a dataset               etl/etl.h
+ *   peal_etl            from sources to a dataset               etl/job/etl.h
  *   peal_train          from a dataset to a model               models/train.h
  *   peal_predictor      from a model and raw rows to predictions, and peal_eval to metrics   models/predictor.h
- *   peal_executor       a pool of threads                       core/executor.h
- *   peal_process_pool   a pool of processes                     core/process_pool.h
+ *   peal_executor       a pool of threads                       core/thread/executor.h
+ *   peal_process_pool   a pool of processes                     core/process/process_pool.h
  *   peal_group, peal_ring, peal_collective   what the trainer stands on: forked workers, messages, allreduce
  *
  * tools/examples has a program for each of the pools, for training and for prediction.
@@ -15,20 +15,20 @@
 #ifndef PEAL_H
 #define PEAL_H
 
-#include "core/collective.h"
-#include "core/event.h"
-#include "core/executor.h"
-#include "core/group.h"
-#include "core/machine.h"
-#include "core/philox.h"
-#include "core/process_pool.h"
-#include "core/ring.h"
-#include "core/slab.h"
-#include "core/status.h"
-#include "core/sum.h"
-#include "core/version.h"
-#include "etl/dataset.h"
-#include "etl/etl.h"
+#include "core/base/event.h"
+#include "core/base/machine.h"
+#include "core/base/philox.h"
+#include "core/base/status.h"
+#include "core/base/version.h"
+#include "core/process/collective.h"
+#include "core/process/group.h"
+#include "core/process/process_pool.h"
+#include "core/process/ring.h"
+#include "core/process/slab.h"
+#include "core/process/sum.h"
+#include "core/thread/executor.h"
+#include "etl/dataset/dataset.h"
+#include "etl/job/etl.h"
 #include "models/metrics.h"
 #include "models/predictor.h"
 #include "models/train.h"

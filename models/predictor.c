@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
-#include "core/memory.h"
-#include "core/stop.h"
-#include "core/text.h"
-#include "etl/scan.h"
+#include "core/base/json.h"
+#include "core/base/memory.h"
+#include "core/base/stop.h"
+#include "core/base/text.h"
+#include "etl/job/scan.h"
 #include "models/model_file.h"
 #include "models/safetensors.h"
 

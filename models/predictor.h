@@ -9,10 +9,10 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "core/event.h"
-#include "core/status.h"
-#include "etl/dataset.h"
-#include "etl/ingest.h"
+#include "core/base/event.h"
+#include "core/base/status.h"
+#include "etl/dataset/dataset.h"
+#include "etl/job/ingest.h"
 #include "models/metrics.h"
 #include "models/net.h"
 

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/digest.h"
-#include "core/file.h"
-#include "core/json.h"
-#include "core/memory.h"
-#include "core/seal.h"
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/memory.h"
+#include "core/base/seal.h"
 
 enum { HEADER_MOST = 100 * 1000 * 1000 }; /* the limit of the safetensors package, of which ours is one */
 

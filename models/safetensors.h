@@ -2,7 +2,7 @@
  *
  * Source: the format's description in the README of the safetensors project, section "Format": 8 bytes little-endian
  * header size, the header (a JSON object: name -> {"dtype", "shape", "data_offsets"}, and "__metadata__" of texts),
- * then the data without gaps. What Peal writes is sealed (core/seal.h): the metadata holds "xxh3", the XXH3 of the
+ * then the data without gaps. What Peal writes is sealed (core/base/seal.h): the metadata holds "xxh3", the XXH3 of the
  * whole file, so every byte is under a checksum. */
 #ifndef PEAL_MODELS_SAFETENSORS_H
 #define PEAL_MODELS_SAFETENSORS_H
@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/file.h"
-#include "core/status.h"
+#include "core/base/file.h"
+#include "core/base/status.h"
 
 enum { PEAL_SAFETENSORS_VERSION = 2 };
 

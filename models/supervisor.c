@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/machine.h"
-#include "core/memory.h"
+#include "core/base/machine.h"
+#include "core/base/memory.h"
 
 enum { LOOK_MS = 100, STOPPED_MS = 5000 };
 

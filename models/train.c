@@ -8,13 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/digest.h"
-#include "core/file.h"
-#include "core/json.h"
-#include "core/machine.h"
-#include "core/number.h"
-#include "core/spec.h"
-#include "core/sum.h"
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/machine.h"
+#include "core/base/number.h"
+#include "core/base/spec.h"
+#include "core/process/sum.h"
 #include "models/candidates.h"
 #include "models/choice.h"
 #include "models/model_file.h"

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/event.h"
-#include "core/status.h"
+#include "core/base/event.h"
+#include "core/base/status.h"
 #include "models/metrics.h"
 
 /* What run.json in a run folder says it is. */

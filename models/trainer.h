@@ -11,12 +11,12 @@
 
 #include <stdatomic.h>
 
-#include "core/collective.h"
-#include "core/file.h"
-#include "core/group.h"
-#include "core/lock.h"
-#include "core/slab.h"
-#include "etl/dataset.h"
+#include "core/base/file.h"
+#include "core/base/lock.h"
+#include "core/process/collective.h"
+#include "core/process/group.h"
+#include "core/process/slab.h"
+#include "etl/dataset/dataset.h"
 #include "models/net.h"
 #include "models/train.h"
 #include "ops/optimizer/optimizer.h"
@@ -50,7 +50,7 @@ typedef struct models__control {
     _Atomic uint64_t end_step;          /* SYNC_STEP: where all halt, agreed in a meeting; UINT64_MAX: nowhere yet */
 } models__control;
 
-/* SYNC_STEP: a node of the tree of sums (core/sum.h) whose gradient one worker makes. */
+/* SYNC_STEP: a node of the tree of sums (core/process/sum.h) whose gradient one worker makes. */
 typedef struct models__block {
     size_t first, size; /* partitions */
     size_t rank;

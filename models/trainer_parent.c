@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
-#include "core/machine.h"
-#include "core/stop.h"
+#include "core/base/json.h"
+#include "core/base/machine.h"
+#include "core/base/stop.h"
 #include "models/safetensors.h"
 #include "models/supervisor.h"
 #include "models/trainer.h"

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/sum.h"
+#include "core/process/sum.h"
 #include "models/predictor.h"
 #include "models/trainer.h"
 

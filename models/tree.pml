@@ -7,7 +7,7 @@
  *   - when all have met, the sum of all partitions is there;
  *   - nobody waits for ever: spin reports a deadlock.
  *
- * The labels are the steps that trainer_worker.c names. The meeting is the barrier of core/barrier.pml, taken here as
+ * The labels are the steps that trainer_worker.c names. The meeting is the barrier of core/process/barrier.pml, taken here as
  * one that works. -DBREAK_... brings back a fault that the check must find. */
 
 #ifndef WORKERS

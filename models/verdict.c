@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "core/event.h"
+#include "core/base/event.h"
 
 /* A tenth of all that was gained and a hundredth of what is left, in the last third of the epochs: the training was
  * ended too early. Not where the best epoch came before that: it has not fallen since. */

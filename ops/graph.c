@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/machine.h"
-#include "core/memory.h"
+#include "core/base/machine.h"
+#include "core/base/memory.h"
 
 struct peal_graph {
     peal_arena *arena;

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/philox.h"
-#include "core/status.h"
+#include "core/base/philox.h"
+#include "core/base/status.h"
 
 typedef struct peal_graph peal_graph;
 typedef struct peal_node peal_node;

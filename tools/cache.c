@@ -1,9 +1,9 @@
 /* `peal cache`: the datasets that 'peal train' made of raw files, listed and removed. */
 #include <string.h>
 
-#include "core/json.h"
-#include "core/machine.h"
-#include "core/spec.h"
+#include "core/base/json.h"
+#include "core/base/machine.h"
+#include "core/base/spec.h"
 #include "tools/command.h"
 #include "tools/display.h"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/memory.h"
-#include "core/spec.h"
+#include "core/base/memory.h"
+#include "core/base/spec.h"
 #include "etl/source/source.h"
 #include "models/predictor.h"
 #include "tools/display.h"

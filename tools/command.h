@@ -4,8 +4,8 @@
 
 #include <stdatomic.h>
 
-#include "core/status.h"
-#include "etl/etl.h"
+#include "core/base/status.h"
+#include "etl/job/etl.h"
 #include "tools/options.h"
 
 typedef struct tools_command {

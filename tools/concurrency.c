@@ -10,14 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/collective.h"
-#include "core/executor.h"
-#include "core/group.h"
-#include "core/machine.h"
-#include "core/memory.h"
-#include "core/process_pool.h"
-#include "core/slab.h"
-#include "core/vector.h"
+#include "core/base/machine.h"
+#include "core/base/memory.h"
+#include "core/base/vector.h"
+#include "core/process/collective.h"
+#include "core/process/group.h"
+#include "core/process/process_pool.h"
+#include "core/process/slab.h"
+#include "core/thread/executor.h"
 #include "tools/display.h"
 
 enum { REPEATS = 5 };

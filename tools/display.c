@@ -9,9 +9,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "core/machine.h"
-#include "core/memory.h"
-#include "core/text.h"
+#include "core/base/machine.h"
+#include "core/base/memory.h"
+#include "core/base/text.h"
 
 enum { REDRAW_MS = 100, LINE_MS = 5000, METRIC_MS = 1000, WIDTH = 80, BAR_LEAST = 8, BAR_MOST = 40 };
 

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/event.h"
-#include "core/status.h"
+#include "core/base/event.h"
+#include "core/base/status.h"
 
 void tools_display_init(bool quiet);
 /* The reporter that draws. Of metrics that come faster than people read, one a second is shown, and the last. */

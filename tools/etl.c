@@ -1,5 +1,5 @@
 /* `peal etl`: makes a dataset of files. */
-#include "core/json.h"
+#include "core/base/json.h"
 #include "tools/command.h"
 #include "tools/display.h"
 

@@ -1,5 +1,5 @@
 /* `peal eval`: compares a model's predictions with the labels. */
-#include "core/spec.h"
+#include "core/base/spec.h"
 #include "models/predictor.h"
 #include "tools/command.h"
 #include "tools/display.h"

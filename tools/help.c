@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/spelling.h"
+#include "core/base/spelling.h"
+#include "etl/codec/codec.h"
 #include "etl/format/format.h"
-#include "etl/source/codec.h"
 #include "etl/transform/transform.h"
 #include "models/model.h"
 #include "ops/op/op.h"

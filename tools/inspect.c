@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/file.h"
-#include "core/json.h"
-#include "core/seal.h"
-#include "etl/arrow/file.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/seal.h"
+#include "etl/table/arrow/file.h"
 #include "models/model_file.h"
 #include "models/predictor.h"
 #include "models/safetensors.h"

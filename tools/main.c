@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/machine.h"
-#include "core/memory.h"
-#include "core/text.h"
-#include "core/version.h"
+#include "core/base/machine.h"
+#include "core/base/memory.h"
+#include "core/base/text.h"
+#include "core/base/version.h"
 #include "ops/graph.h"
 #include "tools/command.h"
 #include "tools/display.h"

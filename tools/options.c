@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
-#include "core/memory.h"
-#include "core/spec.h"
-#include "core/spelling.h"
-#include "core/utf8.h"
+#include "core/base/json.h"
+#include "core/base/memory.h"
+#include "core/base/spec.h"
+#include "core/base/spelling.h"
+#include "core/base/utf8.h"
 #include "tools/yaml.h"
 
 #define AT(field) offsetof(tools_options, field)

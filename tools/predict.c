@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/file.h"
+#include "core/base/file.h"
 #include "models/predictor.h"
 #include "tools/command.h"
 #include "tools/display.h"

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
-#include "core/memory.h"
-#include "etl/dataset.h"
+#include "core/base/json.h"
+#include "core/base/memory.h"
+#include "etl/dataset/dataset.h"
 #include "models/train.h"
 #include "tools/command.h"
 #include "tools/display.h"

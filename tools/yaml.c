@@ -5,7 +5,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "core/file.h"
+#include "core/base/file.h"
 
 enum { DEPTH_MOST = 32, NODES_MOST = 1 << 20 };
 

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "core/status.h"
+#include "core/base/status.h"
 
 /* Reads a file that holds one mapping. Scalars stay texts. PEAL_E_USAGE names file and line. libyaml does the parsing:
  * what may stand in a job is known to the option table already, so a second schema for a mapping library would repeat

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/spelling.h"
+#include "core/base/spelling.h"
 
 enum { LONGEST_RECORD = 256 << 20, HEADER_PART = 1 << 16 };
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/number.h"
-#include "core/utf8.h"
+#include "core/base/number.h"
+#include "core/base/utf8.h"
 #include "etl/format/csv.h"
 
 /* A column is taken for numbers if at least nine tenths of what is there in the sample are numbers; what is not one is

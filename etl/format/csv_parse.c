@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/digest.h"
-#include "core/number.h"
-#include "core/utf8.h"
+#include "core/base/digest.h"
+#include "core/base/number.h"
+#include "core/base/utf8.h"
 #include "etl/format/csv.h"
 
 /* What becomes of one of the file's columns; made once per block so that the loop looks nothing up. */

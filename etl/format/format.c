@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/spelling.h"
+#include "core/base/spelling.h"
 
 const peal_format *const peal_formats[] = {&peal_format_csv, &peal_format_tsv, &peal_format_idx, NULL};
 

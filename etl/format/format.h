@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/status.h"
-#include "etl/dictionary.h"
-#include "etl/source/stream.h"
+#include "core/base/status.h"
+#include "etl/codec/codec.h"
+#include "etl/table/dictionary.h"
 
 /* What a raw column holds. A missing number is NaN; a missing text is told by its spelling. */
 typedef enum peal_raw_kind { PEAL_RAW_NUMBER, PEAL_RAW_TEXT, PEAL_RAW_BYTES } peal_raw_kind;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/digest.h"
+#include "core/base/digest.h"
 #include "etl/format/format.h"
 
 enum { TYPE_UBYTE = 0x08, MOST_DIMENSIONS = 8, LABEL_NAME_SIZE = 5 };
@@ -129,7 +129,7 @@ static peal_status truncated(const char *path, const idx_header *header, uint64_
 static peal_status read_labels(peal_format_reader *reader, const peal_source *source, peal_error *err) {
     const char *path = peal_source_name(source);
     peal_stream *stream;
-    PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
+    PEAL_TRY(peal_decode_source(source, NULL, &stream, err));
     idx_header header = {0};
     peal_status status = read_header(stream, path, &header, err);
     if (status == PEAL_OK && (header.dimensions != 1 || header.items != reader->header.items)) {

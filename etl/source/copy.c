@@ -8,10 +8,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "core/digest.h"
-#include "core/file.h"
-#include "core/machine.h"
-#include "core/stop.h"
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "core/base/machine.h"
+#include "core/base/stop.h"
 
 enum { WAIT_MS = 100, CHUNK = 1 << 18, ROOM_STEP = 64 << 20 };
 

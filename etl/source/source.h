@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/event.h"
-#include "core/identity.h"
-#include "core/status.h"
+#include "core/base/event.h"
+#include "core/base/identity.h"
+#include "core/base/status.h"
 
 typedef struct peal_source {
     char *path;             /* as it was named or found; standard input is "-" */

@@ -1,4 +1,4 @@
-/* Streams over files and memory, and the choice of the codec; see stream.h. */
+/* Streams over files and memory; see stream.h. */
 #include "etl/source/stream.h"
 
 #include <errno.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/stop.h"
-#include "etl/source/codec.h"
+#include "core/base/file.h"
+#include "core/base/stop.h"
 
 peal_status peal_stream_fill(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
     *got = 0;
@@ -34,8 +34,6 @@ typedef struct file_stream {
     int fd;
     uint64_t at, end; /* bytes of the file */
     peal_source_meter *meter;
-    uint8_t head[16]; /* bytes already read to look at */
-    size_t head_size, head_used;
 } file_stream;
 
 /* A copy belongs to us and does not change; all else must be what it was when it was listed. */
@@ -65,13 +63,17 @@ static peal_status file_read_raw(file_stream *self, uint8_t *out, size_t capacit
 }
 
 static peal_status file_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    file_stream *self = (file_stream *)base;
-    size_t left = self->head_size - self->head_used;
-    if (left == 0) return file_read_raw(self, out, capacity, got, err);
-    *got = left < capacity ? left : capacity;
-    memcpy(out, self->head + self->head_used, *got);
-    self->head_used += *got;
-    return PEAL_OK;
+    return file_read_raw((file_stream *)base, out, capacity, got, err);
+}
+
+static peal_status file_read_at(peal_stream *base, uint64_t offset, uint8_t *out, size_t capacity, size_t *got,
+                                peal_error *err) {
+    const file_stream *self = (const file_stream *)base;
+    *got = 0;
+    if (offset >= base->size) return PEAL_OK;
+    if (capacity > base->size - offset) capacity = (size_t)(base->size - offset);
+    return peal_file_read_at(self->fd, peal_source_name(self->source), out, capacity, self->source->begin + offset, got,
+                             err);
 }
 
 static void file_close(peal_stream *base) {
@@ -86,7 +88,7 @@ static peal_status file_open(const peal_source *source, peal_source_meter *meter
     file_stream *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
     *self = (file_stream){
-        .base = {.read = file_read, .close = file_close},
+        .base = {.read = file_read, .read_at = file_read_at, .close = file_close, .size = source->size},
         .source = source,
         .fd = source->fd >= 0 ? source->fd : open(source->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
         .at = source->begin,
@@ -123,39 +125,13 @@ peal_status peal_source_hash(const peal_source *source, const atomic_int *stop, 
     return status;
 }
 
-static bool ends_with(const char *text, const char *suffix) {
-    size_t length = strlen(text), suffix_length = strlen(suffix);
-    return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
-}
-
 peal_status peal_source_stream_open(const peal_source *source, peal_source_meter *meter, peal_stream **out,
                                     peal_error *err) {
-    const char *path = peal_source_name(source);
     file_stream *file;
     *out = NULL;
     PEAL_TRY(file_open(source, meter, &file, err));
     *out = &file->base;
-    peal_status status = PEAL_OK;
-    for (size_t more = 1; status == PEAL_OK && more && file->head_size < sizeof file->head; file->head_size += more) {
-        status = file_read_raw(file, file->head + file->head_size, sizeof file->head - file->head_size, &more, err);
-        if (status != PEAL_OK) more = 0;
-    }
-    for (size_t i = 0; status == PEAL_OK && peal_codecs[i]; i++) {
-        if (peal_codecs[i]->recognise(file->head, file->head_size)) {
-            return peal_codecs[i]->open(*out, path, out, err);
-        }
-        if (ends_with(path, peal_codecs[i]->suffix) && file->head_size > 0) {
-            status = peal_fail(err, PEAL_E_DATA, "%s is named %s but is not %s data: it begins with bytes %02x %02x",
-                               path, peal_codecs[i]->suffix, peal_codecs[i]->name, file->head[0], file->head[1]);
-        } else if (ends_with(path, peal_codecs[i]->suffix)) {
-            status = peal_fail(err, PEAL_E_DATA, "%s is empty: %s data was expected", path, peal_codecs[i]->name);
-        }
-    }
-    if (status != PEAL_OK) {
-        peal_stream_close(*out);
-        *out = NULL;
-    }
-    return status;
+    return PEAL_OK;
 }
 
 /* ---- memory ---- */
@@ -163,16 +139,23 @@ peal_status peal_source_stream_open(const peal_source *source, peal_source_meter
 typedef struct memory_stream {
     peal_stream base;
     const uint8_t *bytes;
-    size_t left;
+    size_t at;
 } memory_stream;
 
-static peal_status memory_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
+static peal_status memory_read_at(peal_stream *base, uint64_t offset, uint8_t *out, size_t capacity, size_t *got,
+                                  peal_error *err) {
     (void)err;
+    const memory_stream *self = (const memory_stream *)base;
+    const uint64_t left = offset < base->size ? base->size - offset : 0;
+    *got = left < capacity ? (size_t)left : capacity;
+    if (*got) memcpy(out, self->bytes + offset, *got);
+    return PEAL_OK;
+}
+
+static peal_status memory_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
     memory_stream *self = (memory_stream *)base;
-    *got = self->left < capacity ? self->left : capacity;
-    if (*got) memcpy(out, self->bytes, *got);
-    self->bytes += *got;
-    self->left -= *got;
+    PEAL_TRY(memory_read_at(base, self->at, out, capacity, got, err));
+    self->at += *got;
     return PEAL_OK;
 }
 
@@ -183,7 +166,10 @@ static void memory_close(peal_stream *base) {
 peal_status peal_memory_stream_open(const void *bytes, size_t size, peal_stream **out, peal_error *err) {
     memory_stream *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
-    *self = (memory_stream){.base = {.read = memory_read, .close = memory_close}, .bytes = bytes, .left = size};
+    *self = (memory_stream){
+        .base = {.read = memory_read, .read_at = memory_read_at, .close = memory_close, .size = size},
+        .bytes = bytes,
+    };
     *out = &self->base;
     return PEAL_OK;
 }

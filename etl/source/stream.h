@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/digest.h"
-#include "core/memory.h"
-#include "core/status.h"
+#include "core/base/digest.h"
+#include "core/base/memory.h"
+#include "core/base/status.h"
 #include "etl/source/source.h"
 
 typedef struct peal_stream peal_stream;
@@ -16,7 +16,11 @@ typedef struct peal_stream peal_stream;
 struct peal_stream {
     /* Reads up to `capacity` bytes; *got == 0 means the end. */
     peal_status (*read)(peal_stream *self, uint8_t *out, size_t capacity, size_t *got, peal_error *err);
+    /* The same from byte `offset` on, without moving what `read` reads next. NULL: it only reads on. Any thread. */
+    peal_status (*read_at)(peal_stream *self, uint64_t offset, uint8_t *out, size_t capacity, size_t *got,
+                           peal_error *err);
     void (*close)(peal_stream *self); /* frees */
+    uint64_t size;                    /* bytes in all; UINT64_MAX: known at its end only */
 };
 
 /* Reads until `capacity` bytes are there or the stream ends. */
@@ -31,9 +35,8 @@ typedef struct peal_source_meter {
     peal_hasher *hasher; /* of the file's own (compressed) bytes; may be NULL */
 } peal_source_meter;
 
-/* The bytes of `source`, which outlives the stream, decoded by the codec that they begin with (or that the name
- * promises). PEAL_E_DATA if it is no longer what it was when it was listed, or changes before its end was read. `meter`
- * may be NULL. */
+/* The bytes of `source`, which outlives the stream, as they are. PEAL_E_DATA if it is no longer what it was when it was
+ * listed, or changes before its end was read. `meter` may be NULL; it counts what `read` reads. */
 peal_status peal_source_stream_open(const peal_source *source, peal_source_meter *meter, peal_stream **out,
                                     peal_error *err);
 /* Bytes from memory that the caller keeps. */

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "core/digest.h"
+#include "core/base/digest.h"
 #include "etl/transform/transform.h"
 
 const char *const peal_split_names[PEAL_SPLITS] = {"train", "valid", "test"};

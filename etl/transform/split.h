@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#include "core/status.h"
+#include "core/base/status.h"
 
 enum { PEAL_SPLIT_TRAIN, PEAL_SPLIT_VALID, PEAL_SPLIT_TEST, PEAL_SPLITS };
 extern const char *const peal_split_names[PEAL_SPLITS]; /* "train", "valid", "test" */

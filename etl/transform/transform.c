@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/number.h"
-#include "core/spelling.h"
-#include "core/vector.h"
+#include "core/base/number.h"
+#include "core/base/spelling.h"
+#include "core/base/vector.h"
 
 const peal_transform *const peal_transforms[] = {
     &peal_transform_standardize, &peal_transform_minmax, &peal_transform_impute,

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/status.h"
-#include "etl/dictionary.h"
+#include "core/base/status.h"
+#include "etl/table/dictionary.h"
 
 /* What one pass learns of a column. Numbers use the moments, texts the dictionary with its counts. */
 typedef struct peal_summary {

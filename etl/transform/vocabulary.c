@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json.h"
-#include "core/number.h"
+#include "core/base/json.h"
+#include "core/base/number.h"
 #include "etl/transform/transform.h"
 
 enum {

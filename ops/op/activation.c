@@ -5,7 +5,7 @@
  * Source: Goodfellow et al., Deep Learning, 6.3. */
 #include <math.h>
 
-#include "core/vector.h"
+#include "core/base/vector.h"
 #include "ops/op/op.h"
 
 PEAL_VECTOR static void relu(float *out, const float *x, size_t count) {

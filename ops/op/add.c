@@ -2,7 +2,7 @@
  *   a [n, k], b [n, k];  out [n, k] = a + b.   Backward: da = dout, db = dout. */
 #include <string.h>
 
-#include "core/vector.h"
+#include "core/base/vector.h"
 #include "ops/op/op.h"
 
 static peal_status add_infer(peal_node *node, peal_error *err) {

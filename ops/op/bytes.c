@@ -1,6 +1,6 @@
 /* Bytes to numbers.
  *   x [n, k] uint8;  out [n, k] = x / 255.   Nothing is learnt in front of it, so there is no backward. */
-#include "core/vector.h"
+#include "core/base/vector.h"
 #include "ops/op/op.h"
 
 static peal_status bytes_infer(peal_node *node, peal_error *err) {

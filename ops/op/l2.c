@@ -1,6 +1,6 @@
 /* L2 penalty with weight c (node->number) on a parameter.
  *   w [r, k];  L = c/2 * sum w^2.   Backward: dw += c w.   Source: Goodfellow et al., Deep Learning, 7.1.1. */
-#include "core/vector.h"
+#include "core/base/vector.h"
 #include "ops/op/op.h"
 
 static peal_status l2_infer(peal_node *node, peal_error *err) {

@@ -10,7 +10,7 @@
 #include <cblas.h>
 #include <string.h>
 
-#include "core/vector.h"
+#include "core/base/vector.h"
 #include "ops/op/op.h"
 
 static peal_status linear_infer(peal_node *node, peal_error *err) {

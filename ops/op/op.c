@@ -1,6 +1,6 @@
 #include "ops/op/op.h"
 
-#include "core/vector.h"
+#include "core/base/vector.h"
 
 const peal_op *const peal_ops[] = {
     &peal_op_bytes,

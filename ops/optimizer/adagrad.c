@@ -3,7 +3,7 @@
  * Source: Duchi, Hazan, Singer, JMLR 12 (2011), diagonal form. */
 #include <math.h>
 
-#include "core/vector.h"
+#include "core/base/vector.h"
 #include "ops/optimizer/optimizer.h"
 
 static const char *const options[] = {"epsilon", "weight_decay", NULL};

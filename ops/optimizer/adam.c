@@ -5,7 +5,7 @@
  * Sources: Kingma and Ba, ICLR 2015, algorithm 1; Loshchilov and Hutter, ICLR 2019, algorithm 2. */
 #include <math.h>
 
-#include "core/vector.h"
+#include "core/base/vector.h"
 #include "ops/optimizer/optimizer.h"
 
 static const char *const options[] = {"beta1", "beta2", "epsilon", "weight_decay", NULL};

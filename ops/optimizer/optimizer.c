@@ -1,7 +1,7 @@
 /* The table of optimisers, and the reading of their specs; see optimizer.h. */
 #include "ops/optimizer/optimizer.h"
 
-#include "core/spec.h"
+#include "core/base/spec.h"
 
 const peal_optimizer *const peal_optimizers[] = {&peal_optimizer_sgd, &peal_optimizer_adagrad, &peal_optimizer_adam,
                                                  &peal_optimizer_adamw, NULL};

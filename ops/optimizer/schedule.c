@@ -2,7 +2,7 @@
  * (Goyal et al. 2017, arXiv:1706.02677, section 2.2). */
 #include <math.h>
 
-#include "core/spec.h"
+#include "core/base/spec.h"
 #include "ops/optimizer/optimizer.h"
 
 static double constant_factor(const peal_schedule_options *options, double progress) {

@@ -1,7 +1,7 @@
 /* Stochastic gradient descent.
  *   g += weight_decay w;  v = momentum v + g;  w -= lr (nesterov ? g + momentum v : v).
  * Source: Sutskever, Martens, Dahl, Hinton, ICML 2013, in the form in which the momentum is not scaled by lr. */
-#include "core/vector.h"
+#include "core/base/vector.h"
 #include "ops/optimizer/optimizer.h"
 
 static const char *const options[] = {"momentum", "nesterov", "weight_decay", NULL};

@@ -1,14 +1,14 @@
-#include "core/collective.h"
+#include "core/process/collective.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 
-#include "core/memory.h"
-#include "core/philox.h"
-#include "core/slab.h"
-#include "core/sum.h"
+#include "core/base/memory.h"
+#include "core/base/philox.h"
+#include "core/process/slab.h"
+#include "core/process/sum.h"
 #include "tests/support.h"
 
 enum { MEMBERS = 3, COUNT = 5000, SLOTS = 4, ROUNDS = 200 };

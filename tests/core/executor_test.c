@@ -1,4 +1,4 @@
-#include "core/executor.h"
+#include "core/thread/executor.h"
 
 #include <stdatomic.h>
 

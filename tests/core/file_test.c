@@ -1,5 +1,5 @@
 /* Output that appears whole, replaced folders, locks, special files. */
-#include "core/file.h"
+#include "core/base/file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "core/lock.h"
+#include "core/base/lock.h"
 #include "tests/support.h"
 
 static void read_back(const char *path, const char *expected) {

@@ -1,9 +1,9 @@
-#include "core/group.h"
+#include "core/process/group.h"
 
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "core/slab.h"
+#include "core/process/slab.h"
 #include "tests/support.h"
 
 /* Message kind 1: reply with values[0] squared; 2: hang; 3: exit with values[0]. */

@@ -1,7 +1,7 @@
-#include "core/memory.h"
+#include "core/base/memory.h"
 
-#include "core/machine.h"
-#include "core/slab.h"
+#include "core/base/machine.h"
+#include "core/process/slab.h"
 #include "tests/support.h"
 
 static void allocations_are_aligned_and_zero(void **state) {

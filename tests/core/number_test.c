@@ -1,7 +1,7 @@
 /* Decimal text to double and back, compared with strtod. */
-#include "core/number.h"
+#include "core/base/number.h"
 
-#include "core/philox.h"
+#include "core/base/philox.h"
 #include "tests/support.h"
 
 static void equal_to_strtod(const char *text) {

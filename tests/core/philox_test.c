@@ -1,4 +1,4 @@
-#include "core/philox.h"
+#include "core/base/philox.h"
 
 #include <math.h>
 

@@ -1,12 +1,12 @@
-#include "core/process_pool.h"
+#include "core/process/process_pool.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 
-#include "core/memory.h"
-#include "core/philox.h"
+#include "core/base/memory.h"
+#include "core/base/philox.h"
 #include "tests/support.h"
 
 static peal_process_pool *new_pool(size_t processes) {

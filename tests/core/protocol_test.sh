@@ -28,29 +28,29 @@ breaks() {
     echo "found: $*"
 }
 
-holds core/ring
-holds core/ring -DSLOTS=1 -DMESSAGES=4
-holds core/ring -DSLOTS=4 -DMESSAGES=10
+holds core/process/ring
+holds core/process/ring -DSLOTS=1 -DMESSAGES=4
+holds core/process/ring -DSLOTS=4 -DMESSAGES=10
 for fault in WAKER_CLEARS NO_SIGNAL CLOSE_BESIDE_THE_WORD SLEEP_UNCOMPARED PUBLISH_BEFORE_FILLED FREE_BEFORE_TAKEN; do
-    breaks core/ring -DBREAK_$fault
+    breaks core/process/ring -DBREAK_$fault
 done
 
-holds core/barrier -DMEMBERS=2 -DROUNDS=3
-holds core/barrier -DMEMBERS=3 -DROUNDS=2
-holds core/barrier -DMEMBERS=2 -DROUNDS=3 -DHANDS=2
-holds core/barrier -DMEMBERS=3 -DROUNDS=2 -DHANDS=2
+holds core/process/barrier -DMEMBERS=2 -DROUNDS=3
+holds core/process/barrier -DMEMBERS=3 -DROUNDS=2
+holds core/process/barrier -DMEMBERS=2 -DROUNDS=3 -DHANDS=2
+holds core/process/barrier -DMEMBERS=3 -DROUNDS=2 -DHANDS=2
 for fault in WAKER_CLEARS RELEASE_BEFORE_RESET ABORT_BESIDE_THE_WORD; do
-    breaks core/barrier -DBREAK_$fault
+    breaks core/process/barrier -DBREAK_$fault
 done
 
 for hands in 1 2 3; do
-    holds core/barrier -DFREEZE -DHANDS=$hands
+    holds core/process/barrier -DFREEZE -DHANDS=$hands
 done
 for fault in AWAIT_UNTOLD END_UNTOLD; do
-    breaks core/barrier -DFREEZE -DHANDS=2 -DBREAK_$fault
+    breaks core/process/barrier -DFREEZE -DHANDS=2 -DBREAK_$fault
 done
-breaks core/barrier -DHANDS=2 -DBREAK_WORK_UNGATHERED
-breaks core/barrier -DHANDS=2 -DBREAK_RELEASE_BEFORE_RESET
+breaks core/process/barrier -DHANDS=2 -DBREAK_WORK_UNGATHERED
+breaks core/process/barrier -DHANDS=2 -DBREAK_RELEASE_BEFORE_RESET
 
 holds models/tree -DCUT=1
 holds models/tree -DCUT=2
@@ -70,6 +70,6 @@ steps() {
     done
     echo "named: all steps of $model"
 }
-steps core/ring.pml core/ring.c
-steps core/barrier.pml core/collective.c
+steps core/process/ring.pml core/process/ring.c
+steps core/process/barrier.pml core/process/collective.c
 steps models/tree.pml models/trainer_worker.c models/trainer_parent.c

@@ -1,11 +1,11 @@
-#include "core/ring.h"
+#include "core/process/ring.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "core/philox.h"
-#include "core/slab.h"
+#include "core/base/philox.h"
+#include "core/process/slab.h"
 #include "tests/support.h"
 
 enum { MESSAGES = 200000 };

@@ -1,4 +1,4 @@
-#include "core/spec.h"
+#include "core/base/spec.h"
 
 #include "tests/support.h"
 

@@ -1,7 +1,7 @@
 /* Error messages, their context, and hints to mistyped words. */
-#include "core/status.h"
+#include "core/base/status.h"
 
-#include "core/spelling.h"
+#include "core/base/spelling.h"
 #include "tests/support.h"
 
 static void error_says_what_and_why(void **state) {

@@ -1,7 +1,7 @@
-#include "core/sum.h"
+#include "core/process/sum.h"
 
-#include "core/memory.h"
-#include "core/philox.h"
+#include "core/base/memory.h"
+#include "core/base/philox.h"
 #include "tests/support.h"
 
 enum { COUNT = 3001, MOST = 40 };

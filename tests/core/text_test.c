@@ -1,5 +1,5 @@
 /* Bytes from outside as text that is safe to show, to paste and to keep. */
-#include "core/text.h"
+#include "core/base/text.h"
 
 #include <stdio.h>
 #include <string.h>

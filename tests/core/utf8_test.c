@@ -1,5 +1,5 @@
 /* Where text stops being well-formed UTF-8. */
-#include "core/utf8.h"
+#include "core/base/utf8.h"
 
 #include "tests/support.h"
 

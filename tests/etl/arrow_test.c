@@ -1,6 +1,6 @@
-#include "etl/arrow/file.h"
+#include "etl/table/arrow/file.h"
 
-#include "core/philox.h"
+#include "core/base/philox.h"
 #include "tests/support.h"
 
 /* Three columns: a feature block, categories with gaps, numbers. */

@@ -1,7 +1,7 @@
 /* The CSV parser against an obvious slow one, with all block sizes; and the ways in which rows are bad. */
 #include <math.h>
 
-#include "core/philox.h"
+#include "core/base/philox.h"
 #include "etl/format/format.h"
 #include "tests/support.h"
 

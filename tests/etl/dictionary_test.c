@@ -1,6 +1,6 @@
-#include "etl/dictionary.h"
+#include "etl/table/dictionary.h"
 
-#include "core/philox.h"
+#include "core/base/philox.h"
 #include "tests/support.h"
 
 static void codes_follow_first_appearance(void **state) {

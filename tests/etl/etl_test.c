@@ -1,9 +1,9 @@
 /* Whole ETL jobs through the library: counts, splits, threads, resume, replacement, bad rows. */
-#include "etl/etl.h"
+#include "etl/job/etl.h"
 
-#include "core/digest.h"
-#include "core/file.h"
-#include "etl/dataset.h"
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "etl/dataset/dataset.h"
 #include "tests/support.h"
 
 static char *folder;

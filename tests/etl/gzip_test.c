@@ -1,8 +1,8 @@
 /* gzip over both inflaters: the same bytes, the same errors. */
 #include <zlib.h>
 
-#include "core/philox.h"
-#include "etl/source/codec.h"
+#include "core/base/philox.h"
+#include "etl/codec/codec.h"
 #include "tests/support.h"
 
 static const peal_inflater *const inflaters[] = {&peal_inflater_zlib, &peal_inflater_isal};
@@ -32,7 +32,8 @@ static void piece_close(peal_stream *base) {
 static peal_status inflate_all(const peal_inflater *inflater, const peal_buffer *packed, size_t in_step,
                                size_t out_step, peal_buffer *out, peal_error *err) {
     piece_stream *inner = calloc(1, sizeof *inner);
-    *inner = (piece_stream){{piece_read, piece_close}, packed->data, packed->size, in_step};
+    *inner = (piece_stream){
+        {.read = piece_read, .close = piece_close, .size = UINT64_MAX}, packed->data, packed->size, in_step};
     peal_stream *stream;
     PEAL_TRY(peal_gzip_open_with(inflater, &inner->base, "test.gz", &stream, err));
     peal_status status = PEAL_OK;

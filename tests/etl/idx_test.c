@@ -1,5 +1,5 @@
 /* IDX files: images and labels, whole and damaged. */
-#include "core/file.h"
+#include "core/base/file.h"
 #include "etl/format/format.h"
 #include "tests/support.h"
 

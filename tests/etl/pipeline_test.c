@@ -1,5 +1,5 @@
 /* Pipelines: planned, fitted, saved, loaded, and refused where they do not fit. */
-#include "etl/pipeline.h"
+#include "etl/pipeline/pipeline.h"
 
 #include <math.h>
 

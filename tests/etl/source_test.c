@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "core/digest.h"
-#include "core/file.h"
-#include "etl/source/stream.h"
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "etl/codec/codec.h"
 #include "tests/support.h"
 
 static char *write_file(const char *folder, const char *name, const char *text) {
@@ -34,7 +34,7 @@ static peal_status list(const char *name, peal_source_list *out, peal_error *err
 static peal_status read_all(const peal_source *source, char text[64], peal_error *err) {
     peal_stream *stream;
     size_t got;
-    PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
+    PEAL_TRY(peal_decode_source(source, NULL, &stream, err));
     peal_status status = peal_stream_fill(stream, (uint8_t *)text, 63, &got, err);
     text[status == PEAL_OK ? got : 0] = '\0';
     peal_stream_close(stream);
@@ -50,7 +50,7 @@ static void changed_file_is_named(void **state) {
     assert_ok(read_all(&sources.sources[0], text, &err));
     assert_string_equal(text, "one\ntwo\n");
     peal_stream *stream;
-    assert_ok(peal_source_stream_open(&sources.sources[0], NULL, &stream, &err));
+    assert_ok(peal_decode_source(&sources.sources[0], NULL, &stream, &err));
     append(path, "three\n");
     size_t got;
     assert_int_equal(peal_stream_fill(stream, (uint8_t *)text, 63, &got, &err), PEAL_E_DATA);

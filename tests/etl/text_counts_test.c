@@ -1,6 +1,6 @@
 /* Distinct texts in bounded memory: what is kept of them is what a full sort keeps, for any number of vocabularies and
  * threads, and what a killed job left is taken over or, if it was damaged, done again. */
-#include "etl/text_counts.h"
+#include "etl/job/text_counts.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,10 +9,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "core/digest.h"
-#include "core/file.h"
-#include "etl/etl.h"
-#include "etl/text_best.h"
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "etl/job/etl.h"
+#include "etl/job/text_best.h"
 #include "tests/support.h"
 
 static char *folder;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "etl/arrow/file.h"
+#include "etl/table/arrow/file.h"
 #include "tests/fuzz/fuzz.h"
 
 static uint64_t sum;

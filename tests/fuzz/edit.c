@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/seal.h"
+#include "core/base/seal.h"
 
 enum { PLACES_MOST = 4096, HEADER_ALIGNMENT = 64 };
 

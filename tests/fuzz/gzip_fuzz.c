@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "etl/source/codec.h"
+#include "etl/codec/codec.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { OUTPUT_MOST = 1 << 20 };

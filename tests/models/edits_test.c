@@ -1,6 +1,6 @@
 /* Well-formed but wrong documents, sealed again with a right checksum, are refused at load or mean another legal model;
  * none crashes. By default 200 random edits of each kind are tried; PEAL_EDITS says how many others. */
-#include "core/philox.h"
+#include "core/base/philox.h"
 #include "tests/fuzz/edit.h"
 #include "tests/models/sample.h"
 #include "tests/support.h"

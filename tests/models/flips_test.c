@@ -1,6 +1,6 @@
 /* Of all single-bit flips of a model, a manifest, a checkpoint and a shard none changes a result: each is refused, or
  * changes nothing. By default a part of them is tried, spread over all bytes; with PEAL_FLIPS=all every one. */
-#include "core/file.h"
+#include "core/base/file.h"
 #include "tests/models/sample.h"
 #include "tests/support.h"
 

@@ -5,8 +5,8 @@
 
 #include <locale.h>
 
-#include "core/digest.h"
-#include "core/file.h"
+#include "core/base/digest.h"
+#include "core/base/file.h"
 #include "tests/support.h"
 
 static const char locale_name[] = "comma.UTF-8";

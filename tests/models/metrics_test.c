@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "core/philox.h"
+#include "core/base/philox.h"
 #include "tests/support.h"
 
 /* AUC by its definition: over all pairs of a positive and a negative. */

@@ -1,7 +1,7 @@
 #include "models/safetensors.h"
 
-#include "core/file.h"
-#include "core/philox.h"
+#include "core/base/file.h"
+#include "core/base/philox.h"
 #include "tests/support.h"
 
 static const float numbers[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};

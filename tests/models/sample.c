@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/digest.h"
-#include "core/file.h"
-#include "core/seal.h"
-#include "etl/etl.h"
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "core/base/seal.h"
+#include "etl/job/etl.h"
 #include "models/predictor.h"
 
 const char *const sample_rows[3] = {"0.25,red,large,\n", ",green,small,\n", "-1.5,,none,\n"};

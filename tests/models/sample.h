@@ -2,7 +2,7 @@
 #ifndef PEAL_TESTS_MODELS_SAMPLE_H
 #define PEAL_TESTS_MODELS_SAMPLE_H
 
-#include "core/memory.h"
+#include "core/base/memory.h"
 #include "models/train.h"
 
 typedef struct sample {

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "core/file.h"
+#include "core/base/file.h"
 #include "tests/support.h"
 
 enum { SIZE = 300 };

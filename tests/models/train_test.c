@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include "core/file.h"
+#include "core/base/file.h"
 #include "tests/support.h"
 
 static char *folder, *csv, *dataset;

@@ -2,7 +2,7 @@
  * formula. The formulas stand here a second time, plainly. */
 #include <math.h>
 
-#include "core/philox.h"
+#include "core/base/philox.h"
 #include "ops/op/op.h"
 #include "tests/support.h"
 

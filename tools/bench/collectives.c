@@ -6,11 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/collective.h"
-#include "core/machine.h"
-#include "core/memory.h"
-#include "core/slab.h"
-#include "core/vector.h"
+#include "core/base/machine.h"
+#include "core/base/memory.h"
+#include "core/base/vector.h"
+#include "core/process/collective.h"
+#include "core/process/slab.h"
 
 enum { MEMBERS = 2, REPEATS = 5, TIMEOUT_MS = 60000 };
 static const size_t smallest = 1 << 10, largest = 256 << 20, triad_bytes = 64 << 20;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "etl/source/stream.h"
+#include "etl/codec/codec.h"
 #include "peal.h"
 
 typedef struct counting {
@@ -21,7 +21,7 @@ static peal_status count_lines(void *user, size_t index, peal_error *err) {
     counting *self = user;
     peal_stream *stream;
     uint8_t buffer[1 << 16];
-    PEAL_TRY(peal_source_stream_open(&self->list.sources[index], NULL, &stream, err));
+    PEAL_TRY(peal_decode_source(&self->list.sources[index], NULL, &stream, err));
     peal_status status;
     size_t got = 1;
     while ((status = stream->read(stream, buffer, sizeof buffer, &got, err)) == PEAL_OK && got > 0) {

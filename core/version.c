@@ -1,6 +1,0 @@
-/* The library's own version. */
-#include "core/version.h"
-
-const char *peal_version(void) {
-    return PEAL_VERSION;
-}

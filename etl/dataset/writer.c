@@ -1,0 +1,156 @@
+/* Writing a dataset: shards, cut by size, and the manifest that lists them. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/seal.h"
+#include "etl/dataset/dataset.h"
+#include "etl/table/arrow/file.h"
+
+enum { SHARD_BYTES = 256 << 20 };
+
+typedef struct split_writer {
+    peal_arrow_writer *arrow; /* of the present shard, or NULL */
+    char *name;               /* of its file */
+    uint64_t shard_rows, shard_batches;
+    uint64_t rows;
+    size_t shards;
+    json_t *list;
+} split_writer;
+
+struct peal_dataset_writer {
+    char *folder;
+    const peal_table *schema;
+    const peal_dictionary **dictionaries; /* [columns] */
+    split_writer splits[PEAL_SPLITS];
+};
+
+peal_status peal_dataset_writer_new(const char *folder, const peal_table *schema, peal_dataset_writer **out,
+                                    peal_error *err) {
+    *out = NULL;
+    peal_dataset_writer *writer = calloc(1, sizeof *writer);
+    if (!writer) return peal_fail(err, PEAL_E_MEMORY, "no memory for a dataset");
+    writer->folder = peal_strdup(folder);
+    writer->schema = schema;
+    writer->dictionaries = calloc(schema->column_count + 1, sizeof *writer->dictionaries);
+    if (!writer->folder || !writer->dictionaries) {
+        peal_dataset_writer_abort(writer);
+        return peal_fail(err, PEAL_E_MEMORY, "no memory for a dataset");
+    }
+    for (size_t i = 0; i < schema->column_count; i++) writer->dictionaries[i] = schema->columns[i].dictionary;
+    *out = writer;
+    return PEAL_OK;
+}
+
+static peal_status shard_open(peal_dataset_writer *writer, int split, peal_error *err) {
+    split_writer *one = &writer->splits[split];
+    one->name = peal_sprintf("%s-%05zu.arrow", peal_split_names[split], one->shards);
+    char *path = one->name ? peal_path_join(writer->folder, one->name) : NULL;
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_status status = peal_arrow_writer_open(path, writer->schema, &one->arrow, err);
+    free(path);
+    return status;
+}
+
+static peal_status shard_close(peal_dataset_writer *writer, int split, peal_error *err) {
+    split_writer *one = &writer->splits[split];
+    if (!one->arrow) return PEAL_OK;
+    uint64_t hash;
+    char text[17];
+    peal_arrow_writer *arrow = one->arrow;
+    one->arrow = NULL;
+    PEAL_TRY(peal_arrow_writer_close(arrow, writer->dictionaries, true, &hash, err));
+    char *path = peal_path_join(writer->folder, one->name);
+    peal_map map = {0};
+    peal_status status = path ? peal_map_open(path, &map, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    free(path);
+    if (status != PEAL_OK) return status;
+    peal_hash_text(hash, text);
+    one->list = peal_json_append(one->shards ? one->list : json_array(),
+                                 json_pack("{s:s, s:I, s:I, s:I, s:s}", "file", one->name, "rows",
+                                           (json_int_t)one->shard_rows, "batches", (json_int_t)one->shard_batches,
+                                           "bytes", (json_int_t)map.size, "xxh3", text));
+    peal_map_close(&map);
+    free(one->name);
+    one->name = NULL;
+    one->shards++;
+    one->shard_rows = one->shard_batches = 0;
+    return PEAL_OK;
+}
+
+peal_status peal_dataset_writer_batch(peal_dataset_writer *writer, int split, const peal_table *table,
+                                      peal_error *err) {
+    split_writer *one = &writer->splits[split];
+    if (table->rows == 0) return PEAL_OK;
+    if (!one->arrow) PEAL_TRY(shard_open(writer, split, err));
+    PEAL_TRY(peal_arrow_writer_batch(one->arrow, table, err));
+    one->rows += table->rows;
+    one->shard_rows += table->rows;
+    one->shard_batches++;
+    return peal_arrow_writer_size(one->arrow) >= SHARD_BYTES ? shard_close(writer, split, err) : PEAL_OK;
+}
+
+uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split) {
+    return writer->splits[split].rows;
+}
+
+/* The pipeline's text is large (it holds the vocabularies) and ready: it takes the place of the head's last brace. */
+static peal_status manifest_text(const json_t *head, const char *pipeline, char **out, peal_error *err) {
+    char *text;
+    PEAL_TRY(peal_json_dump(head, JSON_INDENT(1), "a manifest", &text, err));
+    *strrchr(text, '}') = '\0';
+    size_t length = strlen(text);
+    if (length && text[length - 1] == '\n') text[length - 1] = '\0';
+    *out = peal_sprintf("%s,\n \"pipeline\": %s\n}\n", text, pipeline);
+    free(text);
+    if (!*out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a manifest");
+    const bool sealed = peal_seal_close(*out, strlen(*out));
+    assert(sealed);
+    (void)sealed;
+    return PEAL_OK;
+}
+
+/* All of the manifest but the pipeline; NULL if there is no memory. The seal stands first. */
+static json_t *manifest_head(const peal_dataset_writer *writer, json_t *facts) {
+    json_t *splits = json_object();
+    for (int i = 0; i < PEAL_SPLITS; i++) {
+        const split_writer *one = &writer->splits[i];
+        if (one->rows == 0) continue;
+        splits = peal_json_set(splits, peal_split_names[i],
+                               json_pack("{s:I, s:O}", "rows", (json_int_t)one->rows, "shards", one->list));
+    }
+    json_t *head = json_pack("{s:s, s:s, s:i}", PEAL_SEAL_KEY, PEAL_SEAL_BLANK, "kind", PEAL_DATASET_KIND, "version",
+                             PEAL_DATASET_VERSION);
+    return peal_json_set(peal_json_merge(head, facts), "splits", splits);
+}
+
+peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *facts, const char *pipeline,
+                                       peal_error *err) {
+    peal_status status = PEAL_OK;
+    for (int i = 0; i < PEAL_SPLITS && status == PEAL_OK; i++) status = shard_close(writer, i, err);
+    json_t *head = manifest_head(writer, facts);
+    char *text = NULL, *path = peal_path_join(writer->folder, "manifest.json");
+    if (status == PEAL_OK && !path) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK) status = manifest_text(head, pipeline, &text, err);
+    if (status == PEAL_OK) status = peal_file_write_atomic(path, text, strlen(text), err);
+    free(text);
+    free(path);
+    json_decref(head);
+    peal_dataset_writer_abort(writer);
+    return status;
+}
+
+void peal_dataset_writer_abort(peal_dataset_writer *writer) {
+    if (!writer) return;
+    for (int i = 0; i < PEAL_SPLITS; i++) {
+        peal_arrow_writer_abort(writer->splits[i].arrow);
+        free(writer->splits[i].name);
+        json_decref(writer->splits[i].list);
+    }
+    free(writer->dictionaries);
+    free(writer->folder);
+    free(writer);
+}

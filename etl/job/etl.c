@@ -1,0 +1,579 @@
+/* The ETL job: plans, ingests, fits and emits into a staging folder; then the cache, whose entries are such jobs'
+ * datasets. */
+#include "etl/job/etl.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/machine.h"
+#include "core/base/stop.h"
+#include "core/base/text.h"
+#include "core/base/utf8.h"
+#include "etl/dataset/dataset.h"
+#include "etl/job/cache.h"
+#include "etl/job/emit.h"
+
+enum {
+    MANY_CLASSES = 1000, /* of a label: more are questioned */
+    CLASSES_ROWS = 50,   /* rows from which on half as many classes are questioned */
+    FIT_TASKS = 64,      /* of columns that are fitted at once; a table may have many thousand that take no time each */
+};
+
+static const char *const bad_row_names[] = {"fail", "drop", "quarantine"};
+
+peal_etl_options peal_etl_default(void) {
+    return (peal_etl_options){.on_bad_row = PEAL_BAD_ROWS_FAIL};
+}
+
+/* One job under way. */
+typedef struct etl_job {
+    const peal_etl_options *options;
+    const char *out;
+    const peal_folder_kind *kind; /* what may stand there before */
+    peal_etl_result *result;
+    peal_input_list inputs;
+    peal_pipeline *pipeline;
+    peal_executor *executor;
+    peal_ingested ingested;
+    peal_staging *staging;
+    char *spill_folder, *pipeline_text;
+    json_t *description; /* what shapes the dataset, besides the inputs */
+} etl_job;
+
+/* ---- what the job is ---- */
+
+static peal_status check_text(const char *option, const char *text, peal_error *err) {
+    if (!text || peal_utf8_error(text, strlen(text)) == strlen(text)) return PEAL_OK;
+    char *shown = peal_text_printable(text, strlen(text));
+    peal_fail(err, PEAL_E_USAGE, "%s: '%s' is not UTF-8, but all names and values are", option, shown ? shown : "?");
+    free(shown);
+    return PEAL_E_USAGE;
+}
+
+/* What callers give as bytes is text in a dataset. (What they give as JSON is text already.) */
+static peal_status check_texts(const peal_etl_options *options, peal_error *err) {
+    const char delimiter[2] = {options->text.delimiter, '\0'};
+    PEAL_TRY(check_text("format", options->format, err));
+    PEAL_TRY(check_text("label", options->plan.label, err));
+    PEAL_TRY(check_text("delimiter", delimiter, err));
+    for (size_t i = 0; i < options->text.null_count; i++) PEAL_TRY(check_text("null", options->text.nulls[i], err));
+    for (size_t i = 0; i < options->plan.drop_count; i++) PEAL_TRY(check_text("drop", options->plan.drop[i], err));
+    return PEAL_OK;
+}
+
+static json_t *text_or_null(const char *text) {
+    return text ? json_string(text) : json_null();
+}
+
+static json_t *add_given(json_t *job, const char *key, const json_t *value) {
+    return value ? peal_json_set(job, key, json_incref((json_t *)value)) : job;
+}
+
+/* The job as JSON: equal jobs make equal datasets of equal inputs. */
+static peal_status describe_job(const peal_etl_options *options, json_t **out, peal_error *err) {
+    static const char *const tasks[] = {"auto", "classify", "regress"}, *const headers[] = {"auto", "yes", "no"};
+    PEAL_TRY(check_texts(options, err));
+    json_t *nulls = json_array(), *drop = json_array();
+    for (size_t i = 0; i < options->text.null_count; i++) {
+        nulls = peal_json_append(nulls, json_string(options->text.nulls[i]));
+    }
+    for (size_t i = 0; i < options->plan.drop_count; i++) {
+        drop = peal_json_append(drop, json_string(options->plan.drop[i]));
+    }
+    const char delimiter[2] = {options->text.delimiter, '\0'};
+    json_t *job = json_pack("{s:o, s:o, s:s, s:s, s:s, s:b, s:o, s:o, s:s}", "format", text_or_null(options->format),
+                            "label", text_or_null(options->plan.label), "task", tasks[options->plan.task], "delimiter",
+                            delimiter, "header", headers[options->text.header], "trim", options->text.trim, "nulls",
+                            nulls, "drop", drop, "on_bad_row", bad_row_names[options->on_bad_row]);
+    job = add_given(job, "transforms", options->plan.transforms);
+    job = add_given(job, "types", options->plan.types);
+    *out = add_given(job, "fitted", options->fitted);
+    return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for the job's description");
+}
+
+static peal_status check_wishes(const peal_etl_options *options, peal_error *err) {
+    const peal_format *format;
+    if (options->format) PEAL_TRY(peal_format_find(options->format, &format, err));
+    return peal_pipeline_check_plan(&options->plan, err);
+}
+
+/* Lists the inputs, which are then those of the whole job: a pipe cannot be listed twice. */
+static peal_status look_at_inputs(etl_job *job, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    PEAL_TRY(check_wishes(options, err));
+    const peal_source_options sources = {.names = options->sources,
+                                         .count = options->source_count,
+                                         .identify = true,
+                                         .stop = options->stop,
+                                         .reporter = options->reporter};
+    PEAL_TRY(peal_input_list_make(&sources, options->format, &job->inputs, err));
+    return describe_job(options, &job->description, err);
+}
+
+/* ---- planning ---- */
+
+static peal_status copy_nulls(const peal_format_options *from, peal_format_options *to, peal_error *err) {
+    to->nulls = NULL;
+    to->null_count = 0;
+    PEAL_TRY(peal_alloc_checked(&to->nulls, from->null_count, sizeof(char *), "spellings of null", err));
+    for (size_t i = 0; i < from->null_count; i++) {
+        to->nulls[i] = peal_strdup(from->nulls[i]);
+        if (!to->nulls[i]) return peal_fail(err, PEAL_E_MEMORY, "no memory for spellings of null");
+        to->null_count++;
+    }
+    return PEAL_OK;
+}
+
+static peal_status plan(etl_job *job, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    if (options->fitted) {
+        PEAL_TRY(peal_pipeline_load(options->fitted, &job->pipeline, err));
+        job->pipeline->has_split = false; /* splitting belongs to the job that fitted it */
+        return PEAL_OK;
+    }
+    peal_format_options text = options->text;
+    PEAL_TRY(copy_nulls(&options->text, &text, err));
+    const peal_input_list *inputs = &job->inputs;
+    return peal_pipeline_plan(inputs->inputs[0].path, inputs->sample, inputs->sample_size, inputs->sample_whole,
+                              inputs->format, &text, &options->plan, options->reporter, &job->pipeline, err);
+}
+
+/* ---- fitting ---- */
+
+/* What fitting tells of a column of texts. */
+typedef struct text_facts {
+    uint64_t distinct, count; /* texts that its encoder could have had; training rows that have one */
+} text_facts;
+
+typedef struct fitting {
+    etl_job *job;
+    text_facts *facts; /* [fields] */
+    size_t stride;     /* a task's columns are those of its index, index + stride... */
+} fitting;
+
+/* One column of all inputs and all vocabularies becomes one summary, which is fitted. Inputs count in their order; of a
+ * vocabulary only texts and counts go in, so it does not matter whose they are. */
+static peal_status fit_column(const fitting *work, size_t field, peal_error *err) {
+    const etl_job *job = work->job;
+    const peal_raw_field *what = &job->pipeline->schema.fields[field];
+    if (what->skip) return PEAL_OK;
+    peal_summary merged = {0};
+    for (size_t i = 0; i < job->inputs.count; i++)
+        peal_summary_merge(&merged, &job->ingested.spills[i].summaries[field]);
+    if (what->kind == PEAL_RAW_TEXT) {
+        peal_status status = peal_text_counts_sum(job->ingested.texts, field, &merged, err);
+        if (status != PEAL_OK) {
+            peal_summary_clear(&merged);
+            return status;
+        }
+        work->facts[field] = (text_facts){.distinct = merged.distinct, .count = merged.count};
+    }
+    return peal_pipeline_fit(job->pipeline, field, &merged, err);
+}
+
+static peal_status fit_columns(void *user, size_t index, peal_error *err) {
+    const fitting *work = user;
+    for (size_t field = index; field < work->job->pipeline->schema.count; field += work->stride) {
+        PEAL_TRY(fit_column(work, field, err));
+    }
+    return PEAL_OK;
+}
+
+/* Says what a person might not expect of a column's texts. */
+static void question_texts(const etl_job *job, size_t field, const text_facts *facts) {
+    const peal_pipeline *pipeline = job->pipeline;
+    const char *name = pipeline->schema.fields[field].name;
+    unsigned long long distinct = facts->distinct, count = facts->count;
+    if (field == pipeline->label) {
+        bool many = distinct > MANY_CLASSES || (count >= CLASSES_ROWS && distinct * 2 > count);
+        if (!many) return;
+        peal_report(job->options->reporter, PEAL_EVENT_WARNING,
+                    "label %s: %llu classes in %llu rows; is it a number (task regress) or an identifier?", name,
+                    distinct, count);
+        return;
+    }
+    uint64_t least_count;
+    size_t most = peal_pipeline_wanted_texts(pipeline, field, &least_count);
+    if (distinct <= most) return;
+    peal_report(job->options->reporter, PEAL_EVENT_NOTE,
+                "column %s: %llu distinct texts, the %zu most frequent are kept (max_values)", name, distinct, most);
+}
+
+static peal_status fit(etl_job *job, peal_error *err) {
+    if (job->options->fitted) return PEAL_OK;
+    const peal_raw_schema *schema = &job->pipeline->schema;
+    fitting work = {.job = job, .stride = schema->count < FIT_TASKS ? schema->count : FIT_TASKS};
+    PEAL_TRY(peal_alloc_checked(&work.facts, schema->count, sizeof *work.facts, "columns", err));
+    const peal_map_work map = {.work = fit_columns, .user = &work};
+    peal_status status = peal_executor_map(job->executor, work.stride, 0, &map, err);
+    for (size_t i = 0; status == PEAL_OK && i < schema->count; i++) {
+        if (schema->fields[i].kind == PEAL_RAW_TEXT && !schema->fields[i].skip) {
+            question_texts(job, i, &work.facts[i]);
+        }
+    }
+    free(work.facts);
+    return status == PEAL_OK ? peal_pipeline_fitted(job->pipeline, err) : status;
+}
+
+/* ---- counting ---- */
+
+static peal_status count_rows(etl_job *job, peal_error *err) {
+    peal_etl_result *result = job->result;
+    uint64_t used = 0, bad = 0;
+    for (size_t i = 0; i < job->inputs.count; i++) {
+        used += job->ingested.spills[i].rows_used;
+        bad += job->ingested.spills[i].rows_bad;
+    }
+    result->rows_used = used;
+    result->rows_in = used + bad;
+    if (job->options->on_bad_row == PEAL_BAD_ROWS_QUARANTINE) {
+        result->rows_quarantined = bad;
+    } else {
+        result->rows_dropped = bad;
+    }
+    if (used > 0) return PEAL_OK;
+    const char *first = job->inputs.inputs[0].path;
+    return peal_fail(err, PEAL_E_DATA,
+                     bad ? "%s%s: not one row is good" : "%s%s: there is not one row behind the header", first,
+                     job->inputs.count > 1 ? " and the other inputs" : "");
+}
+
+static peal_status write_quarantine(etl_job *job, peal_error *err) {
+    if (job->result->rows_quarantined == 0) return PEAL_OK;
+    char *path = peal_path_join(peal_staging_path(job->staging), "quarantine.jsonl");
+    peal_out_file out;
+    peal_status status = path ? peal_out_file_open(path, &out, err) : peal_fail(err, PEAL_E_MEMORY, "no memory");
+    free(path);
+    if (status != PEAL_OK) return status;
+    for (size_t i = 0; i < job->inputs.count && status == PEAL_OK; i++) {
+        const peal_buffer *bad = &job->ingested.spills[i].bad;
+        if (bad->size) status = peal_out_file_write(&out, bad->data, bad->size, err);
+    }
+    peal_status closed = peal_out_file_close(&out, true, status == PEAL_OK ? err : NULL);
+    return status == PEAL_OK ? closed : status;
+}
+
+json_t *peal_etl_rows_save(const peal_etl_result *result) {
+    return json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)result->rows_in, "used", (json_int_t)result->rows_used,
+                     "dropped", (json_int_t)result->rows_dropped, "quarantined", (json_int_t)result->rows_quarantined);
+}
+
+/* NULL if there is no memory. */
+static json_t *manifest_facts(const etl_job *job) {
+    return json_pack("{s:o, s:O, s:o}", "rows", peal_etl_rows_save(job->result), "job", job->description, "inputs",
+                     peal_input_list_save(&job->inputs));
+}
+
+/* ---- the way through ---- */
+
+/* The pipeline as text, for the manifest: made by one thread of the pool while others transform rows. */
+static peal_status describe_pipeline(void *user, peal_error *err) {
+    etl_job *job = user;
+    json_t *saved = peal_pipeline_save(job->pipeline);
+    peal_status status = peal_json_dump(saved, JSON_INDENT(1), "a manifest", &job->pipeline_text, err);
+    json_decref(saved);
+    return status;
+}
+
+static peal_status write_rows(etl_job *job, peal_dataset_writer *writer, peal_error *err) {
+    peal_future *described;
+    PEAL_TRY(peal_executor_submit(job->executor, describe_pipeline, job, &described, err));
+    peal_status status = peal_emit(job->executor, &job->ingested, job->pipeline, writer, job->options->stop,
+                                   job->options->reporter, &job->result->times, err);
+    if (status == PEAL_OK) status = peal_future_wait(described, -1, err);
+    peal_future_free(described);
+    for (int i = 0; i < PEAL_SPLITS; i++) job->result->split_rows[i] = peal_dataset_writer_rows(writer, i);
+    return status;
+}
+
+static peal_status emit(etl_job *job, peal_error *err) {
+    peal_applier *applier;
+    PEAL_TRY(peal_applier_new(job->pipeline, &applier, err));
+    peal_dataset_writer *writer = NULL;
+    peal_status status = PEAL_OK;
+    if (peal_applier_schema(applier)->column_count == 0) {
+        status = peal_fail(err, PEAL_E_USAGE, "no column is left to put into the dataset");
+    }
+    if (status == PEAL_OK)
+        status = peal_dataset_writer_new(peal_staging_path(job->staging), peal_applier_schema(applier), &writer, err);
+    if (status == PEAL_OK) status = write_rows(job, writer, err);
+    int64_t begin = peal_now_ns();
+    if (status == PEAL_OK) {
+        status = peal_dataset_writer_finish(writer, manifest_facts(job), job->pipeline_text, err);
+    } else {
+        peal_dataset_writer_abort(writer);
+    }
+    job->result->times.busy[PEAL_STAGE_WRITE] += peal_now_ns() - begin;
+    peal_applier_free(applier);
+    return status;
+}
+
+/* A hash of the job and of the pipeline as it was planned: what shapes a spill. */
+static peal_status spill_hash(const etl_job *job, uint64_t *out, peal_error *err) {
+    uint64_t description;
+    PEAL_TRY(peal_json_hash(job->description, 0, &description, err));
+    json_t *planned = peal_pipeline_save(job->pipeline);
+    peal_status status = peal_json_hash(planned, description, out, err);
+    json_decref(planned);
+    return status;
+}
+
+static peal_status run(etl_job *job, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    PEAL_TRY(plan(job, err));
+    PEAL_TRY(peal_executor_new(options->threads, &job->executor, err));
+    job->result->times.threads = peal_executor_threads(job->executor);
+    uint64_t job_hash;
+    PEAL_TRY(spill_hash(job, &job_hash, err));
+    const peal_ingest_options ingest = {
+        .folder = job->spill_folder,
+        .on_bad_row = options->on_bad_row,
+        .adopt = options->resume,
+        .job_hash = job_hash,
+        .text_memory = options->text_memory,
+        .stop = options->stop,
+        .reporter = options->reporter,
+    };
+    PEAL_TRY(
+        peal_ingest(job->executor, &job->inputs, job->pipeline, &ingest, &job->ingested, &job->result->times, err));
+    PEAL_TRY(count_rows(job, err));
+    PEAL_TRY(fit(job, err));
+    return emit(job, err);
+}
+
+static void job_clear(etl_job *job) {
+    peal_ingested_clear(&job->ingested);
+    peal_executor_free(job->executor);
+    peal_pipeline_free(job->pipeline);
+    peal_input_list_clear(&job->inputs);
+    json_decref(job->description);
+    free(job->spill_folder);
+    free(job->pipeline_text);
+}
+
+/* NULL if the dataset at `out` was made by this job from these inputs; else why not, freed by the caller. */
+static char *staleness(const etl_job *job, const char *out) {
+    peal_dataset *dataset;
+    peal_error problem;
+    if (!peal_dataset_is(out)) return peal_strdup("there is none yet");
+    if (peal_dataset_open(out, &dataset, &problem) != PEAL_OK) return peal_strdup(problem.message);
+    const json_t *manifest = peal_dataset_manifest(dataset), *saved = json_object_get(manifest, "job");
+    char *why = NULL;
+    const char *key;
+    json_t *value;
+    json_object_foreach(job->description, key, value) {
+        if (!why && !json_equal(value, json_object_get(saved, key))) why = peal_sprintf("the job changed ('%s')", key);
+    }
+    if (!why && json_object_size(saved) != json_object_size(job->description)) why = peal_strdup("the job changed");
+    if (!why) why = peal_input_list_difference(&job->inputs, json_object_get(manifest, "inputs"));
+    if (!why && peal_dataset_read(dataset, ~0u, NULL, NULL, &problem) != PEAL_OK) why = peal_strdup(problem.message);
+    peal_dataset_close(dataset);
+    return why;
+}
+
+static void recall_result(const char *out, peal_etl_result *result) {
+    peal_dataset *dataset;
+    if (peal_dataset_open(out, &dataset, NULL) != PEAL_OK) return;
+    const json_t *rows = json_object_get(peal_dataset_manifest(dataset), "rows");
+    result->rows_in = (uint64_t)json_integer_value(json_object_get(rows, "in"));
+    result->rows_used = (uint64_t)json_integer_value(json_object_get(rows, "used"));
+    result->rows_dropped = (uint64_t)json_integer_value(json_object_get(rows, "dropped"));
+    result->rows_quarantined = (uint64_t)json_integer_value(json_object_get(rows, "quarantined"));
+    for (int i = 0; i < PEAL_SPLITS; i++) result->split_rows[i] = peal_dataset_rows(dataset, i);
+    result->up_to_date = true;
+    peal_dataset_close(dataset);
+}
+
+static peal_status run_in_staging(etl_job *job, peal_error *err) {
+    static const char spill[] = "spill";
+    PEAL_TRY(peal_staging_make(job->out, job->options->resume ? spill : NULL, &job->staging, err));
+    job->spill_folder = peal_path_join(peal_staging_path(job->staging), spill);
+    peal_status status = job->spill_folder ? peal_folder_make(job->spill_folder, err)
+                                           : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK) status = run(job, err);
+    if (status == PEAL_OK) status = peal_remove_tree(job->spill_folder, err);
+    if (status == PEAL_OK) status = write_quarantine(job, err);
+    if (status == PEAL_OK) return peal_staging_commit(job->staging, job->kind, err);
+    /* After an interruption the finished inputs' spills stay for --resume; else nothing does. */
+    peal_staging_abandon(job->staging, status == PEAL_E_INTERRUPTED);
+    return status;
+}
+
+static peal_status etl(etl_job *job, const char *out, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    *job->result = (peal_etl_result){0};
+    job->out = out;
+    int64_t begin = peal_now_ns();
+    PEAL_TRY(peal_folder_check(out, job->kind, err));
+    if (options->resume) {
+        char *why = staleness(job, out);
+        bool fresh = !why;
+        free(why);
+        if (fresh) {
+            peal_remove_stale_temporaries(out);
+            recall_result(out, job->result);
+            return PEAL_OK;
+        }
+    }
+    peal_status status = run_in_staging(job, err);
+    job->result->times.wall = peal_now_ns() - begin;
+    return status;
+}
+
+peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, peal_error *err) {
+    etl_job job = {.options = options, .result = result, .kind = &peal_dataset_kind};
+    if (!options->out) return peal_fail(err, PEAL_E_USAGE, "no dataset was named to write to (out)");
+    char *out = peal_strdup(options->out);
+    if (!out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    for (size_t length = strlen(out); length > 1 && out[length - 1] == '/'; length--) out[length - 1] = '\0';
+    peal_status status = peal_folder_check(out, &peal_dataset_kind, err); /* before work begins */
+    if (status == PEAL_OK) status = look_at_inputs(&job, err);
+    if (status == PEAL_OK) status = etl(&job, out, err);
+    free(out);
+    job_clear(&job);
+    return status;
+}
+
+/* ---- the cache ---- */
+
+enum { CACHE_NAP_MS = 100, CACHE_WAIT_MS = 600000, CACHE_READ_TRIES = 5 };
+
+/* The name of the job's entry, which belongs to it alone: of the job and the absolute paths of its inputs. What was
+ * read from a pipe is named by its bytes. */
+static peal_status name_entry(const etl_job *job, char name[17], peal_error *err) {
+    const peal_input_list *inputs = &job->inputs;
+    uint64_t key;
+    PEAL_TRY(peal_json_hash(job->description, 0, &key, err));
+    for (size_t i = 0; i < inputs->count; i++) {
+        const peal_source *source = inputs->inputs[i].source;
+        char *real = source->fd < 0 ? realpath(source->path, NULL) : peal_strdup("-");
+        const char *path = real ? real : source->path;
+        key = peal_hash(path, strlen(path), key);
+        if (peal_source_is_copy(source)) key = peal_hash(&source->hash, sizeof source->hash, key);
+        free(real);
+    }
+    peal_hash_text(key, name);
+    return PEAL_OK;
+}
+
+void peal_cached_release(peal_cached *cached) {
+    peal_lock_release(cached->lock);
+    peal_staging_abandon(cached->own_folder, false);
+    free(cached->path);
+    *cached = (peal_cached){0};
+}
+
+/* A dataset for this job alone, in a folder that goes with it; `why` there is no cached one. */
+static peal_status make_private(etl_job *job, const char *why, peal_cached *out, peal_error *err) {
+    const char *temporary = peal_temporary_folder();
+    peal_remove_stale_in(temporary);
+    char *place = peal_sprintf("%s/peal-dataset-%d", temporary, (int)getpid());
+    peal_status status = place ? peal_staging_make(place, NULL, &out->own_folder, err)
+                               : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    free(place);
+    PEAL_TRY(status);
+    out->path = peal_path_join(peal_staging_path(out->own_folder), "dataset");
+    if (!out->path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_report(job->options->reporter, PEAL_EVENT_NOTE, "dataset: not kept for later jobs: %s", why);
+    return etl(job, out->path, err);
+}
+
+/* Locks the entry for reading, so that nobody replaces what was checked; *why is NULL if it is this job's and whole.
+ * PEAL_E_BUSY: it is being made. */
+static peal_status check_entry(const etl_job *job, peal_cached *out, char **why, peal_error *err) {
+    *why = NULL;
+    if (peal_path_is_folder(out->path)) {
+        PEAL_TRY(peal_lock_take(out->path, PEAL_LOCK_SHARED, "the cached dataset", &out->lock, err));
+    }
+    *why = staleness(job, out->path);
+    if (*why) {
+        peal_lock_release(out->lock);
+        out->lock = NULL;
+    }
+    return PEAL_OK;
+}
+
+/* Makes the entry and locks it for reading. What another job of the same name may have put there meanwhile serves too:
+ * it is this job's as well. */
+static peal_status make_entry(etl_job *job, peal_cached *out, peal_error *err) {
+    PEAL_TRY(etl(job, out->path, err));
+    return peal_lock_take(out->path, PEAL_LOCK_SHARED, "the cached dataset", &out->lock, err);
+}
+
+/* One try to find or to make the entry; *stands: a stale one is there that nobody is making. */
+static peal_status try_entry(etl_job *job, bool first, peal_cached *out, bool *stands, peal_error *err) {
+    const peal_reporter *reporter = job->options->reporter;
+    char *why;
+    *stands = false;
+    PEAL_TRY(check_entry(job, out, &why, err));
+    if (!why) {
+        recall_result(out->path, job->result);
+        peal_report(reporter, PEAL_EVENT_NOTE, "dataset: the cached one at %s is up to date", out->path);
+        return PEAL_OK;
+    }
+    *stands = peal_path_is_folder(out->path);
+    if (first) peal_report(reporter, PEAL_EVENT_NOTE, "dataset: making %s: %s", out->path, why);
+    free(why);
+    return make_entry(job, out, err);
+}
+
+/* Finds or makes the entry. PEAL_E_BUSY: it cannot be had for as long as one waits. */
+static peal_status take_entry(etl_job *job, peal_cached *out, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    const struct timespec nap = {.tv_nsec = CACHE_NAP_MS * 1000000L};
+    peal_status status = PEAL_E_BUSY;
+    for (int waited_ms = 0, stale = 0; waited_ms < CACHE_WAIT_MS; waited_ms += CACHE_NAP_MS) {
+        bool stands;
+        status = try_entry(job, waited_ms == 0, out, &stands, err);
+        if (status != PEAL_E_BUSY) return status;
+        /* One that is not being made and stays stale: others still read it. */
+        stale += stands;
+        if (stale == CACHE_READ_TRIES) return status;
+        if (peal_is_stopped(options->stop)) {
+            return peal_fail(err, PEAL_E_INTERRUPTED, "stopped while another job was making the dataset %s", out->path);
+        }
+        if (waited_ms == 0) peal_report(options->reporter, PEAL_EVENT_NOTE, "dataset: waiting: %s", err->message);
+        nanosleep(&nap, NULL);
+    }
+    return status;
+}
+
+static peal_status find_cached(etl_job *job, peal_cached *out, peal_error *err) {
+    char name[17], *why, *folder = peal_cache_folder(&why);
+    if (!folder) {
+        peal_status status = make_private(job, why ? why : "no memory", out, err);
+        free(why);
+        return status;
+    }
+    peal_status named = name_entry(job, name, err);
+    out->path = named == PEAL_OK ? peal_path_join(folder, name) : NULL;
+    free(folder);
+    PEAL_TRY(named);
+    if (!out->path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_error busy = {0};
+    peal_status status = take_entry(job, out, &busy);
+    if (status != PEAL_E_BUSY) {
+        if (err) *err = busy;
+        return status;
+    }
+    free(out->path);
+    out->path = NULL;
+    return make_private(job, busy.message, out, err);
+}
+
+peal_status peal_etl_cached(const peal_etl_options *options, peal_cached *out, peal_etl_result *result,
+                            peal_error *err) {
+    *out = (peal_cached){0};
+    *result = (peal_etl_result){0};
+    etl_job job = {.options = options, .result = result, .kind = &peal_cached_kind};
+    peal_status status = look_at_inputs(&job, err);
+    if (status == PEAL_OK) status = find_cached(&job, out, err);
+    job_clear(&job);
+    if (status != PEAL_OK) peal_cached_release(out);
+    return status;
+}

@@ -1,0 +1,681 @@
+/* The first pass: threads read, parse and collect blocks, or take over what a killed job left; see ingest.h. */
+#include "etl/job/ingest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/machine.h"
+#include "core/base/stop.h"
+
+enum {
+    REPORT_MS = 100,
+    TEXT_MEMORY = 128 << 20,    /* of all threads' vocabularies, unless said */
+    VOCABULARY_LEAST = 4 << 20, /* a thread's share of the default, however many threads there are */
+};
+
+typedef enum slot_state { SLOT_FREE, SLOT_READ, SLOT_PARSED, SLOT_BUSY } slot_state;
+
+/* A block on its way through the stages. */
+typedef struct slot {
+    slot_state state;
+    size_t input;
+    peal_block block;
+    peal_summary *summaries; /* [fields] moments of this block's training rows */
+    uint8_t *splits, *keep;  /* [rows] */
+    size_t row_capacity;
+    peal_buffer encoded;
+    peal_spill_chunk chunk; /* what is to be said of `encoded` */
+} slot;
+
+typedef struct feed {
+    peal_format_reader *reader;
+    peal_source_meter meter;
+    uint64_t blocks;    /* read so far */
+    uint64_t collected; /* blocks collected so far */
+    bool reading, collecting, opened, ended, done;
+} feed;
+
+typedef struct ingest {
+    peal_input_list *inputs;
+    const peal_pipeline *pipeline;
+    const peal_ingest_options *options;
+    peal_format_job job;
+    peal_ingested *out;
+    peal_stage_times *times;
+    size_t vocabulary_most; /* bytes at which a vocabulary is closed */
+    feed *feeds;
+    slot *slots;
+    size_t slot_count, threads;
+    pthread_mutex_t lock; /* guards all states below and above */
+    pthread_cond_t changed;
+    size_t done, open;
+    bool failed;
+    size_t failed_input;
+    uint64_t failed_block;
+    peal_status status;
+    peal_error error;
+} ingest;
+
+/* ---- the three stages ---- */
+
+static void count_texts(peal_dictionary *dictionary, const int32_t *codes, const uint8_t *keep, size_t rows) {
+    uint64_t *counts = dictionary->counts;
+    if (keep) {
+        for (size_t row = 0; row < rows; row++) counts[codes[row]] += keep[row];
+    } else {
+        for (size_t row = 0; row < rows; row++) counts[codes[row]]++;
+    }
+}
+
+static char *spill_path(const ingest *self, size_t input) {
+    return peal_sprintf("%s/input-%06zu", self->options->folder, input);
+}
+
+static uint64_t spill_key(const ingest *self, size_t input) {
+    const peal_input *one = &self->inputs->inputs[input];
+    uint64_t key = peal_hash(one->path, strlen(one->path), self->options->job_hash);
+    return peal_hash(&one->identity, sizeof one->identity, key);
+}
+
+static peal_status open_feed(ingest *self, size_t input, peal_error *err) {
+    feed *one = &self->feeds[input];
+    const peal_input *what = &self->inputs->inputs[input];
+    char *path = spill_path(self, input);
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_status status = peal_spill_open(path, self->pipeline->schema.count, &self->out->spills[input], err);
+    free(path);
+    one->meter.hasher = peal_hasher_new();
+    if (status == PEAL_OK && !one->meter.hasher) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a hash");
+    peal_stream *stream;
+    if (status == PEAL_OK) status = peal_decode_source(what->source, &one->meter, &stream, err);
+    if (status != PEAL_OK) return status;
+    return self->pipeline->format->open(&self->job, what->path, what->companion, stream, &one->reader, err);
+}
+
+static peal_status read_block(ingest *self, slot *place, bool *ended, peal_error *err) {
+    feed *one = &self->feeds[place->input];
+    if (!one->opened) PEAL_TRY(open_feed(self, place->input, err));
+    PEAL_TRY(self->pipeline->format->read(one->reader, &place->block, err));
+    *ended = place->block.size == 0;
+    if (*ended) {
+        self->out->spills[place->input].hash = peal_hasher_end(one->meter.hasher);
+        peal_hasher_free(one->meter.hasher);
+        one->meter.hasher = NULL;
+    }
+    return PEAL_OK;
+}
+
+static peal_status reserve_rows(slot *place, peal_error *err) {
+    if (place->block.rows <= place->row_capacity) return PEAL_OK;
+    free(place->splits);
+    free(place->keep);
+    place->splits = place->keep = NULL;
+    place->row_capacity = 0;
+    PEAL_TRY(peal_alloc_checked(&place->splits, place->block.rows, 1, "rows", err));
+    PEAL_TRY(peal_alloc_checked(&place->keep, place->block.rows, 1, "rows", err));
+    place->row_capacity = place->block.rows;
+    return PEAL_OK;
+}
+
+/* Which rows train, from their hashes. */
+static peal_status split_rows(const ingest *self, slot *place, peal_error *err) {
+    const peal_block *block = &place->block;
+    PEAL_TRY(reserve_rows(place, err));
+    for (size_t row = 0; row < block->rows; row++) {
+        place->splits[row] = peal_split_of(&self->pipeline->split, block->hashes[row]);
+        place->keep[row] = place->splits[row] == PEAL_SPLIT_TRAIN;
+    }
+    return PEAL_OK;
+}
+
+/* Parses the block, whose dictionaries are the thread's vocabulary for now, learns of its columns, and encodes it. */
+static peal_status parse_into(ingest *self, slot *place, peal_vocabulary *vocabulary, peal_error *err) {
+    peal_block *block = &place->block;
+    const peal_raw_schema *schema = &self->pipeline->schema;
+    bool split = self->pipeline->has_split;
+    PEAL_TRY(self->pipeline->format->parse(self->feeds[place->input].reader, block, err));
+    if (split) PEAL_TRY(split_rows(self, place, err));
+    const uint8_t *keep = split ? place->keep : NULL;
+    for (size_t i = 0; i < schema->count; i++) {
+        if (schema->fields[i].skip) continue;
+        peal_summary_clear(&place->summaries[i]);
+        if (schema->fields[i].kind == PEAL_RAW_NUMBER) {
+            peal_summary_add_numbers(&place->summaries[i], block->numbers[i], keep, block->rows);
+        } else if (schema->fields[i].kind == PEAL_RAW_TEXT) {
+            count_texts(&block->dictionaries[i], block->codes[i], keep, block->rows);
+        }
+    }
+    PEAL_TRY(peal_vocabulary_log(vocabulary, err));
+    PEAL_TRY(peal_spill_encode(block, schema, split ? place->splits : NULL, &place->encoded, err));
+    place->chunk = (peal_spill_chunk){
+        .hash = peal_hash(place->encoded.data, place->encoded.size, 0),
+        .rows = block->rows,
+        .vocabulary = vocabulary->number,
+        .log_size = vocabulary->log.size,
+    };
+    return PEAL_OK;
+}
+
+static peal_status open_vocabulary(ingest *self, peal_vocabulary *out, peal_error *err) {
+    /* With the lock held, so that no number is left out among those whose logs exist. */
+    pthread_mutex_lock(&self->lock);
+    size_t number = self->out->vocabulary_count++;
+    peal_status status = peal_vocabulary_open(self->options->folder, number, self->pipeline->schema.count, out, err);
+    pthread_mutex_unlock(&self->lock);
+    return status;
+}
+
+/* Its texts and counts go to disk, its memory is freed. */
+static peal_status close_vocabulary(ingest *self, peal_vocabulary *vocabulary, peal_error *err) {
+    peal_status status = peal_text_counts_add(self->out->texts, vocabulary, err);
+    peal_vocabulary_clear(vocabulary);
+    return status;
+}
+
+static peal_status parse_block(ingest *self, slot *place, peal_vocabulary *vocabulary, peal_error *err) {
+    peal_dictionary *own = place->block.dictionaries;
+    place->block.dictionaries = vocabulary->dictionaries;
+    peal_status status = parse_into(self, place, vocabulary, err);
+    place->block.dictionaries = own;
+    if (status != PEAL_OK || peal_vocabulary_memory(vocabulary) <= self->vocabulary_most) return status;
+    PEAL_TRY(close_vocabulary(self, vocabulary, err));
+    return open_vocabulary(self, vocabulary, err);
+}
+
+static peal_status note_bad_rows(ingest *self, size_t input, const peal_block *block, peal_error *err) {
+    const char *path = self->inputs->inputs[input].path;
+    peal_spill *spill = &self->out->spills[input];
+    for (size_t i = 0; i < block->bad_count; i++) {
+        const peal_bad_row *bad = &block->bad_rows[i];
+        if (self->options->on_bad_row == PEAL_BAD_ROWS_FAIL) {
+            return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", path, (unsigned long long)bad->line, bad->reason);
+        }
+        spill->rows_bad++;
+        if (self->options->on_bad_row != PEAL_BAD_ROWS_QUARANTINE) continue;
+        json_t *one = json_pack("{s:o, s:I, s:o, s:o}", "file", peal_json_path(path), "line", (json_int_t)bad->line,
+                                "reason", peal_json_bytes(bad->reason, strlen(bad->reason)), "text",
+                                peal_json_bytes(bad->text, strlen(bad->text)));
+        char *line;
+        peal_status status = peal_json_dump(one, JSON_COMPACT, "bad rows", &line, err);
+        json_decref(one);
+        if (status == PEAL_OK) status = peal_buffer_append(&spill->bad, line, strlen(line), err);
+        free(line);
+        if (status == PEAL_OK) status = peal_buffer_append(&spill->bad, "\n", 1, err);
+        if (status != PEAL_OK) return status;
+    }
+    return PEAL_OK;
+}
+
+static peal_status collect_block(ingest *self, slot *place, peal_error *err) {
+    const peal_raw_schema *schema = &self->pipeline->schema;
+    peal_spill *spill = &self->out->spills[place->input];
+    PEAL_TRY(note_bad_rows(self, place->input, &place->block, err));
+    peal_block_forget_bad_rows(&place->block);
+    for (size_t i = 0; i < schema->count; i++) {
+        if (schema->fields[i].kind == PEAL_RAW_NUMBER) peal_summary_merge(&spill->summaries[i], &place->summaries[i]);
+    }
+    if (place->block.rows == 0) return PEAL_OK;
+    return peal_spill_append(spill, &place->encoded, &place->chunk, err);
+}
+
+/* ---- who does what next; all with the lock held ---- */
+
+typedef enum step_kind { STEP_NONE, STEP_READ, STEP_PARSE, STEP_COLLECT, STEP_FINISH } step_kind;
+
+typedef struct step {
+    step_kind kind;
+    slot *place;
+    size_t input;
+} step;
+
+/* The rest of an input's work first: it frees blocks. */
+static bool find_collect(ingest *self, step *out) {
+    for (size_t i = 0; i < self->slot_count; i++) {
+        slot *place = &self->slots[i];
+        feed *one = &self->feeds[place->input];
+        if (place->state != SLOT_PARSED || one->collecting || place->block.number != one->collected) continue;
+        one->collecting = true;
+        place->state = SLOT_BUSY;
+        *out = (step){.kind = STEP_COLLECT, .place = place, .input = place->input};
+        return true;
+    }
+    for (size_t i = 0; i < self->inputs->count; i++) {
+        feed *one = &self->feeds[i];
+        if (!one->ended || one->done || one->collecting || one->reading || one->collected != one->blocks) continue;
+        one->collecting = true;
+        *out = (step){.kind = STEP_FINISH, .input = i};
+        return true;
+    }
+    return false;
+}
+
+static bool find_parse(ingest *self, step *out) {
+    slot *first = NULL;
+    for (size_t i = 0; i < self->slot_count; i++) {
+        slot *place = &self->slots[i];
+        if (place->state != SLOT_READ) continue;
+        if (!first || place->input < first->input ||
+            (place->input == first->input && place->block.number < first->block.number)) {
+            first = place;
+        }
+    }
+    if (!first) return false;
+    first->state = SLOT_BUSY;
+    *out = (step){.kind = STEP_PARSE, .place = first, .input = first->input};
+    return true;
+}
+
+static bool find_read(ingest *self, step *out, bool *no_room) {
+    slot *room = NULL;
+    for (size_t i = 0; i < self->slot_count && !room; i++) {
+        if (self->slots[i].state == SLOT_FREE) room = &self->slots[i];
+    }
+    for (size_t i = 0; i < self->inputs->count; i++) {
+        feed *one = &self->feeds[i];
+        if (one->ended || one->reading || (!one->opened && self->open >= self->threads)) continue;
+        *no_room = !room;
+        if (!room) return false;
+        if (!one->opened) self->open++;
+        one->reading = true;
+        room->state = SLOT_BUSY;
+        room->input = i;
+        *out = (step){.kind = STEP_READ, .place = room, .input = i};
+        return true;
+    }
+    return false;
+}
+
+static void note_failure(ingest *self, const step *what, peal_status status, const peal_error *error) {
+    uint64_t block = what->place ? what->place->block.number : UINT64_MAX;
+    bool earlier =
+        what->input < self->failed_input || (what->input == self->failed_input && block < self->failed_block);
+    if (self->failed && !earlier) return;
+    self->failed = true;
+    self->failed_input = what->input;
+    self->failed_block = block;
+    self->status = status;
+    self->error = *error;
+}
+
+static peal_status finish_input(ingest *self, size_t input, peal_error *err) {
+    peal_spill *spill = &self->out->spills[input];
+    peal_input *what = &self->inputs->inputs[input];
+    self->pipeline->format->close(self->feeds[input].reader); /* all its blocks are parsed */
+    self->feeds[input].reader = NULL;
+    what->rows = spill->rows_used + spill->rows_bad;
+    what->hash = spill->hash;
+    /* Nothing to write for a spill that was taken over. */
+    return spill->out.path ? peal_spill_finish(spill, spill_key(self, input), err) : PEAL_OK;
+}
+
+static peal_status run_step(ingest *self, const step *what, peal_vocabulary *vocabulary, bool *ended, peal_error *err) {
+    switch (what->kind) {
+    case STEP_READ:
+        return read_block(self, what->place, ended, err);
+    case STEP_PARSE:
+        return parse_block(self, what->place, vocabulary, err);
+    case STEP_COLLECT:
+        return collect_block(self, what->place, err);
+    default:
+        return finish_input(self, what->input, err);
+    }
+}
+
+static void step_done(ingest *self, const step *what, bool ended) {
+    feed *one = &self->feeds[what->input];
+    switch (what->kind) {
+    case STEP_READ:
+        one->reading = false;
+        one->opened = true;
+        one->ended = ended;
+        one->blocks += !ended;
+        what->place->state = ended ? SLOT_FREE : SLOT_READ;
+        break;
+    case STEP_PARSE:
+        what->place->state = SLOT_PARSED;
+        break;
+    case STEP_COLLECT:
+        one->collecting = false;
+        one->collected++;
+        what->place->state = SLOT_FREE;
+        break;
+    default:
+        one->collecting = false;
+        one->done = true;
+        self->open--;
+        self->done++;
+    }
+}
+
+static const peal_stage stage_of[] = {
+    [STEP_READ] = PEAL_STAGE_READ,
+    [STEP_PARSE] = PEAL_STAGE_PARSE,
+    [STEP_COLLECT] = PEAL_STAGE_COLLECT,
+    [STEP_FINISH] = PEAL_STAGE_COLLECT,
+};
+
+/* Takes steps until all inputs are done or one failed. With the lock held. */
+static void take_steps(ingest *self, peal_vocabulary *vocabulary) {
+    while (!self->failed && self->done < self->inputs->count) {
+        step what = {0};
+        bool no_room = false;
+        int64_t begin = peal_now_ns();
+        if (!find_collect(self, &what) && !find_parse(self, &what) && !find_read(self, &what, &no_room)) {
+            pthread_cond_wait(&self->changed, &self->lock);
+            int64_t waited = peal_now_ns() - begin;
+            if (no_room) {
+                self->times->blocked[PEAL_STAGE_READ] += waited;
+            } else {
+                self->times->starved[PEAL_STAGE_PARSE] += waited;
+            }
+            continue;
+        }
+        pthread_mutex_unlock(&self->lock);
+        peal_error error;
+        bool ended = false;
+        begin = peal_now_ns();
+        peal_status status = run_step(self, &what, vocabulary, &ended, &error);
+        int64_t busy = peal_now_ns() - begin;
+        pthread_mutex_lock(&self->lock);
+        self->times->busy[stage_of[what.kind]] += busy;
+        if (status != PEAL_OK) note_failure(self, &what, status, &error);
+        step_done(self, &what, ended);
+        pthread_cond_broadcast(&self->changed);
+    }
+}
+
+/* What each thread of the pool runs. */
+static peal_status ingest_thread(void *argument, peal_error *err) {
+    (void)err;
+    ingest *self = argument;
+    peal_vocabulary vocabulary;
+    peal_error error;
+    peal_status status = open_vocabulary(self, &vocabulary, &error);
+    pthread_mutex_lock(&self->lock);
+    if (status == PEAL_OK) take_steps(self, &vocabulary);
+    bool done = status == PEAL_OK && !self->failed;
+    pthread_mutex_unlock(&self->lock);
+    int64_t begin = peal_now_ns();
+    if (done) status = close_vocabulary(self, &vocabulary, &error);
+    peal_vocabulary_clear(&vocabulary);
+    pthread_mutex_lock(&self->lock);
+    if (done) self->times->busy[PEAL_STAGE_COLLECT] += peal_now_ns() - begin;
+    if (status != PEAL_OK) note_failure(self, &(step){.input = self->inputs->count}, status, &error);
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    return PEAL_OK;
+}
+
+/* ---- taking over what another job left ---- */
+
+/* How far the logs of its vocabularies can be read: [count] bytes. */
+typedef struct left_logs {
+    uint64_t *whole;
+    size_t count;
+} left_logs;
+
+static peal_status find_logs(const ingest *self, left_logs *logs, peal_error *err) {
+    for (uint64_t whole; peal_vocabulary_log_whole(self->options->folder, logs->count, &whole);) {
+        uint64_t *longer = realloc(logs->whole, (logs->count + 1) * sizeof *longer);
+        if (!longer) return peal_fail(err, PEAL_E_MEMORY, "no memory for vocabularies");
+        logs->whole = longer;
+        longer[logs->count++] = whole;
+    }
+    return PEAL_OK;
+}
+
+/* True if the logs know all codes of all its chunks. */
+static bool is_understood(const left_logs *logs, const peal_spill *spill) {
+    for (size_t c = 0; c < spill->chunk_count; c++) {
+        const peal_spill_chunk *chunk = &spill->chunks[c];
+        if (chunk->vocabulary >= logs->count || chunk->log_size > logs->whole[chunk->vocabulary]) return false;
+    }
+    return true;
+}
+
+typedef struct adoption {
+    ingest *self;
+    left_logs logs;
+    const char **why; /* [inputs] why a spill that is there was not taken over */
+} adoption;
+
+static peal_status adopt_input(void *user, size_t input, peal_error *err) {
+    adoption *work = user;
+    ingest *self = work->self;
+    peal_spill *spill = &self->out->spills[input];
+    if (peal_is_stopped(self->options->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading");
+    char *path = spill_path(self, input);
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_status status =
+        peal_spill_adopt(path, self->pipeline->schema.count, spill_key(self, input), spill, &work->why[input], err);
+    free(path);
+    if (status == PEAL_OK && spill->path && !is_understood(&work->logs, spill)) {
+        work->why[input] = "a vocabulary of its spill is damaged";
+        peal_spill_clear(spill);
+    }
+    if (spill->path) self->feeds[input] = (feed){.opened = true, .ended = true};
+    return status;
+}
+
+static peal_status told_adopted(void *user, size_t input, peal_error *err) {
+    (void)err;
+    adoption *work = user;
+    ingest *self = work->self;
+    if (self->out->spills[input].path) self->open++;
+    if (work->why[input]) {
+        peal_report(self->options->reporter, PEAL_EVENT_NOTE, "%s is read again: %s", self->inputs->inputs[input].path,
+                    work->why[input]);
+    }
+    return PEAL_OK;
+}
+
+/* Counts the chunk's texts of training rows. */
+static void count_chunk(const peal_raw_schema *schema, const peal_spill_rows *rows, peal_vocabulary *vocabulary) {
+    for (size_t row = 0; row < rows->rows; row++) rows->splits[row] = rows->splits[row] == PEAL_SPLIT_TRAIN;
+    for (size_t i = 0; i < schema->count; i++) {
+        if (schema->fields[i].skip || schema->fields[i].kind != PEAL_RAW_TEXT) continue;
+        count_texts(&vocabulary->dictionaries[i], rows->codes[i], rows->splits, rows->rows);
+    }
+}
+
+/* Counts the chunks of one spill that are of the vocabulary; *found if there are any. */
+static peal_status count_spill(const ingest *self, const peal_spill *spill, peal_vocabulary *vocabulary,
+                               peal_spill_rows *rows, bool *found, peal_error *err) {
+    const peal_raw_schema *schema = &self->pipeline->schema;
+    int fd = -1;
+    peal_status status = PEAL_OK;
+    for (size_t c = 0; c < spill->chunk_count && status == PEAL_OK; c++) {
+        if (spill->chunks[c].vocabulary != vocabulary->number) continue;
+        *found = true;
+        if (fd < 0) fd = open(spill->path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", spill->path);
+        status = peal_spill_read(fd, spill, c, schema, rows, err);
+        if (status == PEAL_OK) count_chunk(schema, rows, vocabulary);
+    }
+    if (fd >= 0) close(fd);
+    return status;
+}
+
+/* One vocabulary of the other job: its counts are those of the chunks that were taken over. */
+static peal_status adopt_vocabulary(void *user, size_t number, peal_error *err) {
+    const ingest *self = ((adoption *)user)->self;
+    peal_vocabulary vocabulary;
+    peal_spill_rows rows = {0};
+    bool found = false;
+    if (peal_is_stopped(self->options->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading");
+    peal_status status =
+        peal_vocabulary_read_log(self->options->folder, number, self->pipeline->schema.count, &vocabulary, err);
+    for (size_t i = 0; i < self->out->spill_count && status == PEAL_OK; i++) {
+        status = count_spill(self, &self->out->spills[i], &vocabulary, &rows, &found, err);
+    }
+    if (status == PEAL_OK && found) status = peal_text_counts_add(self->out->texts, &vocabulary, err);
+    peal_spill_rows_clear(&rows);
+    peal_vocabulary_clear(&vocabulary);
+    return status;
+}
+
+static peal_status adopt_all(adoption *work, peal_executor *executor, peal_error *err) {
+    ingest *self = work->self;
+    PEAL_TRY(find_logs(self, &work->logs, err));
+    PEAL_TRY(peal_alloc_checked(&work->why, self->inputs->count, sizeof *work->why, "inputs", err));
+    const peal_map_work inputs = {.work = adopt_input, .consume = told_adopted, .user = work};
+    PEAL_TRY(peal_executor_map(executor, self->inputs->count, 0, &inputs, err));
+    self->out->vocabulary_count = work->logs.count;
+    const peal_map_work vocabularies = {.work = adopt_vocabulary, .user = work};
+    return peal_executor_map(executor, work->logs.count, self->threads, &vocabularies, err);
+}
+
+static peal_status adopt(ingest *self, peal_executor *executor, peal_error *err) {
+    if (!self->options->adopt) return PEAL_OK;
+    adoption work = {.self = self};
+    peal_status status = adopt_all(&work, executor, err);
+    free(work.logs.whole);
+    free(work.why);
+    return status;
+}
+
+/* ---- all together ---- */
+
+static peal_status slots_init(ingest *self, peal_error *err) {
+    const peal_raw_schema *schema = &self->pipeline->schema;
+    PEAL_TRY(peal_alloc_checked(&self->slots, self->slot_count, sizeof *self->slots, "blocks", err));
+    for (size_t i = 0; i < self->slot_count; i++) {
+        slot *place = &self->slots[i];
+        PEAL_TRY(peal_block_init(&place->block, schema, err));
+        PEAL_TRY(peal_alloc_checked(&place->summaries, schema->count, sizeof *place->summaries, "summaries", err));
+    }
+    return PEAL_OK;
+}
+
+static void slots_clear(ingest *self) {
+    for (size_t i = 0; self->slots && i < self->slot_count; i++) {
+        slot *place = &self->slots[i];
+        peal_block_clear(&place->block);
+        free(place->summaries);
+        free(place->splits);
+        free(place->keep);
+        peal_buffer_clear(&place->encoded);
+    }
+    free(self->slots);
+}
+
+/* With the lock held. An input that was taken over was read by another job and counts whole. */
+static void report(const ingest *self, uint64_t total) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < self->inputs->count; i++) {
+        bytes += self->feeds[i].done ? self->inputs->inputs[i].size
+                                     : atomic_load_explicit(&self->feeds[i].meter.bytes, memory_order_relaxed);
+    }
+    peal_report_progress(self->options->reporter, "reading", "bytes", bytes < total ? bytes : total, total);
+}
+
+/* Waits for the pool's threads, telling of progress and looking for a wish to stop. */
+static void supervise(ingest *self, peal_future **futures, size_t count) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < self->inputs->count; i++) total += self->inputs->inputs[i].size;
+    for (size_t i = 0; i < count; i++) {
+        while (peal_future_wait(futures[i], REPORT_MS, NULL), !peal_future_done(futures[i])) {
+            pthread_mutex_lock(&self->lock);
+            if (peal_is_stopped(self->options->stop) && !self->failed) {
+                self->failed = true;
+                self->failed_input = 0;
+                self->failed_block = 0;
+                self->status = peal_fail(&self->error, PEAL_E_INTERRUPTED, "interrupted while reading");
+                pthread_cond_broadcast(&self->changed);
+            }
+            report(self, total);
+            pthread_mutex_unlock(&self->lock);
+        }
+        peal_future_free(futures[i]);
+    }
+    if (!self->failed) peal_report_progress(self->options->reporter, "reading", "bytes", total, total);
+}
+
+static peal_status run(ingest *self, peal_executor *executor, peal_error *err) {
+    PEAL_TRY(slots_init(self, err));
+    peal_future **futures;
+    PEAL_TRY(peal_alloc_checked(&futures, self->threads, sizeof(peal_future *), "threads", err));
+    size_t begun = 0;
+    peal_status status = PEAL_OK;
+    for (; begun < self->threads && status == PEAL_OK; begun++) {
+        status = peal_executor_submit(executor, ingest_thread, self, &futures[begun], err);
+    }
+    if (status != PEAL_OK) {
+        begun--;
+        self->failed = true;
+        self->status = status;
+        if (err) self->error = *err;
+    }
+    supervise(self, futures, begun);
+    free(futures);
+    if (self->failed && err) *err = self->error;
+    return self->failed ? self->status : PEAL_OK;
+}
+
+static peal_status open_texts(ingest *self, peal_error *err) {
+    char *path = peal_path_join(self->options->folder, "text-counts");
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_status status = peal_text_counts_new(path, self->pipeline, &self->out->texts, err);
+    free(path);
+    return status;
+}
+
+/* Bytes at which a thread's vocabulary is closed. */
+static size_t vocabulary_most(const peal_ingest_options *options, size_t threads) {
+    if (options->text_memory) return options->text_memory / threads;
+    return TEXT_MEMORY / threads > VOCABULARY_LEAST ? TEXT_MEMORY / threads : VOCABULARY_LEAST;
+}
+
+void peal_ingested_clear(peal_ingested *ingested) {
+    for (size_t i = 0; ingested->spills && i < ingested->spill_count; i++) peal_spill_clear(&ingested->spills[i]);
+    peal_text_counts_free(ingested->texts);
+    free(ingested->spills);
+    *ingested = (peal_ingested){0};
+}
+
+peal_status peal_ingest(peal_executor *executor, peal_input_list *inputs, const peal_pipeline *pipeline,
+                        const peal_ingest_options *options, peal_ingested *out, peal_stage_times *times,
+                        peal_error *err) {
+    size_t threads = peal_executor_threads(executor);
+    ingest self = {
+        .inputs = inputs,
+        .pipeline = pipeline,
+        .options = options,
+        .job = {.options = &pipeline->options,
+                .schema = &pipeline->schema,
+                .label = pipeline->label,
+                .label_required = true,
+                .hash_rows = pipeline->has_split},
+        .times = times,
+        .threads = threads,
+        .slot_count = 2 * threads + 2,
+        .vocabulary_most = vocabulary_most(options, threads),
+    };
+    *out = (peal_ingested){0};
+    self.out = out;
+    PEAL_TRY(peal_alloc_checked(&out->spills, inputs->count, sizeof *out->spills, "spills", err));
+    out->spill_count = inputs->count;
+    for (size_t i = 0; i < inputs->count; i++) out->spills[i].out.fd = -1;
+    PEAL_TRY(open_texts(&self, err));
+    PEAL_TRY(peal_alloc_checked(&self.feeds, inputs->count, sizeof *self.feeds, "inputs", err));
+    pthread_mutex_init(&self.lock, NULL);
+    pthread_cond_init(&self.changed, NULL);
+    peal_status status = adopt(&self, executor, err);
+    if (status == PEAL_OK) status = run(&self, executor, err);
+    for (size_t i = 0; i < inputs->count; i++) {
+        pipeline->format->close(self.feeds[i].reader);
+        peal_hasher_free(self.feeds[i].meter.hasher);
+    }
+    slots_clear(&self);
+    free(self.feeds);
+    pthread_cond_destroy(&self.changed);
+    pthread_mutex_destroy(&self.lock);
+    return status;
+}

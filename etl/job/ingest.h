@@ -1,0 +1,51 @@
+/* The first pass: every input is inflated and parsed once, by the threads of one pool, and spilled.
+ *
+ *   read (inflate, cut into blocks) -> parse (columns, vocabulary, moments, encode) -> collect (spill)
+ *
+ * Blocks of an input are read and collected in order and parsed in any; inputs are independent of each other. The
+ * number of blocks is fixed and a vocabulary that has grown large is closed, so memory is bounded whatever the inputs'
+ * size and however many distinct texts they hold: a thread that finds no free block helps to parse or to collect. Which
+ * codes stand in a spill depends on the threads, what they mean does not. */
+#ifndef PEAL_ETL_INGEST_H
+#define PEAL_ETL_INGEST_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/event.h"
+#include "core/thread/executor.h"
+#include "etl/job/input.h"
+#include "etl/job/spill.h"
+#include "etl/job/stage.h"
+#include "etl/job/text_counts.h"
+#include "etl/pipeline/pipeline.h"
+
+typedef enum peal_bad_rows { PEAL_BAD_ROWS_FAIL, PEAL_BAD_ROWS_DROP, PEAL_BAD_ROWS_QUARANTINE } peal_bad_rows;
+
+typedef struct peal_ingest_options {
+    const char *folder; /* where the spills go */
+    peal_bad_rows on_bad_row;
+    bool adopt;             /* take over finished spills that stand in the folder */
+    uint64_t job_hash;      /* of what shapes a spill, so that only fitting ones are taken over */
+    size_t text_memory;     /* bytes for the vocabularies of all threads; 0: the default */
+    const atomic_int *stop; /* not 0: stop with PEAL_E_INTERRUPTED; NULL is allowed */
+    const peal_reporter *reporter;
+} peal_ingest_options;
+
+/* What the first pass made. */
+typedef struct peal_ingested {
+    peal_spill *spills; /* [inputs] */
+    size_t spill_count;
+    peal_text_counts *texts; /* of all vocabularies that the spills' chunks name */
+    size_t vocabulary_count;
+} peal_ingested;
+
+/* Fills in what was learnt of the inputs (hash, rows), too, and the times of the stages read, parse and collect. The
+ * caller clears `out`, also on failure. */
+peal_status peal_ingest(peal_executor *executor, peal_input_list *inputs, const peal_pipeline *pipeline,
+                        const peal_ingest_options *options, peal_ingested *out, peal_stage_times *times,
+                        peal_error *err);
+void peal_ingested_clear(peal_ingested *ingested);
+
+#endif

@@ -1,0 +1,44 @@
+/* The texts of closed vocabularies and how often training rows hold them, on disk: what texts are fitted on and what
+ * becomes of a chunk's codes.
+ *
+ * Each vocabulary's column is a run of entries in the order of (hash, bytes) of its texts as the pipeline's text steps
+ * leave them. The runs of a column are merged to add counts up, and of the sums the best are kept: time is linear in
+ * the entries, and memory does not depend on how many there are. One file holds all runs. */
+#ifndef PEAL_ETL_TEXT_COUNTS_H
+#define PEAL_ETL_TEXT_COUNTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/status.h"
+#include "etl/job/vocabulary.h"
+#include "etl/pipeline/pipeline.h"
+
+typedef struct peal_text_counts peal_text_counts;
+
+/* Empty; the file is `path`. The pipeline is borrowed: it tells which columns hold texts and the steps before their
+ * encoders; the encoders need not be fitted. */
+peal_status peal_text_counts_new(const char *path, const peal_pipeline *pipeline, peal_text_counts **out,
+                                 peal_error *err);
+/* Closes the file, which stays. NULL is allowed. */
+void peal_text_counts_free(peal_text_counts *counts);
+
+/* Adds a vocabulary, under its number. Any thread, for different vocabularies. */
+peal_status peal_text_counts_add(peal_text_counts *counts, const peal_vocabulary *vocabulary, peal_error *err);
+
+/* Adds up the column's counts over all vocabularies: `summary` gets the most frequent texts that its encoder asks for
+ * (peal_transform.wants), equally frequent ones in the order of their bytes, and how many distinct ones there are. Any
+ * thread. */
+peal_status peal_text_counts_sum(const peal_text_counts *counts, size_t field, peal_summary *summary, peal_error *err);
+
+/* What the fitted pipeline makes of the codes of one vocabulary. */
+typedef struct peal_code_maps {
+    int32_t **fields; /* [fields] each [codes of the field]; NULL of what is no text */
+    int32_t *codes;   /* all of them, one behind the other */
+    size_t size;      /* bytes of memory */
+} peal_code_maps;
+peal_status peal_text_counts_map(const peal_text_counts *counts, size_t vocabulary, peal_code_maps *out,
+                                 peal_error *err);
+void peal_code_maps_clear(peal_code_maps *maps);
+
+#endif

@@ -1,0 +1,310 @@
+/* The one code path from raw columns to features and label: ETL, training and prediction all come through here. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "etl/pipeline/pipeline.h"
+
+enum { NUMBER_CHUNK = 512 };
+
+struct peal_applier {
+    const peal_pipeline *pipeline;
+    int32_t **codes;       /* [columns][dictionary size] what each text of the present dictionaries becomes */
+    size_t *code_capacity; /* [columns] */
+    peal_buffer scratch;
+    peal_table schema;
+    peal_dictionary *dictionaries; /* [schema columns] of the output */
+    uint8_t **values;              /* [schema columns] */
+    uint8_t **validity;            /* [schema columns] */
+    peal_column *columns;          /* the output's, with rows */
+    size_t row_capacity;
+    size_t *raw_of; /* [schema columns] index of the raw column; SIZE_MAX: the feature block */
+};
+
+/* ---- the output's columns ---- */
+
+static peal_type code_type(uint32_t size) {
+    return size <= INT8_MAX + 1 ? PEAL_TYPE_INT8 : size <= INT16_MAX + 1 ? PEAL_TYPE_INT16 : PEAL_TYPE_INT32;
+}
+
+static peal_status fill_dictionary(peal_dictionary *dictionary, const peal_pipeline_step *step, peal_error *err) {
+    uint32_t count = step->transform->width(step->state);
+    for (uint32_t i = 0; i < count; i++) {
+        peal_text name = step->transform->code_name(step->state, i);
+        uint32_t code;
+        PEAL_TRY(peal_dictionary_put(dictionary, name.data, name.length, &code, err));
+    }
+    return PEAL_OK;
+}
+
+static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_error *err) {
+    const peal_pipeline *pipeline = applier->pipeline;
+    const peal_pipeline_column *column = &pipeline->columns[raw];
+    size_t at = applier->schema.column_count++;
+    peal_column *out = &applier->schema.columns[at];
+    applier->raw_of[at] = raw;
+    out->name = pipeline->schema.fields[raw].name;
+    if (pipeline->schema.fields[raw].kind == PEAL_RAW_NUMBER) {
+        out->type = PEAL_TYPE_FLOAT64; /* a label may have an offset that float32 cannot hold */
+        return PEAL_OK;
+    }
+    const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+    out->dictionary = encoder->transform->dictionary(encoder->state);
+    if (!out->dictionary) {
+        out->dictionary = &applier->dictionaries[at];
+        PEAL_TRY(fill_dictionary(&applier->dictionaries[at], encoder, err));
+    }
+    out->type = code_type(out->dictionary->size);
+    return PEAL_OK;
+}
+
+static peal_status make_schema(peal_applier *applier, peal_error *err) {
+    const peal_pipeline *pipeline = applier->pipeline;
+    size_t most = pipeline->schema.count + 1;
+    PEAL_TRY(peal_alloc_checked(&applier->schema.columns, most, sizeof(peal_column), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->columns, most, sizeof(peal_column), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->dictionaries, most, sizeof(peal_dictionary), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->values, most, sizeof(uint8_t *), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->validity, most, sizeof(uint8_t *), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->raw_of, most, sizeof(size_t), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->codes, most, sizeof(int32_t *), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->code_capacity, most, sizeof(size_t), "a schema", err));
+    if (pipeline->feature_width) {
+        applier->raw_of[0] = SIZE_MAX;
+        applier->schema.columns[applier->schema.column_count++] = (peal_column){
+            .name = "features",
+            .type = pipeline->byte_features ? PEAL_TYPE_UINT8 : PEAL_TYPE_FLOAT32,
+            .width = pipeline->feature_width,
+        };
+    }
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (pipeline->columns[i].role == PEAL_ROLE_INDEX) PEAL_TRY(add_coded_column(applier, i, err));
+    }
+    return pipeline->label == SIZE_MAX ? PEAL_OK : add_coded_column(applier, pipeline->label, err);
+}
+
+peal_status peal_applier_new(const peal_pipeline *pipeline, peal_applier **out, peal_error *err) {
+    *out = NULL;
+    peal_applier *applier = calloc(1, sizeof *applier);
+    if (!applier) return peal_fail(err, PEAL_E_MEMORY, "no memory to apply a pipeline");
+    applier->pipeline = pipeline;
+    peal_status status = make_schema(applier, err);
+    if (status != PEAL_OK) {
+        peal_applier_free(applier);
+        return status;
+    }
+    *out = applier;
+    return PEAL_OK;
+}
+
+void peal_applier_free(peal_applier *applier) {
+    if (!applier) return;
+    for (size_t i = 0; applier->codes && i < applier->pipeline->schema.count; i++) free(applier->codes[i]);
+    for (size_t i = 0; i < applier->schema.column_count; i++) {
+        peal_dictionary_clear(&applier->dictionaries[i]);
+        free(applier->values[i]);
+        free(applier->validity[i]);
+    }
+    free(applier->codes);
+    free(applier->code_capacity);
+    free(applier->schema.columns);
+    free(applier->columns);
+    free(applier->dictionaries);
+    free(applier->values);
+    free(applier->validity);
+    free(applier->raw_of);
+    peal_buffer_clear(&applier->scratch);
+    free(applier);
+}
+
+const peal_table *peal_applier_schema(const peal_applier *applier) {
+    return &applier->schema;
+}
+
+static peal_status reserve_rows(peal_applier *applier, size_t rows, peal_error *err) {
+    if (rows <= applier->row_capacity) return PEAL_OK;
+    applier->row_capacity = 0;
+    for (size_t i = 0; i < applier->schema.column_count; i++) {
+        const peal_column *column = &applier->schema.columns[i];
+        free(applier->values[i]);
+        free(applier->validity[i]);
+        applier->validity[i] = NULL;
+        size_t row_size = peal_column_row_values(column) * peal_type_size(column->type);
+        PEAL_TRY(peal_alloc_checked(&applier->values[i], rows, row_size, "a batch of rows", err));
+        if (column->dictionary) {
+            PEAL_TRY(peal_alloc_checked(&applier->validity[i], rows / 8 + 1, 1, "a batch of rows", err));
+        }
+    }
+    applier->row_capacity = rows;
+    return PEAL_OK;
+}
+
+/* ---- texts ---- */
+
+peal_status peal_pipeline_text(const peal_pipeline *pipeline, size_t index, peal_text text, peal_buffer *scratch,
+                               peal_text *out, peal_error *err) {
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    *out = text;
+    if (peal_format_is_null(&pipeline->options, text.data, text.length)) *out = (peal_text){NULL, 0};
+    for (size_t s = 0; s < column->step_count; s++) {
+        const peal_pipeline_step *step = &column->steps[s];
+        if (step->transform->text) PEAL_TRY(step->transform->text(step->state, *out, scratch, out, err));
+    }
+    return PEAL_OK;
+}
+
+int32_t peal_pipeline_code(const peal_pipeline *pipeline, size_t index, peal_text text) {
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+    return encoder->transform->encode(encoder->state, text);
+}
+
+static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
+                            peal_buffer *scratch, int32_t *map, peal_error *err) {
+    for (uint32_t code = 0; code < dictionary->size; code++) {
+        peal_text text = peal_dictionary_text(dictionary, code);
+        PEAL_TRY(peal_pipeline_text(pipeline, index, text, scratch, &text, err));
+        map[code] = peal_pipeline_code(pipeline, index, text);
+    }
+    return PEAL_OK;
+}
+
+static bool has_codes(const peal_pipeline *pipeline, size_t index) {
+    return pipeline->columns[index].role != PEAL_ROLE_DROPPED && pipeline->schema.fields[index].kind == PEAL_RAW_TEXT;
+}
+
+/* The maps of a batch whose dictionaries are its own. */
+static peal_status make_maps(peal_applier *applier, const peal_raw_batch *raw, peal_error *err) {
+    const peal_pipeline *pipeline = applier->pipeline;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (!has_codes(pipeline, i)) continue;
+        const peal_dictionary *dictionary = &raw->dictionaries[i];
+        if (dictionary->size > applier->code_capacity[i]) {
+            free(applier->codes[i]);
+            applier->code_capacity[i] = 0;
+            PEAL_TRY(peal_alloc_checked(&applier->codes[i], dictionary->size, sizeof(int32_t), "a vocabulary", err));
+            applier->code_capacity[i] = dictionary->size;
+        }
+        PEAL_TRY(fill_map(pipeline, i, dictionary, &applier->scratch, applier->codes[i], err));
+    }
+    return PEAL_OK;
+}
+
+/* ---- features ---- */
+
+static inline size_t row_at(const uint32_t *selection, size_t row) {
+    return selection ? selection[row] : row;
+}
+
+static void apply_number_column(const peal_pipeline_column *column, const double *values, const uint32_t *selection,
+                                size_t count, float *out, size_t stride) {
+    double chunk[NUMBER_CHUNK];
+    for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
+        size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
+        for (size_t i = 0; i < size; i++) chunk[i] = values[row_at(selection, at + i)];
+        for (size_t s = 0; s < column->step_count; s++) {
+            column->steps[s].transform->numbers(column->steps[s].state, chunk, size);
+        }
+        for (size_t i = 0; i < size; i++) out[(at + i) * stride] = (float)chunk[i];
+    }
+}
+
+static void apply_bytes(const peal_pipeline *pipeline, const peal_raw_batch *raw, const uint32_t *selection,
+                        size_t count, uint8_t *out) {
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_pipeline_column *column = &pipeline->columns[i];
+        if (column->role != PEAL_ROLE_FEATURE) continue;
+        for (size_t row = 0; row < count; row++) {
+            memcpy(out + row * pipeline->feature_width + column->offset,
+                   raw->bytes[i] + row_at(selection, row) * column->width, column->width);
+        }
+    }
+}
+
+static void apply_features(const peal_applier *applier, const peal_raw_batch *raw, const int32_t *const *maps,
+                           const uint32_t *selection, size_t count, float *out) {
+    const peal_pipeline *pipeline = applier->pipeline;
+    size_t stride = pipeline->feature_width;
+    bool spreads = false;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        spreads = spreads ||
+                  (pipeline->columns[i].role == PEAL_ROLE_FEATURE && pipeline->schema.fields[i].kind == PEAL_RAW_TEXT);
+    }
+    /* A tile of rows at a time, so that the columns write to lines that are still in the cache. */
+    for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
+        size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
+        float *tile = out + at * stride;
+        if (spreads) memset(tile, 0, size * stride * sizeof *tile);
+        for (size_t i = 0; i < pipeline->schema.count; i++) {
+            const peal_pipeline_column *column = &pipeline->columns[i];
+            if (column->role != PEAL_ROLE_FEATURE) continue;
+            if (pipeline->schema.fields[i].kind == PEAL_RAW_NUMBER) {
+                const double *values = selection ? raw->numbers[i] : raw->numbers[i] + at;
+                apply_number_column(column, values, selection ? selection + at : NULL, size, tile + column->offset,
+                                    stride);
+                continue;
+            }
+            for (size_t row = 0; row < size; row++) {
+                int32_t code = maps[i][raw->codes[i][row_at(selection, at + row)]];
+                if (code >= 0) tile[row * stride + column->offset + (size_t)code] = 1.0f;
+            }
+        }
+    }
+}
+
+/* ---- columns of codes ---- */
+
+static void apply_codes(const int32_t *map, const int32_t *raw, const uint32_t *selection, size_t count,
+                        peal_column *out, uint8_t *values, uint8_t *validity) {
+    memset(validity, 0xFF, count / 8 + 1);
+    out->null_count = 0;
+    for (size_t row = 0; row < count; row++) {
+        int32_t code = map[raw[row_at(selection, row)]];
+        if (code < 0) {
+            out->null_count++;
+            validity[row / 8] = (uint8_t)(validity[row / 8] & ~(1u << (row % 8)));
+            code = 0;
+        }
+        if (out->type == PEAL_TYPE_INT8) {
+            ((int8_t *)values)[row] = (int8_t)code;
+        } else if (out->type == PEAL_TYPE_INT16) {
+            ((int16_t *)(void *)values)[row] = (int16_t)code;
+        } else {
+            ((int32_t *)(void *)values)[row] = code;
+        }
+    }
+    /* Bits beyond the rows are zero, so that equal tables have equal bytes. */
+    if (count % 8) validity[count / 8] = (uint8_t)(validity[count / 8] & ((1u << (count % 8)) - 1));
+    out->validity = out->null_count ? validity : NULL;
+}
+
+static void apply_number_label(const double *raw, const uint32_t *selection, size_t count, double *out) {
+    for (size_t row = 0; row < count; row++) out[row] = raw[row_at(selection, row)];
+}
+
+peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
+                                size_t count, peal_table *out, peal_error *err) {
+    PEAL_TRY(reserve_rows(applier, count, err));
+    if (!raw->maps) PEAL_TRY(make_maps(applier, raw, err));
+    const int32_t *const *maps = raw->maps ? raw->maps : (const int32_t *const *)applier->codes;
+    const peal_pipeline *pipeline = applier->pipeline;
+    memcpy(applier->columns, applier->schema.columns, applier->schema.column_count * sizeof *applier->columns);
+    for (size_t i = 0; i < applier->schema.column_count; i++) {
+        peal_column *column = &applier->columns[i];
+        size_t from = applier->raw_of[i];
+        column->values = applier->values[i];
+        if (from == SIZE_MAX && pipeline->byte_features) {
+            apply_bytes(pipeline, raw, selection, count, applier->values[i]);
+        } else if (from == SIZE_MAX) {
+            apply_features(applier, raw, maps, selection, count, (float *)(void *)applier->values[i]);
+        } else if (column->dictionary) {
+            apply_codes(maps[from], raw->codes[from], selection, count, column, applier->values[i],
+                        applier->validity[i]);
+        } else {
+            apply_number_label(raw->numbers[from], selection, count, (double *)(void *)applier->values[i]);
+        }
+    }
+    *out = (peal_table){.rows = count, .column_count = applier->schema.column_count, .columns = applier->columns};
+    return PEAL_OK;
+}

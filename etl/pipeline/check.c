@@ -1,0 +1,159 @@
+/* Whether a loaded pipeline means something as a whole. What passes here is trusted by all that applies it: each
+ * column's steps compose, its codes lie within its vocabulary, and saving it gives what it was loaded from, so that
+ * nothing was missing, added or of another type. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "etl/pipeline/pipeline.h"
+
+static peal_status damaged(peal_error *err, const char *name, const char *what) {
+    return peal_fail(err, PEAL_E_DATA, "the saved pipeline is damaged: column '%s' %s", name, what);
+}
+
+/* Names are known by a dictionary, so that many columns take linear time. */
+static peal_status check_names(const peal_pipeline *pipeline, peal_error *err) {
+    peal_dictionary names = {0};
+    peal_status status = PEAL_OK;
+    for (size_t i = 0; status == PEAL_OK && i < pipeline->schema.count; i++) {
+        const char *name = pipeline->schema.fields[i].name;
+        uint32_t code = 0;
+        status = peal_dictionary_put(&names, name, strlen(name), &code, err);
+        if (status == PEAL_OK && code != i) status = damaged(err, name, "is there twice");
+    }
+    peal_dictionary_clear(&names);
+    return status;
+}
+
+/* What steps a column of this kind may have before its last one, and what the last one may be. */
+static bool step_fits(peal_raw_kind kind, peal_column_role role, peal_transform_role step, bool is_last) {
+    if (step == PEAL_TRANSFORM_NUMBERS) return kind == PEAL_RAW_NUMBER && role != PEAL_ROLE_LABEL;
+    if (step == PEAL_TRANSFORM_TEXT) return kind == PEAL_RAW_TEXT;
+    if (step == PEAL_TRANSFORM_ENCODE) return kind == PEAL_RAW_TEXT && is_last && role != PEAL_ROLE_LABEL;
+    return step == PEAL_TRANSFORM_LABEL && kind != PEAL_RAW_BYTES && is_last && role == PEAL_ROLE_LABEL;
+}
+
+/* Whether the steps end in what the role needs. */
+static bool ends_right(peal_raw_kind kind, const peal_pipeline_column *column) {
+    const peal_transform *last = column->step_count ? column->steps[column->step_count - 1].transform : NULL;
+    const bool encodes = last && last->role == PEAL_TRANSFORM_ENCODE;
+    switch (column->role) {
+    case PEAL_ROLE_DROPPED:
+        return true;
+    case PEAL_ROLE_FEATURE:
+        if (kind == PEAL_RAW_NUMBER)
+            return peal_pipeline_column_has(column, &peal_transform_impute); /* a net wants no NaN */
+        return kind == PEAL_RAW_BYTES || (encodes && last->spreads);
+    case PEAL_ROLE_INDEX:
+        return encodes && !last->spreads;
+    case PEAL_ROLE_LABEL:
+        return last && last->role == PEAL_TRANSFORM_LABEL;
+    }
+    return false;
+}
+
+static peal_status check_column(const peal_pipeline *pipeline, size_t index, peal_error *err) {
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    const peal_raw_field *field = &pipeline->schema.fields[index];
+    for (size_t s = 0; s < column->step_count; s++) {
+        const peal_pipeline_step *step = &column->steps[s];
+        if (!step_fits(field->kind, column->role, step->transform->role, s + 1 == column->step_count)) {
+            return damaged(err, field->name, "has steps that do not compose");
+        }
+        const char *fault =
+            step->transform->check && column->role != PEAL_ROLE_DROPPED ? step->transform->check(step->state) : NULL;
+        if (fault) return damaged(err, field->name, fault);
+    }
+    if (!ends_right(field->kind, column)) return damaged(err, field->name, "has steps that do not fit its role");
+    if (column->role == PEAL_ROLE_LABEL && index != pipeline->label)
+        return damaged(err, field->name, "is a second label");
+    return PEAL_OK;
+}
+
+static peal_status check_label(const peal_pipeline *pipeline, peal_error *err) {
+    if (pipeline->label == SIZE_MAX) return PEAL_OK;
+    const peal_raw_field *field = &pipeline->schema.fields[pipeline->label];
+    peal_shape shape;
+    peal_status status = peal_pipeline_shape(pipeline, &shape, err);
+    free(shape.vocabularies);
+    PEAL_TRY(status);
+    if (field->kind == PEAL_RAW_TEXT) {
+        return shape.classes >= 2 ? PEAL_OK : damaged(err, field->name, "is a label of fewer than two classes");
+    }
+    const bool right = isfinite(shape.label_mean) && isfinite(shape.label_deviation) && shape.label_deviation > 0;
+    return right ? PEAL_OK : damaged(err, field->name, "is a label whose mean or deviation makes no sense");
+}
+
+/* Compares what was loaded with what saving gives, column by column. */
+static peal_status check_whole(const peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    json_t *again = peal_pipeline_save(pipeline);
+    if (!again) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    peal_status status = PEAL_OK;
+    if (!json_equal(again, saved)) {
+        const json_t *columns = json_object_get(saved, "columns"), *columns_again = json_object_get(again, "columns");
+        size_t index = 0;
+        while (index < pipeline->schema.count &&
+               json_equal(json_array_get(columns, index), json_array_get(columns_again, index))) {
+            index++;
+        }
+        status =
+            index < pipeline->schema.count
+                ? damaged(err, pipeline->schema.fields[index].name, "has something missing, added or of another type")
+                : peal_fail(err, PEAL_E_DATA,
+                            "the saved pipeline is damaged: its format or split has something missing, added or of "
+                            "another type");
+    }
+    json_decref(again);
+    return status;
+}
+
+peal_status peal_pipeline_check(const peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const char *fault = pipeline->format->fault(&pipeline->options, &pipeline->schema);
+    if (fault) return peal_fail(err, PEAL_E_DATA, "the saved pipeline is damaged: %s", fault);
+    PEAL_TRY(check_names(pipeline, err));
+    for (size_t i = 0; i < pipeline->schema.count; i++) PEAL_TRY(check_column(pipeline, i, err));
+    PEAL_TRY(check_label(pipeline, err));
+    return check_whole(pipeline, saved, err);
+}
+
+/* ---- tables ---- */
+
+/* Both are in Arrow's layout, so equal texts in equal order are equal bytes. */
+static bool same_texts(const peal_dictionary *a, const peal_dictionary *b) {
+    if (a == b) return true;
+    if (!a || !b || a->size != b->size) return false;
+    if (a->size == 0) return true;
+    const size_t bytes = a->offsets[a->size];
+    return memcmp(a->offsets, b->offsets, (a->size + (size_t)1) * sizeof *a->offsets) == 0 &&
+           (bytes == 0 || memcmp(a->bytes.data, b->bytes.data, bytes) == 0);
+}
+
+static peal_status check_table_column(const peal_column *found, const peal_column *wanted, const char *name,
+                                      size_t index, peal_error *err) {
+    if (strcmp(found->name, wanted->name) != 0 || found->type != wanted->type || found->width != wanted->width) {
+        return peal_fail(err, PEAL_E_DATA, "%s: column %zu is '%s' (%s x %u), but the pipeline makes '%s' (%s x %u)",
+                         name, index + 1, found->name, peal_type_name(found->type), found->width, wanted->name,
+                         peal_type_name(wanted->type), wanted->width);
+    }
+    if (same_texts(found->dictionary, wanted->dictionary)) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "%s: column '%s' has another vocabulary (%u texts) than the pipeline's (%u)",
+                     name, found->name, found->dictionary ? found->dictionary->size : 0,
+                     wanted->dictionary ? wanted->dictionary->size : 0);
+}
+
+peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
+                                      peal_error *err) {
+    peal_applier *applier;
+    PEAL_TRY(peal_applier_new(pipeline, &applier, err));
+    const peal_table *wanted = peal_applier_schema(applier);
+    peal_status status = PEAL_OK;
+    if (table->column_count != wanted->column_count) {
+        status = peal_fail(err, PEAL_E_DATA, "%s has %zu columns, but the pipeline makes %zu", name,
+                           table->column_count, wanted->column_count);
+    }
+    for (size_t i = 0; status == PEAL_OK && i < table->column_count; i++) {
+        status = check_table_column(&table->columns[i], &wanted->columns[i], name, i, err);
+    }
+    peal_applier_free(applier);
+    return status;
+}

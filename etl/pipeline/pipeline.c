@@ -1,0 +1,278 @@
+/* The pipeline's life: fit, save, load. Planning is in pipeline_plan.c, the check of what was loaded in
+ * pipeline_check.c, applying in pipeline_apply.c. */
+#include "etl/pipeline/pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/json.h"
+
+void peal_pipeline_free(peal_pipeline *pipeline) {
+    if (!pipeline) return;
+    for (size_t i = 0; pipeline->columns && i < pipeline->schema.count; i++) {
+        peal_pipeline_column *column = &pipeline->columns[i];
+        for (size_t s = 0; s < column->step_count; s++) column->steps[s].transform->free(column->steps[s].state);
+        free(column->steps);
+    }
+    free(pipeline->columns);
+    peal_raw_schema_clear(&pipeline->schema);
+    for (size_t i = 0; i < pipeline->options.null_count; i++) free(pipeline->options.nulls[i]);
+    free(pipeline->options.nulls);
+    free(pipeline);
+}
+
+/* ---- fit ---- */
+
+static const peal_pipeline_step *last_step(const peal_pipeline_column *column) {
+    return column->step_count ? &column->steps[column->step_count - 1] : NULL;
+}
+
+/* Lays the feature columns out side by side, in the order of the schema. */
+static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
+    uint64_t offset = 0;
+    pipeline->byte_features = false;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        peal_pipeline_column *column = &pipeline->columns[i];
+        if (column->role != PEAL_ROLE_FEATURE) continue;
+        const peal_raw_field *field = &pipeline->schema.fields[i];
+        const peal_pipeline_step *encoder = last_step(column);
+        column->width = field->kind == PEAL_RAW_TEXT    ? encoder->transform->width(encoder->state)
+                        : field->kind == PEAL_RAW_BYTES ? field->width
+                                                        : 1;
+        if (field->kind == PEAL_RAW_BYTES) pipeline->byte_features = true;
+        column->offset = (uint32_t)offset;
+        offset += column->width;
+        if (offset > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "more than 2^31 features; drop or index a column");
+    }
+    pipeline->feature_width = (uint32_t)offset;
+    if (pipeline->byte_features) {
+        for (size_t i = 0; i < pipeline->schema.count; i++) {
+            if (pipeline->columns[i].role == PEAL_ROLE_FEATURE && pipeline->schema.fields[i].kind != PEAL_RAW_BYTES) {
+                return peal_fail(err, PEAL_E_USAGE, "bytes and other features cannot stand in one dataset yet");
+            }
+        }
+    }
+    return PEAL_OK;
+}
+
+size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t index, uint64_t *least_count) {
+    const peal_pipeline_step *encoder = last_step(&pipeline->columns[index]);
+    size_t most;
+    encoder->transform->wants(encoder->state, &most, least_count);
+    return most;
+}
+
+peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t index, peal_summary *summary, peal_error *err) {
+    peal_pipeline_column *column = &pipeline->columns[index];
+    const peal_raw_field *field = &pipeline->schema.fields[index];
+    peal_status status = PEAL_OK;
+    for (size_t s = 0; s < column->step_count && status == PEAL_OK; s++) {
+        const peal_pipeline_step *step = &column->steps[s];
+        if (step->transform->fit) status = step->transform->fit(step->state, field->name, summary, err);
+    }
+    peal_summary_clear(summary);
+    return status;
+}
+
+peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err) {
+    return lay_out_features(pipeline, err);
+}
+
+/* ---- save and load ---- */
+
+static const char *const kind_names[] = {"number", "text", "bytes"};
+static const char *const role_names[] = {"dropped", "feature", "index", "label"};
+
+static json_t *save_options(const peal_pipeline *pipeline) {
+    const peal_format_options *options = &pipeline->options;
+    json_t *nulls = json_array();
+    for (size_t i = 0; i < options->null_count; i++) nulls = peal_json_append(nulls, json_string(options->nulls[i]));
+    char delimiter[2] = {options->delimiter, '\0'};
+    return json_pack("{s:s, s:s, s:b, s:b, s:o}", "name", pipeline->format->name, "delimiter", delimiter, "header",
+                     options->header != PEAL_HEADER_NO, "trim", options->trim, "nulls", nulls);
+}
+
+static json_t *save_column(const peal_raw_field *field, const peal_pipeline_column *column) {
+    json_t *steps = json_array();
+    for (size_t s = 0; s < column->step_count; s++) {
+        const peal_pipeline_step *step = &column->steps[s];
+        steps = peal_json_append(steps, peal_json_merge(json_pack("{s:s}", "transform", step->transform->name),
+                                                        step->transform->save(step->state)));
+    }
+    json_t *saved = json_pack("{s:s, s:s, s:s, s:o}", "name", field->name, "kind", kind_names[field->kind], "role",
+                              role_names[column->role], "steps", steps);
+    return field->kind == PEAL_RAW_BYTES ? peal_json_set(saved, "width", json_integer(field->width)) : saved;
+}
+
+json_t *peal_pipeline_save(const peal_pipeline *pipeline) {
+    json_t *columns = json_array();
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        columns = peal_json_append(columns, save_column(&pipeline->schema.fields[i], &pipeline->columns[i]));
+    }
+    json_t *saved = json_pack("{s:o, s:o}", "format", save_options(pipeline), "columns", columns);
+    return pipeline->has_split ? peal_json_set(saved, "split", peal_split_save(&pipeline->split)) : saved;
+}
+
+static peal_status damaged(peal_error *err, const char *what) {
+    return peal_fail(err, PEAL_E_DATA, "the saved pipeline is damaged: %s", what);
+}
+
+/* The index of a JSON string in a list of names, or -1. */
+static int name_index(const json_t *value, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count && json_is_string(value); i++) {
+        if (strcmp(json_string_value(value), names[i]) == 0) return (int)i;
+    }
+    return -1;
+}
+
+static peal_status load_options(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const char *format = json_string_value(json_object_get(saved, "name"));
+    const char *delimiter = json_string_value(json_object_get(saved, "delimiter"));
+    const json_t *nulls = json_object_get(saved, "nulls");
+    if (!format || !delimiter) return damaged(err, "its format is missing");
+    PEAL_TRY(peal_format_find(format, &pipeline->format, err));
+    pipeline->options.delimiter = delimiter[0];
+    pipeline->options.header = json_is_true(json_object_get(saved, "header")) ? PEAL_HEADER_YES : PEAL_HEADER_NO;
+    pipeline->options.trim = json_is_true(json_object_get(saved, "trim"));
+    PEAL_TRY(peal_alloc_checked(&pipeline->options.nulls, json_array_size(nulls), sizeof(char *), "a pipeline", err));
+    for (size_t i = 0; i < json_array_size(nulls); i++) {
+        const char *text = json_string_value(json_array_get(nulls, i));
+        char *copy = text ? peal_strdup(text) : NULL;
+        if (!copy) return damaged(err, "a spelling of null");
+        pipeline->options.nulls[pipeline->options.null_count++] = copy;
+    }
+    return PEAL_OK;
+}
+
+static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const json_t *name = json_object_get(saved, "name"), *steps = json_object_get(saved, "steps");
+    int kind = name_index(json_object_get(saved, "kind"), kind_names, 3);
+    int role = name_index(json_object_get(saved, "role"), role_names, 4);
+    json_int_t width = json_integer_value(json_object_get(saved, "width"));
+    if (!json_is_string(name) || kind < 0 || role < 0 || width < 0 || width > 1 << 28) return damaged(err, "a column");
+    if (kind == PEAL_RAW_BYTES && width == 0) return damaged(err, "a column of no bytes");
+    size_t index = pipeline->schema.count;
+    PEAL_TRY(peal_raw_schema_add(&pipeline->schema, json_string_value(name), json_string_length(name),
+                                 (peal_raw_kind)kind, (uint32_t)width, err));
+    pipeline->schema.fields[index].skip = role == PEAL_ROLE_DROPPED;
+    peal_pipeline_column *column = &pipeline->columns[index];
+    column->role = (peal_column_role)role;
+    if (role == PEAL_ROLE_LABEL) pipeline->label = index;
+    PEAL_TRY(peal_alloc_checked(&column->steps, json_array_size(steps), sizeof *column->steps, "a pipeline", err));
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *step = json_array_get(steps, i);
+        const char *transform = json_string_value(json_object_get(step, "transform"));
+        if (!transform) return damaged(err, "a step");
+        peal_pipeline_step *made = &column->steps[i];
+        PEAL_TRY(peal_transform_find(transform, &made->transform, err));
+        if (!made->transform->load) return damaged(err, "a step that is none of a column");
+        column->step_count = i + 1;
+        PEAL_TRY(made->transform->load(step, &made->state, err));
+    }
+    return PEAL_OK;
+}
+
+static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const json_t *columns = json_object_get(saved, "columns"), *split = json_object_get(saved, "split");
+    PEAL_TRY(load_options(pipeline, json_object_get(saved, "format"), err));
+    size_t count = json_array_size(columns);
+    if (count == 0) return damaged(err, "it has no columns");
+    PEAL_TRY(peal_alloc_checked(&pipeline->columns, count, sizeof *pipeline->columns, "a pipeline", err));
+    for (size_t i = 0; i < count; i++) PEAL_TRY(load_column(pipeline, json_array_get(columns, i), err));
+    pipeline->has_split = split != NULL;
+    if (split) PEAL_TRY(peal_split_load(split, &pipeline->split, err));
+    PEAL_TRY(peal_pipeline_check(pipeline, saved, err));
+    return lay_out_features(pipeline, err);
+}
+
+peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_error *err) {
+    *out = NULL;
+    peal_pipeline *pipeline = calloc(1, sizeof *pipeline);
+    if (!pipeline) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    pipeline->label = SIZE_MAX;
+    peal_status status = pipeline_load(pipeline, saved, err);
+    if (status != PEAL_OK) {
+        peal_pipeline_free(pipeline);
+        if (status != PEAL_E_USAGE) return status;
+        if (err) err->status = PEAL_E_DATA; /* what is saved, not what the user wishes, is wrong */
+        return PEAL_E_DATA;
+    }
+    *out = pipeline;
+    return PEAL_OK;
+}
+
+bool peal_pipeline_same(const json_t *a, const json_t *b) {
+    return json_equal(json_object_get(a, "columns"), json_object_get(b, "columns"));
+}
+
+/* ---- what it says of itself ---- */
+
+char *peal_pipeline_describe(const peal_pipeline *pipeline, size_t column) {
+    char *text = peal_strdup(pipeline->columns[column].role == PEAL_ROLE_DROPPED ? "dropped" : "");
+    for (size_t s = 0; text && s < pipeline->columns[column].step_count; s++) {
+        char *longer = peal_sprintf("%s%s%s", text, s ? " " : "", pipeline->columns[column].steps[s].transform->name);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+bool peal_pipeline_column_has(const peal_pipeline_column *column, const peal_transform *transform) {
+    for (size_t i = 0; i < column->step_count; i++) {
+        if (column->steps[i].transform == transform) return true;
+    }
+    return false;
+}
+
+uint32_t peal_pipeline_classes(const peal_pipeline *pipeline) {
+    if (pipeline->label == SIZE_MAX || pipeline->schema.fields[pipeline->label].kind != PEAL_RAW_TEXT) return 0;
+    const peal_pipeline_step *step = last_step(&pipeline->columns[pipeline->label]);
+    return step->transform->width(step->state);
+}
+
+peal_text peal_pipeline_class_name(const peal_pipeline *pipeline, uint32_t code) {
+    const peal_pipeline_step *step = last_step(&pipeline->columns[pipeline->label]);
+    return step->transform->code_name(step->state, code);
+}
+
+peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, peal_error *err) {
+    *out = (peal_shape){.features = pipeline->feature_width, .bytes = pipeline->byte_features, .label_deviation = 1};
+    PEAL_TRY(peal_alloc_checked(&out->vocabularies, pipeline->schema.count, sizeof(uint32_t), "a shape", err));
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_pipeline_column *column = &pipeline->columns[i];
+        if (column->role != PEAL_ROLE_INDEX) continue;
+        const peal_pipeline_step *encoder = last_step(column);
+        out->vocabularies[out->code_columns++] = encoder->transform->width(encoder->state);
+    }
+    if (pipeline->label == SIZE_MAX) return PEAL_OK;
+    out->has_label = true;
+    out->classes = peal_pipeline_classes(pipeline);
+    if (out->classes) return PEAL_OK;
+    const peal_pipeline_step *label = last_step(&pipeline->columns[pipeline->label]);
+    json_t *saved = label->transform->save(label->state);
+    if (!saved) return peal_fail(err, PEAL_E_MEMORY, "no memory for a shape");
+    out->label_mean = json_number_value(json_object_get(saved, "mean"));
+    out->label_deviation = json_number_value(json_object_get(saved, "deviation"));
+    json_decref(saved);
+    return PEAL_OK;
+}
+
+void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, char *text, size_t size) {
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_pipeline_column *column = &pipeline->columns[i];
+        const char *name = pipeline->schema.fields[i].name;
+        if (column->role != PEAL_ROLE_FEATURE || index - column->offset >= column->width) continue;
+        const peal_pipeline_step *step = last_step(column);
+        if (pipeline->schema.fields[i].kind == PEAL_RAW_TEXT) {
+            peal_text value = step->transform->code_name(step->state, index - column->offset);
+            snprintf(text, size, "%s=%.*s", name, (int)value.length, value.data);
+        } else if (column->width > 1) {
+            snprintf(text, size, "%s[%u]", name, index - column->offset);
+        } else {
+            snprintf(text, size, "%s", name);
+        }
+        return;
+    }
+    snprintf(text, size, "?");
+}
