@@ -200,7 +200,7 @@ peal_status peal_gzip_open_with(const peal_inflater *inflater, peal_stream *inne
         peal_stream_close(inner);
         return peal_fail(err, PEAL_E_MEMORY, "no memory to inflate");
     }
-    self->base = (peal_stream){.read = gzip_read, .close = gzip_close};
+    self->base = (peal_stream){.read = gzip_read, .close = gzip_close, .size = UINT64_MAX};
     self->inner = inner;
     self->inflater = inflater;
     self->state = inflater->open();
