@@ -93,17 +93,10 @@ void peal_net_free(peal_net *net) {
 
 /* ---- rows ---- */
 
-static int32_t code_at(const peal_column *column, size_t row) {
-    if (column->validity && !(column->validity[row / 8] >> (row % 8) & 1)) return -1;
-    if (column->type == PEAL_TYPE_INT8) return ((const int8_t *)column->values)[row];
-    if (column->type == PEAL_TYPE_INT16) return ((const int16_t *)column->values)[row];
-    return ((const int32_t *)column->values)[row];
-}
-
 double peal_net_label(const peal_net *net, const peal_table *table, size_t row) {
     const peal_column *column = &table->columns[table->column_count - 1];
     if (net->shape.classes == 0) return ((const double *)column->values)[row];
-    int32_t code = code_at(column, row);
+    int32_t code = peal_column_code(column, row);
     return code < 0 ? (double)NAN : (double)code;
 }
 
@@ -112,16 +105,16 @@ static void load_row(peal_net *net, const peal_table *table, size_t row, size_t 
     size_t at = 0;
     if (net->features) {
         size_t size = net->features->width * (net->shape.bytes ? 1 : sizeof(float));
-        const uint8_t *from = table->columns[at++].values;
+        const uint8_t *from = table->columns[at++].child->values;
         memcpy((uint8_t *)net->features->value + to * size, from + row * size, size);
     }
     for (uint32_t i = 0; i < net->shape.code_columns; i++) {
-        int32_t code = code_at(&table->columns[at++], row);
+        int32_t code = peal_column_code(&table->columns[at++], row);
         ((int32_t *)net->codes->value)[to * net->shape.code_columns + i] = code < 0 ? -1 : net->code_offsets[i] + code;
     }
     if (!net->labels) return;
     if (net->shape.classes) {
-        ((int32_t *)net->labels->value)[to] = code_at(&table->columns[at], row);
+        ((int32_t *)net->labels->value)[to] = peal_column_code(&table->columns[at], row);
     } else {
         const double label = ((const double *)table->columns[at].values)[row];
         ((float *)net->labels->value)[to] = (float)((label - net->shape.label_mean) / net->shape.label_deviation);

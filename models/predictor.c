@@ -254,15 +254,15 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
     PEAL_TRY(peal_scan_open(predictor->pipeline, &(peal_scan_options){.text = text, .text_size = size}, &scan, err));
     peal_status status = PEAL_OK;
     while (status == PEAL_OK) {
-        peal_table table;
-        status = peal_scan_next(scan, &table, err);
-        if (status != PEAL_OK || table.rows == 0) break;
-        if (table.rows > rows - *rows_out) {
+        peal_scan_rows read;
+        status = peal_scan_next(scan, &read, err);
+        if (status != PEAL_OK || read.ended) break;
+        if (read.table.rows > rows - *rows_out) {
             status = peal_fail(err, PEAL_E_USAGE, "there are more than the %zu rows for which there is room", rows);
             break;
         }
-        predict_table(predictor, &table, scores + *rows_out * peal_predictor_scores(predictor));
-        *rows_out += table.rows;
+        predict_table(predictor, &read.table, scores + *rows_out * peal_predictor_scores(predictor));
+        *rows_out += read.table.rows;
     }
     peal_scan_close(scan);
     return status;
@@ -270,10 +270,10 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
 
 /* ---- jobs ---- */
 
-/* What is done with the rows. `spelt`: the texts of their labels as the source spells them, or NULL. */
+/* What is done with the rows. */
 typedef struct table_consumer {
     const char *stage; /* for progress */
-    peal_status (*consume)(void *user, const peal_table *table, const peal_dictionary *spelt, peal_error *err);
+    peal_status (*consume)(void *user, const peal_scan_rows *rows, peal_error *err);
     void *user;
 } table_consumer;
 
@@ -311,7 +311,8 @@ static peal_status walk_table(void *user, const peal_table *table, peal_error *e
     if (self->result->rows_used == 0) {
         PEAL_TRY(peal_pipeline_check_table(self->predictor->pipeline, table, options->sources[0], err));
     }
-    PEAL_TRY(self->consumer->consume(self->consumer->user, table, NULL, err));
+    const peal_scan_rows rows = {.table = *table, .source = options->sources[0]};
+    PEAL_TRY(self->consumer->consume(self->consumer->user, &rows, err));
     self->result->rows_used += table->rows;
     peal_report_progress(options->reporter, self->consumer->stage, "rows", self->result->rows_used, self->rows);
     return check_stop(options, self->result, err);
@@ -348,35 +349,52 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
     return status;
 }
 
+static peal_status walk_rows(const peal_predict_options *options, peal_scan *scan, const table_consumer *consumer,
+                             peal_predict_result *result, peal_error *err) {
+    for (;;) {
+        peal_scan_rows rows;
+        PEAL_TRY(peal_scan_next(scan, &rows, err));
+        if (rows.ended) return PEAL_OK;
+        PEAL_TRY(consumer->consume(consumer->user, &rows, err));
+        result->rows_used += rows.table.rows;
+        result->rows_dropped += rows.bad_count;
+        peal_report_progress(options->reporter, consumer->stage, "rows", result->rows_used, 0);
+        PEAL_TRY(check_stop(options, result, err));
+    }
+}
+
+static void say_unknown(const peal_predict_options *options, const peal_predict_result *result, const char *column) {
+    if (result->unknown == 0) return;
+    peal_report(options->reporter, PEAL_EVENT_WARNING,
+                "%llu value%s (the first of column '%s') %s not known to the model and %s missing",
+                (unsigned long long)result->unknown, result->unknown == 1 ? "" : "s", column,
+                result->unknown == 1 ? "is" : "are", result->unknown == 1 ? "counts as" : "count as");
+}
+
 static peal_status walk_sources(peal_predictor *predictor, const peal_predict_options *options, bool label_required,
                                 const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
     const peal_scan_options scan_options = {
         .sources = options->sources,
         .source_count = options->source_count,
+        .format = options->format,
+        .reading = options->reading,
+        .nulls = options->nulls,
+        .null_count = options->null_count,
         .stop = options->stop,
         .reporter = options->reporter,
         .label_required = label_required,
         .on_bad_row = options->on_bad_row,
     };
     peal_scan *scan;
+    const char *column;
     PEAL_TRY(peal_scan_open(predictor->pipeline, &scan_options, &scan, err));
-    peal_status status = PEAL_OK;
-    while (status == PEAL_OK) {
-        peal_table table;
-        status = peal_scan_next(scan, &table, err);
-        if (status != PEAL_OK || table.rows == 0) break;
-        status = consumer->consume(consumer->user, &table, peal_scan_label_texts(scan), err);
-        peal_scan_rows(scan, &result->rows_used, &result->rows_dropped);
-        peal_report_progress(options->reporter, consumer->stage, "rows", result->rows_used, 0);
-        if (status == PEAL_OK) status = check_stop(options, result, err);
-    }
-    peal_scan_rows(scan, &result->rows_used, &result->rows_dropped);
+    const peal_status status = walk_rows(options, scan, consumer, result, err);
     result->rows_in = result->rows_used + result->rows_dropped;
+    result->unknown = peal_scan_unknown(scan, &column);
+    if (status == PEAL_OK) say_unknown(options, result, column);
     peal_scan_close(scan);
-    if (status == PEAL_OK && result->rows_used == 0) {
-        status = peal_fail(err, PEAL_E_DATA, "%s: there is not one good row", options->sources[0]);
-    }
-    return status;
+    if (status != PEAL_OK || result->rows_used > 0 || result->rows_in == 0) return status;
+    return peal_fail(err, PEAL_E_DATA, "%s: there is not one good row", options->sources[0]);
 }
 
 static peal_status walk(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
@@ -391,13 +409,13 @@ typedef struct predict_walk {
     peal_predictor *predictor;
     double *scores;
     size_t capacity; /* rows */
-    peal_status (*emit)(void *user, const double *scores, size_t rows, peal_error *err);
+    peal_status (*emit)(void *user, const peal_predicted *rows, peal_error *err);
     void *user;
 } predict_walk;
 
-static peal_status predict_consume(void *user, const peal_table *table, const peal_dictionary *spelt, peal_error *err) {
+static peal_status predict_consume(void *user, const peal_scan_rows *rows, peal_error *err) {
     predict_walk *self = user;
-    (void)spelt;
+    const peal_table *table = &rows->table;
     if (table->rows > self->capacity) {
         free(self->scores);
         self->capacity = 0;
@@ -406,12 +424,17 @@ static peal_status predict_consume(void *user, const peal_table *table, const pe
         self->capacity = table->rows;
     }
     predict_table(self->predictor, table, self->scores);
-    return self->emit(self->user, self->scores, table->rows, err);
+    const peal_predicted predicted = {.scores = self->scores,
+                                      .rows = table->rows,
+                                      .bad_rows = rows->bad_rows,
+                                      .bad_count = rows->bad_count,
+                                      .source = rows->source};
+    return self->emit(self->user, &predicted, err);
 }
 
 peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *options,
-                         peal_status (*emit)(void *user, const double *scores, size_t rows, peal_error *err),
-                         void *user, peal_predict_result *result, peal_error *err) {
+                         peal_status (*emit)(void *user, const peal_predicted *rows, peal_error *err), void *user,
+                         peal_predict_result *result, peal_error *err) {
     predict_walk self = {.predictor = predictor, .emit = emit, .user = user};
     const table_consumer consumer = {.stage = "predicting", .consume = predict_consume, .user = &self};
     peal_status status = walk(predictor, options, ~0u, false, &consumer, result, err);
@@ -439,8 +462,10 @@ static void add_spelling(char out[SPELLINGS_TEXT], uint32_t index, peal_text tex
     snprintf(out + used, SPELLINGS_TEXT - used, "%s%s%s%s", index ? ", " : "", quote, *quote ? cut : "...", quote);
 }
 
-static peal_status eval_consume(void *user, const peal_table *table, const peal_dictionary *spelt, peal_error *err) {
+static peal_status eval_consume(void *user, const peal_scan_rows *rows, peal_error *err) {
     eval_walk *self = user;
+    const peal_table *table = &rows->table;
+    const peal_dictionary *spelt = rows->label_texts;
     size_t row_size = peal_predictor_scores(self->predictor) * sizeof(double);
     PEAL_TRY(peal_buffer_reserve(&self->scores, table->rows * row_size, err));
     PEAL_TRY(peal_buffer_reserve(&self->labels, table->rows * sizeof(double), err));
@@ -485,6 +510,9 @@ peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *opt
     eval_walk self = {.predictor = predictor};
     const table_consumer consumer = {.stage = "evaluating", .consume = eval_consume, .user = &self};
     peal_status status = walk(predictor, options, splits, true, &consumer, result, err);
+    if (status == PEAL_OK && self.rows == 0) {
+        status = peal_fail(err, PEAL_E_DATA, "%s: there is not one row to compare with", options->sources[0]);
+    }
     if (status == PEAL_OK) status = check_labels(&self, options, err);
     if (status == PEAL_OK) {
         status =

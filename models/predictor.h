@@ -54,20 +54,33 @@ void models__output_to_scores(const peal_net *net, const float *output, size_t r
 typedef struct peal_predict_options {
     const char *const *sources;
     size_t source_count;
-    peal_bad_rows on_bad_row; /* fail, or drop */
+    const char *format;       /* of the sources: a name, or NULL: found */
+    const json_t *reading;    /* options of the format, or NULL */
+    const char *const *nulls; /* spellings of a missing value besides the model's */
+    size_t null_count;
+    peal_bad_rows on_bad_row;
     const atomic_int *stop;
     const peal_reporter *reporter;
 } peal_predict_options;
 
 typedef struct peal_predict_result {
-    uint64_t rows_in, rows_used, rows_dropped;
+    uint64_t rows_in, rows_used, rows_dropped; /* in = used + dropped; with a quarantine the dropped ones are there */
+    uint64_t unknown;                          /* texts that the model does not know, which count as missing */
 } peal_predict_result;
 
-/* Predicts raw rows (or all of a dataset's) and hands them out in order: `emit` gets scores [rows,
- * peal_predictor_scores]. */
+/* A run of rows in the order of their source. */
+typedef struct peal_predicted {
+    const double *scores; /* [rows, peal_predictor_scores] of the good ones */
+    size_t rows;
+    const peal_bad_row *bad_rows; /* [bad_count] the others, each behind so many good ones (`before`) */
+    size_t bad_count;
+    const char *source; /* the name of the input */
+} peal_predicted;
+
+/* Predicts raw rows (or all of a dataset's) and hands them out in order. */
 peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *options,
-                         peal_status (*emit)(void *user, const double *scores, size_t rows, peal_error *err),
-                         void *user, peal_predict_result *result, peal_error *err);
+                         peal_status (*emit)(void *user, const peal_predicted *rows, peal_error *err), void *user,
+                         peal_predict_result *result, peal_error *err);
 
 /* Predicts and compares with the labels. A source that is a dataset must have been made with the model's pipeline; its
  * test split is used, else its valid split, else all of it; `splits` (bits) names others, 0 for that rule. */

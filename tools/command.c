@@ -38,6 +38,13 @@ void tools_command_print(const tools_command *command) {
         snprintf(left, sizeof left, "  --%s %s", option->name, option->argument ? option->argument : "");
         tools_print_row(left, 28, option->help);
     }
+    if (!(command->bit & FOR_READING)) return;
+    puts("\nHow text is written, where it is found wrongly (each format has its own, see 'peal help formats'):");
+    for (const peal_option *option = NULL; (option = tools_next_reading_option(option));) {
+        char left[64];
+        snprintf(left, sizeof left, "  --%s %s", option->name, option->argument ? option->argument : "");
+        tools_print_row(left, 28, option->help);
+    }
 }
 
 /* ---- sources and ETL ---- */
@@ -76,16 +83,6 @@ peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, pea
     return PEAL_OK;
 }
 
-static peal_status set_delimiter(const char *text, char *out, peal_error *err) {
-    if (!text) return PEAL_OK;
-    if (strcmp(text, "tab") == 0 || strcmp(text, "\\t") == 0) text = "\t";
-    if (strlen(text) != 1 || strchr("\"\n\r", *text)) {
-        return peal_fail(err, PEAL_E_USAGE, "--delimiter must be one character (or 'tab'), not '%s'", text);
-    }
-    *out = *text;
-    return PEAL_OK;
-}
-
 /* The fitted pipeline of a dataset or a model. */
 static peal_status read_fitted(const char *path, json_t **out, peal_error *err) {
     if (peal_dataset_is(path)) {
@@ -104,22 +101,19 @@ static peal_status read_fitted(const char *path, json_t **out, peal_error *err) 
 
 peal_status tools_etl_options(const tools_options *options, peal_etl_options *out, tools_arrays *arrays,
                               peal_error *err) {
-    static const char *const tasks[] = {"auto", "classify", "regress"}, *const headers[] = {"auto", "yes", "no"};
+    static const char *const tasks[] = {"auto", "classify", "regress"};
     *out = peal_etl_default();
     size_t chosen;
     PEAL_TRY(tools_need_sources(options, err));
     out->sources = (const char *const *)options->sources;
     out->source_count = options->source_count;
     PEAL_TRY(texts_of(options->drop, &arrays->drop, err));
-    PEAL_TRY(texts_of(options->nulls, (const char ***)&arrays->nulls, err));
+    PEAL_TRY(texts_of(options->nulls, &arrays->nulls, err));
     out->out = options->out;
     out->format = options->format;
-    out->text.nulls = arrays->nulls;
-    out->text.null_count = json_array_size(options->nulls);
-    out->text.trim = options->trim;
-    PEAL_TRY(set_delimiter(options->delimiter, &out->text.delimiter, err));
-    PEAL_TRY(choose("header (--header)", options->header, headers, 3, &chosen, err));
-    out->text.header = (peal_header)chosen;
+    out->reading = options->reading;
+    out->nulls = arrays->nulls;
+    out->null_count = json_array_size(options->nulls);
     PEAL_TRY(choose("task (--task)", options->task, tasks, 3, &chosen, err));
     out->plan.task = (peal_task_kind)chosen;
     out->plan.label = options->label;
@@ -129,10 +123,10 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     out->plan.drop_count = json_array_size(options->drop);
     if (options->like) {
         if (options->label || options->transforms || options->types || options->drop || options->nulls ||
-            options->format || options->task || options->delimiter || options->header || options->trim) {
+            options->task) {
             return peal_fail(err, PEAL_E_USAGE,
                              "--like takes the whole pipeline over: leave --label, --task, --transform, --type, "
-                             "--drop, --null, --trim, --delimiter, --header and --format out");
+                             "--drop and --null out");
         }
         PEAL_TRY(read_fitted(options->like, &arrays->fitted, err));
         out->fitted = arrays->fitted;
@@ -143,6 +137,20 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     out->stop = &tools_stop;
     out->reporter = tools_display_reporter();
     return PEAL_OK;
+}
+
+peal_status tools_predict_options(const tools_options *options, peal_predict_options *out, tools_arrays *arrays,
+                                  peal_error *err) {
+    *out = (peal_predict_options){.stop = &tools_stop, .reporter = tools_display_reporter()};
+    PEAL_TRY(tools_bad_rows(options, &out->on_bad_row, err));
+    PEAL_TRY(texts_of(options->nulls, &arrays->nulls, err));
+    out->sources = (const char *const *)options->sources + 1;
+    out->source_count = options->source_count - 1;
+    out->format = options->format;
+    out->reading = options->reading;
+    out->nulls = arrays->nulls;
+    out->null_count = json_array_size(options->nulls);
+    return peal_format_check_options(NULL, options->reading, err);
 }
 
 void tools_arrays_clear(tools_arrays *arrays) {

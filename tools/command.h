@@ -6,6 +6,7 @@
 
 #include "core/base/status.h"
 #include "etl/job/etl.h"
+#include "models/predictor.h"
 #include "tools/options.h"
 
 typedef struct tools_command {
@@ -39,11 +40,14 @@ peal_status tools_check_output(const tools_options *options, const char *out, pe
 /* The ETL part of the options; `arrays` keeps what they point to. */
 typedef struct tools_arrays {
     const char **drop;
-    char **nulls;
+    const char **nulls;
     json_t *fitted;
 } tools_arrays;
 peal_status tools_etl_options(const tools_options *options, peal_etl_options *out, tools_arrays *arrays,
                               peal_error *err);
+/* What eval and predict read: all sources but the first, which is the model. */
+peal_status tools_predict_options(const tools_options *options, peal_predict_options *out, tools_arrays *arrays,
+                                  peal_error *err);
 void tools_arrays_clear(tools_arrays *arrays);
 peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, peal_error *err);
 

@@ -31,22 +31,27 @@ static peal_status show(const tools_options *options, const peal_predict_result 
     return PEAL_OK;
 }
 
-static peal_status run(const tools_options *options, peal_error *err) {
+static peal_status eval(const tools_options *options, const peal_predict_options *wanted, peal_error *err) {
     unsigned splits;
-    peal_predict_options predict = {.stop = &tools_stop, .reporter = tools_display_reporter()};
-    if (options->source_count < 2)
-        return peal_fail(err, PEAL_E_USAGE, "eval wants a model and then a dataset or sources");
-    predict.sources = (const char *const *)options->sources + 1;
-    predict.source_count = options->source_count - 1;
-    PEAL_TRY(choose_split(options, &splits, err));
-    PEAL_TRY(tools_bad_rows(options, &predict.on_bad_row, err));
     peal_predictor *predictor;
     peal_metrics metrics;
     peal_predict_result result;
+    PEAL_TRY(choose_split(options, &splits, err));
     PEAL_TRY(peal_predictor_open(options->sources[0], &predictor, err));
-    peal_status status = peal_eval(predictor, &predict, splits, &metrics, &result, err);
+    const peal_status status = peal_eval(predictor, wanted, splits, &metrics, &result, err);
     peal_predictor_free(predictor);
     return status == PEAL_OK ? show(options, &result, &metrics, err) : status;
+}
+
+static peal_status run(const tools_options *options, peal_error *err) {
+    if (options->source_count < 2)
+        return peal_fail(err, PEAL_E_USAGE, "eval wants a model and then a dataset or sources");
+    peal_predict_options wanted;
+    tools_arrays arrays = {0};
+    peal_status status = tools_predict_options(options, &wanted, &arrays, err);
+    if (status == PEAL_OK) status = eval(options, &wanted, err);
+    tools_arrays_clear(&arrays);
+    return status;
 }
 
 const tools_command tools_command_eval = {

@@ -25,13 +25,12 @@ static json_t *name_json(const char *name) {
 }
 
 static json_t *columns_json(const peal_pipeline *pipeline) {
-    static const char *const kinds[] = {"number", "text", "bytes"}, *const roles[] = {"dropped", "feature", "index",
-                                                                                      "label"};
+    static const char *const roles[] = {"dropped", "feature", "index", "label"};
     json_t *columns = json_array();
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         char *steps = peal_pipeline_describe(pipeline, i);
         json_t *one = steps ? json_pack("{s:o, s:s, s:s, s:s}", "name", name_json(pipeline->schema.fields[i].name),
-                                        "kind", kinds[pipeline->schema.fields[i].kind], "role",
+                                        "kind", peal_types[pipeline->schema.fields[i].type].kind, "role",
                                         roles[pipeline->columns[i].role], "steps", steps)
                             : NULL;
         free(steps);
@@ -57,8 +56,14 @@ static peal_status inspect_dataset(const char *path, json_t **out, peal_error *e
     return status;
 }
 
+/* Of lists the items' type, of categories the codes'. */
+static const char *arrow_type_name(const peal_column *column) {
+    if (column->child) return peal_types[column->child->type].name;
+    return peal_types[column->type == PEAL_TYPE_DICTIONARY ? column->codes : column->type].name;
+}
+
 static json_t *arrow_column_json(const peal_column *column) {
-    json_t *one = json_pack("{s:o, s:s}", "name", name_json(column->name), "type", peal_type_name(column->type));
+    json_t *one = json_pack("{s:o, s:s}", "name", name_json(column->name), "type", arrow_type_name(column));
     if (column->width) one = peal_json_set(one, "width", json_integer(column->width));
     if (column->dictionary) one = peal_json_set(one, "distinct", json_integer(column->dictionary->size));
     return one;

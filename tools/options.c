@@ -11,6 +11,7 @@
 #include "core/base/spec.h"
 #include "core/base/spelling.h"
 #include "core/base/utf8.h"
+#include "etl/format/format.h"
 #include "tools/yaml.h"
 
 #define AT(field) offsetof(tools_options, field)
@@ -22,20 +23,16 @@ const tools_option tools_option_table[] = {
      FOR_ALL & ~(FOR_INSPECT | FOR_CACHE | FOR_HELP)},
     {"label", OPTION_TEXT, AT(label), "COLUMN", "the column to predict", FOR_ETL | FOR_TRAIN},
     {"format", OPTION_TEXT, AT(format), "NAME", "format of the sources (found if not given; see 'peal help formats')",
-     FOR_ETL | FOR_TRAIN},
+     FOR_READING},
     {"task", OPTION_TEXT, AT(task), "KIND", "classify or regress (found from the label if not given)",
      FOR_ETL | FOR_TRAIN},
     {"transform", OPTION_SPECS, AT(transforms), "SPEC",
      "NAME:key=value,columns=COLUMN; may be given several times (see 'peal help transforms')", FOR_ETL | FOR_TRAIN},
     {"type", OPTION_PAIRS, AT(types), "COLUMN=TYPE",
-     "number or text, where it is found wrongly; may be given several times", FOR_ETL | FOR_TRAIN},
+     "number, text or bool, where it is found wrongly; may be given several times", FOR_ETL | FOR_TRAIN},
     {"drop", OPTION_LIST, AT(drop), "COLUMN", "leave a column out; may be given several times", FOR_ETL | FOR_TRAIN},
     {"null", OPTION_LIST, AT(nulls), "TEXT",
-     "a spelling of a missing value besides the empty one; may be given several times", FOR_ETL | FOR_TRAIN},
-    {"delimiter", OPTION_TEXT, AT(delimiter), "CHAR", "what separates fields (found if not given; 'tab' for a tab)",
-     FOR_ETL | FOR_TRAIN},
-    {"header", OPTION_TEXT, AT(header), "auto|yes|no", "whether the first line names the columns", FOR_ETL | FOR_TRAIN},
-    {"trim", OPTION_FLAG, AT(trim), NULL, "drop blanks around fields", FOR_ETL | FOR_TRAIN},
+     "a spelling of a missing value besides the empty one; may be given several times", FOR_READING},
     {"like", OPTION_PATH, AT(like), "PATH", "use the fitted pipeline of a dataset or model instead of fitting one",
      FOR_ETL},
     {"on-bad-row", OPTION_TEXT, AT(on_bad_row), "fail|drop|quarantine", "what to do with a bad row (fail)",
@@ -82,7 +79,7 @@ const tools_option tools_option_table[] = {
     {"quiet", OPTION_FLAG, AT(quiet), NULL, "no progress and no notes", FOR_ALL & ~FOR_HELP},
     {"help", OPTION_FLAG, AT(help), NULL, "show this page", FOR_ALL},
 };
-enum { OPTIONS = sizeof tools_option_table / sizeof *tools_option_table };
+enum { OPTIONS = sizeof tools_option_table / sizeof *tools_option_table, READING_MOST = 64 };
 const size_t tools_option_count = OPTIONS;
 
 /* Which options were given on the command line, so that the job file does not change them. */
@@ -109,11 +106,69 @@ static const tools_option *find_option(const parser *self, const char *name, siz
     return NULL;
 }
 
+/* ---- options of formats ---- */
+
+static bool is_earlier(const peal_option *option, const peal_format *format) {
+    for (size_t i = 0; peal_formats[i] && peal_formats[i] != format; i++) {
+        for (const peal_option *other = peal_formats[i]->options; other->name; other++) {
+            if (strcmp(other->name, option->name) == 0) return true;
+        }
+    }
+    return false;
+}
+
+const peal_option *tools_next_reading_option(const peal_option *at) {
+    bool found = !at;
+    for (size_t i = 0; peal_formats[i]; i++) {
+        for (const peal_option *option = peal_formats[i]->options; option->name; option++) {
+            if (found && !is_earlier(option, peal_formats[i])) return option;
+            found = found || option == at;
+        }
+    }
+    return NULL;
+}
+
+static const peal_option *find_reading_option(const parser *self, const char *name, size_t length) {
+    const peal_option *option = NULL;
+    while ((self->command & FOR_READING) && (option = tools_next_reading_option(option))) {
+        if (strlen(option->name) == length && strncmp(option->name, name, length) == 0) return option;
+    }
+    return NULL;
+}
+
+/* Of formats' options the command line wins over the job file. */
+static peal_status set_reading(const parser *self, const peal_option *option, json_t *value, bool wins) {
+    tools_options *options = self->options;
+    if (!options->reading) options->reading = json_object();
+    const bool stands = !wins && json_object_get(options->reading, option->name);
+    if (stands) {
+        json_decref(value);
+        return PEAL_OK;
+    }
+    const bool stored = value && json_object_set_new(options->reading, option->name, value) == 0;
+    return stored ? PEAL_OK : peal_fail(self->err, PEAL_E_MEMORY, "no memory for an option");
+}
+
+/* A value of the command line; checked by the format. */
+static peal_status set_reading_text(const parser *self, const peal_option *option, const char *text) {
+    if (option->kind == PEAL_OPTION_FLAG) return set_reading(self, option, json_true(), true);
+    if (peal_utf8_error(text, strlen(text)) < strlen(text)) {
+        return peal_fail(self->err, PEAL_E_USAGE, "--%s wants text in UTF-8", option->name);
+    }
+    const bool tab = option->kind == PEAL_OPTION_CHARACTER && strcmp(text, "\\t") == 0;
+    return set_reading(self, option, json_string(tab ? "tab" : text), true);
+}
+
 static peal_status unknown_option(const parser *self, const char *dashes, const char *name) {
-    const char *names[OPTIONS];
+    const char *names[OPTIONS + READING_MOST];
     size_t count = 0;
     for (size_t i = 0; i < tools_option_count; i++) {
         if (tools_option_table[i].commands & self->command) names[count++] = tools_option_table[i].name;
+    }
+    const peal_option *option = NULL;
+    while ((self->command & FOR_READING) && count < OPTIONS + READING_MOST &&
+           (option = tools_next_reading_option(option))) {
+        names[count++] = option->name;
     }
     const char *nearest = peal_nearest_word(name, names, count);
     if (nearest) {
@@ -314,7 +369,10 @@ static peal_status read_job(const parser *self) {
             continue;
         }
         const tools_option *option = find_job_key(self, key);
-        if (!option) {
+        const peal_option *reading = option ? NULL : find_reading_option(self, key, strlen(key));
+        if (reading) {
+            status = set_reading(self, reading, json_incref(value), false);
+        } else if (!option) {
             status = unknown_option(self, "", key);
         } else if (option->offset == AT(job)) {
             status = peal_fail(self->err, PEAL_E_USAGE, "a job file cannot name another one");
@@ -332,6 +390,19 @@ static peal_status read_job(const parser *self) {
 
 /* ---- the command line ---- */
 
+static peal_status parse_reading(const parser *self, const peal_option *option, const char *value, int count,
+                                 char **words, int *at) {
+    if (option->kind == PEAL_OPTION_FLAG && value) {
+        return peal_fail(self->err, PEAL_E_USAGE, "--%s takes no value", option->name);
+    }
+    if (option->kind != PEAL_OPTION_FLAG && !value) {
+        if (*at + 1 >= count)
+            return peal_fail(self->err, PEAL_E_USAGE, "--%s wants %s", option->name, option->argument);
+        value = words[++*at];
+    }
+    return set_reading_text(self, option, value);
+}
+
 static peal_status parse_word(parser *self, int count, char **words, int *at) {
     const char *word = words[*at];
     if (word[0] != '-' || word[1] == '\0') {
@@ -342,6 +413,8 @@ static peal_status parse_word(parser *self, int count, char **words, int *at) {
     const char *name = word + 2, *equals = strchr(name, '=');
     size_t length = equals ? (size_t)(equals - name) : strlen(name);
     const tools_option *option = find_option(self, name, length);
+    const peal_option *reading = option ? NULL : find_reading_option(self, name, length);
+    if (reading) return parse_reading(self, reading, equals ? equals + 1 : NULL, count, words, at);
     if (!option) {
         char *typed = peal_strndup(name, length);
         peal_status status = unknown_option(self, "--", typed ? typed : name);
@@ -389,5 +462,6 @@ void tools_options_clear(tools_options *options) {
     }
     for (size_t i = 0; i < options->source_count; i++) free(options->sources[i]);
     free(options->sources);
+    json_decref(options->reading);
     *options = (tools_options){0};
 }

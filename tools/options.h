@@ -26,12 +26,13 @@ typedef struct tools_options {
     size_t source_count;
     /* lists of texts (JSON arrays) */
     json_t *transforms, *drop, *nulls;
-    json_t *types; /* object */
-    char *out, *job, *format, *label, *task, *delimiter, *header, *on_bad_row, *like;
+    json_t *types;   /* object */
+    json_t *reading; /* object: options of formats, which are theirs (etl/format/format.h) */
+    char *out, *job, *format, *label, *task, *on_bad_row, *like;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split;
     uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths;
     double lr, checkpoint_seconds, stall_seconds;
-    bool trim, resume, json, quiet, help;
+    bool resume, json, quiet, help;
     bool has_seed, has_checkpoint_seconds;
 } tools_options;
 
@@ -56,6 +57,11 @@ typedef struct tools_option {
 
 extern const tools_option tools_option_table[];
 extern const size_t tools_option_count;
+
+/* Commands that read raw rows, and so take the options of formats, too. */
+enum { FOR_READING = FOR_ETL | FOR_TRAIN | FOR_EVAL | FOR_PREDICT };
+/* The options of all formats, each once: the next one behind `at` (begin with NULL), or NULL. */
+const struct peal_option *tools_next_reading_option(const struct peal_option *at);
 
 /* Reads the words behind the subcommand; what is no option is a source. A job file named by --job is read too, and the
  * command line wins. PEAL_E_USAGE with the nearest right word. */

@@ -14,7 +14,9 @@ typedef struct output {
     peal_predictor *predictor;
     peal_atomic_file *file; /* NULL: standard output */
     peal_buffer text;
-    double deviation; /* of a number that is predicted */
+    double deviation;             /* of a number that is predicted */
+    char *quarantine_path;        /* NULL: bad rows are not written */
+    peal_atomic_file *quarantine; /* NULL: there is none so far */
 } output;
 
 static peal_status put(output *self, const char *bytes, size_t size, peal_error *err) {
@@ -90,14 +92,44 @@ static peal_status put_row(output *self, const double *scores, peal_error *err) 
     return put(self, "\n", 1, err);
 }
 
-static peal_status emit(void *user, const double *scores, size_t rows, peal_error *err) {
+/* A row that could not be predicted keeps its line, with nothing in it, so that lines and rows stay together. */
+static peal_status put_empty_row(output *self, peal_error *err) {
+    for (uint32_t i = 0; i < peal_predictor_classes(self->predictor); i++) PEAL_TRY(put(self, ",", 1, err));
+    return put(self, "\n", 1, err);
+}
+
+/* Writes the row as ETL's quarantine does. */
+static peal_status put_quarantined(output *self, const char *source, const peal_bad_row *bad, peal_error *err) {
+    if (!self->quarantine_path) return PEAL_OK;
+    if (!self->quarantine) {
+        PEAL_TRY(peal_atomic_file_open_stoppable(self->quarantine_path, &tools_stop, &self->quarantine, err));
+    }
+    char *line;
+    PEAL_TRY(peal_bad_row_text(source, bad, &line, err));
+    const peal_status status = peal_atomic_file_write(self->quarantine, line, strlen(line), err);
+    free(line);
+    return status;
+}
+
+static peal_status emit(void *user, const peal_predicted *rows, peal_error *err) {
     output *self = user;
-    size_t width = peal_predictor_scores(self->predictor);
-    for (size_t row = 0; row < rows; row++) {
-        PEAL_TRY(put_row(self, scores + row * width, err));
+    const size_t width = peal_predictor_scores(self->predictor);
+    size_t bad = 0;
+    for (size_t row = 0; row <= rows->rows; row++) {
+        for (; bad < rows->bad_count && rows->bad_rows[bad].before == row; bad++) {
+            PEAL_TRY(put_empty_row(self, err));
+            PEAL_TRY(put_quarantined(self, rows->source, &rows->bad_rows[bad], err));
+        }
+        if (row < rows->rows) PEAL_TRY(put_row(self, rows->scores + row * width, err));
         if (self->text.size > 1 << 16) PEAL_TRY(flush(self, err));
     }
     return flush(self, err);
+}
+
+static peal_status commit(peal_atomic_file **file, peal_error *err) {
+    peal_atomic_file *whole = *file;
+    *file = NULL;
+    return whole ? peal_atomic_file_commit(whole, err) : PEAL_OK;
 }
 
 static peal_status predict(const tools_options *options, const peal_predict_options *wanted, output *self,
@@ -110,37 +142,59 @@ static peal_status predict(const tools_options *options, const peal_predict_opti
     self->deviation = shape.label_deviation;
     PEAL_TRY(put_header(self, err));
     PEAL_TRY(peal_predict(self->predictor, wanted, emit, self, result, err));
-    if (!self->file) return PEAL_OK;
-    peal_atomic_file *file = self->file;
-    self->file = NULL;
-    return peal_atomic_file_commit(file, err);
+    PEAL_TRY(flush(self, err)); /* the header, where there was no row */
+    PEAL_TRY(commit(&self->quarantine, err));
+    return commit(&self->file, err);
+}
+
+static peal_status check_out(const tools_options *options, peal_bad_rows on_bad_row, output *self, peal_error *err) {
+    const char *out = options->out;
+    if (options->json && !out) return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
+    if (on_bad_row == PEAL_BAD_ROWS_QUARANTINE && !out) {
+        return peal_fail(err, PEAL_E_USAGE, "predict --on-bad-row quarantine wants --out: bad rows go beside it");
+    }
+    if (!out) return PEAL_OK;
+    PEAL_TRY(peal_output_check(out, err));
+    PEAL_TRY(tools_check_output(options, out, err));
+    if (peal_path_is_folder(out)) return peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is a folder", out);
+    if (on_bad_row != PEAL_BAD_ROWS_QUARANTINE) return PEAL_OK;
+    self->quarantine_path = peal_sprintf("%s.quarantine.jsonl", out);
+    if (!self->quarantine_path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    PEAL_TRY(peal_output_check(self->quarantine_path, err));
+    return tools_check_output(options, self->quarantine_path, err);
+}
+
+static peal_status show(const tools_options *options, const output *self, const peal_predict_result *result,
+                        peal_error *err) {
+    const bool kept = self->quarantine_path != NULL;
+    const uint64_t bad = result->rows_dropped;
+    tools_say_rows(result->rows_in, result->rows_used, kept ? 0 : bad, kept ? bad : 0);
+    if (kept && bad) tools_say("bad rows: %s", self->quarantine_path);
+    if (!options->json) return PEAL_OK;
+    return tools_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I}", "rows", (json_int_t)result->rows_used, "rows_in",
+                                      (json_int_t)result->rows_in, "dropped", (json_int_t)(kept ? 0 : bad),
+                                      "quarantined", (json_int_t)(kept ? bad : 0), "unknown_values",
+                                      (json_int_t)result->unknown),
+                            err);
 }
 
 static peal_status run(const tools_options *options, peal_error *err) {
-    peal_predict_options wanted = {.stop = &tools_stop, .reporter = tools_display_reporter()};
     if (options->source_count < 2) return peal_fail(err, PEAL_E_USAGE, "predict wants a model and then sources");
-    if (options->json && !options->out)
-        return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
-    if (options->out) PEAL_TRY(peal_output_check(options->out, err));
-    if (options->out) PEAL_TRY(tools_check_output(options, options->out, err));
-    if (options->out && peal_path_is_folder(options->out)) {
-        return peal_fail(err, PEAL_E_USAGE, "cannot write %s: it is a folder", options->out);
-    }
-    PEAL_TRY(tools_bad_rows(options, &wanted.on_bad_row, err));
-    wanted.sources = (const char *const *)options->sources + 1;
-    wanted.source_count = options->source_count - 1;
+    peal_predict_options wanted;
+    tools_arrays arrays = {0};
     output self = {0};
     peal_predict_result result;
-    peal_status status = predict(options, &wanted, &self, &result, err);
+    peal_status status = tools_predict_options(options, &wanted, &arrays, err);
+    if (status == PEAL_OK) status = check_out(options, wanted.on_bad_row, &self, err);
+    if (status == PEAL_OK) status = predict(options, &wanted, &self, &result, err);
     peal_atomic_file_abort(self.file);
+    peal_atomic_file_abort(self.quarantine);
     peal_buffer_clear(&self.text);
     peal_predictor_free(self.predictor);
-    if (status != PEAL_OK) return status;
-    tools_say_rows(result.rows_in, result.rows_used, result.rows_dropped, 0);
-    if (!options->json) return PEAL_OK;
-    return tools_print_json(json_pack("{s:I, s:I, s:I}", "rows", (json_int_t)result.rows_used, "rows_in",
-                                      (json_int_t)result.rows_in, "dropped", (json_int_t)result.rows_dropped),
-                            err);
+    if (status == PEAL_OK) status = show(options, &self, &result, err);
+    free(self.quarantine_path);
+    tools_arrays_clear(&arrays);
+    return status;
 }
 
 const tools_command tools_command_predict = {

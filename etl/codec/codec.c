@@ -8,55 +8,6 @@ const peal_codec *const peal_codecs[] = {&peal_codec_gzip, NULL};
 
 enum { HEAD_SIZE = 16, MOST_LAYERS = 4 };
 
-/* ---- looking ahead ---- */
-
-/* A stream whose first bytes were read to look at them and are handed out again. */
-typedef struct head_stream {
-    peal_stream base;
-    peal_stream *inner;
-    uint8_t head[HEAD_SIZE];
-    size_t size, used;
-} head_stream;
-
-static peal_status head_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    head_stream *self = (head_stream *)base;
-    const size_t left = self->size - self->used;
-    if (left == 0) return self->inner->read(self->inner, out, capacity, got, err);
-    *got = left < capacity ? left : capacity;
-    memcpy(out, self->head + self->used, *got);
-    self->used += *got;
-    return PEAL_OK;
-}
-
-static void head_close(peal_stream *base) {
-    head_stream *self = (head_stream *)base;
-    peal_stream_close(self->inner);
-    free(self);
-}
-
-/* The first bytes of *stream, which may be another stream afterwards; it is closed on failure. */
-static peal_status look(peal_stream **stream, uint8_t head[HEAD_SIZE], size_t *size, peal_error *err) {
-    peal_stream *inner = *stream;
-    peal_status status;
-    if (inner->read_at) {
-        status = inner->read_at(inner, 0, head, HEAD_SIZE, size, err);
-    } else {
-        status = peal_stream_fill(inner, head, HEAD_SIZE, size, err);
-        head_stream *self = status == PEAL_OK ? calloc(1, sizeof *self) : NULL;
-        if (status == PEAL_OK && !self) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
-        if (self) {
-            *self = (head_stream){
-                .base = {.read = head_read, .close = head_close, .size = inner->size}, .inner = inner, .size = *size};
-            memcpy(self->head, head, *size);
-            *stream = &self->base;
-        }
-    }
-    if (status == PEAL_OK) return PEAL_OK;
-    peal_stream_close(inner);
-    *stream = NULL;
-    return status;
-}
-
 /* ---- choosing ---- */
 
 static bool ends_with(const char *text, const char *suffix) {
@@ -89,7 +40,7 @@ peal_status peal_decode(peal_stream *inner, const char *name, peal_stream **out,
     for (int layer = 0; layer < MOST_LAYERS; layer++) {
         uint8_t head[HEAD_SIZE];
         size_t size;
-        PEAL_TRY(look(&stream, head, &size, err));
+        PEAL_TRY(peal_stream_look(&stream, head, HEAD_SIZE, &size, err));
         const peal_codec *codec = recognise(head, size);
         if (!codec) {
             const peal_status status = layer == 0 ? check_name(name, head, size, err) : PEAL_OK;

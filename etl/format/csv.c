@@ -1,308 +1,331 @@
-/* CSV and TSV: RFC 4180 with LF or CRLF, a byte-order mark, and a header or none. */
+/* CSV and TSV: text with separators, cut into blocks of whole records. The dialect of each input is its own. */
 #include "etl/format/csv.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/spelling.h"
+#include "etl/codec/encoding.h"
+#include "etl/format/formats.h"
 
-enum { LONGEST_RECORD = 256 << 20, HEADER_PART = 1 << 16 };
+enum { LONGEST_RECORD = 256 << 20 };
 
 /* ---- reading: blocks of whole records ---- */
 
-static peal_status block_grow(peal_block *block, size_t capacity, peal_error *err) {
-    if (capacity <= block->capacity) return PEAL_OK;
-    char *text = realloc(block->text, capacity + PEAL_BLOCK_PADDING);
-    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a block of %zu bytes", capacity);
-    block->text = text;
-    block->capacity = capacity;
+peal_status csv__decode(const json_t *options, const char *name, peal_stream *stream, peal_stream **out,
+                        peal_error *err) {
+    const char *encoding = peal_option_text(options, "encoding", NULL);
+    *out = stream;
+    return encoding ? peal_encoding_open(stream, name, encoding, out, err) : PEAL_OK;
+}
+
+/* Puts `size` bytes in front of all that is carried; they are those that were carried last, or new ones. */
+static peal_status keep(csv__reader *reader, const char *rest, size_t size, peal_error *err) {
+    if (reader->carry_begin >= size) {
+        reader->carry_begin -= size;
+        memmove(reader->carry + reader->carry_begin, rest, size);
+        reader->carry_size += size;
+        return PEAL_OK;
+    }
+    const size_t whole = size + reader->carry_size;
+    char *carry = malloc(whole + 1);
+    if (!carry) return peal_fail(err, PEAL_E_MEMORY, "no memory for a record of %zu bytes", whole);
+    if (size) memcpy(carry, rest, size);
+    if (reader->carry_size) memcpy(carry + size, reader->carry + reader->carry_begin, reader->carry_size);
+    free(reader->carry);
+    reader->carry = carry;
+    reader->carry_capacity = whole + 1;
+    reader->carry_begin = 0;
+    reader->carry_size = whole;
     return PEAL_OK;
 }
 
-/* The length of the whole records at the beginning of the text, which begins with a record; 0 if there is none. */
-static size_t whole_records(const peal_format_reader *reader, const char *text, size_t size) {
-    if (!memchr(text, '"', size)) {
-        const char *newline = memrchr(text, '\n', size);
-        return newline ? (size_t)(newline - text) + 1 : 0;
-    }
-    bool trim = reader->job->options->trim, at_field_begin = true;
-    size_t whole = 0;
-    for (size_t at = 0; at < size; at++) {
-        char c = text[at];
-        if (c == '\n') {
-            whole = at + 1;
-            at_field_begin = true;
-        } else if (c == reader->delimiter) {
-            at_field_begin = true;
-        } else if (c == '"' && at_field_begin) {
-            for (at++; at < size; at++) {
-                if (text[at] != '"') continue;
-                if (at + 1 < size && text[at + 1] == '"') {
-                    at++;
-                } else {
-                    break;
-                }
-            }
-            at_field_begin = false;
-        } else if (!(trim && (c == ' ' || c == '\t'))) {
-            at_field_begin = false;
-        }
-    }
-    return whole;
-}
-
-static peal_status keep_rest(peal_format_reader *reader, const char *rest, size_t size, peal_error *err) {
-    if (size > reader->carry_capacity) {
-        char *carry = realloc(reader->carry, size);
-        if (!carry) return peal_fail(err, PEAL_E_MEMORY, "no memory for a record of %zu bytes", size);
-        reader->carry = carry;
-        reader->carry_capacity = size;
-    }
-    if (size) memcpy(reader->carry, rest, size);
-    reader->carry_size = size;
-    return PEAL_OK;
+static void take_carried(csv__reader *reader, peal_block *block, size_t capacity) {
+    size_t size = capacity - block->size;
+    if (size > reader->carry_size) size = reader->carry_size;
+    if (size == 0) return;
+    memcpy(block->text + block->size, reader->carry + reader->carry_begin, size);
+    block->size += size;
+    reader->carry_begin += size;
+    reader->carry_size -= size;
 }
 
 /* Fills block->text with the carried bytes and new ones up to `capacity`. */
-static peal_status fill_text(peal_format_reader *reader, peal_block *block, size_t capacity, peal_error *err) {
-    PEAL_TRY(block_grow(block, capacity + 1, err));
-    if (block->size == 0 && reader->carry_size) {
-        memcpy(block->text, reader->carry, reader->carry_size);
-        block->size = reader->carry_size;
-        reader->carry_size = 0;
-    }
+static peal_status fill_text(csv__reader *reader, peal_block *block, size_t capacity, peal_error *err) {
+    PEAL_TRY(peal_block_grow(block, capacity + 1, err));
+    take_carried(reader, block, capacity);
+    if (reader->ended || block->size == capacity) return PEAL_OK;
     size_t got = 0;
-    if (!reader->ended && block->size < capacity) {
-        size_t wanted = capacity - block->size;
-        PEAL_TRY(peal_stream_fill(reader->stream, (uint8_t *)block->text + block->size, wanted, &got, err));
-        block->size += got;
-        reader->ended = got < wanted;
+    const size_t wanted = capacity - block->size;
+    char *to = block->text + block->size;
+    PEAL_TRY(peal_stream_fill(reader->stream, (uint8_t *)to, wanted, &got, err));
+    for (size_t i = 0; reader->dialect.carriage && i < got; i++) {
+        if (to[i] == '\r') to[i] = '\n';
     }
+    block->size += got;
+    reader->ended = got < wanted;
     return PEAL_OK;
 }
 
-static peal_status csv_read(peal_format_reader *reader, peal_block *block, peal_error *err) {
-    size_t capacity = reader->job->options->block_size ? reader->job->options->block_size : PEAL_BLOCK_SIZE;
-    size_t whole = 0;
-    if (reader->carry_size > capacity) capacity = reader->carry_size;
+static peal_status csv_next(peal_reader *base, peal_block *block, peal_error *err) {
+    csv__reader *reader = (csv__reader *)base;
+    size_t capacity = reader->wanted->block_size ? reader->wanted->block_size : PEAL_BLOCK_SIZE, whole = 0;
     block->size = 0;
+    block->records = 0;
     for (;;) {
         PEAL_TRY(fill_text(reader, block, capacity, err));
-        if (reader->ended && block->size > 0 && block->text[block->size - 1] != '\n') {
-            block->text[block->size++] = '\n';
-        }
-        whole = reader->ended ? block->size : whole_records(reader, block->text, block->size);
-        if (whole > 0 || reader->ended) break;
+        const bool last = reader->ended && reader->carry_size == 0;
+        if (last) csv__end_text(&reader->dialect, block->text, &block->size);
+        whole = last ? block->size : csv__whole_records(&reader->dialect, block->text, block->size);
+        if (whole > 0 || last) break;
         if (block->size > LONGEST_RECORD) {
-            return peal_fail(err, PEAL_E_DATA, "%s: line %llu: a record of more than %d MB; is a quote never closed?",
-                             reader->path, (unsigned long long)reader->line, LONGEST_RECORD >> 20);
+            return peal_fail(err, PEAL_E_DATA,
+                             "%s: line %llu: a record of more than %d MB; is a quote never closed (quote none)?",
+                             reader->name, (unsigned long long)reader->line, LONGEST_RECORD >> 20);
         }
         capacity *= 2;
     }
-    PEAL_TRY(keep_rest(reader, block->text + whole, block->size - whole, err));
+    PEAL_TRY(keep(reader, block->text + whole, block->size - whole, err));
     block->size = whole;
     memset(block->text + whole, 0, PEAL_BLOCK_PADDING);
     block->number = reader->number++;
     block->first_line = reader->line;
-    reader->line += format__count_newlines(block->text, whole);
+    reader->line += csv__count_newlines(block->text, whole);
     return PEAL_OK;
 }
 
-/* ---- the header ---- */
+/* ---- the columns ---- */
 
-static peal_status map_column(peal_format_reader *reader, const csv_field *field, size_t index, bool *there,
+static peal_status map_column(csv__reader *reader, const csv__field *field, size_t index, bool *there,
                               peal_error *err) {
-    const peal_raw_schema *schema = reader->job->schema;
-    size_t found = peal_raw_schema_find(schema, field->text, field->length);
+    const peal_schema *schema = reader->wanted->schema;
+    char unnamed[32];
+    snprintf(unnamed, sizeof unnamed, "c%zu", index + 1);
+    const size_t found = field->length ? peal_schema_find(schema, field->text, field->length)
+                                       : peal_schema_find(schema, unnamed, strlen(unnamed));
     reader->columns[index] = found;
     if (found == SIZE_MAX) return PEAL_OK;
-    if (there[found]) {
-        return peal_fail(err, PEAL_E_DATA, "%s: line 1: two columns are called '%s'", reader->path,
+    if (there[found] && field->length) {
+        return peal_fail(err, PEAL_E_DATA, "%s: line 1: two columns are called '%s'", reader->name,
                          schema->fields[found].name);
     }
     there[found] = true;
     return PEAL_OK;
 }
 
+/* "its columns are 'a', 'b'": what the header has, for who looks for a name that it has not. */
+static void header_names(const csv__reader *reader, const csv__records *records, const csv__record *header,
+                         char text[PEAL_NAMES_TEXT]) {
+    peal_schema names = {0};
+    for (size_t i = 0; i < reader->column_count && i < 16; i++) {
+        const csv__field field = csv__record_field(records, header, i);
+        (void)peal_schema_add(&names, field.text, field.length, PEAL_TYPE_UTF8, NULL);
+    }
+    peal_schema_names(&names, text);
+    peal_schema_clear(&names);
+}
+
 /* `there`: which of the schema's columns the header names. */
-static peal_status check_columns(const peal_format_reader *reader, const bool *there, peal_error *err) {
-    const peal_format_job *job = reader->job;
-    for (size_t i = 0; i < job->schema->count; i++) {
-        if (there[i] || job->schema->fields[i].skip || (i == job->label && !job->label_required)) continue;
-        return peal_fail(err, PEAL_E_DATA, "%s: there is no column '%s' in its header", reader->path,
-                         job->schema->fields[i].name);
+static peal_status check_columns(csv__reader *reader, const bool *there, const csv__records *records,
+                                 const csv__record *header, peal_error *err) {
+    const peal_wanted *wanted = reader->wanted;
+    for (size_t i = 0; i < wanted->schema->count; i++) {
+        if (there[i] || wanted->schema->fields[i].skip) continue;
+        if (i == wanted->label && !wanted->label_required) {
+            reader->absent[reader->absent_count++] = i;
+            continue;
+        }
+        char names[PEAL_NAMES_TEXT];
+        header_names(reader, records, header, names);
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s: there is no column '%s' in its header, which has %s; if its first line is a row, say so "
+                         "(header no)",
+                         reader->name, wanted->schema->fields[i].name, names);
     }
     return PEAL_OK;
 }
 
-static size_t count_fields(const char *line, size_t size, char delimiter, bool trim, uint32_t *marks) {
-    size_t open_quote, count = format__csv_marks(line, size, delimiter, trim, marks, &open_quote);
-    for (size_t i = 0; i < count; i++) {
-        if (line[marks[i]] == '\n') return i + 1;
-    }
-    return count;
-}
-
-/* The separators of the text's first line, up to and with its newline. */
-static size_t find_first_line(const peal_format_reader *reader, const char *line, size_t size, uint32_t *marks) {
-    bool trim = reader->job->options->trim;
-    /* Mostly the header is short and the marks of the text's first part will do. */
-    size_t part = size < HEADER_PART ? size : HEADER_PART;
-    size_t fields = count_fields(line, part, reader->delimiter, trim, marks);
-    if (fields > 0 && line[marks[fields - 1]] == '\n') return fields;
-    return count_fields(line, size, reader->delimiter, trim, marks);
-}
-
-/* Maps the columns by their names in the header, whose separators are `marks`. */
-static peal_status map_by_name(peal_format_reader *reader, char *line, const uint32_t *marks, peal_error *err) {
+static peal_status map_by_name(csv__reader *reader, const csv__records *records, const csv__record *header,
+                               peal_error *err) {
     bool *there;
-    PEAL_TRY(peal_alloc_checked(&there, reader->job->schema->count, sizeof *there, "columns", err));
+    PEAL_TRY(peal_alloc_checked(&there, reader->wanted->schema->count, sizeof *there, "columns", err));
     peal_status status = PEAL_OK;
     for (size_t i = 0; status == PEAL_OK && i < reader->column_count; i++) {
-        size_t begin = i ? marks[i - 1] + (size_t)1 : 0, end = marks[i];
-        if (i + 1 == reader->column_count && end > begin && line[end - 1] == '\r') end--;
-        csv_field field = format__csv_field(line + begin, line + end, reader->job->options->trim);
+        const csv__field field = csv__record_field(records, header, i);
         status = map_column(reader, &field, i, there, err);
     }
-    if (status == PEAL_OK) status = check_columns(reader, there, err);
+    if (status == PEAL_OK) status = check_columns(reader, there, records, header, err);
     free(there);
     return status;
 }
 
-/* Maps the columns one to one, where there is no header. */
-static peal_status map_in_order(peal_format_reader *reader, peal_error *err) {
-    size_t expected = reader->job->schema->count;
-    if (reader->column_count != expected) {
-        return peal_fail(err, PEAL_E_DATA, "%s: line 1: %zu fields, expected %zu", reader->path, reader->column_count,
-                         expected);
+/* Maps the columns one to one, where there is no header. The label may be left out, if it is not required. */
+static peal_status map_in_order(csv__reader *reader, peal_error *err) {
+    const peal_wanted *wanted = reader->wanted;
+    const size_t expected = wanted->schema->count;
+    const bool lacks_label =
+        !wanted->label_required && wanted->label != SIZE_MAX && reader->column_count + 1 == expected;
+    if (reader->column_count != expected && !lacks_label) {
+        return peal_fail(err, PEAL_E_DATA, "%s: line 1: %zu field%s, expected %zu", reader->name, reader->column_count,
+                         reader->column_count == 1 ? "" : "s", expected);
     }
-    for (size_t i = 0; i < expected; i++) reader->columns[i] = i;
+    for (size_t i = 0, column = 0; i < expected; i++) {
+        if (lacks_label && i == wanted->label) {
+            reader->absent[reader->absent_count++] = i;
+        } else {
+            reader->columns[column++] = i;
+        }
+    }
     return PEAL_OK;
 }
 
-/* Puts text back, in front of what is carried. */
-static peal_status put_back(peal_format_reader *reader, const char *text, size_t size, peal_error *err) {
-    peal_buffer rest = {0};
-    peal_status status = peal_buffer_append(&rest, text, size, err);
-    if (status == PEAL_OK) status = peal_buffer_append(&rest, reader->carry, reader->carry_size, err);
-    if (status == PEAL_OK) status = keep_rest(reader, (const char *)rest.data, rest.size, err);
-    peal_buffer_clear(&rest);
-    return status;
-}
-
-/* Maps the columns of the file whose first block is `block`, and takes the header off. */
-static peal_status map_columns(peal_format_reader *reader, peal_block *block, uint32_t *marks, peal_error *err) {
-    bool header = reader->job->options->header != PEAL_HEADER_NO;
-    size_t used = format__byte_order_mark(block->text, block->size);
-    char *line = block->text + used;
-    reader->column_count = find_first_line(reader, line, block->size - used, marks);
-    PEAL_TRY(peal_alloc_checked(&reader->columns, reader->column_count, sizeof *reader->columns, "columns", err));
-    PEAL_TRY(header ? map_by_name(reader, line, marks, err) : map_in_order(reader, err));
-    if (header && reader->column_count) used += marks[reader->column_count - 1] + (size_t)1;
-    PEAL_TRY(put_back(reader, block->text + used, block->size - used, err));
-    reader->line = 1 + format__count_newlines(block->text, used);
-    reader->number = 0;
-    return PEAL_OK;
-}
-
-/* Reads the first block, learns from it which of the file's columns is which of the schema's, and puts its rows back.
- */
-static peal_status read_header(peal_format_reader *reader, peal_error *err) {
-    peal_block block = {0};
-    uint32_t *marks = NULL;
-    peal_status status = csv_read(reader, &block, err);
-    if (status == PEAL_OK && block.size == format__byte_order_mark(block.text, block.size)) {
-        status = peal_fail(err, PEAL_E_DATA, "%s is empty", reader->path);
+/* Learns from the beginning which of the file's columns is which of the schema's. *used: bytes in front of the rows. */
+static peal_status map_columns(csv__reader *reader, char *text, size_t size, size_t *used, peal_error *err) {
+    const csv__dialect *dialect = &reader->dialect;
+    uint32_t *marks = malloc((size + 1) * sizeof *marks); /* of a long text few are touched */
+    if (!marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a header");
+    csv__records records = {.dialect = dialect, .text = text + dialect->begin, .marks = marks};
+    size_t open_quote;
+    records.mark_count = csv__marks(dialect, records.text, size - dialect->begin, marks, &open_quote);
+    csv__record first;
+    *used = dialect->begin;
+    peal_status status = PEAL_OK;
+    if (csv__next_record(&records, false, &first)) {
+        reader->column_count = first.count;
+        status = peal_alloc_checked(&reader->columns, first.count, sizeof *reader->columns, "columns", err);
+        if (status == PEAL_OK && dialect->header) {
+            reader->header_size = first.end - first.begin;
+            reader->header = peal_strndup(records.text + first.begin, reader->header_size);
+            if (!reader->header) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a header");
+            if (status == PEAL_OK) status = map_by_name(reader, &records, &first, err);
+            *used = dialect->begin + records.begin;
+        } else if (status == PEAL_OK) {
+            status = map_in_order(reader, err);
+        }
+    } else if (open_quote != SIZE_MAX) {
+        status = peal_fail(err, PEAL_E_DATA,
+                           "%s: line 1: a quote is opened and never closed (quote none reads quotes as they are)",
+                           reader->name);
     }
-    /* Not zeroed: of a long block's marks few are touched. */
-    if (status == PEAL_OK && !(marks = malloc((block.size + 1) * sizeof *marks))) {
-        status = peal_fail(err, PEAL_E_MEMORY, "no memory for a header");
-    }
-    if (status == PEAL_OK) status = map_columns(reader, &block, marks, err);
-    free(block.text);
     free(marks);
     return status;
 }
 
-static void csv_close(peal_format_reader *reader) {
-    if (!reader) return;
+static void csv_close(peal_reader *base) {
+    csv__reader *reader = (csv__reader *)base;
     peal_stream_close(reader->stream);
-    free(reader->path);
+    free(reader->name);
     free(reader->carry);
     free(reader->columns);
+    free(reader->absent);
+    free(reader->header);
     free(reader);
 }
 
-static peal_status csv_open(const peal_format_job *job, const char *path, const peal_source *companion,
-                            peal_stream *stream, peal_format_reader **out, peal_error *err) {
-    (void)companion;
+/* Reads the beginning, finds the dialect and the columns, and keeps the rows for csv_next. */
+static peal_status begin(csv__reader *reader, const json_t *options, char tabs, peal_error *err) {
+    const peal_wanted *wanted = reader->wanted;
+    const csv__evidence evidence = {
+        .name = reader->name, .schema = wanted->schema, .reporter = wanted->reporter, .tab_or_none = tabs};
+    PEAL_TRY(peal_alloc_checked(&reader->absent, wanted->schema->count, sizeof *reader->absent, "columns", err));
+    char *text = malloc(PEAL_SAMPLE_SIZE + 1 + PEAL_BLOCK_PADDING);
+    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
+    size_t size = 0, used = 0;
+    peal_status status = peal_stream_fill(reader->stream, (uint8_t *)text, PEAL_SAMPLE_SIZE, &size, err);
+    reader->ended = size < PEAL_SAMPLE_SIZE;
+    if (status == PEAL_OK) {
+        status = csv__find_dialect(options, &evidence, text, &size, reader->ended, &reader->dialect, err);
+    }
+    if (status == PEAL_OK) status = map_columns(reader, text, size, &used, err);
+    if (status == PEAL_OK) {
+        reader->line = 1 + csv__count_newlines(text, used);
+        status = keep(reader, text + used, size - used, err);
+    }
+    free(text);
+    return status;
+}
+
+static peal_status open_csv(const json_t *options, char tabs, const peal_wanted *wanted, const peal_input *input,
+                            peal_reader **out, peal_error *err) {
     *out = NULL;
-    peal_format_reader *reader = calloc(1, sizeof *reader);
+    csv__reader *reader = calloc(1, sizeof *reader);
     if (!reader) {
-        peal_stream_close(stream);
+        peal_stream_close(input->stream);
         return peal_fail(err, PEAL_E_MEMORY, "no memory for a reader");
     }
-    *reader = (peal_format_reader){.job = job, .stream = stream, .path = peal_strdup(path), .line = 1};
-    reader->delimiter = job->options->delimiter ? job->options->delimiter : ',';
-    peal_status status = reader->path ? read_header(reader, err) : peal_fail(err, PEAL_E_MEMORY, "no memory");
+    *reader = (csv__reader){.base = {.next = csv_next, .parse = csv__parse, .close = csv_close},
+                            .wanted = wanted,
+                            .name = peal_strdup(input->name)};
+    peal_status status = csv__decode(options, input->name, input->stream, &reader->stream, err);
+    if (status != PEAL_OK) reader->stream = NULL;
+    if (status == PEAL_OK && !reader->name) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a reader");
+    if (status == PEAL_OK) status = begin(reader, options, tabs, err);
     if (status != PEAL_OK) {
-        csv_close(reader);
+        csv_close(&reader->base);
         return status;
     }
-    *out = reader;
+    *out = &reader->base;
     return PEAL_OK;
+}
+
+static peal_status csv_open(const json_t *options, const peal_wanted *wanted, const peal_input *input,
+                            peal_reader **out, peal_error *err) {
+    return open_csv(options, '\0', wanted, input, out, err);
+}
+
+static peal_status tsv_open(const json_t *options, const peal_wanted *wanted, const peal_input *input,
+                            peal_reader **out, peal_error *err) {
+    return open_csv(options, '\t', wanted, input, out, err);
 }
 
 /* ---- the formats ---- */
 
-static bool csv_recognise(const uint8_t *head, size_t size) {
-    return size > 0 && memchr(head, '\0', size) == NULL;
-}
-
-static bool tsv_recognise(const uint8_t *head, size_t size) {
-    (void)head;
-    (void)size;
-    return false; /* CSV finds tabs by itself */
-}
-
-static peal_status tsv_infer(const char *path, const char *sample, size_t size, bool whole,
-                             peal_format_options *options, peal_raw_schema *schema, peal_error *err) {
-    if (!options->delimiter) options->delimiter = '\t';
-    return format__csv_infer(path, sample, size, whole, options, schema, err);
-}
-
-static const char *csv_fault(const peal_format_options *options, const peal_raw_schema *schema) {
-    const unsigned char delimiter = (unsigned char)options->delimiter;
-    if (delimiter == '"' || delimiter == '\n' || delimiter == '\r' || delimiter == '\0' || delimiter > 0x7E) {
-        return "the delimiter must be an ASCII character and no quote or line break";
+static bool name_ends(const char *name, const char *const *suffixes) {
+    const size_t length = strlen(name);
+    for (; *suffixes; suffixes++) {
+        const size_t size = strlen(*suffixes);
+        const char *at = strstr(name, *suffixes);
+        /* .csv, or .csv.gz */
+        for (; at; at = strstr(at + 1, *suffixes)) {
+            const size_t behind = (size_t)(at - name) + size;
+            if (behind == length || name[behind] == '.') return true;
+        }
     }
-    for (size_t i = 0; i < schema->count; i++) {
-        if (schema->fields[i].kind == PEAL_RAW_BYTES) return "columns of bytes cannot be read from text";
-    }
-    return NULL;
+    return false;
+}
+
+static const char *const csv_suffixes[] = {".csv", ".txt", ".data", NULL};
+static const char *const tsv_suffixes[] = {".tsv", ".tab", NULL};
+
+/* All text may be CSV; UTF-16 is told by its mark and named by who asks. */
+static int csv_recognise(const uint8_t *head, size_t size, const char *name) {
+    if (size == 0 || memchr(head, '\0', size)) return 0;
+    return name_ends(name, csv_suffixes) ? 60 : 10;
+}
+
+static int tsv_recognise(const uint8_t *head, size_t size, const char *name) {
+    if (size == 0 || memchr(head, '\0', size)) return 0;
+    return name_ends(name, tsv_suffixes) ? 70 : 0; /* CSV finds tabs by itself */
 }
 
 const peal_format peal_format_csv = {
     .name = "csv",
-    .documentation = "text with separators: RFC 4180 quotes, LF or CRLF, BOM, header or not; the delimiter is found",
+    .documentation = "text with separators: RFC 4180 quotes, LF, CRLF or CR, BOM, header or not; how it is written is "
+                     "found, file by file",
+    .suffixes = csv_suffixes,
+    .options = csv__options,
     .recognise = csv_recognise,
-    .infer = format__csv_infer,
-    .fault = csv_fault,
+    .survey = csv__survey,
     .open = csv_open,
-    .read = csv_read,
-    .parse = format__csv_parse,
-    .close = csv_close,
 };
 
 const peal_format peal_format_tsv = {
     .name = "tsv",
     .documentation = "the same, separated by tabs",
+    .suffixes = tsv_suffixes,
+    .options = csv__options,
     .recognise = tsv_recognise,
-    .infer = tsv_infer,
-    .fault = csv_fault,
-    .open = csv_open,
-    .read = csv_read,
-    .parse = format__csv_parse,
-    .close = csv_close,
+    .survey = csv__survey_tabs,
+    .open = tsv_open,
 };

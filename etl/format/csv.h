@@ -1,45 +1,105 @@
-/* What the parts of the CSV format share: separators, fields, and what can be learnt from a sample. */
+/* What the parts of the CSV format share: the dialect of one input, its separators and fields. Private to the format.
+ */
 #ifndef PEAL_ETL_FORMAT_CSV_H
 #define PEAL_ETL_FORMAT_CSV_H
 
 #include "etl/format/format.h"
 
-/* One input under way; csv.c reads, csv_parse.c parses. */
-struct peal_format_reader {
-    const peal_format_job *job;
-    peal_stream *stream;
-    char *path;
+/* How one input writes its rows: what the options say, and for the rest what its beginning tells. */
+typedef struct csv__dialect {
     char delimiter;
-    char *carry; /* the beginning of a record whose end is not read yet */
-    size_t carry_size, carry_capacity;
-    bool ended, begun;
+    bool blanks; /* runs of blanks and tabs are one delimiter */
+    bool trim;   /* blanks around fields are dropped */
+    bool header;
+    bool header_given; /* by an option */
+    bool carriage;     /* lines end in CR alone */
+    char quote;        /* 0: none */
+    char escape;       /* takes what follows it literally within quotes; 0: none */
+    char comment;      /* lines that begin with it are left out; 0: none */
+    size_t begin;      /* bytes in front of the header or the first row: a mark, sep=, a preamble */
+    size_t columns;    /* fields of the first record */
+    peal_spelling spelling;
+} csv__dialect;
+
+/* What a dialect can be told by, besides the text. */
+typedef struct csv__evidence {
+    const char *name;          /* of the input */
+    const peal_schema *schema; /* columns that are wanted; NULL: none are known yet */
+    const char *label;         /* a column that there should be, or NULL */
+    const peal_reporter *reporter;
+    char tab_or_none; /* '\t': the format is tab-separated; else 0 */
+} csv__evidence;
+
+extern const peal_option csv__options[];
+
+/* The dialect of an input that begins with `text`, which may be changed (CR becomes LF), with room for one more byte
+ * and PEAL_BLOCK_PADDING behind; `*size` grows by a last line's end if `whole`, that is if the text is all there is. */
+peal_status csv__find_dialect(const json_t *options, const csv__evidence *evidence, char *text, size_t *size,
+                              bool whole, csv__dialect *out, peal_error *err);
+/* Takes a last byte 0x1A off, ends the last line; `*size` may grow by one. Of a text that is all there is. */
+void csv__end_text(const csv__dialect *dialect, char *text, size_t *size);
+
+/* Writes the positions of all delimiters and newlines outside of quotes to `marks` (room for `size` + 1) and returns
+ * how many. A quote counts only at the beginning of a field (after blanks, if `trim`), as RFC 4180 has it. A line of
+ * comment has one mark, at its end. *open_quote is the position of a quote that is never closed, or SIZE_MAX. `text` is
+ * readable 64 bytes beyond `size`. */
+size_t csv__marks(const csv__dialect *dialect, const char *text, size_t size, uint32_t *marks, size_t *open_quote);
+/* The length of the whole records at the beginning of the text, which begins with a record; 0 if there is none. */
+size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t size);
+uint64_t csv__count_newlines(const char *text, size_t size);
+
+/* A field of a record without its quotes, blanks and doubled quotes; `text` may be changed. */
+typedef struct csv__field {
+    char *text;
+    size_t length;
+    bool odd; /* blanks stand behind the closing quote */
+} csv__field;
+csv__field csv__field_of(const csv__dialect *dialect, char *begin, char *end);
+
+/* A record of a text whose marks are known: fields lie between marks[first .. first + count - 1]. */
+typedef struct csv__records {
+    const csv__dialect *dialect;
+    char *text;
+    const uint32_t *marks;
+    size_t mark_count, next; /* of the marks */
+    size_t begin;            /* of the next record */
+} csv__records;
+typedef struct csv__record {
+    size_t begin, end;   /* bytes; `end` without the line's end */
+    size_t first, count; /* marks */
+} csv__record;
+/* The next record that is no comment and, of more than one column, not blank; false at the end. */
+bool csv__next_record(csv__records *records, bool blank_is_row, csv__record *out);
+/* Field `index` of a record. */
+csv__field csv__record_field(const csv__records *records, const csv__record *record, size_t index);
+
+/* One input under way; csv.c reads, csv_parse.c parses. */
+typedef struct csv__reader {
+    peal_reader base;
+    const peal_wanted *wanted;
+    peal_stream *stream;
+    char *name;
+    csv__dialect dialect;
+    char *carry; /* what is read and not yet handed out */
+    size_t carry_begin, carry_size, carry_capacity;
+    bool ended;
     uint64_t line;   /* of the next record */
     uint64_t number; /* of the next block */
     size_t *columns; /* [column_count] index in the schema of each of the file's columns; SIZE_MAX: not wanted */
     size_t column_count;
-};
+    size_t *absent; /* [absent_count] columns of the schema that the file lacks, and may lack */
+    size_t absent_count;
+    char *header; /* the record that names the columns, or NULL */
+    size_t header_size;
+} csv__reader;
 
-uint64_t format__count_newlines(const char *text, size_t size);
-peal_status format__csv_parse(const peal_format_reader *reader, peal_block *block, peal_error *err);
-
-/* Writes the positions of all delimiters and newlines outside of quotes to `marks` (room for `size` + 1) and returns
- * how many. A quote counts only at the beginning of a field (after blanks, if `trim`), as RFC 4180 has it.
- * *open_quote is the position of a quote that is never closed, or SIZE_MAX. `text` is readable 64 bytes beyond
- * `size`. */
-size_t format__csv_marks(const char *text, size_t size, char delimiter, bool trim, uint32_t *marks, size_t *open_quote);
-
-/* A field of a record without its quotes, blanks and doubled quotes; `text` may be changed. */
-typedef struct csv_field {
-    char *text;
-    size_t length;
-    bool quoted;
-} csv_field;
-csv_field format__csv_field(char *begin, char *end, bool trim);
-
-peal_status format__csv_infer(const char *path, const char *sample, size_t size, bool whole,
-                              peal_format_options *options, peal_raw_schema *schema, peal_error *err);
-
-/* Bytes of a UTF-8 byte-order mark at the beginning: 3 or 0. */
-size_t format__byte_order_mark(const char *text, size_t size);
+peal_status csv__parse(const peal_reader *base, peal_block *block, peal_error *err);
+peal_status csv__survey(const json_t *options, const peal_survey *what, const peal_input *input, peal_found *out,
+                        peal_error *err);
+peal_status csv__survey_tabs(const json_t *options, const peal_survey *what, const peal_input *input, peal_found *out,
+                             peal_error *err);
+/* The stream in UTF-8, from the encoding that an option names. Takes `stream` over, even on failure. */
+peal_status csv__decode(const json_t *options, const char *name, peal_stream *stream, peal_stream **out,
+                        peal_error *err);
 
 #endif

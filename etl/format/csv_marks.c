@@ -35,42 +35,108 @@ static size_t marks_without_quotes(const char *text, size_t size, char delimiter
 }
 #endif
 
-static size_t marks_with_quotes(const char *text, size_t size, char delimiter, bool trim, uint32_t *marks,
-                                size_t *open_quote) {
-    size_t count = 0;
-    bool at_field_begin = true;
-    for (size_t at = 0; at < size; at++) {
-        char c = text[at];
-        if (c == delimiter || c == '\n') {
-            marks[count++] = (uint32_t)at;
-            at_field_begin = true;
-        } else if (c == '"' && at_field_begin) {
-            size_t begin = at++;
-            for (; at < size; at++) {
-                if (text[at] != '"') continue;
-                if (at + 1 < size && text[at + 1] == '"') {
-                    at++;
-                } else {
-                    break;
-                }
-            }
-            if (at >= size) *open_quote = begin;
-            at_field_begin = false;
-        } else if (!(trim && (c == ' ' || c == '\t'))) {
-            at_field_begin = false;
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
+/* True if only separators and newlines matter: no quote opens, nothing is escaped, no line is a comment. */
+static bool is_plain(const csv__dialect *dialect, const char *text, size_t size) {
+    return !dialect->blanks && !dialect->comment && (!dialect->quote || !memchr(text, dialect->quote, size));
+}
+
+/* Behind the quote that closes the one at `at`, or `size`. */
+static size_t behind_quoted(const csv__dialect *dialect, const char *text, size_t size, size_t at) {
+    for (at++; at < size; at++) {
+        if (dialect->escape && text[at] == dialect->escape && at + 1 < size) {
+            at++;
+        } else if (text[at] == dialect->quote) {
+            if (at + 1 >= size || text[at + 1] != dialect->quote) return at + 1;
+            at++;
         }
     }
-    return count;
+    return SIZE_MAX;
 }
 
-size_t format__csv_marks(const char *text, size_t size, char delimiter, bool trim, uint32_t *marks,
-                         size_t *open_quote) {
+/* What the careful walk finds. */
+typedef struct walk {
+    uint32_t *marks; /* NULL: they are not wanted */
+    size_t count;
+    size_t whole; /* behind the last newline outside of quotes */
+    size_t open_quote;
+} walk;
+
+static void mark(walk *out, size_t at) {
+    if (out->marks) out->marks[out->count] = (uint32_t)at;
+    out->count++;
+}
+
+static size_t behind_blanks(const char *text, size_t size, size_t at) {
+    while (at < size && is_blank(text[at])) at++;
+    return at;
+}
+
+static void walk_text(const csv__dialect *dialect, const char *text, size_t size, walk *out) {
+    const bool passes_blanks = dialect->trim || dialect->blanks;
+    bool field_begins = true, record_begins = true;
+    for (size_t at = 0; at < size;) {
+        if (record_begins && dialect->comment && text[at] == dialect->comment) {
+            const char *newline = memchr(text + at, '\n', size - at);
+            at = newline ? (size_t)(newline - text) : size;
+            if (at == size) return;
+        } else if (record_begins && dialect->blanks && is_blank(text[at])) {
+            at = behind_blanks(text, size, at);
+            if (at == size) return;
+        }
+        const char c = text[at];
+        record_begins = false;
+        if (c == '\n') {
+            mark(out, at);
+            out->whole = at + 1;
+            field_begins = record_begins = true;
+            at++;
+        } else if (dialect->blanks && is_blank(c)) {
+            const size_t behind = behind_blanks(text, size, at);
+            const bool ends = behind < size && (text[behind] == '\n' || text[behind] == '\r');
+            if (!ends) mark(out, at); /* blanks at a line's end separate nothing */
+            field_begins = true;
+            at = behind;
+        } else if (!dialect->blanks && c == dialect->delimiter) {
+            mark(out, at);
+            field_begins = true;
+            at++;
+        } else if (dialect->quote && c == dialect->quote && field_begins) {
+            const size_t behind = behind_quoted(dialect, text, size, at);
+            if (behind == SIZE_MAX) out->open_quote = at;
+            if (behind == SIZE_MAX) return;
+            field_begins = false;
+            at = behind;
+        } else {
+            if (!(passes_blanks && is_blank(c))) field_begins = false;
+            at++;
+        }
+    }
+}
+
+size_t csv__marks(const csv__dialect *dialect, const char *text, size_t size, uint32_t *marks, size_t *open_quote) {
     *open_quote = SIZE_MAX;
-    if (!memchr(text, '"', size)) return marks_without_quotes(text, size, delimiter, marks);
-    return marks_with_quotes(text, size, delimiter, trim, marks, open_quote);
+    if (is_plain(dialect, text, size)) return marks_without_quotes(text, size, dialect->delimiter, marks);
+    walk found = {.marks = marks, .open_quote = SIZE_MAX};
+    walk_text(dialect, text, size, &found);
+    *open_quote = found.open_quote;
+    return found.count;
 }
 
-uint64_t format__count_newlines(const char *text, size_t size) {
+size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t size) {
+    if (!dialect->quote || !memchr(text, dialect->quote, size)) {
+        const char *newline = memrchr(text, '\n', size);
+        return newline ? (size_t)(newline - text) + 1 : 0;
+    }
+    walk found = {.open_quote = SIZE_MAX};
+    walk_text(dialect, text, size, &found);
+    return found.whole;
+}
+
+uint64_t csv__count_newlines(const char *text, size_t size) {
     uint64_t count = 0;
     while (size > 0) {
         size_t chunk = size < 4096 ? size : 4096;
@@ -83,29 +149,77 @@ uint64_t format__count_newlines(const char *text, size_t size) {
     return count;
 }
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
+/* ---- fields ---- */
+
+/* Whether only blanks stand behind the quote that closes the field. */
+static bool is_odd(const csv__dialect *dialect, const char *begin, const char *end) {
+    const size_t size = (size_t)(end - begin), behind = behind_quoted(dialect, begin, size, 0);
+    return behind < size && behind_blanks(begin, size, behind) == size;
 }
 
-csv_field format__csv_field(char *begin, char *end, bool trim) {
-    if (trim) {
+/* Takes doubled quotes and escapes out of what stands between the quotes. */
+static size_t unquote(const csv__dialect *dialect, char *text, size_t length) {
+    size_t used = 0;
+    for (size_t at = 0; at < length; at++) {
+        const bool pair = at + 1 < length && ((text[at] == dialect->quote && text[at + 1] == dialect->quote) ||
+                                              (dialect->escape && text[at] == dialect->escape));
+        at += pair;
+        text[used++] = text[at];
+    }
+    return used;
+}
+
+csv__field csv__field_of(const csv__dialect *dialect, char *begin, char *end) {
+    if (dialect->trim || dialect->blanks) {
         while (begin < end && is_blank(*begin)) begin++;
         while (end > begin && is_blank(end[-1])) end--;
     }
-    if (end - begin < 2 || *begin != '"' || end[-1] != '"') {
-        return (csv_field){.text = begin, .length = (size_t)(end - begin)};
+    csv__field field = {.text = begin, .length = (size_t)(end - begin)};
+    if (!dialect->quote || begin == end || *begin != dialect->quote) return field;
+    if (end - begin < 2 || end[-1] != dialect->quote) {
+        field.odd = is_odd(dialect, begin, end);
+        return field;
     }
-    begin++;
-    end--;
-    char *out = memchr(begin, '"', (size_t)(end - begin));
-    if (!out) return (csv_field){.text = begin, .length = (size_t)(end - begin), .quoted = true};
-    for (char *in = out; in < end; in++) {
-        *out++ = *in;
-        if (*in == '"' && in + 1 < end && in[1] == '"') in++;
+    field.text = begin + 1;
+    field.length -= 2;
+    if (memchr(field.text, dialect->quote, field.length) ||
+        (dialect->escape && memchr(field.text, dialect->escape, field.length))) {
+        field.length = unquote(dialect, field.text, field.length);
     }
-    return (csv_field){.text = begin, .length = (size_t)(out - begin), .quoted = true};
+    return field;
 }
 
-size_t format__byte_order_mark(const char *text, size_t size) {
-    return size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+/* ---- records ---- */
+
+static bool is_blank_line(const char *text, size_t begin, size_t end) {
+    for (size_t at = begin; at < end; at++) {
+        if (!is_blank(text[at])) return false;
+    }
+    return true;
+}
+
+bool csv__next_record(csv__records *records, bool blank_is_row, csv__record *out) {
+    const char *text = records->text;
+    const char comment = records->dialect->comment;
+    while (records->next < records->mark_count) {
+        *out = (csv__record){.begin = records->begin, .first = records->next};
+        size_t at = records->next;
+        while (at + 1 < records->mark_count && text[records->marks[at]] != '\n') at++;
+        out->count = at + 1 - records->next;
+        out->end = records->marks[at];
+        records->next = at + 1;
+        records->begin = out->end + 1;
+        if (out->end > out->begin && text[out->end - 1] == '\r') out->end--;
+        if (comment && out->end > out->begin && text[out->begin] == comment) continue;
+        if (!blank_is_row && out->count == 1 && is_blank_line(text, out->begin, out->end)) continue;
+        return true;
+    }
+    return false;
+}
+
+csv__field csv__record_field(const csv__records *records, const csv__record *record, size_t index) {
+    const uint32_t *marks = records->marks + record->first;
+    const size_t begin = index ? marks[index - 1] + (size_t)1 : record->begin;
+    const size_t end = index + 1 < record->count ? marks[index] : record->end;
+    return csv__field_of(records->dialect, records->text + begin, records->text + (end > begin ? end : begin));
 }

@@ -1,12 +1,15 @@
-/* The table of formats, and what all of them share: raw schemas and blocks; see format.h. */
+/* The table of formats and the choice among them; what all of them share: blocks, votes, guesses. See format.h. */
 #include "etl/format/format.h"
 
+#include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/spelling.h"
+#include "etl/format/formats.h"
 
 const peal_format *const peal_formats[] = {&peal_format_csv, &peal_format_tsv, &peal_format_idx, NULL};
 
@@ -25,115 +28,182 @@ peal_status peal_format_find(const char *name, const peal_format **out, peal_err
                      peal_did_you_mean(name, names, count, hint));
 }
 
-bool peal_format_is_null(const peal_format_options *options, const char *text, size_t length) {
-    if (length == 0) return true;
-    for (size_t i = 0; i < options->null_count; i++) {
-        if (strlen(options->nulls[i]) == length && memcmp(options->nulls[i], text, length) == 0) return true;
+/* ---- options ---- */
+
+static bool has_option(const peal_format *format, const char *name) {
+    for (const peal_option *option = format->options; option->name; option++) {
+        if (strcmp(option->name, name) == 0) return true;
     }
     return false;
 }
 
-/* ---- schema ---- */
-
-void peal_raw_schema_clear(peal_raw_schema *schema) {
-    for (size_t i = 0; i < schema->count; i++) free(schema->fields[i].name);
-    free(schema->fields);
-    peal_dictionary_clear(&schema->names);
-    *schema = (peal_raw_schema){0};
-}
-
-size_t peal_raw_schema_find(const peal_raw_schema *schema, const char *name, size_t name_length) {
-    int64_t code = peal_dictionary_find(&schema->names, name, name_length);
-    return code < 0 ? SIZE_MAX : (size_t)code;
-}
-
-static peal_status fields_grow(peal_raw_schema *schema, peal_error *err) {
-    if (schema->count < schema->capacity) return PEAL_OK;
-    size_t capacity = schema->capacity * 2 + 16;
-    peal_raw_field *fields = realloc(schema->fields, capacity * sizeof *fields);
-    if (!fields) return peal_fail(err, PEAL_E_MEMORY, "no memory for columns");
-    schema->fields = fields;
-    schema->capacity = capacity;
-    return PEAL_OK;
-}
-
-peal_status peal_raw_schema_add(peal_raw_schema *schema, const char *name, size_t name_length, peal_raw_kind kind,
-                                uint32_t width, peal_error *err) {
-    uint32_t code;
-    PEAL_TRY(fields_grow(schema, err));
-    PEAL_TRY(peal_dictionary_put(&schema->names, name, name_length, &code, err));
-    if (code < schema->count) {
-        return peal_fail(err, PEAL_E_DATA, "two columns are called '%s'", schema->fields[code].name);
+/* The first format that has the option, or NULL. */
+static const peal_format *owner_of(const char *name) {
+    for (size_t i = 0; peal_formats[i]; i++) {
+        if (has_option(peal_formats[i], name)) return peal_formats[i];
     }
-    char *copy = peal_strndup(name, name_length);
-    if (!copy) return peal_fail(err, PEAL_E_MEMORY, "no memory for columns");
-    schema->fields[schema->count++] = (peal_raw_field){.name = copy, .kind = kind, .width = width};
+    return NULL;
+}
+
+peal_status peal_format_check_options(const peal_format *format, const json_t *options, peal_error *err) {
+    const char *name;
+    json_t *value;
+    char owner[64];
+    if (format) {
+        snprintf(owner, sizeof owner, "the format %s", format->name);
+        return peal_options_check(owner, format->options, options, err);
+    }
+    json_object_foreach((json_t *)options, name, value) {
+        const peal_format *one = owner_of(name);
+        if (!one) return peal_fail(err, PEAL_E_USAGE, "no format has an option '%s'", name);
+        json_t *alone = json_pack("{s:O}", name, value);
+        if (!alone) return peal_fail(err, PEAL_E_MEMORY, "no memory for options");
+        const peal_status status = peal_options_check("the format", one->options, alone, err);
+        json_decref(alone);
+        PEAL_TRY(status);
+    }
     return PEAL_OK;
+}
+
+/* ---- recognition ---- */
+
+/* What else may come in and be taken for text: named, so that nobody has to guess. */
+typedef struct stranger {
+    const char *name, *advice;
+    const char *magic;
+    size_t size, at;
+} stranger;
+
+static const stranger strangers[] = {
+    {"Parquet data", "write it as CSV or Arrow", "PAR1", 4, 0},
+    {"an ORC file", "write it as CSV or Arrow", "ORC", 3, 0},
+    {"an Avro file", "write it as CSV or JSON Lines", "Obj\1", 4, 0},
+    {"a zip archive (or an Excel workbook)", "save sheets as CSV", "PK\3\4", 4, 0},
+    {"an old Excel workbook", "save sheets as CSV", "\xD0\xCF\x11\xE0", 4, 0},
+    {"a PDF document", "it holds no rows", "%PDF", 4, 0},
+    {"an HDF5 file", "write its tables as CSV or Arrow", "\x89HDF\r\n", 6, 0},
+    {"an SQLite database", "export its tables as CSV", "SQLite format 3", 15, 0},
+    {"a PNG image", "images are not read yet", "\x89PNG", 4, 0},
+    {"a JPEG image", "images are not read yet", "\xFF\xD8\xFF", 3, 0},
+    {"lz4 data", "decompress it first", "\x04\x22\x4D\x18", 4, 0},
+    {"zstd data", "decompress it first", "\x28\xB5\x2F\xFD", 4, 0},
+    {"bzip2 data", "decompress it first", "BZh", 3, 0},
+    {"xz data", "decompress it first",
+     "\xFD"
+     "7zXZ",
+     5, 0},
+    {"a 7-Zip archive", "unpack it first", "7z\xBC\xAF\x27\x1C", 6, 0},
+    {"a RAR archive", "unpack it first", "Rar!\x1A\x07", 6, 0},
+    {"a tar archive", "unpack it first", "ustar", 5, 257},
+    {"a Python pickle", "write it as CSV", "\x80\x04\x95", 3, 0},
+    {"a stream of Snappy data", "decompress it first", "\xFF\x06\0\0sNaPpY", 10, 0},
+    {"an R data file", "write it as CSV", "RDX3\n", 5, 0},
+    {"UTF-16 text", "name its encoding (encoding utf-16)", "\xFF\xFE", 2, 0},
+    {"UTF-16 text", "name its encoding (encoding utf-16)", "\xFE\xFF", 2, 0},
+};
+
+static bool begins_with_word(const uint8_t *head, size_t size, const char *word) {
+    size_t at = 0;
+    while (at < size && isspace(head[at])) at++;
+    if (size - at < strlen(word)) return false;
+    for (size_t i = 0; word[i]; i++) {
+        if (tolower(head[at + i]) != word[i]) return false;
+    }
+    return true;
+}
+
+static const stranger *find_stranger(const uint8_t *head, size_t size) {
+    static const stranger html = {.name = "an HTML page", .advice = "was it downloaded in place of the data?"};
+    static const stranger xml = {.name = "an XML document", .advice = "write it as CSV or JSON Lines"};
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        const stranger *one = &strangers[i];
+        if (size >= one->at + one->size && memcmp(head + one->at, one->magic, one->size) == 0) return one;
+    }
+    if (begins_with_word(head, size, "<!doctype") || begins_with_word(head, size, "<html")) return &html;
+    return begins_with_word(head, size, "<?xml") ? &xml : NULL;
+}
+
+/* What to say of bytes that no format knows. */
+static peal_status unknown_bytes(const uint8_t *head, size_t size, const char *name, peal_error *err) {
+    const uint8_t *nul = memchr(head, '\0', size);
+    if (nul) {
+        uint64_t line = 1;
+        for (const uint8_t *at = head; at < nul; at++) line += *at == '\n';
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s: line %llu: byte %zu is NUL, which no text holds; its bytes (%02x %02x ...) are of no "
+                         "known format (format names one)",
+                         name, (unsigned long long)line, (size_t)(nul - head), head[0], size > 1 ? head[1] : 0);
+    }
+    return peal_fail(err, PEAL_E_DATA, "%s: its bytes (%02x %02x ...) are of no known format; name it (format)", name,
+                     head[0], size > 1 ? head[1] : 0);
+}
+
+peal_status peal_format_recognise(const uint8_t *head, size_t size, const char *name, const peal_format **out,
+                                  peal_error *err) {
+    int best = 0;
+    *out = NULL;
+    for (size_t i = 0; peal_formats[i]; i++) {
+        const int score = peal_formats[i]->recognise(head, size, name);
+        if (score > best) {
+            best = score;
+            *out = peal_formats[i];
+        }
+    }
+    const stranger *other = best < 100 ? find_stranger(head, size) : NULL;
+    if (other) {
+        return peal_fail(err, PEAL_E_DATA, "%s is %s, which Peal cannot read: %s", name, other->name, other->advice);
+    }
+    return *out ? PEAL_OK : unknown_bytes(head, size, name, err);
+}
+
+void peal_found_clear(peal_found *found) {
+    peal_schema_clear(&found->schema);
+    free(found->guesses);
+    *found = (peal_found){0};
+}
+
+void peal_reader_close(peal_reader *reader) {
+    if (reader) reader->close(reader);
 }
 
 /* ---- blocks ---- */
 
-peal_status peal_block_init(peal_block *block, const peal_raw_schema *schema, peal_error *err) {
-    *block = (peal_block){.field_count = schema->count};
-    size_t count = schema->count;
-    PEAL_TRY(peal_alloc_checked(&block->numbers, count, sizeof *block->numbers, "a block", err));
-    PEAL_TRY(peal_alloc_checked(&block->codes, count, sizeof *block->codes, "a block", err));
-    PEAL_TRY(peal_alloc_checked(&block->bytes, count, sizeof *block->bytes, "a block", err));
-    return peal_alloc_checked(&block->dictionaries, count, sizeof *block->dictionaries, "a block", err);
-}
-
-static void block_free_columns(peal_block *block) {
-    for (size_t i = 0; i < block->field_count; i++) {
-        if (block->numbers) free(block->numbers[i]);
-        if (block->codes) free(block->codes[i]);
-        if (block->bytes) free(block->bytes[i]);
-        if (block->numbers) block->numbers[i] = NULL;
-        if (block->codes) block->codes[i] = NULL;
-        if (block->bytes) block->bytes[i] = NULL;
-    }
-    free(block->hashes);
-    block->hashes = NULL;
-    block->row_capacity = 0;
+peal_status peal_block_init(peal_block *block, const peal_schema *schema, peal_error *err) {
+    *block = (peal_block){0};
+    PEAL_TRY(peal_table_room_init(&block->table, schema, err));
+    return peal_alloc_checked(&block->votes, schema->count, sizeof *block->votes, "a block", err);
 }
 
 void peal_block_clear(peal_block *block) {
-    block_free_columns(block);
-    for (size_t i = 0; block->dictionaries && i < block->field_count; i++) {
-        peal_dictionary_clear(&block->dictionaries[i]);
-    }
+    peal_table_room_clear(&block->table);
     peal_block_forget_bad_rows(block);
     free(block->bad_rows);
-    free(block->numbers);
-    free(block->codes);
-    free(block->bytes);
-    free(block->dictionaries);
+    free(block->hashes);
+    free(block->votes);
     free(block->text);
     free(block->marks);
     *block = (peal_block){0};
 }
 
-peal_status peal_block_reserve(peal_block *block, const peal_raw_schema *schema, size_t rows, peal_error *err) {
-    if (rows <= block->row_capacity) return PEAL_OK;
-    rows += rows / 8; /* the next block may have a few more */
-    block_free_columns(block);
-    for (size_t i = 0; i < schema->count; i++) {
-        const peal_raw_field *field = &schema->fields[i];
-        if (field->skip) continue;
-        if (field->kind == PEAL_RAW_NUMBER) {
-            PEAL_TRY(peal_alloc_checked(&block->numbers[i], rows, sizeof(double), "a column", err));
-        } else if (field->kind == PEAL_RAW_TEXT) {
-            PEAL_TRY(peal_alloc_checked(&block->codes[i], rows, sizeof(int32_t), "a column", err));
-        } else {
-            PEAL_TRY(peal_alloc_checked(&block->bytes[i], rows, field->width, "a column", err));
-        }
-    }
-    PEAL_TRY(peal_alloc_checked(&block->hashes, rows, sizeof *block->hashes, "a block", err));
-    block->row_capacity = rows;
+peal_status peal_block_grow(peal_block *block, size_t capacity, peal_error *err) {
+    if (capacity <= block->capacity) return PEAL_OK;
+    char *text = realloc(block->text, capacity + PEAL_BLOCK_PADDING);
+    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a block of %zu bytes", capacity);
+    block->text = text;
+    block->capacity = capacity;
     return PEAL_OK;
 }
 
-void peal_block_reset_dictionaries(peal_block *block) {
-    for (size_t i = 0; i < block->field_count; i++) peal_dictionary_reset(&block->dictionaries[i]);
+peal_status peal_block_reserve(peal_block *block, const peal_wanted *wanted, size_t rows, peal_error *err) {
+    peal_block_forget_bad_rows(block);
+    memset(block->votes, 0, wanted->schema->count * sizeof *block->votes);
+    PEAL_TRY(peal_table_room_reserve(&block->table, rows, err));
+    if (!wanted->hash_rows || rows <= block->hash_capacity) return PEAL_OK;
+    free(block->hashes);
+    block->hash_capacity = 0;
+    PEAL_TRY(peal_alloc_checked(&block->hashes, rows, sizeof *block->hashes, "a block", err));
+    block->hash_capacity = rows;
+    return PEAL_OK;
 }
 
 void peal_block_forget_bad_rows(peal_block *block) {
@@ -144,13 +214,16 @@ void peal_block_forget_bad_rows(peal_block *block) {
     block->bad_count = 0;
 }
 
-peal_status peal_block_add_bad_row(peal_block *block, uint64_t line, const char *text, size_t size, peal_error *err,
-                                   const char *reason, ...) {
+peal_status peal_block_add_bad_row(peal_block *block, uint64_t line, int64_t column, const char *text, size_t size,
+                                   peal_error *err, const char *reason, ...) {
     enum { LONGEST_RAW = 400 };
     peal_bad_row *rows = realloc(block->bad_rows, (block->bad_count + 1) * sizeof *rows);
     if (!rows) return peal_fail(err, PEAL_E_MEMORY, "no memory for bad rows");
     block->bad_rows = rows;
-    peal_bad_row row = {.line = line, .text = peal_strndup(text, size < LONGEST_RAW ? size : LONGEST_RAW)};
+    peal_bad_row row = {.line = line,
+                        .before = block->table.rows,
+                        .column = column,
+                        .text = peal_strndup(text, size < LONGEST_RAW ? size : LONGEST_RAW)};
     va_list args;
     va_start(args, reason);
     if (vasprintf(&row.reason, reason, args) < 0) row.reason = NULL;
@@ -162,4 +235,55 @@ peal_status peal_block_add_bad_row(peal_block *block, uint64_t line, const char 
     }
     rows[block->bad_count++] = row;
     return PEAL_OK;
+}
+
+/* ---- votes and guesses ---- */
+
+void peal_votes_add(peal_votes *votes, const peal_votes *more) {
+    if (!votes->others && more->others) {
+        votes->other_line = more->other_line;
+        memcpy(votes->other, more->other, sizeof votes->other);
+    }
+    if (!votes->missing && more->missing) memcpy(votes->spelling, more->spelling, sizeof votes->spelling);
+    votes->numbers += more->numbers;
+    votes->missing += more->missing;
+    votes->others += more->others;
+}
+
+static void note_number(peal_guesser *guesser, double number) {
+    if (guesser->many) return;
+    for (size_t i = 0; i < guesser->few_count; i++) {
+        if (guesser->few[i] == number) return;
+    }
+    if (number != floor(number) || guesser->few_count == PEAL_FEW_VALUES) {
+        guesser->many = true;
+    } else {
+        guesser->few[guesser->few_count++] = number;
+    }
+}
+
+void peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal_spelling *spelling, const char *text,
+                      size_t length) {
+    double number;
+    switch (peal_cell_number(nulls, spelling, text, length, &number)) {
+    case PEAL_CELL_NUMBER:
+        guesser->guess.numbers++;
+        note_number(guesser, number);
+        break;
+    case PEAL_CELL_MISSING:
+        break;
+    case PEAL_CELL_USUAL:
+        guesser->guess.missing++;
+        break;
+    case PEAL_CELL_OTHER:
+        guesser->guess.others++;
+    }
+}
+
+void peal_guess_type(peal_guesser *guesser, peal_field *field) {
+    const peal_guess *guess = &guesser->guess;
+    guesser->guess.few_whole = !guesser->many && guess->numbers > 0;
+    field->decided = guess->numbers + guess->others > 0;
+    /* One stray value in ten does not make a text: what the column is, all of its values will tell. */
+    field->type = guess->numbers > 0 && guess->others * 9 <= guess->numbers ? PEAL_TYPE_FLOAT64 : PEAL_TYPE_DICTIONARY;
 }

@@ -1,134 +1,173 @@
-/* Formats: how bytes become rows. A reader cuts a stream into blocks of whole records, in order; a block is then parsed
- * into typed columns by any thread.
+/* Formats: how bytes become rows. A *reader* is one input under way, the one way from bytes to rows for ETL, evaluation
+ * and prediction alike: it cuts its input into blocks of whole records, in order, and any thread parses a block into
+ * typed columns. What is wanted is told by names and types; what a format needs of its own (marks, a header, a file of
+ * labels) stays in the format, and every input may have its own dialect.
  *
  * To add one: a file with a `const peal_format`, and a line in the table of format.c. */
 #ifndef PEAL_ETL_FORMAT_FORMAT_H
 #define PEAL_ETL_FORMAT_FORMAT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/event.h"
+#include "core/base/option.h"
 #include "core/base/status.h"
 #include "etl/codec/codec.h"
-#include "etl/table/dictionary.h"
+#include "etl/format/cell.h"
+#include "etl/table/room.h"
 
-/* What a raw column holds. A missing number is NaN; a missing text is told by its spelling. */
-typedef enum peal_raw_kind { PEAL_RAW_NUMBER, PEAL_RAW_TEXT, PEAL_RAW_BYTES } peal_raw_kind;
+/* ---- what goes in ---- */
 
-typedef struct peal_raw_field {
-    char *name;
-    peal_raw_kind kind;
-    uint32_t width; /* of PEAL_RAW_BYTES: bytes per row */
-    bool skip;      /* nobody wants this column: do not convert it */
-} peal_raw_field;
+/* One input, opened: plain bytes from the beginning. */
+typedef struct peal_input {
+    const char *name;    /* for messages; lasts as long as the reader */
+    peal_stream *stream; /* reads on; if it has read_at, it reads at an offset and knows its size */
+    peal_stream *labels; /* a second file that belongs to it (is_companion), or NULL */
+    const char *labels_name;
+} peal_input;
 
-/* The columns that all inputs of a job share. */
-typedef struct peal_raw_schema {
-    peal_raw_field *fields;
-    size_t count, capacity;
-    peal_dictionary names; /* of the fields: a name's code is its field's index */
-} peal_raw_schema;
+/* What the one who reads wants; outlives the reader. */
+typedef struct peal_wanted {
+    const peal_schema *schema; /* the columns, by name and type; those that are not settled vote */
+    const peal_nulls *nulls;
+    size_t label;        /* index of the label column, SIZE_MAX if none */
+    bool label_required; /* a row without it is bad; else the column may even be absent */
+    bool label_as_text;  /* the user said that the label is text: NA is a class */
+    bool hash_rows;
+    size_t block_size;             /* bytes of a block; 0: the default */
+    const peal_reporter *reporter; /* is told what a person might not expect of an input; may be NULL */
+} peal_wanted;
 
-void peal_raw_schema_clear(peal_raw_schema *schema);
-/* The index of the column, or SIZE_MAX; the time does not depend on how many columns there are. */
-size_t peal_raw_schema_find(const peal_raw_schema *schema, const char *name, size_t name_length);
-/* PEAL_E_DATA if there is a column of this name already. */
-peal_status peal_raw_schema_add(peal_raw_schema *schema, const char *name, size_t name_length, peal_raw_kind kind,
-                                uint32_t width, peal_error *err);
+/* What is known before there is a schema. */
+typedef struct peal_survey {
+    const peal_nulls *nulls;
+    const char *label;             /* the column's name, or NULL: where it stands in a first line, that is a header */
+    const peal_reporter *reporter; /* may be NULL */
+} peal_survey;
 
-typedef enum peal_header { PEAL_HEADER_AUTO, PEAL_HEADER_YES, PEAL_HEADER_NO } peal_header;
+/* What a survey tells of a column's values. */
+typedef struct peal_guess {
+    uint64_t numbers, missing, others; /* values of each kind in the sample; empty ones are none */
+    bool few_whole;                    /* all numbers are whole, and there are few different ones */
+} peal_guess;
 
-/* How to read the text; zero means "find out" for format, delimiter and header. */
-typedef struct peal_format_options {
-    const char *format; /* name, or NULL */
-    char delimiter;     /* 0: found */
-    peal_header header;
-    bool trim;    /* drop blanks around fields */
-    char **nulls; /* spellings of a missing value; the empty field always is one */
-    size_t null_count;
-    size_t block_size; /* bytes of text per block; 0: the default */
-} peal_format_options;
+typedef struct peal_found {
+    peal_schema schema;  /* with types as far as the beginning tells */
+    peal_guess *guesses; /* [schema.count] */
+    const char *label;   /* the column that the format itself knows to be the label, or NULL */
+} peal_found;
+void peal_found_clear(peal_found *found);
 
-bool peal_format_is_null(const peal_format_options *options, const char *text, size_t length);
+/* ---- what comes out ---- */
+
+enum { PEAL_NO_COLUMN = -1 };
 
 typedef struct peal_bad_row {
-    uint64_t line; /* 1-based; of IDX the row */
+    uint64_t line;  /* 1-based; of binary formats the row */
+    size_t before;  /* good rows of the block that stand before it */
+    int64_t column; /* of a value that does not fit a type that is not settled; else PEAL_NO_COLUMN */
     char *reason;
     char *text; /* the raw record, cut to a few hundred bytes */
 } peal_bad_row;
 
+/* What the values of a column say of its type. Kept for numbers; texts are counted by their vocabulary, and only those
+ * of rows that are bad for another column's sake are counted here. */
+typedef struct peal_votes {
+    uint64_t numbers, missing, others; /* usual spellings of a missing value are `missing` */
+    uint64_t other_line;               /* of the first of the others */
+    char other[40], spelling[8];       /* the first of the others, cut; the first usual spelling */
+} peal_votes;
+/* Adds `more`, which comes later. */
+void peal_votes_add(peal_votes *votes, const peal_votes *more);
+
 /* A run of whole records and what parsing made of it. Reused from block to block. */
 typedef struct peal_block {
-    char *text;
+    char *text; /* with PEAL_BLOCK_PADDING readable bytes behind */
     size_t size, capacity;
     uint64_t number;     /* within its input, from 0 */
     uint64_t first_line; /* 1-based line of the first record */
-    /* Parsed; indexed like the schema's fields. */
-    size_t rows, row_capacity;
-    double **numbers;              /* [fields][rows] of NUMBER */
-    int32_t **codes;               /* [fields][rows] of TEXT */
-    peal_dictionary *dictionaries; /* [fields] of TEXT; parsing adds to them, whoever owns the block empties them */
-    uint8_t **bytes;               /* [fields][rows * width] of BYTES */
-    uint64_t *hashes;              /* [rows] of the raw record, if asked for */
+    uint64_t records;    /* of formats that count instead of cutting text */
+    /* Parsed. */
+    peal_table_room table;
+    uint64_t *hashes; /* [rows] of the raw record, if asked for */
+    size_t hash_capacity;
+    peal_votes *votes; /* [fields] */
     peal_bad_row *bad_rows;
     size_t bad_count;
-    uint32_t *marks; /* separators, scratch of the CSV parser */
+    uint32_t *marks; /* scratch of the parsers */
     size_t mark_capacity;
-    size_t field_count;
 } peal_block;
 
-peal_status peal_block_init(peal_block *block, const peal_raw_schema *schema, peal_error *err);
+peal_status peal_block_init(peal_block *block, const peal_schema *schema, peal_error *err);
 void peal_block_clear(peal_block *block);
-/* Makes room for `rows` rows of the schema's columns; keeps nothing of what was there. */
-peal_status peal_block_reserve(peal_block *block, const peal_raw_schema *schema, size_t rows, peal_error *err);
-peal_status peal_block_add_bad_row(peal_block *block, uint64_t line, const char *text, size_t size, peal_error *err,
-                                   const char *reason, ...) __attribute__((format(printf, 6, 7)));
+/* Room for `capacity` bytes of text; what is there stays. */
+peal_status peal_block_grow(peal_block *block, size_t capacity, peal_error *err);
+/* Makes room for `rows` rows, and forgets rows, votes and bad rows. */
+peal_status peal_block_reserve(peal_block *block, const peal_wanted *wanted, size_t rows, peal_error *err);
+peal_status peal_block_add_bad_row(peal_block *block, uint64_t line, int64_t column, const char *text, size_t size,
+                                   peal_error *err, const char *reason, ...) __attribute__((format(printf, 7, 8)));
 void peal_block_forget_bad_rows(peal_block *block);
-void peal_block_reset_dictionaries(peal_block *block);
 
-/* One job's view of its inputs. */
-typedef struct peal_format_job {
-    const peal_format_options *options;
-    const peal_raw_schema *schema;
-    size_t label;        /* index of the label column, SIZE_MAX if none */
-    bool label_required; /* a row without it is bad; else the column may even be absent */
-    bool hash_rows;
-} peal_format_job;
+/* ---- readers and formats ---- */
 
-typedef struct peal_format_reader peal_format_reader;
+typedef struct peal_reader peal_reader;
+
+/* What an implementation provides; the struct stands first in its own. */
+struct peal_reader {
+    /* The next whole records; block->size == 0 and block->records == 0 at the end. Called in order. */
+    peal_status (*next)(peal_reader *self, peal_block *block, peal_error *err);
+    /* Parses a block; safe on several threads at once with different blocks. */
+    peal_status (*parse)(const peal_reader *self, peal_block *block, peal_error *err);
+    void (*close)(peal_reader *self);
+};
+void peal_reader_close(peal_reader *reader); /* NULL is allowed */
 
 typedef struct peal_format {
     const char *name;
     const char *documentation;
-    /* True if plain bytes that begin so are of this format. */
-    bool (*recognise)(const uint8_t *head, size_t size);
-    /* Learns columns and types from the beginning (`sample`, at most a block) of the plain bytes at `path`. May fill in
-     * what `options` left to be found. `whole` says that the sample is all there is. */
-    peal_status (*infer)(const char *path, const char *sample, size_t size, bool whole, peal_format_options *options,
-                         peal_raw_schema *schema, peal_error *err);
-    /* NULL, or why the format's reader cannot fill these columns with these options. */
-    const char *(*fault)(const peal_format_options *options, const peal_raw_schema *schema);
-    /* Opens an input; takes the stream over, even on failure. `companion` is the second file of an input or NULL. */
-    peal_status (*open)(const peal_format_job *job, const char *path, const peal_source *companion, peal_stream *stream,
-                        peal_format_reader **out, peal_error *err);
-    /* Fills the block's text with the next whole records; block->size == 0 at the end. Called in order. */
-    peal_status (*read)(peal_format_reader *reader, peal_block *block, peal_error *err);
-    /* Parses a block's text; safe on several threads at once with different blocks. */
-    peal_status (*parse)(const peal_format_reader *reader, peal_block *block, peal_error *err);
-    void (*close)(peal_format_reader *reader); /* NULL is allowed */
-    /* True if inputs come in pairs, and then which of two paths is the companion (labels) of the other. */
+    const char *const *suffixes; /* of file names, in lower case, that speak for it: ".csv"; ends with NULL */
+    const peal_option *options;  /* its own */
+    /* How sure it is that bytes that begin so are of this format: 0 to 100. */
+    int (*recognise)(const uint8_t *head, size_t size, const char *name);
+    /* Learns columns and types from the beginning of an input; takes its streams over, even on failure. An input
+     * without rows gives the columns that it names, perhaps none. */
+    peal_status (*survey)(const json_t *options, const peal_survey *what, const peal_input *input, peal_found *out,
+                          peal_error *err);
+    /* Opens an input; takes its streams over, even on failure. */
+    peal_status (*open)(const json_t *options, const peal_wanted *wanted, const peal_input *input, peal_reader **out,
+                        peal_error *err);
+    /* Of formats whose inputs come in pairs: whether bytes that begin so are the labels of another file. */
     bool (*is_companion)(const uint8_t *head, size_t size);
 } peal_format;
 
-extern const peal_format peal_format_csv;
-extern const peal_format peal_format_tsv;
-extern const peal_format peal_format_idx;
 extern const peal_format *const peal_formats[]; /* ends with NULL */
 
 /* The format called `name`; PEAL_E_USAGE with the nearest right name otherwise. */
 peal_status peal_format_find(const char *name, const peal_format **out, peal_error *err);
+/* The format that is surest of these plain bytes, the input's first ones (PEAL_HEAD_SIZE if there are as many).
+ * PEAL_E_DATA says what they are, if that is known, or what they look like. */
+peal_status peal_format_recognise(const uint8_t *head, size_t size, const char *name, const peal_format **out,
+                                  peal_error *err);
+/* PEAL_E_USAGE if one of the options is none of the format's, or if `format` is NULL, of no format's. */
+peal_status peal_format_check_options(const peal_format *format, const json_t *options, peal_error *err);
 
-enum { PEAL_BLOCK_SIZE = 4 << 20, PEAL_BLOCK_PADDING = 64 };
+enum { PEAL_BLOCK_SIZE = 4 << 20, PEAL_BLOCK_PADDING = 64, PEAL_SAMPLE_SIZE = 1 << 20, PEAL_HEAD_SIZE = 4096 };
+
+/* The values that are few: distinct whole numbers up to which a label of numbers is taken for classes. */
+enum { PEAL_FEW_VALUES = 20 };
+/* Collects the guess of one column, value by value. */
+typedef struct peal_guesser {
+    peal_guess guess;
+    double few[PEAL_FEW_VALUES];
+    size_t few_count;
+    bool many;
+} peal_guesser;
+void peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal_spelling *spelling, const char *text,
+                      size_t length);
+/* The type that the values so far speak for: FLOAT64 or DICTIONARY; `field` is told whether there were any. */
+void peal_guess_type(peal_guesser *guesser, peal_field *field);
 
 #endif

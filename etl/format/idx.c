@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/base/digest.h"
-#include "etl/format/format.h"
+#include "etl/format/formats.h"
 
 enum { TYPE_UBYTE = 0x08, MOST_DIMENSIONS = 8, LABEL_NAME_SIZE = 5 };
 
@@ -22,16 +22,21 @@ static uint32_t big_endian(const uint8_t *bytes) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-static bool idx_recognise(const uint8_t *head, size_t size) {
+static bool is_idx(const uint8_t *head, size_t size) {
     return size >= 4 && head[0] == 0 && head[1] == 0 && head[2] >= 0x08 && head[2] <= 0x0E && head[3] >= 1;
 }
 
+static int idx_recognise(const uint8_t *head, size_t size, const char *name) {
+    (void)name;
+    return is_idx(head, size) ? 90 : 0;
+}
+
 static bool idx_is_companion(const uint8_t *head, size_t size) {
-    return idx_recognise(head, size) && head[3] == 1;
+    return is_idx(head, size) && head[3] == 1;
 }
 
 static peal_status parse_header(const char *path, const uint8_t *head, size_t size, idx_header *out, peal_error *err) {
-    if (size < 4 || !idx_recognise(head, size)) {
+    if (!is_idx(head, size)) {
         return peal_fail(err, PEAL_E_DATA, "%s is not IDX data: it must begin with bytes 00 00, a type and a count",
                          path);
     }
@@ -57,32 +62,9 @@ static peal_status parse_header(const char *path, const uint8_t *head, size_t si
     return PEAL_OK;
 }
 
-static peal_status idx_infer(const char *path, const char *sample, size_t size, bool whole,
-                             peal_format_options *options, peal_raw_schema *schema, peal_error *err) {
-    (void)whole;
-    (void)options;
-    idx_header header = {0};
-    PEAL_TRY(parse_header(path, (const uint8_t *)sample, size, &header, err));
-    if (header.dimensions == 1) {
-        return peal_fail(err, PEAL_E_DATA, "%s holds labels only; name the file with their items too", path);
-    }
-    PEAL_TRY(peal_raw_schema_add(schema, "image", 5, PEAL_RAW_BYTES, (uint32_t)header.width, err));
-    return peal_raw_schema_add(schema, "label", LABEL_NAME_SIZE, PEAL_RAW_TEXT, 0, err);
-}
-
-static const char *idx_fault(const peal_format_options *options, const peal_raw_schema *schema) {
-    (void)options;
-    const size_t image = peal_raw_schema_find(schema, "image", 5),
-                 label = peal_raw_schema_find(schema, "label", LABEL_NAME_SIZE);
-    if (schema->count != 2 || image == SIZE_MAX || label == SIZE_MAX || schema->fields[image].kind != PEAL_RAW_BYTES ||
-        schema->fields[label].kind != PEAL_RAW_TEXT) {
-        return "IDX has two columns: image, of bytes, and label, of text";
-    }
-    return NULL;
-}
-
-struct peal_format_reader {
-    const peal_format_job *job;
+typedef struct idx_reader {
+    peal_reader base;
+    const peal_wanted *wanted;
     peal_stream *stream;
     char *path;
     idx_header header;
@@ -91,10 +73,10 @@ struct peal_format_reader {
     uint64_t number;
     size_t items_per_block;
     size_t image, label; /* columns */
-};
+} idx_reader;
 
-static void idx_close(peal_format_reader *reader) {
-    if (!reader) return;
+static void idx_close(peal_reader *base) {
+    idx_reader *reader = (idx_reader *)base;
     peal_stream_close(reader->stream);
     free(reader->labels);
     free(reader->path);
@@ -126,118 +108,171 @@ static peal_status truncated(const char *path, const idx_header *header, uint64_
                      (unsigned long long)have, (unsigned long long)(header->size + header->items * header->width));
 }
 
-static peal_status read_labels(peal_format_reader *reader, const peal_source *source, peal_error *err) {
-    const char *path = peal_source_name(source);
-    peal_stream *stream;
-    PEAL_TRY(peal_decode_source(source, NULL, &stream, err));
+static peal_status read_labels(idx_reader *reader, const peal_input *input, peal_error *err) {
+    const char *path = input->labels_name;
     idx_header header = {0};
-    peal_status status = read_header(stream, path, &header, err);
-    if (status == PEAL_OK && (header.dimensions != 1 || header.items != reader->header.items)) {
-        status = peal_fail(err, PEAL_E_DATA, "%s holds %llu labels for the %llu items of %s", path,
-                           (unsigned long long)header.items, (unsigned long long)reader->header.items, reader->path);
+    PEAL_TRY(read_header(input->labels, path, &header, err));
+    if (header.dimensions != 1 || header.items != reader->header.items) {
+        return peal_fail(err, PEAL_E_DATA, "%s holds %llu labels for the %llu items of %s", path,
+                         (unsigned long long)header.items, (unsigned long long)reader->header.items, reader->path);
     }
-    if (status == PEAL_OK) status = peal_alloc_checked(&reader->labels, header.items, 1, "labels", err);
+    PEAL_TRY(peal_alloc_checked(&reader->labels, header.items, 1, "labels", err));
     size_t got = 0;
-    if (status == PEAL_OK) status = peal_stream_fill(stream, reader->labels, header.items, &got, err);
-    if (status == PEAL_OK && got < header.items) status = truncated(path, &header, header.size + got, err);
-    if (status == PEAL_OK) status = expect_end(stream, path, header.size + got, err);
-    peal_stream_close(stream);
+    PEAL_TRY(peal_stream_fill(input->labels, reader->labels, header.items, &got, err));
+    if (got < header.items) return truncated(path, &header, header.size + got, err);
+    return expect_end(input->labels, path, header.size + got, err);
+}
+
+/* ---- survey ---- */
+
+static peal_status add_columns(const idx_header *header, peal_found *out, peal_error *err) {
+    peal_schema *schema = &out->schema;
+    PEAL_TRY(peal_schema_add(schema, "image", 5, PEAL_TYPE_FIXED_LIST, err));
+    PEAL_TRY(peal_schema_add(schema, "label", LABEL_NAME_SIZE, PEAL_TYPE_DICTIONARY, err));
+    schema->fields[0].item = PEAL_TYPE_UINT8;
+    schema->fields[0].width = (uint32_t)header->width;
+    for (size_t i = 0; i < schema->count; i++) schema->fields[i].settled = schema->fields[i].decided = true;
+    out->label = "label";
+    return peal_alloc_checked(&out->guesses, schema->count, sizeof *out->guesses, "columns", err);
+}
+
+static peal_status idx_survey(const json_t *options, const peal_survey *what, const peal_input *input, peal_found *out,
+                              peal_error *err) {
+    (void)options;
+    (void)what;
+    idx_header header = {0};
+    *out = (peal_found){0};
+    peal_status status = read_header(input->stream, input->name, &header, err);
+    if (status == PEAL_OK && header.dimensions == 1) {
+        status = peal_fail(err, PEAL_E_DATA, "%s holds labels only; name the file with their items too", input->name);
+    }
+    if (status == PEAL_OK) status = add_columns(&header, out, err);
+    peal_stream_close(input->stream);
+    peal_stream_close(input->labels);
+    if (status != PEAL_OK) peal_found_clear(out);
     return status;
 }
 
-static peal_status idx_open(const peal_format_job *job, const char *path, const peal_source *companion,
-                            peal_stream *stream, peal_format_reader **out, peal_error *err) {
-    *out = NULL;
-    peal_format_reader *reader = calloc(1, sizeof *reader);
-    if (!reader) {
-        peal_stream_close(stream);
-        return peal_fail(err, PEAL_E_MEMORY, "no memory for a reader");
-    }
-    *reader = (peal_format_reader){.job = job, .stream = stream, .path = peal_strdup(path)};
-    reader->image = peal_raw_schema_find(job->schema, "image", 5);
-    reader->label = peal_raw_schema_find(job->schema, "label", LABEL_NAME_SIZE);
-    peal_status status = reader->path ? read_header(stream, path, &reader->header, err)
-                                      : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    if (status == PEAL_OK &&
-        (reader->image == SIZE_MAX || job->schema->fields[reader->image].width != reader->header.width)) {
-        status = peal_fail(err, PEAL_E_DATA, "%s: items of %llu bytes do not fit the job's columns", path,
-                           (unsigned long long)reader->header.width);
-    }
-    if (status == PEAL_OK && companion) status = read_labels(reader, companion, err);
-    if (status == PEAL_OK && !companion && job->label_required) {
-        status = peal_fail(err, PEAL_E_DATA, "%s: there is no IDX file of labels beside it", path);
-    }
-    if (status != PEAL_OK) {
-        idx_close(reader);
-        return status;
-    }
-    size_t block_size = job->options->block_size ? job->options->block_size : PEAL_BLOCK_SIZE;
-    reader->items_per_block = block_size / reader->header.width + 1;
-    *out = reader;
-    return PEAL_OK;
+/* ---- reading ---- */
+
+static bool fits(const idx_reader *reader) {
+    if (reader->image == SIZE_MAX) return false;
+    const peal_field *image = &reader->wanted->schema->fields[reader->image];
+    return image->type == PEAL_TYPE_FIXED_LIST && image->item == PEAL_TYPE_UINT8 &&
+           image->width == reader->header.width;
 }
 
-static peal_status idx_read(peal_format_reader *reader, peal_block *block, peal_error *err) {
+static peal_status idx_begin(idx_reader *reader, const peal_input *input, peal_error *err) {
+    const peal_schema *schema = reader->wanted->schema;
+    reader->image = peal_schema_find(schema, "image", 5);
+    reader->label = peal_schema_find(schema, "label", LABEL_NAME_SIZE);
+    if (!reader->path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    PEAL_TRY(read_header(reader->stream, reader->path, &reader->header, err));
+    if (!fits(reader)) {
+        char names[PEAL_NAMES_TEXT];
+        return peal_fail(err, PEAL_E_DATA, "%s: items of %llu bytes do not fit the job's columns, which are %s",
+                         reader->path, (unsigned long long)reader->header.width, peal_schema_names(schema, names));
+    }
+    if (input->labels) return read_labels(reader, input, err);
+    if (!reader->wanted->label_required) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "%s: there is no IDX file of labels beside it: name both files", reader->path);
+}
+
+static peal_status idx_next(peal_reader *base, peal_block *block, peal_error *err) {
+    idx_reader *reader = (idx_reader *)base;
     uint64_t items = reader->header.items - reader->next;
     block->size = 0;
+    block->records = 0;
     block->number = reader->number++;
     block->first_line = reader->next + 1;
     if (items == 0)
         return expect_end(reader->stream, reader->path, reader->header.size + reader->next * reader->header.width, err);
     if (items > reader->items_per_block) items = reader->items_per_block;
     size_t wanted = (size_t)(items * reader->header.width), got;
-    if (block->capacity < wanted) {
-        free(block->text);
-        block->capacity = 0;
-        block->text = malloc(wanted + PEAL_BLOCK_PADDING);
-        if (!block->text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a block of %zu bytes", wanted);
-        block->capacity = wanted;
-    }
+    PEAL_TRY(peal_block_grow(block, wanted, err));
     PEAL_TRY(peal_stream_fill(reader->stream, (uint8_t *)block->text, wanted, &got, err));
     if (got < wanted) {
         return truncated(reader->path, &reader->header, reader->header.size + reader->next * reader->header.width + got,
                          err);
     }
     block->size = wanted;
+    block->records = items;
     reader->next += items;
     return PEAL_OK;
 }
 
-static peal_status idx_parse(const peal_format_reader *reader, peal_block *block, peal_error *err) {
-    size_t width = (size_t)reader->header.width, rows = block->size / width, label = reader->label;
-    PEAL_TRY(peal_block_reserve(block, reader->job->schema, rows, err));
-    if (!reader->job->schema->fields[reader->image].skip) memcpy(block->bytes[reader->image], block->text, block->size);
-    for (size_t row = 0; row < rows && reader->job->hash_rows; row++) {
+/* The label's value in decimal digits; the empty text if there are no labels. */
+static size_t label_text(const idx_reader *reader, uint64_t item, char text[3]) {
+    size_t length = 0;
+    const unsigned value = reader->labels ? reader->labels[item] : 0;
+    if (!reader->labels) return 0;
+    if (value >= 100) text[length++] = (char)('0' + value / 100);
+    if (value >= 10) text[length++] = (char)('0' + value / 10 % 10);
+    text[length++] = (char)('0' + value % 10);
+    return length;
+}
+
+static peal_status idx_parse(const peal_reader *base, peal_block *block, peal_error *err) {
+    const idx_reader *reader = (const idx_reader *)base;
+    const peal_schema *schema = reader->wanted->schema;
+    const size_t width = (size_t)reader->header.width, rows = block->size / width, label = reader->label;
+    PEAL_TRY(peal_block_reserve(block, reader->wanted, rows, err));
+    if (!schema->fields[reader->image].skip) {
+        memcpy(block->table.columns[reader->image].values, block->text, block->size);
+    }
+    for (size_t row = 0; row < rows && reader->wanted->hash_rows; row++) {
         block->hashes[row] = peal_hash(block->text + row * width, width, 0);
     }
-    if (label != SIZE_MAX && !reader->job->schema->fields[label].skip) {
-        static const char digits[] = "0123456789";
-        peal_dictionary *dictionary = &block->dictionaries[label];
-        for (size_t row = 0; row < rows; row++) {
-            char text[3];
-            size_t length = 0;
-            unsigned value = reader->labels ? reader->labels[block->first_line - 1 + row] : 0;
-            if (value >= 100) text[length++] = digits[value / 100];
-            if (value >= 10) text[length++] = digits[value / 10 % 10];
-            text[length++] = digits[value % 10];
-            uint32_t code;
-            PEAL_TRY(peal_dictionary_put(dictionary, text, reader->labels ? length : 0, &code, err));
-            block->codes[label][row] = (int32_t)code;
-        }
+    const bool labelled = label != SIZE_MAX && !schema->fields[label].skip;
+    int32_t *codes = labelled ? block->table.columns[label].values : NULL;
+    for (size_t row = 0; row < rows && labelled; row++) {
+        char text[3];
+        const size_t length = label_text(reader, block->first_line - 1 + row, text);
+        uint32_t code;
+        PEAL_TRY(peal_dictionary_put(&block->table.dictionaries[label], text, length, &code, err));
+        codes[row] = (int32_t)code;
     }
-    block->rows = rows;
+    block->table.rows = rows;
     return PEAL_OK;
 }
+
+static peal_status idx_open(const json_t *options, const peal_wanted *wanted, const peal_input *input,
+                            peal_reader **out, peal_error *err) {
+    (void)options;
+    *out = NULL;
+    idx_reader *reader = calloc(1, sizeof *reader);
+    peal_status status = PEAL_OK;
+    if (reader) {
+        *reader = (idx_reader){.base = {.next = idx_next, .parse = idx_parse, .close = idx_close},
+                               .wanted = wanted,
+                               .stream = input->stream,
+                               .path = peal_strdup(input->name)};
+        status = idx_begin(reader, input, err);
+    } else {
+        peal_stream_close(input->stream);
+        status = peal_fail(err, PEAL_E_MEMORY, "no memory for a reader");
+    }
+    peal_stream_close(input->labels);
+    if (status != PEAL_OK) {
+        if (reader) idx_close(&reader->base);
+        return status;
+    }
+    const size_t block_size = wanted->block_size ? wanted->block_size : PEAL_BLOCK_SIZE;
+    reader->items_per_block = block_size / reader->header.width + 1;
+    *out = &reader->base;
+    return PEAL_OK;
+}
+
+static const char *const idx_suffixes[] = {".idx", "-ubyte", NULL};
+static const peal_option idx_options[] = {{.name = NULL}};
 
 const peal_format peal_format_idx = {
     .name = "idx",
     .documentation = "the format of MNIST: bytes with their dimensions; labels stand in a file of one dimension",
+    .suffixes = idx_suffixes,
+    .options = idx_options,
     .recognise = idx_recognise,
-    .infer = idx_infer,
-    .fault = idx_fault,
+    .survey = idx_survey,
     .open = idx_open,
-    .read = idx_read,
-    .parse = idx_parse,
-    .close = idx_close,
     .is_companion = idx_is_companion,
 };

@@ -17,6 +17,7 @@ typedef struct chunk_ref {
 /* What one chunk in flight needs. A chunk's slot is its index modulo the window, so nobody else uses it meanwhile. */
 typedef struct slot {
     peal_spill_rows rows;
+    const peal_column *columns; /* of the rows */
     peal_applier *appliers[PEAL_SPLITS];
     uint32_t *selection;
     size_t selection_capacity;
@@ -28,6 +29,7 @@ typedef struct emit {
     const peal_ingested *ingested;
     const peal_spill *spills;
     peal_map_cache *maps;
+    const peal_schema *read;
     const peal_pipeline *pipeline;
     peal_dataset_writer *writer;
     const atomic_int *stop;
@@ -41,20 +43,14 @@ typedef struct emit {
 } emit;
 
 static peal_status apply_split(emit *self, slot *place, int split, const uint32_t *selection, size_t count,
-                               const int32_t *const *maps, peal_error *err) {
+                               const peal_code_map *maps, peal_error *err) {
     if (!place->appliers[split]) PEAL_TRY(peal_applier_new(self->pipeline, &place->appliers[split], err));
-    const peal_raw_batch raw = {
-        .rows = place->rows.rows,
-        .numbers = (const double *const *)place->rows.numbers,
-        .codes = (const int32_t *const *)place->rows.codes,
-        .bytes = (const uint8_t *const *)place->rows.bytes,
-        .maps = maps,
-    };
+    const peal_raw_batch raw = {.columns = place->columns, .maps = maps};
     return peal_pipeline_apply(place->appliers[split], &raw, selection, count, &place->tables[split], err);
 }
 
-static peal_status apply_all(emit *self, slot *place, const int32_t *const *maps, peal_error *err) {
-    size_t rows = place->rows.rows;
+static peal_status apply_all(emit *self, slot *place, const peal_code_map *maps, peal_error *err) {
+    const size_t rows = place->rows.table.rows;
     for (int split = 0; split < PEAL_SPLITS; split++) place->tables[split] = (peal_table){0};
     if (!self->pipeline->has_split) return apply_split(self, place, 0, NULL, rows, maps, err);
     if (rows > place->selection_capacity) {
@@ -79,11 +75,12 @@ static peal_status read_and_apply(emit *self, slot *place, const chunk_ref *what
     /* Opened for each chunk, so that a job of many inputs needs few file descriptors. */
     int fd = open(spill->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", spill->path);
-    peal_status status = peal_spill_read(fd, spill, what->chunk, &self->pipeline->schema, &place->rows, err);
+    peal_status status = peal_spill_read(fd, spill, what->chunk, &place->rows, err);
     close(fd);
     if (status != PEAL_OK) return status;
+    place->columns = peal_table_room_view(&place->rows.table);
     size_t vocabulary = spill->chunks[what->chunk].vocabulary;
-    const int32_t *const *maps;
+    const peal_code_map *maps;
     PEAL_TRY(peal_map_cache_take(self->maps, vocabulary, &maps, err));
     status = apply_all(self, place, maps, err);
     peal_map_cache_give_back(self->maps, vocabulary);
@@ -108,7 +105,7 @@ static peal_status consume(void *user, size_t index, peal_error *err) {
     }
     self->times->busy[PEAL_STAGE_APPLY] += place->busy;
     self->times->busy[PEAL_STAGE_WRITE] += peal_now_ns() - begin;
-    self->rows_done += place->rows.rows;
+    self->rows_done += place->rows.table.rows;
     peal_report_progress(self->reporter, "writing", "rows", self->rows_done, self->rows_total);
     if (peal_is_stopped(self->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while writing");
     return PEAL_OK;
@@ -119,6 +116,7 @@ static peal_status prepare(emit *self, peal_error *err) {
     for (size_t i = 0; i < self->spill_count; i++) self->chunk_count += self->spills[i].chunk_count;
     PEAL_TRY(peal_alloc_checked(&self->chunks, self->chunk_count, sizeof *self->chunks, "chunks", err));
     PEAL_TRY(peal_alloc_checked(&self->slots, self->window, sizeof *self->slots, "chunks", err));
+    for (size_t i = 0; i < self->window; i++) PEAL_TRY(peal_spill_rows_init(&self->slots[i].rows, self->read, err));
     size_t at = 0;
     for (size_t i = 0; i < self->spill_count; i++) {
         for (size_t chunk = 0; chunk < self->spills[i].chunk_count; chunk++) {
@@ -140,13 +138,14 @@ static void clear(emit *self) {
     free(self->chunks);
 }
 
-peal_status peal_emit(peal_executor *executor, const peal_ingested *ingested, const peal_pipeline *pipeline,
-                      peal_dataset_writer *writer, const atomic_int *stop, const peal_reporter *reporter,
-                      peal_stage_times *times, peal_error *err) {
+peal_status peal_emit(peal_executor *executor, const peal_ingested *ingested, const peal_schema *read,
+                      const peal_pipeline *pipeline, peal_dataset_writer *writer, const atomic_int *stop,
+                      const peal_reporter *reporter, peal_stage_times *times, peal_error *err) {
     emit self = {
         .ingested = ingested,
         .spills = ingested->spills,
         .spill_count = ingested->spill_count,
+        .read = read,
         .pipeline = pipeline,
         .writer = writer,
         .stop = stop,

@@ -11,17 +11,20 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/machine.h"
+#include "core/base/seal.h"
 #include "core/base/stop.h"
 #include "core/base/text.h"
 #include "core/base/utf8.h"
 #include "etl/dataset/dataset.h"
 #include "etl/job/cache.h"
 #include "etl/job/emit.h"
+#include "etl/job/types.h"
 
 enum {
-    MANY_CLASSES = 1000, /* of a label: more are questioned */
-    CLASSES_ROWS = 50,   /* rows from which on half as many classes are questioned */
-    FIT_TASKS = 64,      /* of columns that are fitted at once; a table may have many thousand that take no time each */
+    MANY_CLASSES = 1000,    /* of a label: more are questioned */
+    IDENTIFIER_LEAST = 200, /* distinct texts from which a column of nearly all different ones is an identifier */
+    CLASSES_ROWS = 50,      /* rows from which on half as many classes are questioned */
+    FIT_TASKS = 64, /* of columns that are fitted at once; a table may have many thousand that take no time each */
 };
 
 static const char *const bad_row_names[] = {"fail", "drop", "quarantine"};
@@ -36,13 +39,16 @@ typedef struct etl_job {
     const char *out;
     const peal_folder_kind *kind; /* what may stand there before */
     peal_etl_result *result;
-    peal_input_list inputs;
+    peal_object_list objects;
+    peal_schema read; /* the columns, with the types that they are read as */
+    size_t label;     /* in it, or SIZE_MAX */
+    peal_nulls nulls;
     peal_pipeline *pipeline;
     peal_executor *executor;
     peal_ingested ingested;
     peal_staging *staging;
     char *spill_folder, *pipeline_text;
-    json_t *description; /* what shapes the dataset, besides the inputs */
+    json_t *description; /* what shapes the dataset, besides the objects */
 } etl_job;
 
 /* ---- what the job is ---- */
@@ -57,11 +63,9 @@ static peal_status check_text(const char *option, const char *text, peal_error *
 
 /* What callers give as bytes is text in a dataset. (What they give as JSON is text already.) */
 static peal_status check_texts(const peal_etl_options *options, peal_error *err) {
-    const char delimiter[2] = {options->text.delimiter, '\0'};
     PEAL_TRY(check_text("format", options->format, err));
     PEAL_TRY(check_text("label", options->plan.label, err));
-    PEAL_TRY(check_text("delimiter", delimiter, err));
-    for (size_t i = 0; i < options->text.null_count; i++) PEAL_TRY(check_text("null", options->text.nulls[i], err));
+    for (size_t i = 0; i < options->null_count; i++) PEAL_TRY(check_text("null", options->nulls[i], err));
     for (size_t i = 0; i < options->plan.drop_count; i++) PEAL_TRY(check_text("drop", options->plan.drop[i], err));
     return PEAL_OK;
 }
@@ -76,20 +80,17 @@ static json_t *add_given(json_t *job, const char *key, const json_t *value) {
 
 /* The job as JSON: equal jobs make equal datasets of equal inputs. */
 static peal_status describe_job(const peal_etl_options *options, json_t **out, peal_error *err) {
-    static const char *const tasks[] = {"auto", "classify", "regress"}, *const headers[] = {"auto", "yes", "no"};
+    static const char *const tasks[] = {"auto", "classify", "regress"};
     PEAL_TRY(check_texts(options, err));
     json_t *nulls = json_array(), *drop = json_array();
-    for (size_t i = 0; i < options->text.null_count; i++) {
-        nulls = peal_json_append(nulls, json_string(options->text.nulls[i]));
-    }
+    for (size_t i = 0; i < options->null_count; i++) nulls = peal_json_append(nulls, json_string(options->nulls[i]));
     for (size_t i = 0; i < options->plan.drop_count; i++) {
         drop = peal_json_append(drop, json_string(options->plan.drop[i]));
     }
-    const char delimiter[2] = {options->text.delimiter, '\0'};
-    json_t *job = json_pack("{s:o, s:o, s:s, s:s, s:s, s:b, s:o, s:o, s:s}", "format", text_or_null(options->format),
-                            "label", text_or_null(options->plan.label), "task", tasks[options->plan.task], "delimiter",
-                            delimiter, "header", headers[options->text.header], "trim", options->text.trim, "nulls",
-                            nulls, "drop", drop, "on_bad_row", bad_row_names[options->on_bad_row]);
+    json_t *job = json_pack("{s:o, s:o, s:s, s:o, s:o, s:s}", "format", text_or_null(options->format), "label",
+                            text_or_null(options->plan.label), "task", tasks[options->plan.task], "nulls", nulls,
+                            "drop", drop, "on_bad_row", bad_row_names[options->on_bad_row]);
+    if (json_object_size(options->reading) > 0) job = add_given(job, "reading", options->reading);
     job = add_given(job, "transforms", options->plan.transforms);
     job = add_given(job, "types", options->plan.types);
     *out = add_given(job, "fitted", options->fitted);
@@ -97,13 +98,14 @@ static peal_status describe_job(const peal_etl_options *options, json_t **out, p
 }
 
 static peal_status check_wishes(const peal_etl_options *options, peal_error *err) {
-    const peal_format *format;
+    const peal_format *format = NULL;
     if (options->format) PEAL_TRY(peal_format_find(options->format, &format, err));
+    PEAL_TRY(peal_format_check_options(format, options->reading, err));
     return peal_pipeline_check_plan(&options->plan, err);
 }
 
-/* Lists the inputs, which are then those of the whole job: a pipe cannot be listed twice. */
-static peal_status look_at_inputs(etl_job *job, peal_error *err) {
+/* Lists the objects, which are then those of the whole job: a pipe cannot be listed twice. */
+static peal_status look_at_objects(etl_job *job, peal_error *err) {
     const peal_etl_options *options = job->options;
     PEAL_TRY(check_wishes(options, err));
     const peal_source_options sources = {.names = options->sources,
@@ -111,36 +113,206 @@ static peal_status look_at_inputs(etl_job *job, peal_error *err) {
                                          .identify = true,
                                          .stop = options->stop,
                                          .reporter = options->reporter};
-    PEAL_TRY(peal_input_list_make(&sources, options->format, &job->inputs, err));
+    PEAL_TRY(peal_object_list_make(&sources, options->format, options->reading, &job->objects, err));
     return describe_job(options, &job->description, err);
 }
 
 /* ---- planning ---- */
 
-static peal_status copy_nulls(const peal_format_options *from, peal_format_options *to, peal_error *err) {
-    to->nulls = NULL;
-    to->null_count = 0;
-    PEAL_TRY(peal_alloc_checked(&to->nulls, from->null_count, sizeof(char *), "spellings of null", err));
-    for (size_t i = 0; i < from->null_count; i++) {
-        to->nulls[i] = peal_strdup(from->nulls[i]);
-        if (!to->nulls[i]) return peal_fail(err, PEAL_E_MEMORY, "no memory for spellings of null");
-        to->null_count++;
+/* The columns as the beginnings of the objects show them, with the types that these speak for. */
+static peal_status survey(etl_job *job, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    const peal_survey what = {.nulls = &job->nulls, .label = options->plan.label, .reporter = options->reporter};
+    peal_found found;
+    size_t first = 0;
+    PEAL_TRY(peal_object_list_survey(&job->objects, &what, &found, &first, err));
+    const peal_status status =
+        peal_plan_schema(&found, job->objects.objects[first].name, &options->plan, &job->read, &job->label, err);
+    peal_found_clear(&found);
+    return status;
+}
+
+/* Plans with the types as they are known so far. */
+static peal_status plan(etl_job *job, bool is_early, peal_error *err) {
+    peal_pipeline_free(job->pipeline);
+    job->pipeline = NULL;
+    return peal_pipeline_plan(&job->read, job->label, &job->nulls, &job->options->plan, is_early, &job->pipeline, err);
+}
+
+static peal_status begin(etl_job *job, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    if (!options->fitted) {
+        PEAL_TRY(peal_nulls_make(options->nulls, options->null_count, &job->nulls, err));
+        PEAL_TRY(survey(job, err));
+        return plan(job, true, err);
     }
+    PEAL_TRY(peal_pipeline_load(options->fitted, &job->pipeline, err));
+    job->pipeline->has_split = false; /* splitting belongs to the job that fitted it */
+    job->label = job->pipeline->label;
+    return peal_schema_copy(&job->pipeline->schema, &job->read, err);
+}
+
+/* ---- reading ---- */
+
+/* A hash of the job and of what is read how: what shapes a spill. */
+static peal_status spill_hash(const etl_job *job, uint64_t *out, peal_error *err) {
+    json_t *read = json_array();
+    for (size_t i = 0; i < job->read.count; i++) {
+        const peal_field *field = &job->read.fields[i];
+        read = peal_json_append(read, json_pack("[s, s, b, b, b]", field->name, peal_types[field->type].name,
+                                                field->skip, field->settled, field->numeric));
+    }
+    uint64_t description;
+    peal_status status = peal_json_hash(job->description, 0, &description, err);
+    if (status == PEAL_OK) status = peal_json_hash(read, description, out, err);
+    json_decref(read);
+    return status;
+}
+
+static bool label_is_text(const etl_job *job) {
+    const peal_plan_options *plan = &job->options->plan;
+    if (job->options->fitted || job->label == SIZE_MAX) return true;
+    return json_object_get(plan->types, job->read.fields[job->label].name) != NULL;
+}
+
+/* The first pass. `adopt`: takes over what a killed job read with the same types. */
+static peal_status ingest(etl_job *job, bool adopt, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    peal_ingest_options ingest = {
+        .folder = job->spill_folder,
+        .read = &job->read,
+        .label_as_text = label_is_text(job),
+        .on_bad_row = options->on_bad_row,
+        .adopt = adopt,
+        .text_memory = options->text_memory,
+        .block_size = options->block_size,
+        .stop = options->stop,
+        .reporter = options->reporter,
+    };
+    PEAL_TRY(spill_hash(job, &ingest.job_hash, err));
+    return peal_ingest(job->executor, &job->objects, job->pipeline, &ingest, &job->ingested, &job->result->times, err);
+}
+
+/* ---- types that are decided late ---- */
+
+#define TYPES_KIND "peal types"
+enum { TYPES_VERSION = 1 };
+
+static char *types_path(const etl_job *job) {
+    return peal_path_join(job->spill_folder, "types.json");
+}
+
+/* Writes down that the columns are to be read with these types, for a job that goes on here. */
+static peal_status remember_types(const etl_job *job, const peal_schema *types, uint64_t key, peal_error *err) {
+    char hash[17];
+    peal_hash_text(key, hash);
+    json_t *columns = json_array();
+    for (size_t i = 0; i < types->count; i++) {
+        columns = peal_json_append(columns, json_pack("{s:s, s:i, s:b}", "name", types->fields[i].name, "type",
+                                                      (int)types->fields[i].type, "numeric", types->fields[i].numeric));
+    }
+    json_t *document = json_pack("{s:s, s:i, s:s, s:o}", "kind", TYPES_KIND, "version", TYPES_VERSION, "key", hash,
+                                 "columns", columns);
+    char *path = types_path(job);
+    peal_status status = path ? peal_seal_write(path, document, err) : peal_fail(err, PEAL_E_MEMORY, "no memory");
+    json_decref(document);
+    free(path);
+    return status;
+}
+
+/* Takes the types over that a killed job of the same key found; *found if there were any. */
+static peal_status recall_types(etl_job *job, uint64_t key, bool *found, peal_error *err) {
+    char hash[17], *path = types_path(job);
+    json_t *document = NULL;
+    peal_hash_text(key, hash);
+    *found = false;
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    const peal_status status = peal_path_exists(path)
+                                   ? peal_seal_read(path, "a list of types", TYPES_KIND, TYPES_VERSION, &document, NULL)
+                                   : PEAL_E_DATA;
+    free(path);
+    const json_t *columns = json_object_get(document, "columns");
+    const char *saved = json_string_value(json_object_get(document, "key"));
+    *found = status == PEAL_OK && saved && strcmp(saved, hash) == 0 && json_array_size(columns) == job->read.count;
+    for (size_t i = 0; *found && i < job->read.count; i++) {
+        const json_t *one = json_array_get(columns, i);
+        peal_field *field = &job->read.fields[i];
+        const json_int_t type = json_integer_value(json_object_get(one, "type"));
+        if (type < 0 || type >= PEAL_TYPES) break;
+        field->type = (peal_type)type;
+        field->numeric = json_is_true(json_object_get(one, "numeric"));
+        field->settled = field->decided = true;
+    }
+    json_decref(document);
     return PEAL_OK;
 }
 
-static peal_status plan(etl_job *job, peal_error *err) {
-    const peal_etl_options *options = job->options;
-    if (options->fitted) {
-        PEAL_TRY(peal_pipeline_load(options->fitted, &job->pipeline, err));
-        job->pipeline->has_split = false; /* splitting belongs to the job that fitted it */
-        return PEAL_OK;
+/* A key of the job and the contents of its objects, by which late types are remembered. */
+static uint64_t content_key(const etl_job *job, uint64_t job_hash) {
+    uint64_t key = job_hash;
+    for (size_t i = 0; i < job->objects.count; i++) {
+        key = peal_hash(&job->objects.objects[i].identity, sizeof job->objects.objects[i].identity, key);
     }
-    peal_format_options text = options->text;
-    PEAL_TRY(copy_nulls(&options->text, &text, err));
-    const peal_input_list *inputs = &job->inputs;
-    return peal_pipeline_plan(inputs->inputs[0].path, inputs->sample, inputs->sample_size, inputs->sample_whole,
-                              inputs->format, &text, &options->plan, options->reporter, &job->pipeline, err);
+    return key;
+}
+
+/* Takes the decided types over: those to read with, or those of what was read. */
+static void settle(etl_job *job, peal_schema *decided) {
+    peal_schema_clear(&job->read);
+    job->read = *decided;
+    *decided = (peal_schema){0};
+}
+
+static void say_task(const etl_job *job, const peal_schema *types, bool was_open) {
+    if (job->label == SIZE_MAX || job->options->plan.task != PEAL_TASK_AUTO || !was_open) return;
+    const peal_field *label = &types->fields[job->label];
+    const bool classes = peal_types[label->type].has_vocabulary;
+    peal_report(job->options->reporter, PEAL_EVENT_NOTE, "label %s: taken for %s (task %s for the other)", label->name,
+                classes ? "a class" : "a number", classes ? "regress" : "classify");
+}
+
+/* Reads all objects, decides the types, and reads again if it must be. Afterwards the pipeline has the types of all
+ * values; `read` those that the spills hold. */
+static peal_status read_all(etl_job *job, peal_error *err) {
+    const peal_etl_options *options = job->options;
+    uint64_t job_hash;
+    bool again = false, recalled = false;
+    if (options->fitted) return ingest(job, options->resume, err);
+    PEAL_TRY(spill_hash(job, &job_hash, err));
+    const uint64_t key = content_key(job, job_hash);
+    const bool was_open = job->label != SIZE_MAX && !job->read.fields[job->label].settled;
+    if (options->resume) PEAL_TRY(recall_types(job, key, &recalled, err));
+    if (recalled) PEAL_TRY(plan(job, true, err));
+    PEAL_TRY(ingest(job, options->resume, err));
+    const peal_types_job types = {.objects = &job->objects,
+                                  .ingested = &job->ingested,
+                                  .read = &job->read,
+                                  .label = job->label,
+                                  .executor = job->executor,
+                                  .reporter = options->reporter};
+    peal_schema decided;
+    PEAL_TRY(peal_types_decide(&types, &decided, &again, err));
+    peal_status status = PEAL_OK;
+    if (again) {
+        status = remember_types(job, &decided, key, err);
+        peal_ingested_clear(&job->ingested);
+        settle(job, &decided);
+        if (status == PEAL_OK) status = plan(job, true, err);
+        if (status == PEAL_OK) status = ingest(job, false, err);
+        if (status == PEAL_OK) status = peal_schema_copy(&job->read, &decided, err);
+    } else if (options->on_bad_row == PEAL_BAD_ROWS_FAIL) {
+        status = peal_types_check_faults(&types, &decided, err);
+    }
+    if (status == PEAL_OK) say_task(job, &decided, was_open);
+    if (status == PEAL_OK) {
+        peal_pipeline *early = job->pipeline;
+        job->pipeline = NULL;
+        status = peal_pipeline_plan(&decided, job->label, &job->nulls, &options->plan, false, &job->pipeline, err);
+        peal_text_counts_use(job->ingested.texts, job->pipeline);
+        peal_pipeline_free(early);
+    }
+    peal_schema_clear(&decided);
+    return status;
 }
 
 /* ---- fitting ---- */
@@ -160,20 +332,22 @@ typedef struct fitting {
  * vocabulary only texts and counts go in, so it does not matter whose they are. */
 static peal_status fit_column(const fitting *work, size_t field, peal_error *err) {
     const etl_job *job = work->job;
-    const peal_raw_field *what = &job->pipeline->schema.fields[field];
+    const peal_field *what = &job->pipeline->schema.fields[field];
+    const bool read_as_text = peal_types[job->read.fields[field].type].has_vocabulary;
+    peal_status status = PEAL_OK;
     if (what->skip) return PEAL_OK;
     peal_summary merged = {0};
-    for (size_t i = 0; i < job->inputs.count; i++)
+    for (size_t i = 0; i < job->objects.count; i++)
         peal_summary_merge(&merged, &job->ingested.spills[i].summaries[field]);
-    if (what->kind == PEAL_RAW_TEXT) {
-        peal_status status = peal_text_counts_sum(job->ingested.texts, field, &merged, err);
-        if (status != PEAL_OK) {
-            peal_summary_clear(&merged);
-            return status;
-        }
+    if (peal_types[what->type].has_vocabulary) {
+        status = peal_text_counts_sum(job->ingested.texts, field, &merged, err);
         work->facts[field] = (text_facts){.distinct = merged.distinct, .count = merged.count};
+    } else if (read_as_text) {
+        status = peal_text_counts_moments(job->ingested.texts, field, &merged, err);
     }
-    return peal_pipeline_fit(job->pipeline, field, &merged, err);
+    if (status == PEAL_OK) return peal_pipeline_fit(job->pipeline, field, &merged, err);
+    peal_summary_clear(&merged);
+    return status;
 }
 
 static peal_status fit_columns(void *user, size_t index, peal_error *err) {
@@ -204,19 +378,48 @@ static void question_texts(const etl_job *job, size_t field, const text_facts *f
                 "column %s: %llu distinct texts, the %zu most frequent are kept (max_values)", name, distinct, most);
 }
 
+/* A column of texts of which nearly every row has one of its own says nothing of another row. */
+static bool is_identifier(const etl_job *job, size_t field, const text_facts *facts) {
+    if (field == job->label || peal_plan_names(&job->options->plan, job->pipeline->schema.fields[field].name)) {
+        return false;
+    }
+    return facts->distinct >= IDENTIFIER_LEAST && facts->distinct * 10 > facts->count * 9;
+}
+
+/* Leaves identifiers out, with one warning, however many columns there are. */
+static void drop_identifiers(etl_job *job, const text_facts *facts) {
+    peal_pipeline *pipeline = job->pipeline;
+    size_t first = SIZE_MAX, last = 0, count = 0;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_field *field = &pipeline->schema.fields[i];
+        if (field->skip || !peal_types[field->type].has_vocabulary || !is_identifier(job, i, &facts[i])) continue;
+        peal_pipeline_drop(pipeline, i);
+        if (count++ == 0) first = i;
+        last = i;
+    }
+    char text[PEAL_COLUMNS_TEXT];
+    if (count == 0) return;
+    peal_pipeline_columns_text(pipeline, first, last, count, text);
+    peal_report(job->options->reporter, PEAL_EVENT_WARNING,
+                "%s: nearly every row has a text of its own, so %s left out (name a transform to keep %s)", text,
+                count == 1 ? "it is" : "they are", count == 1 ? "it" : "them");
+}
+
 static peal_status fit(etl_job *job, peal_error *err) {
     if (job->options->fitted) return PEAL_OK;
-    const peal_raw_schema *schema = &job->pipeline->schema;
+    const peal_schema *schema = &job->pipeline->schema;
     fitting work = {.job = job, .stride = schema->count < FIT_TASKS ? schema->count : FIT_TASKS};
     PEAL_TRY(peal_alloc_checked(&work.facts, schema->count, sizeof *work.facts, "columns", err));
     const peal_map_work map = {.work = fit_columns, .user = &work};
     peal_status status = peal_executor_map(job->executor, work.stride, 0, &map, err);
     for (size_t i = 0; status == PEAL_OK && i < schema->count; i++) {
-        if (schema->fields[i].kind == PEAL_RAW_TEXT && !schema->fields[i].skip) {
+        if (peal_types[schema->fields[i].type].has_vocabulary && !schema->fields[i].skip) {
             question_texts(job, i, &work.facts[i]);
         }
     }
+    if (status == PEAL_OK) drop_identifiers(job, work.facts);
     free(work.facts);
+    if (status == PEAL_OK) peal_pipeline_report(job->pipeline, job->options->reporter);
     return status == PEAL_OK ? peal_pipeline_fitted(job->pipeline, err) : status;
 }
 
@@ -225,7 +428,7 @@ static peal_status fit(etl_job *job, peal_error *err) {
 static peal_status count_rows(etl_job *job, peal_error *err) {
     peal_etl_result *result = job->result;
     uint64_t used = 0, bad = 0;
-    for (size_t i = 0; i < job->inputs.count; i++) {
+    for (size_t i = 0; i < job->objects.count; i++) {
         used += job->ingested.spills[i].rows_used;
         bad += job->ingested.spills[i].rows_bad;
     }
@@ -237,10 +440,10 @@ static peal_status count_rows(etl_job *job, peal_error *err) {
         result->rows_dropped = bad;
     }
     if (used > 0) return PEAL_OK;
-    const char *first = job->inputs.inputs[0].path;
+    const char *first = job->objects.objects[0].name;
     return peal_fail(err, PEAL_E_DATA,
                      bad ? "%s%s: not one row is good" : "%s%s: there is not one row behind the header", first,
-                     job->inputs.count > 1 ? " and the other inputs" : "");
+                     job->objects.count > 1 ? " and the other inputs" : "");
 }
 
 static peal_status write_quarantine(etl_job *job, peal_error *err) {
@@ -250,7 +453,7 @@ static peal_status write_quarantine(etl_job *job, peal_error *err) {
     peal_status status = path ? peal_out_file_open(path, &out, err) : peal_fail(err, PEAL_E_MEMORY, "no memory");
     free(path);
     if (status != PEAL_OK) return status;
-    for (size_t i = 0; i < job->inputs.count && status == PEAL_OK; i++) {
+    for (size_t i = 0; i < job->objects.count && status == PEAL_OK; i++) {
         const peal_buffer *bad = &job->ingested.spills[i].bad;
         if (bad->size) status = peal_out_file_write(&out, bad->data, bad->size, err);
     }
@@ -266,7 +469,7 @@ json_t *peal_etl_rows_save(const peal_etl_result *result) {
 /* NULL if there is no memory. */
 static json_t *manifest_facts(const etl_job *job) {
     return json_pack("{s:o, s:O, s:o}", "rows", peal_etl_rows_save(job->result), "job", job->description, "inputs",
-                     peal_input_list_save(&job->inputs));
+                     peal_object_list_save(&job->objects));
 }
 
 /* ---- the way through ---- */
@@ -283,7 +486,7 @@ static peal_status describe_pipeline(void *user, peal_error *err) {
 static peal_status write_rows(etl_job *job, peal_dataset_writer *writer, peal_error *err) {
     peal_future *described;
     PEAL_TRY(peal_executor_submit(job->executor, describe_pipeline, job, &described, err));
-    peal_status status = peal_emit(job->executor, &job->ingested, job->pipeline, writer, job->options->stop,
+    peal_status status = peal_emit(job->executor, &job->ingested, &job->read, job->pipeline, writer, job->options->stop,
                                    job->options->reporter, &job->result->times, err);
     if (status == PEAL_OK) status = peal_future_wait(described, -1, err);
     peal_future_free(described);
@@ -313,34 +516,11 @@ static peal_status emit(etl_job *job, peal_error *err) {
     return status;
 }
 
-/* A hash of the job and of the pipeline as it was planned: what shapes a spill. */
-static peal_status spill_hash(const etl_job *job, uint64_t *out, peal_error *err) {
-    uint64_t description;
-    PEAL_TRY(peal_json_hash(job->description, 0, &description, err));
-    json_t *planned = peal_pipeline_save(job->pipeline);
-    peal_status status = peal_json_hash(planned, description, out, err);
-    json_decref(planned);
-    return status;
-}
-
 static peal_status run(etl_job *job, peal_error *err) {
-    const peal_etl_options *options = job->options;
-    PEAL_TRY(plan(job, err));
-    PEAL_TRY(peal_executor_new(options->threads, &job->executor, err));
+    PEAL_TRY(begin(job, err));
+    PEAL_TRY(peal_executor_new(job->options->threads, &job->executor, err));
     job->result->times.threads = peal_executor_threads(job->executor);
-    uint64_t job_hash;
-    PEAL_TRY(spill_hash(job, &job_hash, err));
-    const peal_ingest_options ingest = {
-        .folder = job->spill_folder,
-        .on_bad_row = options->on_bad_row,
-        .adopt = options->resume,
-        .job_hash = job_hash,
-        .text_memory = options->text_memory,
-        .stop = options->stop,
-        .reporter = options->reporter,
-    };
-    PEAL_TRY(
-        peal_ingest(job->executor, &job->inputs, job->pipeline, &ingest, &job->ingested, &job->result->times, err));
+    PEAL_TRY(read_all(job, err));
     PEAL_TRY(count_rows(job, err));
     PEAL_TRY(fit(job, err));
     return emit(job, err);
@@ -350,7 +530,9 @@ static void job_clear(etl_job *job) {
     peal_ingested_clear(&job->ingested);
     peal_executor_free(job->executor);
     peal_pipeline_free(job->pipeline);
-    peal_input_list_clear(&job->inputs);
+    peal_object_list_clear(&job->objects);
+    peal_schema_clear(&job->read);
+    peal_nulls_clear(&job->nulls);
     json_decref(job->description);
     free(job->spill_folder);
     free(job->pipeline_text);
@@ -370,7 +552,7 @@ static char *staleness(const etl_job *job, const char *out) {
         if (!why && !json_equal(value, json_object_get(saved, key))) why = peal_sprintf("the job changed ('%s')", key);
     }
     if (!why && json_object_size(saved) != json_object_size(job->description)) why = peal_strdup("the job changed");
-    if (!why) why = peal_input_list_difference(&job->inputs, json_object_get(manifest, "inputs"));
+    if (!why) why = peal_object_list_difference(&job->objects, json_object_get(manifest, "inputs"));
     if (!why && peal_dataset_read(dataset, ~0u, NULL, NULL, &problem) != PEAL_OK) why = peal_strdup(problem.message);
     peal_dataset_close(dataset);
     return why;
@@ -432,7 +614,7 @@ peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, p
     if (!out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     for (size_t length = strlen(out); length > 1 && out[length - 1] == '/'; length--) out[length - 1] = '\0';
     peal_status status = peal_folder_check(out, &peal_dataset_kind, err); /* before work begins */
-    if (status == PEAL_OK) status = look_at_inputs(&job, err);
+    if (status == PEAL_OK) status = look_at_objects(&job, err);
     if (status == PEAL_OK) status = etl(&job, out, err);
     free(out);
     job_clear(&job);
@@ -446,11 +628,11 @@ enum { CACHE_NAP_MS = 100, CACHE_WAIT_MS = 600000, CACHE_READ_TRIES = 5 };
 /* The name of the job's entry, which belongs to it alone: of the job and the absolute paths of its inputs. What was
  * read from a pipe is named by its bytes. */
 static peal_status name_entry(const etl_job *job, char name[17], peal_error *err) {
-    const peal_input_list *inputs = &job->inputs;
+    const peal_object_list *objects = &job->objects;
     uint64_t key;
     PEAL_TRY(peal_json_hash(job->description, 0, &key, err));
-    for (size_t i = 0; i < inputs->count; i++) {
-        const peal_source *source = inputs->inputs[i].source;
+    for (size_t i = 0; i < objects->count; i++) {
+        const peal_source *source = objects->objects[i].source;
         char *real = source->fd < 0 ? realpath(source->path, NULL) : peal_strdup("-");
         const char *path = real ? real : source->path;
         key = peal_hash(path, strlen(path), key);
@@ -571,7 +753,7 @@ peal_status peal_etl_cached(const peal_etl_options *options, peal_cached *out, p
     *out = (peal_cached){0};
     *result = (peal_etl_result){0};
     etl_job job = {.options = options, .result = result, .kind = &peal_cached_kind};
-    peal_status status = look_at_inputs(&job, err);
+    peal_status status = look_at_objects(&job, err);
     if (status == PEAL_OK) status = find_cached(&job, out, err);
     job_clear(&job);
     if (status != PEAL_OK) peal_cached_release(out);

@@ -18,12 +18,15 @@ typedef struct peal_etl_options {
     const char *const *sources;
     size_t source_count;
     const char *out;          /* folder of the dataset; one that stands there is replaced once the new one is whole */
-    const char *format;       /* name, or NULL: found */
-    peal_format_options text; /* delimiter, header, trim, nulls; borrowed */
-    peal_plan_options plan;   /* label, task, transforms, types, drop; borrowed */
-    const json_t *fitted;     /* a fitted pipeline to apply instead of planning and fitting one, or NULL */
-    size_t threads;           /* 0: as many as there are CPUs */
-    size_t text_memory;       /* bytes for the distinct texts that are in memory at once; 0: the default */
+    const char *format;       /* name, or NULL: found, input by input */
+    const json_t *reading;    /* options of the format (etl/format: delimiter, header...), or NULL; borrowed */
+    const char *const *nulls; /* spellings of a missing value; the empty one always is one; borrowed */
+    size_t null_count;
+    size_t block_size;      /* bytes of text that are parsed at once; 0: the default */
+    peal_plan_options plan; /* label, task, transforms, types, drop; borrowed */
+    const json_t *fitted;   /* a fitted pipeline to apply instead of planning and fitting one, or NULL */
+    size_t threads;         /* 0: as many as there are CPUs */
+    size_t text_memory;     /* bytes for the distinct texts that are in memory at once; 0: the default */
     peal_bad_rows on_bad_row;
     bool resume;                   /* go on where a killed or interrupted job of the same kind stopped */
     const atomic_int *stop;        /* not 0: stop soon with PEAL_E_INTERRUPTED; may be NULL */

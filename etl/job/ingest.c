@@ -30,12 +30,12 @@ typedef struct slot {
     peal_summary *summaries; /* [fields] moments of this block's training rows */
     uint8_t *splits, *keep;  /* [rows] */
     size_t row_capacity;
-    peal_buffer encoded;
+    peal_buffer encoded, numbers;
     peal_spill_chunk chunk; /* what is to be said of `encoded` */
 } slot;
 
 typedef struct feed {
-    peal_format_reader *reader;
+    peal_reader *reader;
     peal_source_meter meter;
     uint64_t blocks;    /* read so far */
     uint64_t collected; /* blocks collected so far */
@@ -43,10 +43,11 @@ typedef struct feed {
 } feed;
 
 typedef struct ingest {
-    peal_input_list *inputs;
+    peal_object_list *objects;
     const peal_pipeline *pipeline;
+    const peal_schema *read;
     const peal_ingest_options *options;
-    peal_format_job job;
+    peal_wanted wanted;
     peal_ingested *out;
     peal_stage_times *times;
     size_t vocabulary_most; /* bytes at which a vocabulary is closed */
@@ -66,9 +67,12 @@ typedef struct ingest {
 /* ---- the three stages ---- */
 
 static void count_texts(peal_dictionary *dictionary, const int32_t *codes, const uint8_t *keep, size_t rows) {
-    uint64_t *counts = dictionary->counts;
+    uint64_t *counts = dictionary->counts, *held = dictionary->held;
     if (keep) {
-        for (size_t row = 0; row < rows; row++) counts[codes[row]] += keep[row];
+        for (size_t row = 0; row < rows; row++) {
+            counts[codes[row]] += keep[row];
+            held[codes[row]] += !keep[row];
+        }
     } else {
         for (size_t row = 0; row < rows; row++) counts[codes[row]]++;
     }
@@ -79,31 +83,32 @@ static char *spill_path(const ingest *self, size_t input) {
 }
 
 static uint64_t spill_key(const ingest *self, size_t input) {
-    const peal_input *one = &self->inputs->inputs[input];
+    const peal_object *one = &self->objects->objects[input];
     uint64_t key = peal_hash(one->path, strlen(one->path), self->options->job_hash);
     return peal_hash(&one->identity, sizeof one->identity, key);
 }
 
 static peal_status open_feed(ingest *self, size_t input, peal_error *err) {
     feed *one = &self->feeds[input];
-    const peal_input *what = &self->inputs->inputs[input];
     char *path = spill_path(self, input);
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    peal_status status = peal_spill_open(path, self->pipeline->schema.count, &self->out->spills[input], err);
+    peal_status status = peal_spill_open(path, self->read->count, &self->out->spills[input], err);
     free(path);
     one->meter.hasher = peal_hasher_new();
     if (status == PEAL_OK && !one->meter.hasher) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a hash");
-    peal_stream *stream;
-    if (status == PEAL_OK) status = peal_decode_source(what->source, &one->meter, &stream, err);
     if (status != PEAL_OK) return status;
-    return self->pipeline->format->open(&self->job, what->path, what->companion, stream, &one->reader, err);
+    return peal_object_open(self->objects, &self->objects->objects[input], &self->wanted, &one->meter, &one->reader,
+                            err);
 }
 
 static peal_status read_block(ingest *self, slot *place, bool *ended, peal_error *err) {
     feed *one = &self->feeds[place->input];
     if (!one->opened) PEAL_TRY(open_feed(self, place->input, err));
-    PEAL_TRY(self->pipeline->format->read(one->reader, &place->block, err));
-    *ended = place->block.size == 0;
+    *ended = !one->reader; /* an empty object */
+    if (one->reader) {
+        PEAL_TRY(one->reader->next(one->reader, &place->block, err));
+        *ended = place->block.size == 0 && place->block.records == 0;
+    }
     if (*ended) {
         self->out->spills[place->input].hash = peal_hasher_end(one->meter.hasher);
         peal_hasher_free(one->meter.hasher);
@@ -113,14 +118,14 @@ static peal_status read_block(ingest *self, slot *place, bool *ended, peal_error
 }
 
 static peal_status reserve_rows(slot *place, peal_error *err) {
-    if (place->block.rows <= place->row_capacity) return PEAL_OK;
+    if (place->block.table.rows <= place->row_capacity) return PEAL_OK;
     free(place->splits);
     free(place->keep);
     place->splits = place->keep = NULL;
     place->row_capacity = 0;
-    PEAL_TRY(peal_alloc_checked(&place->splits, place->block.rows, 1, "rows", err));
-    PEAL_TRY(peal_alloc_checked(&place->keep, place->block.rows, 1, "rows", err));
-    place->row_capacity = place->block.rows;
+    PEAL_TRY(peal_alloc_checked(&place->splits, place->block.table.rows, 1, "rows", err));
+    PEAL_TRY(peal_alloc_checked(&place->keep, place->block.table.rows, 1, "rows", err));
+    place->row_capacity = place->block.table.rows;
     return PEAL_OK;
 }
 
@@ -128,9 +133,41 @@ static peal_status reserve_rows(slot *place, peal_error *err) {
 static peal_status split_rows(const ingest *self, slot *place, peal_error *err) {
     const peal_block *block = &place->block;
     PEAL_TRY(reserve_rows(place, err));
-    for (size_t row = 0; row < block->rows; row++) {
+    for (size_t row = 0; row < block->table.rows; row++) {
         place->splits[row] = peal_split_of(&self->pipeline->split, block->hashes[row]);
         place->keep[row] = place->splits[row] == PEAL_SPLIT_TRAIN;
+    }
+    return PEAL_OK;
+}
+
+/* Learns of the block's columns: moments of numbers, counts of texts. */
+static void summarise(const ingest *self, slot *place, const uint8_t *keep) {
+    const peal_table_room *table = &place->block.table;
+    for (size_t i = 0; i < self->read->count; i++) {
+        const peal_column_room *column = &table->columns[i];
+        if (self->read->fields[i].skip) continue;
+        peal_summary_clear(&place->summaries[i]);
+        if (peal_types[column->type].has_vocabulary) {
+            count_texts(&table->dictionaries[i], column->values, keep, table->rows);
+        } else if (column->type == PEAL_TYPE_FLOAT64) {
+            peal_summary_add_numbers(&place->summaries[i], column->values, keep, table->rows);
+        }
+    }
+}
+
+/* The moments of numbers that are not doubles. */
+static peal_status summarise_others(const ingest *self, slot *place, const uint8_t *keep, peal_error *err) {
+    peal_table_room *table = &place->block.table;
+    const peal_column *columns = NULL;
+    for (size_t i = 0; i < self->read->count; i++) {
+        const peal_type_info *info = &peal_types[table->columns[i].type];
+        if (self->read->fields[i].skip || !info->is_number || table->columns[i].type == PEAL_TYPE_FLOAT64) continue;
+        if (!columns) columns = peal_table_room_view(table);
+        place->numbers.size = 0;
+        PEAL_TRY(peal_buffer_reserve(&place->numbers, table->rows * sizeof(double), err));
+        double *numbers = (double *)(void *)place->numbers.data;
+        info->numbers(&columns[i], 0, table->rows, numbers);
+        peal_summary_add_numbers(&place->summaries[i], numbers, keep, table->rows);
     }
     return PEAL_OK;
 }
@@ -138,25 +175,18 @@ static peal_status split_rows(const ingest *self, slot *place, peal_error *err) 
 /* Parses the block, whose dictionaries are the thread's vocabulary for now, learns of its columns, and encodes it. */
 static peal_status parse_into(ingest *self, slot *place, peal_vocabulary *vocabulary, peal_error *err) {
     peal_block *block = &place->block;
-    const peal_raw_schema *schema = &self->pipeline->schema;
-    bool split = self->pipeline->has_split;
-    PEAL_TRY(self->pipeline->format->parse(self->feeds[place->input].reader, block, err));
+    const bool split = self->pipeline->has_split;
+    const peal_reader *reader = self->feeds[place->input].reader;
+    PEAL_TRY(reader->parse(reader, block, err));
     if (split) PEAL_TRY(split_rows(self, place, err));
     const uint8_t *keep = split ? place->keep : NULL;
-    for (size_t i = 0; i < schema->count; i++) {
-        if (schema->fields[i].skip) continue;
-        peal_summary_clear(&place->summaries[i]);
-        if (schema->fields[i].kind == PEAL_RAW_NUMBER) {
-            peal_summary_add_numbers(&place->summaries[i], block->numbers[i], keep, block->rows);
-        } else if (schema->fields[i].kind == PEAL_RAW_TEXT) {
-            count_texts(&block->dictionaries[i], block->codes[i], keep, block->rows);
-        }
-    }
+    summarise(self, place, keep);
+    PEAL_TRY(summarise_others(self, place, keep, err));
     PEAL_TRY(peal_vocabulary_log(vocabulary, err));
-    PEAL_TRY(peal_spill_encode(block, schema, split ? place->splits : NULL, &place->encoded, err));
+    PEAL_TRY(peal_spill_encode(&block->table, split ? place->splits : NULL, &place->encoded, err));
     place->chunk = (peal_spill_chunk){
         .hash = peal_hash(place->encoded.data, place->encoded.size, 0),
-        .rows = block->rows,
+        .rows = block->table.rows,
         .vocabulary = vocabulary->number,
         .log_size = vocabulary->log.size,
     };
@@ -167,7 +197,7 @@ static peal_status open_vocabulary(ingest *self, peal_vocabulary *out, peal_erro
     /* With the lock held, so that no number is left out among those whose logs exist. */
     pthread_mutex_lock(&self->lock);
     size_t number = self->out->vocabulary_count++;
-    peal_status status = peal_vocabulary_open(self->options->folder, number, self->pipeline->schema.count, out, err);
+    peal_status status = peal_vocabulary_open(self->options->folder, number, self->read->count, out, err);
     pthread_mutex_unlock(&self->lock);
     return status;
 }
@@ -180,48 +210,68 @@ static peal_status close_vocabulary(ingest *self, peal_vocabulary *vocabulary, p
 }
 
 static peal_status parse_block(ingest *self, slot *place, peal_vocabulary *vocabulary, peal_error *err) {
-    peal_dictionary *own = place->block.dictionaries;
-    place->block.dictionaries = vocabulary->dictionaries;
+    peal_table_room_borrow(&place->block.table, vocabulary->dictionaries);
     peal_status status = parse_into(self, place, vocabulary, err);
-    place->block.dictionaries = own;
     if (status != PEAL_OK || peal_vocabulary_memory(vocabulary) <= self->vocabulary_most) return status;
     PEAL_TRY(close_vocabulary(self, vocabulary, err));
     return open_vocabulary(self, vocabulary, err);
 }
 
+peal_status peal_bad_row_text(const char *path, const peal_bad_row *bad, char **out, peal_error *err) {
+    json_t *one = json_pack("{s:o, s:I, s:o, s:o}", "file", peal_json_path(path), "line", (json_int_t)bad->line,
+                            "reason", peal_json_bytes(bad->reason, strlen(bad->reason)), "text",
+                            peal_json_bytes(bad->text, strlen(bad->text)));
+    char *line;
+    const peal_status status = peal_json_dump(one, JSON_COMPACT, "bad rows", &line, err);
+    json_decref(one);
+    PEAL_TRY(status);
+    *out = peal_sprintf("%s\n", line);
+    free(line);
+    return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for bad rows");
+}
+
+/* The first row that is bad for the sake of a column's type, which all values will decide. */
+static peal_status note_fault(peal_type_fault *fault, const peal_bad_row *bad, peal_error *err) {
+    if (fault->line) return PEAL_OK;
+    fault->reason = peal_strdup(bad->reason);
+    if (!fault->reason) return peal_fail(err, PEAL_E_MEMORY, "no memory for bad rows");
+    fault->line = bad->line;
+    return PEAL_OK;
+}
+
 static peal_status note_bad_rows(ingest *self, size_t input, const peal_block *block, peal_error *err) {
-    const char *path = self->inputs->inputs[input].path;
+    const char *path = self->objects->objects[input].path;
     peal_spill *spill = &self->out->spills[input];
     for (size_t i = 0; i < block->bad_count; i++) {
         const peal_bad_row *bad = &block->bad_rows[i];
-        if (self->options->on_bad_row == PEAL_BAD_ROWS_FAIL) {
-            return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", path, (unsigned long long)bad->line, bad->reason);
+        if (bad->column != PEAL_NO_COLUMN) {
+            PEAL_TRY(note_fault(&spill->faults[bad->column], bad, err));
+        } else if (self->options->on_bad_row == PEAL_BAD_ROWS_FAIL) {
+            return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", self->objects->objects[input].name,
+                             (unsigned long long)bad->line, bad->reason);
         }
         spill->rows_bad++;
         if (self->options->on_bad_row != PEAL_BAD_ROWS_QUARANTINE) continue;
-        json_t *one = json_pack("{s:o, s:I, s:o, s:o}", "file", peal_json_path(path), "line", (json_int_t)bad->line,
-                                "reason", peal_json_bytes(bad->reason, strlen(bad->reason)), "text",
-                                peal_json_bytes(bad->text, strlen(bad->text)));
         char *line;
-        peal_status status = peal_json_dump(one, JSON_COMPACT, "bad rows", &line, err);
-        json_decref(one);
-        if (status == PEAL_OK) status = peal_buffer_append(&spill->bad, line, strlen(line), err);
+        PEAL_TRY(peal_bad_row_text(path, bad, &line, err));
+        const peal_status status = peal_buffer_append(&spill->bad, line, strlen(line), err);
         free(line);
-        if (status == PEAL_OK) status = peal_buffer_append(&spill->bad, "\n", 1, err);
-        if (status != PEAL_OK) return status;
+        PEAL_TRY(status);
     }
     return PEAL_OK;
 }
 
 static peal_status collect_block(ingest *self, slot *place, peal_error *err) {
-    const peal_raw_schema *schema = &self->pipeline->schema;
     peal_spill *spill = &self->out->spills[place->input];
     PEAL_TRY(note_bad_rows(self, place->input, &place->block, err));
     peal_block_forget_bad_rows(&place->block);
-    for (size_t i = 0; i < schema->count; i++) {
-        if (schema->fields[i].kind == PEAL_RAW_NUMBER) peal_summary_merge(&spill->summaries[i], &place->summaries[i]);
+    for (size_t i = 0; i < self->read->count; i++) {
+        peal_votes_add(&spill->votes[i], &place->block.votes[i]);
+        if (!self->read->fields[i].skip && peal_types[self->read->fields[i].type].is_number) {
+            peal_summary_merge(&spill->summaries[i], &place->summaries[i]);
+        }
     }
-    if (place->block.rows == 0) return PEAL_OK;
+    if (place->block.table.rows == 0) return PEAL_OK;
     return peal_spill_append(spill, &place->encoded, &place->chunk, err);
 }
 
@@ -246,7 +296,7 @@ static bool find_collect(ingest *self, step *out) {
         *out = (step){.kind = STEP_COLLECT, .place = place, .input = place->input};
         return true;
     }
-    for (size_t i = 0; i < self->inputs->count; i++) {
+    for (size_t i = 0; i < self->objects->count; i++) {
         feed *one = &self->feeds[i];
         if (!one->ended || one->done || one->collecting || one->reading || one->collected != one->blocks) continue;
         one->collecting = true;
@@ -277,7 +327,7 @@ static bool find_read(ingest *self, step *out, bool *no_room) {
     for (size_t i = 0; i < self->slot_count && !room; i++) {
         if (self->slots[i].state == SLOT_FREE) room = &self->slots[i];
     }
-    for (size_t i = 0; i < self->inputs->count; i++) {
+    for (size_t i = 0; i < self->objects->count; i++) {
         feed *one = &self->feeds[i];
         if (one->ended || one->reading || (!one->opened && self->open >= self->threads)) continue;
         *no_room = !room;
@@ -306,8 +356,8 @@ static void note_failure(ingest *self, const step *what, peal_status status, con
 
 static peal_status finish_input(ingest *self, size_t input, peal_error *err) {
     peal_spill *spill = &self->out->spills[input];
-    peal_input *what = &self->inputs->inputs[input];
-    self->pipeline->format->close(self->feeds[input].reader); /* all its blocks are parsed */
+    peal_object *what = &self->objects->objects[input];
+    peal_reader_close(self->feeds[input].reader); /* all its blocks are parsed */
     self->feeds[input].reader = NULL;
     what->rows = spill->rows_used + spill->rows_bad;
     what->hash = spill->hash;
@@ -363,7 +413,7 @@ static const peal_stage stage_of[] = {
 
 /* Takes steps until all inputs are done or one failed. With the lock held. */
 static void take_steps(ingest *self, peal_vocabulary *vocabulary) {
-    while (!self->failed && self->done < self->inputs->count) {
+    while (!self->failed && self->done < self->objects->count) {
         step what = {0};
         bool no_room = false;
         int64_t begin = peal_now_ns();
@@ -407,7 +457,7 @@ static peal_status ingest_thread(void *argument, peal_error *err) {
     peal_vocabulary_clear(&vocabulary);
     pthread_mutex_lock(&self->lock);
     if (done) self->times->busy[PEAL_STAGE_COLLECT] += peal_now_ns() - begin;
-    if (status != PEAL_OK) note_failure(self, &(step){.input = self->inputs->count}, status, &error);
+    if (status != PEAL_OK) note_failure(self, &(step){.input = self->objects->count}, status, &error);
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
     return PEAL_OK;
@@ -454,7 +504,7 @@ static peal_status adopt_input(void *user, size_t input, peal_error *err) {
     char *path = spill_path(self, input);
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     peal_status status =
-        peal_spill_adopt(path, self->pipeline->schema.count, spill_key(self, input), spill, &work->why[input], err);
+        peal_spill_adopt(path, self->read->count, spill_key(self, input), spill, &work->why[input], err);
     free(path);
     if (status == PEAL_OK && spill->path && !is_understood(&work->logs, spill)) {
         work->why[input] = "a vocabulary of its spill is damaged";
@@ -470,25 +520,26 @@ static peal_status told_adopted(void *user, size_t input, peal_error *err) {
     ingest *self = work->self;
     if (self->out->spills[input].path) self->open++;
     if (work->why[input]) {
-        peal_report(self->options->reporter, PEAL_EVENT_NOTE, "%s is read again: %s", self->inputs->inputs[input].path,
-                    work->why[input]);
+        peal_report(self->options->reporter, PEAL_EVENT_NOTE, "%s is read again: %s",
+                    self->objects->objects[input].path, work->why[input]);
     }
     return PEAL_OK;
 }
 
-/* Counts the chunk's texts of training rows. */
-static void count_chunk(const peal_raw_schema *schema, const peal_spill_rows *rows, peal_vocabulary *vocabulary) {
-    for (size_t row = 0; row < rows->rows; row++) rows->splits[row] = rows->splits[row] == PEAL_SPLIT_TRAIN;
-    for (size_t i = 0; i < schema->count; i++) {
-        if (schema->fields[i].skip || schema->fields[i].kind != PEAL_RAW_TEXT) continue;
-        count_texts(&vocabulary->dictionaries[i], rows->codes[i], rows->splits, rows->rows);
+/* Counts the chunk's texts of training rows, and of those held out. */
+static void count_chunk(const peal_spill_rows *rows, peal_vocabulary *vocabulary) {
+    const peal_table_room *table = &rows->table;
+    for (size_t row = 0; row < table->rows; row++) rows->splits[row] = rows->splits[row] == PEAL_SPLIT_TRAIN;
+    for (size_t i = 0; i < table->schema->count; i++) {
+        const peal_column_room *column = &table->columns[i];
+        if (table->schema->fields[i].skip || !peal_types[column->type].has_vocabulary) continue;
+        count_texts(&vocabulary->dictionaries[i], column->values, rows->splits, table->rows);
     }
 }
 
 /* Counts the chunks of one spill that are of the vocabulary; *found if there are any. */
-static peal_status count_spill(const ingest *self, const peal_spill *spill, peal_vocabulary *vocabulary,
-                               peal_spill_rows *rows, bool *found, peal_error *err) {
-    const peal_raw_schema *schema = &self->pipeline->schema;
+static peal_status count_spill(const peal_spill *spill, peal_vocabulary *vocabulary, peal_spill_rows *rows, bool *found,
+                               peal_error *err) {
     int fd = -1;
     peal_status status = PEAL_OK;
     for (size_t c = 0; c < spill->chunk_count && status == PEAL_OK; c++) {
@@ -496,8 +547,8 @@ static peal_status count_spill(const ingest *self, const peal_spill *spill, peal
         *found = true;
         if (fd < 0) fd = open(spill->path, O_RDONLY | O_CLOEXEC);
         if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", spill->path);
-        status = peal_spill_read(fd, spill, c, schema, rows, err);
-        if (status == PEAL_OK) count_chunk(schema, rows, vocabulary);
+        status = peal_spill_read(fd, spill, c, rows, err);
+        if (status == PEAL_OK) count_chunk(rows, vocabulary);
     }
     if (fd >= 0) close(fd);
     return status;
@@ -510,10 +561,10 @@ static peal_status adopt_vocabulary(void *user, size_t number, peal_error *err) 
     peal_spill_rows rows = {0};
     bool found = false;
     if (peal_is_stopped(self->options->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading");
-    peal_status status =
-        peal_vocabulary_read_log(self->options->folder, number, self->pipeline->schema.count, &vocabulary, err);
+    peal_status status = peal_vocabulary_read_log(self->options->folder, number, self->read->count, &vocabulary, err);
+    if (status == PEAL_OK) status = peal_spill_rows_init(&rows, self->read, err);
     for (size_t i = 0; i < self->out->spill_count && status == PEAL_OK; i++) {
-        status = count_spill(self, &self->out->spills[i], &vocabulary, &rows, &found, err);
+        status = count_spill(&self->out->spills[i], &vocabulary, &rows, &found, err);
     }
     if (status == PEAL_OK && found) status = peal_text_counts_add(self->out->texts, &vocabulary, err);
     peal_spill_rows_clear(&rows);
@@ -524,9 +575,9 @@ static peal_status adopt_vocabulary(void *user, size_t number, peal_error *err) 
 static peal_status adopt_all(adoption *work, peal_executor *executor, peal_error *err) {
     ingest *self = work->self;
     PEAL_TRY(find_logs(self, &work->logs, err));
-    PEAL_TRY(peal_alloc_checked(&work->why, self->inputs->count, sizeof *work->why, "inputs", err));
+    PEAL_TRY(peal_alloc_checked(&work->why, self->objects->count, sizeof *work->why, "inputs", err));
     const peal_map_work inputs = {.work = adopt_input, .consume = told_adopted, .user = work};
-    PEAL_TRY(peal_executor_map(executor, self->inputs->count, 0, &inputs, err));
+    PEAL_TRY(peal_executor_map(executor, self->objects->count, 0, &inputs, err));
     self->out->vocabulary_count = work->logs.count;
     const peal_map_work vocabularies = {.work = adopt_vocabulary, .user = work};
     return peal_executor_map(executor, work->logs.count, self->threads, &vocabularies, err);
@@ -544,7 +595,7 @@ static peal_status adopt(ingest *self, peal_executor *executor, peal_error *err)
 /* ---- all together ---- */
 
 static peal_status slots_init(ingest *self, peal_error *err) {
-    const peal_raw_schema *schema = &self->pipeline->schema;
+    const peal_schema *schema = self->read;
     PEAL_TRY(peal_alloc_checked(&self->slots, self->slot_count, sizeof *self->slots, "blocks", err));
     for (size_t i = 0; i < self->slot_count; i++) {
         slot *place = &self->slots[i];
@@ -558,6 +609,7 @@ static void slots_clear(ingest *self) {
     for (size_t i = 0; self->slots && i < self->slot_count; i++) {
         slot *place = &self->slots[i];
         peal_block_clear(&place->block);
+        peal_buffer_clear(&place->numbers);
         free(place->summaries);
         free(place->splits);
         free(place->keep);
@@ -569,8 +621,8 @@ static void slots_clear(ingest *self) {
 /* With the lock held. An input that was taken over was read by another job and counts whole. */
 static void report(const ingest *self, uint64_t total) {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < self->inputs->count; i++) {
-        bytes += self->feeds[i].done ? self->inputs->inputs[i].size
+    for (size_t i = 0; i < self->objects->count; i++) {
+        bytes += self->feeds[i].done ? self->objects->objects[i].size
                                      : atomic_load_explicit(&self->feeds[i].meter.bytes, memory_order_relaxed);
     }
     peal_report_progress(self->options->reporter, "reading", "bytes", bytes < total ? bytes : total, total);
@@ -579,7 +631,7 @@ static void report(const ingest *self, uint64_t total) {
 /* Waits for the pool's threads, telling of progress and looking for a wish to stop. */
 static void supervise(ingest *self, peal_future **futures, size_t count) {
     uint64_t total = 0;
-    for (size_t i = 0; i < self->inputs->count; i++) total += self->inputs->inputs[i].size;
+    for (size_t i = 0; i < self->objects->count; i++) total += self->objects->objects[i].size;
     for (size_t i = 0; i < count; i++) {
         while (peal_future_wait(futures[i], REPORT_MS, NULL), !peal_future_done(futures[i])) {
             pthread_mutex_lock(&self->lock);
@@ -622,7 +674,7 @@ static peal_status run(ingest *self, peal_executor *executor, peal_error *err) {
 static peal_status open_texts(ingest *self, peal_error *err) {
     char *path = peal_path_join(self->options->folder, "text-counts");
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    peal_status status = peal_text_counts_new(path, self->pipeline, &self->out->texts, err);
+    peal_status status = peal_text_counts_new(path, self->read, self->pipeline, &self->out->texts, err);
     free(path);
     return status;
 }
@@ -640,19 +692,22 @@ void peal_ingested_clear(peal_ingested *ingested) {
     *ingested = (peal_ingested){0};
 }
 
-peal_status peal_ingest(peal_executor *executor, peal_input_list *inputs, const peal_pipeline *pipeline,
+peal_status peal_ingest(peal_executor *executor, peal_object_list *objects, const peal_pipeline *pipeline,
                         const peal_ingest_options *options, peal_ingested *out, peal_stage_times *times,
                         peal_error *err) {
     size_t threads = peal_executor_threads(executor);
     ingest self = {
-        .inputs = inputs,
+        .objects = objects,
         .pipeline = pipeline,
+        .read = options->read,
         .options = options,
-        .job = {.options = &pipeline->options,
-                .schema = &pipeline->schema,
-                .label = pipeline->label,
-                .label_required = true,
-                .hash_rows = pipeline->has_split},
+        .wanted = {.schema = options->read,
+                   .nulls = &pipeline->nulls,
+                   .label = pipeline->label,
+                   .label_required = true,
+                   .label_as_text = options->label_as_text,
+                   .hash_rows = pipeline->has_split,
+                   .block_size = options->block_size},
         .times = times,
         .threads = threads,
         .slot_count = 2 * threads + 2,
@@ -660,17 +715,17 @@ peal_status peal_ingest(peal_executor *executor, peal_input_list *inputs, const 
     };
     *out = (peal_ingested){0};
     self.out = out;
-    PEAL_TRY(peal_alloc_checked(&out->spills, inputs->count, sizeof *out->spills, "spills", err));
-    out->spill_count = inputs->count;
-    for (size_t i = 0; i < inputs->count; i++) out->spills[i].out.fd = -1;
+    PEAL_TRY(peal_alloc_checked(&out->spills, objects->count, sizeof *out->spills, "spills", err));
+    out->spill_count = objects->count;
+    for (size_t i = 0; i < objects->count; i++) out->spills[i].out.fd = -1;
     PEAL_TRY(open_texts(&self, err));
-    PEAL_TRY(peal_alloc_checked(&self.feeds, inputs->count, sizeof *self.feeds, "inputs", err));
+    PEAL_TRY(peal_alloc_checked(&self.feeds, objects->count, sizeof *self.feeds, "inputs", err));
     pthread_mutex_init(&self.lock, NULL);
     pthread_cond_init(&self.changed, NULL);
     peal_status status = adopt(&self, executor, err);
     if (status == PEAL_OK) status = run(&self, executor, err);
-    for (size_t i = 0; i < inputs->count; i++) {
-        pipeline->format->close(self.feeds[i].reader);
+    for (size_t i = 0; i < objects->count; i++) {
+        peal_reader_close(self.feeds[i].reader);
         peal_hasher_free(self.feeds[i].meter.hasher);
     }
     slots_clear(&self);

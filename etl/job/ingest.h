@@ -15,7 +15,7 @@
 
 #include "core/base/event.h"
 #include "core/thread/executor.h"
-#include "etl/job/input.h"
+#include "etl/job/objects.h"
 #include "etl/job/spill.h"
 #include "etl/job/stage.h"
 #include "etl/job/text_counts.h"
@@ -23,11 +23,17 @@
 
 typedef enum peal_bad_rows { PEAL_BAD_ROWS_FAIL, PEAL_BAD_ROWS_DROP, PEAL_BAD_ROWS_QUARANTINE } peal_bad_rows;
 
+/* A line of JSON that names a bad row: {"file", "line", "reason", "text"}. Freed by the caller. */
+peal_status peal_bad_row_text(const char *path, const peal_bad_row *bad, char **out, peal_error *err);
+
 typedef struct peal_ingest_options {
-    const char *folder; /* where the spills go */
+    const char *folder;      /* where the spills go */
+    const peal_schema *read; /* the columns, with the types that they are read as */
+    bool label_as_text;      /* the user said so: NA is a class */
     peal_bad_rows on_bad_row;
     bool adopt;             /* take over finished spills that stand in the folder */
     uint64_t job_hash;      /* of what shapes a spill, so that only fitting ones are taken over */
+    size_t block_size;      /* bytes of text that are parsed at once; 0: the default */
     size_t text_memory;     /* bytes for the vocabularies of all threads; 0: the default */
     const atomic_int *stop; /* not 0: stop with PEAL_E_INTERRUPTED; NULL is allowed */
     const peal_reporter *reporter;
@@ -41,9 +47,10 @@ typedef struct peal_ingested {
     size_t vocabulary_count;
 } peal_ingested;
 
-/* Fills in what was learnt of the inputs (hash, rows), too, and the times of the stages read, parse and collect. The
- * caller clears `out`, also on failure. */
-peal_status peal_ingest(peal_executor *executor, peal_input_list *inputs, const peal_pipeline *pipeline,
+/* Fills in what was learnt of the objects (hash, rows), too, and the times of the stages read, parse and collect. Of
+ * the pipeline the nulls, the label, the split and the steps of texts are used. A row that is bad for a type that is
+ * not settled is noted in its spill (votes, faults) and no failure yet. The caller clears `out`, also on failure. */
+peal_status peal_ingest(peal_executor *executor, peal_object_list *objects, const peal_pipeline *pipeline,
                         const peal_ingest_options *options, peal_ingested *out, peal_stage_times *times,
                         peal_error *err);
 void peal_ingested_clear(peal_ingested *ingested);

@@ -80,8 +80,7 @@ static peal_status make(peal_map_cache *cache, size_t vocabulary, peal_error *er
     return status;
 }
 
-peal_status peal_map_cache_take(peal_map_cache *cache, size_t vocabulary, const int32_t *const **maps,
-                                peal_error *err) {
+peal_status peal_map_cache_take(peal_map_cache *cache, size_t vocabulary, const peal_code_map **maps, peal_error *err) {
     cached_maps *entry = &cache->entries[vocabulary];
     peal_status status = PEAL_OK;
     pthread_mutex_lock(&cache->lock);
@@ -90,7 +89,7 @@ peal_status peal_map_cache_take(peal_map_cache *cache, size_t vocabulary, const 
     if (status == PEAL_OK) {
         entry->users++;
         entry->last_use = ++cache->uses;
-        *maps = (const int32_t *const *)entry->maps.fields;
+        *maps = entry->maps.fields;
         shrink(cache);
     }
     pthread_mutex_unlock(&cache->lock);

@@ -17,7 +17,7 @@ peal_status peal_map_cache_new(const peal_text_counts *texts, size_t count, peal
 void peal_map_cache_free(peal_map_cache *cache);
 
 /* (*maps)[field][code]; they stay until they are given back. Any thread. */
-peal_status peal_map_cache_take(peal_map_cache *cache, size_t vocabulary, const int32_t *const **maps, peal_error *err);
+peal_status peal_map_cache_take(peal_map_cache *cache, size_t vocabulary, const peal_code_map **maps, peal_error *err);
 void peal_map_cache_give_back(peal_map_cache *cache, size_t vocabulary);
 
 #endif

@@ -1,5 +1,6 @@
 /* A scan: raw rows of some sources, or of a text in memory, through a fitted pipeline, one table after another. How
- * prediction and evaluation read what no dataset was made of. */
+ * prediction and evaluation read what no dataset was made of. The sources may be of any format: the pipeline knows
+ * names and types. */
 #ifndef PEAL_ETL_SCAN_H
 #define PEAL_ETL_SCAN_H
 
@@ -13,23 +14,36 @@ typedef struct peal_scan peal_scan;
 typedef struct peal_scan_options {
     const char *const *sources;
     size_t source_count;
+    const char *format;       /* name, or NULL: found */
+    const json_t *reading;    /* options of the format, or NULL */
+    const char *const *nulls; /* spellings of a missing value besides the pipeline's */
+    size_t null_count;
     const atomic_int *stop;        /* not 0: stop waiting for a source with PEAL_E_INTERRUPTED; may be NULL */
     const peal_reporter *reporter; /* may be NULL */
     const char *text; /* instead of sources: lines of raw text without a header, columns in the pipeline's order */
     size_t text_size;
-    bool label_required;      /* a row without a label is bad; else the column may even be absent */
-    peal_bad_rows on_bad_row; /* quarantine is not offered here and counts as drop */
+    bool label_required; /* a row without a label is bad; else the column may even be absent */
+    peal_bad_rows on_bad_row;
 } peal_scan_options;
+
+/* A run of rows in the order of the source. */
+typedef struct peal_scan_rows {
+    peal_table table;             /* the good ones, as the pipeline makes them */
+    const peal_bad_row *bad_rows; /* [bad_count] those that are not good, each behind so many good ones (`before`) */
+    size_t bad_count;
+    const char *source;                 /* its name, for messages */
+    const peal_dictionary *label_texts; /* of the label, as the source spells them; NULL if it is no text */
+    bool ended;                         /* there are no more: the rest is empty */
+} peal_scan_rows;
 
 /* `pipeline` outlives the scan. */
 peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_options *options, peal_scan **out,
                            peal_error *err);
-/* The next rows, in the order of the sources; *table has no rows at the end. It lasts until the next call. */
-peal_status peal_scan_next(peal_scan *scan, peal_table *table, peal_error *err);
-/* Rows met so far: those handed out and those dropped. */
-void peal_scan_rows(const peal_scan *scan, uint64_t *used, uint64_t *dropped);
-/* The texts of the label among the rows handed out last, as the source spells them; NULL if it is no text. */
-const peal_dictionary *peal_scan_label_texts(const peal_scan *scan);
+/* The next rows, in the order of the sources; they last until the next call. PEAL_E_DATA names a bad row, if such fail
+ * the job. */
+peal_status peal_scan_next(peal_scan *scan, peal_scan_rows *out, peal_error *err);
+/* Texts met so far that a column of categories does not know, and the name of the first such column. */
+uint64_t peal_scan_unknown(const peal_scan *scan, const char **column);
 void peal_scan_close(peal_scan *scan);
 
 #endif

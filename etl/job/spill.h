@@ -13,7 +13,7 @@
 
 #include "core/base/file.h"
 #include "etl/format/format.h"
-#include "etl/job/input.h"
+#include "etl/job/objects.h"
 #include "etl/transform/transform.h"
 
 typedef struct peal_spill_chunk {
@@ -24,12 +24,20 @@ typedef struct peal_spill_chunk {
     uint64_t log_size;   /* bytes of that vocabulary's log that know all its codes */
 } peal_spill_chunk;
 
+/* The first row of an object that is bad for its value's type, which is not settled: one column's. */
+typedef struct peal_type_fault {
+    uint64_t line; /* 0: there is none */
+    char *reason;
+} peal_type_fault;
+
 typedef struct peal_spill {
     char *path;
     peal_out_file out;
     peal_spill_chunk *chunks;
     size_t chunk_count, chunk_capacity;
     peal_summary *summaries; /* [fields] moments of the training rows */
+    peal_votes *votes;       /* [fields] what the values say of the types, of all rows */
+    peal_type_fault *faults; /* [fields] */
     size_t field_count;
     uint64_t rows_used, rows_bad;
     peal_buffer bad; /* what is to be said of bad rows: JSON Lines */
@@ -49,23 +57,21 @@ void peal_spill_clear(peal_spill *spill);
 /* ---- chunks ---- */
 
 /* Writes the block's rows to `out`; `splits` [rows] may be NULL. Any thread. */
-peal_status peal_spill_encode(const peal_block *block, const peal_raw_schema *schema, const uint8_t *splits,
-                              peal_buffer *out, peal_error *err);
+peal_status peal_spill_encode(const peal_table_room *table, const uint8_t *splits, peal_buffer *out, peal_error *err);
 /* Appends an encoded chunk; `chunk` tells all but where it stands. In block order. */
 peal_status peal_spill_append(peal_spill *spill, const peal_buffer *encoded, const peal_spill_chunk *chunk,
                               peal_error *err);
 
 /* Decoded rows; codes are those of the chunk's vocabulary. Reused from chunk to chunk. */
 typedef struct peal_spill_rows {
-    size_t rows, capacity, field_count;
-    double **numbers;
-    int32_t **codes;
-    uint8_t **bytes;
+    peal_table_room table;
     uint8_t *splits; /* [rows], all 0 if there are none */
+    size_t split_capacity;
     peal_buffer raw;
 } peal_spill_rows;
-peal_status peal_spill_read(int fd, const peal_spill *spill, size_t chunk, const peal_raw_schema *schema,
-                            peal_spill_rows *rows, peal_error *err);
+/* `schema` is the one that was read, and borrowed. */
+peal_status peal_spill_rows_init(peal_spill_rows *rows, const peal_schema *schema, peal_error *err);
+peal_status peal_spill_read(int fd, const peal_spill *spill, size_t chunk, peal_spill_rows *rows, peal_error *err);
 void peal_spill_rows_clear(peal_spill_rows *rows);
 
 #endif

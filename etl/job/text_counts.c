@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +26,7 @@ enum {
 
 typedef struct entry_head {
     uint64_t hash; /* XXH3 of the text */
-    uint64_t count;
+    uint64_t count, held;
     uint32_t code; /* in the vocabulary */
     uint32_t length;
 } entry_head;
@@ -35,6 +37,7 @@ typedef struct run_place {
 } run_place;
 
 struct peal_text_counts {
+    const peal_schema *read;
     const peal_pipeline *pipeline;
     int fd;
     char *path;
@@ -44,12 +47,16 @@ struct peal_text_counts {
     size_t vocabulary_count;
 };
 
-static bool holds_texts(const peal_pipeline *pipeline, size_t field) {
-    return pipeline->schema.fields[field].kind == PEAL_RAW_TEXT && !pipeline->schema.fields[field].skip;
+static bool holds_texts(const peal_schema *read, size_t field) {
+    return peal_types[read->fields[field].type].has_vocabulary && !read->fields[field].skip;
 }
 
-peal_status peal_text_counts_new(const char *path, const peal_pipeline *pipeline, peal_text_counts **out,
-                                 peal_error *err) {
+void peal_text_counts_use(peal_text_counts *counts, const peal_pipeline *pipeline) {
+    counts->pipeline = pipeline;
+}
+
+peal_status peal_text_counts_new(const char *path, const peal_schema *read, const peal_pipeline *pipeline,
+                                 peal_text_counts **out, peal_error *err) {
     *out = NULL;
     peal_text_counts *counts = calloc(1, sizeof *counts);
     char *copy = peal_strdup(path);
@@ -58,7 +65,7 @@ peal_status peal_text_counts_new(const char *path, const peal_pipeline *pipeline
         free(copy);
         return peal_fail(err, PEAL_E_MEMORY, "no memory for counts of texts");
     }
-    *counts = (peal_text_counts){.pipeline = pipeline, .fd = -1, .path = copy};
+    *counts = (peal_text_counts){.read = read, .pipeline = pipeline, .fd = -1, .path = copy};
     pthread_mutex_init(&counts->lock, NULL);
     peal_status status = peal_remove_tree(path, err); /* one that another job left */
     if (status == PEAL_OK) {
@@ -205,6 +212,7 @@ static peal_status write_run(const peal_text_counts *counts, const peal_dictiona
         peal_text text = prepared_as_text(maker, &sorted[i]);
         const entry_head head = {.hash = sorted[i].hash,
                                  .count = from->counts[sorted[i].code],
+                                 .held = from->held[sorted[i].code],
                                  .code = sorted[i].code,
                                  .length = sorted[i].length};
         PEAL_TRY(peal_buffer_append(&maker->out, &head, sizeof head, err));
@@ -381,8 +389,9 @@ static void merge_clear(merge *self) {
     free(self->heap);
 }
 
-/* The next text of the merge, copied to `copy`, with the sum of its counts. */
-static peal_status merge_next(merge *self, peal_buffer *copy, peal_text *text, uint64_t *sum, peal_error *err) {
+/* The next text of the merge, copied to `copy`, with the sums of its counts: of training rows and of those held out. */
+static peal_status merge_next(merge *self, peal_buffer *copy, peal_text *text, uint64_t *sum, uint64_t *held,
+                              peal_error *err) {
     const run_reader *first = &self->readers[self->heap[0]];
     uint64_t hash = first->head.hash;
     *text = first->text;
@@ -393,10 +402,12 @@ static peal_status merge_next(merge *self, peal_buffer *copy, peal_text *text, u
         memcpy(copy->data, text->data, text->length);
         text->data = (const char *)copy->data;
     }
+    *held = 0;
     for (*sum = 0; self->in_heap > 0;) {
         first = &self->readers[self->heap[0]];
         if (compare_entries(first->head.hash, first->text, hash, *text) != 0) break;
         *sum += first->head.count;
+        *held += first->head.held;
         PEAL_TRY(advance_first(self, err));
     }
     return PEAL_OK;
@@ -408,8 +419,8 @@ static peal_status sum_up(merge *self, peal_text_best *best, uint64_t least_coun
     peal_status status = PEAL_OK;
     while (self->in_heap > 0 && status == PEAL_OK) {
         peal_text text;
-        uint64_t sum;
-        status = merge_next(self, &copy, &text, &sum, err);
+        uint64_t sum, held;
+        status = merge_next(self, &copy, &text, &sum, &held, err);
         if (status != PEAL_OK) break;
         if (!text.data) {
             summary->nulls += sum;
@@ -436,36 +447,160 @@ peal_status peal_text_counts_sum(const peal_text_counts *counts, size_t field, p
     return status;
 }
 
+/* ---- numbers among texts ---- */
+
+/* What a text is in a column of the type. */
+static peal_cell cell_of(const peal_text_counts *counts, peal_type type, peal_text text, double *out) {
+    static const peal_spelling usual = {0};
+    const peal_nulls *nulls = &counts->pipeline->nulls;
+    if (!text.data) {
+        *out = (double)NAN;
+        return PEAL_CELL_MISSING;
+    }
+    if (type == PEAL_TYPE_BOOL) return peal_cell_bool(nulls, text.data, text.length, out);
+    return peal_cell_number(nulls, &usual, text.data, text.length, out);
+}
+
+typedef struct vote_count {
+    peal_text_votes *out;
+    double few[PEAL_FEW_VALUES];
+    size_t few_count;
+    bool many;
+    uint64_t other_rows; /* of the text in out->other */
+} vote_count;
+
+static void note_number(vote_count *self, double number) {
+    if (self->many) return;
+    for (size_t i = 0; i < self->few_count; i++) {
+        if (self->few[i] == number) return;
+    }
+    if (number != floor(number) || self->few_count == PEAL_FEW_VALUES) {
+        self->many = true;
+    } else {
+        self->few[self->few_count++] = number;
+    }
+}
+
+static void count_vote(const peal_text_counts *counts, vote_count *self, peal_text text, uint64_t rows) {
+    peal_text_votes *out = self->out;
+    double number;
+    switch (cell_of(counts, PEAL_TYPE_FLOAT64, text, &number)) {
+    case PEAL_CELL_NUMBER:
+        out->numbers += rows;
+        note_number(self, number);
+        break;
+    case PEAL_CELL_MISSING:
+        break;
+    case PEAL_CELL_USUAL:
+        out->missing += rows;
+        snprintf(out->spelling, sizeof out->spelling, "%.*s", (int)text.length, text.data);
+        break;
+    case PEAL_CELL_OTHER:
+        out->others += rows;
+        if (peal_cell_is_true_or_false(text.data, text.length)) out->bools += rows;
+        if (rows <= self->other_rows) break;
+        self->other_rows = rows;
+        snprintf(out->other, sizeof out->other, "%.*s", (int)(text.length < 36 ? text.length : 36), text.data);
+    }
+}
+
+peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t others_most,
+                                  peal_text_votes *out, peal_error *err) {
+    merge self = {0};
+    peal_buffer copy = {0};
+    *out = (peal_text_votes){0};
+    vote_count votes = {.out = out};
+    peal_status status = merge_open(counts, field, &self, err);
+    while (status == PEAL_OK && self.in_heap > 0 && !out->is_text) {
+        peal_text text;
+        uint64_t sum, held;
+        status = merge_next(&self, &copy, &text, &sum, &held, err);
+        if (status == PEAL_OK) count_vote(counts, &votes, text, sum + held);
+        out->is_text = out->others - out->bools > others_most;
+    }
+    out->few_whole = !votes.many && out->numbers > 0;
+    peal_buffer_clear(&copy);
+    merge_clear(&self);
+    return status;
+}
+
+peal_status peal_text_counts_moments(const peal_text_counts *counts, size_t field, peal_summary *summary,
+                                     peal_error *err) {
+    const peal_type type = counts->pipeline->schema.fields[field].type;
+    merge self = {0};
+    peal_buffer copy = {0};
+    peal_status status = merge_open(counts, field, &self, err);
+    while (status == PEAL_OK && self.in_heap > 0) {
+        peal_text text;
+        uint64_t sum, held;
+        double number;
+        status = merge_next(&self, &copy, &text, &sum, &held, err);
+        if (status != PEAL_OK || sum == 0) continue;
+        if (cell_of(counts, type, text, &number) == PEAL_CELL_NUMBER) {
+            peal_summary_merge(summary, &(peal_summary){.count = sum, .mean = number, .min = number, .max = number});
+        } else {
+            summary->nulls += sum;
+        }
+    }
+    peal_buffer_clear(&copy);
+    merge_clear(&self);
+    return status;
+}
+
 /* ---- maps ---- */
 
-static peal_status map_run(const peal_text_counts *counts, size_t field, const run_place *place, int32_t *map,
-                           peal_error *err) {
+/* Where a run's results go: codes, or numbers. */
+typedef struct map_target {
+    int32_t *codes;
+    double *numbers;
+} map_target;
+
+static peal_status map_run(const peal_text_counts *counts, size_t field, const run_place *place,
+                           const map_target *target, peal_error *err) {
+    const peal_type type = counts->pipeline->schema.fields[field].type;
     run_reader reader;
     reader_open(counts, place, &reader);
     peal_status status = PEAL_OK;
     for (bool more = true; more && status == PEAL_OK;) {
         status = reader_next(&reader, READ_MOST, &more, err);
-        if (status == PEAL_OK && more) {
-            map[reader.head.code] = peal_pipeline_code(counts->pipeline, field, reader.text);
+        if (status != PEAL_OK || !more) break;
+        if (target->numbers) {
+            (void)cell_of(counts, type, reader.text, &target->numbers[reader.head.code]);
+        } else {
+            target->codes[reader.head.code] = peal_pipeline_code(counts->pipeline, field, reader.text);
         }
     }
     peal_buffer_clear(&reader.buffer);
     return status;
 }
 
+/* True if the column's texts become numbers. */
+static bool becomes_numbers(const peal_text_counts *counts, size_t field) {
+    return peal_types[counts->pipeline->schema.fields[field].type].is_number;
+}
+
 static peal_status map_fields(const peal_text_counts *counts, const run_place *places, peal_code_maps *out,
                               peal_error *err) {
-    size_t fields = counts->pipeline->schema.count, codes = 0;
-    for (size_t i = 0; i < fields; i++) codes += places[i].entries;
+    const size_t fields = counts->read->count;
+    size_t codes = 0, numbers = 0;
+    for (size_t i = 0; i < fields; i++) *(becomes_numbers(counts, i) ? &numbers : &codes) += places[i].entries;
     PEAL_TRY(peal_alloc_checked(&out->fields, fields, sizeof *out->fields, "codes of texts", err));
     PEAL_TRY(peal_alloc_checked(&out->codes, codes, sizeof *out->codes, "codes of texts", err));
-    out->size = fields * sizeof *out->fields + codes * sizeof *out->codes;
-    codes = 0;
+    PEAL_TRY(peal_alloc_checked(&out->numbers, numbers, sizeof *out->numbers, "codes of texts", err));
+    out->size = fields * sizeof *out->fields + codes * sizeof *out->codes + numbers * sizeof *out->numbers;
+    codes = numbers = 0;
     for (size_t i = 0; i < fields; i++) {
-        if (!holds_texts(counts->pipeline, i)) continue;
-        out->fields[i] = out->codes + codes;
-        codes += places[i].entries;
-        if (places[i].entries) PEAL_TRY(map_run(counts, i, &places[i], out->fields[i], err));
+        if (!holds_texts(counts->read, i) || counts->pipeline->schema.fields[i].skip) continue;
+        map_target target = {0};
+        if (becomes_numbers(counts, i)) {
+            target.numbers = out->numbers + numbers;
+            numbers += places[i].entries;
+        } else {
+            target.codes = out->codes + codes;
+            codes += places[i].entries;
+        }
+        out->fields[i] = (peal_code_map){.codes = target.codes, .numbers = target.numbers};
+        if (places[i].entries) PEAL_TRY(map_run(counts, i, &places[i], &target, err));
     }
     return PEAL_OK;
 }
@@ -473,7 +608,7 @@ static peal_status map_fields(const peal_text_counts *counts, const run_place *p
 peal_status peal_text_counts_map(const peal_text_counts *counts, size_t vocabulary, peal_code_maps *out,
                                  peal_error *err) {
     *out = (peal_code_maps){0};
-    size_t fields = counts->pipeline->schema.count;
+    const size_t fields = counts->read->count;
     run_place *places;
     PEAL_TRY(peal_alloc_checked(&places, fields, sizeof *places, "codes of texts", err));
     peal_status status = read_at(counts, places, fields * sizeof *places, counts->directories[vocabulary] - 1, err);
@@ -486,5 +621,6 @@ peal_status peal_text_counts_map(const peal_text_counts *counts, size_t vocabula
 void peal_code_maps_clear(peal_code_maps *maps) {
     free(maps->fields);
     free(maps->codes);
+    free(maps->numbers);
     *maps = (peal_code_maps){0};
 }

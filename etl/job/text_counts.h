@@ -16,10 +16,12 @@
 
 typedef struct peal_text_counts peal_text_counts;
 
-/* Empty; the file is `path`. The pipeline is borrowed: it tells which columns hold texts and the steps before their
- * encoders; the encoders need not be fitted. */
-peal_status peal_text_counts_new(const char *path, const peal_pipeline *pipeline, peal_text_counts **out,
-                                 peal_error *err);
+/* Empty; the file is `path`. Both are borrowed: `read` tells which columns were read as texts, the pipeline the steps
+ * before their encoders; it need not be fitted. */
+peal_status peal_text_counts_new(const char *path, const peal_schema *read, const peal_pipeline *pipeline,
+                                 peal_text_counts **out, peal_error *err);
+/* The pipeline from now on, with the same steps before its encoders, as all values spoke for it. */
+void peal_text_counts_use(peal_text_counts *counts, const peal_pipeline *pipeline);
 /* Closes the file, which stays. NULL is allowed. */
 void peal_text_counts_free(peal_text_counts *counts);
 
@@ -31,11 +33,29 @@ peal_status peal_text_counts_add(peal_text_counts *counts, const peal_vocabulary
  * thread. */
 peal_status peal_text_counts_sum(const peal_text_counts *counts, size_t field, peal_summary *summary, peal_error *err);
 
+/* What the texts of a column say of its type. */
+typedef struct peal_text_votes {
+    uint64_t numbers, missing, others; /* rows; usual spellings of a missing value are `missing` */
+    uint64_t bools;                    /* rows that are true or false */
+    bool is_text;   /* there are more others than a column of numbers may have: the rest was not looked at */
+    bool few_whole; /* all numbers are whole, and there are few different ones */
+    char other[40]; /* one of the others, cut */
+    char spelling[8];
+} peal_text_votes;
+/* Adds the column's texts up, until there are more than `others_most` rows with others. Any thread. */
+peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t others_most,
+                                  peal_text_votes *out, peal_error *err);
+/* The moments of a column that was read as texts and holds numbers, or booleans, by the pipeline: of the training rows.
+ * Texts are added in the order of their hashes. Any thread. */
+peal_status peal_text_counts_moments(const peal_text_counts *counts, size_t field, peal_summary *summary,
+                                     peal_error *err);
+
 /* What the fitted pipeline makes of the codes of one vocabulary. */
 typedef struct peal_code_maps {
-    int32_t **fields; /* [fields] each [codes of the field]; NULL of what is no text */
-    int32_t *codes;   /* all of them, one behind the other */
-    size_t size;      /* bytes of memory */
+    peal_code_map *fields; /* [fields] each [codes of the field]; of what was not read as text there is none */
+    int32_t *codes;        /* all of them, one behind the other */
+    double *numbers;
+    size_t size; /* bytes of memory */
 } peal_code_maps;
 peal_status peal_text_counts_map(const peal_text_counts *counts, size_t vocabulary, peal_code_maps *out,
                                  peal_error *err);

@@ -10,10 +10,13 @@ enum { NUMBER_CHUNK = 512 };
 
 struct peal_applier {
     const peal_pipeline *pipeline;
-    int32_t **codes;       /* [columns][dictionary size] what each text of the present dictionaries becomes */
-    size_t *code_capacity; /* [columns] */
+    peal_code_map *maps;   /* [raw columns] what the texts of the present dictionaries become */
+    int32_t **codes;       /* [raw columns][dictionary size] the codes of the maps */
+    size_t *code_capacity; /* [raw columns] */
     peal_buffer scratch;
     peal_table schema;
+    peal_column items;             /* of the feature block, in the schema */
+    peal_column row_items;         /* the same with rows */
     peal_dictionary *dictionaries; /* [schema columns] of the output */
     uint8_t **values;              /* [schema columns] */
     uint8_t **validity;            /* [schema columns] */
@@ -45,7 +48,7 @@ static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_erro
     peal_column *out = &applier->schema.columns[at];
     applier->raw_of[at] = raw;
     out->name = pipeline->schema.fields[raw].name;
-    if (pipeline->schema.fields[raw].kind == PEAL_RAW_NUMBER) {
+    if (peal_types[pipeline->schema.fields[raw].type].is_number) {
         out->type = PEAL_TYPE_FLOAT64; /* a label may have an offset that float32 cannot hold */
         return PEAL_OK;
     }
@@ -55,7 +58,8 @@ static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_erro
         out->dictionary = &applier->dictionaries[at];
         PEAL_TRY(fill_dictionary(&applier->dictionaries[at], encoder, err));
     }
-    out->type = code_type(out->dictionary->size);
+    out->type = PEAL_TYPE_DICTIONARY;
+    out->codes = code_type(out->dictionary->size);
     return PEAL_OK;
 }
 
@@ -69,13 +73,19 @@ static peal_status make_schema(peal_applier *applier, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(&applier->validity, most, sizeof(uint8_t *), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->raw_of, most, sizeof(size_t), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->codes, most, sizeof(int32_t *), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->maps, most, sizeof(peal_code_map), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->code_capacity, most, sizeof(size_t), "a schema", err));
     if (pipeline->feature_width) {
         applier->raw_of[0] = SIZE_MAX;
+        applier->items = (peal_column){
+            .name = "item",
+            .type = pipeline->byte_features ? PEAL_TYPE_UINT8 : PEAL_TYPE_FLOAT32,
+        };
         applier->schema.columns[applier->schema.column_count++] = (peal_column){
             .name = "features",
-            .type = pipeline->byte_features ? PEAL_TYPE_UINT8 : PEAL_TYPE_FLOAT32,
+            .type = PEAL_TYPE_FIXED_LIST,
             .width = pipeline->feature_width,
+            .child = &applier->items,
         };
     }
     for (size_t i = 0; i < pipeline->schema.count; i++) {
@@ -107,6 +117,7 @@ void peal_applier_free(peal_applier *applier) {
         free(applier->validity[i]);
     }
     free(applier->codes);
+    free(applier->maps);
     free(applier->code_capacity);
     free(applier->schema.columns);
     free(applier->columns);
@@ -130,7 +141,8 @@ static peal_status reserve_rows(peal_applier *applier, size_t rows, peal_error *
         free(applier->values[i]);
         free(applier->validity[i]);
         applier->validity[i] = NULL;
-        size_t row_size = peal_column_row_values(column) * peal_type_size(column->type);
+        const size_t row_size =
+            column->child ? column->width * peal_types[column->child->type].size : peal_column_value_size(column);
         PEAL_TRY(peal_alloc_checked(&applier->values[i], rows, row_size, "a batch of rows", err));
         if (column->dictionary) {
             PEAL_TRY(peal_alloc_checked(&applier->validity[i], rows / 8 + 1, 1, "a batch of rows", err));
@@ -146,7 +158,7 @@ peal_status peal_pipeline_text(const peal_pipeline *pipeline, size_t index, peal
                                peal_text *out, peal_error *err) {
     const peal_pipeline_column *column = &pipeline->columns[index];
     *out = text;
-    if (peal_format_is_null(&pipeline->options, text.data, text.length)) *out = (peal_text){NULL, 0};
+    if (peal_nulls_hold(&pipeline->nulls, text.data, text.length)) *out = (peal_text){NULL, 0};
     for (size_t s = 0; s < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
         if (step->transform->text) PEAL_TRY(step->transform->text(step->state, *out, scratch, out, err));
@@ -171,15 +183,16 @@ static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const p
 }
 
 static bool has_codes(const peal_pipeline *pipeline, size_t index) {
-    return pipeline->columns[index].role != PEAL_ROLE_DROPPED && pipeline->schema.fields[index].kind == PEAL_RAW_TEXT;
+    return pipeline->columns[index].role != PEAL_ROLE_DROPPED &&
+           peal_types[pipeline->schema.fields[index].type].has_vocabulary;
 }
 
 /* The maps of a batch whose dictionaries are its own. */
-static peal_status make_maps(peal_applier *applier, const peal_raw_batch *raw, peal_error *err) {
+static peal_status make_maps(peal_applier *applier, const peal_column *columns, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         if (!has_codes(pipeline, i)) continue;
-        const peal_dictionary *dictionary = &raw->dictionaries[i];
+        const peal_dictionary *dictionary = columns[i].dictionary;
         if (dictionary->size > applier->code_capacity[i]) {
             free(applier->codes[i]);
             applier->code_capacity[i] = 0;
@@ -187,8 +200,13 @@ static peal_status make_maps(peal_applier *applier, const peal_raw_batch *raw, p
             applier->code_capacity[i] = dictionary->size;
         }
         PEAL_TRY(fill_map(pipeline, i, dictionary, &applier->scratch, applier->codes[i], err));
+        applier->maps[i].codes = applier->codes[i];
     }
     return PEAL_OK;
+}
+
+bool peal_applier_is_unknown(const peal_applier *applier, size_t index, uint32_t code) {
+    return has_codes(applier->pipeline, index) && applier->codes[index][code] < 0;
 }
 
 /* ---- features ---- */
@@ -197,17 +215,39 @@ static inline size_t row_at(const uint32_t *selection, size_t row) {
     return selection ? selection[row] : row;
 }
 
-static void apply_number_column(const peal_pipeline_column *column, const double *values, const uint32_t *selection,
-                                size_t count, float *out, size_t stride) {
-    double chunk[NUMBER_CHUNK];
-    for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
-        size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
-        for (size_t i = 0; i < size; i++) chunk[i] = values[row_at(selection, at + i)];
-        for (size_t s = 0; s < column->step_count; s++) {
-            column->steps[s].transform->numbers(column->steps[s].state, chunk, size);
+/* Beyond this many of its units a feature tells no more, and sums of products must stay finite. */
+#define FEATURE_MOST 1e15
+
+static inline float to_feature(double value) {
+    return (float)(value > FEATURE_MOST ? FEATURE_MOST : value < -FEATURE_MOST ? -FEATURE_MOST : value);
+}
+
+/* The numbers of `count` rows of a raw column: those of `selection`, or from row `first` on. */
+static void gather_numbers(const peal_column *raw, const peal_code_map *map, const uint32_t *selection, size_t first,
+                           size_t count, double *out) {
+    if (map && map->numbers) {
+        for (size_t i = 0; i < count; i++) {
+            out[i] = map->numbers[peal_column_code(raw, selection ? selection[i] : first + i)];
         }
-        for (size_t i = 0; i < size; i++) out[(at + i) * stride] = (float)chunk[i];
+    } else if (!selection) {
+        peal_types[raw->type].numbers(raw, first, count, out);
+    } else if (raw->type == PEAL_TYPE_FLOAT64 && !raw->validity) {
+        const double *values = raw->values;
+        for (size_t i = 0; i < count; i++) out[i] = values[selection[i]];
+    } else {
+        for (size_t i = 0; i < count; i++) peal_types[raw->type].numbers(raw, selection[i], 1, &out[i]);
     }
+}
+
+/* At most NUMBER_CHUNK rows of a column of numbers. */
+static void apply_number_column(const peal_pipeline_column *column, const peal_column *raw, const peal_code_map *map,
+                                const uint32_t *selection, size_t first, size_t count, float *out, size_t stride) {
+    double chunk[NUMBER_CHUNK];
+    gather_numbers(raw, map, selection, first, count, chunk);
+    for (size_t s = 0; s < column->step_count; s++) {
+        column->steps[s].transform->numbers(column->steps[s].state, chunk, count);
+    }
+    for (size_t i = 0; i < count; i++) out[i * stride] = to_feature(chunk[i]);
 }
 
 static void apply_bytes(const peal_pipeline *pipeline, const peal_raw_batch *raw, const uint32_t *selection,
@@ -215,41 +255,52 @@ static void apply_bytes(const peal_pipeline *pipeline, const peal_raw_batch *raw
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_pipeline_column *column = &pipeline->columns[i];
         if (column->role != PEAL_ROLE_FEATURE) continue;
+        const uint8_t *bytes = raw->columns[i].child->values;
         for (size_t row = 0; row < count; row++) {
-            memcpy(out + row * pipeline->feature_width + column->offset,
-                   raw->bytes[i] + row_at(selection, row) * column->width, column->width);
+            memcpy(out + row * pipeline->feature_width + column->offset, bytes + row_at(selection, row) * column->width,
+                   column->width);
         }
     }
 }
 
-static void apply_features(const peal_applier *applier, const peal_raw_batch *raw, const int32_t *const *maps,
+static bool spreads_texts(const peal_pipeline *pipeline) {
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (pipeline->columns[i].role == PEAL_ROLE_FEATURE && has_codes(pipeline, i)) return true;
+    }
+    return false;
+}
+
+/* The feature columns of rows at .. at + size - 1 of the selection, into a tile of the block. */
+static void apply_tile(const peal_pipeline *pipeline, const peal_raw_batch *raw, const peal_code_map *maps,
+                       const uint32_t *selection, size_t at, size_t size, float *tile) {
+    const size_t stride = pipeline->feature_width;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_pipeline_column *column = &pipeline->columns[i];
+        if (column->role != PEAL_ROLE_FEATURE) continue;
+        if (!has_codes(pipeline, i)) {
+            apply_number_column(column, &raw->columns[i], maps ? &maps[i] : NULL, selection ? selection + at : NULL, at,
+                                size, tile + column->offset, stride);
+            continue;
+        }
+        const int32_t *codes = raw->columns[i].values;
+        for (size_t row = 0; row < size; row++) {
+            const int32_t code = maps[i].codes[codes[row_at(selection, at + row)]];
+            if (code >= 0) tile[row * stride + column->offset + (size_t)code] = 1.0f;
+        }
+    }
+}
+
+static void apply_features(const peal_applier *applier, const peal_raw_batch *raw, const peal_code_map *maps,
                            const uint32_t *selection, size_t count, float *out) {
     const peal_pipeline *pipeline = applier->pipeline;
-    size_t stride = pipeline->feature_width;
-    bool spreads = false;
-    for (size_t i = 0; i < pipeline->schema.count; i++) {
-        spreads = spreads ||
-                  (pipeline->columns[i].role == PEAL_ROLE_FEATURE && pipeline->schema.fields[i].kind == PEAL_RAW_TEXT);
-    }
+    const size_t stride = pipeline->feature_width;
+    const bool spreads = spreads_texts(pipeline);
     /* A tile of rows at a time, so that the columns write to lines that are still in the cache. */
     for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
-        size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
+        const size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
         float *tile = out + at * stride;
         if (spreads) memset(tile, 0, size * stride * sizeof *tile);
-        for (size_t i = 0; i < pipeline->schema.count; i++) {
-            const peal_pipeline_column *column = &pipeline->columns[i];
-            if (column->role != PEAL_ROLE_FEATURE) continue;
-            if (pipeline->schema.fields[i].kind == PEAL_RAW_NUMBER) {
-                const double *values = selection ? raw->numbers[i] : raw->numbers[i] + at;
-                apply_number_column(column, values, selection ? selection + at : NULL, size, tile + column->offset,
-                                    stride);
-                continue;
-            }
-            for (size_t row = 0; row < size; row++) {
-                int32_t code = maps[i][raw->codes[i][row_at(selection, at + row)]];
-                if (code >= 0) tile[row * stride + column->offset + (size_t)code] = 1.0f;
-            }
-        }
+        apply_tile(pipeline, raw, maps, selection, at, size, tile);
     }
 }
 
@@ -266,9 +317,9 @@ static void apply_codes(const int32_t *map, const int32_t *raw, const uint32_t *
             validity[row / 8] = (uint8_t)(validity[row / 8] & ~(1u << (row % 8)));
             code = 0;
         }
-        if (out->type == PEAL_TYPE_INT8) {
+        if (out->codes == PEAL_TYPE_INT8) {
             ((int8_t *)values)[row] = (int8_t)code;
-        } else if (out->type == PEAL_TYPE_INT16) {
+        } else if (out->codes == PEAL_TYPE_INT16) {
             ((int16_t *)(void *)values)[row] = (int16_t)code;
         } else {
             ((int32_t *)(void *)values)[row] = code;
@@ -279,31 +330,50 @@ static void apply_codes(const int32_t *map, const int32_t *raw, const uint32_t *
     out->validity = out->null_count ? validity : NULL;
 }
 
-static void apply_number_label(const double *raw, const uint32_t *selection, size_t count, double *out) {
-    for (size_t row = 0; row < count; row++) out[row] = raw[row_at(selection, row)];
+static void apply_number_label(const peal_column *raw, const peal_code_map *map, const uint32_t *selection,
+                               size_t count, double *out) {
+    for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
+        const size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
+        gather_numbers(raw, map, selection ? selection + at : NULL, at, size, out + at);
+    }
+}
+
+static void apply_column(peal_applier *applier, const peal_raw_batch *raw, const peal_code_map *maps,
+                         const uint32_t *selection, size_t count, size_t index) {
+    const peal_pipeline *pipeline = applier->pipeline;
+    peal_column *column = &applier->columns[index];
+    uint8_t *values = applier->values[index];
+    const size_t from = applier->raw_of[index];
+    column->length = count;
+    if (from == SIZE_MAX) {
+        applier->row_items = applier->items;
+        applier->row_items.length = count * pipeline->feature_width;
+        applier->row_items.values = values;
+        column->child = &applier->row_items;
+        if (pipeline->byte_features) {
+            apply_bytes(pipeline, raw, selection, count, values);
+        } else {
+            apply_features(applier, raw, maps, selection, count, (float *)(void *)values);
+        }
+        return;
+    }
+    column->values = values;
+    if (column->dictionary) {
+        apply_codes(maps[from].codes, raw->columns[from].values, selection, count, column, values,
+                    applier->validity[index]);
+    } else {
+        apply_number_label(&raw->columns[from], maps ? &maps[from] : NULL, selection, count, (double *)(void *)values);
+    }
 }
 
 peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
                                 size_t count, peal_table *out, peal_error *err) {
     PEAL_TRY(reserve_rows(applier, count, err));
-    if (!raw->maps) PEAL_TRY(make_maps(applier, raw, err));
-    const int32_t *const *maps = raw->maps ? raw->maps : (const int32_t *const *)applier->codes;
-    const peal_pipeline *pipeline = applier->pipeline;
+    if (!raw->maps) PEAL_TRY(make_maps(applier, raw->columns, err));
+    const peal_code_map *maps = raw->maps ? raw->maps : applier->maps;
     memcpy(applier->columns, applier->schema.columns, applier->schema.column_count * sizeof *applier->columns);
     for (size_t i = 0; i < applier->schema.column_count; i++) {
-        peal_column *column = &applier->columns[i];
-        size_t from = applier->raw_of[i];
-        column->values = applier->values[i];
-        if (from == SIZE_MAX && pipeline->byte_features) {
-            apply_bytes(pipeline, raw, selection, count, applier->values[i]);
-        } else if (from == SIZE_MAX) {
-            apply_features(applier, raw, maps, selection, count, (float *)(void *)applier->values[i]);
-        } else if (column->dictionary) {
-            apply_codes(maps[from], raw->codes[from], selection, count, column, applier->values[i],
-                        applier->validity[i]);
-        } else {
-            apply_number_label(raw->numbers[from], selection, count, (double *)(void *)applier->values[i]);
-        }
+        apply_column(applier, raw, maps, selection, count, i);
     }
     *out = (peal_table){.rows = count, .column_count = applier->schema.column_count, .columns = applier->columns};
     return PEAL_OK;

@@ -25,25 +25,26 @@ static peal_status check_names(const peal_pipeline *pipeline, peal_error *err) {
     return status;
 }
 
-/* What steps a column of this kind may have before its last one, and what the last one may be. */
-static bool step_fits(peal_raw_kind kind, peal_column_role role, peal_transform_role step, bool is_last) {
-    if (step == PEAL_TRANSFORM_NUMBERS) return kind == PEAL_RAW_NUMBER && role != PEAL_ROLE_LABEL;
-    if (step == PEAL_TRANSFORM_TEXT) return kind == PEAL_RAW_TEXT;
-    if (step == PEAL_TRANSFORM_ENCODE) return kind == PEAL_RAW_TEXT && is_last && role != PEAL_ROLE_LABEL;
-    return step == PEAL_TRANSFORM_LABEL && kind != PEAL_RAW_BYTES && is_last && role == PEAL_ROLE_LABEL;
+/* What steps a column of this type may have before its last one, and what the last one may be. */
+static bool step_fits(peal_type type, peal_column_role role, peal_transform_role step, bool is_last) {
+    const peal_type_info *info = &peal_types[type];
+    if (step == PEAL_TRANSFORM_NUMBERS) return info->is_number && role != PEAL_ROLE_LABEL;
+    if (step == PEAL_TRANSFORM_TEXT) return info->has_vocabulary;
+    if (step == PEAL_TRANSFORM_ENCODE) return info->has_vocabulary && is_last && role != PEAL_ROLE_LABEL;
+    return step == PEAL_TRANSFORM_LABEL && !info->has_child && is_last && role == PEAL_ROLE_LABEL;
 }
 
 /* Whether the steps end in what the role needs. */
-static bool ends_right(peal_raw_kind kind, const peal_pipeline_column *column) {
+static bool ends_right(peal_type type, const peal_pipeline_column *column) {
     const peal_transform *last = column->step_count ? column->steps[column->step_count - 1].transform : NULL;
     const bool encodes = last && last->role == PEAL_TRANSFORM_ENCODE;
     switch (column->role) {
     case PEAL_ROLE_DROPPED:
         return true;
     case PEAL_ROLE_FEATURE:
-        if (kind == PEAL_RAW_NUMBER)
+        if (peal_types[type].is_number)
             return peal_pipeline_column_has(column, &peal_transform_impute); /* a net wants no NaN */
-        return kind == PEAL_RAW_BYTES || (encodes && last->spreads);
+        return peal_types[type].has_child || (encodes && last->spreads);
     case PEAL_ROLE_INDEX:
         return encodes && !last->spreads;
     case PEAL_ROLE_LABEL:
@@ -54,17 +55,17 @@ static bool ends_right(peal_raw_kind kind, const peal_pipeline_column *column) {
 
 static peal_status check_column(const peal_pipeline *pipeline, size_t index, peal_error *err) {
     const peal_pipeline_column *column = &pipeline->columns[index];
-    const peal_raw_field *field = &pipeline->schema.fields[index];
+    const peal_field *field = &pipeline->schema.fields[index];
     for (size_t s = 0; s < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
-        if (!step_fits(field->kind, column->role, step->transform->role, s + 1 == column->step_count)) {
+        if (!step_fits(field->type, column->role, step->transform->role, s + 1 == column->step_count)) {
             return damaged(err, field->name, "has steps that do not compose");
         }
         const char *fault =
             step->transform->check && column->role != PEAL_ROLE_DROPPED ? step->transform->check(step->state) : NULL;
         if (fault) return damaged(err, field->name, fault);
     }
-    if (!ends_right(field->kind, column)) return damaged(err, field->name, "has steps that do not fit its role");
+    if (!ends_right(field->type, column)) return damaged(err, field->name, "has steps that do not fit its role");
     if (column->role == PEAL_ROLE_LABEL && index != pipeline->label)
         return damaged(err, field->name, "is a second label");
     return PEAL_OK;
@@ -72,12 +73,12 @@ static peal_status check_column(const peal_pipeline *pipeline, size_t index, pea
 
 static peal_status check_label(const peal_pipeline *pipeline, peal_error *err) {
     if (pipeline->label == SIZE_MAX) return PEAL_OK;
-    const peal_raw_field *field = &pipeline->schema.fields[pipeline->label];
+    const peal_field *field = &pipeline->schema.fields[pipeline->label];
     peal_shape shape;
     peal_status status = peal_pipeline_shape(pipeline, &shape, err);
     free(shape.vocabularies);
     PEAL_TRY(status);
-    if (field->kind == PEAL_RAW_TEXT) {
+    if (peal_types[field->type].has_vocabulary) {
         return shape.classes >= 2 ? PEAL_OK : damaged(err, field->name, "is a label of fewer than two classes");
     }
     const bool right = isfinite(shape.label_mean) && isfinite(shape.label_deviation) && shape.label_deviation > 0;
@@ -100,7 +101,7 @@ static peal_status check_whole(const peal_pipeline *pipeline, const json_t *save
             index < pipeline->schema.count
                 ? damaged(err, pipeline->schema.fields[index].name, "has something missing, added or of another type")
                 : peal_fail(err, PEAL_E_DATA,
-                            "the saved pipeline is damaged: its format or split has something missing, added or of "
+                            "the saved pipeline is damaged: its nulls or split have something missing, added or of "
                             "another type");
     }
     json_decref(again);
@@ -108,8 +109,6 @@ static peal_status check_whole(const peal_pipeline *pipeline, const json_t *save
 }
 
 peal_status peal_pipeline_check(const peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
-    const char *fault = pipeline->format->fault(&pipeline->options, &pipeline->schema);
-    if (fault) return peal_fail(err, PEAL_E_DATA, "the saved pipeline is damaged: %s", fault);
     PEAL_TRY(check_names(pipeline, err));
     for (size_t i = 0; i < pipeline->schema.count; i++) PEAL_TRY(check_column(pipeline, i, err));
     PEAL_TRY(check_label(pipeline, err));
@@ -130,10 +129,12 @@ static bool same_texts(const peal_dictionary *a, const peal_dictionary *b) {
 
 static peal_status check_table_column(const peal_column *found, const peal_column *wanted, const char *name,
                                       size_t index, peal_error *err) {
-    if (strcmp(found->name, wanted->name) != 0 || found->type != wanted->type || found->width != wanted->width) {
-        return peal_fail(err, PEAL_E_DATA, "%s: column %zu is '%s' (%s x %u), but the pipeline makes '%s' (%s x %u)",
-                         name, index + 1, found->name, peal_type_name(found->type), found->width, wanted->name,
-                         peal_type_name(wanted->type), wanted->width);
+    char found_type[PEAL_TYPE_TEXT], wanted_type[PEAL_TYPE_TEXT];
+    peal_column_type_text(found, found_type);
+    peal_column_type_text(wanted, wanted_type);
+    if (strcmp(found->name, wanted->name) != 0 || strcmp(found_type, wanted_type) != 0) {
+        return peal_fail(err, PEAL_E_DATA, "%s: column %zu is '%s' (%s), but the pipeline makes '%s' (%s)", name,
+                         index + 1, found->name, found_type, wanted->name, wanted_type);
     }
     if (same_texts(found->dictionary, wanted->dictionary)) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA, "%s: column '%s' has another vocabulary (%u texts) than the pipeline's (%u)",

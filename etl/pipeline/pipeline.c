@@ -16,9 +16,8 @@ void peal_pipeline_free(peal_pipeline *pipeline) {
         free(column->steps);
     }
     free(pipeline->columns);
-    peal_raw_schema_clear(&pipeline->schema);
-    for (size_t i = 0; i < pipeline->options.null_count; i++) free(pipeline->options.nulls[i]);
-    free(pipeline->options.nulls);
+    peal_schema_clear(&pipeline->schema);
+    peal_nulls_clear(&pipeline->nulls);
     free(pipeline);
 }
 
@@ -28,32 +27,35 @@ static const peal_pipeline_step *last_step(const peal_pipeline_column *column) {
     return column->step_count ? &column->steps[column->step_count - 1] : NULL;
 }
 
+static bool is_bytes(const peal_field *field) {
+    return field->type == PEAL_TYPE_FIXED_LIST;
+}
+
+static uint32_t feature_width(const peal_field *field, const peal_pipeline_column *column) {
+    const peal_pipeline_step *encoder = last_step(column);
+    if (peal_types[field->type].has_vocabulary) return encoder->transform->width(encoder->state);
+    return is_bytes(field) ? field->width : 1;
+}
+
 /* Lays the feature columns out side by side, in the order of the schema. */
 static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
     uint64_t offset = 0;
+    size_t others = 0;
     pipeline->byte_features = false;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         peal_pipeline_column *column = &pipeline->columns[i];
+        const peal_field *field = &pipeline->schema.fields[i];
         if (column->role != PEAL_ROLE_FEATURE) continue;
-        const peal_raw_field *field = &pipeline->schema.fields[i];
-        const peal_pipeline_step *encoder = last_step(column);
-        column->width = field->kind == PEAL_RAW_TEXT    ? encoder->transform->width(encoder->state)
-                        : field->kind == PEAL_RAW_BYTES ? field->width
-                                                        : 1;
-        if (field->kind == PEAL_RAW_BYTES) pipeline->byte_features = true;
+        column->width = feature_width(field, column);
         column->offset = (uint32_t)offset;
         offset += column->width;
+        pipeline->byte_features = pipeline->byte_features || is_bytes(field);
+        others += !is_bytes(field);
         if (offset > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "more than 2^31 features; drop or index a column");
     }
     pipeline->feature_width = (uint32_t)offset;
-    if (pipeline->byte_features) {
-        for (size_t i = 0; i < pipeline->schema.count; i++) {
-            if (pipeline->columns[i].role == PEAL_ROLE_FEATURE && pipeline->schema.fields[i].kind != PEAL_RAW_BYTES) {
-                return peal_fail(err, PEAL_E_USAGE, "bytes and other features cannot stand in one dataset yet");
-            }
-        }
-    }
-    return PEAL_OK;
+    if (!pipeline->byte_features || others == 0) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "bytes and other features cannot stand in one dataset yet");
 }
 
 size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t index, uint64_t *least_count) {
@@ -65,7 +67,7 @@ size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t index, u
 
 peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t index, peal_summary *summary, peal_error *err) {
     peal_pipeline_column *column = &pipeline->columns[index];
-    const peal_raw_field *field = &pipeline->schema.fields[index];
+    const peal_field *field = &pipeline->schema.fields[index];
     peal_status status = PEAL_OK;
     for (size_t s = 0; s < column->step_count && status == PEAL_OK; s++) {
         const peal_pipeline_step *step = &column->steps[s];
@@ -81,28 +83,26 @@ peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err) {
 
 /* ---- save and load ---- */
 
-static const char *const kind_names[] = {"number", "text", "bytes"};
 static const char *const role_names[] = {"dropped", "feature", "index", "label"};
 
-static json_t *save_options(const peal_pipeline *pipeline) {
-    const peal_format_options *options = &pipeline->options;
-    json_t *nulls = json_array();
-    for (size_t i = 0; i < options->null_count; i++) nulls = peal_json_append(nulls, json_string(options->nulls[i]));
-    char delimiter[2] = {options->delimiter, '\0'};
-    return json_pack("{s:s, s:s, s:b, s:b, s:o}", "name", pipeline->format->name, "delimiter", delimiter, "header",
-                     options->header != PEAL_HEADER_NO, "trim", options->trim, "nulls", nulls);
+static json_t *save_nulls(const peal_nulls *nulls) {
+    json_t *saved = json_array();
+    for (size_t i = 0; i < nulls->count; i++) saved = peal_json_append(saved, json_string(nulls->texts[i]));
+    return saved;
 }
 
-static json_t *save_column(const peal_raw_field *field, const peal_pipeline_column *column) {
+static json_t *save_column(const peal_field *field, const peal_pipeline_column *column) {
     json_t *steps = json_array();
     for (size_t s = 0; s < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
         steps = peal_json_append(steps, peal_json_merge(json_pack("{s:s}", "transform", step->transform->name),
                                                         step->transform->save(step->state)));
     }
-    json_t *saved = json_pack("{s:s, s:s, s:s, s:o}", "name", field->name, "kind", kind_names[field->kind], "role",
+    json_t *saved = json_pack("{s:s, s:s, s:s, s:o}", "name", field->name, "type", peal_types[field->type].name, "role",
                               role_names[column->role], "steps", steps);
-    return field->kind == PEAL_RAW_BYTES ? peal_json_set(saved, "width", json_integer(field->width)) : saved;
+    if (!peal_types[field->type].has_child) return saved;
+    saved = peal_json_set(saved, "item", json_string(peal_types[field->item].name));
+    return field->width ? peal_json_set(saved, "width", json_integer(field->width)) : saved;
 }
 
 json_t *peal_pipeline_save(const peal_pipeline *pipeline) {
@@ -110,7 +110,7 @@ json_t *peal_pipeline_save(const peal_pipeline *pipeline) {
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         columns = peal_json_append(columns, save_column(&pipeline->schema.fields[i], &pipeline->columns[i]));
     }
-    json_t *saved = json_pack("{s:o, s:o}", "format", save_options(pipeline), "columns", columns);
+    json_t *saved = json_pack("{s:o, s:o}", "nulls", save_nulls(&pipeline->nulls), "columns", columns);
     return pipeline->has_split ? peal_json_set(saved, "split", peal_split_save(&pipeline->split)) : saved;
 }
 
@@ -126,35 +126,51 @@ static int name_index(const json_t *value, const char *const *names, size_t coun
     return -1;
 }
 
-static peal_status load_options(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
-    const char *format = json_string_value(json_object_get(saved, "name"));
-    const char *delimiter = json_string_value(json_object_get(saved, "delimiter"));
-    const json_t *nulls = json_object_get(saved, "nulls");
-    if (!format || !delimiter) return damaged(err, "its format is missing");
-    PEAL_TRY(peal_format_find(format, &pipeline->format, err));
-    pipeline->options.delimiter = delimiter[0];
-    pipeline->options.header = json_is_true(json_object_get(saved, "header")) ? PEAL_HEADER_YES : PEAL_HEADER_NO;
-    pipeline->options.trim = json_is_true(json_object_get(saved, "trim"));
-    PEAL_TRY(peal_alloc_checked(&pipeline->options.nulls, json_array_size(nulls), sizeof(char *), "a pipeline", err));
-    for (size_t i = 0; i < json_array_size(nulls); i++) {
-        const char *text = json_string_value(json_array_get(nulls, i));
-        char *copy = text ? peal_strdup(text) : NULL;
-        if (!copy) return damaged(err, "a spelling of null");
-        pipeline->options.nulls[pipeline->options.null_count++] = copy;
+static peal_status load_nulls(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const size_t count = json_array_size(saved);
+    const char **texts;
+    if (!json_is_array(saved)) return damaged(err, "its spellings of null are missing");
+    PEAL_TRY(peal_alloc_checked(&texts, count, sizeof *texts, "a pipeline", err));
+    peal_status status = PEAL_OK;
+    for (size_t i = 0; i < count && status == PEAL_OK; i++) {
+        texts[i] = json_string_value(json_array_get(saved, i));
+        if (!texts[i]) status = damaged(err, "a spelling of null");
     }
-    return PEAL_OK;
+    if (status == PEAL_OK) status = peal_nulls_make(texts, count, &pipeline->nulls, err);
+    free(texts);
+    return status;
+}
+
+/* The type of a saved name that a raw column may have, or PEAL_TYPES. */
+static peal_type type_called(const json_t *name, bool is_item) {
+    static const peal_type raw[] = {PEAL_TYPE_FLOAT64, PEAL_TYPE_BOOL, PEAL_TYPE_DICTIONARY, PEAL_TYPE_FIXED_LIST};
+    const char *text = json_string_value(name);
+    for (size_t i = 0; text && !is_item && i < sizeof raw / sizeof *raw; i++) {
+        if (strcmp(peal_types[raw[i]].name, text) == 0) return raw[i];
+    }
+    return text && is_item && strcmp(text, peal_types[PEAL_TYPE_UINT8].name) == 0 ? PEAL_TYPE_UINT8 : PEAL_TYPES;
+}
+
+static peal_status load_field(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const json_t *name = json_object_get(saved, "name");
+    const peal_type type = type_called(json_object_get(saved, "type"), false);
+    const json_int_t width = json_integer_value(json_object_get(saved, "width"));
+    if (!json_is_string(name) || type == PEAL_TYPES || width < 0 || width > 1 << 28) return damaged(err, "a column");
+    PEAL_TRY(peal_schema_add(&pipeline->schema, json_string_value(name), json_string_length(name), type, err));
+    peal_field *field = &pipeline->schema.fields[pipeline->schema.count - 1];
+    field->settled = field->decided = true;
+    if (!peal_types[type].has_child) return PEAL_OK;
+    field->item = type_called(json_object_get(saved, "item"), true);
+    field->width = (uint32_t)width;
+    return field->item != PEAL_TYPES && width > 0 ? PEAL_OK : damaged(err, "a column of no bytes");
 }
 
 static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
-    const json_t *name = json_object_get(saved, "name"), *steps = json_object_get(saved, "steps");
-    int kind = name_index(json_object_get(saved, "kind"), kind_names, 3);
-    int role = name_index(json_object_get(saved, "role"), role_names, 4);
-    json_int_t width = json_integer_value(json_object_get(saved, "width"));
-    if (!json_is_string(name) || kind < 0 || role < 0 || width < 0 || width > 1 << 28) return damaged(err, "a column");
-    if (kind == PEAL_RAW_BYTES && width == 0) return damaged(err, "a column of no bytes");
-    size_t index = pipeline->schema.count;
-    PEAL_TRY(peal_raw_schema_add(&pipeline->schema, json_string_value(name), json_string_length(name),
-                                 (peal_raw_kind)kind, (uint32_t)width, err));
+    const json_t *steps = json_object_get(saved, "steps");
+    const int role = name_index(json_object_get(saved, "role"), role_names, 4);
+    const size_t index = pipeline->schema.count;
+    if (role < 0) return damaged(err, "a column");
+    PEAL_TRY(load_field(pipeline, saved, err));
     pipeline->schema.fields[index].skip = role == PEAL_ROLE_DROPPED;
     peal_pipeline_column *column = &pipeline->columns[index];
     column->role = (peal_column_role)role;
@@ -175,7 +191,7 @@ static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, pea
 
 static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
     const json_t *columns = json_object_get(saved, "columns"), *split = json_object_get(saved, "split");
-    PEAL_TRY(load_options(pipeline, json_object_get(saved, "format"), err));
+    PEAL_TRY(load_nulls(pipeline, json_object_get(saved, "nulls"), err));
     size_t count = json_array_size(columns);
     if (count == 0) return damaged(err, "it has no columns");
     PEAL_TRY(peal_alloc_checked(&pipeline->columns, count, sizeof *pipeline->columns, "a pipeline", err));
@@ -203,7 +219,8 @@ peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_er
 }
 
 bool peal_pipeline_same(const json_t *a, const json_t *b) {
-    return json_equal(json_object_get(a, "columns"), json_object_get(b, "columns"));
+    return json_equal(json_object_get(a, "columns"), json_object_get(b, "columns")) &&
+           json_equal(json_object_get(a, "nulls"), json_object_get(b, "nulls"));
 }
 
 /* ---- what it says of itself ---- */
@@ -226,7 +243,8 @@ bool peal_pipeline_column_has(const peal_pipeline_column *column, const peal_tra
 }
 
 uint32_t peal_pipeline_classes(const peal_pipeline *pipeline) {
-    if (pipeline->label == SIZE_MAX || pipeline->schema.fields[pipeline->label].kind != PEAL_RAW_TEXT) return 0;
+    if (pipeline->label == SIZE_MAX || !peal_types[pipeline->schema.fields[pipeline->label].type].has_vocabulary)
+        return 0;
     const peal_pipeline_step *step = last_step(&pipeline->columns[pipeline->label]);
     return step->transform->width(step->state);
 }
@@ -264,7 +282,7 @@ void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, c
         const char *name = pipeline->schema.fields[i].name;
         if (column->role != PEAL_ROLE_FEATURE || index - column->offset >= column->width) continue;
         const peal_pipeline_step *step = last_step(column);
-        if (pipeline->schema.fields[i].kind == PEAL_RAW_TEXT) {
+        if (peal_types[pipeline->schema.fields[i].type].has_vocabulary) {
             peal_text value = step->transform->code_name(step->state, index - column->offset);
             snprintf(text, size, "%s=%.*s", name, (int)value.length, value.data);
         } else if (column->width > 1) {
@@ -275,4 +293,12 @@ void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, c
         return;
     }
     snprintf(text, size, "?");
+}
+
+void peal_pipeline_drop(peal_pipeline *pipeline, size_t index) {
+    peal_pipeline_column *column = &pipeline->columns[index];
+    for (size_t s = 0; s < column->step_count; s++) column->steps[s].transform->free(column->steps[s].state);
+    column->step_count = 0;
+    column->role = PEAL_ROLE_DROPPED;
+    pipeline->schema.fields[index].skip = true;
 }

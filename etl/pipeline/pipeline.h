@@ -35,9 +35,8 @@ typedef struct peal_pipeline_column {
 } peal_pipeline_column;
 
 typedef struct peal_pipeline {
-    const peal_format *format;
-    peal_format_options options; /* as found from the sample; `format` is not set */
-    peal_raw_schema schema;
+    peal_nulls nulls;
+    peal_schema schema;            /* the raw columns: names and types, and no format */
     peal_pipeline_column *columns; /* [schema.count] */
     size_t label;                  /* index, or SIZE_MAX */
     bool has_split;
@@ -53,7 +52,7 @@ typedef struct peal_plan_options {
     const char *label; /* column name, or NULL */
     peal_task_kind task;
     const json_t *transforms; /* array of {"transform": name, "columns": name or [names], options...}, or NULL */
-    const json_t *types;      /* object: column -> "number" or "text", or NULL */
+    const json_t *types;      /* object: column -> "number", "text" or "bool", or NULL */
     const char *const *drop;  /* columns to leave out */
     size_t drop_count;
 } peal_plan_options;
@@ -62,11 +61,25 @@ typedef struct peal_plan_options {
  * that they do not take. */
 peal_status peal_pipeline_check_plan(const peal_plan_options *plan, peal_error *err);
 
-/* Plans from the beginning of the first input. Takes `options->nulls` over. What it chose by itself is reported. */
-peal_status peal_pipeline_plan(const char *path, const char *sample, size_t sample_size, bool whole,
-                               const peal_format *format, const peal_format_options *options,
-                               const peal_plan_options *plan, const peal_reporter *reporter, peal_pipeline **out,
-                               peal_error *err);
+/* What is to be read: the columns that a survey found, with the types that the user gave or that the sample speaks for;
+ * those are not settled. *label is its index, or SIZE_MAX. `name` is of the input, for messages. `found` stays. */
+peal_status peal_plan_schema(const peal_found *found, const char *name, const peal_plan_options *plan, peal_schema *out,
+                             size_t *label, peal_error *err);
+
+/* Plans the steps of all columns, whose types stand in `schema`. `is_early`: the types are not known for sure yet; what
+ * does not fit a column that is not decided is passed over, for it will be planned again. */
+peal_status peal_pipeline_plan(const peal_schema *schema, size_t label, const peal_nulls *nulls,
+                               const peal_plan_options *plan, bool is_early, peal_pipeline **out, peal_error *err);
+/* Leaves a column out that was not named by the user. */
+void peal_pipeline_drop(peal_pipeline *pipeline, size_t column);
+/* True if the plan names a transform for this column, or leaves it out. */
+bool peal_plan_names(const peal_plan_options *plan, const char *column);
+/* Tells what is done to the columns, in few lines whatever their number. */
+void peal_pipeline_report(const peal_pipeline *pipeline, const peal_reporter *reporter);
+/* "column x", or "20,000 columns (c1 ... c20000)", for messages. */
+enum { PEAL_COLUMNS_TEXT = 96 };
+const char *peal_pipeline_columns_text(const peal_pipeline *pipeline, size_t first, size_t last, size_t count,
+                                       char text[PEAL_COLUMNS_TEXT]);
 void peal_pipeline_free(peal_pipeline *pipeline);
 
 /* How many of the most frequent texts the summary of a column of texts must hold, and how often each must have been
@@ -86,8 +99,8 @@ peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_er
  * text twice, codes or numbers out of bounds, anything missing, added or of another type. */
 peal_status peal_pipeline_check(const peal_pipeline *pipeline, const json_t *saved, peal_error *err);
 
-/* True if two saved pipelines make the same columns of the same raw ones. How their files are written (delimiter...)
- * and how rows are split makes no difference. */
+/* True if two saved pipelines make the same columns of the same raw ones. How rows are split
+ * makes no difference. */
 bool peal_pipeline_same(const json_t *a, const json_t *b);
 
 /* Whether one of the column's steps is this transform. */
@@ -121,14 +134,16 @@ void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, c
 
 /* ---- applying ---- */
 
-/* Raw columns, wherever they come from (a parsed block, a spill). Arrays are indexed like the schema. */
+/* What the codes of one raw column become: other codes, or numbers where texts turned out to be numbers. */
+typedef struct peal_code_map {
+    const int32_t *codes;
+    const double *numbers;
+} peal_code_map;
+
+/* Raw rows, wherever they come from (a parsed block, a spill). Columns and maps are indexed like the schema. */
 typedef struct peal_raw_batch {
-    size_t rows;
-    const double *const *numbers;
-    const int32_t *const *codes;
-    const peal_dictionary *dictionaries; /* [fields] what the codes mean */
-    const uint8_t *const *bytes;
-    const int32_t *const *maps; /* [fields] what each code becomes; NULL: made from the dictionaries */
+    const peal_column *columns;
+    const peal_code_map *maps; /* NULL: made from the columns' dictionaries */
 } peal_raw_batch;
 
 /* A text of column `index` as it comes to the encoder, perhaps in `scratch`: data is NULL if it spells a missing value.
@@ -148,6 +163,10 @@ void peal_applier_free(peal_applier *applier);
  * known has code -1 (number: NaN). */
 peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
                                 size_t count, peal_table *out, peal_error *err);
+
+/* True if the pipeline has no code for this code of raw column `index`, as its dictionary was in the last call without
+ * maps. */
+bool peal_applier_is_unknown(const peal_applier *applier, size_t index, uint32_t code);
 
 /* The columns of the output: `features`, one for each index, the label; with names, types and dictionaries but no rows.
  * They live as long as the applier. */

@@ -9,50 +9,47 @@
 #include "core/base/text.h"
 #include "etl/pipeline/pipeline.h"
 
-enum {
-    CLASSES_MOST = 20,      /* distinct whole numbers up to which a numeric label is taken for classes */
-    IDENTIFIER_LEAST = 200, /* distinct texts from which a column of nearly all different ones is an identifier */
-};
-
 typedef struct plan_work {
     peal_pipeline *pipeline;
     const peal_plan_options *plan;
-    const peal_reporter *reporter;
-    peal_block block; /* the parsed sample */
-    const char *path;
-    size_t identifiers, first_identifier, last_identifier; /* text columns that are left out */
+    bool is_early;
 } plan_work;
 
-static peal_status unknown_column(const plan_work *planner, const char *name, peal_error *err) {
-    const peal_raw_schema *schema = &planner->pipeline->schema;
-    const char **names = calloc(schema->count, sizeof *names);
+static peal_status unknown_column(const peal_schema *schema, const char *source, const char *name, peal_error *err) {
+    const char **names = calloc(schema->count + 1, sizeof *names);
     if (!names) return peal_fail(err, PEAL_E_MEMORY, "no memory");
     for (size_t i = 0; i < schema->count; i++) names[i] = schema->fields[i].name;
     char hint[PEAL_HINT_SIZE];
-    peal_fail(err, PEAL_E_USAGE, "%s has no column '%s'%s", planner->path, name,
+    peal_fail(err, PEAL_E_USAGE, "%s has no column '%s'%s", source, name,
               peal_did_you_mean(name, names, schema->count, hint));
     free(names);
     return PEAL_E_USAGE;
 }
 
-static peal_status find_column(const plan_work *planner, const char *name, size_t *index, peal_error *err) {
-    *index = peal_raw_schema_find(&planner->pipeline->schema, name, strlen(name));
-    return *index == SIZE_MAX ? unknown_column(planner, name, err) : PEAL_OK;
+static peal_status find_column(const peal_schema *schema, const char *source, const char *name, size_t *index,
+                               peal_error *err) {
+    *index = peal_schema_find(schema, name, strlen(name));
+    return *index == SIZE_MAX ? unknown_column(schema, source, name, err) : PEAL_OK;
 }
 
 /* ---- what the user gave ---- */
 
-static peal_status check_type(const char *column, const json_t *type, peal_raw_kind *kind, peal_error *err) {
+/* The types that a user can give. */
+static const struct {
+    const char *name;
+    peal_type type;
+} user_types[] = {{"number", PEAL_TYPE_FLOAT64}, {"text", PEAL_TYPE_DICTIONARY}, {"bool", PEAL_TYPE_BOOL}};
+enum { USER_TYPES = sizeof user_types / sizeof *user_types };
+
+static peal_status check_type(const char *column, const json_t *type, peal_type *out, peal_error *err) {
     const char *text = json_string_value(type);
-    if (text && strcmp(text, "number") == 0) {
-        *kind = PEAL_RAW_NUMBER;
-    } else if (text && strcmp(text, "text") == 0) {
-        *kind = PEAL_RAW_TEXT;
-    } else {
-        return peal_fail(err, PEAL_E_USAGE, "the type of column '%s' must be number or text, not '%s'", column,
-                         text ? text : "?");
+    for (size_t i = 0; text && i < USER_TYPES; i++) {
+        if (strcmp(text, user_types[i].name) != 0) continue;
+        *out = user_types[i].type;
+        return PEAL_OK;
     }
-    return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "the type of column '%s' must be number, text or bool, not '%s'", column,
+                     text ? text : "?");
 }
 
 /* The transform that entry `index` of the job's list names, if it and its options are right. */
@@ -77,7 +74,7 @@ static peal_status check_values(const peal_transform *transform, const json_t *o
 peal_status peal_pipeline_check_plan(const peal_plan_options *plan, peal_error *err) {
     const char *column;
     json_t *type;
-    peal_raw_kind kind;
+    peal_type kind;
     json_object_foreach((json_t *)plan->types, column, type) PEAL_TRY(check_type(column, type, &kind, err));
     for (size_t i = 0; i < json_array_size(plan->transforms); i++) {
         const peal_transform *transform;
@@ -87,30 +84,116 @@ peal_status peal_pipeline_check_plan(const peal_plan_options *plan, peal_error *
     return PEAL_OK;
 }
 
-static peal_status apply_types(plan_work *planner, peal_error *err) {
+/* ---- what is to be read ---- */
+
+static peal_status apply_types(const plan_work *planner, const char *source, peal_schema *schema, peal_error *err) {
     const char *name;
     json_t *type;
     json_object_foreach((json_t *)planner->plan->types, name, type) {
         size_t index;
-        PEAL_TRY(find_column(planner, name, &index, err));
-        peal_raw_field *field = &planner->pipeline->schema.fields[index];
-        if (field->kind == PEAL_RAW_BYTES) return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes", name);
-        PEAL_TRY(check_type(name, type, &field->kind, err));
+        PEAL_TRY(find_column(schema, source, name, &index, err));
+        peal_field *field = &schema->fields[index];
+        if (peal_types[field->type].has_child) return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes", name);
+        PEAL_TRY(check_type(name, type, &field->type, err));
+        field->settled = field->decided = true;
     }
     return PEAL_OK;
 }
 
-static peal_status apply_drops(plan_work *planner, peal_error *err) {
+static peal_status apply_drops(const plan_work *planner, const char *source, peal_schema *schema, size_t label,
+                               peal_error *err) {
     for (size_t i = 0; i < planner->plan->drop_count; i++) {
         size_t index;
-        PEAL_TRY(find_column(planner, planner->plan->drop[i], &index, err));
-        if (index == planner->pipeline->label) {
+        PEAL_TRY(find_column(schema, source, planner->plan->drop[i], &index, err));
+        if (index == label) {
             return peal_fail(err, PEAL_E_USAGE, "the label '%s' cannot be dropped", planner->plan->drop[i]);
         }
-        planner->pipeline->columns[index].role = PEAL_ROLE_DROPPED;
-        planner->pipeline->schema.fields[index].skip = true;
+        schema->fields[index].skip = true;
     }
     return PEAL_OK;
+}
+
+/* How the label is to be read. A class is read as text, for its name; so is a number of which there are few, as long as
+ * it may be a class. */
+static peal_status apply_label(const plan_work *planner, const peal_guess *guess, peal_field *field, peal_error *err) {
+    const peal_type_info *info = &peal_types[field->type];
+    const peal_task_kind task = planner->plan->task;
+    if (info->has_child) {
+        return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes and cannot be the label", field->name);
+    }
+    if (task == PEAL_TASK_REGRESS) {
+        if (field->settled && !info->is_number) {
+            return peal_fail(err, PEAL_E_USAGE, "the label '%s' is text (type), and task regress wants numbers",
+                             field->name);
+        }
+        field->type = PEAL_TYPE_FLOAT64;
+        field->settled = true;
+    } else if (task == PEAL_TASK_CLASSIFY) {
+        field->type = PEAL_TYPE_DICTIONARY;
+        field->settled = true;
+    } else if (!field->settled && info->is_number && (guess->few_whole || !field->decided)) {
+        field->type = PEAL_TYPE_DICTIONARY;
+    } else if (field->settled && field->type == PEAL_TYPE_BOOL) {
+        field->type = PEAL_TYPE_DICTIONARY;
+    }
+    return PEAL_OK;
+}
+
+/* True if a transform that the user names makes of the column's texts others, before anybody asks what they are. */
+static bool has_text_step(const peal_plan_options *plan, const char *name) {
+    for (size_t i = 0; i < json_array_size(plan->transforms); i++) {
+        const json_t *options = json_array_get(plan->transforms, i);
+        const peal_transform *transform;
+        const char *called = json_string_value(json_object_get(options, "transform"));
+        if (!called || peal_transform_find(called, &transform, NULL) != PEAL_OK) continue;
+        if (transform->role != PEAL_TRANSFORM_TEXT) continue;
+        const json_t *columns = json_object_get(options, "columns");
+        const char *one = json_string_value(columns);
+        if (one && strcmp(one, name) == 0) return true;
+        for (size_t c = 0; c < json_array_size(columns); c++) {
+            const char *text = json_string_value(json_array_get(columns, c));
+            if (text && strcmp(text, name) == 0) return true;
+        }
+    }
+    return false;
+}
+
+static peal_status plan_schema(const plan_work *planner, const peal_found *found, const char *source,
+                               peal_schema *schema, size_t *label, peal_error *err) {
+    const char *name = planner->plan->label ? planner->plan->label : found->label;
+    *label = SIZE_MAX;
+    if (name) PEAL_TRY(find_column(schema, source, name, label, err));
+    PEAL_TRY(apply_types(planner, source, schema, err));
+    PEAL_TRY(apply_drops(planner, source, schema, *label, err));
+    for (size_t i = 0; i < schema->count; i++) {
+        peal_field *field = &schema->fields[i];
+        const bool changed = !field->settled && has_text_step(planner->plan, field->name);
+        if (changed) field->type = PEAL_TYPE_DICTIONARY;
+    }
+    if (*label == SIZE_MAX) return PEAL_OK;
+    return apply_label(planner, &found->guesses[*label], &schema->fields[*label], err);
+}
+
+peal_status peal_plan_schema(const peal_found *found, const char *name, const peal_plan_options *plan, peal_schema *out,
+                             size_t *label, peal_error *err) {
+    const plan_work planner = {.plan = plan};
+    PEAL_TRY(peal_schema_copy(&found->schema, out, err));
+    const peal_status status = plan_schema(&planner, found, name, out, label, err);
+    if (status != PEAL_OK) peal_schema_clear(out);
+    return status;
+}
+
+bool peal_plan_names(const peal_plan_options *plan, const char *column) {
+    for (size_t i = 0; i < json_array_size(plan->transforms); i++) {
+        const json_t *columns = json_object_get(json_array_get(plan->transforms, i), "columns");
+        const char *one = json_string_value(columns);
+        if (!columns || (one && (strcmp(one, column) == 0 || strcmp(one, "texts") == 0))) return true;
+        for (size_t c = 0; c < json_array_size(columns); c++) {
+            const char *text = json_string_value(json_array_get(columns, c));
+            if (text && strcmp(text, column) == 0) return true;
+        }
+    }
+    return false;
 }
 
 /* ---- steps ---- */
@@ -145,13 +228,16 @@ static peal_status add_default_step(plan_work *planner, size_t column, const pea
 static peal_status add_named_step(plan_work *planner, size_t column, const peal_transform *transform,
                                   const json_t *options, peal_error *err) {
     peal_pipeline_column *at = &planner->pipeline->columns[column];
-    const peal_raw_field *field = &planner->pipeline->schema.fields[column];
-    static const char *const kinds[] = {"numbers", "text", "bytes"};
-    bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS;
-    bool text_step = transform->role == PEAL_TRANSFORM_TEXT || transform->role == PEAL_TRANSFORM_ENCODE;
-    if ((number_step && field->kind != PEAL_RAW_NUMBER) || (text_step && field->kind != PEAL_RAW_TEXT)) {
-        return peal_fail(err, PEAL_E_USAGE, "'%s' does not fit column '%s', which holds %s", transform->name,
-                         field->name, kinds[field->kind]);
+    const peal_field *field = &planner->pipeline->schema.fields[column];
+    const peal_type_info *info = &peal_types[field->type];
+    const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS;
+    const bool text_step = transform->role == PEAL_TRANSFORM_TEXT || transform->role == PEAL_TRANSFORM_ENCODE;
+    /* What was text for a text step's sake and turned out to be numbers has had that step. */
+    if (transform->role == PEAL_TRANSFORM_TEXT && info->is_number && !field->settled) return PEAL_OK;
+    if ((number_step && !info->is_number) || (text_step && !info->has_vocabulary)) {
+        if (planner->is_early && !field->settled) return PEAL_OK;
+        return peal_fail(err, PEAL_E_USAGE, "'%s' does not fit column '%s', which holds %s%s", transform->name,
+                         field->name, info->kind, info->is_number || info->has_vocabulary ? "s" : "");
     }
     if (at->step_count && at->steps[at->step_count - 1].transform->role == PEAL_TRANSFORM_ENCODE) {
         return peal_fail(err, PEAL_E_USAGE, "column '%s': nothing can follow '%s'", field->name,
@@ -166,7 +252,7 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
 /* Adds a transform to the columns it names: a name, a list of names, "numbers" or "texts". */
 static peal_status add_to_columns(plan_work *planner, const peal_transform *transform, const json_t *options,
                                   peal_error *err) {
-    const peal_raw_schema *schema = &planner->pipeline->schema;
+    const peal_schema *schema = &planner->pipeline->schema;
     const json_t *columns = json_object_get(options, "columns");
     const char *group = json_string_value(columns);
     bool numbers = group && strcmp(group, "numbers") == 0, texts = group && strcmp(group, "texts") == 0;
@@ -177,7 +263,8 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
     if (numbers || texts) {
         for (size_t i = 0; i < schema->count; i++) {
             if (i == planner->pipeline->label || planner->pipeline->columns[i].role == PEAL_ROLE_DROPPED) continue;
-            if (schema->fields[i].kind != (numbers ? PEAL_RAW_NUMBER : PEAL_RAW_TEXT)) continue;
+            const peal_type_info *info = &peal_types[schema->fields[i].type];
+            if (numbers ? !info->is_number : !info->has_vocabulary) continue;
             PEAL_TRY(add_named_step(planner, i, transform, options, err));
         }
         return PEAL_OK;
@@ -188,7 +275,7 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
         size_t index;
         if (!name)
             return peal_fail(err, PEAL_E_USAGE, "%s: 'columns' must be a name or a list of names", transform->name);
-        PEAL_TRY(find_column(planner, name, &index, err));
+        PEAL_TRY(find_column(schema, "the input", name, &index, err));
         PEAL_TRY(add_named_step(planner, index, transform, options, err));
     }
     return PEAL_OK;
@@ -197,7 +284,7 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
 /* The label step is put last, after what is replaced in the label. */
 static peal_status add_label_step(plan_work *planner, const json_t *options, peal_error *err) {
     size_t label = planner->pipeline->label;
-    bool number = planner->pipeline->schema.fields[label].kind == PEAL_RAW_NUMBER;
+    const bool number = peal_types[planner->pipeline->schema.fields[label].type].is_number;
     json_t *made = options ? json_copy((json_t *)options) : json_object();
     made = peal_json_set(made, "as", json_string(number ? "number" : "class"));
     if (!made) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
@@ -208,60 +295,20 @@ static peal_status add_label_step(plan_work *planner, const json_t *options, pea
 
 /* ---- what is chosen ---- */
 
-static bool whole_and_few(const plan_work *planner, size_t column) {
-    const double *values = planner->block.numbers[column];
-    double distinct[CLASSES_MOST];
-    size_t count = 0;
-    for (size_t row = 0; row < planner->block.rows; row++) {
-        if (values[row] != values[row]) continue;
-        if (values[row] != (double)(int64_t)values[row]) return false;
-        size_t i = 0;
-        while (i < count && distinct[i] != values[row]) i++;
-        if (i < count) continue;
-        if (count == CLASSES_MOST) return false;
-        distinct[count++] = values[row];
-    }
-    return true;
-}
-
-/* Decides whether the label is a class or a number; in the first case its raw column is read as text. */
-static void choose_task(plan_work *planner) {
-    peal_raw_field *field = &planner->pipeline->schema.fields[planner->pipeline->label];
-    if (field->kind != PEAL_RAW_NUMBER || planner->plan->task == PEAL_TASK_REGRESS) return;
-    bool classes = planner->plan->task == PEAL_TASK_CLASSIFY || whole_and_few(planner, planner->pipeline->label);
-    if (classes) field->kind = PEAL_RAW_TEXT;
-    if (planner->plan->task == PEAL_TASK_AUTO) {
-        peal_report(planner->reporter, PEAL_EVENT_NOTE, "label %s: taken for %s (task %s for the other)", field->name,
-                    classes ? "a class" : "a number", classes ? "regress" : "classify");
-    }
-}
-
-static peal_status choose_text_encoder(plan_work *planner, size_t column, peal_error *err) {
-    uint32_t distinct = planner->block.dictionaries[column].size;
-    if (distinct >= IDENTIFIER_LEAST && distinct * (uint64_t)10 > planner->block.rows * 9) {
-        planner->pipeline->columns[column].role = PEAL_ROLE_DROPPED;
-        planner->pipeline->schema.fields[column].skip = true;
-        if (planner->identifiers++ == 0) planner->first_identifier = column;
-        planner->last_identifier = column;
-        return PEAL_OK;
-    }
-    return add_default_step(planner, column, &peal_transform_index, false, err);
-}
-
 static peal_status complete_column(plan_work *planner, size_t index, peal_error *err) {
     peal_pipeline_column *column = &planner->pipeline->columns[index];
-    peal_raw_field *field = &planner->pipeline->schema.fields[index];
+    peal_field *field = &planner->pipeline->schema.fields[index];
     if (column->role == PEAL_ROLE_DROPPED || index == planner->pipeline->label) return PEAL_OK;
-    if (field->kind == PEAL_RAW_NUMBER) {
+    if (peal_types[field->type].is_number) {
         bool untouched = column->step_count == 0;
         if (!peal_pipeline_column_has(column, &peal_transform_impute)) {
             PEAL_TRY(add_default_step(planner, index, &peal_transform_impute, true, err));
         }
         return untouched ? add_default_step(planner, index, &peal_transform_standardize, false, err) : PEAL_OK;
     }
-    if (field->kind == PEAL_RAW_BYTES) return PEAL_OK;
+    if (peal_types[field->type].has_child) return PEAL_OK;
     bool encoded = column->step_count && column->steps[column->step_count - 1].transform->role == PEAL_TRANSFORM_ENCODE;
-    if (!encoded) PEAL_TRY(choose_text_encoder(planner, index, err));
+    if (!encoded) PEAL_TRY(add_default_step(planner, index, &peal_transform_index, false, err));
     if (column->role == PEAL_ROLE_FEATURE && !column->steps[column->step_count - 1].transform->spreads) {
         column->role = PEAL_ROLE_INDEX;
     }
@@ -275,11 +322,9 @@ enum { COLUMNS_TOLD = 20, NAME_LONGEST = 20 };
 /* Columns to which the same is done, of a table that has too many to tell of each. */
 typedef struct alike {
     char *steps;
-    peal_raw_kind kind;
+    const char *kind;
     size_t first, last, count; /* columns */
 } alike;
-
-static const char *const kind_names[] = {"number", "text", "bytes"};
 
 static const char *number_text(size_t number, char text[32]) {
     if (number >= 1000000) {
@@ -292,34 +337,34 @@ static const char *number_text(size_t number, char text[32]) {
     return text;
 }
 
-/* "column x", or "20,000 columns (c1 ... c20000)". */
-static const char *columns_text(const plan_work *planner, size_t first, size_t last, size_t count, char text[96]) {
-    const peal_raw_field *fields = planner->pipeline->schema.fields;
+const char *peal_pipeline_columns_text(const peal_pipeline *pipeline, size_t first, size_t last, size_t count,
+                                       char text[PEAL_COLUMNS_TEXT]) {
+    const peal_field *fields = pipeline->schema.fields;
     char number[32], names[2][NAME_LONGEST + PEAL_TEXT_CUT_EXTRA];
     peal_text_cut(fields[first].name, NAME_LONGEST, names[0]);
     peal_text_cut(fields[last].name, NAME_LONGEST, names[1]);
     if (count == 1) {
-        snprintf(text, 96, "column %s", names[0]);
+        snprintf(text, PEAL_COLUMNS_TEXT, "column %s", names[0]);
     } else {
-        snprintf(text, 96, "%s columns (%s ... %s)", number_text(count, number), names[0], names[1]);
+        snprintf(text, PEAL_COLUMNS_TEXT, "%s columns (%s ... %s)", number_text(count, number), names[0], names[1]);
     }
     return text;
 }
 
-static void report_each(const plan_work *planner) {
-    const peal_raw_schema *schema = &planner->pipeline->schema;
-    for (size_t i = 0; i < schema->count; i++) {
-        char *steps = peal_pipeline_describe(planner->pipeline, i);
-        peal_report(planner->reporter, PEAL_EVENT_NOTE, "column %-20s %-7s %s", schema->fields[i].name,
-                    kind_names[schema->fields[i].kind], steps ? steps : "");
+static void report_each(const peal_pipeline *pipeline, const peal_reporter *reporter) {
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_field *field = &pipeline->schema.fields[i];
+        char *steps = peal_pipeline_describe(pipeline, i);
+        peal_report(reporter, PEAL_EVENT_NOTE, "column %-20s %-7s %s", field->name, peal_types[field->type].kind,
+                    steps ? steps : "");
         free(steps);
     }
 }
 
 /* What is done to `column`, among what is done to those before it; it is one more of them or a new one. */
-static void add_alike(const plan_work *planner, size_t column, alike groups[COLUMNS_TOLD], size_t *count) {
-    const peal_raw_kind kind = planner->pipeline->schema.fields[column].kind;
-    char *steps = peal_pipeline_describe(planner->pipeline, column);
+static void add_alike(const peal_pipeline *pipeline, size_t column, alike groups[COLUMNS_TOLD], size_t *count) {
+    const char *kind = peal_types[pipeline->schema.fields[column].type].kind;
+    char *steps = peal_pipeline_describe(pipeline, column);
     size_t at = 0;
     while (steps && at < *count && (groups[at].kind != kind || strcmp(groups[at].steps, steps) != 0)) at++;
     if (!steps || at == COLUMNS_TOLD) {
@@ -335,55 +380,29 @@ static void add_alike(const plan_work *planner, size_t column, alike groups[COLU
     groups[at].count++;
 }
 
-static void report_choices(const plan_work *planner) {
-    const size_t columns = planner->pipeline->schema.count;
+void peal_pipeline_report(const peal_pipeline *pipeline, const peal_reporter *reporter) {
+    const size_t columns = pipeline->schema.count;
     alike groups[COLUMNS_TOLD] = {0};
     size_t count = 0, told = 0;
     if (columns <= COLUMNS_TOLD) {
-        report_each(planner);
+        report_each(pipeline, reporter);
         return;
     }
-    for (size_t i = 0; i < columns; i++) add_alike(planner, i, groups, &count);
+    for (size_t i = 0; i < columns; i++) add_alike(pipeline, i, groups, &count);
     for (size_t i = 0; i < count; i++) {
         const alike *at = &groups[i];
-        char text[96];
-        peal_report(planner->reporter, PEAL_EVENT_NOTE, "%s: %s, %s",
-                    columns_text(planner, at->first, at->last, at->count, text), kind_names[at->kind], at->steps);
+        char text[PEAL_COLUMNS_TEXT];
+        peal_report(reporter, PEAL_EVENT_NOTE, "%s: %s, %s",
+                    peal_pipeline_columns_text(pipeline, at->first, at->last, at->count, text), at->kind, at->steps);
         told += at->count;
         free(at->steps);
     }
     if (told < columns) {
-        peal_report(planner->reporter, PEAL_EVENT_NOTE, "and %zu more columns ('peal inspect' lists them)",
-                    columns - told);
+        peal_report(reporter, PEAL_EVENT_NOTE, "and %zu more columns ('peal inspect' lists them)", columns - told);
     }
 }
 
-/* One warning, however many columns there are. */
-static void report_identifiers(const plan_work *planner) {
-    char text[96];
-    if (planner->identifiers == 0) return;
-    columns_text(planner, planner->first_identifier, planner->last_identifier, planner->identifiers, text);
-    peal_report(planner->reporter, PEAL_EVENT_WARNING,
-                "%s: nearly every row has a text of its own, so %s left out (name a transform to keep %s)", text,
-                planner->identifiers == 1 ? "it is" : "they are", planner->identifiers == 1 ? "it" : "them");
-}
-
-/* Parses the sample with the schema as it stands, into planner->block. */
-static peal_status parse_sample(plan_work *planner, const char *sample, size_t size, bool whole, peal_error *err) {
-    peal_pipeline *pipeline = planner->pipeline;
-    peal_format_job job = {.options = &pipeline->options, .schema = &pipeline->schema, .label = SIZE_MAX};
-    peal_stream *stream;
-    peal_format_reader *reader = NULL;
-    if (!whole) {
-        while (size > 0 && sample[size - 1] != '\n') size--;
-    }
-    PEAL_TRY(peal_memory_stream_open(sample, size, &stream, err));
-    PEAL_TRY(pipeline->format->open(&job, planner->path, NULL, stream, &reader, err));
-    peal_status status = pipeline->format->read(reader, &planner->block, err);
-    if (status == PEAL_OK) status = pipeline->format->parse(reader, &planner->block, err);
-    pipeline->format->close(reader);
-    return status;
-}
+/* ---- all together ---- */
 
 static peal_status plan_steps(plan_work *planner, peal_error *err) {
     const json_t *transforms = planner->plan->transforms, *label_options = NULL;
@@ -405,47 +424,28 @@ static peal_status plan_steps(plan_work *planner, peal_error *err) {
     return pipeline->label == SIZE_MAX ? PEAL_OK : add_label_step(planner, label_options, err);
 }
 
-static peal_status plan(plan_work *planner, const char *sample, size_t size, bool whole, peal_error *err) {
+static peal_status plan(plan_work *planner, const peal_schema *schema, const peal_nulls *nulls, peal_error *err) {
     peal_pipeline *pipeline = planner->pipeline;
-    const char *label = planner->plan->label;
-    PEAL_TRY(pipeline->format->infer(planner->path, sample, size, whole, &pipeline->options, &pipeline->schema, err));
-    PEAL_TRY(peal_alloc_checked(&pipeline->columns, pipeline->schema.count, sizeof *pipeline->columns, "columns", err));
-    for (size_t i = 0; i < pipeline->schema.count; i++) pipeline->columns[i].role = PEAL_ROLE_FEATURE;
-    if (!label && pipeline->format->is_companion) label = "label";
-    if (label) {
-        PEAL_TRY(find_column(planner, label, &pipeline->label, err));
-        pipeline->columns[pipeline->label].role = PEAL_ROLE_LABEL;
-        if (pipeline->schema.fields[pipeline->label].kind == PEAL_RAW_BYTES) {
-            return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes and cannot be the label", label);
-        }
+    PEAL_TRY(peal_nulls_make((const char *const *)nulls->texts, nulls->count, &pipeline->nulls, err));
+    PEAL_TRY(peal_schema_copy(schema, &pipeline->schema, err));
+    PEAL_TRY(peal_alloc_checked(&pipeline->columns, schema->count, sizeof *pipeline->columns, "columns", err));
+    for (size_t i = 0; i < schema->count; i++) {
+        pipeline->columns[i].role = i == pipeline->label     ? PEAL_ROLE_LABEL
+                                    : schema->fields[i].skip ? PEAL_ROLE_DROPPED
+                                                             : PEAL_ROLE_FEATURE;
     }
-    PEAL_TRY(apply_types(planner, err));
-    PEAL_TRY(apply_drops(planner, err));
-    const char *fault = pipeline->format->fault(&pipeline->options, &pipeline->schema);
-    if (fault) return peal_fail(err, PEAL_E_USAGE, "%s: %s", planner->path, fault);
-    PEAL_TRY(peal_block_init(&planner->block, &pipeline->schema, err));
-    if (!pipeline->format->is_companion) PEAL_TRY(parse_sample(planner, sample, size, whole, err));
-    if (pipeline->label != SIZE_MAX) choose_task(planner);
-    PEAL_TRY(plan_steps(planner, err));
-    report_identifiers(planner);
-    report_choices(planner);
-    return PEAL_OK;
+    return plan_steps(planner, err);
 }
 
-peal_status peal_pipeline_plan(const char *path, const char *sample, size_t sample_size, bool whole,
-                               const peal_format *format, const peal_format_options *options,
-                               const peal_plan_options *plan_options, const peal_reporter *reporter,
-                               peal_pipeline **out, peal_error *err) {
+peal_status peal_pipeline_plan(const peal_schema *schema, size_t label, const peal_nulls *nulls,
+                               const peal_plan_options *plan_options, bool is_early, peal_pipeline **out,
+                               peal_error *err) {
     *out = NULL;
     peal_pipeline *pipeline = calloc(1, sizeof *pipeline);
     if (!pipeline) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    pipeline->format = format;
-    pipeline->options = *options;
-    pipeline->options.format = NULL;
-    pipeline->label = SIZE_MAX;
-    plan_work planner = {.pipeline = pipeline, .plan = plan_options, .reporter = reporter, .path = path};
-    peal_status status = plan(&planner, sample, sample_size, whole, err);
-    peal_block_clear(&planner.block);
+    pipeline->label = label;
+    plan_work planner = {.pipeline = pipeline, .plan = plan_options, .is_early = is_early};
+    const peal_status status = plan(&planner, schema, nulls, err);
     if (status != PEAL_OK) {
         peal_pipeline_free(pipeline);
         return status;

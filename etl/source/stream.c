@@ -26,6 +26,58 @@ void peal_stream_close(peal_stream *stream) {
     if (stream) stream->close(stream);
 }
 
+/* ---- looking ahead ---- */
+
+/* A stream whose first bytes were read to look at them and are handed out again. */
+typedef struct head_stream {
+    peal_stream base;
+    peal_stream *inner;
+    size_t size, used;
+    uint8_t head[];
+} head_stream;
+
+static peal_status head_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
+    head_stream *self = (head_stream *)base;
+    const size_t left = self->size - self->used;
+    if (left == 0) return self->inner->read(self->inner, out, capacity, got, err);
+    *got = left < capacity ? left : capacity;
+    memcpy(out, self->head + self->used, *got);
+    self->used += *got;
+    return PEAL_OK;
+}
+
+static void head_close(peal_stream *base) {
+    head_stream *self = (head_stream *)base;
+    peal_stream_close(self->inner);
+    free(self);
+}
+
+peal_status peal_stream_look(peal_stream **stream, uint8_t *head, size_t capacity, size_t *got, peal_error *err) {
+    peal_stream *inner = *stream;
+    head_stream *self = NULL;
+    peal_status status;
+    *got = 0;
+    if (inner->read_at) {
+        status = inner->read_at(inner, 0, head, capacity, got, err);
+    } else {
+        self = malloc(sizeof *self + capacity);
+        status = self ? peal_stream_fill(inner, head, capacity, got, err)
+                      : peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
+    }
+    if (status != PEAL_OK) {
+        free(self);
+        peal_stream_close(inner);
+        *stream = NULL;
+        return status;
+    }
+    if (!self) return PEAL_OK;
+    *self = (head_stream){
+        .base = {.read = head_read, .close = head_close, .size = inner->size}, .inner = inner, .size = *got};
+    memcpy(self->head, head, *got);
+    *stream = &self->base;
+    return PEAL_OK;
+}
+
 /* ---- files ---- */
 
 typedef struct file_stream {

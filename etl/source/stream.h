@@ -25,6 +25,9 @@ struct peal_stream {
 
 /* Reads until `capacity` bytes are there or the stream ends. */
 peal_status peal_stream_fill(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, peal_error *err);
+/* The first `capacity` bytes of *stream, or all if it has fewer, without taking them: afterwards *stream, perhaps
+ * another one that took the old one over, begins with them. Closed, and NULL, on failure. */
+peal_status peal_stream_look(peal_stream **stream, uint8_t *head, size_t capacity, size_t *got, peal_error *err);
 /* NULL is allowed. */
 void peal_stream_close(peal_stream *stream);
 

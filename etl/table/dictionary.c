@@ -11,6 +11,7 @@ enum { FIRST_SLOTS = 16, FIRST_ENTRIES = 8, TEXT_PADDING = 8 };
 
 void peal_dictionary_clear(peal_dictionary *dictionary) {
     free(dictionary->counts);
+    free(dictionary->held);
     free(dictionary->offsets);
     free(dictionary->slots);
     peal_buffer_clear(&dictionary->bytes);
@@ -27,7 +28,7 @@ void peal_dictionary_reset(peal_dictionary *dictionary) {
 
 size_t peal_dictionary_memory(const peal_dictionary *dictionary) {
     size_t slots = dictionary->slots ? dictionary->slot_mask + (size_t)1 : 0;
-    size_t entry = sizeof *dictionary->counts + sizeof *dictionary->offsets;
+    size_t entry = sizeof *dictionary->counts + sizeof *dictionary->held + sizeof *dictionary->offsets;
     return slots * sizeof *dictionary->slots + dictionary->capacity * entry + dictionary->bytes.capacity;
 }
 
@@ -54,9 +55,12 @@ static peal_status entries_grow(peal_dictionary *dictionary, peal_error *err) {
     size_t capacity = dictionary->capacity ? (size_t)dictionary->capacity * 2 : FIRST_ENTRIES;
     uint64_t *counts = realloc(dictionary->counts, capacity * sizeof *counts);
     if (counts) dictionary->counts = counts;
+    uint64_t *held = realloc(dictionary->held, capacity * sizeof *held);
+    if (held) dictionary->held = held;
     uint32_t *offsets = realloc(dictionary->offsets, (capacity + 1) * sizeof *offsets);
     if (offsets) dictionary->offsets = offsets;
-    if (!counts || !offsets) return peal_fail(err, PEAL_E_MEMORY, "no memory for a dictionary of %zu texts", capacity);
+    if (!counts || !held || !offsets)
+        return peal_fail(err, PEAL_E_MEMORY, "no memory for a dictionary of %zu texts", capacity);
     dictionary->capacity = (uint32_t)capacity;
     return PEAL_OK;
 }
@@ -72,7 +76,7 @@ static peal_status entry_add(peal_dictionary *dictionary, const char *text, uint
     if (length) memcpy(dictionary->bytes.data + dictionary->bytes.size, text, length);
     dictionary->bytes.size += length;
     memset(dictionary->bytes.data + dictionary->bytes.size, 0, TEXT_PADDING);
-    dictionary->counts[dictionary->size] = 0;
+    dictionary->counts[dictionary->size] = dictionary->held[dictionary->size] = 0;
     dictionary->size++;
     dictionary->offsets[dictionary->size] = (uint32_t)dictionary->bytes.size;
     return PEAL_OK;

@@ -26,6 +26,7 @@ typedef struct peal_dictionary_slot {
 typedef struct peal_dictionary {
     uint32_t size;     /* distinct texts; codes are 0 .. size-1 */
     uint64_t *counts;  /* [size] how often each was seen; the caller counts */
+    uint64_t *held;    /* [size] the same of rows that are held out */
     uint32_t *offsets; /* [size + 1] into `bytes`: Arrow's layout */
     peal_buffer bytes;
     peal_dictionary_slot *slots;

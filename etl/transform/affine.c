@@ -15,8 +15,8 @@ static peal_status affine_load(const json_t *options, void **state, peal_error *
     affine *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
     *state = self;
-    PEAL_TRY(peal_option_number(options, "shift", 0, &self->shift, err));
-    return peal_option_number(options, "scale", 1, &self->scale, err);
+    PEAL_TRY(peal_transform_number(options, "shift", 0, &self->shift, err));
+    return peal_transform_number(options, "scale", 1, &self->scale, err);
 }
 
 static json_t *affine_save(const void *state) {

@@ -32,7 +32,7 @@ static peal_status impute_load(const json_t *options, void **state, peal_error *
         !peal_number_parse(self->with, strlen(self->with), &number)) {
         return peal_fail(err, PEAL_E_USAGE, "impute: 'with' must be mean, min, max or a number, not '%s'", self->with);
     }
-    return peal_option_number(options, "fill", 0, &self->fill, err);
+    return peal_transform_number(options, "fill", 0, &self->fill, err);
 }
 
 static json_t *impute_save(const void *state) {

@@ -12,9 +12,9 @@ static const char *const split_options[] = {"valid", "test", "seed", NULL};
 peal_status peal_split_load(const json_t *options, peal_split *out, peal_error *err) {
     double seed;
     *out = (peal_split){0};
-    PEAL_TRY(peal_option_number(options, "valid", 0, &out->valid, err));
-    PEAL_TRY(peal_option_number(options, "test", 0, &out->test, err));
-    PEAL_TRY(peal_option_number(options, "seed", 0, &seed, err));
+    PEAL_TRY(peal_transform_number(options, "valid", 0, &out->valid, err));
+    PEAL_TRY(peal_transform_number(options, "test", 0, &out->test, err));
+    PEAL_TRY(peal_transform_number(options, "seed", 0, &seed, err));
     if (!(out->valid >= 0 && out->test >= 0 && out->valid + out->test < 1)) {
         return peal_fail(err, PEAL_E_USAGE, "split: fractions of %g and %g leave nothing to train on", out->valid,
                          out->test);

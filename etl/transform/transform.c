@@ -45,7 +45,8 @@ peal_status peal_transform_check_options(const peal_transform *transform, const 
     return PEAL_OK;
 }
 
-peal_status peal_option_number(const json_t *options, const char *key, double otherwise, double *out, peal_error *err) {
+peal_status peal_transform_number(const json_t *options, const char *key, double otherwise, double *out,
+                                  peal_error *err) {
     const json_t *value = json_object_get(options, key);
     *out = otherwise;
     if (!value) return PEAL_OK;

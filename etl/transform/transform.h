@@ -82,6 +82,7 @@ peal_status peal_transform_find(const char *name, const peal_transform **out, pe
 peal_status peal_transform_check_options(const peal_transform *transform, const json_t *options, peal_error *err);
 
 /* A number or a whole number of an options object, also when it is written as text; `otherwise` if absent. */
-peal_status peal_option_number(const json_t *options, const char *key, double otherwise, double *out, peal_error *err);
+peal_status peal_transform_number(const json_t *options, const char *key, double otherwise, double *out,
+                                  peal_error *err);
 
 #endif

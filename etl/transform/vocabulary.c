@@ -48,7 +48,7 @@ static peal_status load_values(vocabulary *self, const json_t *options, peal_err
 /* A whole number from 1 to `most`. */
 static peal_status load_bound(const json_t *options, const char *key, double otherwise, double most, double *out,
                               peal_error *err) {
-    PEAL_TRY(peal_option_number(options, key, otherwise, out, err));
+    PEAL_TRY(peal_transform_number(options, key, otherwise, out, err));
     if (*out >= 1 && *out <= most && *out == floor(*out)) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "the option '%s' must be a whole number from 1 to %.0f", key, most);
 }
@@ -236,10 +236,10 @@ static peal_status label_load(const json_t *options, void **state, peal_error *e
     if (as && !self->is_number && strcmp(as, "class") != 0) {
         return peal_fail(err, PEAL_E_USAGE, "label: 'as' must be class or number, not '%s'", as);
     }
-    PEAL_TRY(peal_option_number(options, "mean", 0, &self->mean, err));
-    PEAL_TRY(peal_option_number(options, "deviation", 1, &self->deviation, err));
-    PEAL_TRY(peal_option_number(options, "min", 0, &self->min, err));
-    PEAL_TRY(peal_option_number(options, "max", 0, &self->max, err));
+    PEAL_TRY(peal_transform_number(options, "mean", 0, &self->mean, err));
+    PEAL_TRY(peal_transform_number(options, "deviation", 1, &self->deviation, err));
+    PEAL_TRY(peal_transform_number(options, "min", 0, &self->min, err));
+    PEAL_TRY(peal_transform_number(options, "max", 0, &self->max, err));
     return load_values(self, options, err);
 }
 

@@ -16,11 +16,13 @@ struct peal_arrow_file {
     const uint8_t *bytes;
     size_t size;
     peal_table schema;
+    peal_column *children;         /* [columns] of the schema's lists */
     peal_dictionary *dictionaries; /* [columns] */
     int64_t *dictionary_ids;       /* [columns] */
     peal_table *batches;
-    arrow_block *blocks; /* [batches] */
-    uint64_t *hashes;    /* [batches] */
+    peal_column **batch_children; /* [batches][columns] */
+    arrow_block *blocks;          /* [batches] */
+    uint64_t *hashes;             /* [batches] */
     size_t batch_count;
     bool has_hashes;
 };
@@ -31,28 +33,48 @@ static peal_status damaged(const peal_arrow_file *file, peal_error *err, const c
 
 /* ---- schema ---- */
 
-static bool read_value_type(arrow__reader *reader, arrow__at field, peal_type *type) {
-    uint64_t kind = arrow__read_scalar(reader, field, FIELD_TYPE_TYPE, 1, 0);
-    arrow__at at = arrow__read_ref(reader, field, FIELD_TYPE);
+/* The type whose number in Arrow's schema, size and sign are these; false if Peal does not write it. */
+static bool find_type(uint64_t kind, uint64_t bits, bool is_signed, peal_type *type) {
+    for (int i = 0; i < PEAL_TYPES; i++) {
+        const peal_type_info *info = &peal_types[i];
+        if (info->arrow != kind || i == PEAL_TYPE_DICTIONARY) continue;
+        if (bits && (info->size * 8 != bits || info->is_signed != is_signed)) continue;
+        *type = (peal_type)i;
+        return true;
+    }
+    return false;
+}
+
+static bool read_int_type(arrow__reader *reader, arrow__at at, peal_type *type) {
+    const uint64_t bits = at ? arrow__read_scalar(reader, at, INT_BITS, 4, 0) : 32;
+    const bool is_signed = at ? arrow__read_scalar(reader, at, INT_SIGNED, 1, 0) != 0 : true;
+    return bits > 0 && find_type(TYPE_INT, bits, is_signed, type);
+}
+
+static bool read_type(arrow__reader *reader, arrow__at field, peal_type *type) {
+    const uint64_t kind = arrow__read_scalar(reader, field, FIELD_TYPE_TYPE, 1, 0);
+    const arrow__at at = arrow__read_ref(reader, field, FIELD_TYPE);
+    if (kind == TYPE_INT) return read_int_type(reader, at, type);
     if (kind == TYPE_FLOAT) {
-        uint64_t precision = arrow__read_scalar(reader, at, 0, 2, 0);
+        const uint64_t precision = arrow__read_scalar(reader, at, 0, 2, 0);
         *type = precision == PRECISION_SINGLE ? PEAL_TYPE_FLOAT32 : PEAL_TYPE_FLOAT64;
         return precision == PRECISION_SINGLE || precision == PRECISION_DOUBLE;
     }
-    if (kind != TYPE_INT) return false;
-    uint64_t bits = arrow__read_scalar(reader, at, INT_BITS, 4, 0);
-    bool is_signed = arrow__read_scalar(reader, at, INT_SIGNED, 1, 0) != 0;
-    if (bits == 8) *type = is_signed ? PEAL_TYPE_INT8 : PEAL_TYPE_UINT8;
-    if (bits == 16) *type = PEAL_TYPE_INT16;
-    if (bits == 32) *type = PEAL_TYPE_INT32;
-    return bits == 8 || (is_signed && (bits == 16 || bits == 32));
+    if (kind == TYPE_TIMESTAMP && arrow__read_scalar(reader, at, TIMESTAMP_UNIT, 2, 0) != TIME_UNIT_MICRO) return false;
+    return find_type(kind, 0, false, type);
 }
 
-static bool read_index_type(arrow__reader *reader, arrow__at encoding, peal_type *type) {
-    arrow__at at = arrow__read_ref(reader, encoding, DICTIONARY_INDEX_TYPE);
-    uint64_t bits = at ? arrow__read_scalar(reader, at, INT_BITS, 4, 0) : 32;
-    *type = bits == 8 ? PEAL_TYPE_INT8 : bits == 16 ? PEAL_TYPE_INT16 : PEAL_TYPE_INT32;
-    return bits == 8 || bits == 16 || bits == 32;
+static bool read_child(arrow__reader *reader, arrow__at field, peal_column *column, peal_column *child) {
+    const uint64_t kind = arrow__read_scalar(reader, field, FIELD_TYPE_TYPE, 1, 0);
+    if (kind == TYPE_FIXED_SIZE_LIST) {
+        const uint64_t width = arrow__read_scalar(reader, arrow__read_ref(reader, field, FIELD_TYPE), 0, 4, 0);
+        if (width == 0 || width > INT32_MAX) return false;
+        column->width = (uint32_t)width;
+    }
+    const arrow__at item = arrow__read_item(reader, arrow__read_ref(reader, field, FIELD_CHILDREN), 0);
+    child->name = "item";
+    column->child = child;
+    return read_type(reader, item, &child->type) && peal_types[child->type].size > 0;
 }
 
 static peal_status read_field(peal_arrow_file *file, arrow__reader *reader, arrow__at field, size_t index,
@@ -62,27 +84,22 @@ static peal_status read_field(peal_arrow_file *file, arrow__reader *reader, arro
     const char *name = arrow__read_string(reader, arrow__read_ref(reader, field, FIELD_NAME), &length);
     column->name = peal_strndup(name ? name : "", name ? length : 0);
     if (!column->name) return peal_fail(err, PEAL_E_MEMORY, "no memory for a column's name");
-    uint64_t kind = arrow__read_scalar(reader, field, FIELD_TYPE_TYPE, 1, 0);
-    arrow__at encoding = arrow__read_ref(reader, field, FIELD_DICTIONARY);
-    bool known;
+    const arrow__at encoding = arrow__read_ref(reader, field, FIELD_DICTIONARY);
+    bool known = read_type(reader, field, &column->type);
     if (encoding) {
         file->dictionary_ids[index] = (int64_t)arrow__read_scalar(reader, encoding, DICTIONARY_ID, 8, 0);
+        known = known && column->type == PEAL_TYPE_UTF8 &&
+                read_int_type(reader, arrow__read_ref(reader, encoding, DICTIONARY_INDEX_TYPE), &column->codes) &&
+                peal_types[column->codes].is_signed && peal_types[column->codes].size <= 4;
+        column->type = PEAL_TYPE_DICTIONARY;
         column->dictionary = &file->dictionaries[index];
-        known = kind == TYPE_UTF8 && read_index_type(reader, encoding, &column->type);
-    } else if (kind == TYPE_FIXED_SIZE_LIST) {
-        uint64_t width = arrow__read_scalar(reader, arrow__read_ref(reader, field, FIELD_TYPE), 0, 4, 0);
-        arrow__at child = arrow__read_item(reader, arrow__read_ref(reader, field, FIELD_CHILDREN), 0);
-        known = width > 0 && width <= INT32_MAX && read_value_type(reader, child, &column->type);
-        column->width = (uint32_t)width;
-    } else {
-        known = read_value_type(reader, field, &column->type);
+    } else if (known && peal_types[column->type].has_child) {
+        known = read_child(reader, field, column, &file->children[index]);
     }
     if (reader->bad) return damaged(file, err, "its schema is damaged");
-    if (!known) {
-        return peal_fail(err, PEAL_E_DATA, "%s: column '%s' has an Arrow type that Peal does not use", file->name,
-                         column->name);
-    }
-    return PEAL_OK;
+    if (known) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "%s: column '%s' has an Arrow type that Peal does not write", file->name,
+                     column->name);
 }
 
 static peal_status read_schema(peal_arrow_file *file, arrow__reader *reader, arrow__at schema, peal_error *err) {
@@ -92,6 +109,7 @@ static peal_status read_schema(peal_arrow_file *file, arrow__reader *reader, arr
         return damaged(file, err, "its schema has no columns");
     }
     PEAL_TRY(peal_alloc_checked(&file->schema.columns, count, sizeof(peal_column), "an Arrow schema", err));
+    PEAL_TRY(peal_alloc_checked(&file->children, count, sizeof(peal_column), "an Arrow schema", err));
     PEAL_TRY(peal_alloc_checked(&file->dictionaries, count, sizeof(peal_dictionary), "an Arrow schema", err));
     PEAL_TRY(peal_alloc_checked(&file->dictionary_ids, count, sizeof(int64_t), "an Arrow schema", err));
     file->schema.column_count = count;
@@ -163,26 +181,57 @@ static const uint8_t *batch_buffer(const message *one, size_t index, uint64_t ne
     return (uintptr_t)data % 8 == 0 ? data : NULL;
 }
 
-static peal_status read_column(const peal_arrow_file *file, const message *one, peal_column *column, size_t *node,
-                               size_t *buffer, peal_error *err) {
+/* Offsets that begin at 0 and never fall; the last one tells how many items or bytes there are. */
+static const int32_t *read_offsets(const message *one, size_t buffer, uint64_t rows, uint64_t *items) {
+    const int32_t *offsets = (const int32_t *)(const void *)batch_buffer(one, buffer, (rows + 1) * sizeof *offsets);
+    if (!offsets || offsets[0] != 0) return NULL;
+    for (uint64_t i = 0; i < rows; i++) {
+        if (offsets[i + 1] < offsets[i]) return NULL;
+    }
+    *items = (uint64_t)offsets[rows];
+    return offsets;
+}
+
+/* Bytes that `rows` values need; false if they are more than there can be. */
+static bool value_bytes(const peal_column *column, uint64_t rows, uint64_t items, uint64_t *bytes) {
+    *bytes = (rows + 7) / 8;
+    if (column->type == PEAL_TYPE_BOOL) return true;
+    *bytes = items;
+    if (peal_types[column->type].has_offsets) return true;
+    return !__builtin_mul_overflow(rows, peal_column_value_size(column), bytes);
+}
+
+/* A column of `rows` rows, which takes its nodes and buffers from the message; `child` is where a list's items go. */
+static peal_status read_column(const peal_arrow_file *file, const message *one, peal_column *column, peal_column *child,
+                               uint64_t rows, size_t *node, size_t *buffer, peal_error *err) {
+    const peal_type_info *info = &peal_types[column->type];
     if (*node >= one->node_count) return damaged(file, err, "a record batch has too few columns");
-    arrow_node info;
-    memcpy(&info, one->nodes + 16 * *node, sizeof info);
-    uint64_t values, bytes;
-    if (info.length < 0 || (uint64_t)info.length != one->rows || info.null_count < 0 || info.null_count > info.length ||
-        __builtin_mul_overflow(one->rows, peal_column_row_values(column), &values) ||
-        __builtin_mul_overflow(values, peal_type_size(column->type), &bytes)) {
+    arrow_node head;
+    memcpy(&head, one->nodes + 16 * *node, sizeof head);
+    if (head.length < 0 || (uint64_t)head.length != rows || head.null_count < 0 || head.null_count > head.length) {
         return damaged(file, err, "a column's length is wrong");
     }
-    column->null_count = (size_t)info.null_count;
-    column->validity = column->null_count ? batch_buffer(one, *buffer, (one->rows + 7) / 8) : NULL;
+    column->length = (size_t)rows;
+    column->null_count = (size_t)head.null_count;
+    column->validity = column->null_count ? batch_buffer(one, *buffer, (rows + 7) / 8) : NULL;
     if (column->null_count && !column->validity) return damaged(file, err, "a validity bitmap is too short");
     *node += 1;
     *buffer += 1;
-    if (column->width) {
-        *node += 1;
+    uint64_t items = 0, bytes;
+    if (info->has_offsets) {
+        column->offsets = read_offsets(one, *buffer, rows, &items);
+        if (!column->offsets) return damaged(file, err, "a column's offsets are wrong");
         *buffer += 1;
     }
+    if (info->has_child) {
+        *child = *column->child;
+        column->child = child;
+        if (!info->has_offsets && __builtin_mul_overflow(rows, column->width, &items)) {
+            return damaged(file, err, "a column's length is wrong");
+        }
+        return read_column(file, one, child, NULL, items, node, buffer, err);
+    }
+    if (!value_bytes(column, rows, items, &bytes)) return damaged(file, err, "a column's length is wrong");
     column->values = batch_buffer(one, *buffer, bytes);
     if (!column->values) return damaged(file, err, "a buffer is too short or lies outside of its batch");
     *buffer += 1;
@@ -195,12 +244,15 @@ static peal_status read_batch(peal_arrow_file *file, size_t index, peal_error *e
     PEAL_TRY(open_batch(file, &one, one.header, err));
     peal_table *table = &file->batches[index];
     PEAL_TRY(peal_alloc_checked(&table->columns, file->schema.column_count, sizeof(peal_column), "a batch", err));
+    PEAL_TRY(peal_alloc_checked(&file->batch_children[index], file->schema.column_count, sizeof(peal_column), "a batch",
+                                err));
     table->column_count = file->schema.column_count;
     table->rows = (size_t)one.rows;
     size_t node = 0, buffer = 0;
     for (size_t i = 0; i < table->column_count; i++) {
         table->columns[i] = file->schema.columns[i];
-        PEAL_TRY(read_column(file, &one, &table->columns[i], &node, &buffer, err));
+        PEAL_TRY(read_column(file, &one, &table->columns[i], &file->batch_children[index][i], one.rows, &node, &buffer,
+                             err));
     }
     return PEAL_OK;
 }
@@ -280,6 +332,7 @@ static peal_status read_blocks(peal_arrow_file *file, arrow__reader *reader, arr
     const uint8_t *batch_blocks =
         arrow__read_vector(reader, arrow__read_ref(reader, footer, FOOTER_BATCHES), sizeof(arrow_block), &batches);
     PEAL_TRY(peal_alloc_checked(&file->batches, batches, sizeof *file->batches, "Arrow batches", err));
+    PEAL_TRY(peal_alloc_checked(&file->batch_children, batches, sizeof *file->batch_children, "Arrow batches", err));
     PEAL_TRY(peal_alloc_checked(&file->blocks, batches, sizeof *file->blocks, "Arrow batches", err));
     PEAL_TRY(peal_alloc_checked(&file->hashes, batches, sizeof *file->hashes, "Arrow batches", err));
     if (batches) memcpy(file->blocks, batch_blocks, batches * sizeof *file->blocks);
@@ -335,8 +388,13 @@ void peal_arrow_file_close(peal_arrow_file *file) {
         free((char *)file->schema.columns[i].name);
         peal_dictionary_clear(&file->dictionaries[i]);
     }
-    for (size_t i = 0; i < file->batch_count; i++) free(file->batches[i].columns);
+    for (size_t i = 0; i < file->batch_count; i++) {
+        free(file->batches[i].columns);
+        free(file->batch_children[i]);
+    }
+    free(file->batch_children);
     free(file->schema.columns);
+    free(file->children);
     free(file->dictionaries);
     free(file->dictionary_ids);
     free(file->batches);
@@ -359,16 +417,10 @@ const peal_table *peal_arrow_file_schema(const peal_arrow_file *file) {
     return &file->schema;
 }
 
-static bool is_valid(const peal_column *column, size_t row) {
-    return !column->validity || (column->validity[row / 8] >> (row % 8) & 1);
-}
-
 static peal_status verify_codes(const peal_arrow_file *file, const peal_column *column, size_t rows, peal_error *err) {
     for (size_t row = 0; row < rows; row++) {
-        int32_t code = column->type == PEAL_TYPE_INT8    ? ((const int8_t *)column->values)[row]
-                       : column->type == PEAL_TYPE_INT16 ? ((const int16_t *)column->values)[row]
-                                                         : ((const int32_t *)column->values)[row];
-        if (is_valid(column, row) && (code < 0 || (uint32_t)code >= column->dictionary->size)) {
+        const int32_t code = peal_column_code(column, row);
+        if (peal_column_is_valid(column, row) && (code < 0 || (uint32_t)code >= column->dictionary->size)) {
             return peal_fail(err, PEAL_E_DATA, "%s: column '%s' holds code %d, but its dictionary has %u texts",
                              file->name, column->name, code, column->dictionary->size);
         }
@@ -392,13 +444,22 @@ peal_status peal_arrow_file_verify(const peal_arrow_file *file, peal_error *err)
     return PEAL_OK;
 }
 
+static const void *moved(const peal_arrow_file *file, const uint8_t *bytes, const void *old) {
+    return old ? bytes + ((const uint8_t *)old - file->bytes) : NULL;
+}
+
+static void move_column(const peal_arrow_file *file, const uint8_t *bytes, peal_column *column) {
+    column->values = moved(file, bytes, column->values);
+    column->validity = moved(file, bytes, column->validity);
+    column->offsets = moved(file, bytes, column->offsets);
+}
+
 void peal_arrow_file_move(peal_arrow_file *file, const uint8_t *bytes) {
     for (size_t i = 0; i < file->batch_count; i++) {
         const peal_table *table = &file->batches[i];
         for (size_t c = 0; c < table->column_count; c++) {
-            peal_column *column = &table->columns[c];
-            column->values = bytes + ((const uint8_t *)column->values - file->bytes);
-            if (column->validity) column->validity = bytes + (column->validity - file->bytes);
+            move_column(file, bytes, &table->columns[c]);
+            move_column(file, bytes, &file->batch_children[i][c]);
         }
     }
     file->bytes = bytes;

@@ -44,67 +44,49 @@ static peal_status too_large(peal_error *err) {
 
 /* ---- metadata ---- */
 
-static arrow__ref build_value_type(arrow__builder *builder, peal_type type, uint8_t *kind) {
+/* What of a type stands in a table of its own: the bits of an integer, the width of a list... */
+static arrow__ref build_type(arrow__builder *builder, peal_type type, uint32_t width) {
+    const peal_type_info *info = &peal_types[type];
+    arrow__ref zone = type == PEAL_TYPE_TIMESTAMP ? arrow__build_string(builder, "UTC", 3) : 0;
     arrow__table_begin(builder);
-    if (type == PEAL_TYPE_FLOAT32 || type == PEAL_TYPE_FLOAT64) {
-        *kind = TYPE_FLOAT;
-        arrow__table_scalar(builder, 0, type == PEAL_TYPE_FLOAT32 ? PRECISION_SINGLE : PRECISION_DOUBLE, 2);
-    } else {
-        *kind = TYPE_INT;
-        arrow__table_scalar(builder, INT_BITS, 8 * peal_type_size(type), 4);
-        arrow__table_scalar(builder, INT_SIGNED, type != PEAL_TYPE_UINT8, 1);
+    if (info->arrow == TYPE_FLOAT) {
+        arrow__table_scalar(builder, 0, info->size == 4 ? PRECISION_SINGLE : PRECISION_DOUBLE, 2);
+    } else if (info->arrow == TYPE_INT) {
+        arrow__table_scalar(builder, INT_BITS, 8 * info->size, 4);
+        arrow__table_scalar(builder, INT_SIGNED, info->is_signed, 1);
+    } else if (info->arrow == TYPE_FIXED_SIZE_LIST) {
+        arrow__table_scalar(builder, 0, width, 4);
+    } else if (info->arrow == TYPE_TIMESTAMP) {
+        arrow__table_ref(builder, TIMESTAMP_ZONE, zone);
+        arrow__table_scalar(builder, TIMESTAMP_UNIT, TIME_UNIT_MICRO, 2);
     }
     return arrow__table_end(builder);
 }
 
-static arrow__ref build_plain_field(arrow__builder *builder, const char *name, peal_type type) {
-    uint8_t kind;
-    arrow__ref name_ref = arrow__build_string(builder, name, strlen(name));
-    arrow__ref type_ref = build_value_type(builder, type, &kind);
-    arrow__ref children = arrow__build_refs(builder, NULL, 0);
-    arrow__table_begin(builder);
-    arrow__table_ref(builder, FIELD_NAME, name_ref);
-    arrow__table_ref(builder, FIELD_TYPE, type_ref);
-    arrow__table_ref(builder, FIELD_CHILDREN, children);
-    arrow__table_scalar(builder, FIELD_NULLABLE, 1, 1);
-    arrow__table_scalar(builder, FIELD_TYPE_TYPE, kind, 1);
-    return arrow__table_end(builder);
-}
-
-static arrow__ref build_list_field(arrow__builder *builder, const peal_column *column) {
-    arrow__ref child = build_plain_field(builder, "item", column->type);
-    arrow__ref children = arrow__build_refs(builder, &child, 1);
-    arrow__ref name = arrow__build_string(builder, column->name, strlen(column->name));
-    arrow__table_begin(builder);
-    arrow__table_scalar(builder, 0, column->width, 4);
-    arrow__ref type = arrow__table_end(builder);
-    arrow__table_begin(builder);
-    arrow__table_ref(builder, FIELD_NAME, name);
-    arrow__table_ref(builder, FIELD_TYPE, type);
-    arrow__table_ref(builder, FIELD_CHILDREN, children);
-    arrow__table_scalar(builder, FIELD_NULLABLE, 1, 1);
-    arrow__table_scalar(builder, FIELD_TYPE_TYPE, TYPE_FIXED_SIZE_LIST, 1);
-    return arrow__table_end(builder);
-}
-
-static arrow__ref build_category_field(arrow__builder *builder, const peal_column *column, size_t id) {
-    uint8_t kind;
-    arrow__ref name = arrow__build_string(builder, column->name, strlen(column->name));
-    arrow__ref index = build_value_type(builder, column->type, &kind);
+static arrow__ref build_dictionary(arrow__builder *builder, peal_type codes, size_t id) {
+    arrow__ref index = build_type(builder, codes, 0);
     arrow__table_begin(builder);
     arrow__table_scalar(builder, DICTIONARY_ID, id, 8);
     arrow__table_ref(builder, DICTIONARY_INDEX_TYPE, index);
-    arrow__ref dictionary = arrow__table_end(builder);
+    return arrow__table_end(builder);
+}
+
+/* A field with its children. Codes without a dictionary are whole numbers to others. `id` is of its dictionary. */
+static arrow__ref build_field(arrow__builder *builder, const peal_column *column, const char *name, size_t id) {
+    const bool is_dictionary = column->type == PEAL_TYPE_DICTIONARY && column->dictionary;
+    const peal_type type = column->type == PEAL_TYPE_DICTIONARY && !is_dictionary ? column->codes : column->type;
+    arrow__ref child = column->child ? build_field(builder, column->child, "item", 0) : 0;
+    arrow__ref children = arrow__build_refs(builder, &child, column->child ? 1 : 0);
+    arrow__ref dictionary = is_dictionary ? build_dictionary(builder, column->codes, id) : 0;
+    arrow__ref name_ref = arrow__build_string(builder, name, strlen(name));
+    arrow__ref type_ref = build_type(builder, type, column->width);
     arrow__table_begin(builder);
-    arrow__ref type = arrow__table_end(builder);
-    arrow__ref children = arrow__build_refs(builder, NULL, 0);
-    arrow__table_begin(builder);
-    arrow__table_ref(builder, FIELD_NAME, name);
-    arrow__table_ref(builder, FIELD_TYPE, type);
-    arrow__table_ref(builder, FIELD_DICTIONARY, dictionary);
+    arrow__table_ref(builder, FIELD_NAME, name_ref);
+    arrow__table_ref(builder, FIELD_TYPE, type_ref);
+    if (is_dictionary) arrow__table_ref(builder, FIELD_DICTIONARY, dictionary);
     arrow__table_ref(builder, FIELD_CHILDREN, children);
     arrow__table_scalar(builder, FIELD_NULLABLE, 1, 1);
-    arrow__table_scalar(builder, FIELD_TYPE_TYPE, TYPE_UTF8, 1);
+    arrow__table_scalar(builder, FIELD_TYPE_TYPE, peal_types[type].arrow, 1);
     return arrow__table_end(builder);
 }
 
@@ -115,10 +97,7 @@ static arrow__ref build_schema(arrow__builder *builder, const peal_table *schema
         return 0;
     }
     for (size_t i = 0; i < schema->column_count; i++) {
-        const peal_column *column = &schema->columns[i];
-        fields[i] = column->dictionary ? build_category_field(builder, column, i)
-                    : column->width    ? build_list_field(builder, column)
-                                       : build_plain_field(builder, column->name, column->type);
+        fields[i] = build_field(builder, &schema->columns[i], schema->columns[i].name, i);
     }
     arrow__ref vector = arrow__build_refs(builder, fields, schema->column_count);
     free(fields);
@@ -221,16 +200,24 @@ static void body_buffer(body *one, const void *data, size_t size) {
     one->size += padded(size);
 }
 
+/* Bytes of the values of a column that has no child. */
+static size_t value_bytes(const peal_column *column, size_t rows) {
+    if (column->type == PEAL_TYPE_BOOL) return (rows + 7) / 8;
+    if (peal_types[column->type].has_offsets) return (size_t)column->offsets[rows];
+    return rows * peal_column_value_size(column);
+}
+
 static void body_column(body *one, const peal_column *column, size_t rows) {
-    size_t nulls = column->validity ? column->null_count : 0;
+    const peal_type_info *info = &peal_types[column->type];
+    const size_t nulls = column->validity ? column->null_count : 0;
     body_node(one, rows, nulls);
     body_buffer(one, column->validity, nulls ? (rows + 7) / 8 : 0);
-    size_t values = rows * peal_column_row_values(column);
-    if (column->width) {
-        body_node(one, values, 0);
-        body_buffer(one, NULL, 0);
+    if (info->has_offsets) body_buffer(one, column->offsets, (rows + 1) * sizeof *column->offsets);
+    if (info->has_child) {
+        body_column(one, column->child, info->has_offsets ? (size_t)column->offsets[rows] : rows * column->width);
+    } else {
+        body_buffer(one, column->values, value_bytes(column, rows));
     }
-    body_buffer(one, column->values, values * peal_type_size(column->type));
 }
 
 static arrow__ref build_batch(arrow__builder *builder, const body *one, size_t rows) {

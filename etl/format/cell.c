@@ -1,0 +1,217 @@
+#include "etl/format/cell.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/number.h"
+
+/* ---- what is missing ---- */
+
+peal_status peal_nulls_make(const char *const *texts, size_t count, peal_nulls *out, peal_error *err) {
+    *out = (peal_nulls){0};
+    PEAL_TRY(peal_alloc_checked(&out->texts, count, sizeof *out->texts, "spellings of null", err));
+    peal_status status = peal_alloc_checked(&out->numbers, count, sizeof *out->numbers, "spellings of null", err);
+    for (size_t i = 0; status == PEAL_OK && i < count; i++) {
+        out->texts[i] = peal_strdup(texts[i]);
+        if (!out->texts[i]) status = peal_fail(err, PEAL_E_MEMORY, "no memory for spellings of null");
+        if (status != PEAL_OK) break;
+        out->count++;
+        double number;
+        if (peal_number_parse(texts[i], strlen(texts[i]), &number)) out->numbers[out->number_count++] = number;
+    }
+    if (status != PEAL_OK) peal_nulls_clear(out);
+    return status;
+}
+
+void peal_nulls_clear(peal_nulls *nulls) {
+    for (size_t i = 0; i < nulls->count; i++) free(nulls->texts[i]);
+    free(nulls->texts);
+    free(nulls->numbers);
+    *nulls = (peal_nulls){0};
+}
+
+static bool holds_number(const peal_nulls *nulls, double number) {
+    for (size_t i = 0; i < nulls->number_count; i++) {
+        if (nulls->numbers[i] == number) return true;
+    }
+    return false;
+}
+
+bool peal_nulls_hold(const peal_nulls *nulls, const char *text, size_t length) {
+    if (length == 0) return true;
+    for (size_t i = 0; i < nulls->count; i++) {
+        if (strlen(nulls->texts[i]) == length && memcmp(nulls->texts[i], text, length) == 0) return true;
+    }
+    double number;
+    return nulls->number_count && peal_number_parse(text, length, &number) && holds_number(nulls, number);
+}
+
+static bool same_without_case(const char *text, size_t length, const char *word) {
+    if (strlen(word) != length) return false;
+    for (size_t i = 0; i < length; i++) {
+        const char c = text[i];
+        if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != word[i]) return false;
+    }
+    return true;
+}
+
+static bool is_one_of(const char *text, size_t length, const char *const *words, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (same_without_case(text, length, words[i])) return true;
+    }
+    return false;
+}
+
+bool peal_cell_is_usual(const char *text, size_t length, bool certain) {
+    static const char *const words[] = {"na",   "n/a",  "nan",  "null", "\\n", "<na>", "#n/a", "#na", "nil",
+                                        "none", "n.a.", "-nan", "-",    "--",  "?",    ".",    "..",  "missing"};
+    enum { CERTAIN = 9, ALL = sizeof words / sizeof *words, LONGEST = 7 };
+    return length <= LONGEST && is_one_of(text, length, words, certain ? CERTAIN : ALL);
+}
+
+/* ---- numbers ---- */
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* Signs of currency and percent, in UTF-8, that may stand beside a number. */
+static size_t sign_length(const char *text, size_t length) {
+    static const char *const signs[] = {"$", "%", "\xE2\x82\xAC", "\xC2\xA3", "\xC2\xA5", "\xC2\xA0", " ", "\t"};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        const size_t size = strlen(signs[i]);
+        if (length >= size && memcmp(text, signs[i], size) == 0) return size;
+    }
+    return 0;
+}
+
+/* U+2212, the minus sign of typesetters. */
+static bool is_minus(const char *text, size_t length) {
+    return length >= 3 && memcmp(text, "\xE2\x88\x92", 3) == 0;
+}
+
+enum { NUMBER_MOST = 128 }; /* bytes of a number that is written in an unusual way */
+
+/* Writes the text in the usual way to `plain`; 0: it cannot be. */
+static size_t in_usual_way(const peal_spelling *spelling, const char *text, size_t length, char plain[NUMBER_MOST]) {
+    const char decimal = spelling->decimal ? spelling->decimal : '.';
+    size_t used = 0, group = 0;
+    bool digits = false, grouped = false, behind = false;
+    const bool negative = spelling->loose && length > 2 && text[0] == '(' && text[length - 1] == ')';
+    if (negative) {
+        plain[used++] = '-';
+        text++;
+        length -= 2;
+    }
+    for (size_t at = 0; at < length;) {
+        const char c = text[at];
+        if (used + 2 >= NUMBER_MOST) return 0;
+        const size_t sign = spelling->loose && !is_digit(c) ? sign_length(text + at, length - at) : 0;
+        if (sign) {
+            at += sign;
+            continue;
+        }
+        if (spelling->loose && is_minus(text + at, length - at)) {
+            plain[used++] = '-';
+            at += 3;
+            continue;
+        }
+        if (spelling->thousands && c == spelling->thousands) {
+            /* One to three digits in front of the first, three between two. */
+            if (behind || !digits || group > 3 || (grouped && group != 3)) return 0;
+            grouped = true;
+            group = 0;
+            at++;
+            continue;
+        }
+        if (c == decimal) {
+            if (behind || (grouped && group != 3)) return 0;
+            behind = true;
+            plain[used++] = '.';
+        } else if (c == '.' || c == ',') {
+            return 0;
+        } else {
+            digits = digits || is_digit(c);
+            group += is_digit(c);
+            plain[used++] = c;
+        }
+        at++;
+    }
+    if (grouped && !behind && group != 3) return 0;
+    return digits ? used : 0;
+}
+
+static bool parse_number(const peal_spelling *spelling, const char *text, size_t length, double *out) {
+    if (!spelling->decimal && !spelling->thousands && !spelling->loose) return peal_number_parse(text, length, out);
+    char plain[NUMBER_MOST];
+    const size_t size = in_usual_way(spelling, text, length, plain);
+    return size > 0 && peal_number_parse(plain, size, out);
+}
+
+peal_cell peal_cell_number(const peal_nulls *nulls, const peal_spelling *spelling, const char *text, size_t length,
+                           double *out) {
+    if (length > 0 && parse_number(spelling, text, length, out)) {
+        if (!nulls->number_count || !holds_number(nulls, *out)) return PEAL_CELL_NUMBER;
+        *out = (double)NAN;
+        return PEAL_CELL_MISSING;
+    }
+    *out = (double)NAN;
+    if (peal_nulls_hold(nulls, text, length)) return PEAL_CELL_MISSING;
+    return peal_cell_is_usual(text, length, false) ? PEAL_CELL_USUAL : PEAL_CELL_OTHER;
+}
+
+bool peal_cell_is_true_or_false(const char *text, size_t length) {
+    return same_without_case(text, length, "true") || same_without_case(text, length, "false");
+}
+
+peal_cell peal_cell_bool(const peal_nulls *nulls, const char *text, size_t length, double *out) {
+    static const char *const yes[] = {"true", "yes", "y", "t", "on", "1"};
+    static const char *const no[] = {"false", "no", "n", "f", "off", "0"};
+    enum { WORDS = sizeof yes / sizeof *yes };
+    *out = (double)NAN;
+    if (peal_nulls_hold(nulls, text, length)) return PEAL_CELL_MISSING;
+    if (is_one_of(text, length, yes, WORDS)) *out = 1;
+    if (is_one_of(text, length, no, WORDS)) *out = 0;
+    double number;
+    if (isnan(*out) && peal_number_parse(text, length, &number) && (number == 0 || number == 1)) *out = number;
+    if (!isnan(*out)) return PEAL_CELL_NUMBER;
+    return peal_cell_is_usual(text, length, false) ? PEAL_CELL_USUAL : PEAL_CELL_OTHER;
+}
+
+const char *peal_cell_hint(const char *text, size_t length) {
+    static const struct {
+        peal_spelling spelling;
+        const char *hint;
+    } ways[] = {
+        {{.thousands = ','}, "thousands ,"},
+        {{.decimal = ','}, "decimal ,"},
+        {{.decimal = ',', .thousands = '.'}, "decimal , and thousands ."},
+        {{.loose = true}, "numbers loose"},
+        {{.loose = true, .thousands = ','}, "numbers loose and thousands ,"},
+        {{.loose = true, .decimal = ','}, "numbers loose and decimal ,"},
+    };
+    double number;
+    if (length == 0 || peal_number_parse(text, length, &number)) return NULL;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        if (parse_number(&ways[i].spelling, text, length, &number)) return ways[i].hint;
+    }
+    return NULL;
+}
+
+bool peal_cell_int64(const char *text, size_t length, int64_t *out) {
+    const bool negative = length > 0 && *text == '-';
+    const size_t begin = negative || (length > 0 && *text == '+');
+    int64_t value = 0;
+    if (begin == length) return false;
+    for (size_t i = begin; i < length; i++) {
+        if (!is_digit(text[i]) || __builtin_mul_overflow(value, 10, &value)) return false;
+        const int digit = text[i] - '0';
+        if (negative ? __builtin_sub_overflow(value, digit, &value) : __builtin_add_overflow(value, digit, &value)) {
+            return false;
+        }
+    }
+    *out = value;
+    return true;
+}

@@ -1,0 +1,398 @@
+/* The dialect of one input: what its options leave open is told by its first lines, or by the columns that are wanted.
+ *
+ * The delimiter is the one by which most records of the beginning have the same number of fields, and more than one.
+ * What stands in front of the first such record (a title, `sep=;`, lines of comment) is passed over, with a note. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/number.h"
+#include "core/base/text.h"
+#include "etl/format/csv.h"
+
+enum {
+    RECORDS_LOOKED_AT = 200,
+    PREAMBLE_MOST = 100, /* lines in front of the header */
+};
+
+static const char *const header_choices[] = {"auto", "yes", "no", NULL};
+static const char *const delimiter_choices[] = {"blanks", NULL};
+static const char *const quote_choices[] = {"none", NULL};
+static const char *const number_choices[] = {"plain", "loose", NULL};
+
+const peal_option csv__options[] = {
+    {.name = "delimiter",
+     .kind = PEAL_OPTION_CHARACTER,
+     .choices = delimiter_choices,
+     .argument = "CHAR",
+     .help = "what separates fields (found if not given; 'tab', or 'blanks' for any number of blanks)"},
+    {.name = "header",
+     .kind = PEAL_OPTION_CHOICE,
+     .choices = header_choices,
+     .argument = "auto|yes|no",
+     .help = "whether the first line names the columns (auto); columns without a name are c1, c2..."},
+    {.name = "trim", .kind = PEAL_OPTION_FLAG, .help = "drop blanks around fields (done if all fields have one)"},
+    {.name = "quote",
+     .kind = PEAL_OPTION_CHARACTER,
+     .choices = quote_choices,
+     .argument = "CHAR|none",
+     .help = "what stands around fields with delimiters or line breaks in them (\")"},
+    {.name = "escape",
+     .kind = PEAL_OPTION_CHARACTER,
+     .argument = "CHAR",
+     .help = "within quotes, what takes the next character literally (nothing; a quote is doubled)"},
+    {.name = "comment",
+     .kind = PEAL_OPTION_CHARACTER,
+     .argument = "CHAR",
+     .help = "leave out lines that begin with it (found in front of the header: #)"},
+    {.name = "skip",
+     .kind = PEAL_OPTION_COUNT,
+     .most = 1000000,
+     .argument = "N",
+     .help = "lines in front of the header to pass over (found if their number of fields is another)"},
+    {.name = "encoding",
+     .kind = PEAL_OPTION_TEXT,
+     .argument = "NAME",
+     .help = "of the text: latin1, windows-1252, utf-16... (utf-8)"},
+    {.name = "decimal", .kind = PEAL_OPTION_CHARACTER, .argument = "CHAR", .help = "the decimal mark of numbers (.)"},
+    {.name = "thousands",
+     .kind = PEAL_OPTION_CHARACTER,
+     .argument = "CHAR",
+     .help = "what stands between groups of three digits (nothing)"},
+    {.name = "numbers",
+     .kind = PEAL_OPTION_CHOICE,
+     .choices = number_choices,
+     .argument = "plain|loose",
+     .help = "loose: pass over currency and percent signs and blanks in numbers, (5) is -5 (plain)"},
+    {.name = NULL},
+};
+
+typedef struct finder {
+    const json_t *options;
+    const csv__evidence *evidence;
+    char *text;
+    size_t size;
+    bool whole;
+    uint32_t *marks;
+    csv__dialect *out;
+} finder;
+
+/* ---- what the options say ---- */
+
+static void take_options(const json_t *options, csv__dialect *out) {
+    const char *delimiter = peal_option_text(options, "delimiter", "");
+    const char *header = peal_option_text(options, "header", "auto");
+    *out = (csv__dialect){
+        .delimiter = peal_option_character(options, "delimiter", '\0'),
+        .blanks = strcmp(delimiter, "blanks") == 0,
+        .trim = peal_option_flag(options, "trim", false),
+        .header = strcmp(header, "yes") == 0,
+        .header_given = strcmp(header, "auto") != 0,
+        .quote = peal_option_character(options, "quote", '"'),
+        .escape = peal_option_character(options, "escape", '\0'),
+        .comment = peal_option_character(options, "comment", '\0'),
+        .spelling = {.decimal = peal_option_character(options, "decimal", '\0'),
+                     .thousands = peal_option_character(options, "thousands", '\0'),
+                     .loose = strcmp(peal_option_text(options, "numbers", "plain"), "loose") == 0},
+    };
+    if (strcmp(peal_option_text(options, "quote", ""), "none") == 0) out->quote = '\0';
+    if (out->escape == out->quote) out->escape = '\0';
+    if (out->spelling.decimal == '.') out->spelling.decimal = '\0';
+}
+
+static peal_status check_options(const finder *self, peal_error *err) {
+    const csv__dialect *dialect = self->out;
+    if (dialect->delimiter && dialect->delimiter == dialect->quote) {
+        return peal_fail(err, PEAL_E_USAGE, "the delimiter must not be the quote (delimiter, quote)");
+    }
+    if (dialect->spelling.thousands && dialect->spelling.thousands == dialect->spelling.decimal) {
+        return peal_fail(err, PEAL_E_USAGE, "the decimal mark must not stand between thousands (decimal, thousands)");
+    }
+    return PEAL_OK;
+}
+
+/* ---- the text's ends ---- */
+
+void csv__end_text(const csv__dialect *dialect, char *text, size_t *size) {
+    (void)dialect;
+    if (*size > 0 && text[*size - 1] == 0x1A) --*size; /* the end-of-file mark of CP/M and DOS */
+    if (*size > 0 && text[*size - 1] != '\n') text[(*size)++] = '\n';
+}
+
+static size_t byte_order_mark(const char *text, size_t size) {
+    return size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
+/* Old Macintoshes end lines with CR alone. */
+static void find_line_ends(finder *self) {
+    if (memchr(self->text, '\n', self->size) || !memchr(self->text, '\r', self->size)) return;
+    self->out->carriage = true;
+    for (size_t i = 0; i < self->size; i++) {
+        if (self->text[i] == '\r') self->text[i] = '\n';
+    }
+}
+
+static size_t line_end(const finder *self, size_t begin) {
+    const char *newline = memchr(self->text + begin, '\n', self->size - begin);
+    return newline ? (size_t)(newline - self->text) + 1 : self->size;
+}
+
+/* "sep=;", with which spreadsheets tell the delimiter. */
+static void find_sep_line(finder *self) {
+    csv__dialect *out = self->out;
+    const char *at = self->text + out->begin;
+    const size_t left = self->size - out->begin;
+    if (left < 6 || memcmp(at, "sep=", 4) != 0 || (at[5] != '\n' && at[5] != '\r')) return;
+    if (!out->delimiter && !out->blanks) out->delimiter = at[4];
+    out->begin = line_end(self, out->begin);
+}
+
+static void skip_lines(finder *self) {
+    const uint64_t skip = peal_option_count(self->options, "skip", 0);
+    for (uint64_t i = 0; i < skip && self->out->begin < self->size; i++) {
+        self->out->begin = line_end(self, self->out->begin);
+    }
+}
+
+/* ---- records by one delimiter ---- */
+
+/* The first records of the text by one dialect. */
+typedef struct sample_records {
+    csv__record records[RECORDS_LOOKED_AT];
+    size_t count;
+} sample_records;
+
+static csv__records open_records(const finder *self, const csv__dialect *dialect) {
+    csv__records records = {.dialect = dialect, .text = self->text + dialect->begin, .marks = self->marks};
+    size_t open_quote;
+    records.mark_count = csv__marks(dialect, records.text, self->size - dialect->begin, self->marks, &open_quote);
+    /* A last record that is cut short tells nothing. */
+    while (records.mark_count > 0 && records.text[self->marks[records.mark_count - 1]] != '\n') records.mark_count--;
+    return records;
+}
+
+static void look_at_records(const finder *self, const csv__dialect *dialect, sample_records *out) {
+    csv__records records = open_records(self, dialect);
+    out->count = 0;
+    while (out->count < RECORDS_LOOKED_AT && csv__next_record(&records, false, &out->records[out->count])) out->count++;
+}
+
+/* The number of fields that most records have, the last ones counting no more than the first. */
+static size_t usual_fields(const sample_records *sample, size_t *having) {
+    size_t best = 0;
+    *having = 0;
+    for (size_t i = 0; i < sample->count; i++) {
+        size_t same = 0;
+        for (size_t j = 0; j < sample->count; j++) same += sample->records[j].count == sample->records[i].count;
+        if (same <= *having) continue;
+        *having = same;
+        best = sample->records[i].count;
+    }
+    return best;
+}
+
+/* How many of the wanted columns the first record that has the usual number of fields names. */
+static size_t wanted_names(const finder *self, const csv__dialect *dialect, const sample_records *sample,
+                           size_t fields) {
+    const peal_schema *schema = self->evidence->schema;
+    const char *label = self->evidence->label;
+    csv__records records = {.dialect = dialect, .text = self->text + dialect->begin, .marks = self->marks};
+    size_t found = 0;
+    for (size_t i = 0; i < sample->count && i <= PREAMBLE_MOST; i++) {
+        if (sample->records[i].count != fields) continue;
+        for (size_t f = 0; f < fields; f++) {
+            const csv__field field = csv__record_field(&records, &sample->records[i], f);
+            found += schema && peal_schema_find(schema, field.text, field.length) != SIZE_MAX;
+            found += label && strlen(label) == field.length && memcmp(label, field.text, field.length) == 0;
+        }
+        break;
+    }
+    return found;
+}
+
+/* How well a delimiter explains the text; compared in this order. */
+typedef struct score {
+    size_t names; /* that are wanted */
+    bool splits;  /* into more than one field */
+    size_t share; /* of records with the usual number of fields, in tenths */
+    size_t fields;
+} score;
+
+static bool is_better(const score *a, const score *b) {
+    if (a->names != b->names) return a->names > b->names;
+    if (a->splits != b->splits) return a->splits;
+    if (a->share != b->share) return a->share > b->share;
+    return a->fields > b->fields;
+}
+
+static void find_delimiter(finder *self) {
+    static const char candidates[] = ",\t;|";
+    csv__dialect *out = self->out;
+    sample_records *sample = malloc(sizeof *sample);
+    score best = {0};
+    char delimiter = ',';
+    if (out->delimiter || out->blanks) {
+        free(sample);
+        return;
+    }
+    for (const char *c = candidates; sample && *c; c++) {
+        csv__dialect tried = *out;
+        tried.delimiter = *c;
+        look_at_records(self, &tried, sample);
+        size_t having;
+        const size_t fields = usual_fields(sample, &having);
+        const score one = {.names = wanted_names(self, &tried, sample, fields),
+                           .splits = fields > 1,
+                           .share = sample->count ? having * 10 / sample->count : 0,
+                           .fields = fields};
+        if (!is_better(&one, &best)) continue;
+        best = one;
+        delimiter = *c;
+    }
+    free(sample);
+    out->delimiter = delimiter;
+}
+
+/* ---- what stands in front ---- */
+
+static void report_lines(const finder *self, uint64_t lines, const char *why) {
+    if (lines == 0) return;
+    peal_report(self->evidence->reporter, PEAL_EVENT_NOTE, "%s: the first %s%llu line%s passed over: %s (skip)",
+                self->evidence->name, lines == 1 ? "" : "", (unsigned long long)lines, lines == 1 ? " is" : "s are",
+                why);
+}
+
+/* Lines of comment in front of the header, which tell that others may come. */
+static void find_comments(finder *self) {
+    csv__dialect *out = self->out;
+    if (out->comment || out->begin == self->size || self->text[out->begin] != '#') return;
+    /* A header may begin with the mark: then it has as many fields as the rows. */
+    sample_records *sample = malloc(sizeof *sample);
+    csv__dialect tried = *out;
+    if (!sample) return;
+    if (!tried.delimiter) tried.delimiter = ',';
+    look_at_records(self, &tried, sample);
+    size_t having;
+    const size_t fields = usual_fields(sample, &having);
+    const bool is_header = sample->count > 0 && fields > 1 && sample->records[0].count == fields;
+    free(sample);
+    if (!is_header) out->comment = '#';
+}
+
+/* Moves the beginning behind lines that have fewer fields than all that follow them. */
+static void find_preamble(finder *self) {
+    csv__dialect *out = self->out;
+    sample_records *sample = malloc(sizeof *sample);
+    if (!sample) return;
+    look_at_records(self, out, sample);
+    size_t having, first = 0;
+    const size_t fields = usual_fields(sample, &having);
+    while (first < sample->count && sample->records[first].count < fields) first++;
+    const bool given = json_object_get(self->options, "skip") != NULL;
+    const size_t behind = sample->count - first;
+    /* One field less is a header that lacks a name, and an error; a title is one field. */
+    const bool title = first > 0 && first <= PREAMBLE_MOST && first < sample->count && fields > 1 &&
+                       (sample->records[0].count == 1 || sample->records[0].count + 1 < fields);
+    if (title && !given && behind >= 2 && having * 10 >= behind * 8) {
+        const size_t more = sample->records[first].begin;
+        report_lines(self, csv__count_newlines(self->text, out->begin + more),
+                     "they have fewer fields than those that follow");
+        out->begin += more;
+    }
+    free(sample);
+}
+
+/* ---- the header ---- */
+
+/* True if every field but the first has a blank in front in all records of the beginning. */
+static bool all_have_blanks(const finder *self, const csv__dialect *dialect, const sample_records *sample) {
+    const char *text = self->text + dialect->begin;
+    size_t separators = 0;
+    for (size_t i = 0; i < sample->count; i++) {
+        const csv__record *record = &sample->records[i];
+        for (size_t f = 0; f + 1 < record->count; f++) {
+            const size_t behind = self->marks[record->first + f] + (size_t)1;
+            if (behind >= record->end || text[behind] != ' ') return false;
+            separators++;
+        }
+    }
+    return separators > 0 && sample->count > 1;
+}
+
+static bool is_number(const csv__field *field) {
+    double number;
+    return peal_number_parse(field->text, field->length, &number);
+}
+
+/* Columns c1, c2...: those of inputs without a header. */
+static bool has_default_names(const peal_schema *schema) {
+    for (size_t i = 0; i < schema->count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "c%zu", i + 1);
+        if (strcmp(schema->fields[i].name, name) != 0) return false;
+    }
+    return true;
+}
+
+/* A first line names the columns if none of its fields is a number; or if it holds a name that is wanted. */
+static bool looks_like_header(const finder *self, const csv__records *records, const csv__record *first) {
+    const csv__evidence *evidence = self->evidence;
+    size_t names = 0, texts = 0, numbers = 0;
+    for (size_t i = 0; i < first->count; i++) {
+        const csv__field field = csv__record_field(records, first, i);
+        const bool is_label = evidence->label && strlen(evidence->label) == field.length &&
+                              memcmp(evidence->label, field.text, field.length) == 0;
+        names +=
+            is_label || (evidence->schema && peal_schema_find(evidence->schema, field.text, field.length) != SIZE_MAX);
+        if (field.length == 0) continue;
+        if (is_number(&field)) {
+            numbers++;
+        } else {
+            texts++;
+        }
+    }
+    if (names > 0) return true;
+    if (evidence->schema) return !has_default_names(evidence->schema) || first->count != evidence->schema->count;
+    return texts > 0 && numbers == 0;
+}
+
+static peal_status find_header(finder *self, peal_error *err) {
+    csv__dialect *out = self->out;
+    sample_records *sample = malloc(sizeof *sample);
+    if (!sample) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
+    look_at_records(self, out, sample);
+    if (!out->trim && !json_object_get(self->options, "trim") && all_have_blanks(self, out, sample)) {
+        out->trim = true; /* ", " separates */
+        look_at_records(self, out, sample);
+    }
+    const csv__records records = {.dialect = out, .text = self->text + out->begin, .marks = self->marks};
+    if (sample->count > 0) {
+        out->columns = sample->records[0].count;
+        if (!out->header_given) out->header = looks_like_header(self, &records, &sample->records[0]);
+    }
+    free(sample);
+    return PEAL_OK;
+}
+
+peal_status csv__find_dialect(const json_t *options, const csv__evidence *evidence, char *text, size_t *size,
+                              bool whole, csv__dialect *out, peal_error *err) {
+    finder self = {.options = options, .evidence = evidence, .text = text, .size = *size, .whole = whole, .out = out};
+    take_options(options, out);
+    PEAL_TRY(check_options(&self, err));
+    if (!out->delimiter && !out->blanks) out->delimiter = evidence->tab_or_none;
+    find_line_ends(&self);
+    if (whole) csv__end_text(out, text, &self.size);
+    memset(text + self.size, 0, PEAL_BLOCK_PADDING);
+    *size = self.size;
+    self.marks = malloc((self.size + 2) * sizeof *self.marks); /* of a long text few are touched */
+    if (!self.marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
+    out->begin = byte_order_mark(text, self.size);
+    skip_lines(&self);
+    find_sep_line(&self);
+    find_comments(&self);
+    find_delimiter(&self);
+    find_preamble(&self);
+    const peal_status status = find_header(&self, err);
+    free(self.marks);
+    return status;
+}

@@ -1,0 +1,144 @@
+/* What the beginning of CSV text tells: the columns and their types, as far as they can be told from it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/utf8.h"
+#include "etl/format/csv.h"
+
+typedef struct surveyor {
+    const peal_survey *what;
+    const char *name;
+    csv__dialect dialect;
+    csv__records records;
+    peal_guesser *guessers; /* [dialect.columns] */
+    peal_found *out;
+} surveyor;
+
+static peal_status add_column(surveyor *self, const csv__field *field, size_t index, peal_error *err) {
+    char unnamed[32];
+    snprintf(unnamed, sizeof unnamed, "c%zu", index + 1);
+    const bool named = field && field->length > 0;
+    const char *text = named ? field->text : unnamed;
+    const size_t size = named ? field->length : strlen(unnamed);
+    if (peal_utf8_error(text, size) < size || memchr(text, '\0', size)) {
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s: line 1: the name of column %zu is not UTF-8 text (encoding names another: latin1, "
+                         "windows-1252...)",
+                         self->name, index + 1);
+    }
+    peal_error problem;
+    const peal_status status = peal_schema_add(&self->out->schema, text, size, PEAL_TYPE_DICTIONARY, &problem);
+    return status == PEAL_OK ? PEAL_OK : peal_fail(err, status, "%s: line 1: %s", self->name, problem.message);
+}
+
+/* A delimiter at the end of each line makes a last column that has no name and no values. */
+static bool ends_in_nothing(const surveyor *self, const csv__record *header) {
+    const size_t last = self->dialect.columns - 1;
+    if (!self->dialect.header || last == 0 || csv__record_field(&self->records, header, last).length) return false;
+    csv__records rest = self->records;
+    csv__record record;
+    while (csv__next_record(&rest, false, &record)) {
+        if (record.count == self->dialect.columns && csv__record_field(&rest, &record, last).length) return false;
+    }
+    return true;
+}
+
+static peal_status add_columns(surveyor *self, const csv__record *first, peal_error *err) {
+    size_t columns = self->dialect.columns;
+    if (ends_in_nothing(self, first)) columns--;
+    for (size_t i = 0; i < columns; i++) {
+        const csv__field field =
+            self->dialect.header ? csv__record_field(&self->records, first, i) : (csv__field){.length = 0};
+        PEAL_TRY(add_column(self, &field, i, err));
+    }
+    return peal_alloc_checked(&self->out->guesses, columns, sizeof *self->out->guesses, "columns", err);
+}
+
+static void guess_row(surveyor *self, const csv__record *record) {
+    if (record->count != self->dialect.columns) return;
+    for (size_t i = 0; i < self->out->schema.count; i++) {
+        const csv__field field = csv__record_field(&self->records, record, i);
+        peal_guess_value(&self->guessers[i], self->what->nulls, &self->dialect.spelling, field.text, field.length);
+    }
+}
+
+static peal_status look_at_rows(surveyor *self, peal_error *err) {
+    csv__record record;
+    if (!csv__next_record(&self->records, false, &record)) return PEAL_OK; /* no line at all */
+    PEAL_TRY(add_columns(self, &record, err));
+    PEAL_TRY(peal_alloc_checked(&self->guessers, self->dialect.columns, sizeof *self->guessers, "columns", err));
+    if (!self->dialect.header) guess_row(self, &record);
+    while (csv__next_record(&self->records, self->dialect.columns == 1, &record)) guess_row(self, &record);
+    for (size_t i = 0; i < self->out->schema.count; i++) {
+        peal_guess_type(&self->guessers[i], &self->out->schema.fields[i]);
+        self->out->guesses[i] = self->guessers[i].guess;
+    }
+    return PEAL_OK;
+}
+
+static peal_status survey_text(const json_t *options, char tabs, surveyor *self, char *text, size_t size, bool whole,
+                               peal_error *err) {
+    const csv__evidence evidence = {
+        .name = self->name, .label = self->what->label, .reporter = self->what->reporter, .tab_or_none = tabs};
+    PEAL_TRY(csv__find_dialect(options, &evidence, text, &size, whole, &self->dialect, err));
+    uint32_t *marks = malloc((size + 1) * sizeof *marks);
+    if (!marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
+    size_t open_quote;
+    self->records = (csv__records){.dialect = &self->dialect, .text = text + self->dialect.begin, .marks = marks};
+    self->records.mark_count =
+        csv__marks(&self->dialect, self->records.text, size - self->dialect.begin, marks, &open_quote);
+    peal_status status;
+    if (open_quote != SIZE_MAX && self->records.mark_count == 0) {
+        status = peal_fail(err, PEAL_E_DATA,
+                           "%s: line 1: a quote is opened and never closed (quote none reads quotes "
+                           "as they are)",
+                           self->name);
+    } else {
+        if (!whole) {
+            while (self->records.mark_count > 0 && self->records.text[marks[self->records.mark_count - 1]] != '\n') {
+                self->records.mark_count--;
+            }
+        }
+        status = look_at_rows(self, err);
+    }
+    free(marks);
+    return status;
+}
+
+static peal_status survey(const json_t *options, char tabs, const peal_survey *what, const peal_input *input,
+                          peal_found *out, peal_error *err) {
+    surveyor self = {.what = what, .name = input->name, .out = out};
+    size_t size = 0;
+    *out = (peal_found){0};
+    char *text = malloc(PEAL_SAMPLE_SIZE + 1 + PEAL_BLOCK_PADDING);
+    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
+    peal_status status = peal_stream_fill(input->stream, (uint8_t *)text, PEAL_SAMPLE_SIZE, &size, err);
+    if (status == PEAL_OK) {
+        status = survey_text(options, tabs, &self, text, size, size < PEAL_SAMPLE_SIZE, err);
+    }
+    free(self.guessers);
+    free(text);
+    if (status != PEAL_OK) peal_found_clear(out);
+    return status;
+}
+
+static peal_status survey_decoded(const json_t *options, char tabs, const peal_survey *what, const peal_input *input,
+                                  peal_found *out, peal_error *err) {
+    peal_input decoded = *input;
+    *out = (peal_found){0};
+    PEAL_TRY(csv__decode(options, input->name, input->stream, &decoded.stream, err));
+    const peal_status status = survey(options, tabs, what, &decoded, out, err);
+    peal_stream_close(decoded.stream);
+    return status;
+}
+
+peal_status csv__survey(const json_t *options, const peal_survey *what, const peal_input *input, peal_found *out,
+                        peal_error *err) {
+    return survey_decoded(options, '\0', what, input, out, err);
+}
+
+peal_status csv__survey_tabs(const json_t *options, const peal_survey *what, const peal_input *input, peal_found *out,
+                             peal_error *err) {
+    return survey_decoded(options, '\t', what, input, out, err);
+}

@@ -1,0 +1,11 @@
+/* All formats, one a line. */
+#ifndef PEAL_ETL_FORMAT_FORMATS_H
+#define PEAL_ETL_FORMAT_FORMATS_H
+
+#include "etl/format/format.h"
+
+extern const peal_format peal_format_csv;
+extern const peal_format peal_format_tsv;
+extern const peal_format peal_format_idx;
+
+#endif

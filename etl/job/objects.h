@@ -1,0 +1,58 @@
+/* Objects: what a job reads, one after the other: its sources, each with its companion if the format has one, how they
+ * are opened, and what tells later whether they changed. Each may be of another format and dialect.
+ *
+ * An object is the same if its identity is (core/base/identity.h), else if its bytes are, by their XXH3. What has no
+ * identity that lasts (a pipe, which is read from a copy) is compared by its bytes alone, whatever its name; so are
+ * companions. */
+#ifndef PEAL_ETL_JOB_OBJECTS_H
+#define PEAL_ETL_JOB_OBJECTS_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/status.h"
+#include "etl/format/format.h"
+#include "etl/source/source.h"
+
+typedef struct peal_object {
+    const peal_source *source;    /* into the source list, as the next two */
+    const peal_source *companion; /* the file of labels, or NULL */
+    const char *path;             /* the source's */
+    const char *name;             /* for messages */
+    uint64_t size;                /* bytes */
+    uint64_t identity;            /* a hash of all that tells this content from another; 0 if not asked for */
+    uint64_t hash;                /* XXH3 of the file's bytes, known once it was read */
+    uint64_t rows;                /* in it, known once it was read */
+} peal_object;
+
+typedef struct peal_object_list {
+    peal_source_list sources;
+    peal_object *objects;
+    size_t count;
+    const atomic_int *stop;    /* of the options */
+    const peal_format *format; /* asked for; NULL: each object's own */
+    const json_t *options;     /* of the formats; borrowed */
+} peal_object_list;
+
+/* Expands `sources` and pairs companions. `format` is a name or NULL, `options` (may be NULL) outlive the list.
+ * PEAL_E_USAGE if format or options cannot be. */
+peal_status peal_object_list_make(const peal_source_options *sources, const char *format, const json_t *options,
+                                  peal_object_list *out, peal_error *err);
+void peal_object_list_clear(peal_object_list *list);
+
+/* What the beginnings of the objects tell, in their order, until each column's type can be guessed: the columns are
+ * those of the first object that has any. *first is that object. PEAL_E_DATA if none has any. */
+peal_status peal_object_list_survey(const peal_object_list *list, const peal_survey *what, peal_found *out,
+                                    size_t *first, peal_error *err);
+/* Opens an object to read it. NULL in *out: it is empty, and so has no rows. `meter` may be NULL. */
+peal_status peal_object_open(const peal_object_list *list, const peal_object *object, const peal_wanted *wanted,
+                             peal_source_meter *meter, peal_reader **out, peal_error *err);
+
+/* Array of {"path", "size", "mtime_ns", "ctime_ns", "inode", "device", "xxh3", "rows"}, the times and numbers 0 where
+ * only the hash tells; a path is spelled by peal_text_of_path. NULL if there is no memory. */
+json_t *peal_object_list_save(const peal_object_list *list);
+/* NULL if `saved` describes these very objects, which were made with `identify`; else why not, freed by the caller. */
+char *peal_object_list_difference(const peal_object_list *list, const json_t *saved);
+
+#endif

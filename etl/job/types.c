@@ -1,0 +1,182 @@
+#include "etl/job/types.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OTHERS_SHARE = 1000, /* one in so many values of a column of numbers may be none */
+    TASKS = 64,          /* columns that are looked at at once */
+    NOTES_MOST = 8,      /* of one kind; the rest is counted */
+};
+
+/* What there is to know of one column. */
+typedef struct column_votes {
+    peal_votes numbers;              /* of values that were read as numbers, or stand in bad rows */
+    peal_text_votes texts;           /* of values that were read as text */
+    const peal_object *other_object; /* that holds the first of the others; NULL: none */
+} column_votes;
+
+typedef struct decision {
+    const peal_types_job *job;
+    column_votes *votes; /* [fields] */
+    uint64_t rows;
+    size_t stride;
+    peal_schema *out;
+    bool *again;
+    size_t notes, more_notes;
+} decision;
+
+/* ---- counting ---- */
+
+static uint64_t others_allowed(uint64_t values) {
+    return values < OTHERS_SHARE ? 1 : values / OTHERS_SHARE;
+}
+
+static void add_spills(const decision *self, size_t field, column_votes *out) {
+    const peal_types_job *job = self->job;
+    for (size_t i = 0; i < job->ingested->spill_count; i++) {
+        const peal_votes *votes = &job->ingested->spills[i].votes[field];
+        if (!out->numbers.others && votes->others) out->other_object = &job->objects->objects[i];
+        peal_votes_add(&out->numbers, votes);
+    }
+}
+
+static peal_status count_columns(void *user, size_t index, peal_error *err) {
+    const decision *self = user;
+    const peal_types_job *job = self->job;
+    for (size_t field = index; field < job->read->count; field += self->stride) {
+        const peal_field *one = &job->read->fields[field];
+        if (one->skip) continue;
+        add_spills(self, field, &self->votes[field]);
+        if (one->settled || !peal_types[one->type].has_vocabulary) continue;
+        PEAL_TRY(peal_text_counts_vote(job->ingested->texts, field, others_allowed(self->rows),
+                                       &self->votes[field].texts, err));
+    }
+    return PEAL_OK;
+}
+
+/* ---- saying ---- */
+
+static bool may_say(decision *self) {
+    self->more_notes += self->notes >= NOTES_MOST;
+    return self->notes++ < NOTES_MOST;
+}
+
+static void say_missing(decision *self, const peal_field *field, uint64_t count, const char *spelling) {
+    if (count == 0 || !may_say(self)) return;
+    peal_report(self->job->reporter, PEAL_EVENT_NOTE, "column %s: %llu value%s (%s) %s missing (type %s=text keeps %s)",
+                field->name, (unsigned long long)count, count == 1 ? "" : "s", spelling,
+                count == 1 ? "is taken for" : "are taken for", field->name, count == 1 ? "it" : "them");
+}
+
+static void say_text(decision *self, const peal_field *field, const column_votes *votes) {
+    if (!may_say(self)) return;
+    const peal_votes *numbers = &votes->numbers;
+    if (votes->other_object) {
+        peal_report(self->job->reporter, PEAL_EVENT_NOTE,
+                    "column %s: taken for text, since %s: line %llu: '%s' is not a number, nor %s %llu of its values",
+                    field->name, votes->other_object->name, (unsigned long long)numbers->other_line, numbers->other,
+                    numbers->others == 1 ? "any other, of" : "are others,", (unsigned long long)numbers->others);
+    }
+}
+
+/* ---- deciding ---- */
+
+/* Of a column that was read as numbers. */
+static void decide_numbers(decision *self, size_t index, peal_field *field) {
+    const column_votes *votes = &self->votes[index];
+    const peal_votes *numbers = &votes->numbers;
+    const uint64_t values = numbers->numbers + numbers->others;
+    if (numbers->others > others_allowed(values) || (numbers->others > 0 && numbers->numbers < 2 * numbers->others)) {
+        field->type = PEAL_TYPE_DICTIONARY;
+        *self->again = true;
+        say_text(self, field, votes);
+        return;
+    }
+    say_missing(self, field, numbers->missing, numbers->spelling);
+}
+
+/* True if the values of a label are to be its classes: numbers that are whole and few. */
+static bool are_classes(const decision *self, size_t index, const peal_text_votes *texts) {
+    return index == self->job->label && texts->few_whole;
+}
+
+/* Of a column that was read as text. */
+static void decide_texts(decision *self, size_t index, peal_field *field) {
+    const column_votes *votes = &self->votes[index];
+    const peal_text_votes *texts = &votes->texts;
+    const uint64_t numbers = texts->numbers + votes->numbers.numbers,
+                   others = texts->others - texts->bools + votes->numbers.others,
+                   missing = texts->missing + votes->numbers.missing;
+    const bool is_label = index == self->job->label;
+    if (texts->is_text) return;
+    if (texts->bools > 0 && numbers == 0 && others == 0 && missing == 0 && !is_label) {
+        field->type = PEAL_TYPE_BOOL;
+        return;
+    }
+    const uint64_t not_numbers = others + texts->bools;
+    if (numbers == 0 || not_numbers > others_allowed(numbers + not_numbers) || numbers < 2 * not_numbers) return;
+    /* Rows that are bad, or a label that is missing, are found by reading again. */
+    if (not_numbers > 0 || (is_label && missing > 0)) *self->again = true;
+    if (are_classes(self, index, texts)) {
+        field->numeric = not_numbers > 0 || missing > 0;
+        return;
+    }
+    field->type = PEAL_TYPE_FLOAT64;
+    if (!*self->again) say_missing(self, field, missing, texts->missing ? texts->spelling : votes->numbers.spelling);
+}
+
+static peal_status decide(decision *self, peal_error *err) {
+    const peal_types_job *job = self->job;
+    const peal_map_work count = {.work = count_columns, .user = self};
+    for (size_t i = 0; i < job->ingested->spill_count; i++) {
+        self->rows += job->ingested->spills[i].rows_used + job->ingested->spills[i].rows_bad;
+    }
+    PEAL_TRY(peal_executor_map(job->executor, self->stride, 0, &count, err));
+    PEAL_TRY(peal_schema_copy(job->read, self->out, err));
+    for (size_t i = 0; i < self->out->count; i++) {
+        peal_field *field = &self->out->fields[i];
+        if (!field->settled && !field->skip) {
+            if (field->type == PEAL_TYPE_FLOAT64) {
+                decide_numbers(self, i, field);
+            } else if (peal_types[field->type].has_vocabulary) {
+                decide_texts(self, i, field);
+            }
+        }
+        field->settled = field->decided = true;
+    }
+    if (self->more_notes) {
+        peal_report(job->reporter, PEAL_EVENT_NOTE, "and so in %zu more columns", self->more_notes);
+    }
+    return PEAL_OK;
+}
+
+peal_status peal_types_decide(const peal_types_job *job, peal_schema *out, bool *again, peal_error *err) {
+    decision self = {.job = job, .out = out, .again = again};
+    *out = (peal_schema){0};
+    *again = false;
+    self.stride = job->read->count < TASKS ? job->read->count : TASKS;
+    PEAL_TRY(peal_alloc_checked(&self.votes, job->read->count, sizeof *self.votes, "columns", err));
+    const peal_status status = decide(&self, err);
+    free(self.votes);
+    return status;
+}
+
+peal_status peal_types_check_faults(const peal_types_job *job, const peal_schema *decided, peal_error *err) {
+    for (size_t i = 0; i < job->ingested->spill_count; i++) {
+        const peal_type_fault *first = NULL;
+        size_t column = 0;
+        for (size_t f = 0; f < decided->count; f++) {
+            const peal_type_fault *fault = &job->ingested->spills[i].faults[f];
+            if (fault->line == 0 || (first && fault->line >= first->line)) continue;
+            first = fault;
+            column = f;
+        }
+        if (!first) continue;
+        return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s (type %s=text keeps such values)",
+                         job->objects->objects[i].name, (unsigned long long)first->line, first->reason,
+                         decided->fields[column].name);
+    }
+    return PEAL_OK;
+}

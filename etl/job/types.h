@@ -1,0 +1,29 @@
+/* Types over the whole data: after the first pass the values of all rows decide what each column is.
+ *
+ * A column is numbers if all its values but spellings of a missing one are; also if at most one in 1,000 is not (in a
+ * smaller table, at most one): then those rows are bad. Else it is text. The first pass reads a column as numbers if a
+ * sample speaks for it, else as text, which loses nothing: a text that turns out to be a number need not be read again.
+ * What was read as numbers and is text, and what was read as text and has rows that are bad, costs one more pass. */
+#ifndef PEAL_ETL_JOB_TYPES_H
+#define PEAL_ETL_JOB_TYPES_H
+
+#include "etl/job/ingest.h"
+
+typedef struct peal_types_job {
+    const peal_object_list *objects;
+    const peal_ingested *ingested;
+    const peal_schema *read; /* as it was ingested */
+    size_t label;            /* SIZE_MAX: none */
+    peal_executor *executor;
+    const peal_reporter *reporter;
+} peal_types_job;
+
+/* What all values speak for: the schema of the columns, all settled. `again`: some must be read again, with these
+ * types. Says what a person might not expect. The caller clears `out` after success. */
+peal_status peal_types_decide(const peal_types_job *job, peal_schema *out, bool *again, peal_error *err);
+
+/* PEAL_E_DATA names the first row that is bad for its value's type, of a column that keeps its type; PEAL_OK if there
+ * is none. For jobs that fail at a bad row. */
+peal_status peal_types_check_faults(const peal_types_job *job, const peal_schema *decided, peal_error *err);
+
+#endif

@@ -1,0 +1,35 @@
+/* A schema: the names and types of raw columns, as a job wants them from all of its inputs. It knows no format. */
+#ifndef PEAL_ETL_TABLE_SCHEMA_H
+#define PEAL_ETL_TABLE_SCHEMA_H
+
+#include "etl/table/table.h"
+
+typedef struct peal_field {
+    char *name;
+    peal_type type;
+    peal_type item; /* of LIST and FIXED_LIST */
+    uint32_t width; /* of FIXED_LIST: items a row */
+    bool skip;      /* nobody wants this column: do not convert it */
+    bool settled;   /* the type is given, and what does not fit it is bad; else values vote (etl/format/votes.h) */
+    bool numeric;   /* of a DICTIONARY: texts that must be numbers, of a label whose classes are numbers */
+    bool decided;   /* a sample had values: the type is no mere guess */
+} peal_field;
+
+typedef struct peal_schema {
+    peal_field *fields;
+    size_t count, capacity;
+    peal_dictionary names; /* of the fields: a name's code is its field's index */
+} peal_schema;
+
+void peal_schema_clear(peal_schema *schema);
+/* The index of the column, or SIZE_MAX; the time does not depend on how many columns there are. */
+size_t peal_schema_find(const peal_schema *schema, const char *name, size_t name_length);
+/* The name is copied. PEAL_E_DATA if there is a column of this name already. */
+peal_status peal_schema_add(peal_schema *schema, const char *name, size_t name_length, peal_type type, peal_error *err);
+/* The same columns, with names of its own. */
+peal_status peal_schema_copy(const peal_schema *from, peal_schema *out, peal_error *err);
+/* "'a', 'b', 'c' ...": the first columns' names, for messages that say which there are. */
+enum { PEAL_NAMES_TEXT = 256 };
+const char *peal_schema_names(const peal_schema *schema, char text[PEAL_NAMES_TEXT]);
+
+#endif
