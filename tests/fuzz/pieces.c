@@ -6,7 +6,7 @@
 
 #include "tests/pieces.h"
 
-enum { OUTPUT_MOST = 1 << 20 };
+enum { OUTPUT_MOST = 1 << 18 };
 
 typedef struct result {
     peal_status status;
