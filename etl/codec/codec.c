@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const peal_codec *const peal_codecs[] = {&peal_codec_gzip, NULL};
+const peal_codec *const peal_codecs[] = {&peal_codec_gzip, &peal_codec_zstd, &peal_codec_bzip2, &peal_codec_xz, NULL};
 
 enum { HEAD_SIZE = 16, MOST_LAYERS = 4 };
 

@@ -21,6 +21,9 @@ typedef struct peal_codec {
 } peal_codec;
 
 extern const peal_codec peal_codec_gzip;
+extern const peal_codec peal_codec_zstd;
+extern const peal_codec peal_codec_bzip2;
+extern const peal_codec peal_codec_xz;
 extern const peal_codec *const peal_codecs[]; /* ends with NULL */
 
 /* Takes `inner` over, even on failure, and hands out its plain bytes: decoded by the codec that they begin with, as

@@ -17,7 +17,11 @@ printf 'x,y\n1,a\n2,a\n3,a\n' >oneclass.csv
 printf 'x,x\n1,a\n' >twice.csv
 printf 'x,y\n1,a\n2,b\xe9\n' >latin.csv
 echo "plain text" >fake.csv.gz
+echo "plain text" >fake.csv.xz
 head -c 5000 "$good" >cut.csv.gz
+printf '\x28\xb5\x2f\xfd\x00\x58' >cut.csv.zst
+printf '\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00' >wide.csv.zst
+printf 'BZh9\x17\x72\x45\x38\x50\x90\x00\x00\x00\x00more' >more.csv.bz2
 cp "$good" flipped.csv.gz
 printf '\x55' | dd of=flipped.csv.gz bs=1 seek=7000 conv=notrunc status=none
 printf '\x00\x00\x08\x03\x00\x00' >short.idx
@@ -48,6 +52,10 @@ check 3 "one class only" etl oneclass.csv --label y --out d
 check 3 "two columns are called 'x'" etl twice.csv --label x --out d
 check 3 "latin.csv: line 3: column 'y': byte 0xe9 of its text is not UTF-8" etl latin.csv --label y --out d
 check 3 "fake.csv.gz is named .gz but is not gzip data" etl fake.csv.gz --label y --out d
+check 3 "fake.csv.xz is named .xz but is not xz data" etl fake.csv.xz --label y --out d
+check 3 "cut.csv.zst: zstd data is truncated: it ends at byte 6" etl cut.csv.zst --label digit --out d
+check 3 "wide.csv.zst: the zstd frame at byte 0 has a window of more than 128 MB" etl wide.csv.zst --label digit --out d
+check 3 "more.csv.bz2: at byte 14: bytes 6d 6f 72 65 instead of a bzip2 stream" etl more.csv.bz2 --label digit --out d
 check 3 "cut.csv.gz: gzip data is truncated: it ends at byte 5000" etl cut.csv.gz --label digit --out d
 check 3 "flipped.csv.gz: gzip data is corrupt" etl flipped.csv.gz --label digit --out d
 check 3 "short.idx" etl short.idx --out d

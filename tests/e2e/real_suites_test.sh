@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The edge cases of other projects' tests: gzip and CSV files, whole and broken.
+# The edge cases of other projects' tests: gzip and CSV files (also in zstd), whole and broken.
 source tests/lib.sh
 
 real=${PEAL_TEST_DATA:-}
@@ -17,7 +17,7 @@ for file in "$real"/suites/gzip-*/*.gz "$real"/suites/gzip-*/*/*.gz; do
 done
 # The same of CSV files: any end but a crash or a hang.
 for file in "$real"/suites/csv-spectrum/*.csv "$real"/suites/csv-spectrum/*/*.csv "$real"/suites/duckdb-csv/*.csv \
-    "$real"/suites/duckdb-csv/*/*.csv; do
+    "$real"/suites/duckdb-csv/*/*.csv "$real"/suites/duckdb-csv/*/*.zst; do
     [ -f "$file" ] || continue
     code=0
     timeout 60 $peal etl "$file" --on-bad-row drop --out any 2>err.txt --quiet || code=$?

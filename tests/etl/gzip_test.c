@@ -3,47 +3,16 @@
 
 #include "core/base/philox.h"
 #include "etl/codec/codec.h"
+#include "tests/pieces.h"
 #include "tests/support.h"
 
 static const peal_inflater *const inflaters[] = {&peal_inflater_zlib, &peal_inflater_isal};
 
-/* A stream that hands out odd pieces, as files on a slow disk may. */
-typedef struct piece_stream {
-    peal_stream base;
-    const uint8_t *bytes;
-    size_t left, step;
-} piece_stream;
-
-static peal_status piece_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    (void)err;
-    piece_stream *self = (piece_stream *)base;
-    size_t size = self->step < capacity ? self->step : capacity;
-    *got = size < self->left ? size : self->left;
-    if (*got) memcpy(out, self->bytes, *got);
-    self->bytes += *got;
-    self->left -= *got;
-    return PEAL_OK;
-}
-
-static void piece_close(peal_stream *base) {
-    free(base);
-}
-
 static peal_status inflate_all(const peal_inflater *inflater, const peal_buffer *packed, size_t in_step,
                                size_t out_step, peal_buffer *out, peal_error *err) {
-    piece_stream *inner = calloc(1, sizeof *inner);
-    *inner = (piece_stream){
-        {.read = piece_read, .close = piece_close, .size = UINT64_MAX}, packed->data, packed->size, in_step};
     peal_stream *stream;
-    PEAL_TRY(peal_gzip_open_with(inflater, &inner->base, "test.gz", &stream, err));
-    peal_status status = PEAL_OK;
-    for (size_t got = 1; status == PEAL_OK && got > 0;) {
-        status = peal_buffer_reserve(out, out_step, err);
-        if (status == PEAL_OK) status = stream->read(stream, out->data + out->size, out_step, &got, err);
-        if (status == PEAL_OK) out->size += got;
-    }
-    peal_stream_close(stream);
-    return status;
+    PEAL_TRY(peal_gzip_open_with(inflater, pieces_open(packed->data, packed->size, in_step), "test.gz", &stream, err));
+    return pieces_take(stream, out_step, out, err);
 }
 
 static void pack(peal_buffer *out, const void *bytes, size_t size, int level, gz_header *header) {
