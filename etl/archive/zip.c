@@ -34,7 +34,8 @@ static entry_kind kind_of(const archive__zip_entry *entry) {
     const unsigned system = entry->made_by >> 8;
     if (system == SYSTEM_UNIX || system == SYSTEM_MAC) {
         const mode_t mode = (mode_t)(entry->attributes >> 16) & S_IFMT;
-        if (mode == 0 || S_ISREG(mode)) return ENTRY_FILE; /* 0: the writer did not say */
+        /* 0: the writer did not say. What was packed from a pipe (`... | zip a.zip -`) is said to be one. */
+        if (mode == 0 || S_ISREG(mode) || (S_ISFIFO(mode) && entry->plain_size > 0)) return ENTRY_FILE;
         return S_ISDIR(mode) ? ENTRY_FOLDER : ENTRY_SPECIAL;
     }
     const bool is_folder = system == SYSTEM_DOS && (entry->attributes & DOS_FOLDER) && entry->plain_size == 0;

@@ -59,12 +59,6 @@ static peal_status find_end(peal_stream *stream, const char *name, zip_end *out,
     return status;
 }
 
-static bool needs_64(const zip_end *end) {
-    return end->disk == ZIP_IN_64_SHORT || end->directory_disk == ZIP_IN_64_SHORT ||
-           end->entries_here == ZIP_IN_64_SHORT || end->entries == ZIP_IN_64_SHORT || end->size == ZIP_IN_64_LONG ||
-           end->begin == ZIP_IN_64_LONG;
-}
-
 /* False if a field of the short record holds a value of its own, and another one. */
 static bool agrees(uint64_t narrow, uint64_t marker, uint64_t wide) {
     return narrow == marker || narrow == wide;
@@ -107,10 +101,10 @@ static peal_status read_64(peal_stream *stream, const char *name, uint64_t at, u
     return PEAL_OK;
 }
 
-/* Puts the values of the Zip64 record in place, if there is one. Without a locator the values stand for themselves:
- * there may be just 65,535 entries. */
+/* Puts the values of the Zip64 record in place, if there is one. There are writers that make one though all values fit
+ * into the short record; and without one there may be just 65,535 entries. */
 static peal_status widen(peal_stream *stream, const char *name, zip_end *end, peal_error *err) {
-    if (!needs_64(end) || end->at < LOCATOR_SIZE) return PEAL_OK;
+    if (end->at < LOCATOR_SIZE) return PEAL_OK;
     const uint64_t locator = end->at - LOCATOR_SIZE;
     uint8_t bytes[LOCATOR_SIZE];
     PEAL_TRY(archive__read(stream, name, locator, bytes, sizeof bytes, "a Zip64 locator", err));

@@ -317,7 +317,9 @@ static void end_records_that_lie_are_refused(void **state) {
         {false, 18, 2, 1, "a part of a split zip archive"},
         {false, 12, 2, 1, "a part of a split zip archive"},
         {false, 14, 4, 0x10001, "there is more in the zip directory than its 1 entries"},
-        {false, 14, 4, 0x30003, "ends at byte "},
+        {false, 14, 4, 0x30003, "3 entries are said to stand in a directory of 110 bytes"},
+        {false, 22 + 59 - 32, 2, 1, "the zip directory ends at byte "}, /* a comment of the last record */
+        {false, 22 + 110, 4, 0, "bytes 00 00 00 00 instead of a record of the zip directory"},
         {false, 14, 4, 0x10001000, "4096 entries are said to stand in a directory of"},
         {false, 10, 4, 1, "it must end here"},
         {false, 6, 4, 1, "it must end here"},
