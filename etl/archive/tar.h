@@ -32,8 +32,7 @@ peal_status archive__tar_header_parse(const uint8_t block[TAR_BLOCK], const char
 
 /* ---- extended headers ---- */
 
-/* What was said of the member that comes next; zero-initialise it. Text is in `text`, which is kept for the next one.
- */
+/* What was said of the member that comes next. Zero-initialise it; peal_buffer_clear of `path` frees it. */
 typedef struct archive__tar_extended {
     bool is_there;
     uint64_t at; /* of the first header that said something */

@@ -88,7 +88,8 @@ static peal_status take_pax(archive__tar_extended *extended, const char *text, s
     return PEAL_OK;
 }
 
-/* A header for all members to come may hold anything but what makes no two members alike. */
+/* A global header is about all members to come. It may hold a comment or a time; a path, a size or a sparse map that
+ * all of them share would make no sense. */
 static peal_status take_global(const char *text, size_t size, const char *name, uint64_t at, peal_error *err) {
     archive__tar_extended all = {0};
     peal_status status = take_pax(&all, text, size, name, at, err);
