@@ -16,6 +16,21 @@ const peal_archive *peal_archive_recognise(const uint8_t *head, size_t size) {
     return NULL;
 }
 
+peal_status peal_archive_check_name(const char *name, const uint8_t *head, size_t size, peal_error *err) {
+    const size_t length = strlen(name);
+    for (size_t i = 0; peal_archives[i]; i++) {
+        const peal_archive *archive = peal_archives[i];
+        const size_t suffix_length = strlen(archive->suffix);
+        if (length < suffix_length || strcmp(name + length - suffix_length, archive->suffix) != 0) continue;
+        if (size == 0)
+            return peal_fail(err, PEAL_E_DATA, "%s is empty: a %s archive was expected", name, archive->name);
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s is named %s but is not a whole %s archive: it begins with bytes %02x %02x", name,
+                         archive->suffix, archive->name, head[0], size > 1 ? head[1] : 0);
+    }
+    return PEAL_OK;
+}
+
 void peal_member_list_clear(peal_member_list *list) {
     for (size_t i = 0; i < list->count; i++) free(list->members[i].path);
     free(list->members);

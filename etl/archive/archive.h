@@ -38,6 +38,7 @@ void peal_member_list_clear(peal_member_list *list);
 typedef struct peal_archive {
     const char *name;
     const char *documentation;
+    const char *suffix; /* of file names, ".zip" */
     /* True if an object that begins with `head` (PEAL_ARCHIVE_HEAD_SIZE bytes, or all there are) is of this kind. */
     bool (*recognise)(const uint8_t *head, size_t size);
     /* Fills `out`, which is empty before, and stays so on failure, with the members that are regular files. `stream`
@@ -59,5 +60,8 @@ extern const peal_archive *const peal_archives[]; /* ends with NULL */
 
 /* The kind of an object that begins with `head`; NULL if it is no archive. */
 const peal_archive *peal_archive_recognise(const uint8_t *head, size_t size);
+/* PEAL_E_DATA if an object that is no archive, and begins with `head`, has a name that promises one: it is damaged, or
+ * the last part of a split one. */
+peal_status peal_archive_check_name(const char *name, const uint8_t *head, size_t size, peal_error *err);
 
 #endif

@@ -168,6 +168,7 @@ static peal_status tar_open(peal_stream *inner, const char *name, const peal_mem
 const peal_archive peal_archive_tar = {
     .name = "tar",
     .documentation = "POSIX ustar and pax, GNU long names and sizes; checksums of headers are checked",
+    .suffix = ".tar",
     .recognise = tar_recognise,
     .list = tar_list,
     .open = tar_open,

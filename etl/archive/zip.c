@@ -249,6 +249,7 @@ static peal_status zip_list(peal_stream *stream, const char *name, peal_member_l
 const peal_archive peal_archive_zip = {
     .name = "zip",
     .documentation = "members stored or deflated, Zip64; checked against directory, size and CRC-32",
+    .suffix = ".zip",
     .recognise = zip_recognise,
     .list = zip_list,
     .open = archive__zip_member_open,

@@ -30,6 +30,18 @@ static const uint8_t *find_record(const uint8_t *tail, size_t size) {
     return NULL;
 }
 
+/* Why there is no end record from `begin` on: only the last part of a split archive has one. */
+static peal_status no_end(peal_stream *stream, const char *name, uint64_t begin, peal_error *err) {
+    uint8_t head[4] = {0};
+    if (stream->size >= sizeof head) PEAL_TRY(archive__read(stream, name, 0, head, sizeof head, "its beginning", err));
+    if (archive__zip_signed(head, 7, 8)) return split(name, 0, err);
+    return peal_fail(
+        err, PEAL_E_DATA,
+        "%s: the zip archive is truncated or damaged: it ends at byte %llu, and bytes %llu to %llu hold no "
+        "end of a directory",
+        name, (unsigned long long)stream->size, (unsigned long long)begin, (unsigned long long)stream->size);
+}
+
 static peal_status find_end(peal_stream *stream, const char *name, zip_end *out, peal_error *err) {
     const size_t most = END_SIZE + COMMENT_MOST, size = stream->size < most ? (size_t)stream->size : most;
     const uint64_t begin = stream->size - size;
@@ -37,13 +49,7 @@ static peal_status find_end(peal_stream *stream, const char *name, zip_end *out,
     PEAL_TRY(peal_alloc_checked(&tail, size, 1, "the end of an archive", err));
     peal_status status = archive__read(stream, name, begin, tail, size, "the end of its directory", err);
     const uint8_t *record = status == PEAL_OK ? find_record(tail, size) : NULL;
-    if (status == PEAL_OK && !record) {
-        status = peal_fail(err, PEAL_E_DATA,
-                           "%s: the zip archive is truncated or damaged: it ends at byte %llu, and bytes %llu to %llu "
-                           "hold no end of a directory",
-                           name, (unsigned long long)stream->size, (unsigned long long)begin,
-                           (unsigned long long)stream->size);
-    }
+    if (status == PEAL_OK && !record) status = no_end(stream, name, begin, err);
     if (status == PEAL_OK) {
         *out = (zip_end){
             .at = begin + (uint64_t)(record - tail),

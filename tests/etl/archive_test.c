@@ -709,6 +709,27 @@ static void other_objects_are_no_archives(void **state) {
     assert_null(peal_archive_recognise(head, 511));
 }
 
+static void name_that_promises_an_archive_is_held_to_it(void **state) {
+    (void)state;
+    peal_error err;
+    const uint8_t head[] = "a,b\n";
+    assert_ok(peal_archive_check_name("zip", head, 4, &err));
+    assert_ok(peal_archive_check_name("a.zip.csv", head, 4, &err));
+    assert_int_equal(peal_archive_check_name("a.zip", head, 4, &err), PEAL_E_DATA);
+    assert_string_equal(err.message, "a.zip is named .zip but is not a whole zip archive: it begins with bytes 61 2c");
+    assert_int_equal(peal_archive_check_name("a.tar", head, 0, &err), PEAL_E_DATA);
+    assert_string_equal(err.message, "a.tar is empty: a tar archive was expected");
+}
+
+static void first_part_of_a_split_archive_is_named(void **state) {
+    (void)state;
+    peal_buffer part = {0};
+    put(&part, "PK\7\10PK\3\4 and so on, to the next part", 36);
+    assert_ptr_equal(peal_archive_recognise(part.data, part.size), &peal_archive_zip);
+    check_refused(&peal_archive_zip, &part, "byte 0: a part of a split zip archive; join its parts first");
+    peal_buffer_clear(&part);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(archives_of_other_programs_are_read),
@@ -731,6 +752,8 @@ int main(void) {
         cmocka_unit_test(every_flipped_bit_is_found_or_harmless),
         cmocka_unit_test(window_shows_a_range),
         cmocka_unit_test(other_objects_are_no_archives),
+        cmocka_unit_test(name_that_promises_an_archive_is_held_to_it),
+        cmocka_unit_test(first_part_of_a_split_archive_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
