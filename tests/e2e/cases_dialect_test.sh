@@ -508,12 +508,12 @@ case_17p() {
 case_17q() {
     printf '<!DOCTYPE html>\n<html><head><title>Sign in</title></head>\n<body><p>Please, sign in</p></body></html>\n' >download.csv
     etl download.csv --label y
-    refused 'download\.csv' '(^|[^<!])\bHTML\b *[a-z,;(]'
+    refused 'download\.csv' '(^|[^<])\bHTML\b([^>]|$)'
 }
 case_17r() {
-    printf '%%PDF-1.4\n%%\342\343\317\323\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%%%EOF\n' >report.pdf
-    etl report.pdf --label y
-    refused 'report\.pdf' '(^|[^%])\bPDF\b([^-]|$)'
+    printf '%%PDF-1.4\n%%\342\343\317\323\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%%%EOF\n' >report.csv
+    etl report.csv --label y
+    refused 'report\.csv' '(^|[^%])\bPDF\b([^-]|$)'
 }
 
 run_cases "$@"
