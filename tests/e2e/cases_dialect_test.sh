@@ -163,12 +163,21 @@ case_10() {
     same_as_first 50
 }
 
+# encoded FILE NAME...: is read with one of the NAMEs of its encoding.
+encoded() {
+    local name
+    for name in "${@:2}"; do
+        etl "$1" --label y --encoding "$name"
+        [ "$code" != 0 ] || return 0
+    done
+    well
+}
+
 # duckdb encodings: UTF-16, as spreadsheets write "Unicode text": named, and read where it is named.
 case_11() {
     etl "$cases/11_utf16.csv" --label y
     if [ "$code" != 0 ]; then refused '11_utf16\.csv' 'UTF-16' '--encoding'; else same_as_first 50; fi
-    etl "$cases/11_utf16.csv" --label y --encoding utf-16
-    well
+    encoded "$cases/11_utf16.csv" utf-16 utf16 utf-16le UTF-16
     same_as_first 50
 }
 
@@ -176,10 +185,9 @@ case_11() {
 case_11b() {
     etl "$cases/11b_latin1.csv" --label y
     refused '11b_latin1\.csv' 'line 2' '0xe9' '--encoding'
-    etl "$cases/11b_latin1.csv" --label y --encoding latin-1
-    well
+    encoded "$cases/11b_latin1.csv" latin-1 latin1 iso-8859-1 Latin-1
     rows 50 50
-    # As many as there are in the file; the accent may be written as it is or as JSON's escape.
+    # The accent may be written as it is or as JSON's escape.
     [ "$(values c | tr '\n' ' ')" = "blue green rosé " ] || [ "$(values c | tr '\n' ' ')" = 'blue green ros\u00e9 ' ] ||
         wrong "the values of c are $(values c | tr '\n' ' ')"
     mean a "$(average 1 <"$cases/11b_latin1.csv")"
@@ -187,13 +195,11 @@ case_11b() {
 
 # duckdb encodings: Windows-1252 has a sign for the Euro that Latin-1 has not.
 case_11c() {
-    awk 'BEGIN { print "price,x,y"; for (i = 0; i < 40; i++) printf "%s,%d,%d\n", (i % 2 ? "\200uro" : "pound"), i, i % 2 }' |
-        LC_ALL=C cat >windows.csv
-    LC_ALL=C grep -qa "$(printf '\200')uro" windows.csv
+    LC_ALL=C awk 'BEGIN { print "price,x,y"; for (i = 0; i < 40; i++) printf "%s,%d,%d\n", (i % 2 ? "\200uro" : "pound"), i, i % 2 }' >windows.csv
+    [ "$(LC_ALL=C tr -dc '\200' <windows.csv | wc -c)" = 20 ]
     etl windows.csv --label y
     refused 'windows\.csv' 'line 3' '0x80' '--encoding'
-    etl windows.csv --label y --encoding windows-1252
-    well
+    encoded windows.csv windows-1252 cp1252 Windows-1252
     [ "$(values price | tr '\n' ' ')" = "pound €uro " ] || [ "$(values price | tr '\n' ' ')" = '\u20acuro pound ' ] ||
         wrong "the values of price are $(values price | tr '\n' ' ')"
 }
@@ -358,8 +364,8 @@ case_45() {
     well
     rows 50 50
     mean x 24.5
-    [ "$(values note | awk '{ print length($0) }' | tr '\n' ' ')" = "2 2 2 6000000 " ] ||
-        [ "$(values note | wc -l)" = 4 ] || wrong "the column note has $(values note | wc -l) values"
+    grep -qF '"n0"' <<<"$(fitted note | tr -d z)" || wrong "the column note is $(fitted note | cut -c 1-200)"
+    [ "$(tr -dc z <ds/manifest.json | wc -c)" -ge 6000000 ] || wrong "the text of 6 MB is not among the values of note"
 }
 
 # duckdb#12288: the second file has one column more, which is told.

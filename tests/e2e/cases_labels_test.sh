@@ -166,7 +166,7 @@ case_62() {
     well
     lines 91
     [ "$(head -n 1 out.txt)" = "prediction,p_01003,p_01009,p_90210" ] || wrong "the first line is $(head -n 1 out.txt)"
-    [ -z "$(cut -d, -f1 out.txt | sed 1d | grep -vxE '01003|01009|90210')" ] || wrong "a class is $(predicted 1)"
+    ! cut -d, -f1 out.txt | sed 1d | grep -qvxE '01003|01009|90210' || wrong "a class is $(predicted 1)"
     metric_least accuracy 0.2 "$cases/62_label_zip.csv"
 }
 
@@ -186,7 +186,7 @@ case_62c() {
     predict "$cases/62c_label_decimal.csv"
     well
     [ "$(head -n 1 out.txt)" = "prediction,p_0.1,p_0.2,p_0.7" ] || wrong "the first line is $(head -n 1 out.txt)"
-    [ -z "$(cut -d, -f1 out.txt | sed 1d | grep -vxE '0\.1|0\.2|0\.7')" ] || wrong "a class is $(predicted 1)"
+    ! cut -d, -f1 out.txt | sed 1d | grep -qvxE '0\.1|0\.2|0\.7' || wrong "a class is $(predicted 1)"
 }
 
 # `yes ` and ` no` beside `yes` and `no`: a warning (or the same classes).

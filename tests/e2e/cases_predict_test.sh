@@ -91,7 +91,7 @@ case_33e() {
         done
     done
     [ -e predictions.csv.quarantine.jsonl ] || wrong "there is no predictions.csv.quarantine.jsonl but: $(ls)"
-    [ "$(wc -l <predictions.csv.quarantine.jsonl)" = 1 ] && grep -q oops predictions.csv.quarantine.jsonl ||
+    [ "$(grep -c oops predictions.csv.quarantine.jsonl) of $(wc -l <predictions.csv.quarantine.jsonl)" = "1 of 1" ] ||
         wrong "the quarantine holds $(cat predictions.csv.quarantine.jsonl)"
 }
 

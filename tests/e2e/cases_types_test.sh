@@ -254,7 +254,7 @@ case_26() {
     predict "$cases/60_pred_bool.csv"
     well
     lines 6
-    [ "$(predicted 1 2)" = "$(predicted 2 2)" ] && [ "$(predicted 1 2)" = "$(predicted 3 2)" ] || wrong "True, true and TRUE differ"
+    [ "$(predicted 1 2) $(predicted 1 2)" = "$(predicted 2 2) $(predicted 3 2)" ] || wrong "True, true and TRUE differ"
     [ "$(predicted 4 2)" = "$(predicted 5 2)" ] || wrong "False and false differ"
     [ "$(predicted 1 2)" != "$(predicted 4 2)" ] || wrong "True and False are the same"
 }
