@@ -120,7 +120,7 @@ columns() { # the names of the dataset's columns
 
 # fitted COLUMN: what the dataset holds of the column, on one line.
 fitted() {
-    tr -s ' \n' ' ' <ds/manifest.json | sed 's/{ "name": /\n/g' | grep -F "\"$1\", \"kind\":" ||
+    tr -s ' \n' ' ' <ds/manifest.json | sed 's/{ "name": /\n/g' | grep -F "\"$1\", \"type\":" ||
         wrong "there is no column '$1' but: $(columns | head -n 20)"
 }
 
@@ -141,14 +141,14 @@ near() { # near A B [TOLERANCE]: of the larger one
 number() { # number COLUMN...: is a column of numbers
     local column
     for column in "$@"; do
-        ! grep -qE '"kind": "(text|utf8|string|bool|boolean)"' <<<"$(fitted "$column")" || wrong "column $column is no number"
+        ! grep -qE '"type": "(dictionary|utf8|bool)"' <<<"$(fitted "$column")" || wrong "column $column is no number"
     done
 }
 
 text() { # text COLUMN...: is a column of texts
     local column
     for column in "$@"; do
-        grep -qE '"kind": "(text|utf8|string)"' <<<"$(fitted "$column")" || wrong "column $column is no text"
+        grep -qE '"type": "(dictionary|utf8)"' <<<"$(fitted "$column")" || wrong "column $column is no text"
     done
 }
 
@@ -178,7 +178,7 @@ has_values() { # has_values COLUMN VALUE...: exactly these, in sorted order
 }
 
 average() { # average FIELD [SEPARATOR] <FILE: the mean of a field after the first line, of those values that are numbers
-    awk -F"${2:-,}" -v f="$1" 'NR > 1 { v = $f; gsub(/[\r" ]/, "", v); if (v ~ /^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$/) { s += v; n++ } }
+    awk -F"${2:-,}" -v f="$1" 'NR > 1 { v = $f; gsub(/[\r" ]/, "", v); if (v ~ /[0-9]/ && v ~ /^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$/) { s += v; n++ } }
         END { printf "%.15g\n", s / n }'
 }
 

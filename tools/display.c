@@ -12,6 +12,7 @@
 #include "core/base/machine.h"
 #include "core/base/memory.h"
 #include "core/base/text.h"
+#include "tools/options.h"
 
 enum { REDRAW_MS = 100, LINE_MS = 5000, METRIC_MS = 1000, WIDTH = 80, BAR_LEAST = 8, BAR_MOST = 40 };
 
@@ -77,9 +78,33 @@ static void put_line(FILE *to, bool wrapped, const char *text, size_t size) {
     free(printable);
 }
 
+/* The library names an option as (label) or (type x=text); here it gets its dashes. NULL if there is no memory. */
+static char *with_dashes(const char *text) {
+    size_t options = 0, used = 0;
+    for (const char *at = text; *at; at++) options += *at == '(';
+    char *out = malloc(strlen(text) + 2 * options + 1);
+    for (const char *at = text; out && *at; at++) {
+        out[used++] = *at;
+        if (*at != '(') continue;
+        const size_t length = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz-");
+        const char behind = at[1 + length];
+        if (length == 0 || (behind != ')' && behind != ' ' && behind != ',')) continue;
+        if (!tools_is_option(at + 1, length)) continue;
+        out[used++] = '-';
+        out[used++] = '-';
+    }
+    if (out) out[used] = '\0';
+    return out;
+}
+
 static void put_formatted(FILE *to, const char *format, va_list args) {
     char *text = NULL;
     if (vasprintf(&text, format, args) < 0) text = NULL;
+    if (text && to == stderr) {
+        char *plain = text;
+        text = with_dashes(plain);
+        free(plain);
+    }
     tools_display_clear();
     put_line(to, isatty(fileno(to)), text ? text : "(no memory)", text ? strlen(text) : 11);
     free(text);

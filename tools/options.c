@@ -128,6 +128,17 @@ const peal_option *tools_next_reading_option(const peal_option *at) {
     return NULL;
 }
 
+bool tools_is_option(const char *name, size_t length) {
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const char *one = tools_option_table[i].name;
+        if (strlen(one) == length && strncmp(one, name, length) == 0) return true;
+    }
+    for (const peal_option *option = NULL; (option = tools_next_reading_option(option));) {
+        if (strlen(option->name) == length && strncmp(option->name, name, length) == 0) return true;
+    }
+    return false;
+}
+
 static const peal_option *find_reading_option(const parser *self, const char *name, size_t length) {
     const peal_option *option = NULL;
     while ((self->command & FOR_READING) && (option = tools_next_reading_option(option))) {
@@ -237,14 +248,24 @@ static peal_status append(const parser *self, const tools_option *option, json_t
     return json_array_append_new(list_of(self, option), value) == 0 ? PEAL_OK : no_memory(self);
 }
 
-/* "a+b+c" names several columns. NULL if there is no memory. */
+/* Whether a name in quotes begins at `at`; *length is of the name within. */
+static bool is_quoted(const char *at, size_t *length) {
+    const char *end = *at == '"' || *at == '\'' ? strchr(at + 1, *at) : NULL;
+    if (!end || (end[1] != '\0' && end[1] != '+')) return false;
+    *length = (size_t)(end - at) - 1;
+    return true;
+}
+
+/* "a+b+c" names several columns; one in quotes is that column, whatever it is called. NULL if there is no memory. */
 static json_t *column_names(const char *text) {
     json_t *names = json_array();
     for (const char *at = text;;) {
         size_t length = strcspn(at, "+");
-        names = peal_json_append(names, json_stringn(at, length));
-        if (!at[length]) return names;
-        at += length + 1;
+        const bool quoted = is_quoted(at, &length);
+        names = peal_json_append(names, json_stringn(at + quoted, length));
+        at += length + 2 * (size_t)quoted;
+        if (!*at) return names;
+        at++;
     }
 }
 
@@ -253,7 +274,7 @@ static peal_status add_spec(const parser *self, const tools_option *option, cons
     PEAL_TRY(peal_spec_parse("transform", value, &spec, self->err));
     json_t *one = json_pack("{s:s}", "transform", spec.name);
     for (size_t i = 0; i < spec.count; i++) {
-        const bool columns = strcmp(spec.keys[i], "columns") == 0 && strchr(spec.values[i], '+');
+        const bool columns = strcmp(spec.keys[i], "columns") == 0 && strpbrk(spec.values[i], "+'\"");
         one = peal_json_set(one, spec.keys[i], columns ? column_names(spec.values[i]) : json_string(spec.values[i]));
     }
     return append(self, option, one);

@@ -63,6 +63,9 @@ enum { FOR_READING = FOR_ETL | FOR_TRAIN | FOR_EVAL | FOR_PREDICT };
 /* The options of all formats, each once: the next one behind `at` (begin with NULL), or NULL. */
 const struct peal_option *tools_next_reading_option(const struct peal_option *at);
 
+/* True if an option, of whatever command, has this name. */
+bool tools_is_option(const char *name, size_t length);
+
 /* Reads the words behind the subcommand; what is no option is a source. A job file named by --job is read too, and the
  * command line wins. PEAL_E_USAGE with the nearest right word. */
 peal_status tools_options_parse(unsigned command, const char *command_name, int count, char **words, tools_options *out,

@@ -51,20 +51,24 @@ static void take_carried(csv__reader *reader, peal_block *block, size_t capacity
     reader->carry_size -= size;
 }
 
-/* Fills block->text with the carried bytes and new ones up to `capacity`. */
+/* Fills block->text with the carried bytes and new ones up to `capacity`; of a live stream, with what has come. */
 static peal_status fill_text(csv__reader *reader, peal_block *block, size_t capacity, peal_error *err) {
     PEAL_TRY(peal_block_grow(block, capacity + 1, err));
+    const bool carried = reader->carry_size > 0;
     take_carried(reader, block, capacity);
     if (reader->ended || block->size == capacity) return PEAL_OK;
+    if (carried && reader->stream->live && memchr(block->text, '\n', block->size)) return PEAL_OK;
     size_t got = 0;
     const size_t wanted = capacity - block->size;
     char *to = block->text + block->size;
-    PEAL_TRY(peal_stream_fill(reader->stream, (uint8_t *)to, wanted, &got, err));
+    const bool live = reader->stream->live;
+    PEAL_TRY(live ? reader->stream->read(reader->stream, (uint8_t *)to, wanted, &got, err)
+                  : peal_stream_fill(reader->stream, (uint8_t *)to, wanted, &got, err));
     for (size_t i = 0; reader->dialect.carriage && i < got; i++) {
         if (to[i] == '\r') to[i] = '\n';
     }
     block->size += got;
-    reader->ended = got < wanted;
+    reader->ended = live ? got == 0 : got < wanted;
     return PEAL_OK;
 }
 
@@ -84,7 +88,7 @@ static peal_status csv_next(peal_reader *base, peal_block *block, peal_error *er
                              "%s: line %llu: a record of more than %d MB; is a quote never closed (quote none)?",
                              reader->name, (unsigned long long)reader->line, LONGEST_RECORD >> 20);
         }
-        capacity *= 2;
+        if (block->size == capacity) capacity *= 2;
     }
     PEAL_TRY(keep(reader, block->text + whole, block->size - whole, err));
     block->size = whole;
@@ -105,6 +109,11 @@ static peal_status map_column(csv__reader *reader, const csv__field *field, size
     const size_t found = field->length ? peal_schema_find(schema, field->text, field->length)
                                        : peal_schema_find(schema, unnamed, strlen(unnamed));
     reader->columns[index] = found;
+    if (found == SIZE_MAX && reader->wanted->tell_extra && field->length) {
+        peal_report(reader->wanted->reporter, PEAL_EVENT_NOTE,
+                    "%s: column '%.*s' is left out: the first input does not have it", reader->name,
+                    (int)(field->length < 60 ? field->length : 60), field->text);
+    }
     if (found == SIZE_MAX) return PEAL_OK;
     if (there[found] && field->length) {
         return peal_fail(err, PEAL_E_DATA, "%s: line 1: two columns are called '%s'", reader->name,
@@ -160,6 +169,10 @@ static peal_status map_by_name(csv__reader *reader, const csv__records *records,
     return status;
 }
 
+static bool has_default_names(const peal_schema *schema) {
+    return schema->count > 0 && strcmp(schema->fields[0].name, "c1") == 0;
+}
+
 /* Maps the columns one to one, where there is no header. The label may be left out, if it is not required. */
 static peal_status map_in_order(csv__reader *reader, peal_error *err) {
     const peal_wanted *wanted = reader->wanted;
@@ -202,6 +215,12 @@ static peal_status map_columns(csv__reader *reader, char *text, size_t size, siz
             *used = dialect->begin + records.begin;
         } else if (status == PEAL_OK) {
             status = map_in_order(reader, err);
+            if (status == PEAL_OK && !dialect->header_given && !has_default_names(reader->wanted->schema)) {
+                peal_report(
+                    reader->wanted->reporter, PEAL_EVENT_NOTE,
+                    "%s: its first line is a row, so its columns are taken in the order of the others' (header)",
+                    reader->name);
+            }
         }
     } else if (open_quote != SIZE_MAX) {
         status = peal_fail(err, PEAL_E_DATA,
@@ -223,6 +242,23 @@ static void csv_close(peal_reader *base) {
     free(reader);
 }
 
+/* The beginning of the text; of a live stream, at least its first line. */
+static peal_status read_beginning(csv__reader *reader, char *text, size_t *size, peal_error *err) {
+    *size = 0;
+    if (!reader->stream->live) {
+        PEAL_TRY(peal_stream_fill(reader->stream, (uint8_t *)text, PEAL_SAMPLE_SIZE, size, err));
+        reader->ended = *size < PEAL_SAMPLE_SIZE;
+        return PEAL_OK;
+    }
+    while (!reader->ended && *size < PEAL_SAMPLE_SIZE && !memchr(text, '\n', *size)) {
+        size_t got;
+        PEAL_TRY(reader->stream->read(reader->stream, (uint8_t *)text + *size, PEAL_SAMPLE_SIZE - *size, &got, err));
+        *size += got;
+        reader->ended = got == 0;
+    }
+    return PEAL_OK;
+}
+
 /* Reads the beginning, finds the dialect and the columns, and keeps the rows for csv_next. */
 static peal_status begin(csv__reader *reader, const json_t *options, char tabs, peal_error *err) {
     const peal_wanted *wanted = reader->wanted;
@@ -232,8 +268,7 @@ static peal_status begin(csv__reader *reader, const json_t *options, char tabs, 
     char *text = malloc(PEAL_SAMPLE_SIZE + 1 + PEAL_BLOCK_PADDING);
     if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
     size_t size = 0, used = 0;
-    peal_status status = peal_stream_fill(reader->stream, (uint8_t *)text, PEAL_SAMPLE_SIZE, &size, err);
-    reader->ended = size < PEAL_SAMPLE_SIZE;
+    peal_status status = read_beginning(reader, text, &size, err);
     if (status == PEAL_OK) {
         status = csv__find_dialect(options, &evidence, text, &size, reader->ended, &reader->dialect, err);
     }

@@ -12,6 +12,7 @@ typedef struct csv__dialect {
     bool trim;   /* blanks around fields are dropped */
     bool header;
     bool header_given; /* by an option */
+    bool doubtful;     /* the header: it might as well be a row, for all of its fields stand in other rows, too */
     bool carriage;     /* lines end in CR alone */
     char quote;        /* 0: none */
     char escape;       /* takes what follows it literally within quotes; 0: none */

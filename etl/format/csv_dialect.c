@@ -257,9 +257,8 @@ static void find_delimiter(finder *self) {
 
 static void report_lines(const finder *self, uint64_t lines, const char *why) {
     if (lines == 0) return;
-    peal_report(self->evidence->reporter, PEAL_EVENT_NOTE, "%s: the first %s%llu line%s passed over: %s (skip)",
-                self->evidence->name, lines == 1 ? "" : "", (unsigned long long)lines, lines == 1 ? " is" : "s are",
-                why);
+    peal_report(self->evidence->reporter, PEAL_EVENT_NOTE, "%s: the first %llu line%s passed over: %s (skip)",
+                self->evidence->name, (unsigned long long)lines, lines == 1 ? " is" : "s are", why);
 }
 
 /* Lines of comment in front of the header, which tell that others may come. */
@@ -308,7 +307,7 @@ static void find_preamble(finder *self) {
 static bool all_have_blanks(const finder *self, const csv__dialect *dialect, const sample_records *sample) {
     const char *text = self->text + dialect->begin;
     size_t separators = 0;
-    for (size_t i = 0; i < sample->count; i++) {
+    for (size_t i = 1; i < sample->count; i++) { /* the first may be a header, which is often written in another way */
         const csv__record *record = &sample->records[i];
         for (size_t f = 0; f + 1 < record->count; f++) {
             const size_t behind = self->marks[record->first + f] + (size_t)1;
@@ -316,7 +315,29 @@ static bool all_have_blanks(const finder *self, const csv__dialect *dialect, con
             separators++;
         }
     }
-    return separators > 0 && sample->count > 1;
+    return separators > 0;
+}
+
+/* True if every field of the first record stands in its column again: then it may be a row, and a header that comes
+ * again may be one, too. */
+static bool is_doubtful(const csv__records *records, const sample_records *sample) {
+    const csv__record *first = &sample->records[0];
+    for (size_t f = 0; f < first->count; f++) {
+        const csv__field name = csv__record_field(records, first, f);
+        bool again = false;
+        for (size_t i = 1; i < sample->count && !again; i++) {
+            const csv__record *other = &sample->records[i];
+            if (f >= other->count ||
+                (other->end - other->begin == first->end - first->begin &&
+                 memcmp(records->text + other->begin, records->text + first->begin, first->end - first->begin) == 0)) {
+                continue;
+            }
+            const csv__field field = csv__record_field(records, other, f);
+            again = field.length == name.length && memcmp(field.text, name.text, name.length) == 0;
+        }
+        if (!again) return false;
+    }
+    return true;
 }
 
 static bool is_number(const csv__field *field) {
@@ -332,6 +353,20 @@ static bool has_default_names(const peal_schema *schema) {
         if (strcmp(schema->fields[i].name, name) != 0) return false;
     }
     return true;
+}
+
+/* True if the fields of the record are values of the wanted columns, in their order: the input has no header, but
+ * others have. */
+static bool fits_as_row(const peal_schema *schema, const csv__records *records, const csv__record *first) {
+    size_t numbers = 0;
+    if (first->count != schema->count) return false;
+    for (size_t i = 0; i < first->count; i++) {
+        if (schema->fields[i].type != PEAL_TYPE_FLOAT64) continue;
+        const csv__field field = csv__record_field(records, first, i);
+        if (field.length && !is_number(&field)) return false;
+        numbers += field.length > 0;
+    }
+    return numbers > 0;
 }
 
 /* A first line names the columns if none of its fields is a number; or if it holds a name that is wanted. */
@@ -352,7 +387,9 @@ static bool looks_like_header(const finder *self, const csv__records *records, c
         }
     }
     if (names > 0) return true;
-    if (evidence->schema) return !has_default_names(evidence->schema) || first->count != evidence->schema->count;
+    if (evidence->schema && has_default_names(evidence->schema) && first->count == evidence->schema->count)
+        return false;
+    if (evidence->schema) return !fits_as_row(evidence->schema, records, first);
     return texts > 0 && numbers == 0;
 }
 
@@ -369,6 +406,7 @@ static peal_status find_header(finder *self, peal_error *err) {
     if (sample->count > 0) {
         out->columns = sample->records[0].count;
         if (!out->header_given) out->header = looks_like_header(self, &records, &sample->records[0]);
+        out->doubtful = out->header && !out->header_given && is_doubtful(&records, sample);
     }
     free(sample);
     return PEAL_OK;

@@ -15,7 +15,8 @@ typedef struct row_parser {
 
 /* A line that stands where two files were put together. */
 static bool is_header_again(const csv__reader *reader, const char *record, size_t size) {
-    return reader->header && size == reader->header_size && memcmp(record, reader->header, size) == 0;
+    return reader->header && !reader->dialect.doubtful && size == reader->header_size &&
+           memcmp(record, reader->header, size) == 0;
 }
 
 static bool is_blank_line(const char *text, size_t size) {
@@ -54,7 +55,9 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
     if (reader->dialect.comment && size > 0 && *record == reader->dialect.comment) return PEAL_OK;
     row__begin(&parser->row, record_begin);
     if (count != columns) {
-        row__fail(&parser->row, "%zu field%s, expected %zu", count, count == 1 ? "" : "s", columns);
+        const bool escapes = !reader->dialect.escape && size > 1 && memmem(record, size, "\\\"", 2);
+        row__fail(&parser->row, "%zu field%s, expected %zu%s", count, count == 1 ? "" : "s", columns,
+                  escapes ? " (escape \\ takes quotes behind a backslash literally)" : "");
     } else if (is_header_again(reader, record, size)) {
         row__fail(&parser->row, "the header is repeated");
     }

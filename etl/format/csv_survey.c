@@ -59,7 +59,12 @@ static void guess_row(surveyor *self, const csv__record *record) {
     if (record->count != self->dialect.columns) return;
     for (size_t i = 0; i < self->out->schema.count; i++) {
         const csv__field field = csv__record_field(&self->records, record, i);
-        peal_guess_value(&self->guessers[i], self->what->nulls, &self->dialect.spelling, field.text, field.length);
+        if (!peal_guess_value(&self->guessers[i], self->what->nulls, &self->dialect.spelling, field.text,
+                              field.length)) {
+            continue;
+        }
+        const size_t place = self->dialect.begin + record->begin;
+        self->guessers[i].guess.other_line = 1 + csv__count_newlines(self->records.text - self->dialect.begin, place);
     }
 }
 

@@ -262,7 +262,7 @@ static void note_number(peal_guesser *guesser, double number) {
     }
 }
 
-void peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal_spelling *spelling, const char *text,
+bool peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal_spelling *spelling, const char *text,
                       size_t length) {
     double number;
     switch (peal_cell_number(nulls, spelling, text, length, &number)) {
@@ -276,8 +276,11 @@ void peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal
         guesser->guess.missing++;
         break;
     case PEAL_CELL_OTHER:
-        guesser->guess.others++;
+        if (guesser->guess.others++ > 0) break;
+        snprintf(guesser->guess.other, sizeof guesser->guess.other, "%.*s", (int)(length < 36 ? length : 36), text);
+        return true;
     }
+    return false;
 }
 
 void peal_guess_type(peal_guesser *guesser, peal_field *field) {

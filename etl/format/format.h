@@ -37,6 +37,7 @@ typedef struct peal_wanted {
     bool label_required; /* a row without it is bad; else the column may even be absent */
     bool label_as_text;  /* the user said that the label is text: NA is a class */
     bool hash_rows;
+    bool tell_extra;               /* columns of an input that are not wanted are told */
     size_t block_size;             /* bytes of a block; 0: the default */
     const peal_reporter *reporter; /* is told what a person might not expect of an input; may be NULL */
 } peal_wanted;
@@ -52,6 +53,8 @@ typedef struct peal_survey {
 typedef struct peal_guess {
     uint64_t numbers, missing, others; /* values of each kind in the sample; empty ones are none */
     bool few_whole;                    /* all numbers are whole, and there are few different ones */
+    uint64_t other_line;               /* of the first of the others; 0: not known */
+    char other[40];                    /* that one, cut */
 } peal_guess;
 
 typedef struct peal_found {
@@ -165,7 +168,8 @@ typedef struct peal_guesser {
     size_t few_count;
     bool many;
 } peal_guesser;
-void peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal_spelling *spelling, const char *text,
+/* True: it is the first of the others, whose line the caller may put into the guess. */
+bool peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal_spelling *spelling, const char *text,
                       size_t length);
 /* The type that the values so far speak for: FLOAT64 or DICTIONARY; `field` is told whether there were any. */
 void peal_guess_type(peal_guesser *guesser, peal_field *field);

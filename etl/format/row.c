@@ -90,8 +90,7 @@ static void misfit(row__writer *writer, const row__target *target, const char *t
     snprintf(whole, sizeof whole, "%.*s", (int)(length < SHOWN + 8 ? length : SHOWN + 8), text);
     peal_text_cut(whole, SHOWN, shown);
     if (hint) {
-        snprintf(writer->why, sizeof writer->why, "column '%s': '%s' is not %s (is it with --%s?)", name, shown, what,
-                 hint);
+        snprintf(writer->why, sizeof writer->why, "column '%s': '%s' is not %s (%s reads it)", name, shown, what, hint);
     } else {
         snprintf(writer->why, sizeof writer->why, "column '%s': '%s' is not %s", name, shown, what);
     }
@@ -102,9 +101,12 @@ static void misfit(row__writer *writer, const row__target *target, const char *t
 static void missing_label(row__writer *writer, const row__target *target, const char *text, size_t length) {
     const char *name = target->field->name;
     if (length == 0) {
-        row__fail(writer, "the label '%s' is missing", name);
+        row__fail(writer, "the label '%s' is missing (on-bad-row drop leaves such rows out)", name);
     } else {
-        row__fail(writer, "the label '%s' is missing: '%.*s'", name, (int)(length < 40 ? length : 40), text);
+        row__fail(writer,
+                  "the label '%s' is missing: '%.*s' (on-bad-row drop leaves such rows out, type %s=text keeps "
+                  "it)",
+                  name, (int)(length < 40 ? length : 40), text, name);
     }
 }
 
@@ -165,8 +167,10 @@ void row__number_slow(row__writer *writer, const row__target *target, const char
         /* A dash may be a class, if others are. */
         if (writer->bad_column == PEAL_NO_COLUMN && !writer->bad) {
             writer->bad_column = target->index;
-            snprintf(writer->why, sizeof writer->why, "the label '%s' is missing: '%.*s'", target->field->name,
-                     (int)length, text);
+            snprintf(writer->why, sizeof writer->why,
+                     "the label '%s' is missing: '%.*s' (on-bad-row drop leaves such rows "
+                     "out)",
+                     target->field->name, (int)length, text);
         }
         return;
     }
@@ -176,7 +180,8 @@ void row__number_slow(row__writer *writer, const row__target *target, const char
 void row__check_text(row__writer *writer, const row__target *target, const char *text, size_t length) {
     const size_t bad = peal_utf8_error(text, length);
     if (bad < length) {
-        row__fail(writer, "column '%s': byte 0x%02x of its text is not UTF-8 (is it encoding latin1 or windows-1252?)",
+        row__fail(writer,
+                  "column '%s': byte 0x%02x of its text is not UTF-8 (encoding names another: latin1, windows-1252...)",
                   target->field->name, (unsigned char)text[bad]);
         return;
     }

@@ -40,6 +40,8 @@ typedef struct etl_job {
     const peal_folder_kind *kind; /* what may stand there before */
     peal_etl_result *result;
     peal_object_list objects;
+    peal_found found; /* by the survey */
+    size_t *guess_objects;
     peal_schema read; /* the columns, with the types that they are read as */
     size_t label;     /* in it, or SIZE_MAX */
     peal_nulls nulls;
@@ -123,13 +125,10 @@ static peal_status look_at_objects(etl_job *job, peal_error *err) {
 static peal_status survey(etl_job *job, peal_error *err) {
     const peal_etl_options *options = job->options;
     const peal_survey what = {.nulls = &job->nulls, .label = options->plan.label, .reporter = options->reporter};
-    peal_found found;
     size_t first = 0;
-    PEAL_TRY(peal_object_list_survey(&job->objects, &what, &found, &first, err));
-    const peal_status status =
-        peal_plan_schema(&found, job->objects.objects[first].name, &options->plan, &job->read, &job->label, err);
-    peal_found_clear(&found);
-    return status;
+    PEAL_TRY(peal_object_list_survey(&job->objects, &what, &job->found, &first, &job->guess_objects, err));
+    return peal_plan_schema(&job->found, job->objects.objects[first].name, &options->plan, &job->read, &job->label,
+                            err);
 }
 
 /* Plans with the types as they are known so far. */
@@ -182,6 +181,7 @@ static peal_status ingest(etl_job *job, bool adopt, peal_error *err) {
         .folder = job->spill_folder,
         .read = &job->read,
         .label_as_text = label_is_text(job),
+        .tell_extra = !options->fitted,
         .on_bad_row = options->on_bad_row,
         .adopt = adopt,
         .text_memory = options->text_memory,
@@ -288,6 +288,8 @@ static peal_status read_all(etl_job *job, peal_error *err) {
                                   .ingested = &job->ingested,
                                   .read = &job->read,
                                   .label = job->label,
+                                  .guesses = job->found.guesses,
+                                  .guess_objects = job->guess_objects,
                                   .executor = job->executor,
                                   .reporter = options->reporter};
     peal_schema decided;
@@ -358,6 +360,44 @@ static peal_status fit_columns(void *user, size_t index, peal_error *err) {
     return PEAL_OK;
 }
 
+/* A class as people mean it: without blanks around it, and in lower case. */
+static size_t folded(peal_text text, char out[64], bool case_too) {
+    size_t begin = 0, end = text.length;
+    while (begin < end && text.data[begin] == ' ') begin++;
+    while (end > begin && text.data[end - 1] == ' ') end--;
+    const size_t length = end - begin < 64 ? end - begin : 64;
+    for (size_t i = 0; i < length; i++) {
+        const char c = text.data[begin + i];
+        out[i] = case_too && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    return length;
+}
+
+/* Warns of classes that differ by blanks or by case only. */
+static peal_status question_classes(const etl_job *job, peal_error *err) {
+    const uint32_t classes = peal_pipeline_classes(job->pipeline);
+    peal_dictionary trimmed = {0}, lower = {0};
+    peal_status status = PEAL_OK;
+    char text[64];
+    uint32_t code;
+    for (uint32_t i = 0; i < classes && status == PEAL_OK; i++) {
+        const peal_text name = peal_pipeline_class_name(job->pipeline, i);
+        status = peal_dictionary_put(&trimmed, text, folded(name, text, false), &code, err);
+        if (status == PEAL_OK) status = peal_dictionary_put(&lower, text, folded(name, text, true), &code, err);
+    }
+    const char *label = job->label == SIZE_MAX ? "" : job->pipeline->schema.fields[job->label].name;
+    if (status == PEAL_OK && trimmed.size < classes) {
+        peal_report(job->options->reporter, PEAL_EVENT_WARNING,
+                    "label %s: %u classes, of which some differ by blanks only (trim drops them)", label, classes);
+    } else if (status == PEAL_OK && lower.size < trimmed.size) {
+        peal_report(job->options->reporter, PEAL_EVENT_WARNING,
+                    "label %s: %u classes, of which some differ by capital letters only", label, classes);
+    }
+    peal_dictionary_clear(&trimmed);
+    peal_dictionary_clear(&lower);
+    return status;
+}
+
 /* Says what a person might not expect of a column's texts. */
 static void question_texts(const etl_job *job, size_t field, const text_facts *facts) {
     const peal_pipeline *pipeline = job->pipeline;
@@ -417,6 +457,7 @@ static peal_status fit(etl_job *job, peal_error *err) {
             question_texts(job, i, &work.facts[i]);
         }
     }
+    if (status == PEAL_OK) status = question_classes(job, err);
     if (status == PEAL_OK) drop_identifiers(job, work.facts);
     free(work.facts);
     if (status == PEAL_OK) peal_pipeline_report(job->pipeline, job->options->reporter);
@@ -424,6 +465,20 @@ static peal_status fit(etl_job *job, peal_error *err) {
 }
 
 /* ---- counting ---- */
+
+/* Names the objects that have no rows, of which others have some. */
+static void say_empty(const etl_job *job) {
+    enum { NAMED = 3 };
+    size_t count = 0;
+    for (size_t i = 0; i < job->objects.count; i++) {
+        const peal_spill *spill = &job->ingested.spills[i];
+        if (spill->rows_used + spill->rows_bad > 0 || count++ >= NAMED) continue;
+        peal_report(job->options->reporter, PEAL_EVENT_NOTE, "%s is empty: 0 rows", job->objects.objects[i].name);
+    }
+    if (count > NAMED) {
+        peal_report(job->options->reporter, PEAL_EVENT_NOTE, "and so are %zu other inputs", count - NAMED);
+    }
+}
 
 static peal_status count_rows(etl_job *job, peal_error *err) {
     peal_etl_result *result = job->result;
@@ -439,7 +494,10 @@ static peal_status count_rows(etl_job *job, peal_error *err) {
     } else {
         result->rows_dropped = bad;
     }
-    if (used > 0) return PEAL_OK;
+    if (used > 0) {
+        say_empty(job);
+        return PEAL_OK;
+    }
     const char *first = job->objects.objects[0].name;
     return peal_fail(err, PEAL_E_DATA,
                      bad ? "%s%s: not one row is good" : "%s%s: there is not one row behind the header", first,
@@ -531,6 +589,8 @@ static void job_clear(etl_job *job) {
     peal_executor_free(job->executor);
     peal_pipeline_free(job->pipeline);
     peal_object_list_clear(&job->objects);
+    peal_found_clear(&job->found);
+    free(job->guess_objects);
     peal_schema_clear(&job->read);
     peal_nulls_clear(&job->nulls);
     json_decref(job->description);

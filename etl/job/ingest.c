@@ -48,6 +48,7 @@ typedef struct ingest {
     const peal_schema *read;
     const peal_ingest_options *options;
     peal_wanted wanted;
+    peal_reporter reporter; /* of the readers, on any thread */
     peal_ingested *out;
     peal_stage_times *times;
     size_t vocabulary_most; /* bytes at which a vocabulary is closed */
@@ -360,7 +361,8 @@ static peal_status finish_input(ingest *self, size_t input, peal_error *err) {
     peal_reader_close(self->feeds[input].reader); /* all its blocks are parsed */
     self->feeds[input].reader = NULL;
     what->rows = spill->rows_used + spill->rows_bad;
-    what->hash = spill->hash;
+    /* A member is told by its archive. */
+    what->hash = what->member ? what->source->hash : spill->hash;
     /* Nothing to write for a spill that was taken over. */
     return spill->out.path ? peal_spill_finish(spill, spill_key(self, input), err) : PEAL_OK;
 }
@@ -594,6 +596,15 @@ static peal_status adopt(ingest *self, peal_executor *executor, peal_error *err)
 
 /* ---- all together ---- */
 
+/* What readers tell, while no other thread does. */
+static void tell(void *user, const peal_event *event) {
+    ingest *self = user;
+    const peal_reporter *reporter = self->options->reporter;
+    pthread_mutex_lock(&self->lock);
+    if (reporter && reporter->handle) reporter->handle(reporter->user, event);
+    pthread_mutex_unlock(&self->lock);
+}
+
 static peal_status slots_init(ingest *self, peal_error *err) {
     const peal_schema *schema = self->read;
     PEAL_TRY(peal_alloc_checked(&self->slots, self->slot_count, sizeof *self->slots, "blocks", err));
@@ -705,6 +716,7 @@ peal_status peal_ingest(peal_executor *executor, peal_object_list *objects, cons
                    .nulls = &pipeline->nulls,
                    .label = pipeline->label,
                    .label_required = true,
+                   .tell_extra = options->tell_extra,
                    .label_as_text = options->label_as_text,
                    .hash_rows = pipeline->has_split,
                    .block_size = options->block_size},
@@ -713,6 +725,8 @@ peal_status peal_ingest(peal_executor *executor, peal_object_list *objects, cons
         .slot_count = 2 * threads + 2,
         .vocabulary_most = vocabulary_most(options, threads),
     };
+    self.reporter = (peal_reporter){.handle = tell, .user = &self};
+    self.wanted.reporter = &self.reporter;
     *out = (peal_ingested){0};
     self.out = out;
     PEAL_TRY(peal_alloc_checked(&out->spills, objects->count, sizeof *out->spills, "spills", err));

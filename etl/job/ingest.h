@@ -30,6 +30,7 @@ typedef struct peal_ingest_options {
     const char *folder;      /* where the spills go */
     const peal_schema *read; /* the columns, with the types that they are read as */
     bool label_as_text;      /* the user said so: NA is a class */
+    bool tell_extra;         /* columns that an object has and the schema has not */
     peal_bad_rows on_bad_row;
     bool adopt;             /* take over finished spills that stand in the folder */
     uint64_t job_hash;      /* of what shapes a spill, so that only fitting ones are taken over */

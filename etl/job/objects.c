@@ -29,6 +29,17 @@ static peal_status choose_format(const peal_object_list *list, const peal_object
     return status;
 }
 
+/* The plain bytes of an object. */
+static peal_status open_stream(const peal_object *object, peal_source_meter *meter, peal_stream **out,
+                               peal_error *err) {
+    peal_stream *stream;
+    if (!object->member) return peal_decode_source(object->source, meter, out, err);
+    *out = NULL;
+    PEAL_TRY(peal_source_stream_open(object->source, NULL, &stream, err));
+    PEAL_TRY(object->archive->open(stream, object->name, object->member, &stream, err));
+    return peal_decode(stream, object->name, out, err);
+}
+
 /* Opens the streams of an object that is not empty and finds its format; *format is NULL if it is empty. */
 static peal_status open_input(const peal_object_list *list, const peal_object *object, peal_source_meter *meter,
                               peal_input *out, const peal_format **format, peal_error *err) {
@@ -36,7 +47,7 @@ static peal_status open_input(const peal_object_list *list, const peal_object *o
     size_t size = 0;
     *out = (peal_input){.name = object->name};
     *format = NULL;
-    PEAL_TRY(peal_decode_source(object->source, meter, &out->stream, err));
+    PEAL_TRY(open_stream(object, meter, &out->stream, err));
     PEAL_TRY(peal_stream_look(&out->stream, head, sizeof head, &size, err));
     peal_status status = size ? choose_format(list, object, head, size, format, err) : PEAL_OK;
     if (status == PEAL_OK && object->companion) {
@@ -67,8 +78,8 @@ static peal_status survey_object(const peal_object_list *list, const peal_object
     return format ? format->survey(list->options, what, &input, out, err) : PEAL_OK;
 }
 
-/* Takes over what a later object tells of columns that are not decided; true if all are then. */
-static bool complete(peal_found *found, const peal_found *more) {
+/* Takes over what object `number` tells of columns that are not decided; true if all are then. */
+static bool complete(peal_found *found, const peal_found *more, size_t number, size_t *guess_objects) {
     bool all = true;
     for (size_t i = 0; i < found->schema.count; i++) {
         peal_field *field = &found->schema.fields[i];
@@ -79,6 +90,7 @@ static bool complete(peal_found *found, const peal_found *more) {
                 *field = more->schema.fields[at];
                 field->name = name;
                 found->guesses[i] = more->guesses[at];
+                guess_objects[i] = number;
             }
         }
         all = all && field->decided;
@@ -86,30 +98,41 @@ static bool complete(peal_found *found, const peal_found *more) {
     return all;
 }
 
+/* The columns of object `number`, which is the first that has any. */
+static peal_status begin_survey(const peal_found *found, size_t number, size_t **guess_objects, peal_error *err) {
+    PEAL_TRY(peal_alloc_checked(guess_objects, found->schema.count, sizeof **guess_objects, "columns", err));
+    for (size_t i = 0; i < found->schema.count; i++) (*guess_objects)[i] = number;
+    return PEAL_OK;
+}
+
 peal_status peal_object_list_survey(const peal_object_list *list, const peal_survey *what, peal_found *out,
-                                    size_t *first, peal_error *err) {
+                                    size_t *first, size_t **guess_objects, peal_error *err) {
     bool whole = false;
+    peal_status status = PEAL_OK;
     *out = (peal_found){0};
-    for (size_t i = 0, looks = 0; i < list->count && !whole && looks < SURVEYS_MOST; i++) {
+    *guess_objects = NULL;
+    for (size_t i = 0, looks = 0; status == PEAL_OK && i < list->count && !whole && looks < SURVEYS_MOST; i++) {
         peal_found found;
-        const peal_status status = survey_object(list, &list->objects[i], what, &found, err);
-        if (status != PEAL_OK) {
-            peal_found_clear(out);
-            return status;
-        }
-        looks += out->schema.count > 0;
-        if (out->schema.count == 0) {
-            peal_found_clear(out);
-            *out = found;
-            *first = i;
-            whole = found.schema.count > 0 && complete(out, NULL);
-        } else {
-            whole = complete(out, &found);
+        status = survey_object(list, &list->objects[i], what, &found, err);
+        if (status != PEAL_OK) break;
+        if (out->schema.count > 0) {
+            looks++;
+            whole = complete(out, &found, i, *guess_objects);
             peal_found_clear(&found);
+            continue;
         }
+        peal_found_clear(out);
+        *out = found;
+        *first = i;
+        if (found.schema.count == 0) continue;
+        status = begin_survey(out, i, guess_objects, err);
+        whole = complete(out, NULL, i, NULL);
     }
-    if (out->schema.count > 0) return PEAL_OK;
+    if (status == PEAL_OK && out->schema.count > 0) return PEAL_OK;
     peal_found_clear(out);
+    free(*guess_objects);
+    *guess_objects = NULL;
+    if (status != PEAL_OK) return status;
     return peal_fail(err, PEAL_E_DATA, list->count > 1 ? "%s and the other inputs are empty" : "%s is empty",
                      list->objects[0].name);
 }
@@ -125,22 +148,127 @@ static peal_status hash_companion(peal_source *companion, const atomic_int *stop
 
 static uint64_t identity_of(const peal_object *object) {
     const peal_source *source = object->source;
-    const uint64_t companion = object->companion ? object->companion->hash : 0;
+    uint64_t companion = object->companion ? object->companion->hash : 0;
+    if (object->member) companion = peal_hash(object->member->path, strlen(object->member->path), companion);
     if (source->hashed) return peal_hash(&source->hash, sizeof source->hash, companion);
     return peal_hash(&source->identity, sizeof source->identity, companion);
 }
 
-static void describe(peal_object *object, bool identify) {
+static peal_status describe(peal_object *object, bool identify, peal_error *err) {
+    const char *name = peal_source_name(object->source);
     object->path = object->source->path;
-    object->name = peal_source_name(object->source);
-    object->size = object->source->size;
+    object->name = object->member ? peal_sprintf("%s/%s", name, object->member->path) : peal_strdup(name);
+    object->size = object->member ? object->member->size : object->source->size;
     if (identify) object->identity = identity_of(object);
+    return object->name ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
 }
 
-/* The first plain bytes of a source. */
-static peal_status read_head(const peal_source *source, uint8_t head[64], size_t *got, peal_error *err) {
+static peal_status add(peal_object_list *list, const peal_object *object, peal_error *err) {
+    if (list->count == list->capacity) {
+        const size_t capacity = list->capacity * 2 + 16;
+        peal_object *longer = realloc(list->objects, capacity * sizeof *longer);
+        if (!longer) return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of inputs");
+        list->objects = longer;
+        list->capacity = capacity;
+    }
+    list->objects[list->count++] = *object;
+    return PEAL_OK;
+}
+
+/* ---- archives ---- */
+
+/* True if the name is of an archive that was compressed as a whole. */
+static bool may_be_packed(const char *name) {
+    static const char *const endings[] = {".tgz", ".txz", ".tbz2", ".tbz", ".tzst"};
+    const size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t size = strlen(endings[i]);
+        if (length > size && strcmp(name + length - size, endings[i]) == 0) return true;
+    }
+    return strstr(name, ".tar.") != NULL || strcmp(name, "-") == 0;
+}
+
+/* Unpacks a compressed archive into a file without a name, for its members are read where they stand. */
+static peal_status unpack(peal_source *source, const peal_source_options *options, const peal_archive **archive,
+                          peal_error *err) {
+    uint8_t head[PEAL_ARCHIVE_HEAD_SIZE];
+    size_t size = 0;
     peal_stream *stream;
     PEAL_TRY(peal_decode_source(source, NULL, &stream, err));
+    PEAL_TRY(peal_stream_look(&stream, head, sizeof head, &size, err));
+    *archive = peal_archive_recognise(head, size);
+    const peal_status status = *archive ? peal_source_unpack(source, stream, options, err) : PEAL_OK;
+    peal_stream_close(stream);
+    return status;
+}
+
+/* The kind of archive that a source is, or NULL. */
+static peal_status find_archive(peal_source *source, const peal_source_options *options, const peal_archive **out,
+                                peal_error *err) {
+    uint8_t head[PEAL_ARCHIVE_HEAD_SIZE];
+    size_t size = 0;
+    peal_stream *stream;
+    *out = NULL;
+    if (source->live) return PEAL_OK;
+    PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
+    PEAL_TRY(peal_stream_look(&stream, head, sizeof head, &size, err));
+    peal_stream_close(stream);
+    *out = peal_archive_recognise(head, size);
+    if (*out) return PEAL_OK;
+    return may_be_packed(source->path) ? unpack(source, options, out, err)
+                                       : peal_archive_check_name(peal_source_name(source), head, size, err);
+}
+
+static peal_status list_members(const peal_source *source, const peal_archive *archive, peal_member_list *out,
+                                peal_error *err) {
+    peal_stream *stream;
+    PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
+    const peal_status status = archive->list(stream, peal_source_name(source), out, err);
+    peal_stream_close(stream);
+    if (status != PEAL_OK || out->count > 0) return status;
+    return peal_fail(err, PEAL_E_DATA, "%s: there is no file in this %s archive", peal_source_name(source),
+                     archive->name);
+}
+
+/* A workbook is a zip archive, but no file in it is a table. */
+static peal_status check_workbook(const peal_source *source, const peal_member_list *members, peal_error *err) {
+    for (size_t i = 0; i < members->count; i++) {
+        const char *path = members->members[i].path;
+        if (strncmp(path, "xl/", 3) != 0 && strncmp(path, "word/", 5) != 0) continue;
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s is an Excel workbook or a document, which Peal cannot read: save its "
+                         "sheets as CSV",
+                         peal_source_name(source));
+    }
+    return PEAL_OK;
+}
+
+/* Adds what a source holds: itself, or its members. */
+static peal_status add_source(peal_object_list *list, size_t index, const peal_source_options *options,
+                              peal_error *err) {
+    peal_source *source = &list->sources.sources[index];
+    peal_member_list *members = &list->members[index];
+    const peal_archive *archive;
+    PEAL_TRY(find_archive(source, options, &archive, err));
+    if (!archive) return add(list, &(peal_object){.source = source}, err);
+    PEAL_TRY(list_members(source, archive, members, err));
+    PEAL_TRY(check_workbook(source, members, err));
+    if (members->special) {
+        peal_report(options->reporter, PEAL_EVENT_NOTE, "%s: left out: %zu that are no files (links, devices)",
+                    peal_source_name(source), members->special);
+    }
+    for (size_t i = 0; i < members->count; i++) {
+        PEAL_TRY(add(list, &(peal_object){.source = source, .archive = archive, .member = &members->members[i]}, err));
+    }
+    return PEAL_OK;
+}
+
+/* ---- pairs ---- */
+
+/* The first plain bytes of an object. */
+static peal_status read_head(const peal_object *object, uint8_t head[64], size_t *got, peal_error *err) {
+    peal_stream *stream;
+    PEAL_TRY(open_stream(object, NULL, &stream, err));
     const peal_status status = peal_stream_fill(stream, head, 64, got, err);
     peal_stream_close(stream);
     return status;
@@ -148,35 +276,45 @@ static peal_status read_head(const peal_source *source, uint8_t head[64], size_t
 
 /* Files of labels are paired with files of items in the order of both. */
 static peal_status pair(peal_object_list *list, const peal_format *format, bool identify, peal_error *err) {
+    const size_t all = list->count;
     size_t companions = 0, items = 0;
-    for (size_t i = 0; i < list->sources.count; i++) {
+    const peal_source **found;
+    PEAL_TRY(peal_alloc_checked(&found, all, sizeof *found, "a list of inputs", err));
+    peal_status status = PEAL_OK;
+    for (size_t i = 0; i < all && status == PEAL_OK; i++) {
         uint8_t head[64];
         size_t got = 0;
-        peal_source *source = &list->sources.sources[i];
-        PEAL_TRY(read_head(source, head, &got, err));
-        if (!format->is_companion(head, got)) {
-            list->objects[items++].source = source;
+        const peal_object object = list->objects[i];
+        status = read_head(&object, head, &got, err);
+        if (status != PEAL_OK || !format->is_companion(head, got)) {
+            list->objects[items++] = object;
             continue;
         }
-        if (identify) PEAL_TRY(hash_companion(source, list->stop, err));
-        list->objects[companions++].companion = source;
+        if (identify) status = hash_companion((peal_source *)object.source, list->stop, err);
+        found[companions++] = object.source;
     }
     list->count = items;
+    for (size_t i = 0; i < companions && i < items; i++) list->objects[i].companion = found[i];
+    const char *first = companions ? peal_source_name(found[0]) : "";
+    free(found);
+    if (status != PEAL_OK) return status;
     if (items == 0) {
-        return peal_fail(err, PEAL_E_DATA, "%s holds labels only; name the file with their items too",
-                         peal_source_name(list->objects[0].companion));
+        return peal_fail(err, PEAL_E_DATA, "%s holds labels only; name the file with their items too", first);
     }
     if (companions == 0 || companions == items) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA, "%zu files of items, but %zu files of labels: they cannot be paired", items,
                      companions);
 }
 
-/* The format whose inputs come in pairs, if the first source is of one; else NULL. */
+/* The format whose inputs come in pairs, if the first object is of one and is a file of its own; else NULL. */
 static peal_status find_pairing(const peal_object_list *list, const peal_format **out, peal_error *err) {
     uint8_t head[64];
     size_t got = 0;
     *out = NULL;
-    PEAL_TRY(read_head(&list->sources.sources[0], head, &got, err));
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->objects[i].member || list->objects[i].source->live) return PEAL_OK;
+    }
+    PEAL_TRY(read_head(&list->objects[0], head, &got, err));
     for (size_t i = 0; peal_formats[i]; i++) {
         const peal_format *format = list->format ? list->format : peal_formats[i];
         if (format->is_companion && format->recognise(head, got, "") > 0) *out = format;
@@ -184,19 +322,16 @@ static peal_status find_pairing(const peal_object_list *list, const peal_format 
     return PEAL_OK;
 }
 
-static peal_status make(peal_object_list *list, bool identify, const char *format, peal_error *err) {
+static peal_status make(peal_object_list *list, const peal_source_options *options, const char *format,
+                        peal_error *err) {
     const peal_format *pairing;
-    PEAL_TRY(peal_alloc_checked(&list->objects, list->sources.count, sizeof *list->objects, "a list of inputs", err));
+    PEAL_TRY(peal_alloc_checked(&list->members, list->sources.count, sizeof *list->members, "a list of inputs", err));
     if (format) PEAL_TRY(peal_format_find(format, &list->format, err));
     PEAL_TRY(peal_format_check_options(list->format, list->options, err));
+    for (size_t i = 0; i < list->sources.count; i++) PEAL_TRY(add_source(list, i, options, err));
     PEAL_TRY(find_pairing(list, &pairing, err));
-    if (pairing) {
-        PEAL_TRY(pair(list, pairing, identify, err));
-    } else {
-        list->count = list->sources.count;
-        for (size_t i = 0; i < list->count; i++) list->objects[i].source = &list->sources.sources[i];
-    }
-    for (size_t i = 0; i < list->count; i++) describe(&list->objects[i], identify);
+    if (pairing) PEAL_TRY(pair(list, pairing, options->identify, err));
+    for (size_t i = 0; i < list->count; i++) PEAL_TRY(describe(&list->objects[i], options->identify, err));
     return PEAL_OK;
 }
 
@@ -204,13 +339,16 @@ peal_status peal_object_list_make(const peal_source_options *sources, const char
                                   peal_object_list *out, peal_error *err) {
     *out = (peal_object_list){.stop = sources->stop, .options = options};
     peal_status status = peal_source_list_make(sources, &out->sources, err);
-    if (status == PEAL_OK) status = make(out, sources->identify, format, err);
+    if (status == PEAL_OK) status = make(out, sources, format, err);
     if (status != PEAL_OK) peal_object_list_clear(out);
     return status;
 }
 
 void peal_object_list_clear(peal_object_list *list) {
+    for (size_t i = 0; i < list->count; i++) free(list->objects[i].name);
+    for (size_t i = 0; list->members && i < list->sources.count; i++) peal_member_list_clear(&list->members[i]);
     peal_source_list_clear(&list->sources);
+    free(list->members);
     free(list->objects);
     *list = (peal_object_list){0};
 }
@@ -228,6 +366,7 @@ json_t *peal_object_list_save(const peal_object_list *list) {
                                 "size", (json_int_t)object->size, "mtime_ns", (json_int_t)identity->mtime_ns,
                                 "ctime_ns", (json_int_t)identity->ctime_ns, "inode", (json_int_t)identity->inode,
                                 "device", (json_int_t)identity->device, "xxh3", hash, "rows", (json_int_t)object->rows);
+        if (object->member) one = peal_json_set(one, "member", peal_json_path(object->member->path));
         if (object->companion) {
             peal_hash_text(object->companion->hash, hash);
             one = peal_json_set(one, "companion",
@@ -279,6 +418,10 @@ static char *object_difference(const peal_object_list *list, const peal_object *
     /* What is read through a descriptor has no name that lasts: /dev/fd/63 today, /dev/fd/62 tomorrow. */
     if (object->source->fd < 0 && !is_path(json_object_get(saved, "path"), object->path)) {
         return peal_sprintf("%s was not among the inputs", name);
+    }
+    const json_t *member = json_object_get(saved, "member");
+    if (!object->member != !member || (member && !is_path(member, object->member->path))) {
+        return peal_sprintf("%s was not among the inputs", object->name);
     }
     const json_int_t size = json_integer_value(json_object_get(saved, "size"));
     if ((uint64_t)size != object->size) {

@@ -1,4 +1,5 @@
-/* Objects: what a job reads, one after the other: its sources, each with its companion if the format has one, how they
+/* Objects: what a job reads, one after the other: its sources, or the members of those that are archives, each with its
+ * companion if the format has one, how they
  * are opened, and what tells later whether they changed. Each may be of another format and dialect.
  *
  * An object is the same if its identity is (core/base/identity.h), else if its bytes are, by their XXH3. What has no
@@ -12,15 +13,18 @@
 #include <stdint.h>
 
 #include "core/base/status.h"
+#include "etl/archive/archive.h"
 #include "etl/format/format.h"
 #include "etl/source/source.h"
 
 typedef struct peal_object {
     const peal_source *source;    /* into the source list, as the next two */
     const peal_source *companion; /* the file of labels, or NULL */
+    const peal_archive *archive;  /* that the source is; NULL: none */
+    const peal_member *member;    /* of the archive, which the object is; into the list */
     const char *path;             /* the source's */
-    const char *name;             /* for messages */
-    uint64_t size;                /* bytes */
+    char *name;                   /* for messages: "a.zip/b.csv" of a member */
+    uint64_t size;                /* bytes, of a member its stored ones */
     uint64_t identity;            /* a hash of all that tells this content from another; 0 if not asked for */
     uint64_t hash;                /* XXH3 of the file's bytes, known once it was read */
     uint64_t rows;                /* in it, known once it was read */
@@ -28,8 +32,9 @@ typedef struct peal_object {
 
 typedef struct peal_object_list {
     peal_source_list sources;
+    peal_member_list *members; /* [sources.count] of those that are archives */
     peal_object *objects;
-    size_t count;
+    size_t count, capacity;
     const atomic_int *stop;    /* of the options */
     const peal_format *format; /* asked for; NULL: each object's own */
     const json_t *options;     /* of the formats; borrowed */
@@ -42,9 +47,10 @@ peal_status peal_object_list_make(const peal_source_options *sources, const char
 void peal_object_list_clear(peal_object_list *list);
 
 /* What the beginnings of the objects tell, in their order, until each column's type can be guessed: the columns are
- * those of the first object that has any. *first is that object. PEAL_E_DATA if none has any. */
+ * those of the first object that has any. *first is that object; guess_objects[i] (freed by the caller) the one that
+ * column i's guess is of. PEAL_E_DATA if none has any. */
 peal_status peal_object_list_survey(const peal_object_list *list, const peal_survey *what, peal_found *out,
-                                    size_t *first, peal_error *err);
+                                    size_t *first, size_t **guess_objects, peal_error *err);
 /* Opens an object to read it. NULL in *out: it is empty, and so has no rows. `meter` may be NULL. */
 peal_status peal_object_open(const peal_object_list *list, const peal_object *object, const peal_wanted *wanted,
                              peal_source_meter *meter, peal_reader **out, peal_error *err);

@@ -42,6 +42,7 @@ static peal_status open_sources(peal_scan *scan, peal_error *err) {
     }
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
+                                         .live = true,
                                          .stop = options->stop,
                                          .reporter = options->reporter};
     return peal_object_list_make(&sources, options->format, options->reading, &scan->objects, err);

@@ -74,11 +74,34 @@ static void say_text(decision *self, const peal_field *field, const column_votes
     if (!may_say(self)) return;
     const peal_votes *numbers = &votes->numbers;
     if (votes->other_object) {
-        peal_report(self->job->reporter, PEAL_EVENT_NOTE,
-                    "column %s: taken for text, since %s: line %llu: '%s' is not a number, nor %s %llu of its values",
-                    field->name, votes->other_object->name, (unsigned long long)numbers->other_line, numbers->other,
-                    numbers->others == 1 ? "any other, of" : "are others,", (unsigned long long)numbers->others);
+        peal_report(
+            self->job->reporter, PEAL_EVENT_NOTE,
+            "column %s: taken for text: %llu of its values are no numbers, the first is '%s', %s: line %llu (null "
+            "takes a spelling for missing, type %s=number such rows for bad)",
+            field->name, (unsigned long long)numbers->others, numbers->other, votes->other_object->name,
+            (unsigned long long)numbers->other_line, field->name);
     }
+}
+
+/* Texts that an option would read as numbers. */
+static void say_hint(decision *self, const peal_field *field, const char *text) {
+    const char *hint = peal_cell_hint(text, strlen(text));
+    if (!hint || !may_say(self)) return;
+    peal_report(self->job->reporter, PEAL_EVENT_WARNING, "column %s: its texts look like numbers: '%s' (%s reads them)",
+                field->name, text, hint);
+}
+
+/* Of a column that the sample took for text, though more of its values are numbers. */
+static void say_mixed(decision *self, size_t index, const peal_field *field) {
+    const peal_types_job *job = self->job;
+    const peal_guess *guess = &job->guesses[index];
+    const uint64_t numbers = guess->numbers + self->votes[index].texts.numbers;
+    if (numbers == 0 || guess->other_line == 0 || guess->others > numbers || !may_say(self)) return;
+    peal_report(job->reporter, PEAL_EVENT_NOTE,
+                "column %s: taken for text: the first value that is no number is '%s', %s: line %llu (null takes a "
+                "spelling for missing, type %s=number such rows for bad)",
+                field->name, guess->other, job->objects->objects[job->guess_objects[index]].name,
+                (unsigned long long)guess->other_line, field->name);
 }
 
 /* ---- deciding ---- */
@@ -92,6 +115,7 @@ static void decide_numbers(decision *self, size_t index, peal_field *field) {
         field->type = PEAL_TYPE_DICTIONARY;
         *self->again = true;
         say_text(self, field, votes);
+        say_hint(self, field, numbers->other);
         return;
     }
     say_missing(self, field, numbers->missing, numbers->spelling);
@@ -110,7 +134,11 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
                    others = texts->others - texts->bools + votes->numbers.others,
                    missing = texts->missing + votes->numbers.missing;
     const bool is_label = index == self->job->label;
-    if (texts->is_text) return;
+    if (texts->is_text) {
+        say_mixed(self, index, field);
+        say_hint(self, field, texts->other);
+        return;
+    }
     if (texts->bools > 0 && numbers == 0 && others == 0 && missing == 0 && !is_label) {
         field->type = PEAL_TYPE_BOOL;
         return;

@@ -12,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/machine.h"
 #include "core/base/stop.h"
+#include "etl/source/stream.h"
 
 enum { WAIT_MS = 100, CHUNK = 1 << 18, ROOM_STEP = 64 << 20 };
 
@@ -62,14 +63,29 @@ static peal_status read_some(int fd, const char *name, const peal_source_options
     }
 }
 
-static peal_status copy_bytes(int from, const char *name, const peal_source_options *options, peal_hasher *hasher,
-                              peal_out_file *out, peal_error *err) {
+/* What is copied: what a descriptor gives, or a stream. */
+typedef struct origin {
+    int fd;
+    peal_stream *stream; /* NULL: the descriptor */
+} origin;
+
+static peal_status read_origin(const origin *from, const char *name, const peal_source_options *options,
+                               uint64_t so_far, uint8_t *out, size_t *got, peal_error *err) {
+    if (!from->stream) return read_some(from->fd, name, options, so_far, out, got, err);
+    if (peal_is_stopped(options->stop))
+        return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while unpacking %s", name);
+    peal_report_progress(options->reporter, "unpacking", "bytes", so_far, 0);
+    return from->stream->read(from->stream, out, CHUNK, got, err);
+}
+
+static peal_status copy_bytes(const origin *from, const char *name, const peal_source_options *options,
+                              peal_hasher *hasher, peal_out_file *out, peal_error *err) {
     uint8_t *bytes;
     PEAL_TRY(peal_alloc_checked(&bytes, CHUNK, 1, "a copy", err));
     peal_status status = PEAL_OK;
     uint64_t checked = 0;
     for (size_t got = 1; status == PEAL_OK && got > 0;) {
-        status = read_some(from, name, options, out->size, bytes, &got, err);
+        status = read_origin(from, name, options, out->size, bytes, &got, err);
         if (status != PEAL_OK || got == 0) break;
         if (out->size - checked >= ROOM_STEP) {
             checked = out->size;
@@ -82,7 +98,7 @@ static peal_status copy_bytes(int from, const char *name, const peal_source_opti
     return status;
 }
 
-peal_status source__copy(int from, const peal_source_options *options, peal_source *source, peal_error *err) {
+static peal_status copy(const origin *from, const peal_source_options *options, peal_source *source, peal_error *err) {
     char *label = peal_sprintf("the copy of %s in %s", peal_source_name(source), peal_temporary_folder());
     peal_hasher *hasher = peal_hasher_new();
     peal_out_file out = {.fd = open_unnamed(), .path = label};
@@ -95,7 +111,9 @@ peal_status source__copy(int from, const peal_source_options *options, peal_sour
         status = copy_bytes(from, peal_source_name(source), options, hasher, &out, err);
     }
     if (status == PEAL_OK) {
+        if (source->fd >= 0) close(source->fd);
         source->fd = out.fd;
+        source->begin = 0;
         source->size = out.size;
         source->hashed = true;
         source->hash = peal_hasher_end(hasher);
@@ -105,4 +123,13 @@ peal_status source__copy(int from, const peal_source_options *options, peal_sour
     peal_hasher_free(hasher);
     free(label);
     return status;
+}
+
+peal_status source__copy(int from, const peal_source_options *options, peal_source *source, peal_error *err) {
+    return copy(&(origin){.fd = from}, options, source, err);
+}
+
+peal_status peal_source_unpack(peal_source *source, peal_stream *from, const peal_source_options *options,
+                               peal_error *err) {
+    return copy(&(origin){.fd = -1, .stream = from}, options, source, err);
 }

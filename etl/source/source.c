@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,7 +54,8 @@ typedef struct making {
 /* Takes `source` over, also on failure. */
 static peal_status add(making *self, peal_source *source, peal_error *err) {
     peal_status status = source->path ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a list of sources");
-    const bool tells = source->hashed || !self->options->identify || peal_identity_settle(&source->identity);
+    const bool tells =
+        source->hashed || source->live || !self->options->identify || peal_identity_settle(&source->identity);
     if (status == PEAL_OK && !tells) {
         status = peal_source_hash(source, self->options->stop, &source->hash, err);
         source->hashed = true;
@@ -77,7 +79,7 @@ static peal_status check_first_time(const making *self, const char *path, const 
                                     peal_error *err) {
     for (size_t i = 0; i < self->list->count; i++) {
         const peal_source *other = &self->list->sources[i];
-        if (!peal_source_is_copy(other) || other->identity.inode != identity->inode ||
+        if ((!peal_source_is_copy(other) && !other->live) || other->identity.inode != identity->inode ||
             other->identity.device != identity->device) {
             continue;
         }
@@ -92,6 +94,13 @@ static peal_status add_copy(making *self, const char *path, int fd, const struct
     peal_source source = {.path = peal_strdup(path), .fd = -1, .identity = peal_identity_of(info)};
     peal_status status = source.path ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     if (status == PEAL_OK && !S_ISCHR(info->st_mode)) status = check_first_time(self, path, &source.identity, err);
+    if (status == PEAL_OK && self->options->live) {
+        source.live = true;
+        source.stop = self->options->stop;
+        source.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (source.fd >= 0) return add(self, &source, err);
+        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", peal_source_name(&source));
+    }
     if (status == PEAL_OK) status = source__copy(fd, self->options, &source, err);
     if (status == PEAL_OK) return add(self, &source, err);
     free(source.path);
@@ -145,7 +154,7 @@ static peal_status add_special(making *self, const char *path, peal_error *err) 
 
 /* ---- folders and globs ---- */
 
-typedef enum left_kind { LEFT_FOLDER, LEFT_FIFO, LEFT_SOCKET, LEFT_DEVICE, LEFT_KINDS } left_kind;
+typedef enum left_kind { LEFT_FOLDER, LEFT_FIFO, LEFT_SOCKET, LEFT_DEVICE, LEFT_FILE, LEFT_KINDS } left_kind;
 
 /* What a folder or glob has beside regular files. */
 typedef struct left_out {
@@ -156,7 +165,8 @@ typedef struct left_out {
 enum { NAMES_MOST = 5 };
 
 static peal_status leave_out(left_out *left, const char *name, mode_t mode, peal_error *err) {
-    const left_kind kind = S_ISDIR(mode)    ? LEFT_FOLDER
+    const left_kind kind = S_ISREG(mode)    ? LEFT_FILE
+                           : S_ISDIR(mode)  ? LEFT_FOLDER
                            : S_ISFIFO(mode) ? LEFT_FIFO
                            : S_ISSOCK(mode) ? LEFT_SOCKET
                                             : LEFT_DEVICE;
@@ -172,7 +182,7 @@ static peal_status leave_out(left_out *left, const char *name, mode_t mode, peal
 
 /* "2 folders (a, b), 1 FIFO (c)"; NULL if there is nothing. Freed by the caller. */
 static char *left_out_text(const left_out *left) {
-    static const char *const kinds[LEFT_KINDS] = {"folder", "FIFO", "socket", "device"};
+    static const char *const kinds[LEFT_KINDS] = {"folder", "FIFO", "socket", "device", "file"};
     char *text = NULL;
     for (int i = 0; i < LEFT_KINDS; i++) {
         if (left->counts[i] == 0) continue;
@@ -196,6 +206,20 @@ static peal_status tell_left_out(const making *self, const char *what, left_out 
     }
     free(text);
     return status;
+}
+
+/* Files that stand beside data and are none: marks and checksums that other programs leave, and texts for people. */
+static bool is_beside_data(const char *name) {
+    static const char *const endings[] = {".md",   ".rst", ".html", ".htm", ".pdf",    ".py",  ".sh",  ".sql",
+                                          ".yaml", ".yml", ".crc",  ".md5", ".sha256", ".png", ".jpg", ".docx"};
+    const size_t length = strlen(name);
+    if (name[0] == '_') return true;
+    if (strncasecmp(name, "readme", 6) == 0 || strncasecmp(name, "license", 7) == 0) return true;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t size = strlen(endings[i]);
+        if (length > size && strcasecmp(name + length - size, endings[i]) == 0) return true;
+    }
+    return false;
 }
 
 /* Takes regular files only. A link that leads nowhere is an error: its file was meant to be here. */
@@ -223,9 +247,11 @@ static peal_status add_folder(making *self, const char *path, peal_error *err) {
     peal_status status = what ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     for (int i = 0; i < count; i++) {
         char *child = status == PEAL_OK ? peal_path_join(path, entries[i]->d_name) : NULL;
-        if (status == PEAL_OK) {
-            status = child ? add_found(self, child, entries[i]->d_name, &left, err)
-                           : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        if (status == PEAL_OK && !child) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        if (status == PEAL_OK && is_beside_data(entries[i]->d_name)) {
+            status = leave_out(&left, entries[i]->d_name, S_IFREG, err);
+        } else if (status == PEAL_OK) {
+            status = add_found(self, child, entries[i]->d_name, &left, err);
         }
         free(child);
         free(entries[i]);

@@ -1,5 +1,5 @@
-/* Sources: where bytes come from. Files, folders (their regular files, sorted by name, hidden ones left out), globs,
- * "-".
+/* Sources: where bytes come from. Files, folders (their regular files, sorted by name; what is hidden, begins with "_"
+ * or is plainly no data, such as README.md, is left out and named), globs, "-".
  *
  * A regular file is opened by its name, as often as a job wants. What is no regular file (a pipe, a FIFO, a device,
  * standard input) gives its bytes once: it is opened once and copied into a file without a name, which all later reads
@@ -25,7 +25,9 @@ typedef struct peal_source {
     /* What tells two contents apart: the hash where there is one, for a copy has no identity of its own and of some
      * files the times tell too little; else the identity. */
     bool hashed;
-    uint64_t hash; /* XXH3 of the bytes */
+    uint64_t hash;          /* XXH3 of the bytes */
+    bool live;              /* a pipe that is read as its bytes come, once; it has no size */
+    const atomic_int *stop; /* of a live one: ends waiting */
 } peal_source;
 
 /* In the order in which their rows count. */
@@ -37,6 +39,7 @@ typedef struct peal_source_list {
 typedef struct peal_source_options {
     const char *const *names;
     size_t count;
+    bool live;                     /* pipes are not copied: they will be read once only, in order */
     bool identify;                 /* the sources will be compared later: makes sure that their identities can tell */
     const atomic_int *stop;        /* not 0: stop waiting with PEAL_E_INTERRUPTED; may be NULL */
     const peal_reporter *reporter; /* is told what folders and globs leave out; may be NULL */
@@ -49,6 +52,12 @@ void peal_source_list_clear(peal_source_list *list);
 
 /* PEAL_E_USAGE if one of the sources `names` is the file or folder `out`, or a folder or glob that reads it. */
 peal_status peal_source_check_output(const char *const *names, size_t count, const char *out, peal_error *err);
+
+/* Copies the bytes of `from` (the source's own, decoded) into a file without a name and has the source read from it, as
+ * of a pipe. PEAL_E_FAILED if the disk has too little room. `from` stays the caller's. */
+struct peal_stream;
+peal_status peal_source_unpack(peal_source *source, struct peal_stream *from, const peal_source_options *options,
+                               peal_error *err);
 
 /* For messages: its path, or "standard input". */
 const char *peal_source_name(const peal_source *source);

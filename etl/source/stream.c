@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,8 +62,9 @@ peal_status peal_stream_look(peal_stream **stream, uint8_t *head, size_t capacit
         status = inner->read_at(inner, 0, head, capacity, got, err);
     } else {
         self = malloc(sizeof *self + capacity);
-        status = self ? peal_stream_fill(inner, head, capacity, got, err)
-                      : peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
+        status = !self         ? peal_fail(err, PEAL_E_MEMORY, "no memory for a source")
+                 : inner->live ? inner->read(inner, head, capacity, got, err)
+                               : peal_stream_fill(inner, head, capacity, got, err);
     }
     if (status != PEAL_OK) {
         free(self);
@@ -71,8 +73,9 @@ peal_status peal_stream_look(peal_stream **stream, uint8_t *head, size_t capacit
         return status;
     }
     if (!self) return PEAL_OK;
-    *self = (head_stream){
-        .base = {.read = head_read, .close = head_close, .size = inner->size}, .inner = inner, .size = *got};
+    *self = (head_stream){.base = {.read = head_read, .close = head_close, .live = inner->live, .size = inner->size},
+                          .inner = inner,
+                          .size = *got};
     memcpy(self->head, head, *got);
     *stream = &self->base;
     return PEAL_OK;
@@ -177,10 +180,52 @@ peal_status peal_source_hash(const peal_source *source, const atomic_int *stop, 
     return status;
 }
 
+/* ---- pipes ---- */
+
+enum { WAIT_MS = 100 };
+
+typedef struct live_stream {
+    peal_stream base;
+    const peal_source *source;
+    const atomic_int *stop;
+} live_stream;
+
+static peal_status live_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
+    const live_stream *self = (const live_stream *)base;
+    const char *name = peal_source_name(self->source);
+    for (;;) {
+        if (peal_is_stopped(self->stop)) {
+            return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while waiting for %s", name);
+        }
+        struct pollfd ready = {.fd = self->source->fd, .events = POLLIN};
+        if (poll(&ready, 1, WAIT_MS) <= 0) continue;
+        const ssize_t n = read(self->source->fd, out, capacity);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (n < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", name);
+        *got = (size_t)n;
+        return PEAL_OK;
+    }
+}
+
+static void live_close(peal_stream *base) {
+    free(base);
+}
+
+static peal_status live_open(const peal_source *source, peal_stream **out, peal_error *err) {
+    live_stream *self = calloc(1, sizeof *self);
+    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
+    *self = (live_stream){.base = {.read = live_read, .close = live_close, .live = true, .size = UINT64_MAX},
+                          .source = source,
+                          .stop = source->stop};
+    *out = &self->base;
+    return PEAL_OK;
+}
+
 peal_status peal_source_stream_open(const peal_source *source, peal_source_meter *meter, peal_stream **out,
                                     peal_error *err) {
     file_stream *file;
     *out = NULL;
+    if (source->live) return live_open(source, out, err);
     PEAL_TRY(file_open(source, meter, &file, err));
     *out = &file->base;
     return PEAL_OK;

@@ -2,6 +2,7 @@
 #ifndef PEAL_ETL_SOURCE_STREAM_H
 #define PEAL_ETL_SOURCE_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,13 +21,15 @@ struct peal_stream {
     peal_status (*read_at)(peal_stream *self, uint64_t offset, uint8_t *out, size_t capacity, size_t *got,
                            peal_error *err);
     void (*close)(peal_stream *self); /* frees */
+    bool live;                        /* `read` gives what has come so far, and waits only if that is nothing */
     uint64_t size;                    /* bytes in all; UINT64_MAX: known at its end only */
 };
 
 /* Reads until `capacity` bytes are there or the stream ends. */
 peal_status peal_stream_fill(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, peal_error *err);
-/* The first `capacity` bytes of *stream, or all if it has fewer, without taking them: afterwards *stream, perhaps
- * another one that took the old one over, begins with them. Closed, and NULL, on failure. */
+/* The first `capacity` bytes of *stream, or all if it has fewer (of one that is live, what has come), without taking
+ * them: afterwards *stream, perhaps another one that took the old one over, begins with them. Closed, and NULL, on
+ * failure. */
 peal_status peal_stream_look(peal_stream **stream, uint8_t *head, size_t capacity, size_t *got, peal_error *err);
 /* NULL is allowed. */
 void peal_stream_close(peal_stream *stream);

@@ -1,4 +1,5 @@
 /* standardize and minmax: x becomes (x - shift) / scale. They differ in what they fit. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,21 +8,29 @@
 
 typedef struct affine {
     double shift, scale; /* scale is never 0 */
+    double least, most;  /* of the training rows, after the transform */
 } affine;
 
-static const char *const affine_options[] = {"shift", "scale", NULL};
+/* Values that lie so many units beyond 0 are no measurements (a sentinel, another unit): the model sees the end of what
+ * it was trained on in their place. */
+#define BEYOND_ALL 1e6
+
+static const char *const affine_options[] = {"shift", "scale", "least", "most", NULL};
 
 static peal_status affine_load(const json_t *options, void **state, peal_error *err) {
     affine *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
     *state = self;
     PEAL_TRY(peal_transform_number(options, "shift", 0, &self->shift, err));
-    return peal_transform_number(options, "scale", 1, &self->scale, err);
+    PEAL_TRY(peal_transform_number(options, "scale", 1, &self->scale, err));
+    PEAL_TRY(peal_transform_number(options, "least", 0, &self->least, err));
+    return peal_transform_number(options, "most", 0, &self->most, err);
 }
 
 static json_t *affine_save(const void *state) {
     const affine *self = state;
-    return json_pack("{s:f, s:f}", "shift", self->shift, "scale", self->scale);
+    return json_pack("{s:f, s:f, s:f, s:f}", "shift", self->shift, "scale", self->scale, "least", self->least, "most",
+                     self->most);
 }
 
 static void affine_summary(const affine *self, peal_summary *summary) {
@@ -33,21 +42,35 @@ static void affine_summary(const affine *self, peal_summary *summary) {
 
 static const char *affine_check(const void *state) {
     const affine *self = state;
-    return isfinite(self->shift) && isfinite(self->scale) && self->scale > 0
-               ? NULL
-               : "has a scale or shift that makes no sense";
+    const bool right = isfinite(self->shift) && isfinite(self->scale) && self->scale > 0 && isfinite(self->least) &&
+                       isfinite(self->most) && self->least <= self->most;
+    return right ? NULL : "has a scale, shift or range that makes no sense";
 }
 
-/* Fits `shift` and `scale`, unless the column's values are so far apart that double cannot hold their spread. */
+/* True if all values are equal but for rounding: such a column tells nothing. */
+static bool is_constant(const peal_summary *summary) {
+    const double size = fmax(fabs(summary->min), fabs(summary->max));
+    return summary->count == 0 || summary->max - summary->min <= 4 * DBL_EPSILON * size;
+}
+
+/* Fits `shift` and `scale`, unless the column's values are so far apart that double cannot hold their spread. A
+ * constant column becomes zeros. */
 static peal_status affine_fit(affine *self, double shift, double scale, const char *column, peal_summary *summary,
                               peal_error *err) {
-    self->shift = shift;
-    self->scale = scale > 0 ? scale : 1; /* a constant column becomes zeros */
-    if (affine_check(self)) {
-        return peal_fail(err, PEAL_E_DATA, "column '%s': its numbers are too large for their spread to be computed",
-                         column);
+    const bool constant = is_constant(summary);
+    self->shift = constant && summary->count ? summary->min : shift;
+    self->scale = constant || !(scale > 0 || scale != scale) ? 1 : scale;
+    if (!isfinite(self->shift) || !isfinite(self->scale)) {
+        const double far = fabs(summary->max) > fabs(summary->min) ? summary->max : summary->min;
+        return peal_fail(
+            err, PEAL_E_DATA,
+            "column '%s': its numbers reach %.16g, too large for their spread to be computed; if that spells "
+            "a missing value, say so (null)",
+            column, far);
     }
     affine_summary(self, summary);
+    self->least = summary->count ? summary->min : 0;
+    self->most = summary->count ? summary->max : 0;
     return PEAL_OK;
 }
 
@@ -62,7 +85,10 @@ static peal_status minmax_fit(void *state, const char *column, peal_summary *sum
 
 static void affine_numbers(const void *state, double *values, size_t count) {
     const affine *self = state;
-    for (size_t i = 0; i < count; i++) values[i] = (values[i] - self->shift) / self->scale;
+    for (size_t i = 0; i < count; i++) {
+        const double value = (values[i] - self->shift) / self->scale;
+        values[i] = value > BEYOND_ALL ? self->most : value < -BEYOND_ALL ? self->least : value;
+    }
 }
 
 const peal_transform peal_transform_standardize = {

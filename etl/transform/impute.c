@@ -49,8 +49,12 @@ static peal_status impute_fit(void *state, const char *column, peal_summary *sum
         self->fill = self->with[1] == 'e' ? summary->mean : self->with[1] == 'i' ? summary->min : summary->max;
     }
     if (!isfinite(self->fill)) {
-        return peal_fail(err, PEAL_E_DATA, "column '%s': its numbers are too large for their mean to be computed",
-                         column);
+        const double far = fabs(summary->max) > fabs(summary->min) ? summary->max : summary->min;
+        return peal_fail(
+            err, PEAL_E_DATA,
+            "column '%s': its numbers reach %.16g, too large for their mean to be computed; if that spells a "
+            "missing value, say so (null)",
+            column, far);
     }
     peal_summary filled = {
         .count = summary->nulls, .mean = self->fill, .min = self->fill, .max = self->fill, .nulls = 0};

@@ -168,10 +168,27 @@ static uint32_t vocabulary_width(const void *state) {
     return self->texts.size + (self->missing_code >= 0);
 }
 
+/* The one spelling of a number: "1.0", "+1" and "1" are the same. A text that no number is written as in the usual way
+ * (01003), or that says more than a double holds (an id of 17 digits), stays itself. */
+static peal_text canonical(peal_text text, char spelling[PEAL_NUMBER_TEXT]) {
+    double number;
+    size_t at = text.data && text.length && (*text.data == '-' || *text.data == '+');
+    if (!text.data || !peal_number_parse(text.data, text.length, &number)) return text;
+    const bool zero_in_front =
+        text.length > at + 1 && text.data[at] == '0' && text.data[at + 1] >= '0' && text.data[at + 1] <= '9';
+    if (zero_in_front || fabs(number) >= 0x1p53) return text;
+    peal_number_text(number == 0 ? 0.0 : number, spelling);
+    return (peal_text){spelling, (uint32_t)strlen(spelling)};
+}
+
+/* A text that is not known may be a number that is, in another spelling. */
 static int32_t vocabulary_encode(const void *state, peal_text text) {
     const vocabulary *self = state;
     if (!text.data) return self->missing_code;
-    return (int32_t)peal_dictionary_find(&self->texts, text.data, text.length);
+    const int64_t code = peal_dictionary_find(&self->texts, text.data, text.length);
+    char spelling[PEAL_NUMBER_TEXT];
+    const peal_text other = code < 0 ? canonical(text, spelling) : text;
+    return (int32_t)(other.data == text.data ? code : peal_dictionary_find(&self->texts, other.data, other.length));
 }
 
 static peal_text vocabulary_name(const void *state, uint32_t code) {
@@ -258,18 +275,10 @@ static const char *label_check(const void *state) {
     return right ? NULL : "has a mean, deviation or range that makes no sense";
 }
 
-/* The one spelling of a class that is a number: "1.0", "+1" and "1" are the same class. */
-static peal_text canonical(peal_text text, char spelling[PEAL_NUMBER_TEXT]) {
-    double number;
-    if (!text.data || !peal_number_parse(text.data, text.length, &number)) return text;
-    peal_number_text(number == 0 ? 0.0 : number, spelling);
-    return (peal_text){spelling, (uint32_t)strlen(spelling)};
-}
-
 static peal_status label_text(const void *state, peal_text text, peal_buffer *scratch, peal_text *out,
                               peal_error *err) {
     (void)state;
-    char spelling[40];
+    char spelling[PEAL_NUMBER_TEXT];
     *out = canonical(text, spelling);
     if (out->data != spelling) return PEAL_OK;
     scratch->size = 0;
@@ -301,9 +310,10 @@ static peal_status check_classes(const vocabulary *self, const char *column, uin
 static peal_status label_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
     vocabulary *self = state;
     if (self->is_number) {
-        double deviation = peal_summary_deviation(summary);
-        self->mean = summary->mean;
-        self->deviation = deviation > 0 ? deviation : 1;
+        const double deviation = peal_summary_deviation(summary);
+        const bool constant = summary->min == summary->max;
+        self->mean = constant ? summary->min : summary->mean;
+        self->deviation = deviation > 0 && !constant ? deviation : 1;
         self->min = summary->min;
         self->max = summary->max;
         if (!label_check(self)) return PEAL_OK;
