@@ -94,8 +94,9 @@ static inline peal_status reading_read(reading *self, const char *text, size_t s
         texts.fields[i].type = PEAL_TYPE_DICTIONARY;
         texts.fields[i].settled = true;
     }
+    const size_t label = self->label ? peal_schema_find(&texts, self->label, strlen(self->label)) : SIZE_MAX;
     const peal_wanted wanted = {
-        .schema = &texts, .nulls = &nulls, .label = SIZE_MAX, .block_size = self->block_size, .reporter = &reporter};
+        .schema = &texts, .nulls = &nulls, .label = label, .block_size = self->block_size, .reporter = &reporter};
     peal_status status = peal_memory_stream_open(text, size, &input.stream, err);
     if (status == PEAL_OK) status = format->open(options, &wanted, &input, &reader, err);
     if (status == PEAL_OK) status = reading_take(self, reader, &texts, err);
