@@ -255,6 +255,14 @@ static peal_status intern(row__writer *writer, peal_error *err) {
     return PEAL_OK;
 }
 
+/* The next row takes the place of a bad one, of which nothing may stay. */
+static void give_row_up(row__writer *writer) {
+    peal_table_room *table = &writer->block->table;
+    for (size_t i = 0; i < table->schema->count; i++) {
+        peal_column_room_forget_missing(&table->columns[i], writer->row);
+    }
+}
+
 peal_status row__end(row__writer *writer, const char *record, size_t size, peal_error *err) {
     peal_block *block = writer->block;
     if (writer->status != PEAL_OK) {
@@ -263,6 +271,7 @@ peal_status row__end(row__writer *writer, const char *record, size_t size, peal_
     }
     if (writer->bad || writer->bad_column != PEAL_NO_COLUMN) {
         if (!writer->bad) count_texts(writer);
+        give_row_up(writer);
         return peal_block_add_bad_row(block, writer->line, writer->bad_column, record, size, err, "%s", writer->why);
     }
     PEAL_TRY(intern(writer, err));
