@@ -255,10 +255,17 @@ static void find_delimiter(finder *self) {
 
 /* ---- what stands in front ---- */
 
-static void report_lines(const finder *self, uint64_t lines, const char *why) {
-    if (lines == 0) return;
-    peal_report(self->evidence->reporter, PEAL_EVENT_NOTE, "%s: the first %llu line%s passed over: %s (skip)",
-                self->evidence->name, (unsigned long long)lines, lines == 1 ? " is" : "s are", why);
+static void report_preamble(const finder *self, uint64_t lines) {
+    const peal_reporter *reporter = self->evidence->reporter;
+    const char *name = self->evidence->name;
+    if (lines == 1) {
+        peal_report(reporter, PEAL_EVENT_NOTE,
+                    "%s: the first line is passed over: it has fewer fields than those that follow (skip)", name);
+    } else if (lines > 1) {
+        peal_report(reporter, PEAL_EVENT_NOTE,
+                    "%s: the first %llu lines are passed over: they have fewer fields than those that follow (skip)",
+                    name, (unsigned long long)lines);
+    }
 }
 
 /* Lines of comment in front of the header, which tell that others may come. */
@@ -294,8 +301,7 @@ static void find_preamble(finder *self) {
                        (sample->records[0].count == 1 || sample->records[0].count + 1 < fields);
     if (title && !given && behind >= 2 && having * 10 >= behind * 8) {
         const size_t more = sample->records[first].begin;
-        report_lines(self, csv__count_newlines(self->text, out->begin + more),
-                     "they have fewer fields than those that follow");
+        report_preamble(self, csv__count_newlines(self->text, out->begin + more));
         out->begin += more;
     }
     free(sample);
@@ -387,8 +393,7 @@ static bool looks_like_header(const finder *self, const csv__records *records, c
         }
     }
     if (names > 0) return true;
-    if (evidence->schema && has_default_names(evidence->schema) && first->count == evidence->schema->count)
-        return false;
+    if (evidence->schema && has_default_names(evidence->schema)) return false;
     if (evidence->schema) return !fits_as_row(evidence->schema, records, first);
     return texts > 0 && numbers == 0;
 }

@@ -71,7 +71,7 @@ enum { PEAL_NO_COLUMN = -1 };
 typedef struct peal_bad_row {
     uint64_t line;  /* 1-based; of binary formats the row */
     size_t before;  /* good rows of the block that stand before it */
-    int64_t column; /* of a value that does not fit a type that is not settled; else PEAL_NO_COLUMN */
+    int64_t column; /* of a value that does not fit the column's type, settled or not; else PEAL_NO_COLUMN */
     char *reason;
     char *text; /* the raw record, cut to a few hundred bytes */
 } peal_bad_row;

@@ -78,6 +78,7 @@ void row__fail(row__writer *writer, const char *reason, ...) {
     set_why(writer, reason, args);
     va_end(args);
     writer->bad = true;
+    writer->bad_column = PEAL_NO_COLUMN; /* it is bad whatever that column's type is */
 }
 
 /* A value that the column's type does not take. If the type is not settled the other cells still vote. */
@@ -95,7 +96,7 @@ static void misfit(row__writer *writer, const row__target *target, const char *t
         snprintf(writer->why, sizeof writer->why, "column '%s': '%s' is not %s", name, shown, what);
     }
     writer->bad = target->field->settled;
-    if (!writer->bad) writer->bad_column = target->index;
+    writer->bad_column = target->index;
 }
 
 static void missing_label(row__writer *writer, const row__target *target, const char *text, size_t length) {
@@ -259,6 +260,14 @@ static peal_status intern(row__writer *writer, peal_error *err) {
     return PEAL_OK;
 }
 
+/* The next row takes the place of a bad one, of which nothing may stay. */
+static void give_row_up(row__writer *writer) {
+    peal_table_room *table = &writer->block->table;
+    for (size_t i = 0; i < table->schema->count; i++) {
+        peal_column_room_forget_missing(&table->columns[i], writer->row);
+    }
+}
+
 peal_status row__end(row__writer *writer, const char *record, size_t size, peal_error *err) {
     peal_block *block = writer->block;
     if (writer->status != PEAL_OK) {
@@ -267,8 +276,8 @@ peal_status row__end(row__writer *writer, const char *record, size_t size, peal_
     }
     if (writer->bad || writer->bad_column != PEAL_NO_COLUMN) {
         if (!writer->bad) count_texts(writer);
-        return peal_block_add_bad_row(block, writer->line, writer->bad ? PEAL_NO_COLUMN : writer->bad_column, record,
-                                      size, err, "%s", writer->why);
+        give_row_up(writer);
+        return peal_block_add_bad_row(block, writer->line, writer->bad_column, record, size, err, "%s", writer->why);
     }
     PEAL_TRY(intern(writer, err));
     if (writer->wanted->hash_rows) block->hashes[writer->row] = peal_hash(record, size, 0);

@@ -42,7 +42,7 @@ typedef struct row__writer {
     row__pending *pending; /* [pending_capacity] */
     size_t pending_count, pending_capacity;
     size_t row;         /* that is being made */
-    int64_t bad_column; /* the first whose type a value does not fit, which is not settled; else PEAL_NO_COLUMN */
+    int64_t bad_column; /* the first whose type a value does not fit; else PEAL_NO_COLUMN */
     bool bad;           /* the row is bad whatever the types are */
     uint64_t line;      /* of the record */
     char why[ROW_WHY_SIZE];

@@ -241,6 +241,7 @@ static peal_status recall_types(etl_job *job, uint64_t key, bool *found, peal_er
         if (type < 0 || type >= PEAL_TYPES) break;
         field->type = (peal_type)type;
         field->numeric = json_is_true(json_object_get(one, "numeric"));
+        field->found = !field->settled;
         field->settled = field->decided = true;
     }
     json_decref(document);

@@ -240,16 +240,26 @@ static peal_status note_fault(peal_type_fault *fault, const peal_bad_row *bad, p
     return PEAL_OK;
 }
 
+/* A row fails the job. If no one gave the type that its value does not fit, it is said how to keep such values. */
+static peal_status fail_at(const ingest *self, size_t input, const peal_bad_row *bad, peal_error *err) {
+    const peal_field *field = bad->column == PEAL_NO_COLUMN ? NULL : &self->read->fields[bad->column];
+    const char *name = self->objects->objects[input].name;
+    if (!field || !field->found) {
+        return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", name, (unsigned long long)bad->line, bad->reason);
+    }
+    return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s (type %s=text keeps such values)", name,
+                     (unsigned long long)bad->line, bad->reason, field->name);
+}
+
 static peal_status note_bad_rows(ingest *self, size_t input, const peal_block *block, peal_error *err) {
     const char *path = self->objects->objects[input].path;
     peal_spill *spill = &self->out->spills[input];
     for (size_t i = 0; i < block->bad_count; i++) {
         const peal_bad_row *bad = &block->bad_rows[i];
-        if (bad->column != PEAL_NO_COLUMN) {
+        if (bad->column != PEAL_NO_COLUMN && !self->read->fields[bad->column].settled) {
             PEAL_TRY(note_fault(&spill->faults[bad->column], bad, err));
         } else if (self->options->on_bad_row == PEAL_BAD_ROWS_FAIL) {
-            return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", self->objects->objects[input].name,
-                             (unsigned long long)bad->line, bad->reason);
+            return fail_at(self, input, bad, err);
         }
         spill->rows_bad++;
         if (self->options->on_bad_row != PEAL_BAD_ROWS_QUARANTINE) continue;

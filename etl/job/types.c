@@ -172,6 +172,7 @@ static peal_status decide(decision *self, peal_error *err) {
                 decide_texts(self, i, field);
             }
         }
+        field->found = field->found || !field->settled;
         field->settled = field->decided = true;
     }
     if (self->more_notes) {

@@ -123,6 +123,13 @@ peal_status peal_column_room_set_missing(peal_table_room *room, size_t index, si
     return PEAL_OK;
 }
 
+void peal_column_room_forget_missing(peal_column_room *column, size_t row) {
+    const uint8_t mask = (uint8_t)(1u << (row % 8));
+    if (!column->validity || (column->validity[row / 8] & mask)) return;
+    column->validity[row / 8] = (uint8_t)(column->validity[row / 8] | mask);
+    column->null_count--;
+}
+
 static peal_status values_grow(peal_column_room *column, size_t more, size_t size, peal_error *err) {
     size_t wanted, capacity = column->room * 2 + 4096, bytes;
     if (__builtin_add_overflow(column->used, more, &wanted) || wanted > INT32_MAX) {

@@ -44,6 +44,8 @@ const peal_column *peal_table_room_view(peal_table_room *room);
 
 /* Marks row `row` as missing, of a type that has validity. */
 peal_status peal_column_room_set_missing(peal_table_room *room, size_t column, size_t row, peal_error *err);
+/* Takes that back: nothing is known of the row, which was given up. */
+void peal_column_room_forget_missing(peal_column_room *column, size_t row);
 /* Row `row` becomes these bytes of a UTF8 or BINARY; rows come in order. */
 peal_status peal_column_room_put_bytes(peal_column_room *column, size_t row, const void *bytes, size_t size,
                                        peal_error *err);

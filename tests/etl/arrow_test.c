@@ -5,7 +5,7 @@
 
 /* Three columns: a feature block, categories with gaps, numbers. */
 typedef struct sample {
-    peal_column columns[3];
+    peal_column columns[3], items;
     float features[20 * 3];
     int8_t codes[20];
     uint8_t validity[3];
@@ -24,9 +24,11 @@ static void sample_init(sample *one) {
     for (size_t i = 0; i < 20; i++) one->codes[i] = (int8_t)(i % 3);
     for (size_t i = 0; i < 20; i++) one->numbers[i] = -(float)i;
     memcpy(one->validity, (uint8_t[]){0xFD, 0xFF, 0x0F}, 3); /* row 1 is missing */
-    one->columns[0] = (peal_column){.name = "features", .type = PEAL_TYPE_FLOAT32, .width = 3, .values = one->features};
+    one->items = (peal_column){.name = "item", .type = PEAL_TYPE_FLOAT32, .values = one->features};
+    one->columns[0] = (peal_column){.name = "features", .type = PEAL_TYPE_FIXED_LIST, .width = 3, .child = &one->items};
     one->columns[1] = (peal_column){.name = "colour",
-                                    .type = PEAL_TYPE_INT8,
+                                    .type = PEAL_TYPE_DICTIONARY,
+                                    .codes = PEAL_TYPE_INT8,
                                     .values = one->codes,
                                     .validity = one->validity,
                                     .null_count = 1,
@@ -61,9 +63,13 @@ static void what_was_written_is_read_back(void **state) {
     const peal_table *table = peal_arrow_file_batch(file, 1);
     assert_int_equal(table->rows, 15);
     assert_int_equal(table->columns[0].width, 3);
-    assert_int_equal((uintptr_t)table->columns[0].values % PEAL_ALIGNMENT, 0);
-    assert_memory_equal(table->columns[0].values, one.features, 15 * 3 * sizeof(float));
+    const peal_column *items = table->columns[0].child;
+    assert_int_equal(items->type, PEAL_TYPE_FLOAT32);
+    assert_int_equal(items->length, 15 * 3);
+    assert_int_equal((uintptr_t)items->values % PEAL_ALIGNMENT, 0);
+    assert_memory_equal(items->values, one.features, 15 * 3 * sizeof(float));
     assert_memory_equal(table->columns[1].values, one.codes, 15);
+    assert_int_equal(table->columns[1].codes, PEAL_TYPE_INT8);
     assert_int_equal(table->columns[1].null_count, 1);
     assert_int_equal(table->columns[1].validity[0], 0xFD);
     assert_int_equal(table->columns[1].dictionary->size, 3);

@@ -32,7 +32,7 @@ static peal_etl_options options_for(const char *const *sources, size_t count, co
     options.source_count = count;
     options.out = out;
     options.plan.label = "y";
-    options.text.block_size = 3000; /* many blocks of little text */
+    options.block_size = 3000; /* many blocks of little text */
     return options;
 }
 
@@ -231,7 +231,7 @@ static peal_status cut(void *user, const peal_table *table, peal_error *err) {
     (void)err;
     cutting *self = user;
     if (self->rows == 0) assert_int_equal(truncate(self->shard, 4096), 0);
-    const float *values = table->columns[0].values;
+    const float *values = table->columns[0].child->values;
     for (size_t row = 0; row < table->rows; row++) self->rows += values[row * table->columns[0].width] < 1e30F;
     return PEAL_OK;
 }

@@ -1,40 +1,46 @@
 /* IDX files: images and labels, whole and damaged. */
-#include "core/base/file.h"
 #include "etl/format/format.h"
 #include "tests/support.h"
 
 static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8};
 static const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 7, 203};
 
+static peal_input input_of(const uint8_t *bytes, size_t size, const uint8_t *label_bytes, size_t label_size) {
+    peal_input input = {.name = "i", .labels_name = "labels"};
+    peal_error err;
+    assert_ok(peal_memory_stream_open(bytes, size, &input.stream, &err));
+    if (label_bytes) assert_ok(peal_memory_stream_open(label_bytes, label_size, &input.labels, &err));
+    return input;
+}
+
+/* The first block, and then what is found at the end. */
+static peal_status read_blocks(peal_reader *reader, const peal_schema *schema, peal_block *block, peal_error *err) {
+    PEAL_TRY(reader->next(reader, block, err));
+    PEAL_TRY(reader->parse(reader, block, err));
+    peal_block rest;
+    assert_int_equal(peal_block_init(&rest, schema, err), PEAL_OK);
+    const peal_status status = reader->next(reader, &rest, err);
+    peal_block_clear(&rest);
+    return status;
+}
+
+/* The block's schema is `found`'s. */
 static peal_status read_idx(const uint8_t *bytes, size_t size, const uint8_t *label_bytes, size_t label_size,
-                            peal_block *block, peal_error *err) {
-    char *folder = test_folder(), *path = test_path(folder, "labels");
-    assert_int_equal(peal_file_write_atomic(path, label_bytes, label_size, err), PEAL_OK);
-    peal_raw_schema schema = {0};
-    peal_format_options options = {0};
-    peal_format_reader *reader = NULL;
-    peal_stream *stream;
-    peal_source_list list;
-    const peal_source_options sources = {.names = (const char *const *)&path, .count = 1};
-    assert_int_equal(peal_source_list_make(&sources, &list, err), PEAL_OK);
-    peal_status status = peal_format_idx.infer("i", (const char *)bytes, size, true, &options, &schema, err);
-    const peal_format_job job = {.options = &options, .schema = &schema, .label = 1, .label_required = true};
-    if (status == PEAL_OK) status = peal_block_init(block, &schema, err);
-    if (status == PEAL_OK) status = peal_memory_stream_open(bytes, size, &stream, err);
-    if (status == PEAL_OK) status = peal_format_idx.open(&job, "i", &list.sources[0], stream, &reader, err);
-    if (status == PEAL_OK) status = peal_format_idx.read(reader, block, err);
-    if (status == PEAL_OK) status = peal_format_idx.parse(reader, block, err);
-    if (status == PEAL_OK) {
-        peal_block rest;
-        assert_int_equal(peal_block_init(&rest, &schema, err), PEAL_OK);
-        status = peal_format_idx.read(reader, &rest, err); /* what is too much is found at the end */
-        peal_block_clear(&rest);
-    }
-    peal_format_idx.close(reader);
-    peal_raw_schema_clear(&schema);
-    peal_source_list_clear(&list);
-    free(path);
-    free(folder);
+                            peal_found *found, peal_block *block, peal_error *err) {
+    const peal_format *format;
+    const peal_nulls nulls = {0};
+    const peal_survey what = {.nulls = &nulls};
+    peal_reader *reader = NULL;
+    assert_int_equal(peal_format_find("idx", &format, err), PEAL_OK);
+    peal_input input = input_of(bytes, size, NULL, 0);
+    PEAL_TRY(format->survey(NULL, &what, &input, found, err));
+    assert_string_equal(found->label, "label");
+    const peal_wanted wanted = {.schema = &found->schema, .nulls = &nulls, .label = 1, .label_required = true};
+    PEAL_TRY(peal_block_init(block, &found->schema, err));
+    input = input_of(bytes, size, label_bytes, label_size);
+    peal_status status = format->open(NULL, &wanted, &input, &reader, err);
+    if (status == PEAL_OK) status = read_blocks(reader, &found->schema, block, err);
+    peal_reader_close(reader);
     return status;
 }
 
@@ -42,13 +48,17 @@ static void items_and_labels_are_read(void **state) {
     (void)state;
     peal_error err;
     peal_block block = {0};
-    assert_ok(read_idx(images, sizeof images, labels, sizeof labels, &block, &err));
-    assert_int_equal(block.rows, 2);
-    assert_memory_equal(block.bytes[0], images + 16, 8);
-    peal_text second = peal_dictionary_text(&block.dictionaries[1], (uint32_t)block.codes[1][1]);
+    peal_found found = {0};
+    assert_ok(read_idx(images, sizeof images, labels, sizeof labels, &found, &block, &err));
+    const peal_table_room *table = &block.table;
+    assert_int_equal(table->rows, 2);
+    assert_memory_equal(table->columns[0].values, images + 16, 8);
+    const int32_t *codes = table->columns[1].values;
+    peal_text second = peal_dictionary_text(&table->dictionaries[1], (uint32_t)codes[1]);
     assert_int_equal(second.length, 3);
     assert_memory_equal(second.data, "203", 3);
     peal_block_clear(&block);
+    peal_found_clear(&found);
 }
 
 static void damage_is_named(void **state) {
@@ -78,11 +88,13 @@ static void damage_is_named(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         peal_error err;
         peal_block block = {0};
+        peal_found found = {0};
         assert_int_equal(
-            read_idx(cases[i].images, cases[i].image_size, cases[i].labels, cases[i].label_size, &block, &err),
+            read_idx(cases[i].images, cases[i].image_size, cases[i].labels, cases[i].label_size, &found, &block, &err),
             PEAL_E_DATA);
         assert_has(err.message, cases[i].what);
         peal_block_clear(&block);
+        peal_found_clear(&found);
     }
 }
 

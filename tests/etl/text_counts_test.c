@@ -69,15 +69,21 @@ static void best_are_those_of_a_full_sort(void **state) {
 
 /* ---- adding up ---- */
 
-static peal_pipeline *plan_one_column(const char *transforms) {
-    static const char sample[] = "t,y\nred,1\nblue,2\nred,3\n";
+/* A table of one text and one number, which need no sample. */
+static void table_schema(peal_schema *out) {
+    peal_error err;
+    assert_ok(peal_schema_add(out, "t", 1, PEAL_TYPE_DICTIONARY, &err));
+    assert_ok(peal_schema_add(out, "y", 1, PEAL_TYPE_FLOAT64, &err));
+    for (size_t i = 0; i < out->count; i++) out->fields[i].settled = out->fields[i].decided = true;
+}
+
+static peal_pipeline *plan_table(const peal_schema *schema, const char *transforms) {
     peal_error err;
     peal_pipeline *pipeline;
     json_t *steps = json_loads(transforms, 0, NULL);
     const peal_plan_options options = {.transforms = steps};
-    const peal_format_options text = {0};
-    assert_ok(peal_pipeline_plan("sample", sample, sizeof sample - 1, true, &peal_format_csv, &text, &options, NULL,
-                                 &pipeline, &err));
+    const peal_nulls nulls = {0};
+    assert_ok(peal_pipeline_plan(schema, SIZE_MAX, &nulls, &options, false, &pipeline, &err));
     json_decref(steps);
     return pipeline;
 }
@@ -86,15 +92,17 @@ static peal_pipeline *plan_one_column(const char *transforms) {
 static void sums_are_those_of_one_dictionary(void **state) {
     (void)state;
     peal_error err;
+    peal_schema read = {0};
+    table_schema(&read);
     peal_pipeline *pipeline =
-        plan_one_column("[{\"transform\": \"replace\", \"find\": \"a\", \"with\": \"\"},"
-                        " {\"transform\": \"index\", \"columns\": \"t\", \"max_values\": 40, \"min_count\": 3}]");
+        plan_table(&read, "[{\"transform\": \"replace\", \"find\": \"a\", \"with\": \"\"},"
+                          " {\"transform\": \"index\", \"columns\": \"t\", \"max_values\": 40, \"min_count\": 3}]");
     peal_dictionary whole = {0};
     peal_buffer scratch = {0};
     uint64_t nulls = 0, distinct = 0;
     char *path = test_path(folder, "sums");
     peal_text_counts *counts;
-    assert_ok(peal_text_counts_new(path, pipeline, &counts, &err));
+    assert_ok(peal_text_counts_new(path, &read, pipeline, &counts, &err));
     for (size_t number = 0; number < 30; number++) {
         peal_vocabulary vocabulary;
         assert_ok(peal_vocabulary_open(folder, number, pipeline->schema.count, &vocabulary, &err));
@@ -141,6 +149,7 @@ static void sums_are_those_of_one_dictionary(void **state) {
     peal_summary_clear(&summary);
     peal_text_counts_free(counts);
     peal_pipeline_free(pipeline);
+    peal_schema_clear(&read);
     free(path);
 }
 
@@ -182,7 +191,7 @@ static void job_init(job *self, const char *out) {
     self->options.out = self->out;
     self->options.plan.label = "y";
     self->options.plan.transforms = self->transforms;
-    self->options.text.block_size = 4000;
+    self->options.block_size = 4000;
     self->options.text_memory = 60000;
 }
 
@@ -358,7 +367,7 @@ static long peak_of(size_t rows) {
     options.out = out;
     options.plan.label = "y";
     options.plan.transforms = transforms;
-    options.text.block_size = 1 << 16;
+    options.block_size = 1 << 16;
     options.text_memory = 4 << 20;
     options.threads = 2;
     pid_t pid = fork();
