@@ -161,7 +161,7 @@ static peal_status map_by_name(csv__reader *reader, const csv__records *records,
     PEAL_TRY(peal_alloc_checked(&there, reader->wanted->schema->count, sizeof *there, "columns", err));
     peal_status status = PEAL_OK;
     for (size_t i = 0; status == PEAL_OK && i < reader->column_count; i++) {
-        const csv__field field = csv__record_field(records, header, i);
+        const csv__field field = csv__record_name(records, header, i);
         status = map_column(reader, &field, i, there, err);
     }
     if (status == PEAL_OK) status = check_columns(reader, there, records, header, err);

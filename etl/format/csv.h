@@ -53,9 +53,12 @@ uint64_t csv__count_newlines(const char *text, size_t size);
 typedef struct csv__field {
     char *text;
     size_t length;
+    bool quoted;
     bool odd; /* blanks stand behind the closing quote */
 } csv__field;
 csv__field csv__field_of(const csv__dialect *dialect, char *begin, char *end);
+/* The same with quotes within as they stand there: the text is not changed, and so can be looked at again. */
+csv__field csv__outer_field(const csv__dialect *dialect, char *begin, char *end);
 
 /* A record of a text whose marks are known: fields lie between marks[first .. first + count - 1]. */
 typedef struct csv__records {
@@ -71,7 +74,8 @@ typedef struct csv__record {
 } csv__record;
 /* The next record that is no comment and, of more than one column, not blank; false at the end. */
 bool csv__next_record(csv__records *records, bool blank_is_row, csv__record *out);
-/* Field `index` of a record. */
+/* Field `index` of a record; the name as csv__field_of makes it, once. */
+csv__field csv__record_name(const csv__records *records, const csv__record *record, size_t index);
 csv__field csv__record_field(const csv__records *records, const csv__record *record, size_t index);
 
 /* One input under way; csv.c reads, csv_parse.c parses. */

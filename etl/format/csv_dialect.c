@@ -13,6 +13,7 @@
 enum {
     RECORDS_LOOKED_AT = 200,
     PREAMBLE_MOST = 100, /* lines in front of the header */
+    ROWS_TELLING = 10,   /* of a small table chance could put blanks in front of all fields */
 };
 
 static const char *const header_choices[] = {"auto", "yes", "no", NULL};
@@ -321,7 +322,12 @@ static bool all_have_blanks(const finder *self, const csv__dialect *dialect, con
             separators++;
         }
     }
-    return separators > 0;
+    if (separators == 0 || !self->evidence->schema) return separators > 0 && sample->count >= ROWS_TELLING;
+    /* Where columns are known, their names tell, and else one row. */
+    csv__dialect trimmed = *dialect;
+    trimmed.trim = true;
+    const size_t fields = sample->records[0].count;
+    return wanted_names(self, &trimmed, sample, fields) >= wanted_names(self, dialect, sample, fields);
 }
 
 /* True if every field of the first record stands in its column again: then it may be a row, and a header that comes

@@ -169,7 +169,7 @@ static size_t unquote(const csv__dialect *dialect, char *text, size_t length) {
     return used;
 }
 
-csv__field csv__field_of(const csv__dialect *dialect, char *begin, char *end) {
+csv__field csv__outer_field(const csv__dialect *dialect, char *begin, char *end) {
     if (dialect->trim || dialect->blanks) {
         while (begin < end && is_blank(*begin)) begin++;
         while (end > begin && is_blank(end[-1])) end--;
@@ -182,6 +182,13 @@ csv__field csv__field_of(const csv__dialect *dialect, char *begin, char *end) {
     }
     field.text = begin + 1;
     field.length -= 2;
+    field.quoted = true;
+    return field;
+}
+
+csv__field csv__field_of(const csv__dialect *dialect, char *begin, char *end) {
+    csv__field field = csv__outer_field(dialect, begin, end);
+    if (!field.quoted) return field;
     if (memchr(field.text, dialect->quote, field.length) ||
         (dialect->escape && memchr(field.text, dialect->escape, field.length))) {
         field.length = unquote(dialect, field.text, field.length);
@@ -217,9 +224,23 @@ bool csv__next_record(csv__records *records, bool blank_is_row, csv__record *out
     return false;
 }
 
-csv__field csv__record_field(const csv__records *records, const csv__record *record, size_t index) {
+/* Where field `index` of a record lies. */
+static void find_field(const csv__records *records, const csv__record *record, size_t index, char **begin, char **end) {
     const uint32_t *marks = records->marks + record->first;
-    const size_t begin = index ? marks[index - 1] + (size_t)1 : record->begin;
-    const size_t end = index + 1 < record->count ? marks[index] : record->end;
-    return csv__field_of(records->dialect, records->text + begin, records->text + (end > begin ? end : begin));
+    const size_t from = index ? marks[index - 1] + (size_t)1 : record->begin;
+    const size_t to = index + 1 < record->count ? marks[index] : record->end;
+    *begin = records->text + from;
+    *end = records->text + (to > from ? to : from);
+}
+
+csv__field csv__record_field(const csv__records *records, const csv__record *record, size_t index) {
+    char *begin, *end;
+    find_field(records, record, index, &begin, &end);
+    return csv__outer_field(records->dialect, begin, end);
+}
+
+csv__field csv__record_name(const csv__records *records, const csv__record *record, size_t index) {
+    char *begin, *end;
+    find_field(records, record, index, &begin, &end);
+    return csv__field_of(records->dialect, begin, end);
 }

@@ -49,7 +49,7 @@ static peal_status add_columns(surveyor *self, const csv__record *first, peal_er
     if (ends_in_nothing(self, first)) columns--;
     for (size_t i = 0; i < columns; i++) {
         const csv__field field =
-            self->dialect.header ? csv__record_field(&self->records, first, i) : (csv__field){.length = 0};
+            self->dialect.header ? csv__record_name(&self->records, first, i) : (csv__field){.length = 0};
         PEAL_TRY(add_column(self, &field, i, err));
     }
     return peal_alloc_checked(&self->out->guesses, columns, sizeof *self->out->guesses, "columns", err);

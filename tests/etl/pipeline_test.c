@@ -144,7 +144,8 @@ static const char saved_text[] =
     "{\"nulls\": [\"NA\"], \"columns\": ["
     "{\"name\": \"n\", \"type\": \"float64\", \"role\": \"feature\", \"steps\": ["
     "{\"transform\": \"impute\", \"with\": \"mean\", \"fill\": 1.5},"
-    "{\"transform\": \"standardize\", \"shift\": 1.5, \"scale\": 2.0}]},"
+    "{\"transform\": \"standardize\", \"shift\": 1.5, \"scale\": 2.0, \"least\": -1.5, "
+    "\"most\": 3.0}]},"
     "{\"name\": \"c\", \"type\": \"dictionary\", \"role\": \"index\", \"steps\": ["
     "{\"transform\": \"index\", \"max_values\": 9.0, \"min_count\": 1.0, \"missing\": -1, \"values\": [\"a\", "
     "\"b\"]}]},"
@@ -163,7 +164,8 @@ static const struct {
     {"\"scale\": 2.0", "\"scale\": \"2\"", "missing, added or of another type"},
     {"\"scale\": 2.0", "\"skale\": 2.0", "missing, added or of another type"},
     {"\"scale\": 2.0", "\"scale\": 2.0, \"more\": 1", "missing, added or of another type"},
-    {"\"transform\": \"standardize\", \"shift\": 1.5, \"scale\": 2.0",
+    {"\"most\": 3.0", "\"most\": -2.0", "makes no sense"},
+    {"\"transform\": \"standardize\", \"shift\": 1.5, \"scale\": 2.0, \"least\": -1.5, \"most\": 3.0",
      "\"transform\": \"onehot\", \"max_values\": 5.0, \"min_count\": 1.0, \"missing\": -1, \"values\": []",
      "do not compose"},
     {"{\"transform\": \"impute\", \"with\": \"mean\", \"fill\": 1.5},", "", "do not fit its role"},
