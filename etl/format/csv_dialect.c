@@ -13,6 +13,7 @@
 enum {
     RECORDS_LOOKED_AT = 200,
     PREAMBLE_MOST = 100, /* lines in front of the header */
+    RECORDS_TELLING = 3, /* with a header that is written in the same way */
     ROWS_TELLING = 10,   /* of a small table chance could put blanks in front of all fields */
 };
 
@@ -310,19 +311,30 @@ static void find_preamble(finder *self) {
 
 /* ---- the header ---- */
 
-/* True if every field but the first has a blank in front in all records of the beginning. */
-static bool all_have_blanks(const finder *self, const csv__dialect *dialect, const sample_records *sample) {
+/* Fields of a record that have a blank in front, but for its first field; SIZE_MAX if one has none. */
+static size_t blanks_in_front(const finder *self, const csv__dialect *dialect, const csv__record *record) {
     const char *text = self->text + dialect->begin;
-    size_t separators = 0;
-    for (size_t i = 1; i < sample->count; i++) { /* the first may be a header, which is often written in another way */
-        const csv__record *record = &sample->records[i];
-        for (size_t f = 0; f + 1 < record->count; f++) {
-            const size_t behind = self->marks[record->first + f] + (size_t)1;
-            if (behind >= record->end || text[behind] != ' ') return false;
-            separators++;
-        }
+    for (size_t f = 0; f + 1 < record->count; f++) {
+        const size_t behind = self->marks[record->first + f] + (size_t)1;
+        if (behind >= record->end || text[behind] != ' ') return SIZE_MAX;
     }
-    if (separators == 0 || !self->evidence->schema) return separators > 0 && sample->count >= ROWS_TELLING;
+    return record->count - 1;
+}
+
+/* True if ", " separates fields: in all records of the beginning, or in all but a first one that is a header, which is
+ * often written in another way. */
+static bool all_have_blanks(const finder *self, const csv__dialect *dialect, const sample_records *sample) {
+    size_t separators = 0;
+    for (size_t i = 1; i < sample->count; i++) {
+        const size_t blanks = blanks_in_front(self, dialect, &sample->records[i]);
+        if (blanks == SIZE_MAX) return false;
+        separators += blanks;
+    }
+    if (separators == 0) return false;
+    if (!self->evidence->schema) {
+        const bool first_too = blanks_in_front(self, dialect, &sample->records[0]) != SIZE_MAX;
+        return first_too ? sample->count >= RECORDS_TELLING : sample->count >= ROWS_TELLING;
+    }
     /* Where columns are known, their names tell, and else one row. */
     csv__dialect trimmed = *dialect;
     trimmed.trim = true;
