@@ -89,15 +89,34 @@ static peal_status lookup_layer(peal_builder *builder, const char *name, size_t 
     return peal_graph_add(builder->graph, &peal_op_lookup, inputs, 2, 0, out, err);
 }
 
+/* A linear layer over sparse rows. */
+static peal_status sparse_layer(peal_builder *builder, const char *name, size_t width, peal_init init, peal_node **out,
+                                peal_error *err) {
+    char table[64], bias[64];
+    snprintf(table, sizeof table, "%s.sparse", name);
+    snprintf(bias, sizeof bias, "%s.sparse.bias", name);
+    peal_node *inputs[3] = {builder->sparse};
+    PEAL_TRY(peal_graph_parameter(builder->graph, table, builder->sparse_width, width, init, &inputs[1], err));
+    inputs[1]->fan_in = (size_t)sqrt((double)builder->sparse_width) + 1; /* few of a row's entries are not 0 */
+    PEAL_TRY(peal_graph_parameter(builder->graph, bias, 1, width, PEAL_INIT_ZERO, &inputs[2], err));
+    PEAL_TRY(penalise(builder, inputs[1], err));
+    return peal_graph_add(builder->graph, &peal_op_sparse, inputs, 3, 0, out, err);
+}
+
 peal_status models__first_layer(peal_builder *builder, const char *name, size_t width, peal_init init, peal_node **out,
                                 peal_error *err) {
-    peal_node *parts[2];
+    peal_node *parts[3];
     size_t count = 0;
     if (builder->features) PEAL_TRY(models__layer(builder, name, builder->features, width, init, &parts[count++], err));
     if (builder->codes) PEAL_TRY(lookup_layer(builder, name, width, init, &parts[count++], err));
+    if (builder->sparse) PEAL_TRY(sparse_layer(builder, name, width, init, &parts[count++], err));
     if (count == 0) {
         return peal_fail(err, PEAL_E_USAGE, "there is nothing to learn from: every column but the label is dropped");
     }
     *out = parts[0];
-    return count == 2 ? peal_graph_add(builder->graph, &peal_op_add, parts, 2, 0, out, err) : PEAL_OK;
+    for (size_t i = 1; i < count; i++) {
+        peal_node *both[2] = {*out, parts[i]};
+        PEAL_TRY(peal_graph_add(builder->graph, &peal_op_add, both, 2, 0, out, err));
+    }
+    return PEAL_OK;
 }

@@ -31,6 +31,8 @@ typedef struct peal_builder {
     peal_node *features; /* [n, d] float32, or NULL */
     peal_node *codes;    /* [n, c] int32, or NULL */
     size_t code_values;  /* rows of a table that holds all codes */
+    peal_node *sparse;   /* [n] sparse rows, or NULL */
+    size_t sparse_width; /* indices are below it */
     size_t outputs;      /* width of the output: classes, or 1 */
 } peal_builder;
 

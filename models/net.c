@@ -43,6 +43,11 @@ static peal_status build_inputs(peal_net *net, peal_builder *builder, peal_error
         }
         builder->code_values = total ? (size_t)total : 1;
     }
+    if (shape->sparse) {
+        PEAL_TRY(peal_graph_input(net->graph, "sparse", PEAL_ELEMENT_SPARSE, 1, &net->sparse, err));
+        builder->sparse = net->sparse;
+        builder->sparse_width = shape->sparse;
+    }
     return PEAL_OK;
 }
 
@@ -100,7 +105,15 @@ double peal_net_label(const peal_net *net, const peal_table *table, size_t row) 
     return code < 0 ? (double)NAN : (double)code;
 }
 
-/* Columns stand in the pipeline's order: features, codes, label. */
+/* Where the row's entries lie in the table, which outlives the run. */
+static peal_sparse_row sparse_row(const peal_column *indices, const peal_column *values, size_t row) {
+    const int32_t begin = indices->offsets[row], end = indices->offsets[row + 1];
+    return (peal_sparse_row){.indices = (const uint32_t *)indices->child->values + begin,
+                             .values = (const float *)values->child->values + begin,
+                             .count = (size_t)(end - begin)};
+}
+
+/* Columns stand in the pipeline's order: features, codes, indices and values, label. */
 static void load_row(peal_net *net, const peal_table *table, size_t row, size_t to) {
     size_t at = 0;
     if (net->features) {
@@ -111,6 +124,10 @@ static void load_row(peal_net *net, const peal_table *table, size_t row, size_t 
     for (uint32_t i = 0; i < net->shape.code_columns; i++) {
         int32_t code = peal_column_code(&table->columns[at++], row);
         ((int32_t *)net->codes->value)[to * net->shape.code_columns + i] = code < 0 ? -1 : net->code_offsets[i] + code;
+    }
+    if (net->sparse) {
+        ((peal_sparse_row *)net->sparse->value)[to] = sparse_row(&table->columns[at], &table->columns[at + 1], row);
+        at += 2;
     }
     if (!net->labels) return;
     if (net->shape.classes) {
@@ -131,4 +148,9 @@ void peal_net_load_rows(peal_net *net, const peal_rows *rows, const uint32_t *or
 
 void peal_net_load_table(peal_net *net, const peal_table *table, size_t first, size_t count) {
     for (size_t i = 0; i < count; i++) load_row(net, table, first + i, i);
+}
+
+void peal_net_clear_rows(peal_net *net, size_t first, size_t end) {
+    for (size_t i = first; net->sparse && i < end; i++)
+        ((peal_sparse_row *)net->sparse->value)[i] = (peal_sparse_row){0};
 }

@@ -9,8 +9,8 @@
 
 typedef struct peal_net {
     peal_graph *graph;
-    peal_node *features, *codes, *labels; /* inputs; NULL if there are none */
-    peal_node *output;                    /* [n, outputs]: logits, or the standardised number */
+    peal_node *features, *codes, *sparse, *labels; /* inputs; NULL if there are none */
+    peal_node *output;                             /* [n, outputs]: logits, or the standardised number */
     size_t outputs;
     size_t rows; /* of a batch, at most */
     peal_shape shape;
@@ -26,6 +26,9 @@ void peal_net_free(peal_net *net);
  * the pipeline's columns; labels are written if the net is for training. */
 void peal_net_load_rows(peal_net *net, const peal_rows *rows, const uint32_t *order, size_t count);
 void peal_net_load_table(peal_net *net, const peal_table *table, size_t first, size_t count);
+
+/* Empties the sparse inputs of rows first .. end - 1, whose entries may be gone. */
+void peal_net_clear_rows(peal_net *net, size_t first, size_t end);
 
 /* The label of a row as a number or class code; NaN if it is missing. */
 double peal_net_label(const peal_net *net, const peal_table *table, size_t row);

@@ -68,7 +68,8 @@ static peal_status check_size(const peal_predictor *predictor, const peal_model_
     for (uint32_t i = 0; status == PEAL_OK && i < shape.code_columns; i++) codes += shape.vocabularies[i];
     free(shape.vocabularies);
     PEAL_TRY(status);
-    bool fits = shape.features <= numbers && codes <= numbers && shape.classes <= numbers + 1;
+    bool fits =
+        shape.features <= numbers && codes <= numbers && shape.sparse <= numbers && shape.classes <= numbers + 1;
     for (size_t i = 0; i < spec->hidden_count; i++) fits = fits && spec->hidden[i] <= numbers;
     return fits ? PEAL_OK : no_model(predictor->path, err, "its pipeline or model needs more parameters than it has");
 }
@@ -237,6 +238,7 @@ static void predict_table(peal_predictor *predictor, const peal_table *table, do
     for (size_t at = 0; at < table->rows; at += PEAL_PREDICT_BATCH) {
         size_t rows = table->rows - at < PEAL_PREDICT_BATCH ? table->rows - at : PEAL_PREDICT_BATCH;
         peal_net_load_table(predictor->net, table, at, rows);
+        peal_net_clear_rows(predictor->net, rows, PEAL_PREDICT_BATCH);
         run_batch(predictor, rows, scores + at * width);
     }
 }

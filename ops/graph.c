@@ -21,7 +21,10 @@ struct peal_graph {
     size_t batch_bytes;
 };
 
-static const size_t element_sizes[] = {[PEAL_ELEMENT_FLOAT32] = 4, [PEAL_ELEMENT_UINT8] = 1, [PEAL_ELEMENT_INT32] = 4};
+static const size_t element_sizes[] = {[PEAL_ELEMENT_FLOAT32] = 4,
+                                       [PEAL_ELEMENT_UINT8] = 1,
+                                       [PEAL_ELEMENT_INT32] = 4,
+                                       [PEAL_ELEMENT_SPARSE] = sizeof(peal_sparse_row)};
 
 peal_graph *peal_graph_new(void) {
     peal_graph *graph = calloc(1, sizeof *graph);

@@ -18,7 +18,19 @@ typedef struct peal_node peal_node;
 typedef struct peal_op peal_op;
 
 typedef enum peal_node_kind { PEAL_NODE_INPUT, PEAL_NODE_PARAMETER, PEAL_NODE_VALUE, PEAL_NODE_LOSS } peal_node_kind;
-typedef enum peal_element { PEAL_ELEMENT_FLOAT32, PEAL_ELEMENT_UINT8, PEAL_ELEMENT_INT32 } peal_element;
+typedef enum peal_element {
+    PEAL_ELEMENT_FLOAT32,
+    PEAL_ELEMENT_UINT8,
+    PEAL_ELEMENT_INT32,
+    PEAL_ELEMENT_SPARSE /* peal_sparse_row: where a row's entries lie */
+} peal_element;
+
+/* The entries of one sparse row; they belong to who fills the input, and last during the run. */
+typedef struct peal_sparse_row {
+    const uint32_t *indices; /* [count] each below the width that the layer was made for */
+    const float *values;     /* [count] */
+    size_t count;
+} peal_sparse_row;
 
 /* How a parameter begins. He: He et al. 2015, normal with variance 2 / fan-in. Glorot: Glorot and Bengio 2010, uniform
  * within sqrt(6 / (fan-in + width)). */

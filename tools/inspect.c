@@ -25,7 +25,7 @@ static json_t *name_json(const char *name) {
 }
 
 static json_t *columns_json(const peal_pipeline *pipeline) {
-    static const char *const roles[] = {"dropped", "feature", "index", "label"};
+    static const char *const roles[] = {"dropped", "feature", "index", "sparse", "label"};
     json_t *columns = json_array();
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         char *steps = peal_pipeline_describe(pipeline, i);

@@ -141,6 +141,15 @@ static peal_status split_rows(const ingest *self, slot *place, peal_error *err) 
     return PEAL_OK;
 }
 
+/* Of lists of indices the largest one. */
+static void summarise_indices(const peal_column_room *column, size_t rows, peal_summary *summary) {
+    const uint32_t *items = column->values;
+    const size_t count = rows ? (size_t)column->offsets[rows] : 0;
+    uint32_t most = 0;
+    for (size_t i = 0; i < count; i++) most = items[i] > most ? items[i] : most;
+    if (count) peal_summary_merge(summary, &(peal_summary){.count = count, .max = most, .mean = most, .min = 0});
+}
+
 /* Learns of the block's columns: moments of numbers, counts of texts. */
 static void summarise(const ingest *self, slot *place, const uint8_t *keep) {
     const peal_table_room *table = &place->block.table;
@@ -152,6 +161,8 @@ static void summarise(const ingest *self, slot *place, const uint8_t *keep) {
             count_texts(&table->dictionaries[i], column->values, keep, table->rows);
         } else if (column->type == PEAL_TYPE_FLOAT64) {
             peal_summary_add_numbers(&place->summaries[i], column->values, keep, table->rows);
+        } else if (column->type == PEAL_TYPE_LIST && column->item == PEAL_TYPE_UINT32) {
+            summarise_indices(column, table->rows, &place->summaries[i]);
         }
     }
 }
@@ -278,7 +289,7 @@ static peal_status collect_block(ingest *self, slot *place, peal_error *err) {
     peal_block_forget_bad_rows(&place->block);
     for (size_t i = 0; i < self->read->count; i++) {
         peal_votes_add(&spill->votes[i], &place->block.votes[i]);
-        if (!self->read->fields[i].skip && peal_types[self->read->fields[i].type].is_number) {
+        if (!self->read->fields[i].skip && !peal_types[self->read->fields[i].type].has_vocabulary) {
             peal_summary_merge(&spill->summaries[i], &place->summaries[i]);
         }
     }

@@ -15,8 +15,11 @@ struct peal_applier {
     size_t *code_capacity; /* [raw columns] */
     peal_buffer scratch;
     peal_table schema;
-    peal_column items;             /* of the feature block, in the schema */
-    peal_column row_items;         /* the same with rows */
+    peal_column items;           /* of the feature block, in the schema */
+    peal_column row_items;       /* the same with rows */
+    peal_column sparse_items[2]; /* of indices and values, with rows */
+    peal_buffer sparse_offsets, sparse_indices, sparse_values;
+    size_t sparse_at;              /* of the indices among the schema's columns; SIZE_MAX: there are none */
     peal_dictionary *dictionaries; /* [schema columns] of the output */
     uint8_t **values;              /* [schema columns] */
     uint8_t **validity;            /* [schema columns] */
@@ -63,6 +66,20 @@ static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_erro
     return PEAL_OK;
 }
 
+/* Two lists with the same offsets. */
+static void add_sparse_columns(peal_applier *applier) {
+    static const char *const names[] = {"indices", "values"};
+    static const peal_type items[] = {PEAL_TYPE_UINT32, PEAL_TYPE_FLOAT32};
+    applier->sparse_at = applier->schema.column_count;
+    for (size_t i = 0; i < 2; i++) {
+        const size_t at = applier->schema.column_count++;
+        applier->raw_of[at] = i ? applier->pipeline->values : applier->pipeline->indices;
+        applier->sparse_items[i] = (peal_column){.name = "item", .type = items[i]};
+        applier->schema.columns[at] =
+            (peal_column){.name = names[i], .type = PEAL_TYPE_LIST, .child = &applier->sparse_items[i]};
+    }
+}
+
 static peal_status make_schema(peal_applier *applier, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
     size_t most = pipeline->schema.count + 1;
@@ -91,6 +108,7 @@ static peal_status make_schema(peal_applier *applier, peal_error *err) {
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         if (pipeline->columns[i].role == PEAL_ROLE_INDEX) PEAL_TRY(add_coded_column(applier, i, err));
     }
+    if (pipeline->indices != SIZE_MAX) add_sparse_columns(applier);
     return pipeline->label == SIZE_MAX ? PEAL_OK : add_coded_column(applier, pipeline->label, err);
 }
 
@@ -99,6 +117,7 @@ peal_status peal_applier_new(const peal_pipeline *pipeline, peal_applier **out, 
     peal_applier *applier = calloc(1, sizeof *applier);
     if (!applier) return peal_fail(err, PEAL_E_MEMORY, "no memory to apply a pipeline");
     applier->pipeline = pipeline;
+    applier->sparse_at = SIZE_MAX;
     peal_status status = make_schema(applier, err);
     if (status != PEAL_OK) {
         peal_applier_free(applier);
@@ -125,6 +144,9 @@ void peal_applier_free(peal_applier *applier) {
     free(applier->values);
     free(applier->validity);
     free(applier->raw_of);
+    peal_buffer_clear(&applier->sparse_offsets);
+    peal_buffer_clear(&applier->sparse_indices);
+    peal_buffer_clear(&applier->sparse_values);
     peal_buffer_clear(&applier->scratch);
     free(applier);
 }
@@ -140,7 +162,8 @@ static peal_status reserve_rows(peal_applier *applier, size_t rows, peal_error *
         const peal_column *column = &applier->schema.columns[i];
         free(applier->values[i]);
         free(applier->validity[i]);
-        applier->validity[i] = NULL;
+        applier->values[i] = applier->validity[i] = NULL;
+        if (column->type == PEAL_TYPE_LIST) continue; /* as long as the rows are */
         const size_t row_size =
             column->child ? column->width * peal_types[column->child->type].size : peal_column_value_size(column);
         PEAL_TRY(peal_alloc_checked(&applier->values[i], rows, row_size, "a batch of rows", err));
@@ -304,6 +327,48 @@ static void apply_features(const peal_applier *applier, const peal_raw_batch *ra
     }
 }
 
+/* ---- sparse features ---- */
+
+/* The entries of the rows whose indices the model knows. The schema's children get their lengths with the rows. */
+static peal_status apply_sparse(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
+                                size_t count, peal_error *err) {
+    const peal_pipeline *pipeline = applier->pipeline;
+    const peal_column *from = &raw->columns[pipeline->indices], *numbers = &raw->columns[pipeline->values];
+    const uint32_t *indices = from->child->values;
+    const float *values = numbers->child->values;
+    size_t entries = 0, used = 0;
+    for (size_t row = 0; row < count; row++) {
+        const size_t at = row_at(selection, row);
+        entries += (size_t)(from->offsets[at + 1] - from->offsets[at]);
+    }
+    applier->sparse_offsets.size = applier->sparse_indices.size = applier->sparse_values.size = 0;
+    PEAL_TRY(peal_buffer_reserve(&applier->sparse_offsets, (count + 1) * sizeof(int32_t), err));
+    PEAL_TRY(peal_buffer_reserve(&applier->sparse_indices, (entries + 1) * sizeof(uint32_t), err));
+    PEAL_TRY(peal_buffer_reserve(&applier->sparse_values, (entries + 1) * sizeof(float), err));
+    int32_t *offsets = (int32_t *)(void *)applier->sparse_offsets.data;
+    uint32_t *out_indices = (uint32_t *)(void *)applier->sparse_indices.data;
+    float *out_values = (float *)(void *)applier->sparse_values.data;
+    offsets[0] = 0;
+    for (size_t row = 0; row < count; row++) {
+        const size_t at = row_at(selection, row);
+        for (int32_t i = from->offsets[at]; i < from->offsets[at + 1]; i++) {
+            if (indices[i] >= pipeline->sparse_width) continue;
+            out_indices[used] = indices[i];
+            out_values[used++] = values[i];
+        }
+        offsets[row + 1] = (int32_t)used;
+    }
+    const void *const arrays[] = {out_indices, out_values};
+    for (size_t i = 0; i < 2; i++) {
+        peal_column *column = &applier->columns[applier->sparse_at + i];
+        column->length = count;
+        column->offsets = offsets;
+        applier->sparse_items[i].length = used;
+        applier->sparse_items[i].values = arrays[i];
+    }
+    return PEAL_OK;
+}
+
 /* ---- columns of codes ---- */
 
 static void apply_codes(const int32_t *map, const int32_t *raw, const uint32_t *selection, size_t count,
@@ -373,8 +438,9 @@ peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw
     const peal_code_map *maps = raw->maps ? raw->maps : applier->maps;
     memcpy(applier->columns, applier->schema.columns, applier->schema.column_count * sizeof *applier->columns);
     for (size_t i = 0; i < applier->schema.column_count; i++) {
-        apply_column(applier, raw, maps, selection, count, i);
+        if (applier->schema.columns[i].type != PEAL_TYPE_LIST) apply_column(applier, raw, maps, selection, count, i);
     }
+    if (applier->sparse_at != SIZE_MAX) PEAL_TRY(apply_sparse(applier, raw, selection, count, err));
     *out = (peal_table){.rows = count, .column_count = applier->schema.column_count, .columns = applier->columns};
     return PEAL_OK;
 }

@@ -44,7 +44,9 @@ static bool ends_right(peal_type type, const peal_pipeline_column *column) {
     case PEAL_ROLE_FEATURE:
         if (peal_types[type].is_number)
             return peal_pipeline_column_has(column, &peal_transform_impute); /* a net wants no NaN */
-        return peal_types[type].has_child || (encodes && last->spreads);
+        return type == PEAL_TYPE_FIXED_LIST || (encodes && last->spreads);
+    case PEAL_ROLE_SPARSE:
+        return type == PEAL_TYPE_LIST && column->step_count == 0;
     case PEAL_ROLE_INDEX:
         return encodes && !last->spreads;
     case PEAL_ROLE_LABEL:
@@ -69,6 +71,19 @@ static peal_status check_column(const peal_pipeline *pipeline, size_t index, pea
     if (column->role == PEAL_ROLE_LABEL && index != pipeline->label)
         return damaged(err, field->name, "is a second label");
     return PEAL_OK;
+}
+
+/* Sparse features are indices and values, once each. */
+static peal_status check_sparse(const peal_pipeline *pipeline, peal_error *err) {
+    size_t sparse = 0;
+    const char *name = "";
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (pipeline->columns[i].role != PEAL_ROLE_SPARSE) continue;
+        name = pipeline->schema.fields[i].name;
+        sparse++;
+    }
+    const bool both = pipeline->indices != SIZE_MAX && pipeline->values != SIZE_MAX;
+    return sparse == (both ? 2 : 0) ? PEAL_OK : damaged(err, name, "is no half of a pair of indices and values");
 }
 
 static peal_status check_label(const peal_pipeline *pipeline, peal_error *err) {
@@ -111,6 +126,7 @@ static peal_status check_whole(const peal_pipeline *pipeline, const json_t *save
 peal_status peal_pipeline_check(const peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
     PEAL_TRY(check_names(pipeline, err));
     for (size_t i = 0; i < pipeline->schema.count; i++) PEAL_TRY(check_column(pipeline, i, err));
+    PEAL_TRY(check_sparse(pipeline, err));
     PEAL_TRY(check_label(pipeline, err));
     return check_whole(pipeline, saved, err);
 }

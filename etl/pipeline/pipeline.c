@@ -54,6 +54,7 @@ static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
         if (offset > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "more than 2^31 features; drop or index a column");
     }
     pipeline->feature_width = (uint32_t)offset;
+    pipeline->sparse_width = pipeline->indices == SIZE_MAX ? 0 : pipeline->columns[pipeline->indices].width;
     if (!pipeline->byte_features || others == 0) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "bytes and other features cannot stand in one dataset yet");
 }
@@ -69,6 +70,7 @@ peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t index, peal_summar
     peal_pipeline_column *column = &pipeline->columns[index];
     const peal_field *field = &pipeline->schema.fields[index];
     peal_status status = PEAL_OK;
+    if (index == pipeline->indices) column->width = summary->count ? (uint32_t)summary->max + 1 : 1;
     for (size_t s = 0; s < column->step_count && status == PEAL_OK; s++) {
         const peal_pipeline_step *step = &column->steps[s];
         if (step->transform->fit) status = step->transform->fit(step->state, field->name, summary, err);
@@ -83,7 +85,8 @@ peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err) {
 
 /* ---- save and load ---- */
 
-static const char *const role_names[] = {"dropped", "feature", "index", "label"};
+static const char *const role_names[] = {"dropped", "feature", "index", "sparse", "label"};
+enum { ROLES = sizeof role_names / sizeof *role_names };
 
 static json_t *save_nulls(const peal_nulls *nulls) {
     json_t *saved = json_array();
@@ -102,6 +105,9 @@ static json_t *save_column(const peal_field *field, const peal_pipeline_column *
                               role_names[column->role], "steps", steps);
     if (!peal_types[field->type].has_child) return saved;
     saved = peal_json_set(saved, "item", json_string(peal_types[field->item].name));
+    if (column->role == PEAL_ROLE_SPARSE && field->item == PEAL_TYPE_UINT32) {
+        saved = peal_json_set(saved, "below", json_integer(column->width));
+    }
     return field->width ? peal_json_set(saved, "width", json_integer(field->width)) : saved;
 }
 
@@ -143,12 +149,17 @@ static peal_status load_nulls(peal_pipeline *pipeline, const json_t *saved, peal
 
 /* The type of a saved name that a raw column may have, or PEAL_TYPES. */
 static peal_type type_called(const json_t *name, bool is_item) {
-    static const peal_type raw[] = {PEAL_TYPE_FLOAT64, PEAL_TYPE_BOOL, PEAL_TYPE_DICTIONARY, PEAL_TYPE_FIXED_LIST};
+    static const peal_type raw[] = {PEAL_TYPE_FLOAT64, PEAL_TYPE_BOOL, PEAL_TYPE_DICTIONARY, PEAL_TYPE_FIXED_LIST,
+                                    PEAL_TYPE_LIST};
+    static const peal_type items[] = {PEAL_TYPE_UINT8, PEAL_TYPE_UINT32, PEAL_TYPE_FLOAT32};
     const char *text = json_string_value(name);
     for (size_t i = 0; text && !is_item && i < sizeof raw / sizeof *raw; i++) {
         if (strcmp(peal_types[raw[i]].name, text) == 0) return raw[i];
     }
-    return text && is_item && strcmp(text, peal_types[PEAL_TYPE_UINT8].name) == 0 ? PEAL_TYPE_UINT8 : PEAL_TYPES;
+    for (size_t i = 0; text && is_item && i < sizeof items / sizeof *items; i++) {
+        if (strcmp(peal_types[items[i]].name, text) == 0) return items[i];
+    }
+    return PEAL_TYPES;
 }
 
 static peal_status load_field(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
@@ -162,12 +173,15 @@ static peal_status load_field(peal_pipeline *pipeline, const json_t *saved, peal
     if (!peal_types[type].has_child) return PEAL_OK;
     field->item = type_called(json_object_get(saved, "item"), true);
     field->width = (uint32_t)width;
-    return field->item != PEAL_TYPES && width > 0 ? PEAL_OK : damaged(err, "a column of no bytes");
+    const bool is_bytes = type == PEAL_TYPE_FIXED_LIST;
+    const bool fits = is_bytes ? field->item == PEAL_TYPE_UINT8 && width > 0
+                               : width == 0 && (field->item == PEAL_TYPE_UINT32 || field->item == PEAL_TYPE_FLOAT32);
+    return fits ? PEAL_OK : damaged(err, is_bytes ? "a column of no bytes" : "a column of lists");
 }
 
 static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
     const json_t *steps = json_object_get(saved, "steps");
-    const int role = name_index(json_object_get(saved, "role"), role_names, 4);
+    const int role = name_index(json_object_get(saved, "role"), role_names, ROLES);
     const size_t index = pipeline->schema.count;
     if (role < 0) return damaged(err, "a column");
     PEAL_TRY(load_field(pipeline, saved, err));
@@ -175,6 +189,13 @@ static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, pea
     peal_pipeline_column *column = &pipeline->columns[index];
     column->role = (peal_column_role)role;
     if (role == PEAL_ROLE_LABEL) pipeline->label = index;
+    if (role == PEAL_ROLE_SPARSE) {
+        const bool is_indices = pipeline->schema.fields[index].item == PEAL_TYPE_UINT32;
+        const json_int_t below = json_integer_value(json_object_get(saved, "below"));
+        *(is_indices ? &pipeline->indices : &pipeline->values) = index;
+        if (is_indices && (below < 1 || below > INT32_MAX)) return damaged(err, "a bound of indices");
+        column->width = is_indices ? (uint32_t)below : 0;
+    }
     PEAL_TRY(peal_alloc_checked(&column->steps, json_array_size(steps), sizeof *column->steps, "a pipeline", err));
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *step = json_array_get(steps, i);
@@ -206,7 +227,7 @@ peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_er
     *out = NULL;
     peal_pipeline *pipeline = calloc(1, sizeof *pipeline);
     if (!pipeline) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    pipeline->label = SIZE_MAX;
+    pipeline->label = pipeline->indices = pipeline->values = SIZE_MAX;
     peal_status status = pipeline_load(pipeline, saved, err);
     if (status != PEAL_OK) {
         peal_pipeline_free(pipeline);
@@ -255,7 +276,10 @@ peal_text peal_pipeline_class_name(const peal_pipeline *pipeline, uint32_t code)
 }
 
 peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, peal_error *err) {
-    *out = (peal_shape){.features = pipeline->feature_width, .bytes = pipeline->byte_features, .label_deviation = 1};
+    *out = (peal_shape){.features = pipeline->feature_width,
+                        .bytes = pipeline->byte_features,
+                        .sparse = pipeline->sparse_width,
+                        .label_deviation = 1};
     PEAL_TRY(peal_alloc_checked(&out->vocabularies, pipeline->schema.count, sizeof(uint32_t), "a shape", err));
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_pipeline_column *column = &pipeline->columns[i];

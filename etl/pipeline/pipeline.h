@@ -19,6 +19,7 @@ typedef enum peal_column_role {
     PEAL_ROLE_DROPPED,
     PEAL_ROLE_FEATURE, /* part of the feature block */
     PEAL_ROLE_INDEX,   /* a column of codes of its own */
+    PEAL_ROLE_SPARSE,  /* indices or values of sparse features */
     PEAL_ROLE_LABEL
 } peal_column_role;
 
@@ -42,7 +43,9 @@ typedef struct peal_pipeline {
     bool has_split;
     peal_split split;
     uint32_t feature_width;
-    bool byte_features; /* the feature block is one column of bytes, as it came */
+    bool byte_features;     /* the feature block is one column of bytes, as it came */
+    size_t indices, values; /* raw columns of sparse features, SIZE_MAX: there are none */
+    uint32_t sparse_width;  /* fitted: indices of training rows are below it */
 } peal_pipeline;
 
 /* What the user asked for. */
@@ -118,6 +121,7 @@ typedef struct peal_shape {
     bool bytes;        /* the block holds uint8, else float32 */
     uint32_t code_columns;
     uint32_t *vocabularies; /* [code_columns] distinct codes of each */
+    uint32_t sparse;        /* width of the sparse features, 0 if there are none */
     bool has_label;
     uint32_t classes;                   /* of the label; 0: it is a number */
     double label_mean, label_deviation; /* of a number */

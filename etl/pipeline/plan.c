@@ -424,16 +424,29 @@ static peal_status plan_steps(plan_work *planner, peal_error *err) {
     return pipeline->label == SIZE_MAX ? PEAL_OK : add_label_step(planner, label_options, err);
 }
 
+/* The pair of columns that sparse features are. */
+static peal_status find_sparse(peal_pipeline *pipeline, peal_error *err) {
+    pipeline->indices = pipeline->values = SIZE_MAX;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (pipeline->columns[i].role != PEAL_ROLE_SPARSE) continue;
+        *(pipeline->schema.fields[i].item == PEAL_TYPE_UINT32 ? &pipeline->indices : &pipeline->values) = i;
+    }
+    if ((pipeline->indices == SIZE_MAX) == (pipeline->values == SIZE_MAX)) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "sparse features are indices and values: keep both or drop both (drop)");
+}
+
 static peal_status plan(plan_work *planner, const peal_schema *schema, const peal_nulls *nulls, peal_error *err) {
     peal_pipeline *pipeline = planner->pipeline;
     PEAL_TRY(peal_nulls_make((const char *const *)nulls->texts, nulls->count, &pipeline->nulls, err));
     PEAL_TRY(peal_schema_copy(schema, &pipeline->schema, err));
     PEAL_TRY(peal_alloc_checked(&pipeline->columns, schema->count, sizeof *pipeline->columns, "columns", err));
     for (size_t i = 0; i < schema->count; i++) {
-        pipeline->columns[i].role = i == pipeline->label     ? PEAL_ROLE_LABEL
-                                    : schema->fields[i].skip ? PEAL_ROLE_DROPPED
-                                                             : PEAL_ROLE_FEATURE;
+        pipeline->columns[i].role = i == pipeline->label                       ? PEAL_ROLE_LABEL
+                                    : schema->fields[i].skip                   ? PEAL_ROLE_DROPPED
+                                    : schema->fields[i].type == PEAL_TYPE_LIST ? PEAL_ROLE_SPARSE
+                                                                               : PEAL_ROLE_FEATURE;
     }
+    PEAL_TRY(find_sparse(pipeline, err));
     return plan_steps(planner, err);
 }
 

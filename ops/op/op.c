@@ -6,6 +6,7 @@ const peal_op *const peal_ops[] = {
     &peal_op_bytes,
     &peal_op_linear,
     &peal_op_lookup,
+    &peal_op_sparse,
     &peal_op_add,
     &peal_op_relu,
     &peal_op_tanh,

@@ -4,8 +4,8 @@
 
 #include "ops/graph.h"
 
-extern const peal_op peal_op_bytes, peal_op_linear, peal_op_lookup, peal_op_add, peal_op_relu, peal_op_tanh,
-    peal_op_sigmoid, peal_op_dropout, peal_op_softmax_cross_entropy, peal_op_sigmoid_cross_entropy,
+extern const peal_op peal_op_bytes, peal_op_linear, peal_op_lookup, peal_op_sparse, peal_op_add, peal_op_relu,
+    peal_op_tanh, peal_op_sigmoid, peal_op_dropout, peal_op_softmax_cross_entropy, peal_op_sigmoid_cross_entropy,
     peal_op_squared_error, peal_op_l2;
 extern const peal_op *const peal_ops[]; /* ends with NULL */
 
