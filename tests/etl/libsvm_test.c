@@ -178,6 +178,12 @@ static void long_lines_are_read(void **state) {
     free(text);
 }
 
+static void files_read_as_scikit_learn_reads_them(void **state) {
+    (void)state;
+    assert_sparse_golden(&plain, "tests/data/libsvm/agaricus.libsvm", "tests/data/libsvm/agaricus.rows");
+    assert_sparse_golden(&plain, "tests/data/libsvm/queries.libsvm", "tests/data/libsvm/queries.rows");
+}
+
 /* ---- numbers ---- */
 
 static void check_number(const char *text) {
@@ -299,6 +305,7 @@ int main(void) {
         cmocka_unit_test(a_column_that_is_not_there_is_named),
         cmocka_unit_test(the_survey_tells_types),
         cmocka_unit_test(long_lines_are_read),
+        cmocka_unit_test(files_read_as_scikit_learn_reads_them),
         cmocka_unit_test(numbers_are_those_of_the_double_parser),
         cmocka_unit_test(files_are_recognised),
         cmocka_unit_test(tables_are_not_taken),

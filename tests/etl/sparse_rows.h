@@ -3,6 +3,7 @@
 #ifndef PEAL_TESTS_ETL_SPARSE_ROWS_H
 #define PEAL_TESTS_ETL_SPARSE_ROWS_H
 
+#include "core/base/file.h"
 #include "etl/format/formats.h"
 #include "tests/support.h"
 
@@ -121,6 +122,19 @@ static inline void assert_sparse_rows(const sparse_read *how, const char *text, 
         assert_string_equal((const char *)out.data, rows);
         peal_buffer_clear(&out);
     }
+}
+
+/* The same of a golden file: tests/data/NAME reads as tests/data/ROWS says. */
+static inline void assert_sparse_golden(const sparse_read *how, const char *name, const char *rows) {
+    peal_buffer text = {0}, expected = {0};
+    peal_error err;
+    assert_ok(peal_file_read(name, &text, &err));
+    assert_ok(peal_file_read(rows, &expected, &err));
+    assert_ok(peal_buffer_append(&text, "", 1, &err));
+    assert_ok(peal_buffer_append(&expected, "", 1, &err));
+    assert_sparse_rows(how, (const char *)text.data, (const char *)expected.data);
+    peal_buffer_clear(&text);
+    peal_buffer_clear(&expected);
 }
 
 #endif
