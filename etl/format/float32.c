@@ -1,6 +1,6 @@
-/* A mantissa of up to 19 digits and a power of ten up to 22 give, with one rounding each, a double that lies within two
- * units of its last place from the right one. Where the 29 bits that float32 drops are not near a half, both round to
- * the same float32; the few others go to peal_number_parse. */
+/* A mantissa of up to 19 digits, as a double, times a power of ten between -22 and 22, as a double, has three roundings
+ * behind it, and lies within three units of its last place from the right value. Where the 29 bits that float32 drops
+ * are not near a half, both round to the same float32; the few others go to peal_number_parse. */
 #include "etl/format/float32.h"
 
 #include <float.h>
@@ -11,11 +11,13 @@
 
 #include "core/base/number.h"
 
-enum { DIGITS_MOST = 19, EXACT_POWER = 22 };
+enum { DIGITS_MOST = 19, POWER_MOST = 22 };
 
-static const double powers_of_ten[EXACT_POWER + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                      1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                                      1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+static const double powers_of_ten[] = {
+    1e-22, 1e-21, 1e-20, 1e-19, 1e-18, 1e-17, 1e-16, 1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8,
+    1e-7,  1e-6,  1e-5,  1e-4,  1e-3,  1e-2,  1e-1,  1e0,   1e1,   1e2,   1e3,   1e4,   1e5,   1e6,  1e7,
+    1e8,   1e9,   1e10,  1e11,  1e12,  1e13,  1e14,  1e15,  1e16,  1e17,  1e18,  1e19,  1e20,  1e21, 1e22};
+_Static_assert(sizeof powers_of_ten / sizeof *powers_of_ten == 2 * POWER_MOST + 1, "from -22 to 22");
 
 static inline bool is_digit(char c) {
     return (unsigned char)(c - '0') < 10;
@@ -78,11 +80,10 @@ size_t float32__read(const char *text, const char *end, float *out) {
     if (digits == 0) return 0;
     p = read_exponent(p, end, &exponent);
     const size_t length = (size_t)(p - text);
-    if (digits > DIGITS_MOST || exponent < -EXACT_POWER || exponent > EXACT_POWER) {
+    if (digits > DIGITS_MOST || exponent < -POWER_MOST || exponent > POWER_MOST) {
         return read_slowly(text, length, out);
     }
-    double value = (double)mantissa;
-    value = exponent < 0 ? value / powers_of_ten[-exponent] : value * powers_of_ten[exponent];
+    const double value = (double)mantissa * powers_of_ten[exponent + POWER_MOST];
     if (mantissa != 0 && !rounds_surely(value)) return read_slowly(text, length, out);
     *out = (float)(negative ? -value : value);
     return length;
