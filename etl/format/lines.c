@@ -79,7 +79,7 @@ peal_status lines__next(lines__source *source, peal_block *block, peal_error *er
         whole -= 3;
         memmove(block->text, block->text + 3, whole);
     }
-    PEAL_TRY(peal_block_grow(block, whole, err));
+    PEAL_TRY(peal_block_grow(block, whole + 1, err)); /* a fresh block has no memory at all */
     memset(block->text + whole, 0, PEAL_BLOCK_PADDING);
     block->size = whole;
     block->number = source->number++;

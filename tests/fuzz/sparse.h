@@ -38,16 +38,15 @@ static inline uint64_t sparse_read(const peal_format *format, const json_t *opti
     uint64_t rows = 0;
     sparse_input(data, size, &input);
     if (format->open(options, wanted, &input, &reader, &err) != PEAL_OK) abort();
-    if (peal_block_init(&block, wanted->schema, &err) != PEAL_OK) abort();
-    for (;;) {
+    for (bool more = true; more;) {
+        if (peal_block_init(&block, wanted->schema, &err) != PEAL_OK) abort();
         if (reader->next(reader, &block, &err) != PEAL_OK) abort();
-        if (block.size == 0) break;
-        peal_table_room_reset_dictionaries(&block.table);
-        if (reader->parse(reader, &block, &err) != PEAL_OK) abort();
-        sparse_check(wanted->schema, &block);
+        more = block.size > 0;
+        if (more && reader->parse(reader, &block, &err) != PEAL_OK) abort();
+        if (more) sparse_check(wanted->schema, &block);
         rows += block.table.rows * 65537 + block.bad_count;
+        peal_block_clear(&block);
     }
-    peal_block_clear(&block);
     peal_reader_close(reader);
     return rows;
 }
@@ -70,6 +69,7 @@ static inline int sparse_run(const peal_format *format, const char *option, cons
     if (format->survey(options, &what, &input, &found, &err) != PEAL_OK) abort();
     peal_wanted wanted = {.schema = &found.schema, .nulls = &none, .hash_rows = choice & 8};
     wanted.label_required = choice & 4;
+    wanted.block_size = 1 << 17; /* all there is: targets get up to 64 KB */
     const uint64_t rows = sparse_read(format, options, &wanted, data, size);
     wanted.block_size = 1 + (choice >> 4) * 5u;
     if (sparse_read(format, options, &wanted, data, size) != rows) abort();
