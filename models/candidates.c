@@ -18,6 +18,7 @@
 enum {
     ROWS_LEAST = 100,   /* with fewer, what is held out decides nothing */
     ROWS_FEW = 5000,    /* up to so many a fifth is held out, else a tenth */
+    SPARSE_MOST = 1 << 14, /* sparse features up to which a net is tried: its first layer has a hundredfold of numbers */
     ROWS_AGAIN = 20000, /* up to so many the winner is trained again, on all rows */
 };
 
@@ -217,7 +218,7 @@ static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_
         PEAL_TRY(try_model(self, self->options->model, err));
     } else {
         PEAL_TRY(try_model(self, linear_model(&self->shape), err));
-        PEAL_TRY(try_model(self, "mlp", err));
+        if (self->shape.sparse <= SPARSE_MOST) PEAL_TRY(try_model(self, "mlp", err));
     }
     candidate *winner = choose(self);
     const bool again = !self->has_valid && self->rows <= ROWS_AGAIN;

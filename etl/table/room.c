@@ -160,3 +160,14 @@ void *peal_column_room_items(peal_column_room *column, size_t items, peal_error 
     if (values_grow(column, items, size, err) != PEAL_OK) return NULL;
     return (uint8_t *)column->values + column->used * size;
 }
+
+peal_status peal_column_room_put_items(peal_column_room *column, size_t row, const void *items, size_t count,
+                                       peal_error *err) {
+    column->used = (size_t)column->offsets[row]; /* a row before it may have been given up */
+    void *to = peal_column_room_items(column, count, err);
+    if (!to) return err ? err->status : PEAL_E_MEMORY;
+    if (count) memcpy(to, items, count * peal_types[column->item].size);
+    column->used += count;
+    column->offsets[row + 1] = (int32_t)column->used;
+    return PEAL_OK;
+}

@@ -51,5 +51,8 @@ peal_status peal_column_room_put_bytes(peal_column_room *column, size_t row, con
                                        peal_error *err);
 /* Room for `items` more items of the child of a LIST behind `used`; NULL if there is no memory. */
 void *peal_column_room_items(peal_column_room *column, size_t items, peal_error *err);
+/* Row `row` of a LIST becomes these items; rows come in order. */
+peal_status peal_column_room_put_items(peal_column_room *column, size_t row, const void *items, size_t count,
+                                       peal_error *err);
 
 #endif

@@ -26,6 +26,7 @@ cp "$good" flipped.csv.gz
 printf '\x55' | dd of=flipped.csv.gz bs=1 seek=7000 conv=notrunc status=none
 printf '\x00\x00\x08\x03\x00\x00' >short.idx
 printf '\x00\x00\x0d\x03\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01abcd' >floats.idx
+printf '1 3:1 4:0.5\n0 3:2 9:1\n' >sparse.libsvm
 
 before=$(ls -A)
 check() { # check CODE WORDS ARGUMENTS...
@@ -97,4 +98,5 @@ check 3 "cut.safetensors is not a whole safetensors file" eval cut.safetensors "
 check 3 "there is no column 'p00'" predict good.safetensors other.csv
 check 3 "made with another pipeline" eval good.safetensors other.ds
 check 3 "train-00000.arrow" inspect bad.ds
+check 3 "column 'indices' holds lists" etl sparse.libsvm --label label --out d
 echo ok
