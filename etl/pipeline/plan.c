@@ -299,10 +299,6 @@ static peal_status complete_column(plan_work *planner, size_t index, peal_error 
     peal_pipeline_column *column = &planner->pipeline->columns[index];
     peal_field *field = &planner->pipeline->schema.fields[index];
     if (column->role == PEAL_ROLE_DROPPED || index == planner->pipeline->label) return PEAL_OK;
-    if (field->type == PEAL_TYPE_LIST) {
-        return peal_fail(err, PEAL_E_DATA, "column '%s' holds lists, which models do not use; drop leaves it out",
-                         field->name);
-    }
     if (peal_types[field->type].is_number) {
         bool untouched = column->step_count == 0;
         if (!peal_pipeline_column_has(column, &peal_transform_impute)) {

@@ -98,5 +98,4 @@ check 3 "cut.safetensors is not a whole safetensors file" eval cut.safetensors "
 check 3 "there is no column 'p00'" predict good.safetensors other.csv
 check 3 "made with another pipeline" eval good.safetensors other.ds
 check 3 "train-00000.arrow" inspect bad.ds
-check 3 "column 'indices' holds lists" etl sparse.libsvm --label label --out d
 echo ok

@@ -187,9 +187,9 @@ static const struct {
     {"[\"no\", \"yes\"]", "[\"no\"]", "fewer than two classes"},
     {"\"as\": \"class\"", "\"as\": \"number\"", "missing, added or of another type"},
     {"\"type\": \"float64\"", "\"type\": \"dictionary\"", "do not compose"},
-    {"\"type\": \"float64\"", "\"type\": \"list\", \"item\": \"uint8\", \"width\": 4", "do not compose"},
-    {"\"type\": \"float64\"", "\"type\": \"list\", \"item\": \"float64\", \"width\": 4", "a column of no bytes"},
-    {"\"type\": \"float64\"", "\"type\": \"list\", \"item\": \"uint8\", \"width\": 0", "a column of no bytes"},
+    {"\"type\": \"float64\"", "\"type\": \"fixed_list\", \"item\": \"uint8\", \"width\": 4", "do not compose"},
+    {"\"type\": \"float64\"", "\"type\": \"fixed_list\", \"item\": \"float64\", \"width\": 4", "a column of no bytes"},
+    {"\"type\": \"float64\"", "\"type\": \"fixed_list\", \"item\": \"uint8\", \"width\": 0", "a column of no bytes"},
     {"\"type\": \"float64\"", "\"type\": \"number\"", "a column"},
     {"\"type\": \"float64\"", "\"type\": \"float64\", \"width\": 4", "missing, added or of another type"},
     {"\"nulls\": [\"NA\"]", "\"nulls\": [\"N\\u0000\"]", "its nulls or split"},
@@ -232,7 +232,7 @@ static void damaged_pipelines_are_refused(void **state) {
         "{\"nulls\": [], \"columns\": [{}]}",
         "{\"nulls\": [], \"columns\": [{\"name\": \"a\", \"type\": \"dictionary\", \"role\": \"feature\", "
         "\"steps\": []}]}",
-        "{\"nulls\": [], \"columns\": [{\"name\": \"a\", \"type\": \"list\", \"role\": \"feature\", "
+        "{\"nulls\": [], \"columns\": [{\"name\": \"a\", \"type\": \"fixed_list\", \"role\": \"feature\", "
         "\"steps\": []}]}",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
