@@ -22,6 +22,7 @@ peal_status csv__decode(const json_t *options, const char *name, peal_stream *st
 
 /* Puts `size` bytes in front of all that is carried; they are those that were carried last, or new ones. */
 static peal_status keep(csv__reader *reader, const char *rest, size_t size, peal_error *err) {
+    if (size == 0) return PEAL_OK;
     if (reader->carry_begin >= size) {
         reader->carry_begin -= size;
         memmove(reader->carry + reader->carry_begin, rest, size);
@@ -31,7 +32,7 @@ static peal_status keep(csv__reader *reader, const char *rest, size_t size, peal
     const size_t whole = size + reader->carry_size;
     char *carry = malloc(whole + 1);
     if (!carry) return peal_fail(err, PEAL_E_MEMORY, "no memory for a record of %zu bytes", whole);
-    if (size) memcpy(carry, rest, size);
+    memcpy(carry, rest, size);
     if (reader->carry_size) memcpy(carry + size, reader->carry + reader->carry_begin, reader->carry_size);
     free(reader->carry);
     reader->carry = carry;
