@@ -11,6 +11,27 @@
 
 enum { LONGEST_RECORD = 256 << 20 };
 
+/* ---- reading: the beginning ---- */
+
+peal_status csv__read_beginning(const peal_input *input, char **text, size_t *size, bool *whole, peal_error *err) {
+    *text = NULL;
+    *size = 0;
+    for (size_t capacity = PEAL_SAMPLE_SIZE;; capacity *= 2) {
+        char *longer = realloc(*text, capacity + 1 + PEAL_BLOCK_PADDING);
+        if (!longer) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
+        *text = longer;
+        size_t got = 0;
+        PEAL_TRY(peal_stream_fill(input->stream, (uint8_t *)*text + *size, capacity - *size, &got, err));
+        *size += got;
+        *whole = *size < capacity;
+        if (*whole || memchr(*text, '\n', *size) || memchr(*text, '\r', *size)) return PEAL_OK;
+        if (capacity > LONGEST_RECORD) {
+            return peal_fail(err, PEAL_E_DATA, "%s: line 1: its first line has more than %d MB", input->name,
+                             LONGEST_RECORD >> 20);
+        }
+    }
+}
+
 /* ---- reading: blocks of whole records ---- */
 
 peal_status csv__decode(const json_t *options, const char *name, peal_stream *stream, peal_stream **out,
@@ -230,11 +251,10 @@ static peal_status begin(csv__reader *reader, const json_t *options, char tabs, 
     const csv__evidence evidence = {
         .name = reader->name, .schema = wanted->schema, .reporter = wanted->reporter, .tab_or_none = tabs};
     PEAL_TRY(peal_alloc_checked(&reader->absent, wanted->schema->count, sizeof *reader->absent, "columns", err));
-    char *text = malloc(PEAL_SAMPLE_SIZE + 1 + PEAL_BLOCK_PADDING);
-    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
-    size_t size = 0, used = 0;
-    peal_status status = peal_stream_fill(reader->stream, (uint8_t *)text, PEAL_SAMPLE_SIZE, &size, err);
-    reader->ended = size < PEAL_SAMPLE_SIZE;
+    const peal_input input = {.name = reader->name, .stream = reader->stream};
+    char *text;
+    size_t size, used = 0;
+    peal_status status = csv__read_beginning(&input, &text, &size, &reader->ended, err);
     if (status == PEAL_OK) {
         status = csv__find_dialect(options, &evidence, text, &size, reader->ended, &reader->dialect, err);
     }

@@ -98,6 +98,9 @@ peal_status csv__survey(const json_t *options, const peal_survey *what, const pe
                         peal_error *err);
 peal_status csv__survey_tabs(const json_t *options, const peal_survey *what, const peal_input *input, peal_found *out,
                              peal_error *err);
+/* The first bytes of an input, which are a sample or as many more as its first line takes; freed by the caller, also on
+ * failure. There is room for one more byte and PEAL_BLOCK_PADDING behind. *whole: they are all there is. */
+peal_status csv__read_beginning(const peal_input *input, char **text, size_t *size, bool *whole, peal_error *err);
 /* The stream in UTF-8, from the encoding that an option names. Takes `stream` over, even on failure. */
 peal_status csv__decode(const json_t *options, const char *name, peal_stream *stream, peal_stream **out,
                         peal_error *err);

@@ -109,14 +109,12 @@ static peal_status survey_text(const json_t *options, char tabs, surveyor *self,
 static peal_status survey(const json_t *options, char tabs, const peal_survey *what, const peal_input *input,
                           peal_found *out, peal_error *err) {
     surveyor self = {.what = what, .name = input->name, .out = out};
-    size_t size = 0;
+    char *text;
+    size_t size;
+    bool whole;
     *out = (peal_found){0};
-    char *text = malloc(PEAL_SAMPLE_SIZE + 1 + PEAL_BLOCK_PADDING);
-    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
-    peal_status status = peal_stream_fill(input->stream, (uint8_t *)text, PEAL_SAMPLE_SIZE, &size, err);
-    if (status == PEAL_OK) {
-        status = survey_text(options, tabs, &self, text, size, size < PEAL_SAMPLE_SIZE, err);
-    }
+    peal_status status = csv__read_beginning(input, &text, &size, &whole, err);
+    if (status == PEAL_OK) status = survey_text(options, tabs, &self, text, size, whole, err);
     free(self.guessers);
     free(text);
     if (status != PEAL_OK) peal_found_clear(out);
