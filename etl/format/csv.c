@@ -207,9 +207,8 @@ static peal_status map_columns(csv__reader *reader, char *text, size_t size, siz
     const csv__dialect *dialect = &reader->dialect;
     uint32_t *marks = malloc((size + 1) * sizeof *marks); /* of a long text few are touched */
     if (!marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a header");
-    csv__records records = {.dialect = dialect, .text = text + dialect->begin, .marks = marks};
     size_t open_quote;
-    records.mark_count = csv__marks(dialect, records.text, size - dialect->begin, marks, &open_quote);
+    csv__records records = csv__records_of(dialect, text + dialect->begin, size - dialect->begin, marks, &open_quote);
     csv__record first;
     *used = dialect->begin;
     peal_status status = PEAL_OK;

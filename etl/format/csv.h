@@ -68,6 +68,9 @@ typedef struct csv__record {
     size_t begin, end;   /* bytes; `end` without the line's end */
     size_t first, count; /* marks */
 } csv__record;
+/* The whole records of a text that begins with one, with room for `size` + 1 marks. What stands behind the last line's
+ * end is left out: it is cut short, or the quote at *open_quote is never closed (else SIZE_MAX). */
+csv__records csv__records_of(const csv__dialect *dialect, char *text, size_t size, uint32_t *marks, size_t *open_quote);
 /* The next record that is no comment and, of more than one column, not blank; false at the end. */
 bool csv__next_record(csv__records *records, bool blank_is_row, csv__record *out);
 /* Field `index` of a record. */

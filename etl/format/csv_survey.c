@@ -85,9 +85,8 @@ static peal_status survey_text(const json_t *options, char tabs, surveyor *self,
     uint32_t *marks = malloc((size + 1) * sizeof *marks);
     if (!marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
     size_t open_quote;
-    self->records = (csv__records){.dialect = &self->dialect, .text = text + self->dialect.begin, .marks = marks};
-    self->records.mark_count =
-        csv__marks(&self->dialect, self->records.text, size - self->dialect.begin, marks, &open_quote);
+    self->records =
+        csv__records_of(&self->dialect, text + self->dialect.begin, size - self->dialect.begin, marks, &open_quote);
     peal_status status;
     if (open_quote != SIZE_MAX && self->records.mark_count == 0) {
         status = peal_fail(err, PEAL_E_DATA,
@@ -95,11 +94,6 @@ static peal_status survey_text(const json_t *options, char tabs, surveyor *self,
                            "as they are)",
                            self->name);
     } else {
-        if (!whole) {
-            while (self->records.mark_count > 0 && self->records.text[marks[self->records.mark_count - 1]] != '\n') {
-                self->records.mark_count--;
-            }
-        }
         status = look_at_rows(self, err);
     }
     free(marks);

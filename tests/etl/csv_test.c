@@ -138,6 +138,18 @@ static void unclosed_quote_is_named_by_line(void **state) {
     reading_clear(&one);
 }
 
+static void unclosed_quote_in_the_first_line_is_named(void **state) {
+    (void)state;
+    static const char *const texts[] = {"\"a,b\n1,2\n", "a,\"b\n1,2\n", "a,b,\"c", "x\"y,\"z\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        peal_error err = {0};
+        reading one = {.options = "{\"delimiter\": \",\"}", .block_size = 100};
+        assert_int_equal(reading_all(&one, texts[i], strlen(texts[i]), &err), PEAL_E_DATA);
+        assert_has(err.message, "line 1: a quote is opened and never closed (quote none");
+        reading_clear(&one);
+    }
+}
+
 /* The slow version: one byte after the other, a state for each. */
 static size_t slow_parse(const char *text, size_t size, char cells[][4][64], size_t columns) {
     size_t rows = 0, column = 0, length = 0;
@@ -224,6 +236,7 @@ int main(void) {
         cmocka_unit_test(wide_header_is_read_whole),
         cmocka_unit_test(bad_rows_are_named_by_line),
         cmocka_unit_test(unclosed_quote_is_named_by_line),
+        cmocka_unit_test(unclosed_quote_in_the_first_line_is_named),
         cmocka_unit_test(random_tables_equal_the_slow_parser),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
