@@ -11,6 +11,45 @@
 
 enum { LONGEST_RECORD = 256 << 20 };
 
+/* ---- reading: the beginning ---- */
+
+static bool has_line(const char *text, size_t size) {
+    return memchr(text, '\n', size) || memchr(text, '\r', size);
+}
+
+/* What there is up to `capacity`; of a live stream, what has come. *ended at its end. */
+static peal_status read_more(peal_stream *stream, char *text, size_t capacity, size_t *size, bool *ended,
+                             peal_error *err) {
+    size_t got = 0;
+    uint8_t *to = (uint8_t *)text + *size;
+    PEAL_TRY(stream->live ? stream->read(stream, to, capacity - *size, &got, err)
+                          : peal_stream_fill(stream, to, capacity - *size, &got, err));
+    *size += got;
+    *ended = stream->live ? got == 0 : *size < capacity;
+    return PEAL_OK;
+}
+
+peal_status csv__read_beginning(const peal_input *input, char **text, size_t *size, bool *whole, peal_error *err) {
+    size_t capacity = 0;
+    *text = NULL;
+    *size = 0;
+    *whole = false;
+    while (!*whole && (*size == 0 || !has_line(*text, *size))) {
+        if (*size > LONGEST_RECORD) {
+            return peal_fail(err, PEAL_E_DATA, "%s: line 1: its first line has more than %d MB", input->name,
+                             LONGEST_RECORD >> 20);
+        }
+        if (*size == capacity) {
+            capacity = capacity ? capacity * 2 : PEAL_SAMPLE_SIZE;
+            char *longer = realloc(*text, capacity + 1 + PEAL_BLOCK_PADDING);
+            if (!longer) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
+            *text = longer;
+        }
+        PEAL_TRY(read_more(input->stream, *text, capacity, size, whole, err));
+    }
+    return PEAL_OK;
+}
+
 /* ---- reading: blocks of whole records ---- */
 
 peal_status csv__decode(const json_t *options, const char *name, peal_stream *stream, peal_stream **out,
@@ -22,6 +61,7 @@ peal_status csv__decode(const json_t *options, const char *name, peal_stream *st
 
 /* Puts `size` bytes in front of all that is carried; they are those that were carried last, or new ones. */
 static peal_status keep(csv__reader *reader, const char *rest, size_t size, peal_error *err) {
+    if (size == 0) return PEAL_OK;
     if (reader->carry_begin >= size) {
         reader->carry_begin -= size;
         memmove(reader->carry + reader->carry_begin, rest, size);
@@ -31,7 +71,7 @@ static peal_status keep(csv__reader *reader, const char *rest, size_t size, peal
     const size_t whole = size + reader->carry_size;
     char *carry = malloc(whole + 1);
     if (!carry) return peal_fail(err, PEAL_E_MEMORY, "no memory for a record of %zu bytes", whole);
-    if (size) memcpy(carry, rest, size);
+    memcpy(carry, rest, size);
     if (reader->carry_size) memcpy(carry + size, reader->carry + reader->carry_begin, reader->carry_size);
     free(reader->carry);
     reader->carry = carry;
@@ -198,9 +238,8 @@ static peal_status map_columns(csv__reader *reader, char *text, size_t size, siz
     const csv__dialect *dialect = &reader->dialect;
     uint32_t *marks = malloc((size + 1) * sizeof *marks); /* of a long text few are touched */
     if (!marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a header");
-    csv__records records = {.dialect = dialect, .text = text + dialect->begin, .marks = marks};
     size_t open_quote;
-    records.mark_count = csv__marks(dialect, records.text, size - dialect->begin, marks, &open_quote);
+    csv__records records = csv__records_of(dialect, text + dialect->begin, size - dialect->begin, marks, &open_quote);
     csv__record first;
     *used = dialect->begin;
     peal_status status = PEAL_OK;
@@ -242,33 +281,16 @@ static void csv_close(peal_reader *base) {
     free(reader);
 }
 
-/* The beginning of the text; of a live stream, at least its first line. */
-static peal_status read_beginning(csv__reader *reader, char *text, size_t *size, peal_error *err) {
-    *size = 0;
-    if (!reader->stream->live) {
-        PEAL_TRY(peal_stream_fill(reader->stream, (uint8_t *)text, PEAL_SAMPLE_SIZE, size, err));
-        reader->ended = *size < PEAL_SAMPLE_SIZE;
-        return PEAL_OK;
-    }
-    while (!reader->ended && *size < PEAL_SAMPLE_SIZE && !memchr(text, '\n', *size)) {
-        size_t got;
-        PEAL_TRY(reader->stream->read(reader->stream, (uint8_t *)text + *size, PEAL_SAMPLE_SIZE - *size, &got, err));
-        *size += got;
-        reader->ended = got == 0;
-    }
-    return PEAL_OK;
-}
-
 /* Reads the beginning, finds the dialect and the columns, and keeps the rows for csv_next. */
 static peal_status begin(csv__reader *reader, const json_t *options, char tabs, peal_error *err) {
     const peal_wanted *wanted = reader->wanted;
     const csv__evidence evidence = {
         .name = reader->name, .schema = wanted->schema, .reporter = wanted->reporter, .tab_or_none = tabs};
     PEAL_TRY(peal_alloc_checked(&reader->absent, wanted->schema->count, sizeof *reader->absent, "columns", err));
-    char *text = malloc(PEAL_SAMPLE_SIZE + 1 + PEAL_BLOCK_PADDING);
-    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
-    size_t size = 0, used = 0;
-    peal_status status = read_beginning(reader, text, &size, err);
+    const peal_input input = {.name = reader->name, .stream = reader->stream};
+    char *text;
+    size_t size, used = 0;
+    peal_status status = csv__read_beginning(&input, &text, &size, &reader->ended, err);
     if (status == PEAL_OK) {
         status = csv__find_dialect(options, &evidence, text, &size, reader->ended, &reader->dialect, err);
     }

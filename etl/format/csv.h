@@ -72,6 +72,9 @@ typedef struct csv__record {
     size_t begin, end;   /* bytes; `end` without the line's end */
     size_t first, count; /* marks */
 } csv__record;
+/* The whole records of a text that begins with one, with room for `size` + 1 marks. What stands behind the last line's
+ * end is left out: it is cut short, or the quote at *open_quote is never closed (else SIZE_MAX). */
+csv__records csv__records_of(const csv__dialect *dialect, char *text, size_t size, uint32_t *marks, size_t *open_quote);
 /* The next record that is no comment and, of more than one column, not blank; false at the end. */
 bool csv__next_record(csv__records *records, bool blank_is_row, csv__record *out);
 /* Field `index` of a record; the name as csv__field_of makes it, once. */
@@ -103,6 +106,9 @@ peal_status csv__survey(const json_t *options, const peal_survey *what, const pe
                         peal_error *err);
 peal_status csv__survey_tabs(const json_t *options, const peal_survey *what, const peal_input *input, peal_found *out,
                              peal_error *err);
+/* The first bytes of an input, which are a sample or as many more as its first line takes; freed by the caller, also on
+ * failure. There is room for one more byte and PEAL_BLOCK_PADDING behind. *whole: they are all there is. */
+peal_status csv__read_beginning(const peal_input *input, char **text, size_t *size, bool *whole, peal_error *err);
 /* The stream in UTF-8, from the encoding that an option names. Takes `stream` over, even on failure. */
 peal_status csv__decode(const json_t *options, const char *name, peal_stream *stream, peal_stream **out,
                         peal_error *err);

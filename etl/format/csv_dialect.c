@@ -165,12 +165,8 @@ typedef struct sample_records {
 } sample_records;
 
 static csv__records open_records(const finder *self, const csv__dialect *dialect) {
-    csv__records records = {.dialect = dialect, .text = self->text + dialect->begin, .marks = self->marks};
     size_t open_quote;
-    records.mark_count = csv__marks(dialect, records.text, self->size - dialect->begin, self->marks, &open_quote);
-    /* A last record that is cut short tells nothing. */
-    while (records.mark_count > 0 && records.text[self->marks[records.mark_count - 1]] != '\n') records.mark_count--;
-    return records;
+    return csv__records_of(dialect, self->text + dialect->begin, self->size - dialect->begin, self->marks, &open_quote);
 }
 
 static void look_at_records(const finder *self, const csv__dialect *dialect, sample_records *out) {

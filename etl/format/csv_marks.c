@@ -205,6 +205,15 @@ static bool is_blank_line(const char *text, size_t begin, size_t end) {
     return true;
 }
 
+csv__records csv__records_of(const csv__dialect *dialect, char *text, size_t size, uint32_t *marks,
+                             size_t *open_quote) {
+    csv__records records = {.dialect = dialect, .text = text, .marks = marks};
+    size_t count = csv__marks(dialect, text, size, marks, open_quote);
+    while (count > 0 && text[marks[count - 1]] != '\n') count--;
+    records.mark_count = count;
+    return records;
+}
+
 bool csv__next_record(csv__records *records, bool blank_is_row, csv__record *out) {
     const char *text = records->text;
     const char comment = records->dialect->comment;

@@ -90,9 +90,8 @@ static peal_status survey_text(const json_t *options, char tabs, surveyor *self,
     uint32_t *marks = malloc((size + 1) * sizeof *marks);
     if (!marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
     size_t open_quote;
-    self->records = (csv__records){.dialect = &self->dialect, .text = text + self->dialect.begin, .marks = marks};
-    self->records.mark_count =
-        csv__marks(&self->dialect, self->records.text, size - self->dialect.begin, marks, &open_quote);
+    self->records =
+        csv__records_of(&self->dialect, text + self->dialect.begin, size - self->dialect.begin, marks, &open_quote);
     peal_status status;
     if (open_quote != SIZE_MAX && self->records.mark_count == 0) {
         status = peal_fail(err, PEAL_E_DATA,
@@ -100,11 +99,6 @@ static peal_status survey_text(const json_t *options, char tabs, surveyor *self,
                            "as they are)",
                            self->name);
     } else {
-        if (!whole) {
-            while (self->records.mark_count > 0 && self->records.text[marks[self->records.mark_count - 1]] != '\n') {
-                self->records.mark_count--;
-            }
-        }
         status = look_at_rows(self, err);
     }
     free(marks);
@@ -114,14 +108,12 @@ static peal_status survey_text(const json_t *options, char tabs, surveyor *self,
 static peal_status survey(const json_t *options, char tabs, const peal_survey *what, const peal_input *input,
                           peal_found *out, peal_error *err) {
     surveyor self = {.what = what, .name = input->name, .out = out};
-    size_t size = 0;
+    char *text;
+    size_t size;
+    bool whole;
     *out = (peal_found){0};
-    char *text = malloc(PEAL_SAMPLE_SIZE + 1 + PEAL_BLOCK_PADDING);
-    if (!text) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
-    peal_status status = peal_stream_fill(input->stream, (uint8_t *)text, PEAL_SAMPLE_SIZE, &size, err);
-    if (status == PEAL_OK) {
-        status = survey_text(options, tabs, &self, text, size, size < PEAL_SAMPLE_SIZE, err);
-    }
+    peal_status status = csv__read_beginning(input, &text, &size, &whole, err);
+    if (status == PEAL_OK) status = survey_text(options, tabs, &self, text, size, whole, err);
     free(self.guessers);
     free(text);
     if (status != PEAL_OK) peal_found_clear(out);

@@ -249,6 +249,7 @@ void peal_votes_add(peal_votes *votes, const peal_votes *more) {
     votes->numbers += more->numbers;
     votes->missing += more->missing;
     votes->others += more->others;
+    votes->bools += more->bools;
 }
 
 static void note_number(peal_guesser *guesser, double number) {

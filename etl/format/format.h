@@ -80,6 +80,7 @@ typedef struct peal_bad_row {
  * of rows that are bad for another column's sake are counted here. */
 typedef struct peal_votes {
     uint64_t numbers, missing, others; /* usual spellings of a missing value are `missing` */
+    uint64_t bools;                    /* the others that are true or false, of texts */
     uint64_t other_line;               /* of the first of the others */
     char other[40], spelling[8];       /* the first of the others, cut; the first usual spelling */
 } peal_votes;

@@ -141,6 +141,7 @@ static void count_texts(row__writer *writer) {
             break;
         case PEAL_CELL_OTHER:
             count_other(one->target->votes, writer->line, one->key.text, one->key.length);
+            one->target->votes->bools += peal_cell_is_true_or_false(one->key.text, one->key.length);
         }
     }
 }

@@ -130,8 +130,8 @@ static bool are_classes(const decision *self, size_t index, const peal_text_vote
 static void decide_texts(decision *self, size_t index, peal_field *field) {
     const column_votes *votes = &self->votes[index];
     const peal_text_votes *texts = &votes->texts;
-    const uint64_t numbers = texts->numbers + votes->numbers.numbers,
-                   others = texts->others - texts->bools + votes->numbers.others,
+    const uint64_t numbers = texts->numbers + votes->numbers.numbers, bools = texts->bools + votes->numbers.bools,
+                   not_numbers = texts->others + votes->numbers.others,
                    missing = texts->missing + votes->numbers.missing;
     const bool is_label = index == self->job->label;
     if (texts->is_text) {
@@ -139,11 +139,10 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
         say_hint(self, field, texts->other);
         return;
     }
-    if (texts->bools > 0 && numbers == 0 && others == 0 && missing == 0 && !is_label) {
+    if (bools > 0 && numbers == 0 && not_numbers == bools && missing == 0 && !is_label) {
         field->type = PEAL_TYPE_BOOL;
         return;
     }
-    const uint64_t not_numbers = others + texts->bools;
     if (numbers == 0 || not_numbers > others_allowed(numbers + not_numbers) || numbers < 2 * not_numbers) return;
     /* Rows that are bad, or a label that is missing, are found by reading again. */
     if (not_numbers > 0 || (is_label && missing > 0)) *self->again = true;

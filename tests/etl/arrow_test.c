@@ -81,6 +81,64 @@ static void what_was_written_is_read_back(void **state) {
     free(folder);
 }
 
+/* A column of each type that is no dictionary, with and without missing values: three rows. */
+static void columns_of_every_type_are_read_back(void **state) {
+    (void)state;
+    static const uint64_t values[6] = {1, 2, UINT64_MAX, 3, 4, 5};
+    static const uint8_t bits = 5, missing = 5; /* the second row is missing */
+    static const int32_t offsets[] = {0, 2, 2, 5};
+    static const peal_column items = {.name = "item", .type = PEAL_TYPE_INT16, .values = values};
+    enum { PLAIN = PEAL_TYPE_DICTIONARY };
+    peal_error err;
+    peal_column columns[2 * PLAIN];
+    char names[PLAIN][4], *folder = test_folder(), *path = test_path(folder, "types.arrow");
+    for (size_t i = 0; i < 2 * PLAIN; i++) {
+        const peal_type type = (peal_type)(i % PLAIN);
+        snprintf(names[type], sizeof names[type], "t%u", (unsigned)type);
+        columns[i] = (peal_column){.name = names[type],
+                                   .type = type,
+                                   .width = type == PEAL_TYPE_FIXED_LIST ? 2 : 0,
+                                   .values = type == PEAL_TYPE_BOOL ? (const void *)&bits : values,
+                                   .offsets = peal_types[type].has_offsets ? offsets : NULL,
+                                   .validity = i < PLAIN ? NULL : &missing,
+                                   .null_count = i >= PLAIN};
+        if (!peal_types[type].has_child) continue;
+        columns[i].child = &items;
+        columns[i].values = NULL;
+    }
+    const peal_table written = {.rows = 3, .column_count = 2 * PLAIN, .columns = columns};
+    const peal_dictionary *dictionaries[2 * PLAIN] = {NULL};
+    peal_arrow_writer *writer;
+    peal_arrow_file *file;
+    assert_ok(peal_arrow_writer_open(path, &written, &writer, &err));
+    assert_ok(peal_arrow_writer_batch(writer, &written, &err));
+    assert_ok(peal_arrow_writer_close(writer, dictionaries, false, NULL, &err));
+    assert_ok(peal_arrow_file_open(path, &file, &err));
+    assert_ok(peal_arrow_file_verify(file, &err));
+    const peal_table *table = peal_arrow_file_batch(file, 0);
+    assert_int_equal(table->column_count, 2 * PLAIN);
+    for (size_t i = 0; i < 2 * PLAIN; i++) {
+        const peal_column *from = &columns[i], *to = &table->columns[i];
+        assert_string_equal(to->name, from->name);
+        assert_int_equal(to->type, from->type);
+        assert_int_equal(to->width, from->width);
+        assert_int_equal(to->null_count, from->null_count);
+        assert_int_equal(peal_column_is_valid(to, 1), i < PLAIN);
+        if (from->offsets) assert_memory_equal(to->offsets, offsets, sizeof offsets);
+        if (from->child) {
+            assert_int_equal(to->child->type, PEAL_TYPE_INT16);
+            assert_memory_equal(to->child->values, values, 5 * sizeof(int16_t));
+        } else if (from->type == PEAL_TYPE_BOOL) {
+            assert_int_equal(*(const uint8_t *)to->values & 7, bits);
+        } else {
+            assert_memory_equal(to->values, values, from->offsets ? 5 : 3 * peal_types[from->type].size);
+        }
+    }
+    peal_arrow_file_close(file);
+    free(path);
+    free(folder);
+}
+
 /* Any byte changed or any cut: an error or the same data, never a crash or a read outside of the file. */
 static void damage_never_crashes(void **state) {
     (void)state;
@@ -140,6 +198,7 @@ static void flipped_bit_in_a_batch_is_found(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_is_read_back),
+        cmocka_unit_test(columns_of_every_type_are_read_back),
         cmocka_unit_test(damage_never_crashes),
         cmocka_unit_test(flipped_bit_in_a_batch_is_found),
     };

@@ -78,6 +78,31 @@ static void long_header_is_read_whole(void **state) {
     peal_buffer_clear(&text);
 }
 
+/* A header of more columns than fit into a sample: it is read before it is looked at. */
+static void wide_header_is_read_whole(void **state) {
+    (void)state;
+    enum { COLUMNS = 130000 };
+    peal_error err;
+    peal_buffer text = {0};
+    for (size_t i = 0; i < 3 * COLUMNS; i++) {
+        char field[40];
+        const size_t column = i % COLUMNS;
+        const int size = snprintf(field, sizeof field, i < COLUMNS ? "column%zu%c" : "%zu%c", column,
+                                  column + 1 < COLUMNS ? ',' : '\n');
+        assert_ok(peal_buffer_append(&text, field, (size_t)size, &err));
+    }
+    assert_true(text.size > 2 * PEAL_SAMPLE_SIZE);
+    reading one = {.block_size = 1 << 20};
+    assert_ok(reading_all(&one, (const char *)text.data, text.size, &err));
+    assert_int_equal(one.schema.count, COLUMNS);
+    assert_string_equal(one.schema.fields[COLUMNS - 1].name, "column129999");
+    assert_int_equal(one.rows, 2);
+    assert_int_equal(one.bad, 0);
+    assert_string_equal(one.cells[1][COLUMNS - 1], "129999");
+    reading_clear(&one);
+    peal_buffer_clear(&text);
+}
+
 static void bad_rows_are_named_by_line(void **state) {
     (void)state;
     static const struct {
@@ -111,6 +136,18 @@ static void unclosed_quote_is_named_by_line(void **state) {
     assert_int_equal(reading_all(&one, text, sizeof text - 1, &err), PEAL_E_DATA);
     assert_has(err.message, "line 3");
     reading_clear(&one);
+}
+
+static void unclosed_quote_in_the_first_line_is_named(void **state) {
+    (void)state;
+    static const char *const texts[] = {"\"a,b\n1,2\n", "a,\"b\n1,2\n", "a,b,\"c", "x\"y,\"z\n"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        peal_error err = {0};
+        reading one = {.options = "{\"delimiter\": \",\"}", .block_size = 100};
+        assert_int_equal(reading_all(&one, texts[i], strlen(texts[i]), &err), PEAL_E_DATA);
+        assert_has(err.message, "line 1: a quote is opened and never closed (quote none");
+        reading_clear(&one);
+    }
 }
 
 /* The slow version: one byte after the other, a state for each. */
@@ -196,8 +233,10 @@ int main(void) {
         cmocka_unit_test(header_is_found_or_not),
         cmocka_unit_test(blanks_are_trimmed_when_asked),
         cmocka_unit_test(long_header_is_read_whole),
+        cmocka_unit_test(wide_header_is_read_whole),
         cmocka_unit_test(bad_rows_are_named_by_line),
         cmocka_unit_test(unclosed_quote_is_named_by_line),
+        cmocka_unit_test(unclosed_quote_in_the_first_line_is_named),
         cmocka_unit_test(random_tables_equal_the_slow_parser),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

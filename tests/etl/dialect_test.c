@@ -199,6 +199,17 @@ static void header_is_found(void **state) {
     CHECK_CASES(cases);
 }
 
+static void text_in_another_encoding_is_read(void **state) {
+    (void)state;
+    static const dialect_case cases[] = {
+        {.text = "na\xEFve,b\n\xE9,2\n",
+         .expected = "na\xC3\xAFve|b\n\xC3\xA9|2\n",
+         .options = "{\"encoding\": \"latin1\"}"},
+        {.text = "a;b\r\x80;2\r", .expected = "a|b\n\xE2\x82\xAC|2\n", .options = "{\"encoding\": \"windows-1252\"}"},
+    };
+    CHECK_CASES(cases);
+}
+
 static void repeated_header_is_a_bad_row(void **state) {
     (void)state;
     peal_error err;
@@ -311,6 +322,7 @@ int main(void) {
         cmocka_unit_test(blanks_around_fields_are_dropped),
         cmocka_unit_test(quotes_and_escapes_are_as_they_are_told),
         cmocka_unit_test(header_is_found),
+        cmocka_unit_test(text_in_another_encoding_is_read),
         cmocka_unit_test(repeated_header_is_a_bad_row),
         cmocka_unit_test(inputs_have_their_own_dialects),
         cmocka_unit_test(label_may_be_absent),

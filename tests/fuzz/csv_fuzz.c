@@ -32,8 +32,11 @@ static void read_blocks(const peal_format *format, const json_t *options, const 
 
 static json_t *options_of(uint8_t choice) {
     static const char *const headers[] = {"auto", "yes", "no"};
+    static const char *const dialects[8][2] = {
+        [4] = {"delimiter", "blanks"}, [5] = {"comment", "#"}, [6] = {"escape", "\\"}, [7] = {"quote", "none"}};
+    const char *const *dialect = dialects[choice >> 5];
     json_t *options = json_pack("{s:b, s:s}", "trim", choice & 1, "header", headers[(choice >> 1) % 3]);
-    if (!options) abort();
+    if (!options || (dialect[0] && json_object_set_new(options, dialect[0], json_string(dialect[1])))) abort();
     return options;
 }
 

@@ -1,0 +1,517 @@
+/* Types are decided by all values: a late text, a late number, what is missing, one bad value in a thousand; the same
+ * for any order of the files, any number of threads, and after a kill in the middle of a second pass. */
+#include "etl/job/types.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "core/base/digest.h"
+#include "core/base/file.h"
+#include "etl/dataset/dataset.h"
+#include "etl/job/etl.h"
+#include "tests/support.h"
+
+enum { FILES_MOST = 4 };
+
+static char *folder;
+
+/* A job over a few files, and what it said. */
+typedef struct job {
+    char *paths[FILES_MOST], *out;
+    peal_etl_options options;
+    peal_reporter reporter;
+    json_t *types;
+    peal_etl_result result;
+    char notes[8192];
+} job;
+
+static void note(void *user, const peal_event *event) {
+    job *self = user;
+    if (event->kind != PEAL_EVENT_NOTE && event->kind != PEAL_EVENT_WARNING) return;
+    const size_t used = strlen(self->notes);
+    snprintf(self->notes + used, sizeof self->notes - used, "%s\n", event->text);
+}
+
+/* `types` is JSON or NULL. */
+static void job_init(job *self, const char *types) {
+    *self = (job){.out = test_path(folder, "types.ds"), .options = peal_etl_default()};
+    self->reporter = (peal_reporter){.handle = note, .user = self};
+    self->types = types ? json_loads(types, 0, NULL) : NULL;
+    assert_int_equal(types != NULL, self->types != NULL);
+    self->options.sources = (const char *const *)self->paths;
+    self->options.out = self->out;
+    self->options.plan.types = self->types;
+    self->options.block_size = 3000;
+    self->options.threads = 2;
+    self->options.reporter = &self->reporter;
+}
+
+static void job_clear(job *self) {
+    peal_remove_tree(self->out, NULL);
+    for (size_t i = 0; i < self->options.source_count; i++) free(self->paths[i]);
+    json_decref(self->types);
+    free(self->out);
+}
+
+static void job_add(job *self, const char *name, const char *text) {
+    peal_error err;
+    char *path = test_path(folder, name);
+    assert_ok(peal_file_write_atomic(path, text, strlen(text), &err));
+    self->paths[self->options.source_count++] = path;
+}
+
+/* A text that is put together line by line. */
+typedef struct lines {
+    peal_buffer text;
+} lines;
+
+static void add_lines(lines *to, size_t count, const char *line) {
+    peal_error err;
+    for (size_t i = 0; i < count; i++) assert_ok(peal_buffer_append(&to->text, line, strlen(line), &err));
+}
+
+static void add_numbers(lines *to, size_t first, size_t count, const char *behind) {
+    for (size_t i = 0; i < count; i++) {
+        char line[80];
+        snprintf(line, sizeof line, "%zu.5%s", (first + i) % 50, behind);
+        add_lines(to, 1, line);
+    }
+}
+
+static void job_add_lines(job *self, const char *name, lines *made) {
+    peal_error err;
+    assert_ok(peal_buffer_append(&made->text, "", 1, &err));
+    job_add(self, name, (const char *)made->text.data);
+    peal_buffer_clear(&made->text);
+}
+
+static void must_run(job *self) {
+    peal_error err;
+    *self->notes = '\0';
+    assert_ok(peal_etl(&self->options, &self->result, &err));
+}
+
+/* The name of the column's type in the dataset, and its role. */
+static void assert_type(const job *self, const char *column, const char *type, const char *role) {
+    peal_error err;
+    peal_dataset *dataset;
+    size_t index;
+    json_t *one;
+    bool found = false;
+    assert_ok(peal_dataset_open(self->out, &dataset, &err));
+    const json_t *pipeline = json_object_get(peal_dataset_manifest(dataset), "pipeline");
+    json_array_foreach(json_object_get(pipeline, "columns"), index, one) {
+        if (strcmp(json_string_value(json_object_get(one, "name")), column) != 0) continue;
+        found = true;
+        assert_string_equal(json_string_value(json_object_get(one, "type")), type);
+        assert_string_equal(json_string_value(json_object_get(one, "role")), role);
+    }
+    assert_true(found);
+    peal_dataset_close(dataset);
+}
+
+static uint64_t rows_hash(const job *self) {
+    peal_error err;
+    uint64_t hash;
+    char *shard = peal_path_join(self->out, "train-00000.arrow");
+    assert_ok(peal_hash_file(shard, &hash, &err));
+    free(shard);
+    return hash;
+}
+
+static void assert_says(const job *self, const char *what) {
+    assert_has(self->notes, what);
+}
+
+static void assert_does_not_say(const job *self, const char *what) {
+    if (strstr(self->notes, what)) fail_msg("'%s' is in: %s", what, self->notes);
+}
+
+/* ---- late values ---- */
+
+static void add_late_text(job *self, bool reversed) {
+    lines numbers = {0}, texts = {0};
+    add_lines(&numbers, 1, "x,z\n");
+    add_numbers(&numbers, 0, 500, ",1\n");
+    add_lines(&texts, 1, "x,z\n");
+    add_numbers(&texts, 0, 30, ",2\n");
+    add_lines(&texts, 40, "red,3\n");
+    if (reversed) job_add_lines(self, "texts.csv", &texts);
+    job_add_lines(self, "numbers.csv", &numbers);
+    if (!reversed) job_add_lines(self, "texts.csv", &texts);
+}
+
+/* Texts that come late make a column what it is if somebody says so at first. */
+static void late_text_makes_a_column_text(void **state) {
+    (void)state;
+    for (int reversed = 0; reversed < 2; reversed++) {
+        job found, given;
+        job_init(&found, NULL);
+        add_late_text(&found, reversed);
+        must_run(&found);
+        assert_type(&found, "x", "dictionary", "index");
+        assert_type(&found, "z", "float64", "feature");
+        assert_int_equal(found.result.rows_used, 570);
+        const uint64_t hash = rows_hash(&found);
+        if (!reversed) {
+            assert_says(&found, "column x: taken for text, since");
+            assert_says(&found, "texts.csv: line 32: 'red' is not a number, nor are others, 40 of its values");
+        }
+        job_init(&given, "{\"x\": \"text\"}");
+        add_late_text(&given, reversed);
+        must_run(&given);
+        assert_int_equal(rows_hash(&given), hash);
+        job_clear(&found);
+        job_clear(&given);
+    }
+}
+
+static void add_late_numbers(job *self, size_t texts, size_t numbers, bool reversed) {
+    lines first = {0}, second = {0};
+    add_lines(&first, 1, "x,z\n");
+    add_lines(&first, texts, "red,1\n");
+    add_lines(&second, 1, "x,z\n");
+    add_numbers(&second, 0, numbers, ",2\n");
+    if (reversed) job_add_lines(self, "numbers.csv", &second);
+    job_add_lines(self, "texts.csv", &first);
+    if (!reversed) job_add_lines(self, "numbers.csv", &second);
+}
+
+/* What begins with texts and is numbers but for them is what it is if somebody says so at first. */
+static void late_numbers_make_a_column_numbers(void **state) {
+    (void)state;
+    for (int reversed = 0; reversed < 2; reversed++) {
+        job found, given;
+        job_init(&found, NULL);
+        add_late_numbers(&found, 2, 3000, reversed);
+        found.options.on_bad_row = PEAL_BAD_ROWS_DROP;
+        must_run(&found);
+        assert_type(&found, "x", "float64", "feature");
+        assert_int_equal(found.result.rows_used, 3000);
+        assert_int_equal(found.result.rows_dropped, 2);
+        const uint64_t hash = rows_hash(&found);
+        job_init(&given, "{\"x\": \"number\"}");
+        add_late_numbers(&given, 2, 3000, reversed);
+        given.options.on_bad_row = PEAL_BAD_ROWS_DROP;
+        must_run(&given);
+        assert_int_equal(rows_hash(&given), hash);
+        job_clear(&found);
+        job_clear(&given);
+    }
+}
+
+/* A row that is bad for its type's sake only is named with the way to keep it, whichever file comes first. */
+static void bad_value_is_named_with_the_way_to_keep_it(void **state) {
+    (void)state;
+    for (int reversed = 0; reversed < 2; reversed++) {
+        peal_error err;
+        job self;
+        job_init(&self, NULL);
+        add_late_numbers(&self, 1, 3000, reversed);
+        assert_int_equal(peal_etl(&self.options, &self.result, &err), PEAL_E_DATA);
+        assert_has(err.message, "texts.csv: line 2: column 'x': 'red' is not a number");
+        assert_has(err.message, "(type x=text keeps such values)");
+        assert_false(peal_path_exists(self.out));
+        job_clear(&self);
+    }
+}
+
+/* A file that says nothing of a column leaves it to the next one. */
+static void first_file_may_say_nothing(void **state) {
+    (void)state;
+    static const char *const firsts[] = {"x,t,z\n", "x,t,z\n,,1\n,,2\n", "x,t,z\nNA,NA,1\n"};
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        job self;
+        job_init(&self, NULL);
+        job_add(&self, "first.csv", firsts[i]);
+        job_add(&self, "second.csv", "x,t,z\n1.5,red,1\n2.5,blue,2\n,red,3\n");
+        must_run(&self);
+        assert_type(&self, "x", "float64", "feature");
+        assert_type(&self, "t", "dictionary", "index");
+        job_clear(&self);
+    }
+}
+
+/* ---- what is missing ---- */
+
+static void usual_spellings_are_missing_in_numbers_only(void **state) {
+    (void)state;
+    static const char text[] = "x,t\n1,a\nNA,NA\n2,a\n-,-\n3,NA\n4,b\n5,b\n6,a\n";
+    job self;
+    job_init(&self, NULL);
+    job_add(&self, "missing.csv", text);
+    must_run(&self);
+    assert_int_equal(self.result.rows_used, 8);
+    assert_type(&self, "x", "float64", "feature");
+    assert_type(&self, "t", "dictionary", "index");
+    assert_says(&self, "column x: 2 values (NA) are taken for missing (type x=text keeps them)");
+    assert_does_not_say(&self, "column t: 2 values");
+    job_clear(&self);
+    job_init(&self, "{\"x\": \"text\"}");
+    job_add(&self, "missing.csv", text);
+    must_run(&self);
+    assert_type(&self, "x", "dictionary", "index");
+    assert_does_not_say(&self, "missing (type");
+    job_clear(&self);
+}
+
+/* ---- one in a thousand ---- */
+
+static void check_share(size_t numbers, size_t others, const char *type, size_t dropped) {
+    uint64_t hashes[2];
+    for (int reversed = 0; reversed < 2; reversed++) {
+        job self;
+        job_init(&self, NULL);
+        add_late_numbers(&self, others, numbers, reversed);
+        self.options.on_bad_row = PEAL_BAD_ROWS_DROP;
+        must_run(&self);
+        assert_type(&self, "x", type, strcmp(type, "float64") == 0 ? "feature" : "index");
+        assert_int_equal(self.result.rows_dropped, dropped);
+        hashes[reversed] = rows_hash(&self);
+        job_clear(&self);
+    }
+    /* What is dropped does not matter to what is kept: then the order of the files makes no difference. */
+    if (dropped == others) assert_int_equal(hashes[0], hashes[1]);
+}
+
+static void one_value_in_a_thousand_may_be_none(void **state) {
+    (void)state;
+    check_share(999, 1, "float64", 1);
+    check_share(998, 2, "dictionary", 0);
+    check_share(1998, 2, "float64", 2);
+    check_share(1997, 3, "dictionary", 0);
+    check_share(5, 1, "float64", 1); /* of a small table, one value */
+    check_share(2, 1, "float64", 1);
+    check_share(1, 1, "dictionary", 0);
+    check_share(50, 2, "dictionary", 0);
+}
+
+/* ---- labels and booleans ---- */
+
+static void label_is_what_its_values_are(void **state) {
+    (void)state;
+    static const struct {
+        const char *first, *second, *type;
+        size_t dropped;
+    } cases[] = {
+        {"0\n1\n0\n", "1\n1\n0\n", "dictionary", 0},          /* few whole numbers: classes */
+        {"0\n1\n0\n", "1.5\n2.25\n0\n", "float64", 0},        /* a fraction comes late */
+        {"0.5\n1\n0\n", "1\n2\n0\n", "float64", 0},           /* or early */
+        {"yes\nno\nyes\n", "no\nno\nyes\n", "dictionary", 0}, /* words */
+        {"0\n1\n0\n", "1\nNA\n0\n", "dictionary", 1},         /* a label that is missing makes a bad row */
+        {"0\n1\n0\n", "1\n\n0\n", "dictionary", 1},           {"0.5\n1.5\n0.25\n", "1\n\n0\n", "float64", 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int reversed = 0; reversed < 2; reversed++) {
+            const char *const texts[] = {cases[i].first, cases[i].second};
+            job self;
+            job_init(&self, NULL);
+            for (size_t file = 0; file < 2; file++) {
+                lines made = {0};
+                add_lines(&made, 1, "z,y\n");
+                size_t row = 0;
+                for (const char *at = texts[reversed ? 1 - file : file]; *at; at = strchr(at, '\n') + 1) {
+                    char line[40];
+                    snprintf(line, sizeof line, "%zu,%.*s\n", row++, (int)(strchr(at, '\n') - at), at);
+                    add_lines(&made, 1, line);
+                }
+                job_add_lines(&self, file ? "b.csv" : "a.csv", &made);
+            }
+            self.options.plan.label = "y";
+            self.options.on_bad_row = PEAL_BAD_ROWS_DROP;
+            must_run(&self);
+            assert_type(&self, "y", cases[i].type, "label");
+            assert_int_equal(self.result.rows_dropped, cases[i].dropped);
+            assert_says(&self, "label y: taken for a ");
+            job_clear(&self);
+        }
+    }
+}
+
+static void true_and_false_are_booleans(void **state) {
+    (void)state;
+    job self;
+    job_init(&self, NULL);
+    job_add(&self, "a.csv", "b,t\ntrue,true\nFALSE,no\n,maybe\n");
+    job_add(&self, "b.csv", "b,t\nFalse,true\nTrue,true\n");
+    must_run(&self);
+    assert_int_equal(self.result.rows_used, 5);
+    assert_type(&self, "b", "bool", "feature");
+    assert_type(&self, "t", "dictionary", "index");
+    job_clear(&self);
+}
+
+/* A bad row leaves nothing behind: the next one's boolean is not missing. */
+static void bad_row_leaves_no_missing_value(void **state) {
+    (void)state;
+    uint64_t hashes[2];
+    static const char *const texts[] = {"b,x\ntrue,1\n,bad\ntrue,2\nfalse,3\n", "b,x\ntrue,1\ntrue,2\nfalse,3\n"};
+    for (size_t i = 0; i < 2; i++) {
+        job self;
+        job_init(&self, "{\"b\": \"bool\", \"x\": \"number\"}");
+        job_add(&self, "bad.csv", texts[i]);
+        self.options.on_bad_row = PEAL_BAD_ROWS_DROP;
+        must_run(&self);
+        assert_int_equal(self.result.rows_used, 3);
+        hashes[i] = rows_hash(&self);
+        job_clear(&self);
+    }
+    assert_int_equal(hashes[0], hashes[1]);
+}
+
+/* ---- identifiers ---- */
+
+static void identifiers_are_left_out_after_the_pass(void **state) {
+    (void)state;
+    lines made = {0};
+    job self;
+    job_init(&self, NULL);
+    add_lines(&made, 1, "id,colour,x\n");
+    for (size_t i = 0; i < 400; i++) {
+        char line[60];
+        snprintf(line, sizeof line, "n-%zu,%s,%zu\n", i, i % 2 ? "red" : "blue", i % 7);
+        add_lines(&made, 1, line);
+    }
+    job_add_lines(&self, "ids.csv", &made);
+    must_run(&self);
+    assert_type(&self, "id", "dictionary", "dropped");
+    assert_type(&self, "colour", "dictionary", "index");
+    assert_says(&self, "column id: nearly every row has a text of its own, so it is left out");
+    job_clear(&self);
+}
+
+/* ---- the same bits ---- */
+
+/* Columns of all kinds, which change in the last file: x becomes text, w becomes numbers with a bad value in 4,000. */
+static void add_all_kinds(job *self) {
+    static const char *const names[] = {"k0.csv", "k1.csv", "k2.csv"};
+    for (size_t file = 0; file < 3; file++) {
+        lines made = {0};
+        add_lines(&made, 1, "x,w,t,b,y\n");
+        for (size_t i = 0; i < 4000; i++) {
+            const size_t n = (i + 4000 * file) * 7919;
+            char line[120], w[24];
+            snprintf(w, sizeof w, "%zu.25", n % 1009);
+            const bool bad = file == 0 && i < 3;
+            const char *x = file == 2 && i % 50 == 7 ? "odd" : NULL;
+            snprintf(line, sizeof line, "%s%zu,%s,text-%zu,%s,%zu\n", x ? x : "", n % 97, bad ? "none yet" : w, n % 301,
+                     i % 3 ? "true" : "FALSE", n % 3);
+            add_lines(&made, 1, line);
+        }
+        job_add_lines(self, names[file], &made);
+    }
+    self->options.plan.label = "y";
+    self->options.on_bad_row = PEAL_BAD_ROWS_DROP;
+}
+
+static uint64_t run_all_kinds(job *self, size_t threads) {
+    self->options.threads = threads;
+    must_run(self);
+    assert_type(self, "x", "dictionary", "index");
+    assert_type(self, "w", "float64", "feature");
+    assert_type(self, "b", "bool", "feature");
+    assert_type(self, "y", "dictionary", "label");
+    assert_int_equal(self->result.rows_used, 12000 - 3);
+    assert_int_equal(self->result.rows_dropped, 3);
+    return rows_hash(self);
+}
+
+static void threads_do_not_change_the_bits(void **state) {
+    (void)state;
+    static const size_t threads[] = {1, 2, 5};
+    job self;
+    job_init(&self, NULL);
+    add_all_kinds(&self);
+    const uint64_t usual = run_all_kinds(&self, 1);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(run_all_kinds(&self, threads[i]), usual);
+    job_clear(&self);
+}
+
+/* True if a job under way has begun its second pass: it wrote down the types that it reads with. */
+static bool reads_again(void) {
+    bool found = false;
+    DIR *entries = opendir(folder);
+    assert_non_null(entries);
+    for (struct dirent *entry; !found && (entry = readdir(entries));) {
+        if (!strstr(entry->d_name, ".ds.peal-tmp-")) continue;
+        char *left = test_path(folder, entry->d_name), *types = test_path(left, "spill/types.json");
+        found = access(types, F_OK) == 0;
+        free(left);
+        free(types);
+    }
+    closedir(entries);
+    return found;
+}
+
+/* Stops the job by a signal that nothing can handle, `delay_us` after its second pass began; false if it was over. */
+static bool kill_in_second_pass(const job *self, useconds_t delay_us) {
+    const pid_t pid = fork();
+    int status;
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        peal_etl_result result;
+        peal_etl_options options = self->options;
+        options.reporter = NULL;
+        _exit(peal_etl(&options, &result, NULL) == PEAL_OK ? 0 : 1);
+    }
+    while (!reads_again()) {
+        if (waitpid(pid, &status, WNOHANG) == pid) return false;
+    }
+    usleep(delay_us);
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    return WIFSIGNALED(status);
+}
+
+static void killed_second_pass_is_resumed_with_the_same_bits(void **state) {
+    (void)state;
+    static const size_t threads[] = {1, 2, 5};
+    size_t killed = 0;
+    job self;
+    job_init(&self, NULL);
+    add_all_kinds(&self);
+    const uint64_t usual = run_all_kinds(&self, 2);
+    for (size_t trial = 0; trial < 12; trial++) {
+        peal_remove_tree(self.out, NULL);
+        self.options.threads = threads[trial % 3];
+        self.options.resume = false;
+        killed += kill_in_second_pass(&self, (useconds_t)(trial * 700));
+        self.options.resume = true;
+        assert_int_equal(run_all_kinds(&self, threads[(trial + 1) % 3]), usual);
+        assert_false(reads_again());
+    }
+    assert_true(killed > 3);
+    job_clear(&self);
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    folder = test_folder();
+    return 0;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    peal_remove_tree(folder, NULL);
+    free(folder);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(late_text_makes_a_column_text),
+        cmocka_unit_test(late_numbers_make_a_column_numbers),
+        cmocka_unit_test(bad_value_is_named_with_the_way_to_keep_it),
+        cmocka_unit_test(first_file_may_say_nothing),
+        cmocka_unit_test(usual_spellings_are_missing_in_numbers_only),
+        cmocka_unit_test(one_value_in_a_thousand_may_be_none),
+        cmocka_unit_test(label_is_what_its_values_are),
+        cmocka_unit_test(true_and_false_are_booleans),
+        cmocka_unit_test(bad_row_leaves_no_missing_value),
+        cmocka_unit_test(identifiers_are_left_out_after_the_pass),
+        cmocka_unit_test(threads_do_not_change_the_bits),
+        cmocka_unit_test(killed_second_pass_is_resumed_with_the_same_bits),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
