@@ -16,9 +16,10 @@
 #include "models/verdict.h"
 
 enum {
-    ROWS_LEAST = 100,   /* with fewer, what is held out decides nothing */
-    ROWS_FEW = 5000,    /* up to so many a fifth is held out, else a tenth */
-    SPARSE_MOST = 1 << 14, /* sparse features up to which a net is tried: its first layer has a hundredfold of numbers */
+    ROWS_LEAST = 100, /* with fewer, what is held out decides nothing */
+    ROWS_FEW = 5000,  /* up to so many a fifth is held out, else a tenth */
+    SPARSE_MOST =
+        1 << 14,        /* sparse features up to which a net is tried: its first layer has a hundredfold of numbers */
     ROWS_AGAIN = 20000, /* up to so many the winner is trained again, on all rows */
 };
 

@@ -1,8 +1,8 @@
 /* A linear layer over sparse rows: the rows of a table that a row's entries name, times their values, summed up.
  *   x [n] sparse rows of (index, value); table [v, k]; bias [1, k]; every index is below v;
  *   out [n, k] = bias + sum over the entries of value * table[index].
- * Backward: dtable[index] += value * dout[i]; dbias = sum over i of dout[i]. Source: the product of a sparse and a dense matrix, row by row (Gustavson
- * 1978, "Two Fast Algorithms for Sparse Matrices", section 2). */
+ * Backward: dtable[index] += value * dout[i]; dbias = sum over i of dout[i]. Source: the product of a sparse and a
+ * dense matrix, row by row (Gustavson 1978, "Two Fast Algorithms for Sparse Matrices", section 2). */
 #include <math.h>
 #include <string.h>
 
