@@ -176,21 +176,23 @@ static peal_status read_rest(jsonl__reader *reader, peal_block *block, peal_erro
 }
 
 static peal_status no_whole_record(const jsonl__reader *reader, const peal_block *block, peal_error *err) {
+    const char *begin = jsonl__behind_blanks(block->text, true);
+    const uint64_t line = reader->line + jsonl__count_newlines(block->text, begin);
     if (block->size > LONGEST_RECORD) {
         return peal_fail(err, PEAL_E_DATA, "%s: line %llu: a record of more than %d MB; JSON Lines has one a line",
-                         reader->name, (unsigned long long)reader->line, LONGEST_RECORD >> 20);
+                         reader->name, (unsigned long long)line, LONGEST_RECORD >> 20);
     }
     return peal_fail(err, PEAL_E_DATA,
                      "%s: line %llu: the array's last object, which begins here, or the array itself is not closed "
                      "before the end; is the file cut off?",
-                     reader->name, (unsigned long long)reader->line);
+                     reader->name, (unsigned long long)line);
 }
 
 /* Reads on until there is a whole record; *cut is behind the last one, and 0 at the end. */
 static peal_status read_records(jsonl__reader *reader, peal_block *block, size_t *cut, peal_error *err) {
     size_t capacity = reader->wanted->block_size ? reader->wanted->block_size : PEAL_BLOCK_SIZE;
     size_t seen = block->size;
-    while (capacity <= block->size) capacity *= 2;
+    while (capacity <= block->size || capacity <= MARK_SIZE) capacity *= 2;
     for (;;) {
         PEAL_TRY(fill_text(reader, block, capacity, err));
         if (!reader->begun) blank_out(reader, block);
