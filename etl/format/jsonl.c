@@ -25,9 +25,9 @@ uint64_t jsonl__count_newlines(const char *text, const char *end) {
 
 /* Passes over a text's inside; `at` when it is closed, or `end`. */
 static const char *behind_text(jsonl__split *split, const char *at, const char *end) {
-    bool high = false;
+    unsigned holds = 0;
     while (at < end) {
-        if (!split->escape) at = jsonl__behind_plain(at, &high);
+        if (!split->escape) at = jsonl__behind_plain(at, &holds);
         if (at >= end) break;
         if (!split->escape && *at == '"') {
             split->text = false;

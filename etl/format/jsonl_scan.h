@@ -21,49 +21,45 @@ static inline const char *jsonl__behind_blanks(const char *at, bool newline_is_b
     return at;
 }
 
-/* The first byte from `at` on that is a quote, a backslash or a control character. *high becomes true if a byte before
- * it is not ASCII. */
+/* What a text between quotes holds, besides plain ASCII. */
+enum { JSONL_ESCAPED = 1, JSONL_HIGH = 2 };
+
+/* The first byte from `at` on that is a quote, a backslash or a control character; *holds gets JSONL_HIGH if a byte
+ * before it is not ASCII. */
 #if defined(__SSE2__)
-static inline const char *jsonl__behind_plain(const char *at, bool *high) {
+static inline const char *jsonl__behind_plain(const char *at, unsigned *holds) {
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), control = _mm_set1_epi8(0x1F);
     for (;; at += 16) {
         const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
         const __m128i stops = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
                                            _mm_cmpeq_epi8(_mm_max_epu8(bytes, control), control));
-        const unsigned stop = (unsigned)_mm_movemask_epi8(stops), beyond = (unsigned)_mm_movemask_epi8(bytes);
+        const unsigned stop = (unsigned)_mm_movemask_epi8(stops), high = (unsigned)_mm_movemask_epi8(bytes);
         if (stop) {
             const unsigned before = (stop & (0U - stop)) - 1; /* the bits below the first one */
-            *high = *high || (beyond & before);
+            if (high & before) *holds |= JSONL_HIGH;
             return at + __builtin_ctz(stop);
         }
-        *high = *high || beyond;
+        if (high) *holds |= JSONL_HIGH;
     }
 }
 #else
-static inline const char *jsonl__behind_plain(const char *at, bool *high) {
-    for (; *at != '"' && *at != '\\' && (unsigned char)*at > 0x1F; at++) *high = *high || (*at & 0x80);
+static inline const char *jsonl__behind_plain(const char *at, unsigned *holds) {
+    for (; *at != '"' && *at != '\\' && (unsigned char)*at > 0x1F; at++) {
+        if (*at & 0x80) *holds |= JSONL_HIGH;
+    }
     return at;
 }
 #endif
 
-/* A text between its quotes, as it stands there. */
-typedef struct jsonl__string {
-    const char *end; /* of the text: its closing quote, if it is whole */
-    bool whole, escaped, high;
-} jsonl__string;
-
-/* The text that begins at `at`, behind the opening quote. */
-static inline jsonl__string jsonl__string_at(const char *at) {
-    jsonl__string out = {.end = at};
+/* The end of the text that begins at `at`, behind the opening quote: its closing quote, or what it cannot hold. */
+static inline const char *jsonl__string_end(const char *at, unsigned *holds) {
     for (;;) {
-        out.end = jsonl__behind_plain(out.end, &out.high);
-        if (*out.end != '\\') break;
-        out.escaped = true;
-        if ((unsigned char)out.end[1] <= 0x1F) break; /* cut off */
-        out.end += 2;
+        at = jsonl__behind_plain(at, holds);
+        if (*at != '\\') return at;
+        *holds |= JSONL_ESCAPED;
+        if ((unsigned char)at[1] <= 0x1F) return at; /* cut off */
+        at += 2;
     }
-    out.whole = *out.end == '"';
-    return out;
 }
 
 static inline bool jsonl__is_digit(char c) {

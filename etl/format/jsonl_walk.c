@@ -63,8 +63,7 @@ bool jsonl__expected(jsonl__walker *walker, const char *at, const char *what) {
     return jsonl__refuse(walker, at, "%s was expected, not byte 0x%02x", what, c);
 }
 
-bool jsonl__string_fault(jsonl__walker *walker, const jsonl__string *string) {
-    const char *at = string->end;
+bool jsonl__string_fault(jsonl__walker *walker, const char *at) {
     if (*at == '\\') at++; /* what it escapes is cut off or a control character */
     const unsigned char c = (unsigned char)*at;
     if (at >= walker->end || (c == '\n' && !walker->newline_is_blank)) {
@@ -168,15 +167,15 @@ static bool check_utf8(jsonl__walker *walker, const char *raw, const char *end) 
     return jsonl__refuse(walker, raw + bad, "byte 0x%02x of a text is not UTF-8", (unsigned char)raw[bad]);
 }
 
-bool jsonl__text_decode(jsonl__walker *walker, const char *raw, const jsonl__string *string, const char **text,
+bool jsonl__text_decode(jsonl__walker *walker, const char *raw, const char *end, unsigned holds, const char **text,
                         size_t *length) {
-    if (string->high && !check_utf8(walker, raw, string->end)) return false;
-    if (!string->escaped) return true;
+    if ((holds & JSONL_HIGH) && !check_utf8(walker, raw, end)) return false;
+    if (!(holds & JSONL_ESCAPED)) return true;
     /* All texts of a record together are no longer than the record. */
     if (!walker->decoded) walker->decoded = malloc(walker->text_size + PEAL_BLOCK_PADDING);
     if (!walker->decoded) return no_memory(walker);
     char *to = walker->decoded + walker->decoded_size;
-    if (!unescape(walker, raw, string->end, to, length)) return false;
+    if (!unescape(walker, raw, end, to, length)) return false;
     walker->decoded_size += *length;
     *text = to;
     return true;
@@ -250,11 +249,12 @@ static bool add_key(jsonl__walker *walker, const uint32_t *around, size_t depth,
 }
 
 bool jsonl__key_find(jsonl__walker *walker, const uint32_t *around, size_t depth, const char *at, uint32_t *out) {
-    const jsonl__string string = jsonl__string_at(at);
-    const size_t size = (size_t)(string.end - at);
+    unsigned holds = 0;
+    const char *end = jsonl__string_end(at, &holds);
+    const size_t size = (size_t)(end - at);
     const uint32_t parent = around[depth - 1];
-    if (!string.whole) return jsonl__string_fault(walker, &string);
-    if (string.high && !check_utf8(walker, at, string.end)) return false;
+    if (*end != '"') return jsonl__string_fault(walker, end);
+    if ((holds & JSONL_HIGH) && !check_utf8(walker, at, end)) return false;
     const uint32_t hash = (uint32_t)peal_hash(at, size, parent);
     for (uint32_t slot = hash & walker->slot_mask; walker->slots[slot]; slot = (slot + 1) & walker->slot_mask) {
         const jsonl__key *key = &walker->keys[walker->slots[slot] - 1];

@@ -66,9 +66,11 @@ bool jsonl__refuse(jsonl__walker *walker, const char *at, const char *reason, ..
 
 /* The rest of the walk. */
 bool jsonl__key_find(jsonl__walker *walker, const uint32_t *around, size_t depth, const char *at, uint32_t *out);
-bool jsonl__text_decode(jsonl__walker *walker, const char *raw, const jsonl__string *string, const char **text,
+/* The text from `raw` to its quote at `end`, which is not plain: checked, and without its escapes. */
+bool jsonl__text_decode(jsonl__walker *walker, const char *raw, const char *end, unsigned holds, const char **text,
                         size_t *length);
-bool jsonl__string_fault(jsonl__walker *walker, const jsonl__string *string);
+/* What is wrong with a text that ends at `at`, which is no quote. Returns false. */
+bool jsonl__string_fault(jsonl__walker *walker, const char *at);
 /* Behind the value at `at`, which stands within `depth` objects and arrays; NULL if it is bad. What it holds is checked
  * and passed over. */
 const char *jsonl__skip_value(jsonl__walker *walker, const char *at, size_t depth);
@@ -121,20 +123,26 @@ static inline __attribute__((always_inline)) bool jsonl__key_at(jsonl__walker *w
 typedef bool (*jsonl__take)(void *user, uint32_t key, jsonl__kind kind, const char *text, size_t length,
                             const char *at);
 
+/* Apart, so that `text` and `length` of plain texts stay in registers. */
+static inline bool jsonl__take_decoded(jsonl__walker *walker, const char *begin, const char *end, unsigned holds,
+                                       uint32_t key, jsonl__take take) {
+    const char *text = begin + 1;
+    size_t length = (size_t)(end - text);
+    return jsonl__text_decode(walker, text, end, holds, &text, &length) &&
+           take(walker->user, key, JSONL_TEXT, text, length, begin);
+}
+
 /* A number, text or word at `*at`, which moves behind it. */
 static inline __attribute__((always_inline)) bool jsonl__scalar(jsonl__walker *walker, const char **at, uint32_t key,
                                                                 jsonl__take take) {
     const char *begin = *at, *fault;
     if (*begin == '"') {
-        const jsonl__string string = jsonl__string_at(begin + 1);
-        const char *text = begin + 1;
-        size_t length = (size_t)(string.end - text);
-        if (!string.whole) return jsonl__string_fault(walker, &string);
-        if ((string.escaped || string.high) && !jsonl__text_decode(walker, begin + 1, &string, &text, &length)) {
-            return false;
-        }
-        *at = string.end + 1;
-        return take(walker->user, key, JSONL_TEXT, text, length, begin);
+        unsigned holds = 0;
+        const char *text = begin + 1, *end = jsonl__string_end(text, &holds);
+        if (*end != '"') return jsonl__string_fault(walker, end);
+        *at = end + 1;
+        if (holds) return jsonl__take_decoded(walker, begin, end, holds, key, take);
+        return take(walker->user, key, JSONL_TEXT, text, (size_t)(end - text), begin);
     }
     if (*begin == '-' || jsonl__is_digit(*begin)) {
         *at = jsonl__behind_number(begin, &fault);
