@@ -72,6 +72,10 @@ bool jsonl__string_fault(jsonl__walker *walker, const char *at) {
     return jsonl__refuse(walker, at, "a control character (0x%02x) in a text; JSON writes it as \\u%04x", c, c);
 }
 
+bool jsonl__too_deep(jsonl__walker *walker, const char *at) {
+    return jsonl__refuse(walker, at, "arrays and objects nest deeper than %d", JSONL_DEPTH_MOST);
+}
+
 /* ---- texts ---- */
 
 /* Four hexadecimal digits, or -1. */
@@ -319,7 +323,7 @@ const char *jsonl__skip_value(jsonl__walker *walker, const char *at, size_t dept
     }
     const char close = open == '[' ? ']' : '}';
     if (depth == JSONL_DEPTH_MOST) {
-        jsonl__refuse(walker, at, "arrays and objects nest deeper than %d", JSONL_DEPTH_MOST);
+        jsonl__too_deep(walker, at);
         return NULL;
     }
     at = jsonl__behind_blanks(at + 1, walker->newline_is_blank);

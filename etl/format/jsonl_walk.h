@@ -74,7 +74,8 @@ bool jsonl__string_fault(jsonl__walker *walker, const char *at);
 /* Behind the value at `at`, which stands within `depth` objects and arrays; NULL if it is bad. What it holds is checked
  * and passed over. */
 const char *jsonl__skip_value(jsonl__walker *walker, const char *at, size_t depth);
-/* The key stands twice in its object. Returns false. */
+/* What is too deep within others; a key that stands twice in its object. Both return false. */
+bool jsonl__too_deep(jsonl__walker *walker, const char *at);
 bool jsonl__repeated(jsonl__walker *walker, const char *at, uint32_t key);
 
 /* Begins a record. */
@@ -156,14 +157,25 @@ static inline __attribute__((always_inline)) bool jsonl__scalar(jsonl__walker *w
     return take(walker->user, key, *word == 'n' ? JSONL_NULL : JSONL_WORD, begin, length, begin);
 }
 
-/* Walks over the object at `*at`, which moves behind it. False: the record is bad (walker->fault), or walker->status
+/* Behind the brackets that close objects, and blanks; *depth is how many objects are still open. */
+static inline const char *jsonl__behind_closed(const char *at, size_t *depth, bool newline_is_blank) {
+    for (;;) {
+        if (*at != ',') at = jsonl__behind_blanks(at, newline_is_blank);
+        if (*at != '}') return at;
+        at++;
+        if (--*depth == 0) return at;
+    }
+}
+
+/* Walks over the object at `*begin`, which moves behind it. False: the record is bad (walker->fault), or walker->status
  * says what failed. Written to be inlined with `take`, of which there is one in each file that walks. */
 static inline __attribute__((always_inline)) bool jsonl__walk(jsonl__walker *walker, const char **begin,
                                                               jsonl__take take) {
     const bool newline_is_blank = walker->newline_is_blank;
     const char *at = *begin;
-    uint32_t around[JSONL_DEPTH_MOST] = {JSONL_TOP}, key = JSONL_TOP;
+    uint32_t around[JSONL_DEPTH_MOST], key = JSONL_TOP; /* the keys of the objects that are open */
     size_t depth = 1;
+    around[0] = JSONL_TOP;
     jsonl__begin(walker);
     if (*at != '{') return jsonl__expected(walker, at, "an object ('{')");
     at = jsonl__behind_blanks(at + 1, newline_is_blank);
@@ -178,19 +190,12 @@ static inline __attribute__((always_inline)) bool jsonl__walk(jsonl__walker *wal
         if (*at != ':') at = jsonl__behind_blanks(at, newline_is_blank);
         if (*at != ':') return jsonl__expected(walker, at, "':'");
         at = jsonl__behind_blanks(at + 1, newline_is_blank);
-        bool empty = false;
         if (*at == '{') {
             if (!take(walker->user, key, JSONL_OBJECT, at, 1, at)) return false;
-            if (depth == JSONL_DEPTH_MOST) {
-                return jsonl__refuse(walker, at, "objects nest deeper than %d", JSONL_DEPTH_MOST);
-            }
+            if (depth == JSONL_DEPTH_MOST) return jsonl__too_deep(walker, at);
+            around[depth++] = key;
             at = jsonl__behind_blanks(at + 1, newline_is_blank);
-            empty = *at == '}';
-            if (!empty) {
-                around[depth++] = key;
-                continue;
-            }
-            at++;
+            if (*at != '}') continue;
         } else if (*at == '[') {
             if (!take(walker->user, key, JSONL_ARRAY, at, 1, at)) return false;
             at = jsonl__skip_value(walker, at, depth);
@@ -198,18 +203,13 @@ static inline __attribute__((always_inline)) bool jsonl__walk(jsonl__walker *wal
         } else if (!jsonl__scalar(walker, &at, key, take)) {
             return false;
         }
-        for (;;) {
-            if (*at != ',') at = jsonl__behind_blanks(at, newline_is_blank);
-            if (*at != '}') break;
-            at++;
-            if (--depth == 0) {
-                *begin = at;
-                return true;
-            }
-        }
+        at = jsonl__behind_closed(at, &depth, newline_is_blank);
+        if (depth == 0) break;
         if (*at != ',') return jsonl__expected(walker, at, "',' or '}'");
         at = jsonl__behind_blanks(at + 1, newline_is_blank);
     }
+    *begin = at;
+    return true;
 }
 
 #endif

@@ -3,7 +3,7 @@
 
 usage: jsonl.py FOLDER [REPEATS]        (make_clicks.py makes the folder, of which this makes JSON Lines in FOLDER/jsonl)
 
-Wall seconds and peak memory of a process of its own for each, taking turns; medians. DuckDB: create table as, types found.
+Wall seconds, seconds of CPU and peak memory of a process of its own for each, taking turns; medians. DuckDB: create table as, types found.
 Polars: scan_ndjson, collected. Peal writes its dataset to disk, checksummed and fsynced, which the others do not.
 """
 import glob
@@ -39,7 +39,7 @@ def run(command):
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit(f"failed: {command}")
-    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+    return time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main():
@@ -56,10 +56,11 @@ def main():
             for name, command in contenders.items():
                 shutil.rmtree(os.path.join(work, "d"), ignore_errors=True)
                 results[name].append(run(command))
-    ours = statistics.median(seconds for seconds, _ in results["peal etl"])
+    ours = [statistics.median(values) for values in zip(*results["peal etl"])]
     for name, values in results.items():
-        seconds, memory = statistics.median(v[0] for v in values), statistics.median(v[1] for v in values)
-        print(f"{name:10s} {seconds:6.2f} s  {memory:7.0f} MB peak   peal is {seconds / ours:5.2f} x")
+        seconds, cpu, memory = (statistics.median(column) for column in zip(*values))
+        print(f"{name:10s} {seconds:6.2f} s  {cpu:6.2f} s of CPU  {memory:7.0f} MB peak   "
+              f"peal is {seconds / ours[0]:5.2f} x, by CPU {cpu / ours[1]:5.2f} x")
 
 
 if __name__ == "__main__":
