@@ -39,7 +39,7 @@ void tools_command_print(const tools_command *command) {
         tools_print_row(left, 28, option->help);
     }
     if (!(command->bit & FOR_READING)) return;
-    puts("\nHow text is written, where it is found wrongly (each format has its own, see 'peal help formats'):");
+    puts("\nHow text is written, where it is found wrongly ('peal help formats'):");
     for (const peal_option *option = NULL; (option = tools_next_reading_option(option));) {
         char left[64];
         snprintf(left, sizeof left, "  --%s %s", option->name, option->argument ? option->argument : "");

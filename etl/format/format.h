@@ -93,7 +93,7 @@ typedef struct peal_block {
     size_t size, capacity;
     uint64_t number;     /* within its input, from 0 */
     uint64_t first_line; /* 1-based line of the first record */
-    uint64_t records;    /* of formats that count instead of cutting text */
+    uint64_t records;    /* of formats that count them before they parse */
     /* Parsed. */
     peal_table_room table;
     uint64_t *hashes; /* [rows] of the raw record, if asked for */

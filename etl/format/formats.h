@@ -9,5 +9,6 @@ extern const peal_format peal_format_tsv;
 extern const peal_format peal_format_idx;
 extern const peal_format peal_format_libsvm;
 extern const peal_format peal_format_vw;
+extern const peal_format peal_format_jsonl;
 
 #endif
