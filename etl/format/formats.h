@@ -7,5 +7,6 @@
 extern const peal_format peal_format_csv;
 extern const peal_format peal_format_tsv;
 extern const peal_format peal_format_idx;
+extern const peal_format peal_format_arrow;
 
 #endif
