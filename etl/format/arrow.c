@@ -10,23 +10,27 @@ enum {
     NOTES_MOST = 8,         /* of columns that are left out; the rest is counted */
     LARGE_BATCH = 32 << 20, /* bytes from which on a batch is read in pieces, if its input can be */
     EXACT_DIGITS = 15,      /* that a double keeps of a decimal */
-    SCHEMA_LEAST = 16,      /* bytes of a schema message */
+    SCHEMA_LEAST = 16,
+    SCHEMA_MOST = 256 << 20, /* bytes of a schema message */
 };
 
 /* ---- recognition ---- */
 
-/* A stream begins with a schema message. */
+/* A stream begins with a schema message; before Arrow 0.15 its prefix was its size alone. */
 static bool begins_a_stream(const uint8_t *head, size_t size) {
     uint32_t prefix[2];
     if (size < sizeof prefix + SCHEMA_LEAST) return false;
     memcpy(prefix, head, sizeof prefix);
-    if (prefix[0] != 0xFFFFFFFFu || prefix[1] < SCHEMA_LEAST || prefix[1] > INT32_MAX || prefix[1] % 8) return false;
-    arrow__reader reader = {.bytes = head + sizeof prefix, .size = size - sizeof prefix};
-    if (reader.size > prefix[1]) reader.size = prefix[1];
+    const bool marked = prefix[0] == 0xFFFFFFFFu;
+    const uint32_t length = prefix[marked];
+    if (length < SCHEMA_LEAST || length > SCHEMA_MOST || (length + (marked ? 0 : 4)) % 8) return false;
+    const size_t begin = marked ? 8 : 4;
+    arrow__reader reader = {.bytes = head + begin, .size = size - begin};
+    if (reader.size > length) reader.size = length;
     const arrow__at root = arrow__read_root(&reader);
     const uint64_t version = arrow__read_scalar(&reader, root, MESSAGE_VERSION, 2, 0);
     const uint64_t kind = arrow__read_scalar(&reader, root, MESSAGE_HEADER_TYPE, 1, 0);
-    return !reader.bad && version <= ARROW_V5 && kind == HEADER_SCHEMA;
+    return !reader.bad && version <= ARROW_V5 && (marked || version == ARROW_V4) && kind == HEADER_SCHEMA;
 }
 
 static int arrow_recognise(const uint8_t *head, size_t size, const char *name) {

@@ -69,16 +69,16 @@ typedef struct ipc__source {
     const char *name;
     peal_stream *stream;
     uint64_t at;      /* bytes read so far */
-    bool is_file;     /* begins with ARROW1 */
-    bool footed;      /* its footer is known */
+    bool footed;      /* it is a file, whose footer is known; else a stream */
     bool has_ahead;   /* the first message's prefix was read to tell files from streams */
     uint8_t ahead[8]; /* that prefix */
     arrow_block *batches, *dictionaries;
     size_t batch_count, dictionary_count, met;
-    peal_buffer metadata;
+    peal_buffer metadata, footer;
+    peal_buffer whole; /* of a file that only reads on: all of it */
 } ipc__source;
 
-/* Reads the magic number and, where the stream can be read at an offset, the footer. */
+/* Reads the magic number and, of a file, the footer. */
 peal_status ipc__source_begin(ipc__source *source, peal_error *err);
 void ipc__source_clear(ipc__source *source);
 /* The next message, whose body is to be read or skipped; *ended at the end, which is checked. */
@@ -97,7 +97,7 @@ peal_status ipc__damaged(const ipc__source *source, uint64_t at, peal_error *err
 /* Finds the metadata's header and what it is of; what is wrong is an error. */
 peal_status ipc__message_parse(const ipc__source *source, ipc__message *message, peal_error *err);
 
-/* The first message must be a schema; its body is passed over. */
+/* The schema of the footer, or of the first message. */
 peal_status ipc__schema_read(ipc__source *source, ipc__schema *out, peal_error *err);
 /* "a list", "binary data": what is said of a type that is left out; NULL: it can be read. */
 const char *ipc__unreadable(const ipc__schema *schema, size_t node);

@@ -1,8 +1,9 @@
 /* Arrow's framing: a stream of messages, each a prefix, metadata and a body; a file is such a stream between magic
  * numbers, with a footer that says where its messages stand. See arrow.h.
  *
- * All is read in order, so that whoever counts or hashes the input's bytes sees all of them; a stream that can be read
- * at an offset is asked for the footer first, and for dictionaries, which may stand behind the batches. */
+ * All is read in order, so that whoever counts or hashes the input's bytes sees all of them. A file is asked for its
+ * footer first, and then read as that says: what no reader needs in front of the batches
+ * (Polars' files have a schema without a prefix there) is passed over, and dictionaries may stand behind them. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 #include "etl/format/arrow.h"
 
-enum { PREFIX = 8, TRAILER = 10, MAGIC = 6, METADATA_MOST = 256 << 20, STEP = 1 << 20 };
+enum { PREFIX = 8, TRAILER = 10, MAGIC = 6, MAGIC_READ = 4, METADATA_MOST = 256 << 20, STEP = 1 << 20 };
 static const uint32_t CONTINUATION = 0xFFFFFFFFu;
 
 peal_status ipc__damaged(const ipc__source *source, uint64_t at, peal_error *err, const char *what, ...) {
@@ -90,11 +91,10 @@ peal_status ipc__message_parse(const ipc__source *source, ipc__message *message,
 }
 
 /* The prefix of the next message: 8 bytes, or 4 before Arrow 0.15. *size is 0 at the end. */
-static peal_status read_prefix(ipc__source *source, uint64_t *at, uint32_t *size, bool *marked, peal_error *err) {
+static peal_status read_prefix(ipc__source *source, uint64_t *at, uint32_t *size, peal_error *err) {
     uint8_t prefix[PREFIX];
     size_t got = 0;
     *size = 0;
-    *marked = true;
     *at = source->at;
     if (source->has_ahead) {
         memcpy(prefix, source->ahead, PREFIX);
@@ -105,7 +105,6 @@ static peal_status read_prefix(ipc__source *source, uint64_t *at, uint32_t *size
         PEAL_TRY(peal_stream_fill(source->stream, prefix, 4, &got, err));
         source->at += got;
     }
-    *marked = got > 0;
     if (got == 0) return PEAL_OK;
     if (got < 4) return cut_short(source, err, "the prefix of a message");
     *size = load32(prefix);
@@ -117,71 +116,75 @@ static peal_status read_prefix(ipc__source *source, uint64_t *at, uint32_t *size
     return PEAL_OK;
 }
 
-/* Reads to the end, which of a file is the footer and the magic number. */
-static peal_status read_end(ipc__source *source, bool marked, peal_error *err) {
-    uint8_t bytes[4096 + MAGIC], last[MAGIC] = {0};
-    uint64_t extra = 0;
-    for (size_t got = 1; got > 0;) {
-        PEAL_TRY(peal_stream_fill(source->stream, bytes + MAGIC, 4096, &got, err));
-        memcpy(bytes, last, MAGIC);
-        memcpy(last, bytes + got, MAGIC);
-        extra += got;
+/* Reads to the end. A stream has nothing behind its last message; of a file the footer is there, which is known. */
+static peal_status read_end(ipc__source *source, peal_error *err) {
+    uint8_t bytes[4096];
+    const uint64_t at = source->at;
+    for (size_t got = 1; got > 0; source->at += got) {
+        PEAL_TRY(peal_stream_fill(source->stream, bytes, sizeof bytes, &got, err));
     }
-    source->at += extra;
-    if (!source->is_file) {
-        if (extra == 0) return PEAL_OK;
-        return ipc__damaged(source, source->at - extra, err, "there is more behind the end of the Arrow stream");
-    }
-    if (!marked || extra < TRAILER || memcmp(last, ARROW_MAGIC, MAGIC) != 0) {
-        return cut_short(source, err, "the footer of an Arrow file");
-    }
-    if (!source->footed || source->met == source->batch_count) return PEAL_OK;
-    return peal_fail(err, PEAL_E_DATA, "%s: its footer names %zu record batches, but it holds %zu", source->name,
-                     source->batch_count, source->met);
+    if (source->footed || source->at == at) return PEAL_OK;
+    return ipc__damaged(source, at, err, "there is more behind the end of the Arrow stream");
 }
 
-/* A batch must stand where the footer says. */
-static peal_status check_place(ipc__source *source, const ipc__message *message, peal_error *err) {
-    if (!source->footed || message->kind != HEADER_RECORD_BATCH) return PEAL_OK;
-    const size_t index = source->met++;
-    if (index < source->batch_count && (uint64_t)source->batches[index].offset == message->at) return PEAL_OK;
-    return ipc__damaged(source, message->at, err, "a record batch that its footer does not name here");
+static peal_status read_metadata(ipc__source *source, uint64_t at, uint32_t size, peal_error *err) {
+    source->metadata.size = 0;
+    if (size <= METADATA_MOST) return ipc__source_read(source, size, &source->metadata, err);
+    return ipc__damaged(source, at, err, "an Arrow message with %u bytes of metadata; at most %d were expected", size,
+                        METADATA_MOST);
+}
+
+/* The metadata of a message behind its prefix, which are both in source->metadata. */
+static peal_status parse_footed(const ipc__source *source, const arrow_block *block, ipc__message *out,
+                                peal_error *err) {
+    const uint8_t *bytes = source->metadata.data;
+    const size_t prefix = load32(bytes) == CONTINUATION ? PREFIX : 4;
+    const uint32_t size = load32(bytes + prefix - 4);
+    *out = (ipc__message){.at = (uint64_t)block->offset};
+    if (size > source->metadata.size - prefix) {
+        return ipc__damaged(source, out->at, err, "an Arrow message that is longer than the footer says");
+    }
+    out->reader = (arrow__reader){.bytes = bytes + prefix, .size = size};
+    PEAL_TRY(ipc__message_parse(source, out, err));
+    if (out->body_size <= (uint64_t)block->body_size) return PEAL_OK;
+    return ipc__damaged(source, out->at, err, "an Arrow message that is longer than the footer says");
+}
+
+/* The next batch that the footer names. */
+static peal_status next_footed(ipc__source *source, ipc__message *out, bool *ended, peal_error *err) {
+    *ended = source->met == source->batch_count;
+    if (*ended) return read_end(source, err);
+    const arrow_block *block = &source->batches[source->met++];
+    const uint64_t at = (uint64_t)block->offset;
+    if (at < source->at) {
+        return ipc__damaged(source, at, err, "the footer names a record batch here, behind one at a later byte");
+    }
+    PEAL_TRY(ipc__source_skip(source, at - source->at, err));
+    source->metadata.size = 0;
+    PEAL_TRY(ipc__source_read(source, (uint64_t)(uint32_t)block->metadata_size, &source->metadata, err));
+    return parse_footed(source, block, out, err);
 }
 
 peal_status ipc__source_next(ipc__source *source, ipc__message *out, bool *ended, peal_error *err) {
     uint32_t size;
-    bool marked;
     *out = (ipc__message){0};
-    PEAL_TRY(read_prefix(source, &out->at, &size, &marked, err));
+    if (source->footed) return next_footed(source, out, ended, err);
+    PEAL_TRY(read_prefix(source, &out->at, &size, err));
     *ended = size == 0;
-    if (*ended) return read_end(source, marked, err);
-    if (size > METADATA_MOST) {
-        return ipc__damaged(source, out->at, err,
-                            "an Arrow message with %u bytes of metadata; at most %d were expected", size,
-                            METADATA_MOST);
-    }
-    source->metadata.size = 0;
-    PEAL_TRY(ipc__source_read(source, size, &source->metadata, err));
+    if (*ended) return read_end(source, err);
+    PEAL_TRY(read_metadata(source, out->at, size, err));
     out->reader = (arrow__reader){.bytes = source->metadata.data, .size = size};
-    PEAL_TRY(ipc__message_parse(source, out, err));
-    return check_place(source, out, err);
+    return ipc__message_parse(source, out, err);
 }
 
 peal_status ipc__source_message_at(ipc__source *source, const arrow_block *block, ipc__message *out, peal_buffer *body,
                                    peal_error *err) {
     const uint64_t at = (uint64_t)block->offset, metadata = (uint64_t)(uint32_t)block->metadata_size;
-    *out = (ipc__message){.at = at};
     source->metadata.size = 0;
     PEAL_TRY(peal_buffer_reserve(&source->metadata, metadata, err));
     PEAL_TRY(ipc__source_read_at(source, at, source->metadata.data, metadata, err));
-    const size_t prefix = load32(source->metadata.data) == CONTINUATION ? PREFIX : 4;
-    const uint32_t size = load32(source->metadata.data + prefix - 4);
-    if (size > metadata - prefix) return ipc__damaged(source, at, err, "a message that is longer than its footer says");
-    out->reader = (arrow__reader){.bytes = source->metadata.data + prefix, .size = size};
-    PEAL_TRY(ipc__message_parse(source, out, err));
-    if (out->body_size > (uint64_t)block->body_size) {
-        return ipc__damaged(source, at, err, "a message that is longer than its footer says");
-    }
+    source->metadata.size = metadata;
+    PEAL_TRY(parse_footed(source, block, out, err));
     body->size = 0;
     PEAL_TRY(peal_buffer_reserve(body, out->body_size + PEAL_BLOCK_PADDING, err));
     PEAL_TRY(ipc__source_read_at(source, at + metadata, body->data, out->body_size, err));
@@ -207,8 +210,8 @@ static peal_status take_blocks(const ipc__source *source, arrow__reader *reader,
     return PEAL_OK;
 }
 
-static peal_status parse_footer(ipc__source *source, const uint8_t *bytes, size_t size, uint64_t at, peal_error *err) {
-    arrow__reader reader = {.bytes = bytes, .size = size};
+static peal_status parse_footer(ipc__source *source, uint64_t at, peal_error *err) {
+    arrow__reader reader = {.bytes = source->footer.data, .size = source->footer.size};
     const arrow__at root = arrow__read_root(&reader);
     const arrow__at dictionaries = arrow__read_ref(&reader, root, FOOTER_DICTIONARIES);
     const arrow__at batches = arrow__read_ref(&reader, root, FOOTER_BATCHES);
@@ -234,29 +237,44 @@ static peal_status read_footer(ipc__source *source, peal_error *err) {
         return ipc__damaged(source, end - TRAILER, err, "an Arrow footer of %u bytes is longer than the file", size);
     }
     const uint64_t at = end - TRAILER - size;
-    peal_buffer bytes = {0};
-    peal_status status = peal_buffer_reserve(&bytes, size + 1, err);
-    if (status == PEAL_OK) status = ipc__source_read_at(source, at, bytes.data, size, err);
-    if (status == PEAL_OK) status = parse_footer(source, bytes.data, size, at, err);
-    peal_buffer_clear(&bytes);
-    return status;
+    PEAL_TRY(peal_buffer_reserve(&source->footer, size + 1, err));
+    PEAL_TRY(ipc__source_read_at(source, at, source->footer.data, size, err));
+    source->footer.size = size;
+    return parse_footer(source, at, err);
+}
+
+/* A file that only reads on (it is compressed as a whole) is taken into memory: its footer comes last, and the batches
+ * cannot be read without it. */
+static peal_status take_whole(ipc__source *source, peal_error *err) {
+    PEAL_TRY(peal_buffer_append(&source->whole, source->ahead, MAGIC_READ, err));
+    for (size_t got = STEP; got == STEP; source->whole.size += got) {
+        PEAL_TRY(peal_buffer_reserve(&source->whole, STEP, err));
+        PEAL_TRY(peal_stream_fill(source->stream, source->whole.data + source->whole.size, STEP, &got, err));
+    }
+    peal_stream_close(source->stream);
+    source->stream = NULL;
+    source->at = 0;
+    PEAL_TRY(peal_memory_stream_open(source->whole.data, source->whole.size, &source->stream, err));
+    return ipc__source_skip(source, MAGIC_READ, err);
 }
 
 peal_status ipc__source_begin(ipc__source *source, peal_error *err) {
     size_t got;
-    PEAL_TRY(peal_stream_fill(source->stream, source->ahead, 4, &got, err));
+    PEAL_TRY(peal_stream_fill(source->stream, source->ahead, MAGIC_READ, &got, err));
     source->at = got;
-    if (got < 4) return cut_short(source, err, "its first bytes");
-    source->is_file = memcmp(source->ahead, ARROW_MAGIC, 4) == 0;
-    source->has_ahead = !source->is_file;
-    if (!source->is_file) return PEAL_OK;
-    PEAL_TRY(ipc__source_skip(source, PREFIX - 4, err));
-    return source->stream->read_at && source->stream->size != UINT64_MAX ? read_footer(source, err) : PEAL_OK;
+    if (got < MAGIC_READ) return cut_short(source, err, "its first bytes");
+    const bool is_file = memcmp(source->ahead, ARROW_MAGIC, MAGIC_READ) == 0;
+    source->has_ahead = !is_file;
+    if (!is_file) return PEAL_OK;
+    if (!source->stream->read_at || source->stream->size == UINT64_MAX) PEAL_TRY(take_whole(source, err));
+    return read_footer(source, err);
 }
 
 void ipc__source_clear(ipc__source *source) {
     peal_stream_close(source->stream);
     peal_buffer_clear(&source->metadata);
+    peal_buffer_clear(&source->footer);
+    peal_buffer_clear(&source->whole);
     free(source->batches);
     free(source->dictionaries);
     *source = (ipc__source){0};

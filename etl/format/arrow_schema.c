@@ -290,23 +290,41 @@ static peal_status add_columns(schema_reader *self, peal_error *err) {
     return PEAL_OK;
 }
 
+static peal_status read_schema(schema_reader *self, arrow__at schema, peal_error *err) {
+    if (arrow__read_scalar(self->reader, schema, SCHEMA_ENDIANNESS, 2, 0) != 0) {
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s: its Arrow data is big-endian, and little-endian was expected; write it anew on another "
+                         "machine",
+                         self->source->name);
+    }
+    self->out->version = self->message->version;
+    PEAL_TRY(read_fields(self, arrow__read_ref(self->reader, schema, SCHEMA_FIELDS), SIZE_MAX, 0, err));
+    if (self->reader->bad) {
+        return ipc__damaged(self->source, self->message->at, err, "the Arrow schema is damaged");
+    }
+    return add_columns(self, err);
+}
+
+/* The footer as a message: it has a version and a schema. */
+static peal_status read_footed(ipc__source *source, schema_reader *self, ipc__message *message, peal_error *err) {
+    message->at = source->stream->size - source->footer.size;
+    message->reader = (arrow__reader){.bytes = source->footer.data, .size = source->footer.size};
+    const arrow__at root = arrow__read_root(&message->reader);
+    message->version = (int)arrow__read_scalar(&message->reader, root, FOOTER_VERSION, 2, 0);
+    const arrow__at schema = arrow__read_ref(&message->reader, root, FOOTER_SCHEMA);
+    if (!schema) return ipc__damaged(source, message->at, err, "the footer has no Arrow schema");
+    return read_schema(self, schema, err);
+}
+
 peal_status ipc__schema_read(ipc__source *source, ipc__schema *out, peal_error *err) {
-    ipc__message message;
+    ipc__message message = {0};
     bool ended;
+    schema_reader self = {.source = source, .message = &message, .reader = &message.reader, .out = out};
+    if (source->footed) return read_footed(source, &self, &message, err);
     PEAL_TRY(ipc__source_next(source, &message, &ended, err));
     if (ended || message.kind != HEADER_SCHEMA) {
         return ipc__damaged(source, message.at, err, "an Arrow schema was expected here");
     }
-    if (arrow__read_scalar(&message.reader, message.header, SCHEMA_ENDIANNESS, 2, 0) != 0) {
-        return peal_fail(err, PEAL_E_DATA,
-                         "%s: its Arrow data is big-endian, and little-endian was expected; write it anew on another "
-                         "machine",
-                         source->name);
-    }
-    schema_reader self = {.source = source, .message = &message, .reader = &message.reader, .out = out};
-    out->version = message.version;
-    PEAL_TRY(read_fields(&self, arrow__read_ref(&message.reader, message.header, SCHEMA_FIELDS), SIZE_MAX, 0, err));
-    if (message.reader.bad) return ipc__damaged(source, message.at, err, "the Arrow schema is damaged");
-    PEAL_TRY(add_columns(&self, err));
+    PEAL_TRY(read_schema(&self, message.header, err));
     return ipc__source_skip(source, message.body_size, err);
 }
