@@ -275,22 +275,28 @@ static void note_losses(const ipc__reader *reader, const peal_reporter *reporter
     }
 }
 
-/* Looks at the label's first values as texts. */
-static peal_status guess_label(ipc__reader *reader, const peal_wanted *wanted, const peal_nulls *nulls,
-                               peal_guesser *guesser, peal_error *err) {
+peal_status ipc__guess_column(peal_reader *reader, const peal_wanted *wanted, peal_guesser *guesser, peal_error *err) {
     static const peal_spelling plain = {0};
     peal_block block;
     peal_status status = peal_block_init(&block, wanted->schema, err);
-    if (status == PEAL_OK) status = begin(reader, wanted, err);
-    if (status == PEAL_OK) status = arrow_next(&reader->base, &block, err);
-    if (status == PEAL_OK && block.records > 0) status = ipc__parse(&reader->base, &block, err);
+    if (status == PEAL_OK) status = reader->next(reader, &block, err);
+    if (status == PEAL_OK && block.records > 0) status = reader->parse(reader, &block, err);
     const int32_t *codes = status == PEAL_OK ? block.table.columns[0].values : NULL;
     for (size_t row = 0; codes && row < block.table.rows; row++) {
         const peal_text text = peal_dictionary_text(&block.table.dictionaries[0], (uint32_t)codes[row]);
-        peal_guess_value(guesser, nulls, &plain, text.data, text.length);
+        peal_guess_value(guesser, wanted->nulls, &plain, text.data, text.length);
     }
     peal_block_clear(&block);
     return status;
+}
+
+void ipc__guess_settle(const peal_guesser *guesser, peal_found *found, size_t label) {
+    peal_field *field = &found->schema.fields[label];
+    peal_guesser copy = *guesser;
+    peal_guess_type(&copy, field);
+    found->guesses[label] = copy.guess;
+    field->type = PEAL_TYPE_FLOAT64;
+    field->settled = false;
 }
 
 /* A label of numbers may be one of classes, if they are whole and few: its type is what its values tell. */
@@ -301,14 +307,9 @@ static peal_status survey_label(ipc__reader *reader, const peal_survey *what, pe
     peal_guesser guesser = {0};
     const peal_wanted wanted = {.schema = &one, .nulls = what->nulls, .label = SIZE_MAX};
     peal_status status = peal_schema_add(&one, what->label, strlen(what->label), PEAL_TYPE_DICTIONARY, err);
-    if (status == PEAL_OK) status = guess_label(reader, &wanted, what->nulls, &guesser, err);
-    if (status == PEAL_OK) {
-        peal_field *field = &out->schema.fields[label];
-        peal_guess_type(&guesser, field);
-        out->guesses[label] = guesser.guess;
-        field->type = PEAL_TYPE_FLOAT64;
-        field->settled = false;
-    }
+    if (status == PEAL_OK) status = begin(reader, &wanted, err);
+    if (status == PEAL_OK) status = ipc__guess_column(&reader->base, &wanted, &guesser, err);
+    if (status == PEAL_OK) ipc__guess_settle(&guesser, out, label);
     peal_schema_clear(&one);
     return status;
 }

@@ -278,6 +278,16 @@ void ipc__array_numbers(const ipc__array *array, double *out);
 /* The number of a dictionary's entry. */
 uint64_t ipc__array_code(const ipc__array *array, size_t row);
 
+/* Fills a block with `rows` rows of arrays, one for each wanted field that is not skipped; another format's too. */
+peal_status ipc__fill_block(const peal_wanted *wanted, const ipc__array *arrays, size_t rows, peal_block *block,
+                            peal_error *err);
+void ipc__arrays_free(ipc__array *arrays, size_t count);
+
+/* For surveys: looks at the first values of the one column that is wanted, as texts. */
+peal_status ipc__guess_column(peal_reader *reader, const peal_wanted *wanted, peal_guesser *guesser, peal_error *err);
+/* The label is a column of numbers whose type is left open; this is what its first values tell. */
+void ipc__guess_settle(const peal_guesser *guesser, peal_found *found, size_t label);
+
 peal_status ipc__parse(const peal_reader *base, peal_block *block, peal_error *err);
 
 #endif

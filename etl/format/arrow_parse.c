@@ -1,4 +1,4 @@
-/* A part becomes a block's columns: column by column where all its values fit, else row by row through the row writer,
+/* Arrays become a block's columns: column by column where all their values fit, else row by row through the row writer,
  * which finds the bad ones and says why. Both give the same values. See arrow.h. */
 #include <math.h>
 #include <stdlib.h>
@@ -11,11 +11,9 @@
 enum { INTERNED_AT_ONCE = 16, RECORD = 400 };
 
 typedef struct part_parser {
-    const ipc__reader *reader;
     const peal_wanted *wanted;
     peal_block *block;
-    const ipc__part *part;
-    ipc__array *arrays; /* [fields] */
+    const ipc__array *arrays; /* [fields] */
     size_t rows;
     int32_t *map; /* of one dictionary: the code of each entry in the block's, or -1 */
     size_t map_capacity;
@@ -317,43 +315,57 @@ static peal_status put_rows(part_parser *self, peal_error *err) {
     return status;
 }
 
-/* ---- the part ---- */
+/* ---- the block ---- */
 
-static peal_status open_arrays(part_parser *self, peal_error *err) {
-    const ipc__reader *reader = self->reader;
-    const size_t count = self->wanted->schema->count;
-    PEAL_TRY(peal_alloc_checked(&self->arrays, count, sizeof *self->arrays, "a block", err));
-    for (size_t i = 0; i < count; i++) {
-        const char *wrong = NULL;
-        if (field_of(self, i)->skip) continue;
-        if (ipc__array_open(&reader->schema, self->part, ipc__part_slices(self->part) + i, self->block->text,
-                            &self->arrays[i], &wrong) == PEAL_OK) {
-            continue;
-        }
-        return peal_fail(err, PEAL_E_DATA, "%s: the record batch at byte %llu: column '%s': %s", reader->name,
-                         (unsigned long long)self->part->batch_at, field_of(self, i)->name, wrong);
-    }
-    return PEAL_OK;
-}
-
-static peal_status parse_part(part_parser *self, peal_error *err) {
+static peal_status fill(part_parser *self, peal_error *err) {
     bool fits;
-    PEAL_TRY(open_arrays(self, err));
     PEAL_TRY(peal_block_reserve(self->block, self->wanted, self->rows, err));
     hash_rows(self);
     PEAL_TRY(fill_columns(self, &fits, err));
     return fits ? PEAL_OK : put_rows(self, err);
 }
 
+peal_status ipc__fill_block(const peal_wanted *wanted, const ipc__array *arrays, size_t rows, peal_block *block,
+                            peal_error *err) {
+    part_parser self = {.wanted = wanted, .block = block, .arrays = arrays, .rows = rows};
+    const peal_status status = fill(&self, err);
+    free(self.map);
+    return status;
+}
+
+void ipc__arrays_free(ipc__array *arrays, size_t count) {
+    for (size_t i = 0; arrays && i < count; i++) ipc__array_clear(&arrays[i]);
+    free(arrays);
+}
+
+/* ---- a part's arrays ---- */
+
+static peal_status open_arrays(const ipc__reader *reader, const peal_block *block, ipc__array *arrays,
+                               peal_error *err) {
+    const peal_schema *schema = reader->wanted->schema;
+    const ipc__part *part = (const ipc__part *)(const void *)block->text;
+    for (size_t i = 0; i < schema->count; i++) {
+        const char *wrong = NULL;
+        if (schema->fields[i].skip) continue;
+        if (ipc__array_open(&reader->schema, part, ipc__part_slices(part) + i, block->text, &arrays[i], &wrong) ==
+            PEAL_OK) {
+            continue;
+        }
+        return peal_fail(err, PEAL_E_DATA, "%s: the record batch at byte %llu: column '%s': %s", reader->name,
+                         (unsigned long long)part->batch_at, schema->fields[i].name, wrong);
+    }
+    return PEAL_OK;
+}
+
 peal_status ipc__parse(const peal_reader *base, peal_block *block, peal_error *err) {
     const ipc__reader *reader = (const ipc__reader *)base;
     const ipc__part *part = (const ipc__part *)(const void *)block->text;
-    part_parser self = {
-        .reader = reader, .wanted = reader->wanted, .block = block, .part = part, .rows = (size_t)part->rows};
-    const peal_status status = parse_part(&self, err);
-    for (size_t i = 0; self.arrays && i < reader->wanted->schema->count; i++) ipc__array_clear(&self.arrays[i]);
-    free(self.arrays);
-    free(self.map);
+    const size_t count = reader->wanted->schema->count;
+    ipc__array *arrays = NULL;
+    peal_status status = peal_alloc_checked(&arrays, count, sizeof *arrays, "a block", err);
+    if (status == PEAL_OK) status = open_arrays(reader, block, arrays, err);
+    if (status == PEAL_OK) status = ipc__fill_block(reader->wanted, arrays, (size_t)part->rows, block, err);
+    ipc__arrays_free(arrays, count);
     ipc__edition_release(reader->dictionaries, part->edition);
     return status;
 }

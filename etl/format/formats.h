@@ -8,5 +8,7 @@ extern const peal_format peal_format_csv;
 extern const peal_format peal_format_tsv;
 extern const peal_format peal_format_idx;
 extern const peal_format peal_format_arrow;
+extern const peal_format peal_format_npy;
+extern const peal_format peal_format_npz;
 
 #endif
