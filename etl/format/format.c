@@ -11,8 +11,8 @@
 #include "core/base/spelling.h"
 #include "etl/format/formats.h"
 
-const peal_format *const peal_formats[] = {&peal_format_csv, &peal_format_tsv, &peal_format_idx, &peal_format_arrow,
-                                           NULL};
+const peal_format *const peal_formats[] = {
+    &peal_format_csv, &peal_format_tsv, &peal_format_idx, &peal_format_arrow, &peal_format_npy, &peal_format_npz, NULL};
 
 peal_status peal_format_find(const char *name, const peal_format **out, peal_error *err) {
     const char *names[sizeof peal_formats / sizeof *peal_formats];
