@@ -7,9 +7,9 @@
 #include "etl/format/formats.h"
 
 enum {
-    NOTES_MOST = 8,         /* of columns that are left out; the rest is counted */
-    LARGE_BATCH = 32 << 20, /* bytes from which on a batch is read in pieces, if its input can be */
-    EXACT_DIGITS = 15,      /* that a double keeps of a decimal */
+    NOTES_MOST = 8,    /* of columns that are left out; the rest is counted */
+    LARGE_BLOCKS = 8,  /* blocks from which on a batch is read in pieces, if its input can be */
+    EXACT_DIGITS = 15, /* that a double keeps of a decimal */
     SCHEMA_LEAST = 16,
     SCHEMA_MOST = 256 << 20, /* bytes of a schema message */
 };
@@ -144,7 +144,8 @@ static peal_status find_column(ipc__reader *reader, size_t index, peal_error *er
 static bool stays_in_input(const ipc__reader *reader, const ipc__message *message) {
     const peal_stream *stream = reader->source.stream;
     arrow__reader metadata = message->reader;
-    if (!stream->read_at || stream->size == UINT64_MAX || message->body_size < LARGE_BATCH) return false;
+    const uint64_t block_size = reader->wanted->block_size ? reader->wanted->block_size : PEAL_BLOCK_SIZE;
+    if (!stream->read_at || stream->size == UINT64_MAX || message->body_size / LARGE_BLOCKS < block_size) return false;
     if (arrow__read_ref(&metadata, message->header, BATCH_COMPRESSION)) return false;
     for (size_t i = 0; i < reader->wanted->schema->count; i++) {
         const size_t node = reader->nodes[i];
