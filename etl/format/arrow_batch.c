@@ -277,7 +277,7 @@ static peal_status copy_views(part_writer *self, size_t node, size_t *count, pea
 
 static peal_status copy_column(part_writer *self, size_t index, size_t node, peal_error *err) {
     ipc__slice slice = {.node = node, .piece = self->piece_count};
-    if (node != SIZE_MAX && self->schema->nodes[node].type.kind != TYPE_NULL) {
+    if (node != SIZE_MAX && (self->schema->nodes[node].coded || self->schema->nodes[node].type.kind != TYPE_NULL)) {
         const ipc__node *column = &self->schema->nodes[node];
         const size_t buffer = self->batch->buffers[node];
         const ipc__type *type = column->coded ? &column->index : &column->type;
