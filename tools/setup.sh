@@ -5,6 +5,7 @@
 #   libopenblas-serial-dev GEMM, the serial build: one core belongs to one worker
 #   zlib1g-dev, libisal-dev inflate: the reference and the fast one
 #   libzstd-dev, libbz2-dev, liblzma-dev                    the codecs zstd, bzip2 and xz
+#   liblz4-dev             LZ4 within Arrow data
 #   libxxhash-dev          checksums, content keys          libmd-dev      SHA-256
 #   libjansson-dev         JSON                             libyaml-dev    job files
 #   libcmocka-dev          unit tests                       procps         pgrep, for the tests that kill
@@ -13,7 +14,7 @@
 #   clang-format, clang, libclang-rt-14-dev                 format check, fuzz targets
 set -euo pipefail
 
-packages=(bazel-bootstrap g++ libopenblas-serial-dev zlib1g-dev libisal-dev libzstd-dev libbz2-dev
+packages=(bazel-bootstrap g++ libopenblas-serial-dev zlib1g-dev libisal-dev libzstd-dev libbz2-dev liblz4-dev
     liblzma-dev libxxhash-dev libmd-dev libjansson-dev libyaml-dev libcmocka-dev procps spin jq strace locales clang
     clang-format libclang-rt-14-dev)
 

@@ -11,13 +11,9 @@
 #include "core/base/spelling.h"
 #include "etl/format/formats.h"
 
-const peal_format *const peal_formats[] = {&peal_format_csv,
-                                           &peal_format_tsv,
-                                           &peal_format_jsonl,
-                                           &peal_format_libsvm,
-                                           &peal_format_vw,
-                                           &peal_format_idx,
-                                           NULL};
+const peal_format *const peal_formats[] = {
+    &peal_format_csv, &peal_format_tsv, &peal_format_jsonl, &peal_format_arrow, &peal_format_libsvm,
+    &peal_format_vw,  &peal_format_npy, &peal_format_npz,   &peal_format_idx,   NULL};
 
 peal_status peal_format_find(const char *name, const peal_format **out, peal_error *err) {
     const char *names[sizeof peal_formats / sizeof *peal_formats];

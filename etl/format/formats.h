@@ -10,5 +10,8 @@ extern const peal_format peal_format_idx;
 extern const peal_format peal_format_libsvm;
 extern const peal_format peal_format_vw;
 extern const peal_format peal_format_jsonl;
+extern const peal_format peal_format_arrow;
+extern const peal_format peal_format_npy;
+extern const peal_format peal_format_npz;
 
 #endif

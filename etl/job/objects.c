@@ -7,6 +7,7 @@
 #include "core/base/digest.h"
 #include "core/base/json.h"
 
+enum { FORMAT_SURE = 80 };  /* of a format's recognition */
 enum { SURVEYS_MOST = 16 }; /* objects that are looked at before any is read */
 
 /* ---- opening ---- */
@@ -202,6 +203,14 @@ static peal_status unpack(peal_source *source, const peal_source_options *option
     return status;
 }
 
+/* True if a format takes the file as it is, though it is an archive: .npz is a zip of arrays. */
+static bool is_whole_format(const uint8_t *head, size_t size, const char *name) {
+    for (size_t i = 0; peal_formats[i]; i++) {
+        if (peal_formats[i]->recognise(head, size, name) >= FORMAT_SURE) return true;
+    }
+    return false;
+}
+
 /* The kind of archive that a source is, or NULL. */
 static peal_status find_archive(peal_source *source, const peal_source_options *options, const peal_archive **out,
                                 peal_error *err) {
@@ -213,8 +222,8 @@ static peal_status find_archive(peal_source *source, const peal_source_options *
     PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
     PEAL_TRY(peal_stream_look(&stream, head, sizeof head, &size, err));
     peal_stream_close(stream);
-    *out = peal_archive_recognise(head, size);
-    if (*out) return PEAL_OK;
+    *out = is_whole_format(head, size, source->path) ? NULL : peal_archive_recognise(head, size);
+    if (*out || is_whole_format(head, size, source->path)) return PEAL_OK;
     return may_be_packed(source->path) ? unpack(source, options, out, err)
                                        : peal_archive_check_name(peal_source_name(source), head, size, err);
 }
