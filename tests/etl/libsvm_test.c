@@ -48,7 +48,7 @@ static void classes_may_be_texts(void **state) {
     assert_sparse_rows(&plain, "cat 1:1\ndog 2:1\n 3:1\n",
                        "label=cat | 1:1\n"
                        "label=dog | 2:1\n"
-                       "line 3: the label 'label' is missing\n");
+                       "line 3: the label 'label' is missing (on-bad-row drop leaves such rows out)\n");
 }
 
 static void indices_in_any_order_come_out_ascending(void **state) {

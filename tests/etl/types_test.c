@@ -155,7 +155,7 @@ static void late_text_makes_a_column_text(void **state) {
         assert_int_equal(found.result.rows_used, 570);
         const uint64_t hash = rows_hash(&found);
         if (!reversed) {
-            assert_says(&found, "column x: taken for text, since");
+            assert_says(&found, "column x: taken for text:");
             assert_says(&found, "texts.csv: line 32: 'red' is not a number, nor are others, 40 of its values");
         }
         job_init(&given, "{\"x\": \"text\"}");

@@ -68,8 +68,8 @@ static void a_label_is_asked_for_where_it_is_required(void **state) {
     how.label_required = true;
     assert_sparse_rows(&how, "1 | 1\n | 2\n'tag | 3\n",
                        "label=1 importance=1 tag= | 1:1\n"
-                       "line 2: the label 'label' is missing\n"
-                       "line 3: the label 'label' is missing\n");
+                       "line 2: the label 'label' is missing (on-bad-row drop leaves such rows out)\n"
+                       "line 3: the label 'label' is missing (on-bad-row drop leaves such rows out)\n");
 }
 
 static void the_survey_tells_types(void **state) {
