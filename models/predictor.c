@@ -11,6 +11,7 @@
 #include "core/base/stop.h"
 #include "core/base/text.h"
 #include "etl/job/scan.h"
+#include "models/lane.h"
 #include "models/model_file.h"
 #include "models/safetensors.h"
 
@@ -203,49 +204,9 @@ size_t peal_predictor_scores(const peal_predictor *predictor) {
 
 /* ---- predicting ---- */
 
-static void softmax_row(const float *logits, size_t k, double *scores) {
-    float most = logits[0];
-    double sum = 0;
-    for (size_t j = 1; j < k; j++) most = logits[j] > most ? logits[j] : most;
-    for (size_t j = 0; j < k; j++) sum += scores[j] = (double)expf(logits[j] - most);
-    for (size_t j = 0; j < k; j++) scores[j] /= sum;
-}
-
-void models__output_to_scores(const peal_net *net, const float *output, size_t rows, size_t width, double *scores) {
-    const peal_shape *shape = &net->shape;
-    for (size_t i = 0; i < rows; i++) {
-        if (shape->classes == 0) {
-            scores[i * width] = (double)output[i] * shape->label_deviation + shape->label_mean;
-        } else if (net->outputs == 1) {
-            scores[i * width + width - 1] = (double)(1 / (1 + expf(-output[i])));
-            if (width == 2) scores[i * width] = (double)(1 / (1 + expf(output[i])));
-        } else {
-            softmax_row(output + i * net->outputs, net->outputs, scores + i * width);
-        }
-    }
-}
-
-/* The inputs of a batch of less than PEAL_PREDICT_BATCH rows keep old rows behind: their results are not looked at. */
-static void run_batch(peal_predictor *predictor, size_t rows, double *scores) {
-    peal_run run = {.rows = PEAL_PREDICT_BATCH};
-    peal_graph_forward(predictor->net->graph, &run);
-    models__output_to_scores(predictor->net, predictor->net->output->value, rows, peal_predictor_scores(predictor),
-                             scores);
-}
-
-static void predict_table(peal_predictor *predictor, const peal_table *table, double *scores) {
-    size_t width = peal_predictor_scores(predictor);
-    for (size_t at = 0; at < table->rows; at += PEAL_PREDICT_BATCH) {
-        size_t rows = table->rows - at < PEAL_PREDICT_BATCH ? table->rows - at : PEAL_PREDICT_BATCH;
-        peal_net_load_table(predictor->net, table, at, rows);
-        peal_net_clear_rows(predictor->net, rows, PEAL_PREDICT_BATCH);
-        run_batch(predictor, rows, scores + at * width);
-    }
-}
-
 peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *table, double *scores, peal_error *err) {
     PEAL_TRY(peal_pipeline_check_table(predictor->pipeline, table, "the table", err));
-    predict_table(predictor, table, scores);
+    models__predict_table(predictor->net, table, peal_predictor_scores(predictor), scores);
     return PEAL_OK;
 }
 
@@ -263,7 +224,8 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
             status = peal_fail(err, PEAL_E_USAGE, "there are more than the %zu rows for which there is room", rows);
             break;
         }
-        predict_table(predictor, &read.table, scores + *rows_out * peal_predictor_scores(predictor));
+        const size_t width = peal_predictor_scores(predictor);
+        models__predict_table(predictor->net, &read.table, width, scores + *rows_out * width);
         *rows_out += read.table.rows;
     }
     peal_scan_close(scan);
@@ -272,16 +234,25 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
 
 /* ---- jobs ---- */
 
-/* What is done with the rows. */
+/* What is done with the rows, in order, and their scores. */
 typedef struct table_consumer {
     const char *stage; /* for progress */
-    peal_status (*consume)(void *user, const peal_scan_rows *rows, peal_error *err);
+    peal_status (*consume)(void *user, const peal_scan_rows *rows, const double *scores, peal_error *err);
     void *user;
 } table_consumer;
 
 static peal_status check_stop(const peal_predict_options *options, const peal_predict_result *result, peal_error *err) {
     if (!peal_is_stopped(options->stop)) return PEAL_OK;
     return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows", (unsigned long long)result->rows_used);
+}
+
+/* Lanes for as many threads as meet; the first one is the predictor's own net. */
+static peal_status make_lanes(peal_predictor *predictor, size_t count, models__lanes *out, peal_error *err) {
+    *out = (models__lanes){.pipeline = predictor->pipeline,
+                           .spec = predictor->spec,
+                           .parameters = predictor->parameters,
+                           .width = peal_predictor_scores(predictor)};
+    return models__lanes_init(out, count, predictor->net, err);
 }
 
 static bool is_dataset_job(const peal_predict_options *options) {
@@ -305,16 +276,18 @@ typedef struct dataset_walk {
     const table_consumer *consumer;
     uint64_t rows; /* that there are */
     peal_predict_result *result;
+    models__lanes lanes;
 } dataset_walk;
 
 static peal_status walk_table(void *user, const peal_table *table, peal_error *err) {
-    const dataset_walk *self = user;
+    dataset_walk *self = user;
     const peal_predict_options *options = self->options;
     if (self->result->rows_used == 0) {
         PEAL_TRY(peal_pipeline_check_table(self->predictor->pipeline, table, options->sources[0], err));
     }
     const peal_scan_rows rows = {.table = *table, .source = options->sources[0]};
-    PEAL_TRY(self->consumer->consume(self->consumer->user, &rows, err));
+    PEAL_TRY(models__lane_run(&self->lanes, 0, table, err));
+    PEAL_TRY(self->consumer->consume(self->consumer->user, &rows, self->lanes.lanes[0].scores, err));
     self->result->rows_used += table->rows;
     peal_report_progress(options->reporter, self->consumer->stage, "rows", self->result->rows_used, self->rows);
     return check_stop(options, self->result, err);
@@ -341,23 +314,30 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
                       options->sources[0]);
     }
     splits = choose_splits(dataset, splits, options->reporter);
-    dataset_walk self = {predictor, options, consumer, rows_of(dataset, splits), result};
+    dataset_walk self = {predictor, options, consumer, rows_of(dataset, splits), result, {0}};
+    if (status == PEAL_OK) status = make_lanes(predictor, 1, &self.lanes, err);
     if (status == PEAL_OK) status = peal_dataset_read(dataset, splits, walk_table, &self, err);
     if (status == PEAL_OK && result->rows_used == 0) {
         status = peal_fail(err, PEAL_E_DATA, "%s has no rows in the split that was asked for", options->sources[0]);
     }
     result->rows_in = result->rows_used;
+    models__lanes_clear(&self.lanes);
     peal_dataset_close(dataset);
     return status;
 }
 
-static peal_status walk_rows(const peal_predict_options *options, peal_scan *scan, const table_consumer *consumer,
-                             peal_predict_result *result, peal_error *err) {
+/* On any thread: the scan's slots are the lanes. */
+static peal_status predict_rows(void *user, const peal_scan_rows *rows, peal_error *err) {
+    return models__lane_run(user, rows->slot, &rows->table, err);
+}
+
+static peal_status walk_rows(const peal_predict_options *options, peal_scan *scan, const models__lanes *lanes,
+                             const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
     for (;;) {
         peal_scan_rows rows;
         PEAL_TRY(peal_scan_next(scan, &rows, err));
         if (rows.ended) return PEAL_OK;
-        PEAL_TRY(consumer->consume(consumer->user, &rows, err));
+        PEAL_TRY(consumer->consume(consumer->user, &rows, lanes->lanes[rows.slot].scores, err));
         result->rows_used += rows.table.rows;
         result->rows_dropped += rows.bad_count;
         peal_report_progress(options->reporter, consumer->stage, "rows", result->rows_used, 0);
@@ -375,6 +355,7 @@ static void say_unknown(const peal_predict_options *options, const peal_predict_
 
 static peal_status walk_sources(peal_predictor *predictor, const peal_predict_options *options, bool label_required,
                                 const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
+    models__lanes lanes;
     const peal_scan_options scan_options = {
         .sources = options->sources,
         .source_count = options->source_count,
@@ -386,15 +367,20 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
         .reporter = options->reporter,
         .label_required = label_required,
         .on_bad_row = options->on_bad_row,
+        .threads = options->threads,
+        .work = predict_rows,
+        .user = &lanes,
     };
     peal_scan *scan;
     const char *column;
     PEAL_TRY(peal_scan_open(predictor->pipeline, &scan_options, &scan, err));
-    const peal_status status = walk_rows(options, scan, consumer, result, err);
+    peal_status status = make_lanes(predictor, peal_scan_slots(scan), &lanes, err);
+    if (status == PEAL_OK) status = walk_rows(options, scan, &lanes, consumer, result, err);
     result->rows_in = result->rows_used + result->rows_dropped;
     result->unknown = peal_scan_unknown(scan, &column);
     if (status == PEAL_OK) say_unknown(options, result, column);
-    peal_scan_close(scan);
+    peal_scan_close(scan); /* first: its threads may be in the lanes */
+    models__lanes_clear(&lanes);
     if (status != PEAL_OK || result->rows_used > 0 || result->rows_in == 0) return status;
     return peal_fail(err, PEAL_E_DATA, "%s: there is not one good row", options->sources[0]);
 }
@@ -408,26 +394,14 @@ static peal_status walk(peal_predictor *predictor, const peal_predict_options *o
 }
 
 typedef struct predict_walk {
-    peal_predictor *predictor;
-    double *scores;
-    size_t capacity; /* rows */
     peal_status (*emit)(void *user, const peal_predicted *rows, peal_error *err);
     void *user;
 } predict_walk;
 
-static peal_status predict_consume(void *user, const peal_scan_rows *rows, peal_error *err) {
-    predict_walk *self = user;
-    const peal_table *table = &rows->table;
-    if (table->rows > self->capacity) {
-        free(self->scores);
-        self->capacity = 0;
-        PEAL_TRY(peal_alloc_checked(&self->scores, table->rows, peal_predictor_scores(self->predictor) * sizeof(double),
-                                    "predictions", err));
-        self->capacity = table->rows;
-    }
-    predict_table(self->predictor, table, self->scores);
-    const peal_predicted predicted = {.scores = self->scores,
-                                      .rows = table->rows,
+static peal_status predict_consume(void *user, const peal_scan_rows *rows, const double *scores, peal_error *err) {
+    const predict_walk *self = user;
+    const peal_predicted predicted = {.scores = scores,
+                                      .rows = rows->table.rows,
                                       .bad_rows = rows->bad_rows,
                                       .bad_count = rows->bad_count,
                                       .source = rows->source};
@@ -437,11 +411,9 @@ static peal_status predict_consume(void *user, const peal_scan_rows *rows, peal_
 peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *options,
                          peal_status (*emit)(void *user, const peal_predicted *rows, peal_error *err), void *user,
                          peal_predict_result *result, peal_error *err) {
-    predict_walk self = {.predictor = predictor, .emit = emit, .user = user};
+    predict_walk self = {.emit = emit, .user = user};
     const table_consumer consumer = {.stage = "predicting", .consume = predict_consume, .user = &self};
-    peal_status status = walk(predictor, options, ~0u, false, &consumer, result, err);
-    free(self.scores);
-    return status;
+    return walk(predictor, options, ~0u, false, &consumer, result, err);
 }
 
 enum { SPELLINGS = 5, SPELLINGS_TEXT = SPELLINGS * 40 };
@@ -464,14 +436,13 @@ static void add_spelling(char out[SPELLINGS_TEXT], uint32_t index, peal_text tex
     snprintf(out + used, SPELLINGS_TEXT - used, "%s%s%s%s", index ? ", " : "", quote, *quote ? cut : "...", quote);
 }
 
-static peal_status eval_consume(void *user, const peal_scan_rows *rows, peal_error *err) {
+static peal_status eval_consume(void *user, const peal_scan_rows *rows, const double *scores, peal_error *err) {
     eval_walk *self = user;
     const peal_table *table = &rows->table;
     const peal_dictionary *spelt = rows->label_texts;
     size_t row_size = peal_predictor_scores(self->predictor) * sizeof(double);
-    PEAL_TRY(peal_buffer_reserve(&self->scores, table->rows * row_size, err));
+    PEAL_TRY(peal_buffer_append(&self->scores, scores, table->rows * row_size, err));
     PEAL_TRY(peal_buffer_reserve(&self->labels, table->rows * sizeof(double), err));
-    predict_table(self->predictor, table, (double *)(void *)(self->scores.data + self->scores.size));
     double *labels = (double *)(void *)(self->labels.data + self->labels.size);
     for (size_t row = 0; row < table->rows; row++) {
         labels[row] = peal_net_label(self->predictor->net, table, row);
@@ -480,7 +451,6 @@ static peal_status eval_consume(void *user, const peal_scan_rows *rows, peal_err
     for (uint32_t i = 0; spelt && self->rows == 0 && i < spelt->size && i <= SPELLINGS; i++) {
         add_spelling(self->spelt, i, peal_dictionary_text(spelt, i));
     }
-    self->scores.size += table->rows * row_size;
     self->labels.size += table->rows * sizeof(double);
     self->rows += table->rows;
     return PEAL_OK;

@@ -59,6 +59,7 @@ typedef struct peal_predict_options {
     const char *const *nulls; /* spellings of a missing value besides the model's */
     size_t null_count;
     peal_bad_rows on_bad_row;
+    size_t threads; /* that read, parse and predict; 0: as many as there are CPUs. Predictions do not depend on it */
     const atomic_int *stop;
     const peal_reporter *reporter;
 } peal_predict_options;

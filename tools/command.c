@@ -150,6 +150,7 @@ peal_status tools_predict_options(const tools_options *options, peal_predict_opt
     out->reading = options->reading;
     out->nulls = arrays->nulls;
     out->null_count = json_array_size(options->nulls);
+    out->threads = options->threads;
     return peal_format_check_options(NULL, options->reading, err);
 }
 

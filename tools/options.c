@@ -38,7 +38,7 @@ const tools_option tools_option_table[] = {
     {"on-bad-row", OPTION_TEXT, AT(on_bad_row), "fail|drop|quarantine", "what to do with a bad row (fail)",
      FOR_ETL | FOR_TRAIN | FOR_EVAL | FOR_PREDICT},
     {"threads", OPTION_COUNT, AT(threads), "N", "threads that read and transform (as many as there are CPUs)",
-     FOR_ETL | FOR_TRAIN},
+     FOR_READING},
     {"model", OPTION_TEXT, AT(model), "SPEC",
      "NAME:key=value, as in mlp:hidden=512x256 (the better of a linear model and mlp; see 'peal help models')",
      FOR_TRAIN},

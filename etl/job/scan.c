@@ -1,10 +1,34 @@
-/* Reads raw rows block by block through a fitted pipeline, on the caller's thread; see scan.h. */
+/* Reads raw rows block by block and takes them through a fitted pipeline on several threads, in order; see scan.h. */
 #include "etl/job/scan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/machine.h"
+#include "core/thread/executor.h"
 #include "etl/job/objects.h"
+
+/* An object under way. It lasts until it is read and none of its blocks is in a slot. */
+typedef struct scan_input {
+    peal_reader *reader;
+    const char *name;
+    size_t users; /* slots with a block of it, and the scan while it reads */
+} scan_input;
+
+/* A block on its way: the caller's thread reads it, any thread makes rows of it. */
+typedef struct scan_slot {
+    peal_scan *scan;
+    scan_input *input; /* NULL: the slot is free */
+    peal_block block;
+    peal_applier *applier; /* NULL: the slot was never used */
+    peal_scan_rows rows;
+    uint64_t unknown;
+    size_t unknown_column;
+    peal_future *future; /* of a task in the pool; NULL: it was not given there, or taken back */
+    bool made;           /* into rows, or failed: */
+    peal_status status;
+    peal_error error;
+} scan_slot;
 
 struct peal_scan {
     const peal_pipeline *pipeline;
@@ -13,10 +37,16 @@ struct peal_scan {
     peal_nulls nulls;
     json_t *text_options; /* of the text in memory */
     peal_wanted wanted;
-    peal_reader *reader;
-    peal_block block;
-    peal_applier *applier;
-    size_t next; /* object */
+    size_t next;       /* object */
+    scan_input *input; /* that is read; NULL: none */
+    bool ended;        /* nothing more is read: it is all, or reading failed: */
+    peal_status read_status;
+    peal_error read_error;
+    peal_executor *executor; /* made when a second block waits; has one thread less than `threads` */
+    size_t threads;
+    scan_slot *slots; /* [slot_count] a ring */
+    size_t slot_count, first, used;
+    bool shown; /* the caller has the first one's rows */
     uint64_t unknown;
     size_t unknown_column;
 };
@@ -48,6 +78,14 @@ static peal_status open_sources(peal_scan *scan, peal_error *err) {
     return peal_object_list_make(&sources, options->format, options->reading, &scan->objects, err);
 }
 
+static peal_status make_slots(peal_scan *scan, peal_error *err) {
+    scan->threads = scan->options.threads ? scan->options.threads : peal_machine_cpus();
+    if (scan->options.text) scan->threads = 1;
+    /* One is with the caller and one is being read while each thread has its own. */
+    scan->slot_count = scan->threads == 1 ? 1 : scan->threads + 2;
+    return peal_alloc_checked(&scan->slots, scan->slot_count, sizeof *scan->slots, "a scan", err);
+}
+
 peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_options *options, peal_scan **out,
                            peal_error *err) {
     *out = NULL;
@@ -63,8 +101,7 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
     };
     peal_status status = make_nulls(scan, err);
     if (status == PEAL_OK) status = open_sources(scan, err);
-    if (status == PEAL_OK) status = peal_block_init(&scan->block, &pipeline->schema, err);
-    if (status == PEAL_OK) status = peal_applier_new(pipeline, &scan->applier, err);
+    if (status == PEAL_OK) status = make_slots(scan, err);
     if (status != PEAL_OK) {
         peal_scan_close(scan);
         return status;
@@ -73,94 +110,233 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
     return PEAL_OK;
 }
 
+size_t peal_scan_slots(const peal_scan *scan) {
+    return scan->slot_count;
+}
+
+/* ---- reading, on the caller's thread ---- */
+
 static size_t object_count(const peal_scan *scan) {
     return scan->options.text ? 1 : scan->objects.count;
 }
 
-static const char *object_name(const peal_scan *scan) {
-    return scan->options.text ? "text" : scan->objects.objects[scan->next].name;
-}
-
-/* NULL in scan->reader: the object is empty. */
-static peal_status open_next(peal_scan *scan, peal_error *err) {
+static peal_status open_reader(peal_scan *scan, peal_reader **out, peal_error *err) {
     const peal_scan_options *options = &scan->options;
     if (!options->text) {
-        return peal_object_open(&scan->objects, &scan->objects.objects[scan->next], &scan->wanted, NULL, &scan->reader,
-                                err);
+        return peal_object_open(&scan->objects, &scan->objects.objects[scan->next], &scan->wanted, NULL, out, err);
     }
     const peal_format *csv;
     peal_input input = {.name = "text"};
     PEAL_TRY(peal_format_find("csv", &csv, err));
     PEAL_TRY(peal_memory_stream_open(options->text, options->text_size, &input.stream, err));
-    return csv->open(scan->text_options, &scan->wanted, &input, &scan->reader, err);
+    return csv->open(scan->text_options, &scan->wanted, &input, out, err);
 }
 
-static void close_reader(peal_scan *scan) {
-    peal_reader_close(scan->reader);
-    scan->reader = NULL;
+/* Opens the next object; leaves NULL in scan->input if that one is empty. */
+static peal_status open_next(peal_scan *scan, peal_error *err) {
+    peal_reader *reader;
+    PEAL_TRY(open_reader(scan, &reader, err));
+    const char *name = scan->options.text ? "text" : scan->objects.objects[scan->next].name;
     scan->next++;
-}
-
-/* Reads and parses the next block that has rows, good or bad; *ended if there is none. */
-static peal_status next_block(peal_scan *scan, bool *ended, peal_error *err) {
-    while (scan->next < object_count(scan)) {
-        if (!scan->reader) PEAL_TRY(open_next(scan, err));
-        if (!scan->reader) {
-            scan->next++;
-            continue;
-        }
-        PEAL_TRY(scan->reader->next(scan->reader, &scan->block, err));
-        if (scan->block.size == 0 && scan->block.records == 0) {
-            close_reader(scan);
-            continue;
-        }
-        peal_table_room_reset_dictionaries(&scan->block.table);
-        PEAL_TRY(scan->reader->parse(scan->reader, &scan->block, err));
-        if (scan->block.table.rows || scan->block.bad_count) return PEAL_OK;
+    if (!reader) return PEAL_OK;
+    scan->input = calloc(1, sizeof *scan->input);
+    if (!scan->input) {
+        peal_reader_close(reader);
+        return peal_fail(err, PEAL_E_MEMORY, "no memory for a reader");
     }
-    *ended = true;
+    *scan->input = (scan_input){.reader = reader, .name = name, .users = 1};
     return PEAL_OK;
 }
 
+static void let_input_go(scan_input **input) {
+    if (*input && --(*input)->users == 0) {
+        peal_reader_close((*input)->reader);
+        free(*input);
+    }
+    *input = NULL;
+}
+
+static peal_status slot_init(peal_scan *scan, scan_slot *slot, peal_error *err) {
+    if (slot->applier) return PEAL_OK;
+    slot->scan = scan;
+    if (!slot->block.votes) PEAL_TRY(peal_block_init(&slot->block, &scan->pipeline->schema, err));
+    return peal_applier_new(scan->pipeline, &slot->applier, err);
+}
+
+/* One step: opens the next object, or reads the next block of the present one into a free slot, or ends the object. */
+static peal_status read_step(peal_scan *scan, scan_slot *slot, peal_error *err) {
+    PEAL_TRY(slot_init(scan, slot, err));
+    if (!scan->input) return open_next(scan, err);
+    peal_block *block = &slot->block;
+    PEAL_TRY(scan->input->reader->next(scan->input->reader, block, err));
+    if (block->size == 0 && block->records == 0) {
+        let_input_go(&scan->input);
+        return PEAL_OK;
+    }
+    slot->input = scan->input;
+    slot->input->users++;
+    return PEAL_OK;
+}
+
+/* ---- making rows, on any thread ---- */
+
 /* Counts texts that the pipeline's vocabularies do not know. */
-static void count_unknown(peal_scan *scan, const peal_column *columns) {
+static void count_unknown(scan_slot *slot, const peal_column *columns) {
+    const peal_scan *scan = slot->scan;
     const peal_pipeline *pipeline = scan->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_column_role role = pipeline->columns[i].role;
         if (role == PEAL_ROLE_DROPPED || role == PEAL_ROLE_LABEL || !columns[i].dictionary) continue;
         if (!peal_types[columns[i].type].has_vocabulary) continue;
-        const uint64_t before = scan->unknown;
+        const uint64_t before = slot->unknown;
         for (size_t row = 0; row < columns[i].length; row++) {
             const peal_text text =
                 peal_dictionary_text(columns[i].dictionary, (uint32_t)peal_column_code(&columns[i], row));
-            scan->unknown += peal_applier_is_unknown(scan->applier, i, (uint32_t)peal_column_code(&columns[i], row)) &&
+            slot->unknown += peal_applier_is_unknown(slot->applier, i, (uint32_t)peal_column_code(&columns[i], row)) &&
                              !peal_nulls_hold(&scan->nulls, text.data, text.length);
         }
-        if (before == 0 && scan->unknown) scan->unknown_column = i;
+        if (before == 0 && slot->unknown) slot->unknown_column = i;
     }
+}
+
+static peal_status make_rows(scan_slot *slot, peal_error *err) {
+    const peal_scan *scan = slot->scan;
+    peal_block *block = &slot->block;
+    peal_scan_rows *rows = &slot->rows;
+    peal_table_room_reset_dictionaries(&block->table);
+    PEAL_TRY(slot->input->reader->parse(slot->input->reader, block, err));
+    *rows = (peal_scan_rows){.slot = (size_t)(slot - scan->slots),
+                             .bad_rows = block->bad_rows,
+                             .bad_count = block->bad_count,
+                             .source = slot->input->name};
+    if (rows->bad_count && scan->options.on_bad_row == PEAL_BAD_ROWS_FAIL) {
+        const peal_bad_row *bad = &block->bad_rows[0];
+        return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", rows->source, (unsigned long long)bad->line,
+                         bad->reason);
+    }
+    const size_t label = scan->pipeline->label;
+    const peal_column *columns = peal_table_room_view(&block->table);
+    if (label != SIZE_MAX && peal_types[scan->pipeline->schema.fields[label].type].has_vocabulary) {
+        rows->label_texts = columns[label].dictionary;
+    }
+    const peal_raw_batch raw = {.columns = columns};
+    PEAL_TRY(peal_pipeline_apply(slot->applier, &raw, NULL, block->table.rows, &rows->table, err));
+    count_unknown(slot, columns);
+    return scan->options.work ? scan->options.work(scan->options.user, rows, err) : PEAL_OK;
+}
+
+static void run_slot(scan_slot *slot) {
+    slot->unknown = 0;
+    slot->status = make_rows(slot, &slot->error);
+    slot->made = true;
+}
+
+/* What it came to stands in the slot. */
+static peal_status slot_task(void *argument, peal_error *err) {
+    (void)err;
+    run_slot(argument);
+    return PEAL_OK;
+}
+
+/* ---- the ring ---- */
+
+static scan_slot *slot_at(const peal_scan *scan, size_t index) {
+    return &scan->slots[(scan->first + index) % scan->slot_count];
+}
+
+/* Whether the next step may wait for a pipe. */
+static bool may_wait(const peal_scan *scan) {
+    if (scan->options.text) return false;
+    const size_t object = scan->input ? scan->next - 1 : scan->next;
+    return scan->objects.objects[object].source->live;
+}
+
+/* Gives the pool what is not there yet. A block that is alone stays with the caller's thread: most likely it is all. */
+static peal_status submit(peal_scan *scan, peal_error *err) {
+    if (scan->used < 2) return PEAL_OK;
+    if (!scan->executor) PEAL_TRY(peal_executor_new(scan->threads - 1, &scan->executor, err));
+    for (size_t i = 0; i < scan->used; i++) {
+        scan_slot *slot = slot_at(scan, i);
+        if (slot->future || slot->made) continue; /* `made` belongs to the pool while there is a future */
+        PEAL_TRY(peal_executor_submit(scan->executor, slot_task, slot, &slot->future, err));
+    }
+    return PEAL_OK;
+}
+
+/* Reads as long as there is a free slot, and nothing to hand out while a pipe is waited for. A failure is told when
+ * all that was read before it has been handed out. */
+static void read_ahead(peal_scan *scan) {
+    while (!scan->ended && scan->used < scan->slot_count) {
+        scan->ended = !scan->input && scan->next == object_count(scan);
+        if (scan->ended || (scan->used > 0 && may_wait(scan))) break;
+        scan_slot *slot = slot_at(scan, scan->used);
+        slot->made = false;
+        scan->read_status = read_step(scan, slot, &scan->read_error);
+        if (scan->read_status == PEAL_OK && slot->input) {
+            scan->used++;
+            scan->read_status = submit(scan, &scan->read_error);
+        }
+        scan->ended = scan->read_status != PEAL_OK;
+    }
+}
+
+/* Takes a slot back that no thread of the pool has begun with; NULL if there is none. */
+static scan_slot *take_back(peal_scan *scan) {
+    for (size_t i = 0; i < scan->used; i++) {
+        scan_slot *slot = slot_at(scan, i);
+        if (!slot->future || !peal_future_cancel(slot->future)) continue;
+        peal_future_free(slot->future);
+        slot->future = NULL;
+        return slot;
+    }
+    return NULL;
+}
+
+/* Returns when the first slot's rows are made. The caller's thread makes rows itself rather than wait. */
+static void finish_first(peal_scan *scan) {
+    scan_slot *first = slot_at(scan, 0);
+    while (first->future && !peal_future_done(first->future)) {
+        scan_slot *waiting = take_back(scan);
+        if (!waiting) break;
+        run_slot(waiting);
+    }
+    if (first->future) peal_future_wait(first->future, -1, NULL);
+    peal_future_free(first->future);
+    first->future = NULL;
+    if (!first->made) run_slot(first);
+}
+
+static void free_first(peal_scan *scan) {
+    let_input_go(&slot_at(scan, 0)->input);
+    scan->first = (scan->first + 1) % scan->slot_count;
+    scan->used--;
+    scan->shown = false;
 }
 
 peal_status peal_scan_next(peal_scan *scan, peal_scan_rows *out, peal_error *err) {
     *out = (peal_scan_rows){0};
-    PEAL_TRY(next_block(scan, &out->ended, err));
-    if (out->ended) return PEAL_OK;
-    out->source = object_name(scan);
-    out->bad_rows = scan->block.bad_rows;
-    out->bad_count = scan->block.bad_count;
-    if (out->bad_count && scan->options.on_bad_row == PEAL_BAD_ROWS_FAIL) {
-        const peal_bad_row *bad = &scan->block.bad_rows[0];
-        return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", out->source, (unsigned long long)bad->line,
-                         bad->reason);
+    for (;;) {
+        if (scan->shown) free_first(scan);
+        read_ahead(scan);
+        if (scan->used == 0) {
+            if (scan->read_status != PEAL_OK && err) *err = scan->read_error;
+            out->ended = true;
+            return scan->read_status;
+        }
+        finish_first(scan);
+        scan->shown = true;
+        const scan_slot *slot = slot_at(scan, 0);
+        if (slot->status != PEAL_OK) {
+            if (err) *err = slot->error;
+            return slot->status;
+        }
+        if (scan->unknown == 0) scan->unknown_column = slot->unknown_column;
+        scan->unknown += slot->unknown;
+        if (slot->rows.table.rows || slot->rows.bad_count) {
+            *out = slot->rows;
+            return PEAL_OK;
+        }
     }
-    const size_t label = scan->pipeline->label;
-    const peal_column *columns = peal_table_room_view(&scan->block.table);
-    if (label != SIZE_MAX && peal_types[scan->pipeline->schema.fields[label].type].has_vocabulary) {
-        out->label_texts = columns[label].dictionary;
-    }
-    const peal_raw_batch raw = {.columns = columns};
-    PEAL_TRY(peal_pipeline_apply(scan->applier, &raw, NULL, scan->block.table.rows, &out->table, err));
-    count_unknown(scan, columns);
-    return PEAL_OK;
 }
 
 uint64_t peal_scan_unknown(const peal_scan *scan, const char **column) {
@@ -170,9 +346,16 @@ uint64_t peal_scan_unknown(const peal_scan *scan, const char **column) {
 
 void peal_scan_close(peal_scan *scan) {
     if (!scan) return;
-    peal_reader_close(scan->reader);
-    peal_block_clear(&scan->block);
-    peal_applier_free(scan->applier);
+    for (size_t i = 0; scan->slots && i < scan->slot_count; i++) {
+        scan_slot *slot = &scan->slots[i];
+        peal_future_free(slot->future); /* waits for it */
+        let_input_go(&slot->input);
+        peal_block_clear(&slot->block);
+        peal_applier_free(slot->applier);
+    }
+    peal_executor_free(scan->executor);
+    let_input_go(&scan->input);
+    free(scan->slots);
     peal_object_list_clear(&scan->objects);
     peal_nulls_clear(&scan->nulls);
     json_decref(scan->text_options);

@@ -1,6 +1,11 @@
 /* A scan: raw rows of some sources, or of a text in memory, through a fitted pipeline, one table after another. How
  * prediction and evaluation read what no dataset was made of. The sources may be of any format: the pipeline knows
- * names and types. */
+ * names and types.
+ *
+ * The caller's thread reads blocks into a small ring of slots and hands the rows out in order; the threads of a pool
+ * parse the blocks, apply the pipeline and do the caller's work. While the caller's thread has nothing to hand out, it
+ * does the same. What a pipe has brought is handed out before more of it is waited for, so a pipe's blocks are made
+ * into rows one at a time, on the caller's thread. */
 #ifndef PEAL_ETL_SCAN_H
 #define PEAL_ETL_SCAN_H
 
@@ -10,6 +15,7 @@
 #include "etl/table/table.h"
 
 typedef struct peal_scan peal_scan;
+typedef struct peal_scan_rows peal_scan_rows;
 
 typedef struct peal_scan_options {
     const char *const *sources;
@@ -24,21 +30,29 @@ typedef struct peal_scan_options {
     size_t text_size;
     bool label_required; /* a row without a label is bad; else the column may even be absent */
     peal_bad_rows on_bad_row;
+    size_t threads; /* the caller's among them; 0: as many as there are CPUs. The rows do not depend on it */
+    /* What is done with rows on the thread that made them, before they are handed out; may be NULL. Of one slot one
+     * call at a time. */
+    peal_status (*work)(void *user, const peal_scan_rows *rows, peal_error *err);
+    void *user; /* of `work` */
 } peal_scan_options;
 
 /* A run of rows in the order of the source. */
-typedef struct peal_scan_rows {
+struct peal_scan_rows {
+    size_t slot;                  /* that they are in: below peal_scan_slots */
     peal_table table;             /* the good ones, as the pipeline makes them */
     const peal_bad_row *bad_rows; /* [bad_count] those that are not good, each behind so many good ones (`before`) */
     size_t bad_count;
     const char *source;                 /* its name, for messages */
     const peal_dictionary *label_texts; /* of the label, as the source spells them; NULL if it is no text */
     bool ended;                         /* there are no more: the rest is empty */
-} peal_scan_rows;
+};
 
 /* `pipeline` outlives the scan. */
 peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_options *options, peal_scan **out,
                            peal_error *err);
+/* How many runs of rows may be in memory at once. */
+size_t peal_scan_slots(const peal_scan *scan);
 /* The next rows, in the order of the sources; they last until the next call. PEAL_E_DATA names a bad row, if such fail
  * the job. */
 peal_status peal_scan_next(peal_scan *scan, peal_scan_rows *out, peal_error *err);
