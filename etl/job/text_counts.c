@@ -449,18 +449,6 @@ peal_status peal_text_counts_sum(const peal_text_counts *counts, size_t field, p
 
 /* ---- numbers among texts ---- */
 
-/* What a text is in a column of the type. */
-static peal_cell cell_of(const peal_text_counts *counts, peal_type type, peal_text text, double *out) {
-    static const peal_spelling usual = {0};
-    const peal_nulls *nulls = &counts->pipeline->nulls;
-    if (!text.data) {
-        *out = (double)NAN;
-        return PEAL_CELL_MISSING;
-    }
-    if (type == PEAL_TYPE_BOOL) return peal_cell_bool(nulls, text.data, text.length, out);
-    return peal_cell_number(nulls, &usual, text.data, text.length, out);
-}
-
 typedef struct vote_count {
     peal_text_votes *out;
     double few[PEAL_FEW_VALUES];
@@ -481,10 +469,9 @@ static void note_number(vote_count *self, double number) {
     }
 }
 
-static void count_vote(const peal_text_counts *counts, vote_count *self, peal_text text, uint64_t rows) {
+static void count_vote(vote_count *self, peal_cell cell, double number, peal_text text, uint64_t rows) {
     peal_text_votes *out = self->out;
-    double number;
-    switch (cell_of(counts, PEAL_TYPE_FLOAT64, text, &number)) {
+    switch (cell) {
     case PEAL_CELL_NUMBER:
         out->numbers += rows;
         note_number(self, number);
@@ -506,6 +493,7 @@ static void count_vote(const peal_text_counts *counts, vote_count *self, peal_te
 
 peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t others_most,
                                   peal_text_votes *out, peal_error *err) {
+    static const peal_spelling usual = {0};
     merge self = {0};
     peal_buffer copy = {0};
     *out = (peal_text_votes){0};
@@ -515,7 +503,12 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
         peal_text text;
         uint64_t sum, held;
         status = merge_next(&self, &copy, &text, &sum, &held, err);
-        if (status == PEAL_OK) count_vote(counts, &votes, text, sum + held);
+        if (status != PEAL_OK) break;
+        double number = (double)NAN;
+        const peal_cell cell = text.data
+                                   ? peal_cell_number(&counts->pipeline->nulls, &usual, text.data, text.length, &number)
+                                   : PEAL_CELL_MISSING;
+        count_vote(&votes, cell, number, text, sum + held);
         out->is_text = out->others - out->bools > others_most;
     }
     out->few_whole = !votes.many && out->numbers > 0;
@@ -525,8 +518,9 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
 }
 
 peal_status peal_text_counts_moments(const peal_text_counts *counts, size_t field, peal_summary *summary,
-                                     peal_error *err) {
-    const peal_type type = counts->pipeline->schema.fields[field].type;
+                                     peal_text_votes *read, peal_error *err) {
+    vote_count votes = {.out = read, .many = true};
+    *read = (peal_text_votes){0};
     merge self = {0};
     peal_buffer copy = {0};
     peal_status status = merge_open(counts, field, &self, err);
@@ -535,8 +529,11 @@ peal_status peal_text_counts_moments(const peal_text_counts *counts, size_t fiel
         uint64_t sum, held;
         double number;
         status = merge_next(&self, &copy, &text, &sum, &held, err);
-        if (status != PEAL_OK || sum == 0) continue;
-        if (cell_of(counts, type, text, &number) == PEAL_CELL_NUMBER) {
+        if (status != PEAL_OK) break;
+        const peal_cell cell = peal_pipeline_number(counts->pipeline, field, text, &number);
+        count_vote(&votes, cell, number, text, sum + held);
+        if (sum == 0) continue;
+        if (cell == PEAL_CELL_NUMBER) {
             peal_summary_merge(summary, &(peal_summary){.count = sum, .mean = number, .min = number, .max = number});
         } else {
             summary->nulls += sum;
@@ -557,7 +554,6 @@ typedef struct map_target {
 
 static peal_status map_run(const peal_text_counts *counts, size_t field, const run_place *place,
                            const map_target *target, peal_error *err) {
-    const peal_type type = counts->pipeline->schema.fields[field].type;
     run_reader reader;
     reader_open(counts, place, &reader);
     peal_status status = PEAL_OK;
@@ -565,7 +561,7 @@ static peal_status map_run(const peal_text_counts *counts, size_t field, const r
         status = reader_next(&reader, READ_MOST, &more, err);
         if (status != PEAL_OK || !more) break;
         if (target->numbers) {
-            (void)cell_of(counts, type, reader.text, &target->numbers[reader.head.code]);
+            (void)peal_pipeline_number(counts->pipeline, field, reader.text, &target->numbers[reader.head.code]);
         } else {
             target->codes[reader.head.code] = peal_pipeline_code(counts->pipeline, field, reader.text);
         }
@@ -574,16 +570,12 @@ static peal_status map_run(const peal_text_counts *counts, size_t field, const r
     return status;
 }
 
-/* True if the column's texts become numbers. */
-static bool becomes_numbers(const peal_text_counts *counts, size_t field) {
-    return peal_types[counts->pipeline->schema.fields[field].type].is_number;
-}
-
 static peal_status map_fields(const peal_text_counts *counts, const run_place *places, peal_code_maps *out,
                               peal_error *err) {
     const size_t fields = counts->read->count;
     size_t codes = 0, numbers = 0;
-    for (size_t i = 0; i < fields; i++) *(becomes_numbers(counts, i) ? &numbers : &codes) += places[i].entries;
+    for (size_t i = 0; i < fields; i++)
+        *(peal_pipeline_is_number(counts->pipeline, i) ? &numbers : &codes) += places[i].entries;
     PEAL_TRY(peal_alloc_checked(&out->fields, fields, sizeof *out->fields, "codes of texts", err));
     PEAL_TRY(peal_alloc_checked(&out->codes, codes, sizeof *out->codes, "codes of texts", err));
     PEAL_TRY(peal_alloc_checked(&out->numbers, numbers, sizeof *out->numbers, "codes of texts", err));
@@ -592,7 +584,7 @@ static peal_status map_fields(const peal_text_counts *counts, const run_place *p
     for (size_t i = 0; i < fields; i++) {
         if (!holds_texts(counts->read, i) || counts->pipeline->schema.fields[i].skip) continue;
         map_target target = {0};
-        if (becomes_numbers(counts, i)) {
+        if (peal_pipeline_is_number(counts->pipeline, i)) {
             target.numbers = out->numbers + numbers;
             numbers += places[i].entries;
         } else {

@@ -46,9 +46,9 @@ typedef struct peal_text_votes {
 peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t others_most,
                                   peal_text_votes *out, peal_error *err);
 /* The moments of a column that was read as texts and holds numbers, or booleans, by the pipeline: of the training rows.
- * Texts are added in the order of their hashes. Any thread. */
+ * Texts are added in the order of their hashes. `read` tells of all rows what was no number. Any thread. */
 peal_status peal_text_counts_moments(const peal_text_counts *counts, size_t field, peal_summary *summary,
-                                     peal_error *err);
+                                     peal_text_votes *read, peal_error *err);
 
 /* What the fitted pipeline makes of the codes of one vocabulary. */
 typedef struct peal_code_maps {

@@ -12,7 +12,8 @@ struct peal_applier {
     const peal_pipeline *pipeline;
     peal_code_map *maps;   /* [raw columns] what the texts of the present dictionaries become */
     int32_t **codes;       /* [raw columns][dictionary size] the codes of the maps */
-    size_t *code_capacity; /* [raw columns] */
+    double **numbers;      /* [raw columns][dictionary size] the numbers of the maps */
+    size_t *code_capacity; /* [raw columns] of codes or numbers */
     peal_buffer scratch;
     peal_table schema;
     peal_column items;             /* of the feature block, in the schema */
@@ -48,7 +49,7 @@ static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_erro
     peal_column *out = &applier->schema.columns[at];
     applier->raw_of[at] = raw;
     out->name = pipeline->schema.fields[raw].name;
-    if (peal_types[pipeline->schema.fields[raw].type].is_number) {
+    if (peal_pipeline_is_number(pipeline, raw)) {
         out->type = PEAL_TYPE_FLOAT64; /* a label may have an offset that float32 cannot hold */
         return PEAL_OK;
     }
@@ -73,6 +74,7 @@ static peal_status make_schema(peal_applier *applier, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(&applier->validity, most, sizeof(uint8_t *), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->raw_of, most, sizeof(size_t), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->codes, most, sizeof(int32_t *), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->numbers, most, sizeof(double *), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->maps, most, sizeof(peal_code_map), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->code_capacity, most, sizeof(size_t), "a schema", err));
     if (pipeline->feature_width) {
@@ -111,12 +113,14 @@ peal_status peal_applier_new(const peal_pipeline *pipeline, peal_applier **out, 
 void peal_applier_free(peal_applier *applier) {
     if (!applier) return;
     for (size_t i = 0; applier->codes && i < applier->pipeline->schema.count; i++) free(applier->codes[i]);
+    for (size_t i = 0; applier->numbers && i < applier->pipeline->schema.count; i++) free(applier->numbers[i]);
     for (size_t i = 0; i < applier->schema.column_count; i++) {
         peal_dictionary_clear(&applier->dictionaries[i]);
         free(applier->values[i]);
         free(applier->validity[i]);
     }
     free(applier->codes);
+    free(applier->numbers);
     free(applier->maps);
     free(applier->code_capacity);
     free(applier->schema.columns);
@@ -161,6 +165,7 @@ peal_status peal_pipeline_text(const peal_pipeline *pipeline, size_t index, peal
     if (peal_nulls_hold(&pipeline->nulls, text.data, text.length)) *out = (peal_text){NULL, 0};
     for (size_t s = 0; s < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
+        if (step->transform->role == PEAL_TRANSFORM_READ) break;
         if (step->transform->text) PEAL_TRY(step->transform->text(step->state, *out, scratch, out, err));
     }
     return PEAL_OK;
@@ -170,6 +175,18 @@ int32_t peal_pipeline_code(const peal_pipeline *pipeline, size_t index, peal_tex
     const peal_pipeline_column *column = &pipeline->columns[index];
     const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
     return encoder->transform->encode(encoder->state, text);
+}
+
+peal_cell peal_pipeline_number(const peal_pipeline *pipeline, size_t index, peal_text text, double *out) {
+    static const peal_spelling usual = {0};
+    const peal_pipeline_step *reader = peal_pipeline_reader(&pipeline->columns[index]);
+    *out = (double)NAN;
+    if (!text.data) return PEAL_CELL_MISSING;
+    if (reader) return reader->transform->read(reader->state, &pipeline->nulls, text, out);
+    if (pipeline->schema.fields[index].type == PEAL_TYPE_BOOL) {
+        return peal_cell_bool(&pipeline->nulls, text.data, text.length, out);
+    }
+    return peal_cell_number(&pipeline->nulls, &usual, text.data, text.length, out);
 }
 
 static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
@@ -182,31 +199,59 @@ static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const p
     return PEAL_OK;
 }
 
-static bool has_codes(const peal_pipeline *pipeline, size_t index) {
+static peal_status fill_numbers(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
+                                peal_buffer *scratch, double *map, peal_error *err) {
+    for (uint32_t code = 0; code < dictionary->size; code++) {
+        peal_text text = peal_dictionary_text(dictionary, code);
+        PEAL_TRY(peal_pipeline_text(pipeline, index, text, scratch, &text, err));
+        (void)peal_pipeline_number(pipeline, index, text, &map[code]);
+    }
+    return PEAL_OK;
+}
+
+static bool has_texts(const peal_pipeline *pipeline, size_t index) {
     return pipeline->columns[index].role != PEAL_ROLE_DROPPED &&
            peal_types[pipeline->schema.fields[index].type].has_vocabulary;
+}
+
+/* True of texts that become codes. */
+static bool has_codes(const peal_pipeline *pipeline, size_t index) {
+    return has_texts(pipeline, index) && !peal_pipeline_reader(&pipeline->columns[index]);
+}
+
+/* Room for what each text of the dictionary becomes. */
+static peal_status reserve_map(peal_applier *applier, size_t index, size_t size, bool is_number, peal_error *err) {
+    if (size <= applier->code_capacity[index]) return PEAL_OK;
+    free(applier->codes[index]);
+    free(applier->numbers[index]);
+    applier->codes[index] = NULL;
+    applier->numbers[index] = NULL;
+    applier->code_capacity[index] = 0;
+    PEAL_TRY(is_number ? peal_alloc_checked(&applier->numbers[index], size, sizeof(double), "a vocabulary", err)
+                       : peal_alloc_checked(&applier->codes[index], size, sizeof(int32_t), "a vocabulary", err));
+    applier->code_capacity[index] = size;
+    return PEAL_OK;
 }
 
 /* The maps of a batch whose dictionaries are its own. */
 static peal_status make_maps(peal_applier *applier, const peal_column *columns, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (!has_codes(pipeline, i)) continue;
+        if (!has_texts(pipeline, i)) continue;
         const peal_dictionary *dictionary = columns[i].dictionary;
-        if (dictionary->size > applier->code_capacity[i]) {
-            free(applier->codes[i]);
-            applier->code_capacity[i] = 0;
-            PEAL_TRY(peal_alloc_checked(&applier->codes[i], dictionary->size, sizeof(int32_t), "a vocabulary", err));
-            applier->code_capacity[i] = dictionary->size;
-        }
-        PEAL_TRY(fill_map(pipeline, i, dictionary, &applier->scratch, applier->codes[i], err));
-        applier->maps[i].codes = applier->codes[i];
+        const bool is_number = !has_codes(pipeline, i);
+        PEAL_TRY(reserve_map(applier, i, dictionary->size, is_number, err));
+        PEAL_TRY(is_number ? fill_numbers(pipeline, i, dictionary, &applier->scratch, applier->numbers[i], err)
+                           : fill_map(pipeline, i, dictionary, &applier->scratch, applier->codes[i], err));
+        applier->maps[i] = (peal_code_map){.codes = applier->codes[i], .numbers = applier->numbers[i]};
     }
     return PEAL_OK;
 }
 
 bool peal_applier_is_unknown(const peal_applier *applier, size_t index, uint32_t code) {
-    return has_codes(applier->pipeline, index) && applier->codes[index][code] < 0;
+    if (!has_texts(applier->pipeline, index)) return false;
+    if (has_codes(applier->pipeline, index)) return applier->codes[index][code] < 0;
+    return isnan(applier->numbers[index][code]);
 }
 
 /* ---- features ---- */
@@ -245,7 +290,8 @@ static void apply_number_column(const peal_pipeline_column *column, const peal_c
     double chunk[NUMBER_CHUNK];
     gather_numbers(raw, map, selection, first, count, chunk);
     for (size_t s = 0; s < column->step_count; s++) {
-        column->steps[s].transform->numbers(column->steps[s].state, chunk, count);
+        const peal_pipeline_step *step = &column->steps[s];
+        if (step->transform->numbers) step->transform->numbers(step->state, chunk, count);
     }
     for (size_t i = 0; i < count; i++) out[i * stride] = to_feature(chunk[i]);
 }

@@ -32,8 +32,8 @@ static bool is_bytes(const peal_field *field) {
 }
 
 static uint32_t feature_width(const peal_field *field, const peal_pipeline_column *column) {
-    const peal_pipeline_step *encoder = last_step(column);
-    if (peal_types[field->type].has_vocabulary) return encoder->transform->width(encoder->state);
+    const peal_pipeline_step *last = last_step(column);
+    if (last && last->transform->role == PEAL_TRANSFORM_ENCODE) return last->transform->width(last->state);
     return is_bytes(field) ? field->width : 1;
 }
 
@@ -235,6 +235,18 @@ char *peal_pipeline_describe(const peal_pipeline *pipeline, size_t column) {
     return text;
 }
 
+const peal_pipeline_step *peal_pipeline_reader(const peal_pipeline_column *column) {
+    for (size_t i = 0; i < column->step_count; i++) {
+        if (column->steps[i].transform->role == PEAL_TRANSFORM_READ) return &column->steps[i];
+    }
+    return NULL;
+}
+
+bool peal_pipeline_is_number(const peal_pipeline *pipeline, size_t column) {
+    return peal_types[pipeline->schema.fields[column].type].is_number ||
+           peal_pipeline_reader(&pipeline->columns[column]) != NULL;
+}
+
 bool peal_pipeline_column_has(const peal_pipeline_column *column, const peal_transform *transform) {
     for (size_t i = 0; i < column->step_count; i++) {
         if (column->steps[i].transform == transform) return true;
@@ -243,8 +255,7 @@ bool peal_pipeline_column_has(const peal_pipeline_column *column, const peal_tra
 }
 
 uint32_t peal_pipeline_classes(const peal_pipeline *pipeline) {
-    if (pipeline->label == SIZE_MAX || !peal_types[pipeline->schema.fields[pipeline->label].type].has_vocabulary)
-        return 0;
+    if (pipeline->label == SIZE_MAX || peal_pipeline_is_number(pipeline, pipeline->label)) return 0;
     const peal_pipeline_step *step = last_step(&pipeline->columns[pipeline->label]);
     return step->transform->width(step->state);
 }
@@ -282,7 +293,7 @@ void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, c
         const char *name = pipeline->schema.fields[i].name;
         if (column->role != PEAL_ROLE_FEATURE || index - column->offset >= column->width) continue;
         const peal_pipeline_step *step = last_step(column);
-        if (peal_types[pipeline->schema.fields[i].type].has_vocabulary) {
+        if (step && step->transform->role == PEAL_TRANSFORM_ENCODE) {
             peal_text value = step->transform->code_name(step->state, index - column->offset);
             snprintf(text, size, "%s=%.*s", name, (int)value.length, value.data);
         } else if (column->width > 1) {

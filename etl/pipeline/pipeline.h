@@ -103,6 +103,10 @@ peal_status peal_pipeline_check(const peal_pipeline *pipeline, const json_t *sav
  * makes no difference. */
 bool peal_pipeline_same(const json_t *a, const json_t *b);
 
+/* True if the column's values are numbers behind its steps: they came as numbers, or a step reads them. */
+bool peal_pipeline_is_number(const peal_pipeline *pipeline, size_t column);
+/* The step that reads the column's texts as numbers, or NULL. */
+const peal_pipeline_step *peal_pipeline_reader(const peal_pipeline_column *column);
 /* Whether one of the column's steps is this transform. */
 bool peal_pipeline_column_has(const peal_pipeline_column *column, const peal_transform *transform);
 /* A one-line description of what is done to a column: "impute(mean) standardize". Freed by the caller. */
@@ -146,10 +150,13 @@ typedef struct peal_raw_batch {
     const peal_code_map *maps; /* NULL: made from the columns' dictionaries */
 } peal_raw_batch;
 
-/* A text of column `index` as it comes to the encoder, perhaps in `scratch`: data is NULL if it spells a missing value.
+/* A text of column `index` as it comes to the encoder, or to what reads it as a number, perhaps in `scratch`: data is
+ * NULL if it spells a missing value.
  */
 peal_status peal_pipeline_text(const peal_pipeline *pipeline, size_t index, peal_text text, peal_buffer *scratch,
                                peal_text *out, peal_error *err);
+/* The number that such a text is in a column whose texts become numbers (NaN: missing), and what the text is. */
+peal_cell peal_pipeline_number(const peal_pipeline *pipeline, size_t index, peal_text text, double *out);
 /* The code of such a text, or -1. */
 int32_t peal_pipeline_code(const peal_pipeline *pipeline, size_t index, peal_text text);
 
@@ -164,8 +171,8 @@ void peal_applier_free(peal_applier *applier);
 peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
                                 size_t count, peal_table *out, peal_error *err);
 
-/* True if the pipeline has no code for this code of raw column `index`, as its dictionary was in the last call without
- * maps. */
+/* True if the pipeline has no code (or number) for this code of raw column `index`, as its dictionary was in the last
+ * call without maps. */
 bool peal_applier_is_unknown(const peal_applier *applier, size_t index, uint32_t code);
 
 /* The columns of the output: `features`, one for each index, the label; with names, types and dictionaries but no rows.

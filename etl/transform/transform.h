@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/base/status.h"
+#include "etl/format/cell.h"
 #include "etl/table/dictionary.h"
 
 /* What one pass learns of a column. Numbers use the moments, texts the dictionary with its counts. */
@@ -34,6 +35,7 @@ double peal_summary_deviation(const peal_summary *summary); /* standard deviatio
 typedef enum peal_transform_role {
     PEAL_TRANSFORM_NUMBERS, /* numbers to numbers */
     PEAL_TRANSFORM_TEXT,    /* text to text */
+    PEAL_TRANSFORM_READ,    /* text to number */
     PEAL_TRANSFORM_ENCODE,  /* text to columns of the feature block, or to a code */
     PEAL_TRANSFORM_LABEL,   /* to the label */
     PEAL_TRANSFORM_ROWS     /* concerns rows, not a column */
@@ -58,6 +60,9 @@ typedef struct peal_transform {
     void (*numbers)(const void *state, double *values, size_t count);
     /* The text that `text` becomes, perhaps in `scratch`. NULL if it stays what it is. */
     peal_status (*text)(const void *state, peal_text text, peal_buffer *scratch, peal_text *out, peal_error *err);
+    /* Of what reads texts as numbers: the number (NaN: missing), and what the text is. `text` is as the text steps
+     * leave it; data NULL: missing. */
+    peal_cell (*read)(const void *state, const peal_nulls *nulls, peal_text text, double *out);
     /* Encoders and labels of classes: how many of the most frequent texts `fit` must see, and how often a text must
      * have been seen. */
     void (*wants)(const void *state, size_t *most, uint64_t *least_count);
@@ -72,7 +77,8 @@ typedef struct peal_transform {
 } peal_transform;
 
 extern const peal_transform peal_transform_standardize, peal_transform_minmax, peal_transform_impute,
-    peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split;
+    peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split,
+    peal_transform_read_number;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);

@@ -151,6 +151,9 @@ static const char saved_text[] =
     "\"b\"]}]},"
     "{\"name\": \"h\", \"type\": \"dictionary\", \"role\": \"feature\", \"steps\": ["
     "{\"transform\": \"onehot\", \"max_values\": 5.0, \"min_count\": 1.0, \"missing\": 1, \"values\": [\"k\"]}]},"
+    "{\"name\": \"p\", \"type\": \"dictionary\", \"role\": \"feature\", \"steps\": ["
+    "{\"transform\": \"number\", \"loose\": \"no\", \"thousands\": \",\"},"
+    "{\"transform\": \"impute\", \"with\": \"min\", \"fill\": 0.5}]},"
     "{\"name\": \"y\", \"type\": \"dictionary\", \"role\": \"label\", \"steps\": ["
     "{\"transform\": \"label\", \"as\": \"class\", \"values\": [\"no\", \"yes\"]}]}]}";
 
@@ -197,6 +200,16 @@ static const struct {
     {"\"nulls\": [\"NA\"]", "\"nulls\": \"NA\"", "its spellings of null are missing"},
     {"\"nulls\": [\"NA\"]", "\"nulls\": [\"NA\"], \"format\": {\"name\": \"csv\"}", "its nulls or split"},
     {"\"n\"", "\"n\\u0000\"", "missing, added or of another type"},
+    {"\"loose\": \"no\"", "\"loose\": \"maybe\"", "must be yes or no"},
+    {"\"loose\": \"no\"", "\"loose\": false", "missing, added or of another type"},
+    {"\"thousands\": \",\"", "\"thousands\": \".\"", "cannot be both"},
+    {"\"thousands\": \",\"", "\"thousands\": \"5\"", "must be one character"},
+    {"\"thousands\": \",\"}", "\"thousands\": \",\"}, {\"transform\": \"number\", \"loose\": \"no\"}",
+     "do not compose"},
+    {"{\"transform\": \"number\", \"loose\": \"no\", \"thousands\": \",\"},", "", "do not compose"},
+    {",{\"transform\": \"impute\", \"with\": \"min\", \"fill\": 0.5}", "", "do not fit its role"},
+    {",{\"transform\": \"impute\", \"with\": \"min\", \"fill\": 0.5}",
+     ",{\"transform\": \"replace\", \"find\": \"a\", \"with\": \"\", \"at\": \"end\"}", "do not compose"},
 };
 
 static void wrong_pipelines_are_refused(void **state) {

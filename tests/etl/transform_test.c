@@ -197,6 +197,35 @@ static void replace_works_anywhere_or_at_an_end(void **state) {
     }
 }
 
+static void numbers_are_read_as_they_are_spelt(void **state) {
+    (void)state;
+    static const struct {
+        const char *options, *in;
+        double out;
+        peal_cell cell;
+    } cases[] = {
+        {"{}", "-1.5e2", -150, PEAL_CELL_NUMBER},
+        {"{}", "1,234", (double)NAN, PEAL_CELL_OTHER},
+        {"{\"thousands\": \",\"}", "1,234,567.5", 1234567.5, PEAL_CELL_NUMBER},
+        {"{\"thousands\": \",\"}", "12,34", (double)NAN, PEAL_CELL_OTHER},
+        {"{\"decimal\": \",\", \"thousands\": \".\"}", "1.234,5", 1234.5, PEAL_CELL_NUMBER},
+        {"{\"loose\": true, \"thousands\": \",\"}", "$ 1,000", 1000, PEAL_CELL_NUMBER},
+        {"{\"loose\": \"yes\"}", "(5)", -5, PEAL_CELL_NUMBER},
+        {"{\"loose\": \"no\"}", "(5)", (double)NAN, PEAL_CELL_OTHER},
+        {"{}", "n/a", (double)NAN, PEAL_CELL_USUAL},
+        {"{}", "", (double)NAN, PEAL_CELL_MISSING},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const peal_nulls nulls = {0};
+        double out;
+        void *self = load(&peal_transform_read_number, cases[i].options);
+        const peal_text in = {cases[i].in, (uint32_t)strlen(cases[i].in)};
+        assert_int_equal(peal_transform_read_number.read(self, &nulls, in, &out), cases[i].cell);
+        assert_true(isnan(cases[i].out) ? isnan(out) : out == cases[i].out);
+        peal_transform_read_number.free(self);
+    }
+}
+
 static void split_takes_the_fractions_asked_for(void **state) {
     (void)state;
     const peal_split split = {.valid = 0.1, .test = 0.2, .seed = 3};
@@ -233,6 +262,7 @@ int main(void) {
         cmocka_unit_test(labels_are_sorted_and_one_spelling),
         cmocka_unit_test(too_many_classes_are_an_error),
         cmocka_unit_test(replace_works_anywhere_or_at_an_end),
+        cmocka_unit_test(numbers_are_read_as_they_are_spelt),
         cmocka_unit_test(split_takes_the_fractions_asked_for),
         cmocka_unit_test(mistyped_option_gets_the_nearest),
     };
