@@ -341,6 +341,7 @@ static peal_status fit_column(const fitting *work, size_t field, peal_error *err
     const etl_job *job = work->job;
     const peal_field *what = &job->pipeline->schema.fields[field];
     const bool read_as_text = peal_types[job->read.fields[field].type].has_vocabulary;
+    uint64_t least_count;
     peal_status status = PEAL_OK;
     if (what->skip) return PEAL_OK;
     peal_summary merged = {0};
@@ -348,7 +349,7 @@ static peal_status fit_column(const fitting *work, size_t field, peal_error *err
         peal_summary_merge(&merged, &job->ingested.spills[i].summaries[field]);
     if (read_as_text && peal_pipeline_is_number(job->pipeline, field)) {
         status = peal_text_counts_moments(job->ingested.texts, field, &merged, &work->facts[field].read, err);
-    } else if (read_as_text) {
+    } else if (read_as_text && peal_pipeline_wanted_texts(job->pipeline, field, &least_count) < SIZE_MAX) {
         status = peal_text_counts_sum(job->ingested.texts, field, &merged, err);
         work->facts[field] = (text_facts){.distinct = merged.distinct, .count = merged.count};
     }

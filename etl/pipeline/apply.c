@@ -54,6 +54,10 @@ static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_erro
         return PEAL_OK;
     }
     const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+    if (!encoder->transform->dictionary) {
+        out->type = out->codes = PEAL_TYPE_INT32;
+        return PEAL_OK;
+    }
     out->dictionary = encoder->transform->dictionary(encoder->state);
     if (!out->dictionary) {
         out->dictionary = &applier->dictionaries[at];
@@ -137,6 +141,11 @@ const peal_table *peal_applier_schema(const peal_applier *applier) {
     return &applier->schema;
 }
 
+/* True of codes, with a dictionary or without. */
+static bool holds_codes(const peal_column *column) {
+    return column->type == PEAL_TYPE_DICTIONARY || column->type == PEAL_TYPE_INT32;
+}
+
 static peal_status reserve_rows(peal_applier *applier, size_t rows, peal_error *err) {
     if (rows <= applier->row_capacity) return PEAL_OK;
     applier->row_capacity = 0;
@@ -148,7 +157,7 @@ static peal_status reserve_rows(peal_applier *applier, size_t rows, peal_error *
         const size_t row_size =
             column->child ? column->width * peal_types[column->child->type].size : peal_column_value_size(column);
         PEAL_TRY(peal_alloc_checked(&applier->values[i], rows, row_size, "a batch of rows", err));
-        if (column->dictionary) {
+        if (holds_codes(column)) {
             PEAL_TRY(peal_alloc_checked(&applier->validity[i], rows / 8 + 1, 1, "a batch of rows", err));
         }
     }
@@ -404,7 +413,7 @@ static void apply_column(peal_applier *applier, const peal_raw_batch *raw, const
         return;
     }
     column->values = values;
-    if (column->dictionary) {
+    if (holds_codes(column)) {
         apply_codes(maps[from].codes, raw->columns[from].values, selection, count, column, values,
                     applier->validity[index]);
     } else {

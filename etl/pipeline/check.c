@@ -161,6 +161,31 @@ static peal_status check_table_column(const peal_column *found, const peal_colum
                      wanted->dictionary ? wanted->dictionary->size : 0);
 }
 
+static peal_status check_column_codes(const peal_column *column, uint32_t width, const char *name, peal_error *err) {
+    for (size_t row = 0; row < column->length; row++) {
+        if (!peal_column_is_valid(column, row)) continue;
+        const int32_t code = ((const int32_t *)column->values)[row];
+        if (code >= 0 && (uint32_t)code < width) continue;
+        return peal_fail(err, PEAL_E_DATA, "%s: column '%s' holds code %d in row %zu, but there are %u of them", name,
+                         column->name, code, row + 1, width);
+    }
+    return PEAL_OK;
+}
+
+peal_status peal_pipeline_check_codes(const peal_pipeline *pipeline, const peal_table *table, const char *name,
+                                      peal_error *err) {
+    size_t at = pipeline->feature_width > 0;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_pipeline_column *column = &pipeline->columns[i];
+        if (column->role != PEAL_ROLE_INDEX) continue;
+        const peal_column *codes = &table->columns[at++];
+        if (codes->type == PEAL_TYPE_DICTIONARY) continue;
+        const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+        PEAL_TRY(check_column_codes(codes, encoder->transform->width(encoder->state), name, err));
+    }
+    return PEAL_OK;
+}
+
 peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
                                       peal_error *err) {
     peal_applier *applier;
@@ -175,5 +200,5 @@ peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_
         status = check_table_column(&table->columns[i], &wanted->columns[i], name, i, err);
     }
     peal_applier_free(applier);
-    return status;
+    return status == PEAL_OK ? peal_pipeline_check_codes(pipeline, table, name, err) : status;
 }

@@ -60,7 +60,9 @@ static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
 
 size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t index, uint64_t *least_count) {
     const peal_pipeline_step *encoder = last_step(&pipeline->columns[index]);
-    size_t most;
+    size_t most = SIZE_MAX;
+    *least_count = 1;
+    if (!encoder->transform->wants) return most;
     encoder->transform->wants(encoder->state, &most, least_count);
     return most;
 }

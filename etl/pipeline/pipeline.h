@@ -83,7 +83,7 @@ const char *peal_pipeline_columns_text(const peal_pipeline *pipeline, size_t fir
 void peal_pipeline_free(peal_pipeline *pipeline);
 
 /* How many of the most frequent texts the summary of a column of texts must hold, and how often each must have been
- * seen. */
+ * seen; SIZE_MAX if its encoder learns nothing. */
 size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t column, uint64_t *least_count);
 /* Fits the steps of one column; `summary` is used up. Its texts are those that peal_pipeline_text makes. Columns are
  * independent: different ones may be fitted by different threads. When all are fitted, peal_pipeline_fitted lays the
@@ -129,8 +129,14 @@ typedef struct peal_shape {
 /* `out->vocabularies` is freed by the caller. */
 peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, peal_error *err);
 /* PEAL_E_DATA if `table` does not have the columns of this pipeline's output, with their types, widths and
- * vocabularies; `name` is for the message. To be called wherever rows from elsewhere meet a pipeline. */
+ * vocabularies, or holds codes that its pipeline has not; `name` is for the message. To be called wherever rows from
+ * elsewhere meet a pipeline. */
 peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
+                                      peal_error *err);
+
+/* PEAL_E_DATA if a code of `table`, which has passed peal_pipeline_check_table, stands in a column without a dictionary
+ * and is none of its encoder's. */
+peal_status peal_pipeline_check_codes(const peal_pipeline *pipeline, const peal_table *table, const char *name,
                                       peal_error *err);
 
 /* The name of feature `index` ("age", "job=Sales"), in `text`. */

@@ -113,14 +113,26 @@ static peal_status apply_drops(const plan_work *planner, const char *source, pea
     return PEAL_OK;
 }
 
-/* True if a transform of this role is named for the column. */
-static bool has_named(const peal_plan_options *plan, const char *name, peal_transform_role role) {
+static bool changes_text(const peal_transform *transform) {
+    return transform->role == PEAL_TRANSFORM_TEXT;
+}
+
+static bool reads_text(const peal_transform *transform) {
+    return transform->role == PEAL_TRANSFORM_READ;
+}
+
+static bool wants_text(const peal_transform *transform) {
+    return transform->wants_text;
+}
+
+/* True if a transform of this kind is named for the column. */
+static bool has_named(const peal_plan_options *plan, const char *name, bool (*kind)(const peal_transform *)) {
     for (size_t i = 0; i < json_array_size(plan->transforms); i++) {
         const json_t *options = json_array_get(plan->transforms, i);
         const peal_transform *transform;
         const char *called = json_string_value(json_object_get(options, "transform"));
         if (!called || peal_transform_find(called, &transform, NULL) != PEAL_OK) continue;
-        if (transform->role != role) continue;
+        if (!kind(transform)) continue;
         const json_t *columns = json_object_get(options, "columns");
         const char *one = json_string_value(columns);
         if (one && strcmp(one, name) == 0) return true;
@@ -141,7 +153,7 @@ static peal_status apply_label(const plan_work *planner, const peal_guess *guess
         return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes and cannot be the label", field->name);
     }
     if (task == PEAL_TASK_REGRESS) {
-        const bool changed = has_named(planner->plan, field->name, PEAL_TRANSFORM_TEXT);
+        const bool changed = has_named(planner->plan, field->name, changes_text);
         if (field->settled && !info->is_number && !field->as_number) {
             return peal_fail(err, PEAL_E_USAGE, "the label '%s' is text (type), and task regress wants numbers",
                              field->name);
@@ -161,17 +173,17 @@ static peal_status apply_label(const plan_work *planner, const peal_guess *guess
     return PEAL_OK;
 }
 
-/* What a transform that takes texts is named for is read as text. A step that reads numbers settles what it becomes; so
- * does the user's word that it is a number, of texts that are changed first. */
+/* What a transform that changes or wants texts is named for is read as text. A step that reads numbers settles what it
+ * becomes; so does the user's word that it is a number, of texts that are changed first. */
 static void apply_text_steps(const plan_work *planner, peal_field *field) {
-    const bool reads = has_named(planner->plan, field->name, PEAL_TRANSFORM_READ);
-    const bool changes = has_named(planner->plan, field->name, PEAL_TRANSFORM_TEXT);
-    if (!reads && !changes) return;
+    const bool reads = has_named(planner->plan, field->name, reads_text);
+    const bool wants = has_named(planner->plan, field->name, wants_text);
+    if (!wants && !has_named(planner->plan, field->name, changes_text)) return;
     const bool is_number = field->settled && field->type == PEAL_TYPE_FLOAT64;
-    if (field->settled && !is_number) return;
+    if ((field->settled && !is_number) || peal_types[field->type].has_child) return;
     field->as_number = is_number || reads;
     field->type = PEAL_TYPE_DICTIONARY;
-    field->settled = field->decided = field->as_number;
+    field->settled = field->decided = field->as_number || wants;
 }
 
 static peal_status plan_schema(const plan_work *planner, const peal_found *found, const char *source,

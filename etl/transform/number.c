@@ -67,4 +67,5 @@ const peal_transform peal_transform_read_number = {
     .save = number_save,
     .free = free,
     .read = number_read,
+    .wants_text = true,
 };

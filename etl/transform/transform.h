@@ -64,21 +64,23 @@ typedef struct peal_transform {
      * leave it; data NULL: missing. */
     peal_cell (*read)(const void *state, const peal_nulls *nulls, peal_text text, double *out);
     /* Encoders and labels of classes: how many of the most frequent texts `fit` must see, and how often a text must
-     * have been seen. */
+     * have been seen. NULL of what learns nothing of texts. */
     void (*wants)(const void *state, size_t *most, uint64_t *least_count);
     /* Encoders: how many codes there are, the code of a text (data NULL: missing) or -1, and a code's name. */
     uint32_t (*width)(const void *state);
     int32_t (*encode)(const void *state, peal_text text);
     peal_text (*code_name)(const void *state, uint32_t code);
     /* Encoders and labels: the dictionary whose texts are the codes' names, so that it need not be copied; NULL if
-     * there is none, as when a code stands for what is missing. */
+     * there is none, as when a code stands for what is missing. Without this function and `code_name` the codes are
+     * numbers without names, and stand in a plain column of int32. */
     const peal_dictionary *(*dictionary)(const void *state);
-    bool spreads; /* an encoder whose codes are feature columns (one-hot), not one column of codes */
+    bool wants_text; /* the columns that it is named for are read as texts, also if all of these are numbers */
+    bool spreads;    /* an encoder whose codes are feature columns (one-hot), not one column of codes */
 } peal_transform;
 
 extern const peal_transform peal_transform_standardize, peal_transform_minmax, peal_transform_impute,
     peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split,
-    peal_transform_read_number;
+    peal_transform_read_number, peal_transform_hash;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);

@@ -46,4 +46,18 @@ same odd.csv
 expect 0 "1 value (the first of column 'income') is not known to the model" $peal predict m.st odd.csv
 expect 2 "cannot be both" $peal etl odd.csv --transform number:columns=income,thousands=. --out no
 
+# Hashed texts: a plain column of codes; a text that was never seen has one, too.
+awk 'BEGIN { print "user,zip,y"; for (i = 0; i < 600; i++) { u = i * 7919 % 53
+    printf "%s,%05d,%s\n", i % 29 ? "u" u : "", 1000 + i % 7, u % 2 ? "yes" : "no" } }' >users.csv
+$peal etl users.csv --label y --transform hash:columns=user,bits=10,seed=5 --transform hash:columns=zip,bits=4 --out ds 2>err.txt
+steps user hash
+steps zip hash
+$peal inspect ds/train-00000.arrow --json | grep -q '"name": "user", "type": "int32"' || fail "$($peal inspect ds/train-00000.arrow --json)"
+$peal train ds --model logistic --epochs 40 --out m.st --quiet
+same users.csv
+[ "$($peal eval m.st ds --json 2>/dev/null | grep -oE '"accuracy": 0.9[0-9]*|"accuracy": 1')" ] || fail "$($peal eval m.st ds)"
+printf 'user,zip\nnobody,77777\n,\n' >new.csv
+expect 0 "2 used" $peal predict m.st new.csv
+expect 2 "'bits' must be a whole number from 1 to 30" $peal etl users.csv --transform hash:columns=user,bits=40 --out no
+
 echo ok

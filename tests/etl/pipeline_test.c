@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "core/base/digest.h"
+
 #include "tests/support.h"
 
 /* Plans what the beginning of a table speaks for, as a job does at first. */
@@ -154,6 +156,8 @@ static const char saved_text[] =
     "{\"name\": \"p\", \"type\": \"dictionary\", \"role\": \"feature\", \"steps\": ["
     "{\"transform\": \"number\", \"loose\": \"no\", \"thousands\": \",\"},"
     "{\"transform\": \"impute\", \"with\": \"min\", \"fill\": 0.5}]},"
+    "{\"name\": \"u\", \"type\": \"dictionary\", \"role\": \"index\", \"steps\": ["
+    "{\"transform\": \"hash\", \"bits\": 12, \"seed\": 7}]},"
     "{\"name\": \"y\", \"type\": \"dictionary\", \"role\": \"label\", \"steps\": ["
     "{\"transform\": \"label\", \"as\": \"class\", \"values\": [\"no\", \"yes\"]}]}]}";
 
@@ -201,6 +205,13 @@ static const struct {
     {"\"nulls\": [\"NA\"]", "\"nulls\": [\"NA\"], \"format\": {\"name\": \"csv\"}", "its nulls or split"},
     {"\"n\"", "\"n\\u0000\"", "missing, added or of another type"},
     {"\"loose\": \"no\"", "\"loose\": \"maybe\"", "must be yes or no"},
+    {"\"bits\": 12", "\"bits\": 31", "'bits' must be a whole number from 1 to 30"},
+    {"\"bits\": 12", "\"bits\": 0", "'bits' must be a whole number from 1 to 30"},
+    {"\"bits\": 12", "\"bits\": 12.0", "missing, added or of another type"},
+    {"\"seed\": 7", "\"seed\": -7", "'seed' must be a whole number"},
+    {"\"index\", \"steps\": [{\"transform\": \"hash\"", "\"feature\", \"steps\": [{\"transform\": \"hash\"",
+     "do not fit its role"},
+    {"\"seed\": 7}", "\"seed\": 7}, {\"transform\": \"number\", \"loose\": \"no\"}", "do not compose"},
     {"\"loose\": \"no\"", "\"loose\": false", "missing, added or of another type"},
     {"\"thousands\": \",\"", "\"thousands\": \".\"", "cannot be both"},
     {"\"thousands\": \",\"", "\"thousands\": \"5\"", "must be one character"},
@@ -236,6 +247,54 @@ static void wrong_pipelines_are_refused(void **state) {
     }
 }
 
+/* Codes without a dictionary are held against their encoder. */
+static void codes_beyond_their_buckets_are_refused(void **state) {
+    (void)state;
+    peal_error err;
+    peal_pipeline *pipeline;
+    peal_applier *applier;
+    json_t *saved = json_loads("{\"nulls\": [], \"columns\": [{\"name\": \"u\", \"type\": \"dictionary\", \"role\": "
+                               "\"index\", \"steps\": [{\"transform\": \"hash\", \"bits\": 4, \"seed\": 0}]}]}",
+                               0, NULL);
+    assert_ok(peal_pipeline_load(saved, &pipeline, &err));
+    json_decref(saved);
+    peal_dictionary texts = {0};
+    uint32_t code;
+    static const char *const words[] = {"a", "", "b", "a"};
+    int32_t raw_codes[4];
+    for (size_t i = 0; i < 4; i++) {
+        assert_ok(peal_dictionary_put(&texts, words[i], strlen(words[i]), &code, &err));
+        raw_codes[i] = (int32_t)code;
+    }
+    const peal_column column = {.name = "u",
+                                .type = PEAL_TYPE_DICTIONARY,
+                                .codes = PEAL_TYPE_INT32,
+                                .length = 4,
+                                .values = raw_codes,
+                                .dictionary = &texts};
+    const peal_raw_batch raw = {.columns = &column};
+    peal_table out;
+    assert_ok(peal_applier_new(pipeline, &applier, &err));
+    assert_ok(peal_pipeline_apply(applier, &raw, NULL, 4, &out, &err));
+    assert_int_equal(out.columns[0].type, PEAL_TYPE_INT32);
+    assert_null(out.columns[0].dictionary);
+    assert_int_equal(out.columns[0].null_count, 1);
+    assert_int_equal(peal_column_code(&out.columns[0], 1), -1);
+    assert_int_equal(peal_column_code(&out.columns[0], 0), peal_hash("a", 1, 0) >> 60);
+    assert_int_equal(peal_column_code(&out.columns[0], 0), peal_column_code(&out.columns[0], 3));
+    assert_ok(peal_pipeline_check_table(pipeline, &out, "t", &err));
+    int32_t *values = (int32_t *)(uintptr_t)out.columns[0].values;
+    static const int32_t wrong[] = {16, -1, INT32_MAX, INT32_MIN};
+    for (size_t i = 0; i < 4; i++) {
+        values[2] = wrong[i];
+        assert_int_equal(peal_pipeline_check_table(pipeline, &out, "t", &err), PEAL_E_DATA);
+        assert_has(err.message, "in row 3, but there are 16");
+    }
+    peal_applier_free(applier);
+    peal_dictionary_clear(&texts);
+    peal_pipeline_free(pipeline);
+}
+
 static void damaged_pipelines_are_refused(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -262,7 +321,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sensible_transforms_are_chosen),     cmocka_unit_test(wrong_wishes_are_refused),
         cmocka_unit_test(saved_pipeline_gives_the_same_bits), cmocka_unit_test(wrong_pipelines_are_refused),
-        cmocka_unit_test(damaged_pipelines_are_refused),
+        cmocka_unit_test(damaged_pipelines_are_refused),      cmocka_unit_test(codes_beyond_their_buckets_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

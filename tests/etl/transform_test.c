@@ -226,6 +226,27 @@ static void numbers_are_read_as_they_are_spelt(void **state) {
     }
 }
 
+static void hashes_fill_their_buckets_evenly(void **state) {
+    (void)state;
+    void *self = load(&peal_transform_hash, "{\"bits\": \"6\", \"seed\": 3}");
+    void *other = load(&peal_transform_hash, "{\"bits\": 6}");
+    size_t counts[64] = {0}, same = 0;
+    assert_int_equal(peal_transform_hash.width(self), 64);
+    for (int i = 0; i < 64000; i++) {
+        char word[16];
+        const peal_text text = {word, (uint32_t)snprintf(word, sizeof word, "u%d", i)};
+        const int32_t code = peal_transform_hash.encode(self, text);
+        assert_in_range(code, 0, 63);
+        counts[code]++;
+        same += code == peal_transform_hash.encode(other, text);
+    }
+    for (size_t i = 0; i < 64; i++) assert_in_range(counts[i], 850, 1150);
+    assert_in_range(same, 850, 1150); /* another seed is another hash */
+    assert_int_equal(peal_transform_hash.encode(self, (peal_text){NULL, 0}), -1);
+    peal_transform_hash.free(self);
+    peal_transform_hash.free(other);
+}
+
 static void split_takes_the_fractions_asked_for(void **state) {
     (void)state;
     const peal_split split = {.valid = 0.1, .test = 0.2, .seed = 3};
@@ -263,6 +284,7 @@ int main(void) {
         cmocka_unit_test(too_many_classes_are_an_error),
         cmocka_unit_test(replace_works_anywhere_or_at_an_end),
         cmocka_unit_test(numbers_are_read_as_they_are_spelt),
+        cmocka_unit_test(hashes_fill_their_buckets_evenly),
         cmocka_unit_test(split_takes_the_fractions_asked_for),
         cmocka_unit_test(mistyped_option_gets_the_nearest),
     };
