@@ -208,9 +208,10 @@ static peal_status remember_types(const etl_job *job, const peal_schema *types, 
     peal_hash_text(key, hash);
     json_t *columns = json_array();
     for (size_t i = 0; i < types->count; i++) {
-        columns = peal_json_append(columns, json_pack("{s:s, s:i, s:b, s:b}", "name", types->fields[i].name, "type",
-                                                      (int)types->fields[i].type, "numeric", types->fields[i].numeric,
-                                                      "as_number", types->fields[i].as_number));
+        columns = peal_json_append(columns, json_pack("{s:s, s:i, s:b, s:b, s:b}", "name", types->fields[i].name,
+                                                      "type", (int)types->fields[i].type, "numeric",
+                                                      types->fields[i].numeric, "as_number", types->fields[i].as_number,
+                                                      "as_date", types->fields[i].as_date));
     }
     json_t *document = json_pack("{s:s, s:i, s:s, s:o}", "kind", TYPES_KIND, "version", TYPES_VERSION, "key", hash,
                                  "columns", columns);
@@ -242,6 +243,7 @@ static peal_status recall_types(etl_job *job, uint64_t key, bool *found, peal_er
         if (type < 0 || type >= PEAL_TYPES) break;
         field->type = (peal_type)type;
         field->numeric = json_is_true(json_object_get(one, "numeric"));
+        field->as_date = json_is_true(json_object_get(one, "as_date"));
         field->as_number = json_is_true(json_object_get(one, "as_number"));
         field->found = !field->settled;
         field->settled = field->decided = true;
@@ -335,12 +337,19 @@ typedef struct fitting {
     size_t stride;     /* a task's columns are those of its index, index + stride... */
 } fitting;
 
+/* The step that learns from all distinct texts, or NULL. */
+static const peal_pipeline_step *observing_step(const peal_pipeline_column *column) {
+    const peal_pipeline_step *last = column->step_count ? &column->steps[column->step_count - 1] : NULL;
+    return last && last->transform->observe ? last : NULL;
+}
+
 /* One column of all inputs and all vocabularies becomes one summary, which is fitted. Inputs count in their order; of a
  * vocabulary only texts and counts go in, so it does not matter whose they are. */
 static peal_status fit_column(const fitting *work, size_t field, peal_error *err) {
     const etl_job *job = work->job;
     const peal_field *what = &job->pipeline->schema.fields[field];
     const bool read_as_text = peal_types[job->read.fields[field].type].has_vocabulary;
+    const peal_pipeline_step *observer = observing_step(&job->pipeline->columns[field]);
     uint64_t least_count;
     peal_status status = PEAL_OK;
     if (what->skip) return PEAL_OK;
@@ -349,6 +358,8 @@ static peal_status fit_column(const fitting *work, size_t field, peal_error *err
         peal_summary_merge(&merged, &job->ingested.spills[i].summaries[field]);
     if (read_as_text && peal_pipeline_is_number(job->pipeline, field)) {
         status = peal_text_counts_moments(job->ingested.texts, field, &merged, &work->facts[field].read, err);
+    } else if (read_as_text && observer) {
+        status = peal_text_counts_observe(job->ingested.texts, field, observer, err);
     } else if (read_as_text && peal_pipeline_wanted_texts(job->pipeline, field, &least_count) < SIZE_MAX) {
         status = peal_text_counts_sum(job->ingested.texts, field, &merged, err);
         work->facts[field] = (text_facts){.distinct = merged.distinct, .count = merged.count};
@@ -424,6 +435,28 @@ static void question_texts(const etl_job *job, size_t field, const text_facts *f
                 "column %s: %llu distinct texts, the %zu most frequent are kept (max_values)", name, distinct, most);
 }
 
+/* Says what a column's encoder has to say of its texts, and why it was chosen if nobody named it. */
+static void question_encoder(const etl_job *job, size_t index) {
+    const peal_pipeline *pipeline = job->pipeline;
+    const peal_field *field = &pipeline->schema.fields[index];
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    const peal_pipeline_step *last = column->step_count ? &column->steps[column->step_count - 1] : NULL;
+    char text[PEAL_REMARK_TEXT];
+    bool is_warning;
+    if (!last) return;
+    if (field->as_date && last->transform == &peal_transform_date &&
+        !peal_plan_names(&job->options->plan, field->name)) {
+        peal_report(job->options->reporter, PEAL_EVENT_NOTE,
+                    "column %s: its texts are dates and become features (type %s=text keeps texts)", field->name,
+                    field->name);
+    }
+    if (!last->transform->remark) return;
+    last->transform->remark(last->state, text, &is_warning);
+    if (!*text) return;
+    peal_report(job->options->reporter, is_warning ? PEAL_EVENT_WARNING : PEAL_EVENT_NOTE, "column %s: %s", field->name,
+                text);
+}
+
 /* Says which texts of a column whose texts become numbers were none. */
 static void question_numbers(const etl_job *job, size_t field, const peal_text_votes *read) {
     const char *name = job->pipeline->schema.fields[field].name;
@@ -481,6 +514,7 @@ static peal_status fit(etl_job *job, peal_error *err) {
             question_numbers(job, i, &work.facts[i].read);
         } else {
             question_texts(job, i, &work.facts[i]);
+            question_encoder(job, i);
         }
     }
     if (status == PEAL_OK) status = question_classes(job, err);

@@ -158,6 +158,10 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
         decide_changed(self, index, field);
         return;
     }
+    if (texts->is_text && texts->dates > 0 && texts->no_dates <= others_allowed(texts->dates + texts->no_dates)) {
+        field->as_date = !is_label;
+        return;
+    }
     if (texts->is_text) {
         say_mixed(self, index, field);
         say_hint(self, field, texts->other);

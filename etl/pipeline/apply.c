@@ -13,6 +13,7 @@ struct peal_applier {
     peal_code_map *maps;   /* [raw columns] what the texts of the present dictionaries become */
     int32_t **codes;       /* [raw columns][dictionary size] the codes of the maps */
     double **numbers;      /* [raw columns][dictionary size] the numbers of the maps */
+    float **spread;        /* [raw columns][dictionary size][width] the features of the maps */
     size_t *code_capacity; /* [raw columns] of codes or numbers */
     peal_buffer scratch;
     peal_table schema;
@@ -79,6 +80,7 @@ static peal_status make_schema(peal_applier *applier, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(&applier->raw_of, most, sizeof(size_t), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->codes, most, sizeof(int32_t *), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->numbers, most, sizeof(double *), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->spread, most, sizeof(float *), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->maps, most, sizeof(peal_code_map), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->code_capacity, most, sizeof(size_t), "a schema", err));
     if (pipeline->feature_width) {
@@ -118,6 +120,7 @@ void peal_applier_free(peal_applier *applier) {
     if (!applier) return;
     for (size_t i = 0; applier->codes && i < applier->pipeline->schema.count; i++) free(applier->codes[i]);
     for (size_t i = 0; applier->numbers && i < applier->pipeline->schema.count; i++) free(applier->numbers[i]);
+    for (size_t i = 0; applier->spread && i < applier->pipeline->schema.count; i++) free(applier->spread[i]);
     for (size_t i = 0; i < applier->schema.column_count; i++) {
         peal_dictionary_clear(&applier->dictionaries[i]);
         free(applier->values[i]);
@@ -125,6 +128,7 @@ void peal_applier_free(peal_applier *applier) {
     }
     free(applier->codes);
     free(applier->numbers);
+    free(applier->spread);
     free(applier->maps);
     free(applier->code_capacity);
     free(applier->schema.columns);
@@ -218,6 +222,19 @@ static peal_status fill_numbers(const peal_pipeline *pipeline, size_t index, con
     return PEAL_OK;
 }
 
+/* A text that becomes no features has the code -1, any other 0. */
+static peal_status fill_spread(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
+                               peal_buffer *scratch, int32_t *codes, float *map, peal_error *err) {
+    const peal_pipeline_step *encoder = peal_pipeline_spreader(pipeline, index);
+    const uint32_t width = encoder->transform->width(encoder->state);
+    for (uint32_t code = 0; code < dictionary->size; code++) {
+        peal_text text = peal_dictionary_text(dictionary, code);
+        PEAL_TRY(peal_pipeline_text(pipeline, index, text, scratch, &text, err));
+        codes[code] = encoder->transform->spread(encoder->state, text, map + code * (size_t)width) ? 0 : -1;
+    }
+    return PEAL_OK;
+}
+
 static bool has_texts(const peal_pipeline *pipeline, size_t index) {
     return pipeline->columns[index].role != PEAL_ROLE_DROPPED &&
            peal_types[pipeline->schema.fields[index].type].has_vocabulary;
@@ -229,30 +246,48 @@ static bool has_codes(const peal_pipeline *pipeline, size_t index) {
 }
 
 /* Room for what each text of the dictionary becomes. */
-static peal_status reserve_map(peal_applier *applier, size_t index, size_t size, bool is_number, peal_error *err) {
+static peal_status reserve_map(peal_applier *applier, size_t index, size_t size, peal_error *err) {
+    const peal_pipeline *pipeline = applier->pipeline;
+    const bool is_number = !has_codes(pipeline, index);
     if (size <= applier->code_capacity[index]) return PEAL_OK;
     free(applier->codes[index]);
     free(applier->numbers[index]);
+    free(applier->spread[index]);
+    applier->spread[index] = NULL;
     applier->codes[index] = NULL;
     applier->numbers[index] = NULL;
     applier->code_capacity[index] = 0;
     PEAL_TRY(is_number ? peal_alloc_checked(&applier->numbers[index], size, sizeof(double), "a vocabulary", err)
                        : peal_alloc_checked(&applier->codes[index], size, sizeof(int32_t), "a vocabulary", err));
+    if (peal_pipeline_spreader(pipeline, index)) {
+        const size_t row_size = pipeline->columns[index].width * sizeof(float);
+        PEAL_TRY(peal_alloc_checked(&applier->spread[index], size, row_size, "a vocabulary", err));
+    }
     applier->code_capacity[index] = size;
     return PEAL_OK;
+}
+
+/* What the texts of the column's own dictionary become. */
+static peal_status make_map(peal_applier *applier, size_t index, const peal_dictionary *dictionary, peal_error *err) {
+    const peal_pipeline *pipeline = applier->pipeline;
+    peal_buffer *scratch = &applier->scratch;
+    PEAL_TRY(reserve_map(applier, index, dictionary->size, err));
+    applier->maps[index] = (peal_code_map){
+        .codes = applier->codes[index], .numbers = applier->numbers[index], .spread = applier->spread[index]};
+    if (!has_codes(pipeline, index)) {
+        return fill_numbers(pipeline, index, dictionary, scratch, applier->numbers[index], err);
+    }
+    if (!peal_pipeline_spreader(pipeline, index)) {
+        return fill_map(pipeline, index, dictionary, scratch, applier->codes[index], err);
+    }
+    return fill_spread(pipeline, index, dictionary, scratch, applier->codes[index], applier->spread[index], err);
 }
 
 /* The maps of a batch whose dictionaries are its own. */
 static peal_status make_maps(peal_applier *applier, const peal_column *columns, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (!has_texts(pipeline, i)) continue;
-        const peal_dictionary *dictionary = columns[i].dictionary;
-        const bool is_number = !has_codes(pipeline, i);
-        PEAL_TRY(reserve_map(applier, i, dictionary->size, is_number, err));
-        PEAL_TRY(is_number ? fill_numbers(pipeline, i, dictionary, &applier->scratch, applier->numbers[i], err)
-                           : fill_map(pipeline, i, dictionary, &applier->scratch, applier->codes[i], err));
-        applier->maps[i] = (peal_code_map){.codes = applier->codes[i], .numbers = applier->numbers[i]};
+        if (has_texts(pipeline, i)) PEAL_TRY(make_map(applier, i, columns[i].dictionary, err));
     }
     return PEAL_OK;
 }
@@ -325,6 +360,15 @@ static bool spreads_texts(const peal_pipeline *pipeline) {
     return false;
 }
 
+/* The features that the texts of the rows become. */
+static void copy_spread(const peal_pipeline_column *column, const int32_t *codes, const peal_code_map *map,
+                        const uint32_t *selection, size_t at, size_t size, float *tile, size_t stride) {
+    for (size_t row = 0; row < size; row++) {
+        const size_t code = (size_t)codes[row_at(selection, at + row)];
+        memcpy(tile + row * stride + column->offset, map->spread + code * column->width, column->width * sizeof *tile);
+    }
+}
+
 /* The feature columns of rows at .. at + size - 1 of the selection, into a tile of the block. */
 static void apply_tile(const peal_pipeline *pipeline, const peal_raw_batch *raw, const peal_code_map *maps,
                        const uint32_t *selection, size_t at, size_t size, float *tile) {
@@ -338,6 +382,10 @@ static void apply_tile(const peal_pipeline *pipeline, const peal_raw_batch *raw,
             continue;
         }
         const int32_t *codes = raw->columns[i].values;
+        if (maps[i].spread) {
+            copy_spread(column, codes, &maps[i], selection, at, size, tile, stride);
+            continue;
+        }
         for (size_t row = 0; row < size; row++) {
             const int32_t code = maps[i].codes[codes[row_at(selection, at + row)]];
             if (code >= 0) tile[row * stride + column->offset + (size_t)code] = 1.0f;

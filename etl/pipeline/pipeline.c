@@ -244,6 +244,11 @@ const peal_pipeline_step *peal_pipeline_reader(const peal_pipeline_column *colum
     return NULL;
 }
 
+const peal_pipeline_step *peal_pipeline_spreader(const peal_pipeline *pipeline, size_t index) {
+    const peal_pipeline_step *last = last_step(&pipeline->columns[index]);
+    return last && last->transform->spread ? last : NULL;
+}
+
 bool peal_pipeline_is_number(const peal_pipeline *pipeline, size_t column) {
     return peal_types[pipeline->schema.fields[column].type].is_number ||
            peal_pipeline_reader(&pipeline->columns[column]) != NULL;
@@ -297,7 +302,7 @@ void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, c
         const peal_pipeline_step *step = last_step(column);
         if (step && step->transform->role == PEAL_TRANSFORM_ENCODE) {
             peal_text value = step->transform->code_name(step->state, index - column->offset);
-            snprintf(text, size, "%s=%.*s", name, (int)value.length, value.data);
+            snprintf(text, size, step->transform->spread ? "%s %.*s" : "%s=%.*s", name, (int)value.length, value.data);
         } else if (column->width > 1) {
             snprintf(text, size, "%s[%u]", name, index - column->offset);
         } else {

@@ -144,10 +144,11 @@ void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, c
 
 /* ---- applying ---- */
 
-/* What the codes of one raw column become: other codes, or numbers where texts turned out to be numbers. */
+/* What the codes of one raw column become: other codes, numbers where the texts are numbers, or several features. */
 typedef struct peal_code_map {
     const int32_t *codes;
     const double *numbers;
+    const float *spread; /* [codes][width of the column] */
 } peal_code_map;
 
 /* Raw rows, wherever they come from (a parsed block, a spill). Columns and maps are indexed like the schema. */
@@ -163,6 +164,8 @@ peal_status peal_pipeline_text(const peal_pipeline *pipeline, size_t index, peal
                                peal_text *out, peal_error *err);
 /* The number that such a text is in a column whose texts become numbers (NaN: missing), and what the text is. */
 peal_cell peal_pipeline_number(const peal_pipeline *pipeline, size_t index, peal_text text, double *out);
+/* The encoder of a column whose texts become several features (peal_transform.spread), or NULL. */
+const peal_pipeline_step *peal_pipeline_spreader(const peal_pipeline *pipeline, size_t index);
 /* The code of such a text, or -1. */
 int32_t peal_pipeline_code(const peal_pipeline *pipeline, size_t index, peal_text text);
 

@@ -363,7 +363,8 @@ static peal_status complete_column(plan_work *planner, size_t index, peal_error 
         return untouched ? add_default_step(planner, index, &peal_transform_standardize, AT_END, err) : PEAL_OK;
     }
     if (peal_types[field->type].has_child) return PEAL_OK;
-    if (!encoded) PEAL_TRY(add_default_step(planner, index, &peal_transform_index, AT_END, err));
+    const peal_transform *usual = field->as_date ? &peal_transform_date : &peal_transform_index;
+    if (!encoded) PEAL_TRY(add_default_step(planner, index, usual, AT_END, err));
     if (column->role == PEAL_ROLE_FEATURE && !column->steps[column->step_count - 1].transform->spreads) {
         column->role = PEAL_ROLE_INDEX;
     }

@@ -9,17 +9,9 @@
 #include "core/base/vector.h"
 
 const peal_transform *const peal_transforms[] = {
-    &peal_transform_standardize,
-    &peal_transform_minmax,
-    &peal_transform_impute,
-    &peal_transform_onehot,
-    &peal_transform_index,
-    &peal_transform_label,
-    &peal_transform_replace,
-    &peal_transform_split,
-    &peal_transform_read_number,
-    &peal_transform_hash,
-    NULL,
+    &peal_transform_standardize, &peal_transform_minmax, &peal_transform_impute,  &peal_transform_onehot,
+    &peal_transform_index,       &peal_transform_label,  &peal_transform_replace, &peal_transform_split,
+    &peal_transform_read_number, &peal_transform_hash,   &peal_transform_date,    NULL,
 };
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err) {

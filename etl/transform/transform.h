@@ -41,6 +41,8 @@ typedef enum peal_transform_role {
     PEAL_TRANSFORM_ROWS     /* concerns rows, not a column */
 } peal_transform_role;
 
+enum { PEAL_REMARK_TEXT = 240 };
+
 typedef struct peal_transform {
     const char *name;
     const char *documentation;
@@ -56,6 +58,11 @@ typedef struct peal_transform {
     /* Learns from the summary of `column` and turns it into the summary of its own output. NULL of what does texts to
      * texts: these are counted as its `text` leaves them. */
     peal_status (*fit)(void *state, const char *column, peal_summary *summary, peal_error *err);
+    /* Of what learns from all distinct texts, before `fit`: a text (data NULL: missing), and how many training rows and
+     * others hold it. In an order that the texts alone decide. */
+    void (*observe)(void *state, peal_text text, uint64_t count, uint64_t held);
+    /* What a person might not expect of what was fitted, behind the column's name; "" if there is nothing. */
+    void (*remark)(const void *state, char text[PEAL_REMARK_TEXT], bool *is_warning);
     /* In place, NaN is missing. */
     void (*numbers)(const void *state, double *values, size_t count);
     /* The text that `text` becomes, perhaps in `scratch`. NULL if it stays what it is. */
@@ -70,17 +77,20 @@ typedef struct peal_transform {
     uint32_t (*width)(const void *state);
     int32_t (*encode)(const void *state, peal_text text);
     peal_text (*code_name)(const void *state, uint32_t code);
+    /* Encoders of which a text becomes `width` real numbers, in the place of `encode`: writes them, all 0 and false if
+     * the text is missing or none that it knows. `code_name` names them. */
+    bool (*spread)(const void *state, peal_text text, float *out);
     /* Encoders and labels: the dictionary whose texts are the codes' names, so that it need not be copied; NULL if
      * there is none, as when a code stands for what is missing. Without this function and `code_name` the codes are
      * numbers without names, and stand in a plain column of int32. */
     const peal_dictionary *(*dictionary)(const void *state);
     bool wants_text; /* the columns that it is named for are read as texts, also if all of these are numbers */
-    bool spreads;    /* an encoder whose codes are feature columns (one-hot), not one column of codes */
+    bool spreads;    /* an encoder that makes feature columns (one-hot, dates), not one column of codes */
 } peal_transform;
 
 extern const peal_transform peal_transform_standardize, peal_transform_minmax, peal_transform_impute,
     peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split,
-    peal_transform_read_number, peal_transform_hash;
+    peal_transform_read_number, peal_transform_hash, peal_transform_date;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);

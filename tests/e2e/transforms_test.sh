@@ -60,4 +60,34 @@ printf 'user,zip\nnobody,77777\n,\n' >new.csv
 expect 0 "2 used" $peal predict m.st new.csv
 expect 2 "'bits' must be a whole number from 1 to 30" $peal etl users.csv --transform hash:columns=user,bits=40 --out no
 
+# Dates become features; the order of 13/01/2024 is that of all values, and what is no date is missing.
+awk 'BEGIN { print "when,stamp,us,y"; for (i = 0; i < 900; i++) { d = i % 28 + 1; m = int(i / 28) % 12 + 1; h = i * 7 % 24
+    w = i == 5 ? "soon" : i == 6 ? "" : sprintf("%02d/%02d/%d", d, m, 2020 + int(i / 336))
+    printf "%s,%d-%02d-%02dT%02d:30:00%s,%02d.%02d.2021,%d\n", w, 2020 + int(i / 336), m, d, h, i % 2 ? "Z" : "+01:00", d, m, m * 10 + h } }' >dates.csv
+$peal etl dates.csv --label y --out ds --threads 1 2>err.txt
+steps when date
+steps stamp date
+steps us date
+grep -q "column when: its texts are dates and become features" err.txt || fail "$(cat err.txt)"
+grep -q "warning: column when: 1 value is no date, as 'soon', and counts for missing" err.txt || fail "$(cat err.txt)"
+grep -q '"first": "day"' ds/manifest.json || fail "the order of dates: $(grep first ds/manifest.json)"
+grep -q '"parts": "year+month+day+weekday+hour+time"' ds/manifest.json || fail "parts: $(grep parts ds/manifest.json)"
+$peal train ds --model linear --epochs 30 --out m.st --quiet
+same dates.csv
+cp ds/train-00000.arrow first.arrow
+$peal etl dates.csv --label y --out ds --threads 3 --quiet
+cmp first.arrow ds/train-00000.arrow || fail "threads change the bits of dates"
+expect 0 "3 used" $peal predict m.st - <<<$'when,stamp,us\n31/12/2021,2021-12-31 10:00,31.12.2021\nnever,,\n,2021-12-31,01.01.2021'
+grep -q "1 value (the first of column 'when') is not known" err.txt || fail "$(cat err.txt)"
+# Both orders fit: said, and taken month first. A format and parts can be given.
+awk 'BEGIN { print "d,t,y"; for (i = 0; i < 60; i++) printf "%02d/%02d/2024,%d %s 2023,%d\n", i % 9 + 1, i % 7 + 1, i % 28 + 1, i % 2 ? "Mar" : "June", i % 2 }' >both.csv
+$peal etl both.csv --label y --transform 'date:columns=t,format=%d %b %Y,parts=month+day' --out ds 2>err.txt
+grep -q "column d: its dates fit both orders and are read month first (first=day for the other)" err.txt || fail "$(cat err.txt)"
+grep -q '"parts": "month+day"' ds/manifest.json || fail "parts"
+$peal train ds --model logistic --epochs 20 --out m.st --quiet
+same both.csv
+expect 2 "has '%Q'" $peal etl both.csv --transform 'date:columns=t,format=%Q' --out no
+expect 2 "did you mean 'month'" $peal etl both.csv --transform 'date:columns=t,parts=year+mont' --out no
+expect 3 "not one of its values is a date, as '" $peal etl both.csv --label y --transform 'date:columns=t,format=%H:%M' --out no
+
 echo ok

@@ -158,6 +158,9 @@ static const char saved_text[] =
     "{\"transform\": \"impute\", \"with\": \"min\", \"fill\": 0.5}]},"
     "{\"name\": \"u\", \"type\": \"dictionary\", \"role\": \"index\", \"steps\": ["
     "{\"transform\": \"hash\", \"bits\": 12, \"seed\": 7}]},"
+    "{\"name\": \"d\", \"type\": \"dictionary\", \"role\": \"feature\", \"steps\": ["
+    "{\"transform\": \"date\", \"format\": \"auto\", \"first\": \"day\", \"parts\": \"year+month\", \"year_mean\": "
+    "2020.5, \"year_deviation\": 1.25, \"time_mean\": 1.5e9, \"time_deviation\": 4e7}]},"
     "{\"name\": \"y\", \"type\": \"dictionary\", \"role\": \"label\", \"steps\": ["
     "{\"transform\": \"label\", \"as\": \"class\", \"values\": [\"no\", \"yes\"]}]}]}";
 
@@ -205,6 +208,22 @@ static const struct {
     {"\"nulls\": [\"NA\"]", "\"nulls\": [\"NA\"], \"format\": {\"name\": \"csv\"}", "its nulls or split"},
     {"\"n\"", "\"n\\u0000\"", "missing, added or of another type"},
     {"\"loose\": \"no\"", "\"loose\": \"maybe\"", "must be yes or no"},
+    {"\"format\": \"auto\"", "\"format\": \"%Q\"", "has '%Q'"},
+    {"\"format\": \"auto\"", "\"format\": \"%\"", "has '%'"},
+    {"\"format\": \"auto\"", "\"format\": \"\"", "has ''"},
+    {"\"format\": \"auto\"", "\"format\": 5", "must be a text"},
+    {"\"format\": \"auto\"", "\"format\": \"%Y\\u0000\"", "must be a text"},
+    {"\"first\": \"day\"", "\"first\": \"auto\"", "whose order is not decided"},
+    {"\"first\": \"day\"", "\"first\": \"year\"", "must be month or day"},
+    {"\"parts\": \"year+month\"", "\"parts\": \"auto\"", "has dates without parts"},
+    {"\"parts\": \"year+month\"", "\"parts\": \"month+year\"", "missing, added or of another type"},
+    {"\"parts\": \"year+month\"", "\"parts\": [\"year\", \"month\"]", "missing, added or of another type"},
+    {"\"parts\": \"year+month\"", "\"parts\": \"year+moon\"", "there is no part 'moon'"},
+    {"\"parts\": \"year+month\"", "\"parts\": []", "must name parts"},
+    {"\"year_deviation\": 1.25", "\"year_deviation\": 0.0", "deviation of dates that makes no sense"},
+    {"\"time_deviation\": 4e7", "\"time_deviation\": -1.0", "deviation of dates that makes no sense"},
+    {"\"feature\", \"steps\": [{\"transform\": \"date\"", "\"index\", \"steps\": [{\"transform\": \"date\"",
+     "do not fit its role"},
     {"\"bits\": 12", "\"bits\": 31", "'bits' must be a whole number from 1 to 30"},
     {"\"bits\": 12", "\"bits\": 0", "'bits' must be a whole number from 1 to 30"},
     {"\"bits\": 12", "\"bits\": 12.0", "missing, added or of another type"},

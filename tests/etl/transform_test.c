@@ -2,7 +2,9 @@
 #include "etl/transform/transform.h"
 
 #include <math.h>
+#include <time.h>
 
+#include "etl/transform/date_text.h"
 #include "etl/transform/split.h"
 #include "tests/support.h"
 
@@ -247,6 +249,111 @@ static void hashes_fill_their_buckets_evenly(void **state) {
     peal_transform_hash.free(other);
 }
 
+/* A date in all the ways that are read, beside the C library's calendar. */
+static void dates_are_those_of_the_calendar(void **state) {
+    (void)state;
+    uint64_t random = 1;
+    for (int i = 0; i < 20000; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        const time_t seconds = (time_t)(random >> 31) - ((time_t)1 << 32); /* 1833 to 2106 */
+        struct tm parts;
+        assert_non_null(gmtime_r(&seconds, &parts));
+        static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y/%m/%dT%H:%M:%SZ",    "%d.%m.%Y %H:%M:%S UTC",
+                                              "%m/%d/%Y %H:%M:%S", "%Y%m%d %H:%M:%S+00:00", "%d %b %Y %I:%M:%S %p",
+                                              "%A %j %Y %T"};
+        for (size_t f = 0; f < 7; f++) {
+            char text[80];
+            peal_date date;
+            bool has_order = false;
+            const size_t length = strftime(text, sizeof text, formats[f], &parts);
+            const bool read = f < 5 ? peal_date_read(text, length, PEAL_DATE_MONTH, &date, &has_order)
+                                    : peal_date_read_format(formats[f], text, length, &date);
+            if (!read) fail_msg("'%s' is not read", text);
+            assert_true(has_order == (f == 3));
+            assert_true(peal_date_time(&date) == (double)seconds);
+            assert_int_equal(peal_date_weekday(&date), (parts.tm_wday + 6) % 7);
+        }
+    }
+}
+
+static void what_is_no_date_is_not_read(void **state) {
+    (void)state;
+    static const char *const wrong[] = {
+        "",
+        "soon",
+        "2024",
+        "2024-13-01",
+        "2024-02-30",
+        "2023-02-29",
+        "1900-02-29",
+        "2024-1/2",
+        "31/31/2024",
+        "2024-01-31T",
+        "2024-01-31 24:00",
+        "2024-01-31 10:60",
+        "1.5",
+        "10:30",
+        "2024-01-31x",
+        "2024-01-31 1:2",
+        "0000-01-01",
+        "2024-01-311",
+        "1/2/24",
+        "2024-01-31 10:00 +1:00",
+    };
+    peal_date date;
+    bool has_order;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (peal_date_read(wrong[i], strlen(wrong[i]), PEAL_DATE_MONTH, &date, &has_order)) {
+            fail_msg("'%s' is read", wrong[i]);
+        }
+    }
+    assert_false(peal_date_read("13/01/2024", 10, PEAL_DATE_MONTH, &date, &has_order) || !has_order);
+    assert_true(peal_date_read("13/01/2024", 10, PEAL_DATE_DAY, &date, &has_order));
+    assert_true(peal_date_read(" 2000-02-29 23:59:60.25 -05:30 ", 31, PEAL_DATE_DAY, &date, &has_order));
+    assert_true(date.second == 86400.25 && date.offset_minutes == -330);
+}
+
+static void observe(void *self, const char *text, uint64_t count, uint64_t held) {
+    peal_transform_date.observe(self, (peal_text){text, (uint32_t)strlen(text)}, count, held);
+}
+
+/* The features beside the formula, and the order that all texts speak for. */
+static void dates_become_features(void **state) {
+    (void)state;
+    peal_error err;
+    peal_summary summary = {0};
+    void *self = load(&peal_transform_date, "{}");
+    observe(self, "03/02/2020", 3, 0);
+    observe(self, "04/02/2022", 1, 2);
+    observe(self, "25/02/2020", 0, 1); /* of a row that is held out: it tells the order, and nothing else */
+    observe(self, "never", 1, 1);
+    peal_transform_date.observe(self, (peal_text){NULL, 0}, 9, 0);
+    assert_ok(peal_transform_date.fit(self, "d", &summary, &err));
+    char remark[PEAL_REMARK_TEXT];
+    bool is_warning;
+    peal_transform_date.remark(self, remark, &is_warning);
+    assert_string_equal(remark, "2 values are no dates, as 'never', and count for missing");
+    assert_true(is_warning);
+    json_t *saved = peal_transform_date.save(self);
+    assert_string_equal(json_string_value(json_object_get(saved, "first")), "day");
+    assert_string_equal(json_string_value(json_object_get(saved, "parts")), "year+day+weekday+time");
+    assert_null(peal_transform_date.check(self));
+    json_decref(saved);
+    assert_int_equal(peal_transform_date.width(self), 6);
+    float out[6];
+    assert_true(peal_transform_date.spread(self, (peal_text){"04/02/2022", 10}, out));
+    const double deviation = sqrt((3 * 0.25 + 2.25) / 4); /* of 2020, 2020, 2020, 2022 */
+    assert_true(fabs(out[0] - 1.5 / deviation) < 1e-6);
+    assert_true(fabs(out[1] - sin(2 * M_PI * 3 / 31)) < 1e-6 && fabs(out[2] - cos(2 * M_PI * 3 / 31)) < 1e-6);
+    assert_true(fabs(out[3] - sin(2 * M_PI * 4 / 7)) < 1e-6 && fabs(out[4] - cos(2 * M_PI * 4 / 7)) < 1e-6);
+    assert_true(fabs(out[5] - sqrt(3)) < 1e-6); /* one of four, the others alike */
+    assert_false(peal_transform_date.spread(self, (peal_text){"never", 5}, out));
+    for (size_t i = 0; i < 6; i++) assert_true(out[i] == 0);
+    peal_text name = peal_transform_date.code_name(self, 3);
+    assert_memory_equal(name.data, "weekday sine", name.length);
+    peal_transform_date.free(self);
+}
+
 static void split_takes_the_fractions_asked_for(void **state) {
     (void)state;
     const peal_split split = {.valid = 0.1, .test = 0.2, .seed = 3};
@@ -285,6 +392,9 @@ int main(void) {
         cmocka_unit_test(replace_works_anywhere_or_at_an_end),
         cmocka_unit_test(numbers_are_read_as_they_are_spelt),
         cmocka_unit_test(hashes_fill_their_buckets_evenly),
+        cmocka_unit_test(dates_are_those_of_the_calendar),
+        cmocka_unit_test(what_is_no_date_is_not_read),
+        cmocka_unit_test(dates_become_features),
         cmocka_unit_test(split_takes_the_fractions_asked_for),
         cmocka_unit_test(mistyped_option_gets_the_nearest),
     };
