@@ -18,6 +18,7 @@
 #include "etl/dataset/dataset.h"
 #include "etl/job/cache.h"
 #include "etl/job/emit.h"
+#include "etl/job/levels.h"
 #include "etl/job/types.h"
 
 enum {
@@ -334,6 +335,7 @@ typedef struct text_facts {
 typedef struct fitting {
     etl_job *job;
     text_facts *facts; /* [fields] */
+    size_t *next;      /* [fields] the step that needs a further level, or the number of steps */
     size_t stride;     /* a task's columns are those of its index, index + stride... */
 } fitting;
 
@@ -364,7 +366,7 @@ static peal_status fit_column(const fitting *work, size_t field, peal_error *err
         status = peal_text_counts_sum(job->ingested.texts, field, &merged, err);
         work->facts[field] = (text_facts){.distinct = merged.distinct, .count = merged.count};
     }
-    if (status == PEAL_OK) return peal_pipeline_fit(job->pipeline, field, &merged, err);
+    if (status == PEAL_OK) return peal_pipeline_fit(job->pipeline, field, &merged, &work->next[field], err);
     peal_summary_clear(&merged);
     return status;
 }
@@ -507,7 +509,14 @@ static peal_status fit(etl_job *job, peal_error *err) {
     fitting work = {.job = job, .stride = schema->count < FIT_TASKS ? schema->count : FIT_TASKS};
     PEAL_TRY(peal_alloc_checked(&work.facts, schema->count, sizeof *work.facts, "columns", err));
     const peal_map_work map = {.work = fit_columns, .user = &work};
-    peal_status status = peal_executor_map(job->executor, work.stride, 0, &map, err);
+    const peal_levels_job levels = {.ingested = &job->ingested,
+                                    .read = &job->read,
+                                    .executor = job->executor,
+                                    .stop = job->options->stop,
+                                    .reporter = job->options->reporter};
+    peal_status status = peal_alloc_checked(&work.next, schema->count, sizeof *work.next, "columns", err);
+    if (status == PEAL_OK) status = peal_executor_map(job->executor, work.stride, 0, &map, err);
+    if (status == PEAL_OK) status = peal_levels_fit(&levels, job->pipeline, work.next, err);
     for (size_t i = 0; status == PEAL_OK && i < schema->count; i++) {
         if (!peal_types[schema->fields[i].type].has_vocabulary || schema->fields[i].skip) continue;
         if (peal_pipeline_is_number(job->pipeline, i)) {
@@ -520,6 +529,7 @@ static peal_status fit(etl_job *job, peal_error *err) {
     if (status == PEAL_OK) status = question_classes(job, err);
     if (status == PEAL_OK) drop_identifiers(job, work.facts);
     free(work.facts);
+    free(work.next);
     if (status == PEAL_OK) peal_pipeline_report(job->pipeline, job->options->reporter);
     return status == PEAL_OK ? peal_pipeline_fitted(job->pipeline, err) : status;
 }

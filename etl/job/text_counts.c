@@ -583,7 +583,7 @@ typedef struct map_target {
 static peal_status map_run(const peal_text_counts *counts, size_t field, const run_place *place,
                            const map_target *target, peal_error *err) {
     const peal_pipeline_step *encoder = peal_pipeline_spreader(counts->pipeline, field);
-    const uint32_t width = counts->pipeline->columns[field].width;
+    const uint32_t width = encoder ? encoder->transform->width(encoder->state) : 0;
     run_reader reader;
     reader_open(counts, place, &reader);
     peal_status status = PEAL_OK;
@@ -611,13 +611,14 @@ typedef struct map_sizes {
 /* Takes the next results of the column's kind; the first call of all has targets without memory. */
 static map_target take_target(const peal_text_counts *counts, size_t field, size_t entries, const peal_code_maps *from,
                               map_sizes *used) {
+    const peal_pipeline_step *spreader = peal_pipeline_spreader(counts->pipeline, field);
     map_target target = {0};
     if (peal_pipeline_is_number(counts->pipeline, field)) {
         if (from->numbers) target.numbers = from->numbers + used->numbers;
         used->numbers += entries;
-    } else if (peal_pipeline_spreader(counts->pipeline, field)) {
+    } else if (spreader) {
         if (from->spread) target.spread = from->spread + used->spread;
-        used->spread += entries * counts->pipeline->columns[field].width;
+        used->spread += entries * spreader->transform->width(spreader->state);
     } else {
         if (from->codes) target.codes = from->codes + used->codes;
         used->codes += entries;

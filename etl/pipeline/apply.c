@@ -50,7 +50,7 @@ static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_erro
     peal_column *out = &applier->schema.columns[at];
     applier->raw_of[at] = raw;
     out->name = pipeline->schema.fields[raw].name;
-    if (peal_pipeline_is_number(pipeline, raw)) {
+    if (raw == pipeline->label && peal_pipeline_is_number(pipeline, raw)) {
         out->type = PEAL_TYPE_FLOAT64; /* a label may have an offset that float32 cannot hold */
         return PEAL_OK;
     }
@@ -328,15 +328,26 @@ static void gather_numbers(const peal_column *raw, const peal_code_map *map, con
     }
 }
 
+/* What the first `step_count` steps make of numbers. */
+static void apply_number_steps(const peal_pipeline_column *column, size_t step_count, double *values, size_t count) {
+    for (size_t s = 0; s < step_count; s++) {
+        const peal_pipeline_step *step = &column->steps[s];
+        if (step->transform->numbers) step->transform->numbers(step->state, values, count);
+    }
+}
+
+void peal_pipeline_numbers(const peal_pipeline *pipeline, size_t index, size_t step, const peal_column *raw,
+                           const peal_code_map *map, size_t first, size_t count, double *out) {
+    gather_numbers(raw, map, NULL, first, count, out);
+    apply_number_steps(&pipeline->columns[index], step, out, count);
+}
+
 /* At most NUMBER_CHUNK rows of a column of numbers. */
 static void apply_number_column(const peal_pipeline_column *column, const peal_column *raw, const peal_code_map *map,
                                 const uint32_t *selection, size_t first, size_t count, float *out, size_t stride) {
     double chunk[NUMBER_CHUNK];
     gather_numbers(raw, map, selection, first, count, chunk);
-    for (size_t s = 0; s < column->step_count; s++) {
-        const peal_pipeline_step *step = &column->steps[s];
-        if (step->transform->numbers) step->transform->numbers(step->state, chunk, count);
-    }
+    apply_number_steps(column, column->step_count, chunk, count);
     for (size_t i = 0; i < count; i++) out[i * stride] = to_feature(chunk[i]);
 }
 
@@ -409,24 +420,49 @@ static void apply_features(const peal_applier *applier, const peal_raw_batch *ra
 
 /* ---- columns of codes ---- */
 
-static void apply_codes(const int32_t *map, const int32_t *raw, const uint32_t *selection, size_t count,
-                        peal_column *out, uint8_t *values, uint8_t *validity) {
+/* Writes the code of one row, of which -1 is missing. */
+static void put_code(peal_column *out, size_t row, int32_t code, uint8_t *values, uint8_t *validity) {
+    if (code < 0) {
+        out->null_count++;
+        validity[row / 8] = (uint8_t)(validity[row / 8] & ~(1u << (row % 8)));
+        code = 0;
+    }
+    if (out->codes == PEAL_TYPE_INT8) {
+        ((int8_t *)values)[row] = (int8_t)code;
+    } else if (out->codes == PEAL_TYPE_INT16) {
+        ((int16_t *)(void *)values)[row] = (int16_t)code;
+    } else {
+        ((int32_t *)(void *)values)[row] = code;
+    }
+}
+
+/* The codes of numbers. */
+static void apply_buckets(const peal_pipeline_column *column, const peal_column *raw, const peal_code_map *map,
+                          const uint32_t *selection, size_t count, peal_column *out, uint8_t *values,
+                          uint8_t *validity) {
+    const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+    double chunk[NUMBER_CHUNK];
+    for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
+        const size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
+        gather_numbers(raw, map, selection ? selection + at : NULL, at, size, chunk);
+        apply_number_steps(column, column->step_count, chunk, size);
+        for (size_t i = 0; i < size; i++) {
+            put_code(out, at + i, encoder->transform->bucket(encoder->state, chunk[i]), values, validity);
+        }
+    }
+}
+
+static void apply_codes(const peal_applier *applier, size_t from, const peal_raw_batch *raw, const peal_code_map *maps,
+                        const uint32_t *selection, size_t count, peal_column *out, uint8_t *values, uint8_t *validity) {
+    const peal_pipeline_column *column = &applier->pipeline->columns[from];
     memset(validity, 0xFF, count / 8 + 1);
     out->null_count = 0;
-    for (size_t row = 0; row < count; row++) {
-        int32_t code = map[raw[row_at(selection, row)]];
-        if (code < 0) {
-            out->null_count++;
-            validity[row / 8] = (uint8_t)(validity[row / 8] & ~(1u << (row % 8)));
-            code = 0;
-        }
-        if (out->codes == PEAL_TYPE_INT8) {
-            ((int8_t *)values)[row] = (int8_t)code;
-        } else if (out->codes == PEAL_TYPE_INT16) {
-            ((int16_t *)(void *)values)[row] = (int16_t)code;
-        } else {
-            ((int32_t *)(void *)values)[row] = code;
-        }
+    if (column->steps[column->step_count - 1].transform->bucket) {
+        apply_buckets(column, &raw->columns[from], maps ? &maps[from] : NULL, selection, count, out, values, validity);
+    } else {
+        const int32_t *codes = raw->columns[from].values, *map = maps[from].codes;
+        for (size_t row = 0; row < count; row++)
+            put_code(out, row, map[codes[row_at(selection, row)]], values, validity);
     }
     /* Bits beyond the rows are zero, so that equal tables have equal bytes. */
     if (count % 8) validity[count / 8] = (uint8_t)(validity[count / 8] & ((1u << (count % 8)) - 1));
@@ -462,8 +498,7 @@ static void apply_column(peal_applier *applier, const peal_raw_batch *raw, const
     }
     column->values = values;
     if (holds_codes(column)) {
-        apply_codes(maps[from].codes, raw->columns[from].values, selection, count, column, values,
-                    applier->validity[index]);
+        apply_codes(applier, from, raw, maps, selection, count, column, values, applier->validity[index]);
     } else {
         apply_number_label(&raw->columns[from], maps ? &maps[from] : NULL, selection, count, (double *)(void *)values);
     }

@@ -29,8 +29,8 @@ static peal_status check_names(const peal_pipeline *pipeline, peal_error *err) {
 typedef enum value_kind { VALUES_NUMBERS, VALUES_TEXTS, VALUES_OTHER } value_kind;
 
 /* Whether a step may follow where the values are of this kind, which becomes that of its output. */
-static bool step_fits(value_kind *kind, peal_column_role role, peal_transform_role step, bool is_last) {
-    switch (step) {
+static bool step_fits(value_kind *kind, peal_column_role role, const peal_transform *step, bool is_last) {
+    switch (step->role) {
     case PEAL_TRANSFORM_NUMBERS:
         return *kind == VALUES_NUMBERS && role != PEAL_ROLE_LABEL;
     case PEAL_TRANSFORM_TEXT:
@@ -41,10 +41,11 @@ static bool step_fits(value_kind *kind, peal_column_role role, peal_transform_ro
         return fits;
     }
     case PEAL_TRANSFORM_ENCODE:
-        return *kind == VALUES_TEXTS && is_last && role != PEAL_ROLE_LABEL;
+        return *kind == (step->bucket ? VALUES_NUMBERS : VALUES_TEXTS) && is_last && role != PEAL_ROLE_LABEL;
     case PEAL_TRANSFORM_LABEL:
         return *kind != VALUES_OTHER && is_last && role == PEAL_ROLE_LABEL;
     case PEAL_TRANSFORM_ROWS:
+    case PEAL_TRANSFORM_TYPES:
         return false;
     }
     return false;
@@ -59,9 +60,11 @@ static bool ends_right(const peal_pipeline *pipeline, size_t index) {
     case PEAL_ROLE_DROPPED:
         return true;
     case PEAL_ROLE_FEATURE:
-        if (peal_pipeline_is_number(pipeline, index))
+        if (encodes) return last->spreads;
+        if (peal_pipeline_is_number(pipeline, index)) {
             return peal_pipeline_column_has(column, &peal_transform_impute); /* a net wants no NaN */
-        return peal_types[pipeline->schema.fields[index].type].has_child || (encodes && last->spreads);
+        }
+        return peal_types[pipeline->schema.fields[index].type].has_child;
     case PEAL_ROLE_INDEX:
         return encodes && !last->spreads;
     case PEAL_ROLE_LABEL:
@@ -77,7 +80,7 @@ static peal_status check_column(const peal_pipeline *pipeline, size_t index, pea
     value_kind kind = info->is_number ? VALUES_NUMBERS : info->has_vocabulary ? VALUES_TEXTS : VALUES_OTHER;
     for (size_t s = 0; s < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
-        if (!step_fits(&kind, column->role, step->transform->role, s + 1 == column->step_count)) {
+        if (!step_fits(&kind, column->role, step->transform, s + 1 == column->step_count)) {
             return damaged(err, field->name, "has steps that do not compose");
         }
         const char *fault =

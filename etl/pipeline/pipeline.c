@@ -67,13 +67,26 @@ size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t index, u
     return most;
 }
 
-peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t index, peal_summary *summary, peal_error *err) {
-    peal_pipeline_column *column = &pipeline->columns[index];
-    const peal_field *field = &pipeline->schema.fields[index];
+bool peal_pipeline_wants_histogram(const peal_pipeline *pipeline, size_t column, size_t step) {
+    const peal_pipeline_step *one = &pipeline->columns[column].steps[step];
+    return one->transform->wants_histogram && one->transform->wants_histogram(one->state);
+}
+
+peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t index, peal_summary *summary, size_t *next,
+                              peal_error *err) {
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    const char *name = pipeline->schema.fields[index].name;
     peal_status status = PEAL_OK;
-    for (size_t s = 0; s < column->step_count && status == PEAL_OK; s++) {
-        const peal_pipeline_step *step = &column->steps[s];
-        if (step->transform->fit) status = step->transform->fit(step->state, field->name, summary, err);
+    bool is_known = true; /* the summary is that of the present step's input */
+    for (; *next < column->step_count && status == PEAL_OK; ++*next) {
+        const peal_pipeline_step *step = &column->steps[*next];
+        if (peal_transform_is_fitted(step->transform, step->state)) {
+            const bool lacks = peal_pipeline_wants_histogram(pipeline, index, *next) && !summary->histogram;
+            if (!is_known || lacks) break;
+            status = step->transform->fit(step->state, name, summary, err);
+        }
+        if (step->transform->numbers) summary->histogram = NULL;
+        is_known = is_known && !step->transform->is_opaque;
     }
     peal_summary_clear(summary);
     return status;

@@ -85,10 +85,14 @@ void peal_pipeline_free(peal_pipeline *pipeline);
 /* How many of the most frequent texts the summary of a column of texts must hold, and how often each must have been
  * seen; SIZE_MAX if its encoder learns nothing. */
 size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t column, uint64_t *least_count);
-/* Fits the steps of one column; `summary` is used up. Its texts are those that peal_pipeline_text makes. Columns are
- * independent: different ones may be fitted by different threads. When all are fitted, peal_pipeline_fitted lays the
- * features out. */
-peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t column, peal_summary *summary, peal_error *err);
+/* Fits the steps of one column from *next on; `summary` is that of their input and used up. Its texts are those that
+ * peal_pipeline_text makes. Afterwards *next is the step that needs a summary of its own, of what the steps before it
+ * give (a further level); if there is none, the number of steps. Columns are independent: different ones may be fitted
+ * by different threads. When all are fitted, peal_pipeline_fitted lays the features out. */
+peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t column, peal_summary *summary, size_t *next,
+                              peal_error *err);
+/* Whether step `step` of the column is fitted on a histogram. */
+bool peal_pipeline_wants_histogram(const peal_pipeline *pipeline, size_t column, size_t step);
 peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err);
 
 /* NULL if there is no memory. */
@@ -168,6 +172,11 @@ peal_cell peal_pipeline_number(const peal_pipeline *pipeline, size_t index, peal
 const peal_pipeline_step *peal_pipeline_spreader(const peal_pipeline *pipeline, size_t index);
 /* The code of such a text, or -1. */
 int32_t peal_pipeline_code(const peal_pipeline *pipeline, size_t index, peal_text text);
+
+/* The numbers of `count` rows of a raw column, from row `first` on, as they come to step `step`; the steps before it
+ * are fitted. `map` is that of a column of texts, else NULL. */
+void peal_pipeline_numbers(const peal_pipeline *pipeline, size_t column, size_t step, const peal_column *raw,
+                           const peal_code_map *map, size_t first, size_t count, double *out);
 
 /* Per thread: scratch memory, and what the texts of the present dictionaries become. */
 typedef struct peal_applier peal_applier;

@@ -65,7 +65,15 @@ static peal_status check_transform(const json_t *transforms, size_t index, const
 static peal_status check_values(const peal_transform *transform, const json_t *options, peal_error *err) {
     peal_split split;
     void *state = NULL;
+    peal_type type;
     if (transform == &peal_transform_split) return peal_split_load(options, &split, err);
+    if (transform == &peal_transform_cast) {
+        if (!json_object_get(options, "columns")) return peal_fail(err, PEAL_E_USAGE, "cast: 'columns' must be named");
+        const json_t *to = json_object_get(options, "to");
+        if (check_type("", to, &type, NULL) == PEAL_OK) return PEAL_OK;
+        return peal_fail(err, PEAL_E_USAGE, "cast: 'to' must be number, text or bool, not '%s'",
+                         json_is_string(to) ? json_string_value(to) : "?");
+    }
     peal_status status = transform->load(options, &state, err);
     if (state) transform->free(state);
     return status;
@@ -86,16 +94,40 @@ peal_status peal_pipeline_check_plan(const peal_plan_options *plan, peal_error *
 
 /* ---- what is to be read ---- */
 
+static peal_status apply_type(peal_schema *schema, const char *source, const char *name, const json_t *type,
+                              peal_error *err) {
+    size_t index;
+    PEAL_TRY(find_column(schema, source, name, &index, err));
+    peal_field *field = &schema->fields[index];
+    if (peal_types[field->type].has_child) return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes", name);
+    PEAL_TRY(check_type(name, type, &field->type, err));
+    field->settled = field->decided = true;
+    return PEAL_OK;
+}
+
+/* What the transform `cast` says, of one column or of a list. */
+static peal_status apply_cast(const json_t *options, const char *source, peal_schema *schema, peal_error *err) {
+    const json_t *columns = json_object_get(options, "columns"), *type = json_object_get(options, "to");
+    const size_t count = json_is_string(columns) ? 1 : json_array_size(columns);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = json_string_value(json_is_string(columns) ? columns : json_array_get(columns, i));
+        if (!name) return peal_fail(err, PEAL_E_USAGE, "cast: 'columns' must be a name or a list of names");
+        PEAL_TRY(apply_type(schema, source, name, type, err));
+    }
+    return PEAL_OK;
+}
+
 static peal_status apply_types(const plan_work *planner, const char *source, peal_schema *schema, peal_error *err) {
     const char *name;
     json_t *type;
+    for (size_t i = 0; i < json_array_size(planner->plan->transforms); i++) {
+        const json_t *options = json_array_get(planner->plan->transforms, i);
+        const peal_transform *transform;
+        PEAL_TRY(check_transform(planner->plan->transforms, i, &transform, err));
+        if (transform == &peal_transform_cast) PEAL_TRY(apply_cast(options, source, schema, err));
+    }
     json_object_foreach((json_t *)planner->plan->types, name, type) {
-        size_t index;
-        PEAL_TRY(find_column(schema, source, name, &index, err));
-        peal_field *field = &schema->fields[index];
-        if (peal_types[field->type].has_child) return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes", name);
-        PEAL_TRY(check_type(name, type, &field->type, err));
-        field->settled = field->decided = true;
+        PEAL_TRY(apply_type(schema, source, name, type, err));
     }
     return PEAL_OK;
 }
@@ -267,9 +299,9 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
     peal_pipeline_column *at = &planner->pipeline->columns[column];
     const peal_field *field = &planner->pipeline->schema.fields[column];
     const peal_type_info *info = &peal_types[field->type];
-    const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS;
+    const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket;
     const bool text_step = transform->role == PEAL_TRANSFORM_TEXT || transform->role == PEAL_TRANSFORM_READ ||
-                           transform->role == PEAL_TRANSFORM_ENCODE;
+                           (transform->role == PEAL_TRANSFORM_ENCODE && !transform->bucket);
     if (number_step) PEAL_TRY(add_reader(planner, column, err));
     const bool is_number = peal_pipeline_is_number(planner->pipeline, column);
     if (text_step && info->has_vocabulary && is_number) {
@@ -299,7 +331,7 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
     const char *group = json_string_value(columns);
     bool numbers = group && strcmp(group, "numbers") == 0, texts = group && strcmp(group, "texts") == 0;
     if (!columns) {
-        numbers = transform->role == PEAL_TRANSFORM_NUMBERS;
+        numbers = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket;
         texts = !numbers;
     }
     if (numbers || texts) {
@@ -340,28 +372,42 @@ static peal_status add_label_step(plan_work *planner, const json_t *options, pea
 
 /* ---- what is chosen ---- */
 
-/* The index of the first step that takes numbers. */
-static size_t first_number_step(const peal_pipeline_column *column) {
+/* Where what fills in for missing numbers goes: before the first step of numbers that is fitted, for that may need it;
+ * what stands before is the same for any data and leaves missing what is missing. */
+static size_t place_to_impute(const peal_pipeline_column *column) {
     size_t at = 0;
-    while (at < column->step_count && column->steps[at].transform->role != PEAL_TRANSFORM_NUMBERS) at++;
+    for (; at < column->step_count; at++) {
+        const peal_pipeline_step *step = &column->steps[at];
+        if (step->transform->role != PEAL_TRANSFORM_NUMBERS) continue;
+        if (peal_transform_is_fitted(step->transform, step->state)) break;
+    }
     return at;
+}
+
+static bool has_number_step(const peal_pipeline_column *column) {
+    for (size_t i = 0; i < column->step_count; i++) {
+        if (column->steps[i].transform->role == PEAL_TRANSFORM_NUMBERS) return true;
+    }
+    return false;
+}
+
+static peal_status complete_numbers(plan_work *planner, size_t index, peal_error *err) {
+    const peal_pipeline_column *column = &planner->pipeline->columns[index];
+    const bool untouched = !has_number_step(column);
+    if (!peal_pipeline_column_has(column, &peal_transform_impute)) {
+        PEAL_TRY(add_default_step(planner, index, &peal_transform_impute, place_to_impute(column), err));
+    }
+    return untouched ? add_default_step(planner, index, &peal_transform_standardize, AT_END, err) : PEAL_OK;
 }
 
 static peal_status complete_column(plan_work *planner, size_t index, peal_error *err) {
     peal_pipeline_column *column = &planner->pipeline->columns[index];
-    peal_field *field = &planner->pipeline->schema.fields[index];
+    const peal_field *field = &planner->pipeline->schema.fields[index];
     if (column->role == PEAL_ROLE_DROPPED || index == planner->pipeline->label) return PEAL_OK;
     const bool encoded =
         column->step_count && column->steps[column->step_count - 1].transform->role == PEAL_TRANSFORM_ENCODE;
     if (!encoded) PEAL_TRY(add_reader(planner, index, err));
-    if (peal_pipeline_is_number(planner->pipeline, index)) {
-        const size_t first = first_number_step(column);
-        const bool untouched = first == column->step_count;
-        if (!peal_pipeline_column_has(column, &peal_transform_impute)) {
-            PEAL_TRY(add_default_step(planner, index, &peal_transform_impute, first, err));
-        }
-        return untouched ? add_default_step(planner, index, &peal_transform_standardize, AT_END, err) : PEAL_OK;
-    }
+    if (!encoded && peal_pipeline_is_number(planner->pipeline, index)) return complete_numbers(planner, index, err);
     if (peal_types[field->type].has_child) return PEAL_OK;
     const peal_transform *usual = field->as_date ? &peal_transform_date : &peal_transform_index;
     if (!encoded) PEAL_TRY(add_default_step(planner, index, usual, AT_END, err));
@@ -472,6 +518,8 @@ static peal_status plan_steps(plan_work *planner, peal_error *err) {
             pipeline->has_split = true;
         } else if (transform == &peal_transform_label) {
             label_options = options;
+        } else if (transform == &peal_transform_cast) {
+            continue; /* it was heard when types were chosen */
         } else {
             PEAL_TRY(add_to_columns(planner, transform, options, err));
         }

@@ -20,8 +20,9 @@ typedef struct peal_summary {
     uint64_t nulls;
     double mean, m2; /* m2: sum of squared differences from the mean */
     double min, max;
-    peal_dictionary texts; /* as the text steps leave them: the most frequent that the encoder wants */
-    uint64_t distinct;     /* texts that the encoder could have had */
+    peal_dictionary texts;                  /* as the text steps leave them: the most frequent that the encoder wants */
+    uint64_t distinct;                      /* texts that the encoder could have had */
+    const struct peal_histogram *histogram; /* of numbers, if the step wants one; belongs to who made it */
 } peal_summary;
 
 void peal_summary_clear(peal_summary *summary);
@@ -36,9 +37,10 @@ typedef enum peal_transform_role {
     PEAL_TRANSFORM_NUMBERS, /* numbers to numbers */
     PEAL_TRANSFORM_TEXT,    /* text to text */
     PEAL_TRANSFORM_READ,    /* text to number */
-    PEAL_TRANSFORM_ENCODE,  /* text to columns of the feature block, or to a code */
+    PEAL_TRANSFORM_ENCODE,  /* text (or, with `bucket`, number) to columns of the feature block, or to a code */
     PEAL_TRANSFORM_LABEL,   /* to the label */
-    PEAL_TRANSFORM_ROWS     /* concerns rows, not a column */
+    PEAL_TRANSFORM_ROWS,    /* concerns rows, not a column */
+    PEAL_TRANSFORM_TYPES    /* how columns are read: no step */
 } peal_transform_role;
 
 enum { PEAL_REMARK_TEXT = 240 };
@@ -58,6 +60,12 @@ typedef struct peal_transform {
     /* Learns from the summary of `column` and turns it into the summary of its own output. NULL of what does texts to
      * texts: these are counted as its `text` leaves them. */
     peal_status (*fit)(void *state, const char *column, peal_summary *summary, peal_error *err);
+    /* True if `fit` needs the histogram of its input. Of a transform that has this function, a state that wants none is
+     * given and not fitted. */
+    bool (*wants_histogram)(const void *state);
+    /* The summary of its output cannot be told from that of its input: what is fitted behind it costs a pass over the
+     * spill (a level). */
+    bool is_opaque;
     /* Of what learns from all distinct texts, before `fit`: a text (data NULL: missing), and how many training rows and
      * others hold it. In an order that the texts alone decide. */
     void (*observe)(void *state, peal_text text, uint64_t count, uint64_t held);
@@ -77,6 +85,8 @@ typedef struct peal_transform {
     uint32_t (*width)(const void *state);
     int32_t (*encode)(const void *state, peal_text text);
     peal_text (*code_name)(const void *state, uint32_t code);
+    /* Encoders of numbers, in the place of `encode`: the code of a number, or -1 if it is missing. */
+    int32_t (*bucket)(const void *state, double value);
     /* Encoders of which a text becomes `width` real numbers, in the place of `encode`: writes them, all 0 and false if
      * the text is missing or none that it knows. `code_name` names them. */
     bool (*spread)(const void *state, peal_text text, float *out);
@@ -90,10 +100,14 @@ typedef struct peal_transform {
 
 extern const peal_transform peal_transform_standardize, peal_transform_minmax, peal_transform_impute,
     peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split,
-    peal_transform_read_number, peal_transform_hash, peal_transform_date;
+    peal_transform_read_number, peal_transform_hash, peal_transform_date, peal_transform_clip, peal_transform_log1p,
+    peal_transform_bucketize, peal_transform_cast;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);
+
+/* True if the state is learnt from numbers; of what does not change with the data, false. */
+bool peal_transform_is_fitted(const peal_transform *transform, const void *state);
 
 /* PEAL_E_USAGE, with the nearest right name, if `options` has a key that the transform does not know. "transform" and
  * "columns" are always known. */

@@ -90,4 +90,45 @@ expect 2 "has '%Q'" $peal etl both.csv --transform 'date:columns=t,format=%Q' --
 expect 2 "did you mean 'month'" $peal etl both.csv --transform 'date:columns=t,parts=year+mont' --out no
 expect 3 "not one of its values is a date, as '" $peal etl both.csv --label y --transform 'date:columns=t,format=%H:%M' --out no
 
+# Levels: what is fitted behind a clip or a logarithm, or on a histogram, sees what comes out of the steps before it.
+awk 'BEGIN { print "a,b,c,d,y"; for (i = 0; i < 5000; i++) { r = (i * 7919) % 5003; v = r < 4990 ? r / 10 : 1e6
+    printf "%s,%g,\"%d,%03d\",%d,%d\n", i % 50 ? v : "", r - 2500, 1 + r % 9, r % 1000, r % 3, (r > 2500) } }' >levels.csv
+cat >levels.yaml <<END
+sources: levels.csv
+label: y
+transforms:
+  - {transform: clip, columns: a, quantile: 0.01}
+  - {transform: log1p, columns: [a, b]}
+  - {transform: standardize, columns: [a, b]}
+  - {transform: replace, columns: c, find: ","}
+  - {transform: bucketize, columns: [c], buckets: 8}
+  - {transform: bucketize, columns: [d]}
+  - {transform: split, valid: 0.2}
+END
+$peal etl --job levels.yaml --out ds --threads 1 2>err.txt
+steps a 'impute clip log1p standardize'
+steps b 'log1p impute standardize'
+steps c 'replace number bucketize'
+steps d bucketize
+$peal inspect ds/train-00000.arrow --json | grep -q '"name": "c", "type": "int32"' || fail "$($peal inspect ds/train-00000.arrow --json)"
+cp ds/train-00000.arrow first.arrow
+cp ds/manifest.json first.json
+for threads in 2 5; do
+    $peal etl --job levels.yaml --out ds --threads $threads --quiet
+    cmp first.arrow ds/train-00000.arrow || fail "$threads threads change the bits of levels"
+done
+sed 's/  - {transform: split.*//' levels.yaml >whole.yaml
+$peal etl --job whole.yaml --out ds --threads 3 --quiet
+$peal train ds --model logistic --epochs 20 --out m.st --quiet
+same levels.csv
+expect 2 "'to' must be number, text or bool" $peal etl levels.csv --transform cast:columns=a,to=date --out no
+expect 2 "must be given" $peal etl levels.csv --transform clip:columns=a --out no
+expect 2 "'buckets' must be a whole number" $peal etl levels.csv --transform bucketize:columns=a,buckets=1 --out no
+expect 2 "'bucketize' cannot be applied to the label" $peal etl levels.csv --label y --task regress --transform bucketize:columns=y --out no
+$peal etl levels.csv --label y --transform cast:columns=d,to=text --transform onehot:columns=d --out ds 2>err.txt
+steps d onehot
+# The default pipeline makes no further pass.
+$peal etl levels.csv --label y --out ds 2>err.txt
+steps a 'impute standardize'
+
 echo ok

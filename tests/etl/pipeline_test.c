@@ -47,6 +47,38 @@ static void sensible_transforms_are_chosen(void **state) {
     peal_pipeline_free(pipeline);
 }
 
+/* What the user names is completed: where numbers come of texts, and where what is missing is filled in. */
+static void named_transforms_are_completed(void **state) {
+    (void)state;
+    static const struct {
+        const char *transforms, *n, *colour;
+    } cases[] = {
+        {"[{\"transform\": \"log1p\"}]", "log1p impute", "index"},
+        {"[{\"transform\": \"log1p\"}, {\"transform\": \"standardize\"}]", "log1p impute standardize", "index"},
+        {"[{\"transform\": \"clip\", \"least\": 0}, {\"transform\": \"minmax\"}]", "clip impute minmax", "index"},
+        {"[{\"transform\": \"clip\", \"quantile\": 0.1}]", "impute clip", "index"},
+        {"[{\"transform\": \"minmax\"}, {\"transform\": \"log1p\"}]", "impute minmax log1p", "index"},
+        {"[{\"transform\": \"log1p\"}, {\"transform\": \"bucketize\"}]", "log1p bucketize", "index"},
+        {"[{\"transform\": \"number\", \"columns\": \"n\"}]", "number impute standardize", "index"},
+        {"[{\"transform\": \"number\", \"columns\": \"n\"}, {\"transform\": \"bucketize\", \"columns\": \"n\"}]",
+         "number bucketize", "index"},
+        {"[{\"transform\": \"hash\", \"columns\": \"n\"}]", "hash", "index"},
+        {"[{\"transform\": \"date\", \"columns\": [\"colour\", \"n\"]}]", "date", "date"},
+        {"[{\"transform\": \"cast\", \"columns\": [\"n\"], \"to\": \"text\"}]", "index", "index"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err = {0};
+        peal_pipeline *pipeline = plan(table, "y", cases[i].transforms, &err);
+        if (!pipeline) fail_msg("case %zu: %s", i, err.message);
+        char *n = peal_pipeline_describe(pipeline, 0), *colour = peal_pipeline_describe(pipeline, 1);
+        assert_string_equal(n, cases[i].n);
+        assert_string_equal(colour, cases[i].colour);
+        free(n);
+        free(colour);
+        peal_pipeline_free(pipeline);
+    }
+}
+
 static void wrong_wishes_are_refused(void **state) {
     (void)state;
     static const struct {
@@ -58,6 +90,13 @@ static void wrong_wishes_are_refused(void **state) {
         {"y", "[{\"transform\": \"onehott\"}]", "did you mean 'onehot'"},
         {"y", "[{\"transform\": \"onehot\", \"columns\": \"y\"}]", "cannot be applied to the label"},
         {"y", "[{\"columns\": \"y\"}]", "has no name"},
+        {"y", "[{\"transform\": \"bucketize\", \"columns\": \"colour\"}]", "does not fit column 'colour'"},
+        {"y", "[{\"transform\": \"date\", \"columns\": \"n\"}, {\"transform\": \"number\", \"columns\": \"n\"}]",
+         "nothing can follow 'date'"},
+        {"y",
+         "[{\"transform\": \"number\", \"columns\": \"n\"}, {\"transform\": \"replace\", \"find\": \"a\", \"columns\": "
+         "\"n\"}]",
+         "'number' has made numbers of them"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         peal_error err = {0};
@@ -94,7 +133,11 @@ static void saved_pipeline_gives_the_same_bits(void **state) {
         assert_ok(peal_dictionary_put(&summaries[2].texts, classes[i], 1, &code, &err));
         summaries[2].texts.counts[code] = 2;
     }
-    for (size_t i = 0; i < 3; i++) assert_ok(peal_pipeline_fit(pipeline, i, &summaries[i], &err));
+    for (size_t i = 0; i < 3; i++) {
+        size_t next = 0;
+        assert_ok(peal_pipeline_fit(pipeline, i, &summaries[i], &next, &err));
+        assert_int_equal(next, pipeline->columns[i].step_count);
+    }
     assert_ok(peal_pipeline_fitted(pipeline, &err));
     assert_int_equal(pipeline->feature_width, 4); /* n, red, blue, missing */
     const peal_column columns[] = {
@@ -161,6 +204,9 @@ static const char saved_text[] =
     "{\"name\": \"d\", \"type\": \"dictionary\", \"role\": \"feature\", \"steps\": ["
     "{\"transform\": \"date\", \"format\": \"auto\", \"first\": \"day\", \"parts\": \"year+month\", \"year_mean\": "
     "2020.5, \"year_deviation\": 1.25, \"time_mean\": 1.5e9, \"time_deviation\": 4e7}]},"
+    "{\"name\": \"q\", \"type\": \"float64\", \"role\": \"index\", \"steps\": ["
+    "{\"transform\": \"clip\", \"quantile\": 0.01, \"least\": -7.0, \"most\": 7.5}, {\"transform\": \"log1p\"},"
+    "{\"transform\": \"bucketize\", \"buckets\": 4, \"edges\": [-1.5, 0.0, 2.5]}]},"
     "{\"name\": \"y\", \"type\": \"dictionary\", \"role\": \"label\", \"steps\": ["
     "{\"transform\": \"label\", \"as\": \"class\", \"values\": [\"no\", \"yes\"]}]}]}";
 
@@ -208,6 +254,23 @@ static const struct {
     {"\"nulls\": [\"NA\"]", "\"nulls\": [\"NA\"], \"format\": {\"name\": \"csv\"}", "its nulls or split"},
     {"\"n\"", "\"n\\u0000\"", "missing, added or of another type"},
     {"\"loose\": \"no\"", "\"loose\": \"maybe\"", "must be yes or no"},
+    {"\"quantile\": 0.01", "\"quantile\": 0.5", "'quantile' must be"},
+    {"\"quantile\": 0.01", "\"quantile\": -0.5", "'quantile' must be"},
+    {"\"least\": -7.0", "\"least\": 8.0", "'least' is above 'most'"},
+    {"\"least\": -7.0", "\"least\": \"-7\"", "missing, added or of another type"},
+    {"{\"transform\": \"log1p\"}", "{\"transform\": \"log1p\", \"base\": 2}", "missing, added or of another type"},
+    {"{\"transform\": \"log1p\"}", "{\"transform\": \"replace\", \"find\": \"a\", \"with\": \"\", \"at\": \"end\"}",
+     "do not compose"},
+    {"{\"transform\": \"log1p\"}", "{\"transform\": \"cast\"}", "a step that is none of a column"},
+    {"[-1.5, 0.0, 2.5]", "[-1.5, 2.5, 2.5]", "must be rising numbers"},
+    {"[-1.5, 0.0, 2.5]", "[-1.5, 0.0, 2.5, 3.5]", "must be rising numbers"},
+    {"[-1.5, 0.0, 2.5]", "[-1.5, \"0\", 2.5]", "must be rising numbers"},
+    {"[-1.5, 0.0, 2.5]", "[-1.5, 0, 2.5]", "missing, added or of another type"},
+    {"[-1.5, 0.0, 2.5]", "5", "must be rising numbers"},
+    {"\"buckets\": 4", "\"buckets\": 65537", "'buckets' must be a whole number"},
+    {"\"index\", \"steps\": [{\"transform\": \"clip\"", "\"feature\", \"steps\": [{\"transform\": \"clip\"",
+     "do not fit its role"},
+    {"2.5]}]", "2.5]}, {\"transform\": \"log1p\"}]", "do not compose"},
     {"\"format\": \"auto\"", "\"format\": \"%Q\"", "has '%Q'"},
     {"\"format\": \"auto\"", "\"format\": \"%\"", "has '%'"},
     {"\"format\": \"auto\"", "\"format\": \"\"", "has ''"},
@@ -338,9 +401,13 @@ static void damaged_pipelines_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sensible_transforms_are_chosen),     cmocka_unit_test(wrong_wishes_are_refused),
-        cmocka_unit_test(saved_pipeline_gives_the_same_bits), cmocka_unit_test(wrong_pipelines_are_refused),
-        cmocka_unit_test(damaged_pipelines_are_refused),      cmocka_unit_test(codes_beyond_their_buckets_are_refused),
+        cmocka_unit_test(named_transforms_are_completed),
+        cmocka_unit_test(sensible_transforms_are_chosen),
+        cmocka_unit_test(wrong_wishes_are_refused),
+        cmocka_unit_test(saved_pipeline_gives_the_same_bits),
+        cmocka_unit_test(wrong_pipelines_are_refused),
+        cmocka_unit_test(damaged_pipelines_are_refused),
+        cmocka_unit_test(codes_beyond_their_buckets_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

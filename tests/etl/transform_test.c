@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "etl/transform/date_text.h"
+#include "etl/transform/histogram.h"
 #include "etl/transform/split.h"
 #include "tests/support.h"
 
@@ -354,6 +355,121 @@ static void dates_become_features(void **state) {
     peal_transform_date.free(self);
 }
 
+static uint64_t random_bits = 7;
+
+static uint64_t next_random(void) {
+    random_bits = random_bits * 6364136223846793005u + 1442695040888963407u;
+    return random_bits >> 20;
+}
+
+/* Numbers of many sizes and both signs, some of them often, some missing. */
+static double odd_number(void) {
+    switch (next_random() % 8) {
+    case 0:
+        return (double)NAN;
+    case 1:
+        return (double)(next_random() % 5);
+    case 2:
+        return next_random() % 2 ? 0.0 : -0.0;
+    default:
+        return ((double)(next_random() % 2001) - 1000) * pow(2, (double)(next_random() % 40) - 20);
+    }
+}
+
+static int by_number(const void *a, const void *b) {
+    const double p = *(const double *)a, q = *(const double *)b;
+    return (p > q) - (p < q);
+}
+
+static void histograms_tell_the_values_of_a_full_sort(void **state) {
+    (void)state;
+    enum { MOST = 3000, PART = 271 };
+    peal_error err;
+    static double values[MOST], sorted[MOST];
+    static uint8_t keep[MOST];
+    for (size_t trial = 0; trial < 30; trial++) {
+        const size_t count = next_random() % MOST;
+        size_t kept = 0;
+        peal_histogram whole = {0}, parts = {0}, part = {0};
+        for (size_t i = 0; i < count; i++) {
+            values[i] = odd_number();
+            keep[i] = next_random() % 4 != 0;
+            if (keep[i] && !isnan(values[i])) sorted[kept++] = values[i];
+        }
+        qsort(sorted, kept, sizeof *sorted, by_number);
+        assert_ok(peal_histogram_take(&whole, values, keep, count, &err));
+        for (size_t at = (count + PART - 1) / PART; at-- > 0;) { /* the last first: the order makes no difference */
+            const size_t first = at * PART, size = count - first < PART ? count - first : PART;
+            assert_ok(peal_histogram_take(&part, values + first, keep + first, size, &err));
+            assert_ok(peal_histogram_merge(&parts, &part, &err));
+        }
+        assert_int_equal(whole.count, kept);
+        assert_int_equal(parts.count, kept);
+        assert_int_equal(whole.cells.size, parts.cells.size);
+        if (kept) assert_memory_equal(whole.cells.data, parts.cells.data, whole.cells.size);
+        peal_histogram_place place = {0};
+        for (size_t rank = 0; rank < kept; rank++) {
+            const double told = peal_histogram_at(&whole, &place, rank);
+            assert_true(told <= sorted[rank]);
+            assert_true(fabs(told - sorted[rank]) <= 0x1p-10 * fabs(sorted[rank]));
+        }
+        peal_histogram_clear(&whole);
+        peal_histogram_clear(&parts);
+        peal_histogram_clear(&part);
+    }
+}
+
+static void buckets_and_bounds_are_quantiles(void **state) {
+    (void)state;
+    enum { COUNT = 20000, BUCKETS = 16 };
+    peal_error err;
+    static double values[COUNT], sorted[COUNT], out[COUNT];
+    for (size_t i = 0; i < COUNT; i++) sorted[i] = values[i] = exp((double)(next_random() % 10007) / 1000);
+    qsort(sorted, COUNT, sizeof *sorted, by_number);
+    peal_histogram histogram = {0};
+    assert_ok(peal_histogram_take(&histogram, values, NULL, COUNT, &err));
+    peal_summary summary = {.count = COUNT, .histogram = &histogram};
+    void *buckets = load(&peal_transform_bucketize, "{\"buckets\": 16}"),
+         *clip = load(&peal_transform_clip, "{\"quantile\": 0.05}");
+    assert_ok(peal_transform_bucketize.fit(buckets, "x", &summary, &err));
+    assert_ok(peal_transform_clip.fit(clip, "x", &summary, &err));
+    assert_int_equal(peal_transform_bucketize.width(buckets), BUCKETS);
+    size_t counts[BUCKETS] = {0};
+    for (size_t i = 0; i < COUNT; i++) {
+        const int32_t code = peal_transform_bucketize.bucket(buckets, values[i]);
+        assert_in_range(code, 0, BUCKETS - 1);
+        counts[code]++;
+    }
+    for (size_t i = 0; i < BUCKETS; i++) assert_in_range(counts[i], COUNT / BUCKETS - 250, COUNT / BUCKETS + 250);
+    assert_int_equal(peal_transform_bucketize.bucket(buckets, (double)NAN), -1);
+    assert_int_equal(peal_transform_bucketize.bucket(buckets, -1e300), 0);
+    assert_int_equal(peal_transform_bucketize.bucket(buckets, (double)INFINITY), BUCKETS - 1);
+    memcpy(out, values, sizeof out);
+    peal_transform_clip.numbers(clip, out, COUNT);
+    const double least = sorted[COUNT / 20 - 1], most = sorted[COUNT - COUNT / 20];
+    for (size_t i = 0; i < COUNT; i++) {
+        const double wanted = fmin(fmax(values[i], least), most);
+        assert_true(fabs(out[i] - wanted) <= 0x1p-9 * wanted);
+    }
+    peal_transform_bucketize.free(buckets);
+    peal_transform_clip.free(clip);
+    /* Values that are all alike are one bucket. */
+    for (size_t i = 0; i < COUNT; i++) values[i] = 3;
+    assert_ok(peal_histogram_take(&histogram, values, NULL, COUNT, &err));
+    summary = (peal_summary){.histogram = &histogram};
+    buckets = load(&peal_transform_bucketize, "{}");
+    assert_ok(peal_transform_bucketize.fit(buckets, "x", &summary, &err));
+    assert_int_equal(peal_transform_bucketize.width(buckets), 1);
+    peal_transform_bucketize.free(buckets);
+    peal_histogram_clear(&histogram);
+    double logs[] = {0, -0.0, M_E - 1, 1 - M_E, (double)NAN};
+    void *log1p_state = load(&peal_transform_log1p, "{}");
+    peal_transform_log1p.numbers(log1p_state, logs, 5);
+    assert_true(logs[0] == 0 && logs[1] == 0 && fabs(logs[2] - 1) < 1e-12 && fabs(logs[3] + 1) < 1e-12);
+    assert_true(isnan(logs[4]));
+    peal_transform_log1p.free(log1p_state);
+}
+
 static void split_takes_the_fractions_asked_for(void **state) {
     (void)state;
     const peal_split split = {.valid = 0.1, .test = 0.2, .seed = 3};
@@ -395,6 +511,8 @@ int main(void) {
         cmocka_unit_test(dates_are_those_of_the_calendar),
         cmocka_unit_test(what_is_no_date_is_not_read),
         cmocka_unit_test(dates_become_features),
+        cmocka_unit_test(histograms_tell_the_values_of_a_full_sort),
+        cmocka_unit_test(buckets_and_bounds_are_quantiles),
         cmocka_unit_test(split_takes_the_fractions_asked_for),
         cmocka_unit_test(mistyped_option_gets_the_nearest),
     };
