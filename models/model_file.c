@@ -35,7 +35,7 @@ static char *largest_vocabulary(const peal_pipeline *pipeline) {
         const peal_pipeline_column *column = &pipeline->columns[i];
         for (size_t s = 0; s < column->step_count; s++) {
             const peal_transform *transform = column->steps[s].transform;
-            if (!transform->width) continue;
+            if (!transform->width || !transform->code_name) continue;
             const uint32_t width = transform->width(column->steps[s].state);
             size_t bytes = 0;
             for (uint32_t code = 0; code < width; code++) {

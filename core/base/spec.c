@@ -17,9 +17,11 @@ peal_status peal_spec_parse(const char *kind, const char *text, peal_spec *out, 
     if (!rest) return PEAL_OK;
     *rest++ = '\0';
     while (rest) {
-        char *next = strchr(rest, ',');
+        char *next = strchr(rest, ','), *equals = strchr(rest, '=');
+        /* A comma between "=" and the end, or another comma, is a value. */
+        if (next && equals && next == equals + 1 && (next[1] == ',' || next[1] == '\0')) next = strchr(next + 1, ',');
         if (next) *next++ = '\0';
-        char *equals = strchr(rest, '=');
+        if (equals && next && equals >= next) equals = NULL;
         if (!equals || equals == rest || equals[1] == '\0') {
             return peal_fail(err, PEAL_E_USAGE, "%s '%s': '%s' is not of the form key=value", kind, text, rest);
         }

@@ -229,6 +229,10 @@ static peal_status parse_shard(reading *self, const json_t *entry, shard *one, p
     PEAL_TRY(peal_arrow_file_verify(one->file, err));
     PEAL_TRY(check_count(entry, one->file, one->path, err));
     PEAL_TRY(peal_pipeline_check_table(self->dataset->pipeline, peal_arrow_file_schema(one->file), one->path, err));
+    for (size_t i = 0; i < peal_arrow_file_batches(one->file); i++) {
+        PEAL_TRY(
+            peal_pipeline_check_codes(self->dataset->pipeline, peal_arrow_file_batch(one->file, i), one->path, err));
+    }
     for (size_t i = 0; self->visit && i < peal_arrow_file_batches(one->file); i++) {
         PEAL_TRY(self->visit(self->user, peal_arrow_file_batch(one->file, i), err));
     }

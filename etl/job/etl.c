@@ -18,6 +18,7 @@
 #include "etl/dataset/dataset.h"
 #include "etl/job/cache.h"
 #include "etl/job/emit.h"
+#include "etl/job/levels.h"
 #include "etl/job/types.h"
 
 enum {
@@ -208,8 +209,10 @@ static peal_status remember_types(const etl_job *job, const peal_schema *types, 
     peal_hash_text(key, hash);
     json_t *columns = json_array();
     for (size_t i = 0; i < types->count; i++) {
-        columns = peal_json_append(columns, json_pack("{s:s, s:i, s:b}", "name", types->fields[i].name, "type",
-                                                      (int)types->fields[i].type, "numeric", types->fields[i].numeric));
+        columns = peal_json_append(columns, json_pack("{s:s, s:i, s:b, s:b, s:b}", "name", types->fields[i].name,
+                                                      "type", (int)types->fields[i].type, "numeric",
+                                                      types->fields[i].numeric, "as_number", types->fields[i].as_number,
+                                                      "as_date", types->fields[i].as_date));
     }
     json_t *document = json_pack("{s:s, s:i, s:s, s:o}", "kind", TYPES_KIND, "version", TYPES_VERSION, "key", hash,
                                  "columns", columns);
@@ -241,6 +244,8 @@ static peal_status recall_types(etl_job *job, uint64_t key, bool *found, peal_er
         if (type < 0 || type >= PEAL_TYPES) break;
         field->type = (peal_type)type;
         field->numeric = json_is_true(json_object_get(one, "numeric"));
+        field->as_date = json_is_true(json_object_get(one, "as_date"));
+        field->as_number = json_is_true(json_object_get(one, "as_number"));
         field->found = !field->settled;
         field->settled = field->decided = true;
     }
@@ -267,7 +272,7 @@ static void settle(etl_job *job, peal_schema *decided) {
 static void say_task(const etl_job *job, const peal_schema *types, bool was_open) {
     if (job->label == SIZE_MAX || job->options->plan.task != PEAL_TASK_AUTO || !was_open) return;
     const peal_field *label = &types->fields[job->label];
-    const bool classes = peal_types[label->type].has_vocabulary;
+    const bool classes = peal_types[label->type].has_vocabulary && !label->as_number;
     peal_report(job->options->reporter, PEAL_EVENT_NOTE, "label %s: taken for %s (task %s for the other)", label->name,
                 classes ? "a class" : "a number", classes ? "regress" : "classify");
 }
@@ -288,6 +293,7 @@ static peal_status read_all(etl_job *job, peal_error *err) {
     const peal_types_job types = {.objects = &job->objects,
                                   .ingested = &job->ingested,
                                   .read = &job->read,
+                                  .pipeline = job->pipeline,
                                   .label = job->label,
                                   .guesses = job->found.guesses,
                                   .guess_objects = job->guess_objects,
@@ -323,13 +329,21 @@ static peal_status read_all(etl_job *job, peal_error *err) {
 /* What fitting tells of a column of texts. */
 typedef struct text_facts {
     uint64_t distinct, count; /* texts that its encoder could have had; training rows that have one */
+    peal_text_votes read;     /* of texts that became numbers */
 } text_facts;
 
 typedef struct fitting {
     etl_job *job;
     text_facts *facts; /* [fields] */
+    size_t *next;      /* [fields] the step that needs a further level, or the number of steps */
     size_t stride;     /* a task's columns are those of its index, index + stride... */
 } fitting;
+
+/* The step that learns from all distinct texts, or NULL. */
+static const peal_pipeline_step *observing_step(const peal_pipeline_column *column) {
+    const peal_pipeline_step *last = column->step_count ? &column->steps[column->step_count - 1] : NULL;
+    return last && last->transform->observe ? last : NULL;
+}
 
 /* One column of all inputs and all vocabularies becomes one summary, which is fitted. Inputs count in their order; of a
  * vocabulary only texts and counts go in, so it does not matter whose they are. */
@@ -337,18 +351,22 @@ static peal_status fit_column(const fitting *work, size_t field, peal_error *err
     const etl_job *job = work->job;
     const peal_field *what = &job->pipeline->schema.fields[field];
     const bool read_as_text = peal_types[job->read.fields[field].type].has_vocabulary;
+    const peal_pipeline_step *observer = observing_step(&job->pipeline->columns[field]);
+    uint64_t least_count;
     peal_status status = PEAL_OK;
     if (what->skip) return PEAL_OK;
     peal_summary merged = {0};
     for (size_t i = 0; i < job->objects.count; i++)
         peal_summary_merge(&merged, &job->ingested.spills[i].summaries[field]);
-    if (peal_types[what->type].has_vocabulary) {
+    if (read_as_text && peal_pipeline_is_number(job->pipeline, field)) {
+        status = peal_text_counts_moments(job->ingested.texts, field, &merged, &work->facts[field].read, err);
+    } else if (read_as_text && observer) {
+        status = peal_text_counts_observe(job->ingested.texts, field, observer, err);
+    } else if (read_as_text && peal_pipeline_wanted_texts(job->pipeline, field, &least_count) < SIZE_MAX) {
         status = peal_text_counts_sum(job->ingested.texts, field, &merged, err);
         work->facts[field] = (text_facts){.distinct = merged.distinct, .count = merged.count};
-    } else if (read_as_text) {
-        status = peal_text_counts_moments(job->ingested.texts, field, &merged, err);
     }
-    if (status == PEAL_OK) return peal_pipeline_fit(job->pipeline, field, &merged, err);
+    if (status == PEAL_OK) return peal_pipeline_fit(job->pipeline, field, &merged, &work->next[field], err);
     peal_summary_clear(&merged);
     return status;
 }
@@ -419,6 +437,44 @@ static void question_texts(const etl_job *job, size_t field, const text_facts *f
                 "column %s: %llu distinct texts, the %zu most frequent are kept (max_values)", name, distinct, most);
 }
 
+/* Says what a column's encoder has to say of its texts, and why it was chosen if nobody named it. */
+static void question_encoder(const etl_job *job, size_t index) {
+    const peal_pipeline *pipeline = job->pipeline;
+    const peal_field *field = &pipeline->schema.fields[index];
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    const peal_pipeline_step *last = column->step_count ? &column->steps[column->step_count - 1] : NULL;
+    char text[PEAL_REMARK_TEXT];
+    bool is_warning;
+    if (!last) return;
+    if (field->as_date && last->transform == &peal_transform_date &&
+        !peal_plan_names(&job->options->plan, field->name)) {
+        peal_report(job->options->reporter, PEAL_EVENT_NOTE,
+                    "column %s: its texts are dates and become features (type %s=text keeps texts)", field->name,
+                    field->name);
+    }
+    if (!last->transform->remark) return;
+    last->transform->remark(last->state, text, &is_warning);
+    if (!*text) return;
+    peal_report(job->options->reporter, is_warning ? PEAL_EVENT_WARNING : PEAL_EVENT_NOTE, "column %s: %s", field->name,
+                text);
+}
+
+/* Says which texts of a column whose texts become numbers were none. */
+static void question_numbers(const etl_job *job, size_t field, const peal_text_votes *read) {
+    const char *name = job->pipeline->schema.fields[field].name;
+    if (read->others > 0) {
+        peal_report(job->options->reporter, PEAL_EVENT_WARNING,
+                    "column %s: %llu value%s no number, as '%s', and %s for missing", name,
+                    (unsigned long long)read->others, read->others == 1 ? " is" : "s are", read->other,
+                    read->others == 1 ? "counts" : "count");
+    }
+    if (read->missing > 0) {
+        peal_report(job->options->reporter, PEAL_EVENT_NOTE, "column %s: %llu value%s (%s) %s taken for missing", name,
+                    (unsigned long long)read->missing, read->missing == 1 ? "" : "s", read->spelling,
+                    read->missing == 1 ? "is" : "are");
+    }
+}
+
 /* A column of texts of which nearly every row has one of its own says nothing of another row. */
 static bool is_identifier(const etl_job *job, size_t field, const text_facts *facts) {
     if (field == job->label || peal_plan_names(&job->options->plan, job->pipeline->schema.fields[field].name)) {
@@ -433,7 +489,8 @@ static void drop_identifiers(etl_job *job, const text_facts *facts) {
     size_t first = SIZE_MAX, last = 0, count = 0;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_field *field = &pipeline->schema.fields[i];
-        if (field->skip || !peal_types[field->type].has_vocabulary || !is_identifier(job, i, &facts[i])) continue;
+        if (field->skip || !peal_types[field->type].has_vocabulary || peal_pipeline_is_number(pipeline, i)) continue;
+        if (!is_identifier(job, i, &facts[i])) continue;
         peal_pipeline_drop(pipeline, i);
         if (count++ == 0) first = i;
         last = i;
@@ -452,15 +509,27 @@ static peal_status fit(etl_job *job, peal_error *err) {
     fitting work = {.job = job, .stride = schema->count < FIT_TASKS ? schema->count : FIT_TASKS};
     PEAL_TRY(peal_alloc_checked(&work.facts, schema->count, sizeof *work.facts, "columns", err));
     const peal_map_work map = {.work = fit_columns, .user = &work};
-    peal_status status = peal_executor_map(job->executor, work.stride, 0, &map, err);
+    const peal_levels_job levels = {.ingested = &job->ingested,
+                                    .read = &job->read,
+                                    .executor = job->executor,
+                                    .stop = job->options->stop,
+                                    .reporter = job->options->reporter};
+    peal_status status = peal_alloc_checked(&work.next, schema->count, sizeof *work.next, "columns", err);
+    if (status == PEAL_OK) status = peal_executor_map(job->executor, work.stride, 0, &map, err);
+    if (status == PEAL_OK) status = peal_levels_fit(&levels, job->pipeline, work.next, err);
     for (size_t i = 0; status == PEAL_OK && i < schema->count; i++) {
-        if (peal_types[schema->fields[i].type].has_vocabulary && !schema->fields[i].skip) {
+        if (!peal_types[schema->fields[i].type].has_vocabulary || schema->fields[i].skip) continue;
+        if (peal_pipeline_is_number(job->pipeline, i)) {
+            question_numbers(job, i, &work.facts[i].read);
+        } else {
             question_texts(job, i, &work.facts[i]);
+            question_encoder(job, i);
         }
     }
     if (status == PEAL_OK) status = question_classes(job, err);
     if (status == PEAL_OK) drop_identifiers(job, work.facts);
     free(work.facts);
+    free(work.next);
     if (status == PEAL_OK) peal_pipeline_report(job->pipeline, job->options->reporter);
     return status == PEAL_OK ? peal_pipeline_fitted(job->pipeline, err) : status;
 }

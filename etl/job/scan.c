@@ -189,11 +189,13 @@ static void count_unknown(scan_slot *slot, const peal_column *columns) {
         if (role == PEAL_ROLE_DROPPED || role == PEAL_ROLE_LABEL || !columns[i].dictionary) continue;
         if (!peal_types[columns[i].type].has_vocabulary) continue;
         const uint64_t before = slot->unknown;
+        const bool is_number = peal_pipeline_is_number(pipeline, i);
         for (size_t row = 0; row < columns[i].length; row++) {
             const peal_text text =
                 peal_dictionary_text(columns[i].dictionary, (uint32_t)peal_column_code(&columns[i], row));
             slot->unknown += peal_applier_is_unknown(slot->applier, i, (uint32_t)peal_column_code(&columns[i], row)) &&
-                             !peal_nulls_hold(&scan->nulls, text.data, text.length);
+                             !peal_nulls_hold(&scan->nulls, text.data, text.length) &&
+                             !(is_number && peal_cell_is_usual(text.data, text.length, false));
         }
         if (before == 0 && slot->unknown) slot->unknown_column = i;
     }

@@ -14,6 +14,7 @@
 #include "core/base/digest.h"
 #include "core/base/file.h"
 #include "etl/job/text_best.h"
+#include "etl/transform/date_text.h"
 
 enum {
     WRITE_SIZE = 1 << 18,   /* bytes that are written together */
@@ -449,18 +450,6 @@ peal_status peal_text_counts_sum(const peal_text_counts *counts, size_t field, p
 
 /* ---- numbers among texts ---- */
 
-/* What a text is in a column of the type. */
-static peal_cell cell_of(const peal_text_counts *counts, peal_type type, peal_text text, double *out) {
-    static const peal_spelling usual = {0};
-    const peal_nulls *nulls = &counts->pipeline->nulls;
-    if (!text.data) {
-        *out = (double)NAN;
-        return PEAL_CELL_MISSING;
-    }
-    if (type == PEAL_TYPE_BOOL) return peal_cell_bool(nulls, text.data, text.length, out);
-    return peal_cell_number(nulls, &usual, text.data, text.length, out);
-}
-
 typedef struct vote_count {
     peal_text_votes *out;
     double few[PEAL_FEW_VALUES];
@@ -481,10 +470,18 @@ static void note_number(vote_count *self, double number) {
     }
 }
 
-static void count_vote(const peal_text_counts *counts, vote_count *self, peal_text text, uint64_t rows) {
+static void count_date(peal_text_votes *out, peal_text text, uint64_t rows) {
+    peal_date when;
+    bool has_order;
+    if (!text.data || text.length == 0 || peal_cell_is_usual(text.data, text.length, false)) return;
+    const bool is_date = peal_date_read(text.data, text.length, PEAL_DATE_MONTH, &when, &has_order) ||
+                         (has_order && peal_date_read(text.data, text.length, PEAL_DATE_DAY, &when, &has_order));
+    *(is_date ? &out->dates : &out->no_dates) += rows;
+}
+
+static void count_vote(vote_count *self, peal_cell cell, double number, peal_text text, uint64_t rows) {
     peal_text_votes *out = self->out;
-    double number;
-    switch (cell_of(counts, PEAL_TYPE_FLOAT64, text, &number)) {
+    switch (cell) {
     case PEAL_CELL_NUMBER:
         out->numbers += rows;
         note_number(self, number);
@@ -506,16 +503,23 @@ static void count_vote(const peal_text_counts *counts, vote_count *self, peal_te
 
 peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t others_most,
                                   peal_text_votes *out, peal_error *err) {
+    static const peal_spelling usual = {0};
     merge self = {0};
     peal_buffer copy = {0};
     *out = (peal_text_votes){0};
     vote_count votes = {.out = out};
     peal_status status = merge_open(counts, field, &self, err);
-    while (status == PEAL_OK && self.in_heap > 0 && !out->is_text) {
+    while (status == PEAL_OK && self.in_heap > 0 && (!out->is_text || out->no_dates <= others_most)) {
         peal_text text;
         uint64_t sum, held;
         status = merge_next(&self, &copy, &text, &sum, &held, err);
-        if (status == PEAL_OK) count_vote(counts, &votes, text, sum + held);
+        if (status != PEAL_OK) break;
+        double number = (double)NAN;
+        const peal_cell cell = text.data
+                                   ? peal_cell_number(&counts->pipeline->nulls, &usual, text.data, text.length, &number)
+                                   : PEAL_CELL_MISSING;
+        count_vote(&votes, cell, number, text, sum + held);
+        if (out->no_dates <= others_most) count_date(out, text, sum + held);
         out->is_text = out->others - out->bools > others_most;
     }
     out->few_whole = !votes.many && out->numbers > 0;
@@ -525,8 +529,9 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
 }
 
 peal_status peal_text_counts_moments(const peal_text_counts *counts, size_t field, peal_summary *summary,
-                                     peal_error *err) {
-    const peal_type type = counts->pipeline->schema.fields[field].type;
+                                     peal_text_votes *read, peal_error *err) {
+    vote_count votes = {.out = read, .many = true};
+    *read = (peal_text_votes){0};
     merge self = {0};
     peal_buffer copy = {0};
     peal_status status = merge_open(counts, field, &self, err);
@@ -535,8 +540,11 @@ peal_status peal_text_counts_moments(const peal_text_counts *counts, size_t fiel
         uint64_t sum, held;
         double number;
         status = merge_next(&self, &copy, &text, &sum, &held, err);
-        if (status != PEAL_OK || sum == 0) continue;
-        if (cell_of(counts, type, text, &number) == PEAL_CELL_NUMBER) {
+        if (status != PEAL_OK) break;
+        const peal_cell cell = peal_pipeline_number(counts->pipeline, field, text, &number);
+        count_vote(&votes, cell, number, text, sum + held);
+        if (sum == 0) continue;
+        if (cell == PEAL_CELL_NUMBER) {
             peal_summary_merge(summary, &(peal_summary){.count = sum, .mean = number, .min = number, .max = number});
         } else {
             summary->nulls += sum;
@@ -547,17 +555,35 @@ peal_status peal_text_counts_moments(const peal_text_counts *counts, size_t fiel
     return status;
 }
 
+peal_status peal_text_counts_observe(const peal_text_counts *counts, size_t field, const peal_pipeline_step *encoder,
+                                     peal_error *err) {
+    merge self = {0};
+    peal_buffer copy = {0};
+    peal_status status = merge_open(counts, field, &self, err);
+    while (status == PEAL_OK && self.in_heap > 0) {
+        peal_text text;
+        uint64_t sum, held;
+        status = merge_next(&self, &copy, &text, &sum, &held, err);
+        if (status == PEAL_OK) encoder->transform->observe(encoder->state, text, sum, held);
+    }
+    peal_buffer_clear(&copy);
+    merge_clear(&self);
+    return status;
+}
+
 /* ---- maps ---- */
 
-/* Where a run's results go: codes, or numbers. */
+/* Where a run's results go: codes, numbers, or features. */
 typedef struct map_target {
     int32_t *codes;
     double *numbers;
+    float *spread;
 } map_target;
 
 static peal_status map_run(const peal_text_counts *counts, size_t field, const run_place *place,
                            const map_target *target, peal_error *err) {
-    const peal_type type = counts->pipeline->schema.fields[field].type;
+    const peal_pipeline_step *encoder = peal_pipeline_spreader(counts->pipeline, field);
+    const uint32_t width = encoder ? encoder->transform->width(encoder->state) : 0;
     run_reader reader;
     reader_open(counts, place, &reader);
     peal_status status = PEAL_OK;
@@ -565,7 +591,10 @@ static peal_status map_run(const peal_text_counts *counts, size_t field, const r
         status = reader_next(&reader, READ_MOST, &more, err);
         if (status != PEAL_OK || !more) break;
         if (target->numbers) {
-            (void)cell_of(counts, type, reader.text, &target->numbers[reader.head.code]);
+            (void)peal_pipeline_number(counts->pipeline, field, reader.text, &target->numbers[reader.head.code]);
+        } else if (target->spread) {
+            float *out = target->spread + reader.head.code * (size_t)width;
+            (void)encoder->transform->spread(encoder->state, reader.text, out);
         } else {
             target->codes[reader.head.code] = peal_pipeline_code(counts->pipeline, field, reader.text);
         }
@@ -574,32 +603,44 @@ static peal_status map_run(const peal_text_counts *counts, size_t field, const r
     return status;
 }
 
-/* True if the column's texts become numbers. */
-static bool becomes_numbers(const peal_text_counts *counts, size_t field) {
-    return peal_types[counts->pipeline->schema.fields[field].type].is_number;
+/* How many results of each kind the maps of a vocabulary hold. */
+typedef struct map_sizes {
+    size_t codes, numbers, spread;
+} map_sizes;
+
+/* Takes the next results of the column's kind; the first call of all has targets without memory. */
+static map_target take_target(const peal_text_counts *counts, size_t field, size_t entries, const peal_code_maps *from,
+                              map_sizes *used) {
+    const peal_pipeline_step *spreader = peal_pipeline_spreader(counts->pipeline, field);
+    map_target target = {0};
+    if (peal_pipeline_is_number(counts->pipeline, field)) {
+        if (from->numbers) target.numbers = from->numbers + used->numbers;
+        used->numbers += entries;
+    } else if (spreader) {
+        if (from->spread) target.spread = from->spread + used->spread;
+        used->spread += entries * spreader->transform->width(spreader->state);
+    } else {
+        if (from->codes) target.codes = from->codes + used->codes;
+        used->codes += entries;
+    }
+    return target;
 }
 
 static peal_status map_fields(const peal_text_counts *counts, const run_place *places, peal_code_maps *out,
                               peal_error *err) {
     const size_t fields = counts->read->count;
-    size_t codes = 0, numbers = 0;
-    for (size_t i = 0; i < fields; i++) *(becomes_numbers(counts, i) ? &numbers : &codes) += places[i].entries;
+    map_sizes sizes = {0}, used = {0};
+    for (size_t i = 0; i < fields; i++) (void)take_target(counts, i, places[i].entries, out, &sizes);
     PEAL_TRY(peal_alloc_checked(&out->fields, fields, sizeof *out->fields, "codes of texts", err));
-    PEAL_TRY(peal_alloc_checked(&out->codes, codes, sizeof *out->codes, "codes of texts", err));
-    PEAL_TRY(peal_alloc_checked(&out->numbers, numbers, sizeof *out->numbers, "codes of texts", err));
-    out->size = fields * sizeof *out->fields + codes * sizeof *out->codes + numbers * sizeof *out->numbers;
-    codes = numbers = 0;
+    PEAL_TRY(peal_alloc_checked(&out->codes, sizes.codes, sizeof *out->codes, "codes of texts", err));
+    PEAL_TRY(peal_alloc_checked(&out->numbers, sizes.numbers, sizeof *out->numbers, "codes of texts", err));
+    PEAL_TRY(peal_alloc_checked(&out->spread, sizes.spread, sizeof *out->spread, "codes of texts", err));
+    out->size = fields * sizeof *out->fields + sizes.codes * sizeof *out->codes + sizes.numbers * sizeof *out->numbers +
+                sizes.spread * sizeof *out->spread;
     for (size_t i = 0; i < fields; i++) {
         if (!holds_texts(counts->read, i) || counts->pipeline->schema.fields[i].skip) continue;
-        map_target target = {0};
-        if (becomes_numbers(counts, i)) {
-            target.numbers = out->numbers + numbers;
-            numbers += places[i].entries;
-        } else {
-            target.codes = out->codes + codes;
-            codes += places[i].entries;
-        }
-        out->fields[i] = (peal_code_map){.codes = target.codes, .numbers = target.numbers};
+        const map_target target = take_target(counts, i, places[i].entries, out, &used);
+        out->fields[i] = (peal_code_map){.codes = target.codes, .numbers = target.numbers, .spread = target.spread};
         if (places[i].entries) PEAL_TRY(map_run(counts, i, &places[i], &target, err));
     }
     return PEAL_OK;
@@ -622,5 +663,6 @@ void peal_code_maps_clear(peal_code_maps *maps) {
     free(maps->fields);
     free(maps->codes);
     free(maps->numbers);
+    free(maps->spread);
     *maps = (peal_code_maps){0};
 }

@@ -37,17 +37,23 @@ peal_status peal_text_counts_sum(const peal_text_counts *counts, size_t field, p
 typedef struct peal_text_votes {
     uint64_t numbers, missing, others; /* rows; usual spellings of a missing value are `missing` */
     uint64_t bools;                    /* rows that are true or false */
-    bool is_text;   /* there are more others than a column of numbers may have: the rest was not looked at */
-    bool few_whole; /* all numbers are whole, and there are few different ones */
-    char other[40]; /* one of the others, cut */
+    bool is_text;                      /* there are more others than a column of numbers may have */
+    uint64_t dates, no_dates;          /* rows whose text is a date, or neither a date nor missing */
+    bool few_whole;                    /* all numbers are whole, and there are few different ones */
+    char other[40];                    /* one of the others, cut */
     char spelling[8];
 } peal_text_votes;
-/* Adds the column's texts up, until there are more than `others_most` rows with others. Any thread. */
+/* Adds the column's texts up, until there are more than `others_most` rows with others, and as many that are no dates.
+ * Any thread. */
 peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t others_most,
                                   peal_text_votes *out, peal_error *err);
 /* The moments of a column that was read as texts and holds numbers, or booleans, by the pipeline: of the training rows.
- * Texts are added in the order of their hashes. Any thread. */
+ * Texts are added in the order of their hashes. `read` tells of all rows what was no number. Any thread. */
 peal_status peal_text_counts_moments(const peal_text_counts *counts, size_t field, peal_summary *summary,
+                                     peal_text_votes *read, peal_error *err);
+
+/* Shows all texts of the column to the encoder that learns from them (peal_transform.observe). Any thread. */
+peal_status peal_text_counts_observe(const peal_text_counts *counts, size_t field, const peal_pipeline_step *encoder,
                                      peal_error *err);
 
 /* What the fitted pipeline makes of the codes of one vocabulary. */
@@ -55,6 +61,7 @@ typedef struct peal_code_maps {
     peal_code_map *fields; /* [fields] each [codes of the field]; of what was not read as text there is none */
     int32_t *codes;        /* all of them, one behind the other */
     double *numbers;
+    float *spread;
     size_t size; /* bytes of memory */
 } peal_code_maps;
 peal_status peal_text_counts_map(const peal_text_counts *counts, size_t vocabulary, peal_code_maps *out,

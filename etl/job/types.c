@@ -126,6 +126,24 @@ static bool are_classes(const decision *self, size_t index, const peal_text_vote
     return index == self->job->label && texts->few_whole;
 }
 
+/* True if the pipeline makes other texts of the column's. */
+static bool has_text_steps(const peal_pipeline_column *column) {
+    for (size_t i = 0; i < column->step_count; i++) {
+        if (column->steps[i].transform->role == PEAL_TRANSFORM_TEXT) return true;
+    }
+    return false;
+}
+
+/* Of a column whose texts the pipeline changes. It is read as text however it is decided, for its numbers are found
+ * behind the text steps only. */
+static void decide_changed(const decision *self, size_t index, peal_field *field) {
+    const peal_text_votes *texts = &self->votes[index].texts;
+    const uint64_t numbers = texts->numbers;
+    if (texts->is_text || numbers == 0 || texts->others > others_allowed(numbers + texts->others)) return;
+    if (numbers < 2 * texts->others || are_classes(self, index, texts)) return;
+    field->as_number = true;
+}
+
 /* Of a column that was read as text. */
 static void decide_texts(decision *self, size_t index, peal_field *field) {
     const column_votes *votes = &self->votes[index];
@@ -134,6 +152,16 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
                    not_numbers = texts->others + votes->numbers.others,
                    missing = texts->missing + votes->numbers.missing;
     const bool is_label = index == self->job->label;
+    const peal_pipeline_column *planned = &self->job->pipeline->columns[index];
+    if (peal_pipeline_reader(planned)) return;
+    if (has_text_steps(planned)) {
+        decide_changed(self, index, field);
+        return;
+    }
+    if (texts->is_text && texts->dates > 0 && texts->no_dates <= others_allowed(texts->dates + texts->no_dates)) {
+        field->as_date = !is_label;
+        return;
+    }
     if (texts->is_text) {
         say_mixed(self, index, field);
         say_hint(self, field, texts->other);

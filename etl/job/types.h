@@ -12,10 +12,11 @@
 typedef struct peal_types_job {
     const peal_object_list *objects;
     const peal_ingested *ingested;
-    const peal_schema *read;     /* as it was ingested */
-    size_t label;                /* SIZE_MAX: none */
-    const peal_guess *guesses;   /* [fields] what the survey saw, for notes */
-    const size_t *guess_objects; /* [fields] in which object */
+    const peal_schema *read;       /* as it was ingested */
+    const peal_pipeline *pipeline; /* as it was planned to read them */
+    size_t label;                  /* SIZE_MAX: none */
+    const peal_guess *guesses;     /* [fields] what the survey saw, for notes */
+    const size_t *guess_objects;   /* [fields] in which object */
     peal_executor *executor;
     const peal_reporter *reporter;
 } peal_types_job;

@@ -12,7 +12,9 @@ struct peal_applier {
     const peal_pipeline *pipeline;
     peal_code_map *maps;   /* [raw columns] what the texts of the present dictionaries become */
     int32_t **codes;       /* [raw columns][dictionary size] the codes of the maps */
-    size_t *code_capacity; /* [raw columns] */
+    double **numbers;      /* [raw columns][dictionary size] the numbers of the maps */
+    float **spread;        /* [raw columns][dictionary size][width] the features of the maps */
+    size_t *code_capacity; /* [raw columns] of codes or numbers */
     peal_buffer scratch;
     peal_table schema;
     peal_column items;           /* of the feature block, in the schema */
@@ -51,11 +53,15 @@ static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_erro
     peal_column *out = &applier->schema.columns[at];
     applier->raw_of[at] = raw;
     out->name = pipeline->schema.fields[raw].name;
-    if (peal_types[pipeline->schema.fields[raw].type].is_number) {
+    if (raw == pipeline->label && peal_pipeline_is_number(pipeline, raw)) {
         out->type = PEAL_TYPE_FLOAT64; /* a label may have an offset that float32 cannot hold */
         return PEAL_OK;
     }
     const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+    if (!encoder->transform->dictionary) {
+        out->type = out->codes = PEAL_TYPE_INT32;
+        return PEAL_OK;
+    }
     out->dictionary = encoder->transform->dictionary(encoder->state);
     if (!out->dictionary) {
         out->dictionary = &applier->dictionaries[at];
@@ -90,6 +96,8 @@ static peal_status make_schema(peal_applier *applier, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(&applier->validity, most, sizeof(uint8_t *), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->raw_of, most, sizeof(size_t), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->codes, most, sizeof(int32_t *), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->numbers, most, sizeof(double *), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->spread, most, sizeof(float *), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->maps, most, sizeof(peal_code_map), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->code_capacity, most, sizeof(size_t), "a schema", err));
     if (pipeline->feature_width) {
@@ -130,12 +138,16 @@ peal_status peal_applier_new(const peal_pipeline *pipeline, peal_applier **out, 
 void peal_applier_free(peal_applier *applier) {
     if (!applier) return;
     for (size_t i = 0; applier->codes && i < applier->pipeline->schema.count; i++) free(applier->codes[i]);
+    for (size_t i = 0; applier->numbers && i < applier->pipeline->schema.count; i++) free(applier->numbers[i]);
+    for (size_t i = 0; applier->spread && i < applier->pipeline->schema.count; i++) free(applier->spread[i]);
     for (size_t i = 0; i < applier->schema.column_count; i++) {
         peal_dictionary_clear(&applier->dictionaries[i]);
         free(applier->values[i]);
         free(applier->validity[i]);
     }
     free(applier->codes);
+    free(applier->numbers);
+    free(applier->spread);
     free(applier->maps);
     free(applier->code_capacity);
     free(applier->schema.columns);
@@ -155,6 +167,11 @@ const peal_table *peal_applier_schema(const peal_applier *applier) {
     return &applier->schema;
 }
 
+/* True of codes, with a dictionary or without. */
+static bool holds_codes(const peal_column *column) {
+    return column->type == PEAL_TYPE_DICTIONARY || column->type == PEAL_TYPE_INT32;
+}
+
 static peal_status reserve_rows(peal_applier *applier, size_t rows, peal_error *err) {
     if (rows <= applier->row_capacity) return PEAL_OK;
     applier->row_capacity = 0;
@@ -167,7 +184,7 @@ static peal_status reserve_rows(peal_applier *applier, size_t rows, peal_error *
         const size_t row_size =
             column->child ? column->width * peal_types[column->child->type].size : peal_column_value_size(column);
         PEAL_TRY(peal_alloc_checked(&applier->values[i], rows, row_size, "a batch of rows", err));
-        if (column->dictionary) {
+        if (holds_codes(column)) {
             PEAL_TRY(peal_alloc_checked(&applier->validity[i], rows / 8 + 1, 1, "a batch of rows", err));
         }
     }
@@ -184,6 +201,7 @@ peal_status peal_pipeline_text(const peal_pipeline *pipeline, size_t index, peal
     if (peal_nulls_hold(&pipeline->nulls, text.data, text.length)) *out = (peal_text){NULL, 0};
     for (size_t s = 0; s < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
+        if (step->transform->role == PEAL_TRANSFORM_READ) break;
         if (step->transform->text) PEAL_TRY(step->transform->text(step->state, *out, scratch, out, err));
     }
     return PEAL_OK;
@@ -193,6 +211,18 @@ int32_t peal_pipeline_code(const peal_pipeline *pipeline, size_t index, peal_tex
     const peal_pipeline_column *column = &pipeline->columns[index];
     const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
     return encoder->transform->encode(encoder->state, text);
+}
+
+peal_cell peal_pipeline_number(const peal_pipeline *pipeline, size_t index, peal_text text, double *out) {
+    static const peal_spelling usual = {0};
+    const peal_pipeline_step *reader = peal_pipeline_reader(&pipeline->columns[index]);
+    *out = (double)NAN;
+    if (!text.data) return PEAL_CELL_MISSING;
+    if (reader) return reader->transform->read(reader->state, &pipeline->nulls, text, out);
+    if (pipeline->schema.fields[index].type == PEAL_TYPE_BOOL) {
+        return peal_cell_bool(&pipeline->nulls, text.data, text.length, out);
+    }
+    return peal_cell_number(&pipeline->nulls, &usual, text.data, text.length, out);
 }
 
 static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
@@ -205,31 +235,90 @@ static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const p
     return PEAL_OK;
 }
 
-static bool has_codes(const peal_pipeline *pipeline, size_t index) {
+static peal_status fill_numbers(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
+                                peal_buffer *scratch, double *map, peal_error *err) {
+    for (uint32_t code = 0; code < dictionary->size; code++) {
+        peal_text text = peal_dictionary_text(dictionary, code);
+        PEAL_TRY(peal_pipeline_text(pipeline, index, text, scratch, &text, err));
+        (void)peal_pipeline_number(pipeline, index, text, &map[code]);
+    }
+    return PEAL_OK;
+}
+
+/* A text that becomes no features has the code -1, any other 0. */
+static peal_status fill_spread(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
+                               peal_buffer *scratch, int32_t *codes, float *map, peal_error *err) {
+    const peal_pipeline_step *encoder = peal_pipeline_spreader(pipeline, index);
+    const uint32_t width = encoder->transform->width(encoder->state);
+    for (uint32_t code = 0; code < dictionary->size; code++) {
+        peal_text text = peal_dictionary_text(dictionary, code);
+        PEAL_TRY(peal_pipeline_text(pipeline, index, text, scratch, &text, err));
+        codes[code] = encoder->transform->spread(encoder->state, text, map + code * (size_t)width) ? 0 : -1;
+    }
+    return PEAL_OK;
+}
+
+static bool has_texts(const peal_pipeline *pipeline, size_t index) {
     return pipeline->columns[index].role != PEAL_ROLE_DROPPED &&
            peal_types[pipeline->schema.fields[index].type].has_vocabulary;
+}
+
+/* True of texts that become codes. */
+static bool has_codes(const peal_pipeline *pipeline, size_t index) {
+    return has_texts(pipeline, index) && !peal_pipeline_reader(&pipeline->columns[index]);
+}
+
+/* Room for what each text of the dictionary becomes. */
+static peal_status reserve_map(peal_applier *applier, size_t index, size_t size, peal_error *err) {
+    const peal_pipeline *pipeline = applier->pipeline;
+    const bool is_number = !has_codes(pipeline, index);
+    if (size <= applier->code_capacity[index]) return PEAL_OK;
+    free(applier->codes[index]);
+    free(applier->numbers[index]);
+    free(applier->spread[index]);
+    applier->spread[index] = NULL;
+    applier->codes[index] = NULL;
+    applier->numbers[index] = NULL;
+    applier->code_capacity[index] = 0;
+    PEAL_TRY(is_number ? peal_alloc_checked(&applier->numbers[index], size, sizeof(double), "a vocabulary", err)
+                       : peal_alloc_checked(&applier->codes[index], size, sizeof(int32_t), "a vocabulary", err));
+    if (peal_pipeline_spreader(pipeline, index)) {
+        const size_t row_size = pipeline->columns[index].width * sizeof(float);
+        PEAL_TRY(peal_alloc_checked(&applier->spread[index], size, row_size, "a vocabulary", err));
+    }
+    applier->code_capacity[index] = size;
+    return PEAL_OK;
+}
+
+/* What the texts of the column's own dictionary become. */
+static peal_status make_map(peal_applier *applier, size_t index, const peal_dictionary *dictionary, peal_error *err) {
+    const peal_pipeline *pipeline = applier->pipeline;
+    peal_buffer *scratch = &applier->scratch;
+    PEAL_TRY(reserve_map(applier, index, dictionary->size, err));
+    applier->maps[index] = (peal_code_map){
+        .codes = applier->codes[index], .numbers = applier->numbers[index], .spread = applier->spread[index]};
+    if (!has_codes(pipeline, index)) {
+        return fill_numbers(pipeline, index, dictionary, scratch, applier->numbers[index], err);
+    }
+    if (!peal_pipeline_spreader(pipeline, index)) {
+        return fill_map(pipeline, index, dictionary, scratch, applier->codes[index], err);
+    }
+    return fill_spread(pipeline, index, dictionary, scratch, applier->codes[index], applier->spread[index], err);
 }
 
 /* The maps of a batch whose dictionaries are its own. */
 static peal_status make_maps(peal_applier *applier, const peal_column *columns, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (!has_codes(pipeline, i)) continue;
-        const peal_dictionary *dictionary = columns[i].dictionary;
-        if (dictionary->size > applier->code_capacity[i]) {
-            free(applier->codes[i]);
-            applier->code_capacity[i] = 0;
-            PEAL_TRY(peal_alloc_checked(&applier->codes[i], dictionary->size, sizeof(int32_t), "a vocabulary", err));
-            applier->code_capacity[i] = dictionary->size;
-        }
-        PEAL_TRY(fill_map(pipeline, i, dictionary, &applier->scratch, applier->codes[i], err));
-        applier->maps[i].codes = applier->codes[i];
+        if (has_texts(pipeline, i)) PEAL_TRY(make_map(applier, i, columns[i].dictionary, err));
     }
     return PEAL_OK;
 }
 
 bool peal_applier_is_unknown(const peal_applier *applier, size_t index, uint32_t code) {
-    return has_codes(applier->pipeline, index) && applier->codes[index][code] < 0;
+    if (!has_texts(applier->pipeline, index)) return false;
+    if (has_codes(applier->pipeline, index)) return applier->codes[index][code] < 0;
+    return isnan(applier->numbers[index][code]);
 }
 
 /* ---- features ---- */
@@ -262,14 +351,26 @@ static void gather_numbers(const peal_column *raw, const peal_code_map *map, con
     }
 }
 
+/* What the first `step_count` steps make of numbers. */
+static void apply_number_steps(const peal_pipeline_column *column, size_t step_count, double *values, size_t count) {
+    for (size_t s = 0; s < step_count; s++) {
+        const peal_pipeline_step *step = &column->steps[s];
+        if (step->transform->numbers) step->transform->numbers(step->state, values, count);
+    }
+}
+
+void peal_pipeline_numbers(const peal_pipeline *pipeline, size_t index, size_t step, const peal_column *raw,
+                           const peal_code_map *map, size_t first, size_t count, double *out) {
+    gather_numbers(raw, map, NULL, first, count, out);
+    apply_number_steps(&pipeline->columns[index], step, out, count);
+}
+
 /* At most NUMBER_CHUNK rows of a column of numbers. */
 static void apply_number_column(const peal_pipeline_column *column, const peal_column *raw, const peal_code_map *map,
                                 const uint32_t *selection, size_t first, size_t count, float *out, size_t stride) {
     double chunk[NUMBER_CHUNK];
     gather_numbers(raw, map, selection, first, count, chunk);
-    for (size_t s = 0; s < column->step_count; s++) {
-        column->steps[s].transform->numbers(column->steps[s].state, chunk, count);
-    }
+    apply_number_steps(column, column->step_count, chunk, count);
     for (size_t i = 0; i < count; i++) out[i * stride] = to_feature(chunk[i]);
 }
 
@@ -293,6 +394,15 @@ static bool spreads_texts(const peal_pipeline *pipeline) {
     return false;
 }
 
+/* The features that the texts of the rows become. */
+static void copy_spread(const peal_pipeline_column *column, const int32_t *codes, const peal_code_map *map,
+                        const uint32_t *selection, size_t at, size_t size, float *tile, size_t stride) {
+    for (size_t row = 0; row < size; row++) {
+        const size_t code = (size_t)codes[row_at(selection, at + row)];
+        memcpy(tile + row * stride + column->offset, map->spread + code * column->width, column->width * sizeof *tile);
+    }
+}
+
 /* The feature columns of rows at .. at + size - 1 of the selection, into a tile of the block. */
 static void apply_tile(const peal_pipeline *pipeline, const peal_raw_batch *raw, const peal_code_map *maps,
                        const uint32_t *selection, size_t at, size_t size, float *tile) {
@@ -306,6 +416,10 @@ static void apply_tile(const peal_pipeline *pipeline, const peal_raw_batch *raw,
             continue;
         }
         const int32_t *codes = raw->columns[i].values;
+        if (maps[i].spread) {
+            copy_spread(column, codes, &maps[i], selection, at, size, tile, stride);
+            continue;
+        }
         for (size_t row = 0; row < size; row++) {
             const int32_t code = maps[i].codes[codes[row_at(selection, at + row)]];
             if (code >= 0) tile[row * stride + column->offset + (size_t)code] = 1.0f;
@@ -371,24 +485,49 @@ static peal_status apply_sparse(peal_applier *applier, const peal_raw_batch *raw
 
 /* ---- columns of codes ---- */
 
-static void apply_codes(const int32_t *map, const int32_t *raw, const uint32_t *selection, size_t count,
-                        peal_column *out, uint8_t *values, uint8_t *validity) {
+/* Writes the code of one row, of which -1 is missing. */
+static void put_code(peal_column *out, size_t row, int32_t code, uint8_t *values, uint8_t *validity) {
+    if (code < 0) {
+        out->null_count++;
+        validity[row / 8] = (uint8_t)(validity[row / 8] & ~(1u << (row % 8)));
+        code = 0;
+    }
+    if (out->codes == PEAL_TYPE_INT8) {
+        ((int8_t *)values)[row] = (int8_t)code;
+    } else if (out->codes == PEAL_TYPE_INT16) {
+        ((int16_t *)(void *)values)[row] = (int16_t)code;
+    } else {
+        ((int32_t *)(void *)values)[row] = code;
+    }
+}
+
+/* The codes of numbers. */
+static void apply_buckets(const peal_pipeline_column *column, const peal_column *raw, const peal_code_map *map,
+                          const uint32_t *selection, size_t count, peal_column *out, uint8_t *values,
+                          uint8_t *validity) {
+    const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+    double chunk[NUMBER_CHUNK];
+    for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
+        const size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
+        gather_numbers(raw, map, selection ? selection + at : NULL, at, size, chunk);
+        apply_number_steps(column, column->step_count, chunk, size);
+        for (size_t i = 0; i < size; i++) {
+            put_code(out, at + i, encoder->transform->bucket(encoder->state, chunk[i]), values, validity);
+        }
+    }
+}
+
+static void apply_codes(const peal_applier *applier, size_t from, const peal_raw_batch *raw, const peal_code_map *maps,
+                        const uint32_t *selection, size_t count, peal_column *out, uint8_t *values, uint8_t *validity) {
+    const peal_pipeline_column *column = &applier->pipeline->columns[from];
     memset(validity, 0xFF, count / 8 + 1);
     out->null_count = 0;
-    for (size_t row = 0; row < count; row++) {
-        int32_t code = map[raw[row_at(selection, row)]];
-        if (code < 0) {
-            out->null_count++;
-            validity[row / 8] = (uint8_t)(validity[row / 8] & ~(1u << (row % 8)));
-            code = 0;
-        }
-        if (out->codes == PEAL_TYPE_INT8) {
-            ((int8_t *)values)[row] = (int8_t)code;
-        } else if (out->codes == PEAL_TYPE_INT16) {
-            ((int16_t *)(void *)values)[row] = (int16_t)code;
-        } else {
-            ((int32_t *)(void *)values)[row] = code;
-        }
+    if (column->steps[column->step_count - 1].transform->bucket) {
+        apply_buckets(column, &raw->columns[from], maps ? &maps[from] : NULL, selection, count, out, values, validity);
+    } else {
+        const int32_t *codes = raw->columns[from].values, *map = maps[from].codes;
+        for (size_t row = 0; row < count; row++)
+            put_code(out, row, map[codes[row_at(selection, row)]], values, validity);
     }
     /* Bits beyond the rows are zero, so that equal tables have equal bytes. */
     if (count % 8) validity[count / 8] = (uint8_t)(validity[count / 8] & ((1u << (count % 8)) - 1));
@@ -423,9 +562,8 @@ static void apply_column(peal_applier *applier, const peal_raw_batch *raw, const
         return;
     }
     column->values = values;
-    if (column->dictionary) {
-        apply_codes(maps[from].codes, raw->columns[from].values, selection, count, column, values,
-                    applier->validity[index]);
+    if (holds_codes(column)) {
+        apply_codes(applier, from, raw, maps, selection, count, column, values, applier->validity[index]);
     } else {
         apply_number_label(&raw->columns[from], maps ? &maps[from] : NULL, selection, count, (double *)(void *)values);
     }

@@ -25,28 +25,48 @@ static peal_status check_names(const peal_pipeline *pipeline, peal_error *err) {
     return status;
 }
 
-/* What steps a column of this type may have before its last one, and what the last one may be. */
-static bool step_fits(peal_type type, peal_column_role role, peal_transform_role step, bool is_last) {
-    const peal_type_info *info = &peal_types[type];
-    if (step == PEAL_TRANSFORM_NUMBERS) return info->is_number && role != PEAL_ROLE_LABEL;
-    if (step == PEAL_TRANSFORM_TEXT) return info->has_vocabulary;
-    if (step == PEAL_TRANSFORM_ENCODE) return info->has_vocabulary && is_last && role != PEAL_ROLE_LABEL;
-    return step == PEAL_TRANSFORM_LABEL && !info->has_child && is_last && role == PEAL_ROLE_LABEL;
+/* What a column's values are between two of its steps. */
+typedef enum value_kind { VALUES_NUMBERS, VALUES_TEXTS, VALUES_OTHER } value_kind;
+
+/* Whether a step may follow where the values are of this kind, which becomes that of its output. */
+static bool step_fits(value_kind *kind, peal_column_role role, const peal_transform *step, bool is_last) {
+    switch (step->role) {
+    case PEAL_TRANSFORM_NUMBERS:
+        return *kind == VALUES_NUMBERS && role != PEAL_ROLE_LABEL;
+    case PEAL_TRANSFORM_TEXT:
+        return *kind == VALUES_TEXTS;
+    case PEAL_TRANSFORM_READ: {
+        const bool fits = *kind == VALUES_TEXTS;
+        *kind = VALUES_NUMBERS;
+        return fits;
+    }
+    case PEAL_TRANSFORM_ENCODE:
+        return *kind == (step->bucket ? VALUES_NUMBERS : VALUES_TEXTS) && is_last && role != PEAL_ROLE_LABEL;
+    case PEAL_TRANSFORM_LABEL:
+        return *kind != VALUES_OTHER && is_last && role == PEAL_ROLE_LABEL;
+    case PEAL_TRANSFORM_ROWS:
+    case PEAL_TRANSFORM_TYPES:
+        return false;
+    }
+    return false;
 }
 
 /* Whether the steps end in what the role needs. */
-static bool ends_right(peal_type type, const peal_pipeline_column *column) {
+static bool ends_right(const peal_pipeline *pipeline, size_t index) {
+    const peal_pipeline_column *column = &pipeline->columns[index];
     const peal_transform *last = column->step_count ? column->steps[column->step_count - 1].transform : NULL;
     const bool encodes = last && last->role == PEAL_TRANSFORM_ENCODE;
     switch (column->role) {
     case PEAL_ROLE_DROPPED:
         return true;
     case PEAL_ROLE_FEATURE:
-        if (peal_types[type].is_number)
+        if (encodes) return last->spreads;
+        if (peal_pipeline_is_number(pipeline, index)) {
             return peal_pipeline_column_has(column, &peal_transform_impute); /* a net wants no NaN */
-        return type == PEAL_TYPE_FIXED_LIST || (encodes && last->spreads);
+        }
+        return pipeline->schema.fields[index].type == PEAL_TYPE_FIXED_LIST;
     case PEAL_ROLE_SPARSE:
-        return type == PEAL_TYPE_LIST && column->step_count == 0;
+        return pipeline->schema.fields[index].type == PEAL_TYPE_LIST && column->step_count == 0;
     case PEAL_ROLE_INDEX:
         return encodes && !last->spreads;
     case PEAL_ROLE_LABEL:
@@ -58,16 +78,18 @@ static bool ends_right(peal_type type, const peal_pipeline_column *column) {
 static peal_status check_column(const peal_pipeline *pipeline, size_t index, peal_error *err) {
     const peal_pipeline_column *column = &pipeline->columns[index];
     const peal_field *field = &pipeline->schema.fields[index];
+    const peal_type_info *info = &peal_types[field->type];
+    value_kind kind = info->is_number ? VALUES_NUMBERS : info->has_vocabulary ? VALUES_TEXTS : VALUES_OTHER;
     for (size_t s = 0; s < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
-        if (!step_fits(field->type, column->role, step->transform->role, s + 1 == column->step_count)) {
+        if (!step_fits(&kind, column->role, step->transform, s + 1 == column->step_count)) {
             return damaged(err, field->name, "has steps that do not compose");
         }
         const char *fault =
             step->transform->check && column->role != PEAL_ROLE_DROPPED ? step->transform->check(step->state) : NULL;
         if (fault) return damaged(err, field->name, fault);
     }
-    if (!ends_right(field->type, column)) return damaged(err, field->name, "has steps that do not fit its role");
+    if (!ends_right(pipeline, index)) return damaged(err, field->name, "has steps that do not fit its role");
     if (column->role == PEAL_ROLE_LABEL && index != pipeline->label)
         return damaged(err, field->name, "is a second label");
     return PEAL_OK;
@@ -93,7 +115,7 @@ static peal_status check_label(const peal_pipeline *pipeline, peal_error *err) {
     peal_status status = peal_pipeline_shape(pipeline, &shape, err);
     free(shape.vocabularies);
     PEAL_TRY(status);
-    if (peal_types[field->type].has_vocabulary) {
+    if (!peal_pipeline_is_number(pipeline, pipeline->label)) {
         return shape.classes >= 2 ? PEAL_OK : damaged(err, field->name, "is a label of fewer than two classes");
     }
     const bool right = isfinite(shape.label_mean) && isfinite(shape.label_deviation) && shape.label_deviation > 0;
@@ -158,6 +180,31 @@ static peal_status check_table_column(const peal_column *found, const peal_colum
                      wanted->dictionary ? wanted->dictionary->size : 0);
 }
 
+static peal_status check_column_codes(const peal_column *column, uint32_t width, const char *name, peal_error *err) {
+    for (size_t row = 0; row < column->length; row++) {
+        if (!peal_column_is_valid(column, row)) continue;
+        const int32_t code = ((const int32_t *)column->values)[row];
+        if (code >= 0 && (uint32_t)code < width) continue;
+        return peal_fail(err, PEAL_E_DATA, "%s: column '%s' holds code %d in row %zu, but there are %u of them", name,
+                         column->name, code, row + 1, width);
+    }
+    return PEAL_OK;
+}
+
+peal_status peal_pipeline_check_codes(const peal_pipeline *pipeline, const peal_table *table, const char *name,
+                                      peal_error *err) {
+    size_t at = pipeline->feature_width > 0;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_pipeline_column *column = &pipeline->columns[i];
+        if (column->role != PEAL_ROLE_INDEX) continue;
+        const peal_column *codes = &table->columns[at++];
+        if (codes->type == PEAL_TYPE_DICTIONARY) continue;
+        const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+        PEAL_TRY(check_column_codes(codes, encoder->transform->width(encoder->state), name, err));
+    }
+    return PEAL_OK;
+}
+
 peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
                                       peal_error *err) {
     peal_applier *applier;
@@ -172,5 +219,5 @@ peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_
         status = check_table_column(&table->columns[i], &wanted->columns[i], name, i, err);
     }
     peal_applier_free(applier);
-    return status;
+    return status == PEAL_OK ? peal_pipeline_check_codes(pipeline, table, name, err) : status;
 }

@@ -32,8 +32,8 @@ static bool is_bytes(const peal_field *field) {
 }
 
 static uint32_t feature_width(const peal_field *field, const peal_pipeline_column *column) {
-    const peal_pipeline_step *encoder = last_step(column);
-    if (peal_types[field->type].has_vocabulary) return encoder->transform->width(encoder->state);
+    const peal_pipeline_step *last = last_step(column);
+    if (last && last->transform->role == PEAL_TRANSFORM_ENCODE) return last->transform->width(last->state);
     return is_bytes(field) ? field->width : 1;
 }
 
@@ -61,19 +61,34 @@ static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
 
 size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t index, uint64_t *least_count) {
     const peal_pipeline_step *encoder = last_step(&pipeline->columns[index]);
-    size_t most;
+    size_t most = SIZE_MAX;
+    *least_count = 1;
+    if (!encoder->transform->wants) return most;
     encoder->transform->wants(encoder->state, &most, least_count);
     return most;
 }
 
-peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t index, peal_summary *summary, peal_error *err) {
-    peal_pipeline_column *column = &pipeline->columns[index];
-    const peal_field *field = &pipeline->schema.fields[index];
+bool peal_pipeline_wants_histogram(const peal_pipeline *pipeline, size_t column, size_t step) {
+    const peal_pipeline_step *one = &pipeline->columns[column].steps[step];
+    return one->transform->wants_histogram && one->transform->wants_histogram(one->state);
+}
+
+peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t index, peal_summary *summary, size_t *next,
+                              peal_error *err) {
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    const char *name = pipeline->schema.fields[index].name;
     peal_status status = PEAL_OK;
-    if (index == pipeline->indices) column->width = summary->count ? (uint32_t)summary->max + 1 : 1;
-    for (size_t s = 0; s < column->step_count && status == PEAL_OK; s++) {
-        const peal_pipeline_step *step = &column->steps[s];
-        if (step->transform->fit) status = step->transform->fit(step->state, field->name, summary, err);
+    if (index == pipeline->indices) pipeline->columns[index].width = summary->count ? (uint32_t)summary->max + 1 : 1;
+    bool is_known = true; /* the summary is that of the present step's input */
+    for (; *next < column->step_count && status == PEAL_OK; ++*next) {
+        const peal_pipeline_step *step = &column->steps[*next];
+        if (peal_transform_is_fitted(step->transform, step->state)) {
+            const bool lacks = peal_pipeline_wants_histogram(pipeline, index, *next) && !summary->histogram;
+            if (!is_known || lacks) break;
+            status = step->transform->fit(step->state, name, summary, err);
+        }
+        if (step->transform->numbers) summary->histogram = NULL;
+        is_known = is_known && !step->transform->is_opaque;
     }
     peal_summary_clear(summary);
     return status;
@@ -256,6 +271,23 @@ char *peal_pipeline_describe(const peal_pipeline *pipeline, size_t column) {
     return text;
 }
 
+const peal_pipeline_step *peal_pipeline_reader(const peal_pipeline_column *column) {
+    for (size_t i = 0; i < column->step_count; i++) {
+        if (column->steps[i].transform->role == PEAL_TRANSFORM_READ) return &column->steps[i];
+    }
+    return NULL;
+}
+
+const peal_pipeline_step *peal_pipeline_spreader(const peal_pipeline *pipeline, size_t index) {
+    const peal_pipeline_step *last = last_step(&pipeline->columns[index]);
+    return last && last->transform->spread ? last : NULL;
+}
+
+bool peal_pipeline_is_number(const peal_pipeline *pipeline, size_t column) {
+    return peal_types[pipeline->schema.fields[column].type].is_number ||
+           peal_pipeline_reader(&pipeline->columns[column]) != NULL;
+}
+
 bool peal_pipeline_column_has(const peal_pipeline_column *column, const peal_transform *transform) {
     for (size_t i = 0; i < column->step_count; i++) {
         if (column->steps[i].transform == transform) return true;
@@ -264,8 +296,7 @@ bool peal_pipeline_column_has(const peal_pipeline_column *column, const peal_tra
 }
 
 uint32_t peal_pipeline_classes(const peal_pipeline *pipeline) {
-    if (pipeline->label == SIZE_MAX || !peal_types[pipeline->schema.fields[pipeline->label].type].has_vocabulary)
-        return 0;
+    if (pipeline->label == SIZE_MAX || peal_pipeline_is_number(pipeline, pipeline->label)) return 0;
     const peal_pipeline_step *step = last_step(&pipeline->columns[pipeline->label]);
     return step->transform->width(step->state);
 }
@@ -306,9 +337,9 @@ void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, c
         const char *name = pipeline->schema.fields[i].name;
         if (column->role != PEAL_ROLE_FEATURE || index - column->offset >= column->width) continue;
         const peal_pipeline_step *step = last_step(column);
-        if (peal_types[pipeline->schema.fields[i].type].has_vocabulary) {
+        if (step && step->transform->role == PEAL_TRANSFORM_ENCODE) {
             peal_text value = step->transform->code_name(step->state, index - column->offset);
-            snprintf(text, size, "%s=%.*s", name, (int)value.length, value.data);
+            snprintf(text, size, step->transform->spread ? "%s %.*s" : "%s=%.*s", name, (int)value.length, value.data);
         } else if (column->width > 1) {
             snprintf(text, size, "%s[%u]", name, index - column->offset);
         } else {

@@ -86,12 +86,16 @@ const char *peal_pipeline_columns_text(const peal_pipeline *pipeline, size_t fir
 void peal_pipeline_free(peal_pipeline *pipeline);
 
 /* How many of the most frequent texts the summary of a column of texts must hold, and how often each must have been
- * seen. */
+ * seen; SIZE_MAX if its encoder learns nothing. */
 size_t peal_pipeline_wanted_texts(const peal_pipeline *pipeline, size_t column, uint64_t *least_count);
-/* Fits the steps of one column; `summary` is used up. Its texts are those that peal_pipeline_text makes. Columns are
- * independent: different ones may be fitted by different threads. When all are fitted, peal_pipeline_fitted lays the
- * features out. */
-peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t column, peal_summary *summary, peal_error *err);
+/* Fits the steps of one column from *next on; `summary` is that of their input and used up. Its texts are those that
+ * peal_pipeline_text makes. Afterwards *next is the step that needs a summary of its own, of what the steps before it
+ * give (a further level); if there is none, the number of steps. Columns are independent: different ones may be fitted
+ * by different threads. When all are fitted, peal_pipeline_fitted lays the features out. */
+peal_status peal_pipeline_fit(peal_pipeline *pipeline, size_t column, peal_summary *summary, size_t *next,
+                              peal_error *err);
+/* Whether step `step` of the column is fitted on a histogram. */
+bool peal_pipeline_wants_histogram(const peal_pipeline *pipeline, size_t column, size_t step);
 peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err);
 
 /* NULL if there is no memory. */
@@ -106,6 +110,10 @@ peal_status peal_pipeline_check(const peal_pipeline *pipeline, const json_t *sav
  * makes no difference. */
 bool peal_pipeline_same(const json_t *a, const json_t *b);
 
+/* True if the column's values are numbers behind its steps: they came as numbers, or a step reads them. */
+bool peal_pipeline_is_number(const peal_pipeline *pipeline, size_t column);
+/* The step that reads the column's texts as numbers, or NULL. */
+const peal_pipeline_step *peal_pipeline_reader(const peal_pipeline_column *column);
 /* Whether one of the column's steps is this transform. */
 bool peal_pipeline_column_has(const peal_pipeline_column *column, const peal_transform *transform);
 /* A one-line description of what is done to a column: "impute(mean) standardize". Freed by the caller. */
@@ -129,8 +137,14 @@ typedef struct peal_shape {
 /* `out->vocabularies` is freed by the caller. */
 peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, peal_error *err);
 /* PEAL_E_DATA if `table` does not have the columns of this pipeline's output, with their types, widths and
- * vocabularies; `name` is for the message. To be called wherever rows from elsewhere meet a pipeline. */
+ * vocabularies, or holds codes that its pipeline has not; `name` is for the message. To be called wherever rows from
+ * elsewhere meet a pipeline. */
 peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
+                                      peal_error *err);
+
+/* PEAL_E_DATA if a code of `table`, which has passed peal_pipeline_check_table, stands in a column without a dictionary
+ * and is none of its encoder's. */
+peal_status peal_pipeline_check_codes(const peal_pipeline *pipeline, const peal_table *table, const char *name,
                                       peal_error *err);
 
 /* The name of feature `index` ("age", "job=Sales"), in `text`. */
@@ -138,10 +152,11 @@ void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, c
 
 /* ---- applying ---- */
 
-/* What the codes of one raw column become: other codes, or numbers where texts turned out to be numbers. */
+/* What the codes of one raw column become: other codes, numbers where the texts are numbers, or several features. */
 typedef struct peal_code_map {
     const int32_t *codes;
     const double *numbers;
+    const float *spread; /* [codes][width of the column] */
 } peal_code_map;
 
 /* Raw rows, wherever they come from (a parsed block, a spill). Columns and maps are indexed like the schema. */
@@ -150,12 +165,22 @@ typedef struct peal_raw_batch {
     const peal_code_map *maps; /* NULL: made from the columns' dictionaries */
 } peal_raw_batch;
 
-/* A text of column `index` as it comes to the encoder, perhaps in `scratch`: data is NULL if it spells a missing value.
+/* A text of column `index` as it comes to the encoder, or to what reads it as a number, perhaps in `scratch`: data is
+ * NULL if it spells a missing value.
  */
 peal_status peal_pipeline_text(const peal_pipeline *pipeline, size_t index, peal_text text, peal_buffer *scratch,
                                peal_text *out, peal_error *err);
+/* The number that such a text is in a column whose texts become numbers (NaN: missing), and what the text is. */
+peal_cell peal_pipeline_number(const peal_pipeline *pipeline, size_t index, peal_text text, double *out);
+/* The encoder of a column whose texts become several features (peal_transform.spread), or NULL. */
+const peal_pipeline_step *peal_pipeline_spreader(const peal_pipeline *pipeline, size_t index);
 /* The code of such a text, or -1. */
 int32_t peal_pipeline_code(const peal_pipeline *pipeline, size_t index, peal_text text);
+
+/* The numbers of `count` rows of a raw column, from row `first` on, as they come to step `step`; the steps before it
+ * are fitted. `map` is that of a column of texts, else NULL. */
+void peal_pipeline_numbers(const peal_pipeline *pipeline, size_t column, size_t step, const peal_column *raw,
+                           const peal_code_map *map, size_t first, size_t count, double *out);
 
 /* Per thread: scratch memory, and what the texts of the present dictionaries become. */
 typedef struct peal_applier peal_applier;
@@ -168,8 +193,8 @@ void peal_applier_free(peal_applier *applier);
 peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
                                 size_t count, peal_table *out, peal_error *err);
 
-/* True if the pipeline has no code for this code of raw column `index`, as its dictionary was in the last call without
- * maps. */
+/* True if the pipeline has no code (or number) for this code of raw column `index`, as its dictionary was in the last
+ * call without maps. */
 bool peal_applier_is_unknown(const peal_applier *applier, size_t index, uint32_t code);
 
 /* The columns of the output: `features`, one for each index, the label; with names, types and dictionaries but no rows.

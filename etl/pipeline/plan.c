@@ -65,7 +65,15 @@ static peal_status check_transform(const json_t *transforms, size_t index, const
 static peal_status check_values(const peal_transform *transform, const json_t *options, peal_error *err) {
     peal_split split;
     void *state = NULL;
+    peal_type type;
     if (transform == &peal_transform_split) return peal_split_load(options, &split, err);
+    if (transform == &peal_transform_cast) {
+        if (!json_object_get(options, "columns")) return peal_fail(err, PEAL_E_USAGE, "cast: 'columns' must be named");
+        const json_t *to = json_object_get(options, "to");
+        if (check_type("", to, &type, NULL) == PEAL_OK) return PEAL_OK;
+        return peal_fail(err, PEAL_E_USAGE, "cast: 'to' must be number, text or bool, not '%s'",
+                         json_is_string(to) ? json_string_value(to) : "?");
+    }
     peal_status status = transform->load(options, &state, err);
     if (state) transform->free(state);
     return status;
@@ -86,16 +94,40 @@ peal_status peal_pipeline_check_plan(const peal_plan_options *plan, peal_error *
 
 /* ---- what is to be read ---- */
 
+static peal_status apply_type(peal_schema *schema, const char *source, const char *name, const json_t *type,
+                              peal_error *err) {
+    size_t index;
+    PEAL_TRY(find_column(schema, source, name, &index, err));
+    peal_field *field = &schema->fields[index];
+    if (peal_types[field->type].has_child) return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes", name);
+    PEAL_TRY(check_type(name, type, &field->type, err));
+    field->settled = field->decided = true;
+    return PEAL_OK;
+}
+
+/* What the transform `cast` says, of one column or of a list. */
+static peal_status apply_cast(const json_t *options, const char *source, peal_schema *schema, peal_error *err) {
+    const json_t *columns = json_object_get(options, "columns"), *type = json_object_get(options, "to");
+    const size_t count = json_is_string(columns) ? 1 : json_array_size(columns);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = json_string_value(json_is_string(columns) ? columns : json_array_get(columns, i));
+        if (!name) return peal_fail(err, PEAL_E_USAGE, "cast: 'columns' must be a name or a list of names");
+        PEAL_TRY(apply_type(schema, source, name, type, err));
+    }
+    return PEAL_OK;
+}
+
 static peal_status apply_types(const plan_work *planner, const char *source, peal_schema *schema, peal_error *err) {
     const char *name;
     json_t *type;
+    for (size_t i = 0; i < json_array_size(planner->plan->transforms); i++) {
+        const json_t *options = json_array_get(planner->plan->transforms, i);
+        const peal_transform *transform;
+        PEAL_TRY(check_transform(planner->plan->transforms, i, &transform, err));
+        if (transform == &peal_transform_cast) PEAL_TRY(apply_cast(options, source, schema, err));
+    }
     json_object_foreach((json_t *)planner->plan->types, name, type) {
-        size_t index;
-        PEAL_TRY(find_column(schema, source, name, &index, err));
-        peal_field *field = &schema->fields[index];
-        if (peal_types[field->type].has_child) return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes", name);
-        PEAL_TRY(check_type(name, type, &field->type, err));
-        field->settled = field->decided = true;
+        PEAL_TRY(apply_type(schema, source, name, type, err));
     }
     return PEAL_OK;
 }
@@ -113,40 +145,26 @@ static peal_status apply_drops(const plan_work *planner, const char *source, pea
     return PEAL_OK;
 }
 
-/* How the label is to be read. A class is read as text, for its name; so is a number of which there are few, as long as
- * it may be a class. */
-static peal_status apply_label(const plan_work *planner, const peal_guess *guess, peal_field *field, peal_error *err) {
-    const peal_type_info *info = &peal_types[field->type];
-    const peal_task_kind task = planner->plan->task;
-    if (info->has_child) {
-        return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes and cannot be the label", field->name);
-    }
-    if (task == PEAL_TASK_REGRESS) {
-        if (field->settled && !info->is_number) {
-            return peal_fail(err, PEAL_E_USAGE, "the label '%s' is text (type), and task regress wants numbers",
-                             field->name);
-        }
-        field->type = PEAL_TYPE_FLOAT64;
-        field->settled = true;
-    } else if (task == PEAL_TASK_CLASSIFY) {
-        field->type = PEAL_TYPE_DICTIONARY;
-        field->settled = true;
-    } else if (!field->settled && info->is_number && (guess->few_whole || !field->decided)) {
-        field->type = PEAL_TYPE_DICTIONARY;
-    } else if (field->settled && field->type == PEAL_TYPE_BOOL) {
-        field->type = PEAL_TYPE_DICTIONARY;
-    }
-    return PEAL_OK;
+static bool changes_text(const peal_transform *transform) {
+    return transform->role == PEAL_TRANSFORM_TEXT;
 }
 
-/* True if a transform that the user names makes of the column's texts others, before anybody asks what they are. */
-static bool has_text_step(const peal_plan_options *plan, const char *name) {
+static bool reads_text(const peal_transform *transform) {
+    return transform->role == PEAL_TRANSFORM_READ;
+}
+
+static bool wants_text(const peal_transform *transform) {
+    return transform->wants_text;
+}
+
+/* True if a transform of this kind is named for the column. */
+static bool has_named(const peal_plan_options *plan, const char *name, bool (*kind)(const peal_transform *)) {
     for (size_t i = 0; i < json_array_size(plan->transforms); i++) {
         const json_t *options = json_array_get(plan->transforms, i);
         const peal_transform *transform;
         const char *called = json_string_value(json_object_get(options, "transform"));
         if (!called || peal_transform_find(called, &transform, NULL) != PEAL_OK) continue;
-        if (transform->role != PEAL_TRANSFORM_TEXT) continue;
+        if (!kind(transform)) continue;
         const json_t *columns = json_object_get(options, "columns");
         const char *one = json_string_value(columns);
         if (one && strcmp(one, name) == 0) return true;
@@ -158,6 +176,48 @@ static bool has_text_step(const peal_plan_options *plan, const char *name) {
     return false;
 }
 
+/* How the label is to be read. A class is read as text, for its name; so is a number of which there are few, as long as
+ * it may be a class. */
+static peal_status apply_label(const plan_work *planner, const peal_guess *guess, peal_field *field, peal_error *err) {
+    const peal_type_info *info = &peal_types[field->type];
+    const peal_task_kind task = planner->plan->task;
+    if (info->has_child) {
+        return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes and cannot be the label", field->name);
+    }
+    if (task == PEAL_TASK_REGRESS) {
+        const bool changed = has_named(planner->plan, field->name, changes_text);
+        if (field->settled && !info->is_number && !field->as_number) {
+            return peal_fail(err, PEAL_E_USAGE, "the label '%s' is text (type), and task regress wants numbers",
+                             field->name);
+        }
+        field->as_number = field->as_number || changed;
+        field->type = field->as_number ? PEAL_TYPE_DICTIONARY : PEAL_TYPE_FLOAT64;
+        field->settled = true;
+    } else if (task == PEAL_TASK_CLASSIFY) {
+        field->type = PEAL_TYPE_DICTIONARY;
+        field->as_number = false;
+        field->settled = true;
+    } else if (!field->settled && info->is_number && (guess->few_whole || !field->decided)) {
+        field->type = PEAL_TYPE_DICTIONARY;
+    } else if (field->settled && field->type == PEAL_TYPE_BOOL) {
+        field->type = PEAL_TYPE_DICTIONARY;
+    }
+    return PEAL_OK;
+}
+
+/* What a transform that changes or wants texts is named for is read as text. A step that reads numbers settles what it
+ * becomes; so does the user's word that it is a number, of texts that are changed first. */
+static void apply_text_steps(const plan_work *planner, peal_field *field) {
+    const bool reads = has_named(planner->plan, field->name, reads_text);
+    const bool wants = has_named(planner->plan, field->name, wants_text);
+    if (!wants && !has_named(planner->plan, field->name, changes_text)) return;
+    const bool is_number = field->settled && field->type == PEAL_TYPE_FLOAT64;
+    if ((field->settled && !is_number) || peal_types[field->type].has_child) return;
+    field->as_number = is_number || reads;
+    field->type = PEAL_TYPE_DICTIONARY;
+    field->settled = field->decided = field->as_number || wants;
+}
+
 static peal_status plan_schema(const plan_work *planner, const peal_found *found, const char *source,
                                peal_schema *schema, size_t *label, peal_error *err) {
     const char *name = planner->plan->label ? planner->plan->label : found->label;
@@ -165,10 +225,8 @@ static peal_status plan_schema(const plan_work *planner, const peal_found *found
     if (name) PEAL_TRY(find_column(schema, source, name, label, err));
     PEAL_TRY(apply_types(planner, source, schema, err));
     PEAL_TRY(apply_drops(planner, source, schema, *label, err));
-    for (size_t i = 0; i < schema->count; i++) {
-        peal_field *field = &schema->fields[i];
-        const bool changed = !field->settled && has_text_step(planner->plan, field->name);
-        if (changed) field->type = PEAL_TYPE_DICTIONARY;
+    for (size_t i = 0; json_array_size(planner->plan->transforms) > 0 && i < schema->count; i++) {
+        apply_text_steps(planner, &schema->fields[i]);
     }
     if (*label == SIZE_MAX) return PEAL_OK;
     return apply_label(planner, &found->guesses[*label], &schema->fields[*label], err);
@@ -198,8 +256,11 @@ bool peal_plan_names(const peal_plan_options *plan, const char *column) {
 
 /* ---- steps ---- */
 
+#define AT_END SIZE_MAX
+
+/* Puts a step before that of index `before`. */
 static peal_status add_step(plan_work *planner, size_t column, const peal_transform *transform, const json_t *options,
-                            bool in_front, peal_error *err) {
+                            size_t before, peal_error *err) {
     peal_pipeline_column *at = &planner->pipeline->columns[column];
     peal_pipeline_step *steps = realloc(at->steps, (at->step_count + 1) * sizeof *steps);
     if (!steps) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
@@ -210,19 +271,27 @@ static peal_status add_step(plan_work *planner, size_t column, const peal_transf
         if (step.state) transform->free(step.state);
         return status;
     }
-    if (in_front) memmove(steps + 1, steps, at->step_count * sizeof *steps);
-    steps[in_front ? 0 : at->step_count] = step;
+    const size_t place = before < at->step_count ? before : at->step_count;
+    memmove(steps + place + 1, steps + place, (at->step_count - place) * sizeof *steps);
+    steps[place] = step;
     at->step_count++;
     return PEAL_OK;
 }
 
-static peal_status add_default_step(plan_work *planner, size_t column, const peal_transform *transform, bool in_front,
+static peal_status add_default_step(plan_work *planner, size_t column, const peal_transform *transform, size_t before,
                                     peal_error *err) {
     json_t *options = json_object();
     if (!options) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    peal_status status = add_step(planner, column, transform, options, in_front, err);
+    peal_status status = add_step(planner, column, transform, options, before, err);
     json_decref(options);
     return status;
+}
+
+/* The step that reads the texts of a column as numbers, before the first that takes numbers. */
+static peal_status add_reader(plan_work *planner, size_t column, peal_error *err) {
+    const peal_field *field = &planner->pipeline->schema.fields[column];
+    if (!field->as_number || peal_pipeline_is_number(planner->pipeline, column)) return PEAL_OK;
+    return add_default_step(planner, column, &peal_transform_read_number, AT_END, err);
 }
 
 static peal_status add_named_step(plan_work *planner, size_t column, const peal_transform *transform,
@@ -230,11 +299,16 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
     peal_pipeline_column *at = &planner->pipeline->columns[column];
     const peal_field *field = &planner->pipeline->schema.fields[column];
     const peal_type_info *info = &peal_types[field->type];
-    const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS;
-    const bool text_step = transform->role == PEAL_TRANSFORM_TEXT || transform->role == PEAL_TRANSFORM_ENCODE;
-    /* What was text for a text step's sake and turned out to be numbers has had that step. */
-    if (transform->role == PEAL_TRANSFORM_TEXT && info->is_number && !field->settled) return PEAL_OK;
-    if ((number_step && !info->is_number) || (text_step && !info->has_vocabulary)) {
+    const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket;
+    const bool text_step = transform->role == PEAL_TRANSFORM_TEXT || transform->role == PEAL_TRANSFORM_READ ||
+                           (transform->role == PEAL_TRANSFORM_ENCODE && !transform->bucket);
+    if (number_step) PEAL_TRY(add_reader(planner, column, err));
+    const bool is_number = peal_pipeline_is_number(planner->pipeline, column);
+    if (text_step && info->has_vocabulary && is_number) {
+        return peal_fail(err, PEAL_E_USAGE, "column '%s': '%s' takes texts, but '%s' has made numbers of them",
+                         field->name, transform->name, peal_pipeline_reader(at)->transform->name);
+    }
+    if ((number_step && !is_number) || (text_step && !info->has_vocabulary)) {
         if (planner->is_early && !field->settled) return PEAL_OK;
         return peal_fail(err, PEAL_E_USAGE, "'%s' does not fit column '%s', which holds %s%s", transform->name,
                          field->name, info->kind, info->is_number || info->has_vocabulary ? "s" : "");
@@ -246,7 +320,7 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
     if (column == planner->pipeline->label && (number_step || transform->role == PEAL_TRANSFORM_ENCODE)) {
         return peal_fail(err, PEAL_E_USAGE, "'%s' cannot be applied to the label", transform->name);
     }
-    return add_step(planner, column, transform, options, false, err);
+    return add_step(planner, column, transform, options, AT_END, err);
 }
 
 /* Adds a transform to the columns it names: a name, a list of names, "numbers" or "texts". */
@@ -257,14 +331,16 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
     const char *group = json_string_value(columns);
     bool numbers = group && strcmp(group, "numbers") == 0, texts = group && strcmp(group, "texts") == 0;
     if (!columns) {
-        numbers = transform->role == PEAL_TRANSFORM_NUMBERS;
+        numbers = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket;
         texts = !numbers;
     }
     if (numbers || texts) {
         for (size_t i = 0; i < schema->count; i++) {
             if (i == planner->pipeline->label || planner->pipeline->columns[i].role == PEAL_ROLE_DROPPED) continue;
             const peal_type_info *info = &peal_types[schema->fields[i].type];
-            if (numbers ? !info->is_number : !info->has_vocabulary) continue;
+            const bool as_number = schema->fields[i].as_number;
+            if (numbers && !info->is_number && !as_number) continue;
+            if (texts && (!info->has_vocabulary || (as_number && transform->role == PEAL_TRANSFORM_ENCODE))) continue;
             PEAL_TRY(add_named_step(planner, i, transform, options, err));
         }
         return PEAL_OK;
@@ -284,31 +360,57 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
 /* The label step is put last, after what is replaced in the label. */
 static peal_status add_label_step(plan_work *planner, const json_t *options, peal_error *err) {
     size_t label = planner->pipeline->label;
-    const bool number = peal_types[planner->pipeline->schema.fields[label].type].is_number;
+    PEAL_TRY(add_reader(planner, label, err));
+    const bool number = peal_pipeline_is_number(planner->pipeline, label);
     json_t *made = options ? json_copy((json_t *)options) : json_object();
     made = peal_json_set(made, "as", json_string(number ? "number" : "class"));
     if (!made) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    peal_status status = add_step(planner, label, &peal_transform_label, made, false, err);
+    peal_status status = add_step(planner, label, &peal_transform_label, made, AT_END, err);
     json_decref(made);
     return status;
 }
 
 /* ---- what is chosen ---- */
 
+/* Where what fills in for missing numbers goes: before the first step of numbers that is fitted, for that may need it;
+ * what stands before is the same for any data and leaves missing what is missing. */
+static size_t place_to_impute(const peal_pipeline_column *column) {
+    size_t at = 0;
+    for (; at < column->step_count; at++) {
+        const peal_pipeline_step *step = &column->steps[at];
+        if (step->transform->role != PEAL_TRANSFORM_NUMBERS) continue;
+        if (peal_transform_is_fitted(step->transform, step->state)) break;
+    }
+    return at;
+}
+
+static bool has_number_step(const peal_pipeline_column *column) {
+    for (size_t i = 0; i < column->step_count; i++) {
+        if (column->steps[i].transform->role == PEAL_TRANSFORM_NUMBERS) return true;
+    }
+    return false;
+}
+
+static peal_status complete_numbers(plan_work *planner, size_t index, peal_error *err) {
+    const peal_pipeline_column *column = &planner->pipeline->columns[index];
+    const bool untouched = !has_number_step(column);
+    if (!peal_pipeline_column_has(column, &peal_transform_impute)) {
+        PEAL_TRY(add_default_step(planner, index, &peal_transform_impute, place_to_impute(column), err));
+    }
+    return untouched ? add_default_step(planner, index, &peal_transform_standardize, AT_END, err) : PEAL_OK;
+}
+
 static peal_status complete_column(plan_work *planner, size_t index, peal_error *err) {
     peal_pipeline_column *column = &planner->pipeline->columns[index];
-    peal_field *field = &planner->pipeline->schema.fields[index];
+    const peal_field *field = &planner->pipeline->schema.fields[index];
     if (column->role == PEAL_ROLE_DROPPED || index == planner->pipeline->label) return PEAL_OK;
-    if (peal_types[field->type].is_number) {
-        bool untouched = column->step_count == 0;
-        if (!peal_pipeline_column_has(column, &peal_transform_impute)) {
-            PEAL_TRY(add_default_step(planner, index, &peal_transform_impute, true, err));
-        }
-        return untouched ? add_default_step(planner, index, &peal_transform_standardize, false, err) : PEAL_OK;
-    }
+    const bool encoded =
+        column->step_count && column->steps[column->step_count - 1].transform->role == PEAL_TRANSFORM_ENCODE;
+    if (!encoded) PEAL_TRY(add_reader(planner, index, err));
+    if (!encoded && peal_pipeline_is_number(planner->pipeline, index)) return complete_numbers(planner, index, err);
     if (peal_types[field->type].has_child) return PEAL_OK;
-    bool encoded = column->step_count && column->steps[column->step_count - 1].transform->role == PEAL_TRANSFORM_ENCODE;
-    if (!encoded) PEAL_TRY(add_default_step(planner, index, &peal_transform_index, false, err));
+    const peal_transform *usual = field->as_date ? &peal_transform_date : &peal_transform_index;
+    if (!encoded) PEAL_TRY(add_default_step(planner, index, usual, AT_END, err));
     if (column->role == PEAL_ROLE_FEATURE && !column->steps[column->step_count - 1].transform->spreads) {
         column->role = PEAL_ROLE_INDEX;
     }
@@ -416,6 +518,8 @@ static peal_status plan_steps(plan_work *planner, peal_error *err) {
             pipeline->has_split = true;
         } else if (transform == &peal_transform_label) {
             label_options = options;
+        } else if (transform == &peal_transform_cast) {
+            continue; /* it was heard when types were chosen */
         } else {
             PEAL_TRY(add_to_columns(planner, transform, options, err));
         }

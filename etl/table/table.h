@@ -81,7 +81,7 @@ static inline bool peal_column_is_valid(const peal_column *column, size_t row) {
     return !column->validity || (column->validity[row / 8] >> (row % 8) & 1);
 }
 
-/* The code of a row of a DICTIONARY, or -1 if it is missing. */
+/* The code of a row of a DICTIONARY, or of an INT32 whose values are codes without names; -1 if it is missing. */
 static inline int32_t peal_column_code(const peal_column *column, size_t row) {
     if (!peal_column_is_valid(column, row)) return -1;
     const size_t size = peal_types[column->codes].size;

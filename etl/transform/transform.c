@@ -9,9 +9,10 @@
 #include "core/base/vector.h"
 
 const peal_transform *const peal_transforms[] = {
-    &peal_transform_standardize, &peal_transform_minmax, &peal_transform_impute,
-    &peal_transform_onehot,      &peal_transform_index,  &peal_transform_label,
-    &peal_transform_replace,     &peal_transform_split,  NULL,
+    &peal_transform_standardize, &peal_transform_minmax,    &peal_transform_impute,  &peal_transform_onehot,
+    &peal_transform_index,       &peal_transform_label,     &peal_transform_replace, &peal_transform_split,
+    &peal_transform_read_number, &peal_transform_hash,      &peal_transform_date,    &peal_transform_clip,
+    &peal_transform_log1p,       &peal_transform_bucketize, &peal_transform_cast,    NULL,
 };
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err) {
@@ -27,6 +28,10 @@ peal_status peal_transform_find(const char *name, const peal_transform **out, pe
     char hint[PEAL_HINT_SIZE];
     return peal_fail(err, PEAL_E_USAGE, "no transform is called '%s'%s", name,
                      peal_did_you_mean(name, names, count, hint));
+}
+
+bool peal_transform_is_fitted(const peal_transform *transform, const void *state) {
+    return transform->fit && (!transform->wants_histogram || transform->wants_histogram(state));
 }
 
 peal_status peal_transform_check_options(const peal_transform *transform, const json_t *options, peal_error *err) {

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/base/status.h"
+#include "etl/format/cell.h"
 #include "etl/table/dictionary.h"
 
 /* What one pass learns of a column. Numbers use the moments, texts the dictionary with its counts. */
@@ -19,8 +20,9 @@ typedef struct peal_summary {
     uint64_t nulls;
     double mean, m2; /* m2: sum of squared differences from the mean */
     double min, max;
-    peal_dictionary texts; /* as the text steps leave them: the most frequent that the encoder wants */
-    uint64_t distinct;     /* texts that the encoder could have had */
+    peal_dictionary texts;                  /* as the text steps leave them: the most frequent that the encoder wants */
+    uint64_t distinct;                      /* texts that the encoder could have had */
+    const struct peal_histogram *histogram; /* of numbers, if the step wants one; belongs to who made it */
 } peal_summary;
 
 void peal_summary_clear(peal_summary *summary);
@@ -34,10 +36,14 @@ double peal_summary_deviation(const peal_summary *summary); /* standard deviatio
 typedef enum peal_transform_role {
     PEAL_TRANSFORM_NUMBERS, /* numbers to numbers */
     PEAL_TRANSFORM_TEXT,    /* text to text */
-    PEAL_TRANSFORM_ENCODE,  /* text to columns of the feature block, or to a code */
+    PEAL_TRANSFORM_READ,    /* text to number */
+    PEAL_TRANSFORM_ENCODE,  /* text (or, with `bucket`, number) to columns of the feature block, or to a code */
     PEAL_TRANSFORM_LABEL,   /* to the label */
-    PEAL_TRANSFORM_ROWS     /* concerns rows, not a column */
+    PEAL_TRANSFORM_ROWS,    /* concerns rows, not a column */
+    PEAL_TRANSFORM_TYPES    /* how columns are read: no step */
 } peal_transform_role;
+
+enum { PEAL_REMARK_TEXT = 240 };
 
 typedef struct peal_transform {
     const char *name;
@@ -54,28 +60,54 @@ typedef struct peal_transform {
     /* Learns from the summary of `column` and turns it into the summary of its own output. NULL of what does texts to
      * texts: these are counted as its `text` leaves them. */
     peal_status (*fit)(void *state, const char *column, peal_summary *summary, peal_error *err);
+    /* True if `fit` needs the histogram of its input. Of a transform that has this function, a state that wants none is
+     * given and not fitted. */
+    bool (*wants_histogram)(const void *state);
+    /* The summary of its output cannot be told from that of its input: what is fitted behind it costs a pass over the
+     * spill (a level). */
+    bool is_opaque;
+    /* Of what learns from all distinct texts, before `fit`: a text (data NULL: missing), and how many training rows and
+     * others hold it. In an order that the texts alone decide. */
+    void (*observe)(void *state, peal_text text, uint64_t count, uint64_t held);
+    /* What a person might not expect of what was fitted, behind the column's name; "" if there is nothing. */
+    void (*remark)(const void *state, char text[PEAL_REMARK_TEXT], bool *is_warning);
     /* In place, NaN is missing. */
     void (*numbers)(const void *state, double *values, size_t count);
     /* The text that `text` becomes, perhaps in `scratch`. NULL if it stays what it is. */
     peal_status (*text)(const void *state, peal_text text, peal_buffer *scratch, peal_text *out, peal_error *err);
+    /* Of what reads texts as numbers: the number (NaN: missing), and what the text is. `text` is as the text steps
+     * leave it; data NULL: missing. */
+    peal_cell (*read)(const void *state, const peal_nulls *nulls, peal_text text, double *out);
     /* Encoders and labels of classes: how many of the most frequent texts `fit` must see, and how often a text must
-     * have been seen. */
+     * have been seen. NULL of what learns nothing of texts. */
     void (*wants)(const void *state, size_t *most, uint64_t *least_count);
     /* Encoders: how many codes there are, the code of a text (data NULL: missing) or -1, and a code's name. */
     uint32_t (*width)(const void *state);
     int32_t (*encode)(const void *state, peal_text text);
     peal_text (*code_name)(const void *state, uint32_t code);
+    /* Encoders of numbers, in the place of `encode`: the code of a number, or -1 if it is missing. */
+    int32_t (*bucket)(const void *state, double value);
+    /* Encoders of which a text becomes `width` real numbers, in the place of `encode`: writes them, all 0 and false if
+     * the text is missing or none that it knows. `code_name` names them. */
+    bool (*spread)(const void *state, peal_text text, float *out);
     /* Encoders and labels: the dictionary whose texts are the codes' names, so that it need not be copied; NULL if
-     * there is none, as when a code stands for what is missing. */
+     * there is none, as when a code stands for what is missing. Without this function and `code_name` the codes are
+     * numbers without names, and stand in a plain column of int32. */
     const peal_dictionary *(*dictionary)(const void *state);
-    bool spreads; /* an encoder whose codes are feature columns (one-hot), not one column of codes */
+    bool wants_text; /* the columns that it is named for are read as texts, also if all of these are numbers */
+    bool spreads;    /* an encoder that makes feature columns (one-hot, dates), not one column of codes */
 } peal_transform;
 
 extern const peal_transform peal_transform_standardize, peal_transform_minmax, peal_transform_impute,
-    peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split;
+    peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split,
+    peal_transform_read_number, peal_transform_hash, peal_transform_date, peal_transform_clip, peal_transform_log1p,
+    peal_transform_bucketize, peal_transform_cast;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);
+
+/* True if the state is learnt from numbers; of what does not change with the data, false. */
+bool peal_transform_is_fitted(const peal_transform *transform, const void *state);
 
 /* PEAL_E_USAGE, with the nearest right name, if `options` has a key that the transform does not know. "transform" and
  * "columns" are always known. */

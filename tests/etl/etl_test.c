@@ -1,6 +1,8 @@
 /* Whole ETL jobs through the library: counts, splits, threads, resume, replacement, bad rows. */
 #include "etl/job/etl.h"
 
+#include <math.h>
+
 #include "core/base/digest.h"
 #include "core/base/file.h"
 #include "etl/dataset/dataset.h"
@@ -71,6 +73,81 @@ static void threads_do_not_change_the_bits(void **state) {
     json_decref(transforms);
     free(a);
     free(b);
+    free(out);
+}
+
+/* The steps of the dataset's first column. */
+static json_t *steps_of(const char *out) {
+    peal_error err;
+    peal_dataset *dataset;
+    assert_ok(peal_dataset_open(out, &dataset, &err));
+    const json_t *pipeline = json_object_get(peal_dataset_manifest(dataset), "pipeline");
+    json_t *steps = json_incref(json_object_get(json_array_get(json_object_get(pipeline, "columns"), 0), "steps"));
+    peal_dataset_close(dataset);
+    assert_non_null(steps);
+    return steps;
+}
+
+static double fitted(const json_t *steps, size_t step, const char *key) {
+    return json_number_value(json_object_get(json_array_get(steps, step), key));
+}
+
+/* Beside a slow version: the values in memory, step by step. */
+static void levels_see_what_the_steps_before_give(void **state) {
+    (void)state;
+    enum { ROWS = 5000 };
+    peal_error err;
+    peal_etl_result result;
+    peal_buffer text = {0};
+    static double values[ROWS];
+    char *path = test_path(folder, "levels.csv"), *out = test_path(folder, "levels.ds");
+    assert_ok(peal_buffer_append(&text, "x,y\n", 4, &err));
+    for (size_t i = 0; i < ROWS; i++) {
+        char line[40];
+        values[i] = (double)(i * 7919 % ROWS) - 1000;
+        const int size = snprintf(line, sizeof line, "%.0f,%zu\n", values[i], i % 2);
+        assert_ok(peal_buffer_append(&text, line, (size_t)size, &err));
+    }
+    assert_ok(peal_file_write_atomic(path, text.data, text.size, &err));
+    peal_buffer_clear(&text);
+    const char *sources[] = {path};
+    peal_etl_options options = options_for(sources, 1, out);
+    json_t *transforms =
+        json_loads("[{\"transform\": \"log1p\", \"columns\": \"x\"}, {\"transform\": \"standardize\", \"columns\": "
+                   "\"x\"}, {\"transform\": \"clip\", \"columns\": \"x\", \"quantile\": 0.01},"
+                   "{\"transform\": \"minmax\", \"columns\": \"x\"}]",
+                   0, NULL);
+    options.plan.transforms = transforms;
+    options.threads = 3;
+    assert_ok(peal_etl(&options, &result, &err));
+    json_t *steps = steps_of(out);
+    double mean = 0, square = 0, least = 1e300, most = -1e300;
+    for (size_t i = 0; i < ROWS; i++) {
+        values[i] = copysign(log1p(fabs(values[i])), values[i]);
+        mean += values[i] / ROWS;
+    }
+    for (size_t i = 0; i < ROWS; i++) square += (values[i] - mean) * (values[i] - mean) / ROWS;
+    assert_int_equal(json_array_size(steps), 5); /* with impute behind log1p */
+    assert_true(fabs(fitted(steps, 1, "fill") - mean) < 1e-9);
+    assert_true(fabs(fitted(steps, 2, "shift") - mean) < 1e-9);
+    assert_true(fabs(fitted(steps, 2, "scale") - sqrt(square)) < 1e-9);
+    const double from = fitted(steps, 3, "least"), to = fitted(steps, 3, "most");
+    size_t below = 0, above = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        values[i] = (values[i] - mean) / sqrt(square);
+        below += values[i] < from;
+        above += values[i] > to;
+        const double clipped = fmin(fmax(values[i], from), to);
+        least = fmin(least, clipped);
+        most = fmax(most, clipped);
+    }
+    assert_in_range(below, 30, 70);
+    assert_in_range(above, 30, 70);
+    assert_true(fabs(fitted(steps, 4, "shift") - least) < 1e-9);
+    assert_true(fabs(fitted(steps, 4, "scale") - (most - least)) < 1e-9);
+    json_decref(steps);
+    json_decref(transforms);
+    free(path);
     free(out);
 }
 
@@ -266,10 +343,10 @@ static void shard_that_is_cut_is_no_sigbus(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_do_not_change_the_bits), cmocka_unit_test(resume_takes_over_what_is_done),
-        cmocka_unit_test(bad_rows_are_counted_and_kept),  cmocka_unit_test(other_folders_are_not_replaced),
-        cmocka_unit_test(rows_are_found_by_number),       cmocka_unit_test(damaged_shard_is_named),
-        cmocka_unit_test(shard_that_is_cut_is_no_sigbus),
+        cmocka_unit_test(threads_do_not_change_the_bits), cmocka_unit_test(levels_see_what_the_steps_before_give),
+        cmocka_unit_test(resume_takes_over_what_is_done), cmocka_unit_test(bad_rows_are_counted_and_kept),
+        cmocka_unit_test(other_folders_are_not_replaced), cmocka_unit_test(rows_are_found_by_number),
+        cmocka_unit_test(damaged_shard_is_named),         cmocka_unit_test(shard_that_is_cut_is_no_sigbus),
     };
     return cmocka_run_group_tests(tests, make_folder, free_folder);
 }

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "core/base/digest.h"
+
 #include "tests/support.h"
 
 /* Plans what the beginning of a table speaks for, as a job does at first. */
@@ -45,6 +47,38 @@ static void sensible_transforms_are_chosen(void **state) {
     peal_pipeline_free(pipeline);
 }
 
+/* What the user names is completed: where numbers come of texts, and where what is missing is filled in. */
+static void named_transforms_are_completed(void **state) {
+    (void)state;
+    static const struct {
+        const char *transforms, *n, *colour;
+    } cases[] = {
+        {"[{\"transform\": \"log1p\"}]", "log1p impute", "index"},
+        {"[{\"transform\": \"log1p\"}, {\"transform\": \"standardize\"}]", "log1p impute standardize", "index"},
+        {"[{\"transform\": \"clip\", \"least\": 0}, {\"transform\": \"minmax\"}]", "clip impute minmax", "index"},
+        {"[{\"transform\": \"clip\", \"quantile\": 0.1}]", "impute clip", "index"},
+        {"[{\"transform\": \"minmax\"}, {\"transform\": \"log1p\"}]", "impute minmax log1p", "index"},
+        {"[{\"transform\": \"log1p\"}, {\"transform\": \"bucketize\"}]", "log1p bucketize", "index"},
+        {"[{\"transform\": \"number\", \"columns\": \"n\"}]", "number impute standardize", "index"},
+        {"[{\"transform\": \"number\", \"columns\": \"n\"}, {\"transform\": \"bucketize\", \"columns\": \"n\"}]",
+         "number bucketize", "index"},
+        {"[{\"transform\": \"hash\", \"columns\": \"n\"}]", "hash", "index"},
+        {"[{\"transform\": \"date\", \"columns\": [\"colour\", \"n\"]}]", "date", "date"},
+        {"[{\"transform\": \"cast\", \"columns\": [\"n\"], \"to\": \"text\"}]", "index", "index"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err = {0};
+        peal_pipeline *pipeline = plan(table, "y", cases[i].transforms, &err);
+        if (!pipeline) fail_msg("case %zu: %s", i, err.message);
+        char *n = peal_pipeline_describe(pipeline, 0), *colour = peal_pipeline_describe(pipeline, 1);
+        assert_string_equal(n, cases[i].n);
+        assert_string_equal(colour, cases[i].colour);
+        free(n);
+        free(colour);
+        peal_pipeline_free(pipeline);
+    }
+}
+
 static void wrong_wishes_are_refused(void **state) {
     (void)state;
     static const struct {
@@ -56,6 +90,13 @@ static void wrong_wishes_are_refused(void **state) {
         {"y", "[{\"transform\": \"onehott\"}]", "did you mean 'onehot'"},
         {"y", "[{\"transform\": \"onehot\", \"columns\": \"y\"}]", "cannot be applied to the label"},
         {"y", "[{\"columns\": \"y\"}]", "has no name"},
+        {"y", "[{\"transform\": \"bucketize\", \"columns\": \"colour\"}]", "does not fit column 'colour'"},
+        {"y", "[{\"transform\": \"date\", \"columns\": \"n\"}, {\"transform\": \"number\", \"columns\": \"n\"}]",
+         "nothing can follow 'date'"},
+        {"y",
+         "[{\"transform\": \"number\", \"columns\": \"n\"}, {\"transform\": \"replace\", \"find\": \"a\", \"columns\": "
+         "\"n\"}]",
+         "'number' has made numbers of them"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         peal_error err = {0};
@@ -92,7 +133,11 @@ static void saved_pipeline_gives_the_same_bits(void **state) {
         assert_ok(peal_dictionary_put(&summaries[2].texts, classes[i], 1, &code, &err));
         summaries[2].texts.counts[code] = 2;
     }
-    for (size_t i = 0; i < 3; i++) assert_ok(peal_pipeline_fit(pipeline, i, &summaries[i], &err));
+    for (size_t i = 0; i < 3; i++) {
+        size_t next = 0;
+        assert_ok(peal_pipeline_fit(pipeline, i, &summaries[i], &next, &err));
+        assert_int_equal(next, pipeline->columns[i].step_count);
+    }
     assert_ok(peal_pipeline_fitted(pipeline, &err));
     assert_int_equal(pipeline->feature_width, 4); /* n, red, blue, missing */
     const peal_column columns[] = {
@@ -151,6 +196,17 @@ static const char saved_text[] =
     "\"b\"]}]},"
     "{\"name\": \"h\", \"type\": \"dictionary\", \"role\": \"feature\", \"steps\": ["
     "{\"transform\": \"onehot\", \"max_values\": 5.0, \"min_count\": 1.0, \"missing\": 1, \"values\": [\"k\"]}]},"
+    "{\"name\": \"p\", \"type\": \"dictionary\", \"role\": \"feature\", \"steps\": ["
+    "{\"transform\": \"number\", \"loose\": \"no\", \"thousands\": \",\"},"
+    "{\"transform\": \"impute\", \"with\": \"min\", \"fill\": 0.5}]},"
+    "{\"name\": \"u\", \"type\": \"dictionary\", \"role\": \"index\", \"steps\": ["
+    "{\"transform\": \"hash\", \"bits\": 12, \"seed\": 7}]},"
+    "{\"name\": \"d\", \"type\": \"dictionary\", \"role\": \"feature\", \"steps\": ["
+    "{\"transform\": \"date\", \"format\": \"auto\", \"first\": \"day\", \"parts\": \"year+month\", \"year_mean\": "
+    "2020.5, \"year_deviation\": 1.25, \"time_mean\": 1.5e9, \"time_deviation\": 4e7}]},"
+    "{\"name\": \"q\", \"type\": \"float64\", \"role\": \"index\", \"steps\": ["
+    "{\"transform\": \"clip\", \"quantile\": 0.01, \"least\": -7.0, \"most\": 7.5}, {\"transform\": \"log1p\"},"
+    "{\"transform\": \"bucketize\", \"buckets\": 4, \"edges\": [-1.5, 0.0, 2.5]}]},"
     "{\"name\": \"y\", \"type\": \"dictionary\", \"role\": \"label\", \"steps\": ["
     "{\"transform\": \"label\", \"as\": \"class\", \"values\": [\"no\", \"yes\"]}]}]}";
 
@@ -197,6 +253,56 @@ static const struct {
     {"\"nulls\": [\"NA\"]", "\"nulls\": \"NA\"", "its spellings of null are missing"},
     {"\"nulls\": [\"NA\"]", "\"nulls\": [\"NA\"], \"format\": {\"name\": \"csv\"}", "its nulls or split"},
     {"\"n\"", "\"n\\u0000\"", "missing, added or of another type"},
+    {"\"loose\": \"no\"", "\"loose\": \"maybe\"", "must be yes or no"},
+    {"\"quantile\": 0.01", "\"quantile\": 0.5", "'quantile' must be"},
+    {"\"quantile\": 0.01", "\"quantile\": -0.5", "'quantile' must be"},
+    {"\"least\": -7.0", "\"least\": 8.0", "'least' is above 'most'"},
+    {"\"least\": -7.0", "\"least\": \"-7\"", "missing, added or of another type"},
+    {"{\"transform\": \"log1p\"}", "{\"transform\": \"log1p\", \"base\": 2}", "missing, added or of another type"},
+    {"{\"transform\": \"log1p\"}", "{\"transform\": \"replace\", \"find\": \"a\", \"with\": \"\", \"at\": \"end\"}",
+     "do not compose"},
+    {"{\"transform\": \"log1p\"}", "{\"transform\": \"cast\"}", "a step that is none of a column"},
+    {"[-1.5, 0.0, 2.5]", "[-1.5, 2.5, 2.5]", "must be rising numbers"},
+    {"[-1.5, 0.0, 2.5]", "[-1.5, 0.0, 2.5, 3.5]", "must be rising numbers"},
+    {"[-1.5, 0.0, 2.5]", "[-1.5, \"0\", 2.5]", "must be rising numbers"},
+    {"[-1.5, 0.0, 2.5]", "[-1.5, 0, 2.5]", "missing, added or of another type"},
+    {"[-1.5, 0.0, 2.5]", "5", "must be rising numbers"},
+    {"\"buckets\": 4", "\"buckets\": 65537", "'buckets' must be a whole number"},
+    {"\"index\", \"steps\": [{\"transform\": \"clip\"", "\"feature\", \"steps\": [{\"transform\": \"clip\"",
+     "do not fit its role"},
+    {"2.5]}]", "2.5]}, {\"transform\": \"log1p\"}]", "do not compose"},
+    {"\"format\": \"auto\"", "\"format\": \"%Q\"", "has '%Q'"},
+    {"\"format\": \"auto\"", "\"format\": \"%\"", "has '%'"},
+    {"\"format\": \"auto\"", "\"format\": \"\"", "has ''"},
+    {"\"format\": \"auto\"", "\"format\": 5", "must be a text"},
+    {"\"format\": \"auto\"", "\"format\": \"%Y\\u0000\"", "must be a text"},
+    {"\"first\": \"day\"", "\"first\": \"auto\"", "whose order is not decided"},
+    {"\"first\": \"day\"", "\"first\": \"year\"", "must be month or day"},
+    {"\"parts\": \"year+month\"", "\"parts\": \"auto\"", "has dates without parts"},
+    {"\"parts\": \"year+month\"", "\"parts\": \"month+year\"", "missing, added or of another type"},
+    {"\"parts\": \"year+month\"", "\"parts\": [\"year\", \"month\"]", "missing, added or of another type"},
+    {"\"parts\": \"year+month\"", "\"parts\": \"year+moon\"", "there is no part 'moon'"},
+    {"\"parts\": \"year+month\"", "\"parts\": []", "must name parts"},
+    {"\"year_deviation\": 1.25", "\"year_deviation\": 0.0", "deviation of dates that makes no sense"},
+    {"\"time_deviation\": 4e7", "\"time_deviation\": -1.0", "deviation of dates that makes no sense"},
+    {"\"feature\", \"steps\": [{\"transform\": \"date\"", "\"index\", \"steps\": [{\"transform\": \"date\"",
+     "do not fit its role"},
+    {"\"bits\": 12", "\"bits\": 31", "'bits' must be a whole number from 1 to 30"},
+    {"\"bits\": 12", "\"bits\": 0", "'bits' must be a whole number from 1 to 30"},
+    {"\"bits\": 12", "\"bits\": 12.0", "missing, added or of another type"},
+    {"\"seed\": 7", "\"seed\": -7", "'seed' must be a whole number"},
+    {"\"index\", \"steps\": [{\"transform\": \"hash\"", "\"feature\", \"steps\": [{\"transform\": \"hash\"",
+     "do not fit its role"},
+    {"\"seed\": 7}", "\"seed\": 7}, {\"transform\": \"number\", \"loose\": \"no\"}", "do not compose"},
+    {"\"loose\": \"no\"", "\"loose\": false", "missing, added or of another type"},
+    {"\"thousands\": \",\"", "\"thousands\": \".\"", "cannot be both"},
+    {"\"thousands\": \",\"", "\"thousands\": \"5\"", "must be one character"},
+    {"\"thousands\": \",\"}", "\"thousands\": \",\"}, {\"transform\": \"number\", \"loose\": \"no\"}",
+     "do not compose"},
+    {"{\"transform\": \"number\", \"loose\": \"no\", \"thousands\": \",\"},", "", "do not compose"},
+    {",{\"transform\": \"impute\", \"with\": \"min\", \"fill\": 0.5}", "", "do not fit its role"},
+    {",{\"transform\": \"impute\", \"with\": \"min\", \"fill\": 0.5}",
+     ",{\"transform\": \"replace\", \"find\": \"a\", \"with\": \"\", \"at\": \"end\"}", "do not compose"},
 };
 
 static void wrong_pipelines_are_refused(void **state) {
@@ -223,6 +329,54 @@ static void wrong_pipelines_are_refused(void **state) {
     }
 }
 
+/* Codes without a dictionary are held against their encoder. */
+static void codes_beyond_their_buckets_are_refused(void **state) {
+    (void)state;
+    peal_error err;
+    peal_pipeline *pipeline;
+    peal_applier *applier;
+    json_t *saved = json_loads("{\"nulls\": [], \"columns\": [{\"name\": \"u\", \"type\": \"dictionary\", \"role\": "
+                               "\"index\", \"steps\": [{\"transform\": \"hash\", \"bits\": 4, \"seed\": 0}]}]}",
+                               0, NULL);
+    assert_ok(peal_pipeline_load(saved, &pipeline, &err));
+    json_decref(saved);
+    peal_dictionary texts = {0};
+    uint32_t code;
+    static const char *const words[] = {"a", "", "b", "a"};
+    int32_t raw_codes[4];
+    for (size_t i = 0; i < 4; i++) {
+        assert_ok(peal_dictionary_put(&texts, words[i], strlen(words[i]), &code, &err));
+        raw_codes[i] = (int32_t)code;
+    }
+    const peal_column column = {.name = "u",
+                                .type = PEAL_TYPE_DICTIONARY,
+                                .codes = PEAL_TYPE_INT32,
+                                .length = 4,
+                                .values = raw_codes,
+                                .dictionary = &texts};
+    const peal_raw_batch raw = {.columns = &column};
+    peal_table out;
+    assert_ok(peal_applier_new(pipeline, &applier, &err));
+    assert_ok(peal_pipeline_apply(applier, &raw, NULL, 4, &out, &err));
+    assert_int_equal(out.columns[0].type, PEAL_TYPE_INT32);
+    assert_null(out.columns[0].dictionary);
+    assert_int_equal(out.columns[0].null_count, 1);
+    assert_int_equal(peal_column_code(&out.columns[0], 1), -1);
+    assert_int_equal(peal_column_code(&out.columns[0], 0), peal_hash("a", 1, 0) >> 60);
+    assert_int_equal(peal_column_code(&out.columns[0], 0), peal_column_code(&out.columns[0], 3));
+    assert_ok(peal_pipeline_check_table(pipeline, &out, "t", &err));
+    int32_t *values = (int32_t *)(uintptr_t)out.columns[0].values;
+    static const int32_t wrong[] = {16, -1, INT32_MAX, INT32_MIN};
+    for (size_t i = 0; i < 4; i++) {
+        values[2] = wrong[i];
+        assert_int_equal(peal_pipeline_check_table(pipeline, &out, "t", &err), PEAL_E_DATA);
+        assert_has(err.message, "in row 3, but there are 16");
+    }
+    peal_applier_free(applier);
+    peal_dictionary_clear(&texts);
+    peal_pipeline_free(pipeline);
+}
+
 static void damaged_pipelines_are_refused(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -247,9 +401,13 @@ static void damaged_pipelines_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sensible_transforms_are_chosen),     cmocka_unit_test(wrong_wishes_are_refused),
-        cmocka_unit_test(saved_pipeline_gives_the_same_bits), cmocka_unit_test(wrong_pipelines_are_refused),
+        cmocka_unit_test(named_transforms_are_completed),
+        cmocka_unit_test(sensible_transforms_are_chosen),
+        cmocka_unit_test(wrong_wishes_are_refused),
+        cmocka_unit_test(saved_pipeline_gives_the_same_bits),
+        cmocka_unit_test(wrong_pipelines_are_refused),
         cmocka_unit_test(damaged_pipelines_are_refused),
+        cmocka_unit_test(codes_beyond_their_buckets_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

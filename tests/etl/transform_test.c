@@ -2,7 +2,10 @@
 #include "etl/transform/transform.h"
 
 #include <math.h>
+#include <time.h>
 
+#include "etl/transform/date_text.h"
+#include "etl/transform/histogram.h"
 #include "etl/transform/split.h"
 #include "tests/support.h"
 
@@ -197,6 +200,276 @@ static void replace_works_anywhere_or_at_an_end(void **state) {
     }
 }
 
+static void numbers_are_read_as_they_are_spelt(void **state) {
+    (void)state;
+    static const struct {
+        const char *options, *in;
+        double out;
+        peal_cell cell;
+    } cases[] = {
+        {"{}", "-1.5e2", -150, PEAL_CELL_NUMBER},
+        {"{}", "1,234", (double)NAN, PEAL_CELL_OTHER},
+        {"{\"thousands\": \",\"}", "1,234,567.5", 1234567.5, PEAL_CELL_NUMBER},
+        {"{\"thousands\": \",\"}", "12,34", (double)NAN, PEAL_CELL_OTHER},
+        {"{\"decimal\": \",\", \"thousands\": \".\"}", "1.234,5", 1234.5, PEAL_CELL_NUMBER},
+        {"{\"loose\": true, \"thousands\": \",\"}", "$ 1,000", 1000, PEAL_CELL_NUMBER},
+        {"{\"loose\": \"yes\"}", "(5)", -5, PEAL_CELL_NUMBER},
+        {"{\"loose\": \"no\"}", "(5)", (double)NAN, PEAL_CELL_OTHER},
+        {"{}", "n/a", (double)NAN, PEAL_CELL_USUAL},
+        {"{}", "", (double)NAN, PEAL_CELL_MISSING},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const peal_nulls nulls = {0};
+        double out;
+        void *self = load(&peal_transform_read_number, cases[i].options);
+        const peal_text in = {cases[i].in, (uint32_t)strlen(cases[i].in)};
+        assert_int_equal(peal_transform_read_number.read(self, &nulls, in, &out), cases[i].cell);
+        assert_true(isnan(cases[i].out) ? isnan(out) : out == cases[i].out);
+        peal_transform_read_number.free(self);
+    }
+}
+
+static void hashes_fill_their_buckets_evenly(void **state) {
+    (void)state;
+    void *self = load(&peal_transform_hash, "{\"bits\": \"6\", \"seed\": 3}");
+    void *other = load(&peal_transform_hash, "{\"bits\": 6}");
+    size_t counts[64] = {0}, same = 0;
+    assert_int_equal(peal_transform_hash.width(self), 64);
+    for (int i = 0; i < 64000; i++) {
+        char word[16];
+        const peal_text text = {word, (uint32_t)snprintf(word, sizeof word, "u%d", i)};
+        const int32_t code = peal_transform_hash.encode(self, text);
+        assert_in_range(code, 0, 63);
+        counts[code]++;
+        same += code == peal_transform_hash.encode(other, text);
+    }
+    for (size_t i = 0; i < 64; i++) assert_in_range(counts[i], 850, 1150);
+    assert_in_range(same, 850, 1150); /* another seed is another hash */
+    assert_int_equal(peal_transform_hash.encode(self, (peal_text){NULL, 0}), -1);
+    peal_transform_hash.free(self);
+    peal_transform_hash.free(other);
+}
+
+/* A date in all the ways that are read, beside the C library's calendar. */
+static void dates_are_those_of_the_calendar(void **state) {
+    (void)state;
+    uint64_t random = 1;
+    for (int i = 0; i < 20000; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        const time_t seconds = (time_t)(random >> 31) - ((time_t)1 << 32); /* 1833 to 2106 */
+        struct tm parts;
+        assert_non_null(gmtime_r(&seconds, &parts));
+        static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y/%m/%dT%H:%M:%SZ",    "%d.%m.%Y %H:%M:%S UTC",
+                                              "%m/%d/%Y %H:%M:%S", "%Y%m%d %H:%M:%S+00:00", "%d %b %Y %I:%M:%S %p",
+                                              "%A %j %Y %T"};
+        for (size_t f = 0; f < 7; f++) {
+            char text[80];
+            peal_date date;
+            bool has_order = false;
+            const size_t length = strftime(text, sizeof text, formats[f], &parts);
+            const bool read = f < 5 ? peal_date_read(text, length, PEAL_DATE_MONTH, &date, &has_order)
+                                    : peal_date_read_format(formats[f], text, length, &date);
+            if (!read) fail_msg("'%s' is not read", text);
+            assert_true(has_order == (f == 3));
+            assert_true(peal_date_time(&date) == (double)seconds);
+            assert_int_equal(peal_date_weekday(&date), (parts.tm_wday + 6) % 7);
+        }
+    }
+}
+
+static void what_is_no_date_is_not_read(void **state) {
+    (void)state;
+    static const char *const wrong[] = {
+        "",
+        "soon",
+        "2024",
+        "2024-13-01",
+        "2024-02-30",
+        "2023-02-29",
+        "1900-02-29",
+        "2024-1/2",
+        "31/31/2024",
+        "2024-01-31T",
+        "2024-01-31 24:00",
+        "2024-01-31 10:60",
+        "1.5",
+        "10:30",
+        "2024-01-31x",
+        "2024-01-31 1:2",
+        "0000-01-01",
+        "2024-01-311",
+        "1/2/24",
+        "2024-01-31 10:00 +1:00",
+    };
+    peal_date date;
+    bool has_order;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (peal_date_read(wrong[i], strlen(wrong[i]), PEAL_DATE_MONTH, &date, &has_order)) {
+            fail_msg("'%s' is read", wrong[i]);
+        }
+    }
+    assert_false(peal_date_read("13/01/2024", 10, PEAL_DATE_MONTH, &date, &has_order) || !has_order);
+    assert_true(peal_date_read("13/01/2024", 10, PEAL_DATE_DAY, &date, &has_order));
+    assert_true(peal_date_read(" 2000-02-29 23:59:60.25 -05:30 ", 31, PEAL_DATE_DAY, &date, &has_order));
+    assert_true(date.second == 86400.25 && date.offset_minutes == -330);
+}
+
+static void observe(void *self, const char *text, uint64_t count, uint64_t held) {
+    peal_transform_date.observe(self, (peal_text){text, (uint32_t)strlen(text)}, count, held);
+}
+
+/* The features beside the formula, and the order that all texts speak for. */
+static void dates_become_features(void **state) {
+    (void)state;
+    peal_error err;
+    peal_summary summary = {0};
+    void *self = load(&peal_transform_date, "{}");
+    observe(self, "03/02/2020", 3, 0);
+    observe(self, "04/02/2022", 1, 2);
+    observe(self, "25/02/2020", 0, 1); /* of a row that is held out: it tells the order, and nothing else */
+    observe(self, "never", 1, 1);
+    peal_transform_date.observe(self, (peal_text){NULL, 0}, 9, 0);
+    assert_ok(peal_transform_date.fit(self, "d", &summary, &err));
+    char remark[PEAL_REMARK_TEXT];
+    bool is_warning;
+    peal_transform_date.remark(self, remark, &is_warning);
+    assert_string_equal(remark, "2 values are no dates, as 'never', and count for missing");
+    assert_true(is_warning);
+    json_t *saved = peal_transform_date.save(self);
+    assert_string_equal(json_string_value(json_object_get(saved, "first")), "day");
+    assert_string_equal(json_string_value(json_object_get(saved, "parts")), "year+day+weekday+time");
+    assert_null(peal_transform_date.check(self));
+    json_decref(saved);
+    assert_int_equal(peal_transform_date.width(self), 6);
+    float out[6];
+    assert_true(peal_transform_date.spread(self, (peal_text){"04/02/2022", 10}, out));
+    const double deviation = sqrt((3 * 0.25 + 2.25) / 4); /* of 2020, 2020, 2020, 2022 */
+    assert_true(fabs(out[0] - 1.5 / deviation) < 1e-6);
+    assert_true(fabs(out[1] - sin(2 * M_PI * 3 / 31)) < 1e-6 && fabs(out[2] - cos(2 * M_PI * 3 / 31)) < 1e-6);
+    assert_true(fabs(out[3] - sin(2 * M_PI * 4 / 7)) < 1e-6 && fabs(out[4] - cos(2 * M_PI * 4 / 7)) < 1e-6);
+    assert_true(fabs(out[5] - sqrt(3)) < 1e-6); /* one of four, the others alike */
+    assert_false(peal_transform_date.spread(self, (peal_text){"never", 5}, out));
+    for (size_t i = 0; i < 6; i++) assert_true(out[i] == 0);
+    peal_text name = peal_transform_date.code_name(self, 3);
+    assert_memory_equal(name.data, "weekday sine", name.length);
+    peal_transform_date.free(self);
+}
+
+static uint64_t random_bits = 7;
+
+static uint64_t next_random(void) {
+    random_bits = random_bits * 6364136223846793005u + 1442695040888963407u;
+    return random_bits >> 20;
+}
+
+/* Numbers of many sizes and both signs, some of them often, some missing. */
+static double odd_number(void) {
+    switch (next_random() % 8) {
+    case 0:
+        return (double)NAN;
+    case 1:
+        return (double)(next_random() % 5);
+    case 2:
+        return next_random() % 2 ? 0.0 : -0.0;
+    default:
+        return ((double)(next_random() % 2001) - 1000) * pow(2, (double)(next_random() % 40) - 20);
+    }
+}
+
+static int by_number(const void *a, const void *b) {
+    const double p = *(const double *)a, q = *(const double *)b;
+    return (p > q) - (p < q);
+}
+
+static void histograms_tell_the_values_of_a_full_sort(void **state) {
+    (void)state;
+    enum { MOST = 3000, PART = 271 };
+    peal_error err;
+    static double values[MOST], sorted[MOST];
+    static uint8_t keep[MOST];
+    for (size_t trial = 0; trial < 30; trial++) {
+        const size_t count = next_random() % MOST;
+        size_t kept = 0;
+        peal_histogram whole = {0}, parts = {0}, part = {0};
+        for (size_t i = 0; i < count; i++) {
+            values[i] = odd_number();
+            keep[i] = next_random() % 4 != 0;
+            if (keep[i] && !isnan(values[i])) sorted[kept++] = values[i];
+        }
+        qsort(sorted, kept, sizeof *sorted, by_number);
+        assert_ok(peal_histogram_take(&whole, values, keep, count, &err));
+        for (size_t at = (count + PART - 1) / PART; at-- > 0;) { /* the last first: the order makes no difference */
+            const size_t first = at * PART, size = count - first < PART ? count - first : PART;
+            assert_ok(peal_histogram_take(&part, values + first, keep + first, size, &err));
+            assert_ok(peal_histogram_merge(&parts, &part, &err));
+        }
+        assert_int_equal(whole.count, kept);
+        assert_int_equal(parts.count, kept);
+        assert_int_equal(whole.cells.size, parts.cells.size);
+        if (kept) assert_memory_equal(whole.cells.data, parts.cells.data, whole.cells.size);
+        peal_histogram_place place = {0};
+        for (size_t rank = 0; rank < kept; rank++) {
+            const double told = peal_histogram_at(&whole, &place, rank);
+            assert_true(told <= sorted[rank]);
+            assert_true(fabs(told - sorted[rank]) <= 0x1p-10 * fabs(sorted[rank]));
+        }
+        peal_histogram_clear(&whole);
+        peal_histogram_clear(&parts);
+        peal_histogram_clear(&part);
+    }
+}
+
+static void buckets_and_bounds_are_quantiles(void **state) {
+    (void)state;
+    enum { COUNT = 20000, BUCKETS = 16 };
+    peal_error err;
+    static double values[COUNT], sorted[COUNT], out[COUNT];
+    for (size_t i = 0; i < COUNT; i++) sorted[i] = values[i] = exp((double)(next_random() % 10007) / 1000);
+    qsort(sorted, COUNT, sizeof *sorted, by_number);
+    peal_histogram histogram = {0};
+    assert_ok(peal_histogram_take(&histogram, values, NULL, COUNT, &err));
+    peal_summary summary = {.count = COUNT, .histogram = &histogram};
+    void *buckets = load(&peal_transform_bucketize, "{\"buckets\": 16}"),
+         *clip = load(&peal_transform_clip, "{\"quantile\": 0.05}");
+    assert_ok(peal_transform_bucketize.fit(buckets, "x", &summary, &err));
+    assert_ok(peal_transform_clip.fit(clip, "x", &summary, &err));
+    assert_int_equal(peal_transform_bucketize.width(buckets), BUCKETS);
+    size_t counts[BUCKETS] = {0};
+    for (size_t i = 0; i < COUNT; i++) {
+        const int32_t code = peal_transform_bucketize.bucket(buckets, values[i]);
+        assert_in_range(code, 0, BUCKETS - 1);
+        counts[code]++;
+    }
+    for (size_t i = 0; i < BUCKETS; i++) assert_in_range(counts[i], COUNT / BUCKETS - 250, COUNT / BUCKETS + 250);
+    assert_int_equal(peal_transform_bucketize.bucket(buckets, (double)NAN), -1);
+    assert_int_equal(peal_transform_bucketize.bucket(buckets, -1e300), 0);
+    assert_int_equal(peal_transform_bucketize.bucket(buckets, (double)INFINITY), BUCKETS - 1);
+    memcpy(out, values, sizeof out);
+    peal_transform_clip.numbers(clip, out, COUNT);
+    const double least = sorted[COUNT / 20 - 1], most = sorted[COUNT - COUNT / 20];
+    for (size_t i = 0; i < COUNT; i++) {
+        const double wanted = fmin(fmax(values[i], least), most);
+        assert_true(fabs(out[i] - wanted) <= 0x1p-9 * wanted);
+    }
+    peal_transform_bucketize.free(buckets);
+    peal_transform_clip.free(clip);
+    /* Values that are all alike are one bucket. */
+    for (size_t i = 0; i < COUNT; i++) values[i] = 3;
+    assert_ok(peal_histogram_take(&histogram, values, NULL, COUNT, &err));
+    summary = (peal_summary){.histogram = &histogram};
+    buckets = load(&peal_transform_bucketize, "{}");
+    assert_ok(peal_transform_bucketize.fit(buckets, "x", &summary, &err));
+    assert_int_equal(peal_transform_bucketize.width(buckets), 1);
+    peal_transform_bucketize.free(buckets);
+    peal_histogram_clear(&histogram);
+    double logs[] = {0, -0.0, M_E - 1, 1 - M_E, (double)NAN};
+    void *log1p_state = load(&peal_transform_log1p, "{}");
+    peal_transform_log1p.numbers(log1p_state, logs, 5);
+    assert_true(logs[0] == 0 && logs[1] == 0 && fabs(logs[2] - 1) < 1e-12 && fabs(logs[3] + 1) < 1e-12);
+    assert_true(isnan(logs[4]));
+    peal_transform_log1p.free(log1p_state);
+}
+
 static void split_takes_the_fractions_asked_for(void **state) {
     (void)state;
     const peal_split split = {.valid = 0.1, .test = 0.2, .seed = 3};
@@ -233,6 +506,13 @@ int main(void) {
         cmocka_unit_test(labels_are_sorted_and_one_spelling),
         cmocka_unit_test(too_many_classes_are_an_error),
         cmocka_unit_test(replace_works_anywhere_or_at_an_end),
+        cmocka_unit_test(numbers_are_read_as_they_are_spelt),
+        cmocka_unit_test(hashes_fill_their_buckets_evenly),
+        cmocka_unit_test(dates_are_those_of_the_calendar),
+        cmocka_unit_test(what_is_no_date_is_not_read),
+        cmocka_unit_test(dates_become_features),
+        cmocka_unit_test(histograms_tell_the_values_of_a_full_sort),
+        cmocka_unit_test(buckets_and_bounds_are_quantiles),
         cmocka_unit_test(split_takes_the_fractions_asked_for),
         cmocka_unit_test(mistyped_option_gets_the_nearest),
     };

@@ -1,0 +1,123 @@
+/* bucketize: a number becomes the code of its bucket, of buckets that hold about as many values each. */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/base/json.h"
+#include "core/base/memory.h"
+#include "etl/transform/histogram.h"
+#include "etl/transform/transform.h"
+
+enum { MOST_BUCKETS = 65536, USUAL_BUCKETS = 10 };
+
+typedef struct bucketize {
+    uint32_t buckets; /* that were asked for */
+    double *edges;    /* [edge_count] rising; code i holds edges[i - 1] <= x < edges[i] */
+    uint32_t edge_count;
+} bucketize;
+
+static const char *const bucketize_options[] = {"buckets", "edges", NULL};
+
+static void bucketize_free(void *state) {
+    bucketize *self = state;
+    if (self) free(self->edges);
+    free(self);
+}
+
+static peal_status load_edges(bucketize *self, const json_t *edges, peal_error *err) {
+    if (!edges) return PEAL_OK;
+    const size_t count = json_array_size(edges);
+    bool right = json_is_array(edges) && count < self->buckets;
+    if (right) PEAL_TRY(peal_alloc_checked(&self->edges, count, sizeof *self->edges, "buckets", err));
+    for (size_t i = 0; right && i < count; i++) {
+        const json_t *edge = json_array_get(edges, i);
+        self->edges[i] = json_number_value(edge);
+        right = json_is_number(edge) && (i == 0 || self->edges[i] > self->edges[i - 1]);
+    }
+    if (!right) {
+        return peal_fail(err, PEAL_E_USAGE, "bucketize: 'edges' must be rising numbers, fewer than there are buckets");
+    }
+    self->edge_count = (uint32_t)count;
+    return PEAL_OK;
+}
+
+static peal_status bucketize_load(const json_t *options, void **state, peal_error *err) {
+    bucketize *self = calloc(1, sizeof *self);
+    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
+    *state = self;
+    const json_t *edges = json_object_get(options, "edges");
+    const double usual = edges ? (double)json_array_size(edges) + 1 : USUAL_BUCKETS;
+    double buckets;
+    PEAL_TRY(peal_transform_number(options, "buckets", usual, &buckets, err));
+    if (!(buckets >= 2 && buckets <= MOST_BUCKETS && buckets == floor(buckets))) {
+        return peal_fail(err, PEAL_E_USAGE, "bucketize: 'buckets' must be a whole number from 2 to %d", MOST_BUCKETS);
+    }
+    self->buckets = (uint32_t)buckets;
+    return load_edges(self, edges, err);
+}
+
+static json_t *bucketize_save(const void *state) {
+    const bucketize *self = state;
+    json_t *edges = json_array();
+    for (uint32_t i = 0; i < self->edge_count; i++) edges = peal_json_append(edges, json_real(self->edges[i]));
+    return json_pack("{s:i, s:o}", "buckets", (int)self->buckets, "edges", edges);
+}
+
+static bool bucketize_wants_histogram(const void *state) {
+    const bucketize *self = state;
+    return !self->edges;
+}
+
+/* Edges are quantiles; where many values are equal, two are the same, and there are fewer buckets. */
+static peal_status bucketize_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
+    bucketize *self = state;
+    const peal_histogram *histogram = summary->histogram;
+    if (histogram->count == 0) {
+        return peal_fail(err, PEAL_E_DATA, "column '%s' has no value at all to make buckets of", column);
+    }
+    PEAL_TRY(peal_alloc_checked(&self->edges, self->buckets, sizeof *self->edges, "buckets", err));
+    peal_histogram_place place = {0};
+    double last = peal_histogram_at(histogram, &place, 0);
+    for (uint32_t i = 1; i < self->buckets; i++) {
+        const double part = (double)i / self->buckets * (double)(histogram->count - 1);
+        const double edge = fmin(peal_histogram_at(histogram, &place, (uint64_t)ceil(part)), DBL_MAX);
+        if (edge > last) self->edges[self->edge_count++] = last = edge;
+    }
+    return PEAL_OK;
+}
+
+static uint32_t bucketize_width(const void *state) {
+    const bucketize *self = state;
+    return self->edge_count + 1;
+}
+
+/* How many edges are not above the value. */
+static int32_t bucketize_bucket(const void *state, double value) {
+    const bucketize *self = state;
+    uint32_t low = 0, high = self->edge_count;
+    if (value != value) return -1;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (self->edges[middle] <= value) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return (int32_t)low;
+}
+
+const peal_transform peal_transform_bucketize = {
+    .name = "bucketize",
+    .documentation = "numbers: a column of codes, of buckets=10 that hold about as many values each; what is missing "
+                     "stays so; edges= lists the bounds between them instead",
+    .role = PEAL_TRANSFORM_ENCODE,
+    .options = bucketize_options,
+    .load = bucketize_load,
+    .save = bucketize_save,
+    .free = bucketize_free,
+    .fit = bucketize_fit,
+    .wants_histogram = bucketize_wants_histogram,
+    .width = bucketize_width,
+    .bucket = bucketize_bucket,
+};

@@ -1,0 +1,336 @@
+/* date: a text that is a date becomes real numbers: how far it lies from the others, and where in the year, the month,
+ * the week and the day, as points on circles.
+ *
+ * The parts year, month, day, weekday and hour are those of the date as written, `time` is the instant in UTC. Whether
+ * 01/02/2024 begins with the month is decided by all texts: both readings are summed up until fit chooses one. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "core/base/spelling.h"
+#include "etl/transform/date_text.h"
+#include "etl/transform/transform.h"
+
+typedef enum date_part { YEAR, MONTH, DAY, WEEKDAY, HOUR, TIME, PARTS } date_part;
+
+static const struct {
+    const char *name;
+    double period; /* of a part that comes round; 0: it is standardized */
+    const char *features[2];
+} parts[PARTS] = {
+    [YEAR] = {"year", 0, {"year", NULL}},
+    [MONTH] = {"month", 12, {"month sine", "month cosine"}},
+    [DAY] = {"day", 31, {"day sine", "day cosine"}},
+    [WEEKDAY] = {"weekday", 7, {"weekday sine", "weekday cosine"}},
+    [HOUR] = {"hour", 24, {"hour sine", "hour cosine"}},
+    [TIME] = {"time", 0, {"time", NULL}},
+};
+
+enum { OTHER_TEXT = 40 };
+/* Values that lie so many deviations away are mistyped; the model sees no more than this. */
+#define BEYOND_ALL 1e6
+
+/* What the texts are in one of the two readings. */
+typedef struct date_sketch {
+    peal_summary parts[PARTS];
+    uint64_t others; /* rows whose text is no date */
+    char other[OTHER_TEXT];
+} date_sketch;
+
+typedef struct date {
+    char *format; /* NULL: the common ways */
+    peal_date_first first;
+    unsigned chosen;              /* a bit for each part; 0: those that vary */
+    double mean[2], deviation[2]; /* of year and time */
+    /* While it is fitted. */
+    date_sketch sketches[2]; /* month first, day first */
+    uint64_t ordered;        /* rows for which the order matters */
+    uint64_t others;
+    char other[OTHER_TEXT];
+    bool is_ambiguous;
+} date;
+
+static const char *const date_options[] = {"format",         "parts",     "first",          "year_mean",
+                                           "year_deviation", "time_mean", "time_deviation", NULL};
+static const char *const first_names[] = {"auto", "month", "day"};
+
+static void date_free(void *state) {
+    date *self = state;
+    if (self) free(self->format);
+    free(self);
+}
+
+/* ---- options ---- */
+
+static peal_status load_format(date *self, const json_t *options, peal_error *err) {
+    const json_t *value = json_object_get(options, "format");
+    const char *text = json_string_value(value);
+    if (!value || (text && strcmp(text, "auto") == 0)) return PEAL_OK;
+    if (!text || strlen(text) != json_string_length(value)) {
+        return peal_fail(err, PEAL_E_USAGE, "date: 'format' must be a text");
+    }
+    const char *fault = peal_date_format_error(text);
+    if (fault) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "date: the format '%s' has '%s' where %%Y %%y %%m %%d %%e %%j %%H %%I %%M %%S %%f %%p %%b %%B "
+                         "%%a %%A %%z %%Z %%F %%T or %%R is expected",
+                         text, fault);
+    }
+    self->format = peal_strdup(text);
+    return self->format ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
+}
+
+static peal_status load_first(date *self, const json_t *options, peal_error *err) {
+    const json_t *value = json_object_get(options, "first");
+    const char *text = value ? json_string_value(value) : "auto";
+    for (size_t i = 0; text && i < 3; i++) {
+        if (strcmp(text, first_names[i]) != 0) continue;
+        self->first = (peal_date_first)i;
+        return PEAL_OK;
+    }
+    return peal_fail(err, PEAL_E_USAGE, "date: 'first' must be month or day, not '%s'", text ? text : "?");
+}
+
+static peal_status add_part(date *self, const char *name, size_t length, peal_error *err) {
+    const char *names[PARTS];
+    for (size_t i = 0; i < PARTS; i++) {
+        names[i] = parts[i].name;
+        if (strlen(names[i]) != length || memcmp(names[i], name, length) != 0) continue;
+        self->chosen |= 1u << i;
+        return PEAL_OK;
+    }
+    char hint[PEAL_HINT_SIZE], shown[24];
+    snprintf(shown, sizeof shown, "%.*s", (int)(length < 20 ? length : 20), name);
+    return peal_fail(err, PEAL_E_USAGE, "date: there is no part '%s'%s", shown,
+                     peal_did_you_mean(shown, names, PARTS, hint));
+}
+
+/* "year+month" or a list of such names. */
+static peal_status load_parts(date *self, const json_t *options, peal_error *err) {
+    const json_t *value = json_object_get(options, "parts");
+    const char *text = json_string_value(value);
+    if (!value || (text && strcmp(text, "auto") == 0)) return PEAL_OK;
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const char *name = json_string_value(json_array_get(value, i));
+        PEAL_TRY(add_part(self, name ? name : "?", name ? strlen(name) : 1, err));
+    }
+    for (; text; text = *text ? text + 1 : NULL) {
+        const size_t length = strcspn(text, "+");
+        PEAL_TRY(add_part(self, text, length, err));
+        text += length;
+    }
+    if (self->chosen) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "date: 'parts' must name parts, as in year+month");
+}
+
+static peal_status date_load(const json_t *options, void **state, peal_error *err) {
+    date *self = calloc(1, sizeof *self);
+    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
+    *state = self;
+    PEAL_TRY(load_format(self, options, err));
+    PEAL_TRY(load_first(self, options, err));
+    PEAL_TRY(load_parts(self, options, err));
+    PEAL_TRY(peal_transform_number(options, "year_mean", 0, &self->mean[0], err));
+    PEAL_TRY(peal_transform_number(options, "year_deviation", 1, &self->deviation[0], err));
+    PEAL_TRY(peal_transform_number(options, "time_mean", 0, &self->mean[1], err));
+    return peal_transform_number(options, "time_deviation", 1, &self->deviation[1], err);
+}
+
+static json_t *date_save(const void *state) {
+    const date *self = state;
+    char names[64] = "";
+    for (size_t i = 0; i < PARTS; i++) {
+        if (!(self->chosen >> i & 1)) continue;
+        if (*names) strcat(names, "+");
+        strcat(names, parts[i].name);
+    }
+    return json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f}", "format", self->format ? self->format : "auto", "first",
+                     first_names[self->first], "parts", *names ? names : "auto", "year_mean", self->mean[0],
+                     "year_deviation", self->deviation[0], "time_mean", self->mean[1], "time_deviation",
+                     self->deviation[1]);
+}
+
+static const char *date_check(const void *state) {
+    const date *self = state;
+    if (self->first == PEAL_DATE_AUTO) return "has dates whose order is not decided";
+    if (self->chosen == 0) return "has dates without parts";
+    for (size_t i = 0; i < 2; i++) {
+        if (!isfinite(self->mean[i]) || !isfinite(self->deviation[i]) || !(self->deviation[i] > 0)) {
+            return "has a mean or deviation of dates that makes no sense";
+        }
+    }
+    return NULL;
+}
+
+/* ---- reading ---- */
+
+static bool read_date(const date *self, peal_text text, peal_date_first first, peal_date *out, bool *has_order) {
+    *has_order = false;
+    if (self->format) return peal_date_read_format(self->format, text.data, text.length, out);
+    return peal_date_read(text.data, text.length, first, out, has_order);
+}
+
+static void values_of(const peal_date *when, double out[PARTS]) {
+    out[YEAR] = (double)when->year;
+    out[MONTH] = when->month - 1.0;
+    out[DAY] = when->day - 1.0;
+    out[WEEKDAY] = peal_date_weekday(when);
+    out[HOUR] = when->second / 3600;
+    out[TIME] = peal_date_time(when);
+}
+
+/* ---- fitting ---- */
+
+static void note_other(date_sketch *sketch, peal_text text, uint64_t rows) {
+    if (sketch->others == 0) {
+        snprintf(sketch->other, sizeof sketch->other, "%.*s", (int)(text.length < 36 ? text.length : 36), text.data);
+    }
+    sketch->others += rows;
+}
+
+static void date_observe(void *state, peal_text text, uint64_t count, uint64_t held) {
+    date *self = state;
+    bool has_order = false;
+    if (!text.data) return;
+    for (int day_first = 0; day_first < 2; day_first++) {
+        date_sketch *sketch = &self->sketches[day_first];
+        peal_date when;
+        double values[PARTS];
+        if (!read_date(self, text, day_first ? PEAL_DATE_DAY : PEAL_DATE_MONTH, &when, &has_order)) {
+            if (!peal_cell_is_usual(text.data, text.length, false)) note_other(sketch, text, count + held);
+            continue;
+        }
+        values_of(&when, values);
+        for (size_t i = 0; i < PARTS && count > 0; i++) {
+            const peal_summary one = {.count = count, .mean = values[i], .min = values[i], .max = values[i]};
+            peal_summary_merge(&sketch->parts[i], &one);
+        }
+    }
+    if (has_order) self->ordered += count + held;
+}
+
+/* The reading with fewer texts that are no dates; if it is the same, the month first. */
+static void choose_order(date *self) {
+    const date_sketch *sketches = self->sketches;
+    if (self->first != PEAL_DATE_AUTO) return;
+    self->is_ambiguous = self->ordered > 0 && sketches[0].others == sketches[1].others;
+    self->first = sketches[1].others < sketches[0].others ? PEAL_DATE_DAY : PEAL_DATE_MONTH;
+}
+
+/* If none varies, the time stands for them. */
+static unsigned parts_that_vary(const date_sketch *sketch) {
+    unsigned chosen = 0;
+    for (size_t i = 0; i < PARTS; i++) chosen |= (unsigned)(sketch->parts[i].max > sketch->parts[i].min) << i;
+    return chosen ? chosen : 1u << TIME;
+}
+
+static peal_status date_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
+    (void)summary;
+    date *self = state;
+    choose_order(self);
+    const date_sketch *sketch = &self->sketches[self->first == PEAL_DATE_DAY];
+    if (sketch->parts[TIME].count == 0) {
+        return peal_fail(err, PEAL_E_DATA, "column '%s': not one of its values is a date%s%s%s", column,
+                         sketch->others ? ", as '" : "", sketch->other, sketch->others ? "'" : "");
+    }
+    if (!self->chosen) self->chosen = parts_that_vary(sketch);
+    static const date_part scaled[2] = {YEAR, TIME};
+    for (size_t i = 0; i < 2; i++) {
+        const peal_summary *values = &sketch->parts[scaled[i]];
+        const double deviation = peal_summary_deviation(values);
+        const bool constant = values->max == values->min;
+        self->mean[i] = constant ? values->min : values->mean;
+        self->deviation[i] = constant || !(deviation > 0) ? 1 : deviation;
+    }
+    self->others = sketch->others;
+    memcpy(self->other, sketch->other, sizeof self->other);
+    return PEAL_OK;
+}
+
+static void date_remark(const void *state, char text[PEAL_REMARK_TEXT], bool *is_warning) {
+    const date *self = state;
+    *text = '\0';
+    *is_warning = self->others > 0;
+    if (self->others > 0) {
+        snprintf(text, PEAL_REMARK_TEXT, "%llu value%s no date%s, as '%s', and count%s for missing",
+                 (unsigned long long)self->others, self->others == 1 ? " is" : "s are", self->others == 1 ? "" : "s",
+                 self->other, self->others == 1 ? "s" : "");
+    }
+    const size_t used = strlen(text);
+    if (self->is_ambiguous) {
+        snprintf(text + used, PEAL_REMARK_TEXT - used,
+                 "%sits dates fit both orders and are read month first (first=day for the other)", used ? "; " : "");
+    }
+}
+
+/* ---- features ---- */
+
+static uint32_t part_width(size_t part) {
+    return parts[part].period > 0 ? 2 : 1;
+}
+
+static uint32_t date_width(const void *state) {
+    const date *self = state;
+    uint32_t width = 0;
+    for (size_t i = 0; i < PARTS; i++) width += (self->chosen >> i & 1) * part_width(i);
+    return width;
+}
+
+static bool date_spread(const void *state, peal_text text, float *out) {
+    const date *self = state;
+    peal_date when;
+    double values[PARTS];
+    bool has_order;
+    if (!text.data || !read_date(self, text, self->first, &when, &has_order)) {
+        memset(out, 0, date_width(state) * sizeof *out);
+        return false;
+    }
+    values_of(&when, values);
+    for (size_t i = 0; i < PARTS; i++) {
+        if (!(self->chosen >> i & 1)) continue;
+        if (parts[i].period > 0) {
+            const double angle = 2 * M_PI * values[i] / parts[i].period;
+            *out++ = (float)sin(angle);
+            *out++ = (float)cos(angle);
+        } else {
+            const double scaled = (values[i] - self->mean[i == TIME]) / self->deviation[i == TIME];
+            *out++ = (float)fmax(-BEYOND_ALL, fmin(BEYOND_ALL, scaled));
+        }
+    }
+    return true;
+}
+
+static peal_text date_name(const void *state, uint32_t code) {
+    const date *self = state;
+    for (size_t i = 0; i < PARTS; i++) {
+        if (!(self->chosen >> i & 1)) continue;
+        if (code < part_width(i)) {
+            const char *name = parts[i].features[code];
+            return (peal_text){name, (uint32_t)strlen(name)};
+        }
+        code -= part_width(i);
+    }
+    return (peal_text){"?", 1};
+}
+
+const peal_transform peal_transform_date = {
+    .name = "date",
+    .documentation = "texts: dates become several features, parts=year+month+day+weekday+hour+time (those that vary "
+                     "unless said); format= in strptime's words, first=month or day in 01/02/2024; others are missing",
+    .role = PEAL_TRANSFORM_ENCODE,
+    .options = date_options,
+    .load = date_load,
+    .save = date_save,
+    .check = date_check,
+    .free = date_free,
+    .fit = date_fit,
+    .observe = date_observe,
+    .remark = date_remark,
+    .width = date_width,
+    .spread = date_spread,
+    .code_name = date_name,
+    .spreads = true,
+    .wants_text = true,
+};

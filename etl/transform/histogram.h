@@ -1,0 +1,38 @@
+/* A histogram of numbers whose cells are those that share sign, exponent and the first 10 bits of the mantissa: what
+ * quantiles are told from. Counts are whole, so parts merge to the same bits in any order; a cell's least value differs
+ * from each of its values by less than 2^-10 of it. Memory goes by the cells that are not empty, at most 2^22. */
+#ifndef PEAL_ETL_TRANSFORM_HISTOGRAM_H
+#define PEAL_ETL_TRANSFORM_HISTOGRAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/memory.h"
+#include "core/base/status.h"
+
+typedef struct peal_histogram_cell {
+    uint32_t key; /* in the order of the values */
+    uint64_t count;
+} peal_histogram_cell;
+
+typedef struct peal_histogram {
+    peal_buffer cells; /* peal_histogram_cell, by their keys */
+    peal_buffer scratch;
+    uint64_t count; /* of all */
+} peal_histogram;
+
+void peal_histogram_clear(peal_histogram *histogram);
+/* Becomes the histogram of these values (NaN is missing) of which `keep` (may be NULL: all) is not zero. */
+peal_status peal_histogram_take(peal_histogram *histogram, const double *values, const uint8_t *keep, size_t count,
+                                peal_error *err);
+peal_status peal_histogram_merge(peal_histogram *histogram, const peal_histogram *more, peal_error *err);
+/* Where a walk through the cells stands; all 0 at the beginning. */
+typedef struct peal_histogram_place {
+    size_t cell;
+    uint64_t below; /* values in the cells before */
+} peal_histogram_place;
+/* The least value of the cell that holds the value of this rank, from 0; there must be one. Ranks do not fall during a
+ * walk. */
+double peal_histogram_at(const peal_histogram *histogram, peal_histogram_place *place, uint64_t rank);
+
+#endif
