@@ -17,7 +17,7 @@ refused "no transform is called 'standardise' (did you mean 'standardize'?); the
 refused "the transform 'minmax' has no option 'columms'" --transform minmax:columms=p00
 refused "must be mean, min, max or a number" --transform impute:with=most
 refused "must be number, text or bool" --type p00=float
-refused "there are: csv, tsv, idx" --format cvs
+refused "there are: csv, tsv, " --format cvs
 refused "there are: auto, yes, no" --header maybe
 refused "there are: fail, drop, quarantine" --on-bad-row skip
 refused "must be one character" --delimiter ';;'
