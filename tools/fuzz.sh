@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 seconds=${1:-60}
 targets=("${@:2}")
-[ "${#targets[@]}" -gt 0 ] || targets=(arrow bzip2 checkpoint_edit csv gzip idx job_edit manifest_edit
+[ "${#targets[@]}" -gt 0 ] || targets=(arrow bzip2 checkpoint_edit csv date gzip idx job_edit manifest_edit
     model_edit pipeline_edit safetensors tar xz zip zstd)
 tools/setup.sh
 bazel build --noshow_progress --ui_event_filters=-info --config=fuzz $(printf '//tests/fuzz:%s_fuzz ' "${targets[@]}")
