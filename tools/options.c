@@ -164,7 +164,7 @@ static peal_status set_reading(const parser *self, const peal_option *option, js
 static peal_status set_reading_text(const parser *self, const peal_option *option, const char *text) {
     if (option->kind == PEAL_OPTION_FLAG) return set_reading(self, option, json_true(), true);
     if (peal_utf8_error(text, strlen(text)) < strlen(text)) {
-        return peal_fail(self->err, PEAL_E_USAGE, "--%s wants text in UTF-8", option->name);
+        return peal_fail(self->err, PEAL_E_USAGE, "--%s wants text in UTF-8, not '%s'", option->name, text);
     }
     const bool tab = option->kind == PEAL_OPTION_CHARACTER && strcmp(text, "\\t") == 0;
     return set_reading(self, option, json_string(tab ? "tab" : text), true);

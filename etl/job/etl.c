@@ -197,7 +197,7 @@ static peal_status ingest(etl_job *job, bool adopt, peal_error *err) {
 /* ---- types that are decided late ---- */
 
 #define TYPES_KIND "peal types"
-enum { TYPES_VERSION = 1 };
+enum { TYPES_VERSION = 2 };
 
 static char *types_path(const etl_job *job) {
     return peal_path_join(job->spill_folder, "types.json");

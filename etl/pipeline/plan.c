@@ -362,6 +362,11 @@ static peal_status add_label_step(plan_work *planner, const json_t *options, pea
     size_t label = planner->pipeline->label;
     PEAL_TRY(add_reader(planner, label, err));
     const bool number = peal_pipeline_is_number(planner->pipeline, label);
+    if (number && planner->plan->task == PEAL_TASK_CLASSIFY) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "the label '%s' is made a number by its steps, and task classify wants classes",
+                         planner->pipeline->schema.fields[label].name);
+    }
     json_t *made = options ? json_copy((json_t *)options) : json_object();
     made = peal_json_set(made, "as", json_string(number ? "number" : "class"));
     if (!made) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");

@@ -116,12 +116,28 @@ static const char *const model_keys[] = {"shift",
                                          "hidden0.codes",
                                          "name",
                                          "missing",
+                                         "loose",
+                                         "thousands",
+                                         "bits",
+                                         "seed",
+                                         "first",
+                                         "parts",
+                                         "year_mean",
+                                         "year_deviation",
+                                         "time_mean",
+                                         "time_deviation",
+                                         "quantile",
+                                         "least",
+                                         "most",
+                                         "buckets",
+                                         "edges",
                                          "kind",
                                          "role",
                                          "delimiter",
                                          NULL};
-/* A step of training on a dataset: the scale of a number that is a label. This one has classes: nothing shapes it. */
-static const char *const manifest_keys[] = {NULL};
+/* A step of training on a dataset: the scale of a number that is a label, which this one has not, and how many codes
+ * there are that have no names in the shards. */
+static const char *const manifest_keys[] = {"bits", "edges", NULL};
 /* A training that goes on: where it stood, and the tensors by their names. */
 static const char *const checkpoint_keys[] = {"best_epoch", "best_loss",  "losses",     "train_loss", "data_offsets",
                                               "best",       "parameters", "optimizer0", "outer",      NULL};
