@@ -49,7 +49,8 @@ typedef struct etl_job {
     peal_executor *executor;
     peal_ingested ingested;
     peal_staging *staging;
-    char *spill_folder, *pipeline_text;
+    char *spill_folder;
+    peal_buffer pipeline_text;
     json_t *description; /* what shapes the dataset, besides the objects */
 } etl_job;
 
@@ -536,10 +537,7 @@ static json_t *manifest_facts(const etl_job *job) {
 /* The pipeline as text, for the manifest: made by one thread of the pool while others transform rows. */
 static peal_status describe_pipeline(void *user, peal_error *err) {
     etl_job *job = user;
-    json_t *saved = peal_pipeline_save(job->pipeline);
-    peal_status status = peal_json_dump(saved, JSON_INDENT(1), "a manifest", &job->pipeline_text, err);
-    json_decref(saved);
-    return status;
+    return peal_pipeline_write(job->pipeline, &job->pipeline_text, err);
 }
 
 static peal_status write_rows(etl_job *job, peal_dataset_writer *writer, peal_error *err) {
@@ -566,7 +564,7 @@ static peal_status emit(etl_job *job, peal_error *err) {
     if (status == PEAL_OK) status = write_rows(job, writer, err);
     int64_t begin = peal_now_ns();
     if (status == PEAL_OK) {
-        status = peal_dataset_writer_finish(writer, manifest_facts(job), job->pipeline_text, err);
+        status = peal_dataset_writer_finish(writer, manifest_facts(job), (const char *)job->pipeline_text.data, err);
     } else {
         peal_dataset_writer_abort(writer);
     }
@@ -596,7 +594,7 @@ static void job_clear(etl_job *job) {
     peal_nulls_clear(&job->nulls);
     json_decref(job->description);
     free(job->spill_folder);
-    free(job->pipeline_text);
+    peal_buffer_clear(&job->pipeline_text);
 }
 
 /* NULL if the dataset at `out` was made by this job from these inputs; else why not, freed by the caller. */
