@@ -156,17 +156,14 @@ static peal_status begin(etl_job *job, peal_error *err) {
 
 /* A hash of the job and of what is read how: what shapes a spill. */
 static peal_status spill_hash(const etl_job *job, uint64_t *out, peal_error *err) {
-    json_t *read = json_array();
+    PEAL_TRY(peal_json_hash(job->description, 0, out, err));
     for (size_t i = 0; i < job->read.count; i++) {
         const peal_field *field = &job->read.fields[i];
-        read = peal_json_append(read, json_pack("[s, s, b, b, b]", field->name, peal_types[field->type].name,
-                                                field->skip, field->settled, field->numeric));
+        const uint8_t facts[] = {(uint8_t)field->type, field->skip, field->settled, field->numeric};
+        *out = peal_hash(field->name, strlen(field->name), *out);
+        *out = peal_hash(facts, sizeof facts, *out);
     }
-    uint64_t description;
-    peal_status status = peal_json_hash(job->description, 0, &description, err);
-    if (status == PEAL_OK) status = peal_json_hash(read, description, out, err);
-    json_decref(read);
-    return status;
+    return PEAL_OK;
 }
 
 static bool label_is_text(const etl_job *job) {
