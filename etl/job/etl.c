@@ -50,7 +50,8 @@ typedef struct etl_job {
     peal_executor *executor;
     peal_ingested ingested;
     peal_staging *staging;
-    char *spill_folder, *pipeline_text;
+    char *spill_folder;
+    peal_buffer pipeline_text;
     json_t *description; /* what shapes the dataset, besides the objects */
 } etl_job;
 
@@ -156,17 +157,14 @@ static peal_status begin(etl_job *job, peal_error *err) {
 
 /* A hash of the job and of what is read how: what shapes a spill. */
 static peal_status spill_hash(const etl_job *job, uint64_t *out, peal_error *err) {
-    json_t *read = json_array();
+    PEAL_TRY(peal_json_hash(job->description, 0, out, err));
     for (size_t i = 0; i < job->read.count; i++) {
         const peal_field *field = &job->read.fields[i];
-        read = peal_json_append(read, json_pack("[s, s, b, b, b]", field->name, peal_types[field->type].name,
-                                                field->skip, field->settled, field->numeric));
+        const uint8_t facts[] = {(uint8_t)field->type, field->skip, field->settled, field->numeric};
+        *out = peal_hash(field->name, strlen(field->name), *out);
+        *out = peal_hash(facts, sizeof facts, *out);
     }
-    uint64_t description;
-    peal_status status = peal_json_hash(job->description, 0, &description, err);
-    if (status == PEAL_OK) status = peal_json_hash(read, description, out, err);
-    json_decref(read);
-    return status;
+    return PEAL_OK;
 }
 
 static bool label_is_text(const etl_job *job) {
@@ -605,10 +603,7 @@ static json_t *manifest_facts(const etl_job *job) {
 /* The pipeline as text, for the manifest: made by one thread of the pool while others transform rows. */
 static peal_status describe_pipeline(void *user, peal_error *err) {
     etl_job *job = user;
-    json_t *saved = peal_pipeline_save(job->pipeline);
-    peal_status status = peal_json_dump(saved, JSON_INDENT(1), "a manifest", &job->pipeline_text, err);
-    json_decref(saved);
-    return status;
+    return peal_pipeline_write(job->pipeline, &job->pipeline_text, err);
 }
 
 static peal_status write_rows(etl_job *job, peal_dataset_writer *writer, peal_error *err) {
@@ -635,7 +630,7 @@ static peal_status emit(etl_job *job, peal_error *err) {
     if (status == PEAL_OK) status = write_rows(job, writer, err);
     int64_t begin = peal_now_ns();
     if (status == PEAL_OK) {
-        status = peal_dataset_writer_finish(writer, manifest_facts(job), job->pipeline_text, err);
+        status = peal_dataset_writer_finish(writer, manifest_facts(job), (const char *)job->pipeline_text.data, err);
     } else {
         peal_dataset_writer_abort(writer);
     }
@@ -665,7 +660,7 @@ static void job_clear(etl_job *job) {
     peal_nulls_clear(&job->nulls);
     json_decref(job->description);
     free(job->spill_folder);
-    free(job->pipeline_text);
+    peal_buffer_clear(&job->pipeline_text);
 }
 
 /* NULL if the dataset at `out` was made by this job from these inputs; else why not, freed by the caller. */

@@ -180,23 +180,37 @@ static peal_status read_step(peal_scan *scan, scan_slot *slot, peal_error *err) 
 
 /* ---- making rows, on any thread ---- */
 
-/* Counts texts that the pipeline's vocabularies do not know. */
+/* Whether the pipeline's vocabulary lacks a text that spells no missing value. */
+static bool is_unknown(const scan_slot *slot, size_t column, const peal_dictionary *dictionary, uint32_t code) {
+    if (!peal_applier_is_unknown(slot->applier, column, code)) return false;
+    const peal_text text = peal_dictionary_text(dictionary, code);
+    if (peal_pipeline_is_number(slot->scan->pipeline, index) && peal_cell_is_usual(text.data, text.length, false)) {
+        return false;
+    }
+    return !peal_nulls_hold(&slot->scan->nulls, text.data, text.length);
+}
+
+/* The rows of a column whose texts are not known. Most often there is none, so the texts are asked before the rows. */
+static uint64_t count_unknown_rows(const scan_slot *slot, size_t index, const peal_column *column) {
+    const peal_dictionary *dictionary = column->dictionary;
+    uint32_t first = 0;
+    while (first < dictionary->size && !is_unknown(slot, index, dictionary, first)) first++;
+    uint64_t rows = 0;
+    for (size_t row = 0; first < dictionary->size && row < column->length; row++) {
+        const uint32_t code = (uint32_t)peal_column_code(column, row);
+        rows += code >= first && is_unknown(slot, index, dictionary, code);
+    }
+    return rows;
+}
+
 static void count_unknown(scan_slot *slot, const peal_column *columns) {
-    const peal_scan *scan = slot->scan;
-    const peal_pipeline *pipeline = scan->pipeline;
+    const peal_pipeline *pipeline = slot->scan->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_column_role role = pipeline->columns[i].role;
         if (role == PEAL_ROLE_DROPPED || role == PEAL_ROLE_LABEL || !columns[i].dictionary) continue;
         if (!peal_types[columns[i].type].has_vocabulary) continue;
         const uint64_t before = slot->unknown;
-        const bool is_number = peal_pipeline_is_number(pipeline, i);
-        for (size_t row = 0; row < columns[i].length; row++) {
-            const peal_text text =
-                peal_dictionary_text(columns[i].dictionary, (uint32_t)peal_column_code(&columns[i], row));
-            slot->unknown += peal_applier_is_unknown(slot->applier, i, (uint32_t)peal_column_code(&columns[i], row)) &&
-                             !peal_nulls_hold(&scan->nulls, text.data, text.length) &&
-                             !(is_number && peal_cell_is_usual(text.data, text.length, false));
-        }
+        slot->unknown += count_unknown_rows(slot, i, &columns[i]);
         if (before == 0 && slot->unknown) slot->unknown_column = i;
     }
 }

@@ -122,27 +122,40 @@ static peal_status check_label(const peal_pipeline *pipeline, peal_error *err) {
     return right ? PEAL_OK : damaged(err, field->name, "is a label whose mean or deviation makes no sense");
 }
 
-/* Compares what was loaded with what saving gives, column by column. */
-static peal_status check_whole(const peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
-    json_t *again = peal_pipeline_save(pipeline);
+/* Whether `saved` is what saving gives; `again` is given up. */
+static peal_status same_again(json_t *again, const json_t *saved, bool *same, peal_error *err) {
     if (!again) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    peal_status status = PEAL_OK;
-    if (!json_equal(again, saved)) {
-        const json_t *columns = json_object_get(saved, "columns"), *columns_again = json_object_get(again, "columns");
-        size_t index = 0;
-        while (index < pipeline->schema.count &&
-               json_equal(json_array_get(columns, index), json_array_get(columns_again, index))) {
-            index++;
-        }
-        status =
-            index < pipeline->schema.count
-                ? damaged(err, pipeline->schema.fields[index].name, "has something missing, added or of another type")
-                : peal_fail(err, PEAL_E_DATA,
-                            "the saved pipeline is damaged: its nulls or split have something missing, added or of "
-                            "another type");
-    }
+    *same = json_equal(again, saved);
     json_decref(again);
-    return status;
+    return PEAL_OK;
+}
+
+/* Compares what was loaded with what saving gives, a column at a time: of many columns a second whole document would
+ * cost more than all else. */
+static peal_status check_whole(const peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const json_t *columns = json_object_get(saved, "columns");
+    bool same = json_array_size(columns) == pipeline->schema.count;
+    for (size_t i = 0; same && i < pipeline->schema.count; i++) {
+        PEAL_TRY(same_again(peal_pipeline_save_column(pipeline, i), json_array_get(columns, i), &same, err));
+        if (!same) {
+            return damaged(err, pipeline->schema.fields[i].name, "has something missing, added or of another type");
+        }
+    }
+    json_t *rest = json_copy((json_t *)saved); /* its columns are not copied */
+    if (rest) json_object_del(rest, "columns");
+    json_t *rest_again = peal_pipeline_save_rest(pipeline);
+    if (!rest) {
+        json_decref(rest_again);
+        return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    }
+    bool rest_same = false;
+    const peal_status status = same_again(rest_again, rest, &rest_same, err);
+    json_decref(rest);
+    PEAL_TRY(status);
+    if (same && rest_same) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA,
+                     "the saved pipeline is damaged: its nulls or split have something missing, added or of another "
+                     "type");
 }
 
 peal_status peal_pipeline_check(const peal_pipeline *pipeline, const json_t *saved, peal_error *err) {

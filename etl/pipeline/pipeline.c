@@ -109,7 +109,9 @@ static json_t *save_nulls(const peal_nulls *nulls) {
     return saved;
 }
 
-static json_t *save_column(const peal_field *field, const peal_pipeline_column *column) {
+json_t *peal_pipeline_save_column(const peal_pipeline *pipeline, size_t index) {
+    const peal_field *field = &pipeline->schema.fields[index];
+    const peal_pipeline_column *column = &pipeline->columns[index];
     json_t *steps = json_array();
     for (size_t s = 0; s < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
@@ -126,13 +128,41 @@ static json_t *save_column(const peal_field *field, const peal_pipeline_column *
     return field->width ? peal_json_set(saved, "width", json_integer(field->width)) : saved;
 }
 
+json_t *peal_pipeline_save_rest(const peal_pipeline *pipeline) {
+    json_t *saved = json_pack("{s:o}", "nulls", save_nulls(&pipeline->nulls));
+    return pipeline->has_split ? peal_json_set(saved, "split", peal_split_save(&pipeline->split)) : saved;
+}
+
 json_t *peal_pipeline_save(const peal_pipeline *pipeline) {
     json_t *columns = json_array();
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        columns = peal_json_append(columns, save_column(&pipeline->schema.fields[i], &pipeline->columns[i]));
+        columns = peal_json_append(columns, peal_pipeline_save_column(pipeline, i));
     }
     json_t *saved = json_pack("{s:o, s:o}", "nulls", save_nulls(&pipeline->nulls), "columns", columns);
     return pipeline->has_split ? peal_json_set(saved, "split", peal_split_save(&pipeline->split)) : saved;
+}
+
+/* Appends the text of `value`, which is given up, from byte `skip` on. */
+static peal_status append_json(peal_buffer *out, json_t *value, size_t skip, peal_error *err) {
+    char *text;
+    peal_status status = peal_json_dump(value, JSON_INDENT(1), "a pipeline", &text, err);
+    json_decref(value);
+    if (status != PEAL_OK) return status;
+    status = peal_buffer_append(out, text + skip, strlen(text) - skip, err);
+    free(text);
+    return status;
+}
+
+peal_status peal_pipeline_write(const peal_pipeline *pipeline, peal_buffer *out, peal_error *err) {
+    static const char begin[] = "{\n\"columns\": [\n", end[] = "],";
+    PEAL_TRY(peal_buffer_append(out, begin, sizeof begin - 1, err));
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (i > 0) PEAL_TRY(peal_buffer_append(out, ",\n", 2, err));
+        PEAL_TRY(append_json(out, peal_pipeline_save_column(pipeline, i), 0, err));
+    }
+    PEAL_TRY(peal_buffer_append(out, end, sizeof end - 1, err));
+    PEAL_TRY(append_json(out, peal_pipeline_save_rest(pipeline), 1, err)); /* without its brace, for it goes on */
+    return peal_buffer_append(out, "", 1, err);
 }
 
 static peal_status damaged(peal_error *err, const char *what) {

@@ -100,6 +100,12 @@ peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err);
 
 /* NULL if there is no memory. */
 json_t *peal_pipeline_save(const peal_pipeline *pipeline);
+/* What that says of one column, and of all that is no column. NULL if there is no memory. */
+json_t *peal_pipeline_save_column(const peal_pipeline *pipeline, size_t index);
+json_t *peal_pipeline_save_rest(const peal_pipeline *pipeline);
+/* Appends the same as text, with a NUL behind. It is made a column at a time: of many columns a whole document would
+ * take more memory and time than all else. */
+peal_status peal_pipeline_write(const peal_pipeline *pipeline, peal_buffer *out, peal_error *err);
 /* Loads a fitted pipeline and checks it as a whole (peal_pipeline_check). PEAL_E_DATA says what is wrong. */
 peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_error *err);
 /* PEAL_E_DATA if the pipeline, loaded from `saved`, makes no sense: steps that do not compose, vocabularies that hold a
