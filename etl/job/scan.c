@@ -184,7 +184,7 @@ static peal_status read_step(peal_scan *scan, scan_slot *slot, peal_error *err) 
 static bool is_unknown(const scan_slot *slot, size_t column, const peal_dictionary *dictionary, uint32_t code) {
     if (!peal_applier_is_unknown(slot->applier, column, code)) return false;
     const peal_text text = peal_dictionary_text(dictionary, code);
-    if (peal_pipeline_is_number(slot->scan->pipeline, index) && peal_cell_is_usual(text.data, text.length, false)) {
+    if (peal_pipeline_is_number(slot->scan->pipeline, column) && peal_cell_is_usual(text.data, text.length, false)) {
         return false;
     }
     return !peal_nulls_hold(&slot->scan->nulls, text.data, text.length);
