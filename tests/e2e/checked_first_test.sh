@@ -18,9 +18,9 @@ refused "the transform 'minmax' has no option 'columms'" --transform minmax:colu
 refused "must be mean, min, max or a number" --transform impute:with=most
 refused "must be number, text or bool" --type p00=float
 refused "there are: csv, tsv, " --format cvs
-refused "there are: auto, yes, no" --header maybe
+refused "must be auto, yes or no" --header maybe
 refused "there are: fail, drop, quarantine" --on-bad-row skip
-refused "must be one character" --delimiter ';;'
+refused "must be one ASCII character" --delimiter ';;'
 refused "valid must be a source or a fraction between 0 and 1, not '1.5'" --valid 1.5
 refused "there is no 'none.csv'" --valid none.csv
 refused "wants a number" --lr fast

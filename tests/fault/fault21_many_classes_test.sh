@@ -16,14 +16,14 @@ classes some.csv 300 100
 if grep -q "is it a number" err.txt; then fail "100 classes in 300 rows were questioned"; fi
 
 classes half.csv 60 40
-expect 0 "label label: 40 classes in 60 rows; is it a number (task regress) or an identifier?" \
+expect 0 "label label: 40 classes in 60 rows; is it a number (--task regress) or an identifier?" \
     "$peal" etl half.csv --label label --out d
 classes many.csv 3000 1001
 expect 0 "label label: 1001 classes in 3000 rows" "$peal" etl many.csv --label label --out d
 classes most.csv 65536 65536
 expect 0 "65536 classes" "$peal" etl most.csv --label label --out d
 classes too-many.csv 65537 65537
-expect 3 "the label 'label' has 65537 classes, more than 65536: is it a number (task regress) or an identifier?" \
+expect 3 "the label 'label' has 65537 classes, more than 65536: is it a number (--task regress) or an identifier?" \
     "$peal" etl too-many.csv --label label --out e
 [ ! -e e ] || fail "a dataset of too many classes was made"
 

@@ -129,7 +129,7 @@ done
 code=0
 wait $pid || code=$?
 [ $code = 1 ] || { cat log.txt; fail "exit code $code after many deaths"; }
-grep -qE "3 deaths of workers while training partition 0, as many as are allowed \(deaths\): .* \(worker 0, pid [0-9]+\) was killed by signal 9" log.txt ||
+grep -qE "3 deaths of workers while training partition 0, as many as are allowed \(--deaths\): .* \(worker 0, pid [0-9]+\) was killed by signal 9" log.txt ||
     { tail -n 3 log.txt; fail "the poison is not named"; }
 [ -e lost.safetensors ] && fail "a model all the same"
 echo ok
