@@ -48,6 +48,10 @@ bool peal_nulls_hold(const peal_nulls *nulls, const char *text, size_t length) {
     return nulls->number_count && peal_number_parse(text, length, &number) && holds_number(nulls, number);
 }
 
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 static bool same_without_case(const char *text, size_t length, const char *word) {
     if (strlen(word) != length) return false;
     for (size_t i = 0; i < length; i++) {
@@ -68,14 +72,11 @@ bool peal_cell_is_usual(const char *text, size_t length, bool certain) {
     static const char *const words[] = {"na",   "n/a",  "nan",  "null", "\\n", "<na>", "#n/a", "#na", "nil",
                                         "none", "n.a.", "-nan", "-",    "--",  "?",    ".",    "..",  "missing"};
     enum { CERTAIN = 9, ALL = sizeof words / sizeof *words, LONGEST = 7 };
-    return length <= LONGEST && is_one_of(text, length, words, certain ? CERTAIN : ALL);
+    if (length == 0 || length > LONGEST || is_digit(*text)) return false; /* most texts are known at a glance */
+    return is_one_of(text, length, words, certain ? CERTAIN : ALL);
 }
 
 /* ---- numbers ---- */
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 /* Signs of currency and percent, in UTF-8, that may stand beside a number. */
 static size_t sign_length(const char *text, size_t length) {

@@ -238,12 +238,17 @@ static peal_status map_columns(csv__reader *reader, char *text, size_t size, siz
     const csv__dialect *dialect = &reader->dialect;
     uint32_t *marks = malloc((size + 1) * sizeof *marks); /* of a long text few are touched */
     if (!marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a header");
-    size_t open_quote;
-    csv__records records = csv__records_of(dialect, text + dialect->begin, size - dialect->begin, marks, &open_quote);
+    size_t open_quote, part = csv__enough(text + dialect->begin, size - dialect->begin);
+    csv__records records = csv__records_of(dialect, text + dialect->begin, part, marks, &open_quote);
     csv__record first;
     *used = dialect->begin;
     peal_status status = PEAL_OK;
-    if (csv__next_record(&records, false, &first)) {
+    bool found = csv__next_record(&records, false, &first);
+    if (!found && part < size - dialect->begin) {
+        records = csv__records_of(dialect, text + dialect->begin, size - dialect->begin, marks, &open_quote);
+        found = csv__next_record(&records, false, &first);
+    }
+    if (found) {
         reader->column_count = first.count;
         status = peal_alloc_checked(&reader->columns, first.count, sizeof *reader->columns, "columns", err);
         if (status == PEAL_OK && dialect->header) {

@@ -47,6 +47,10 @@ void csv__end_text(const csv__dialect *dialect, char *text, size_t *size);
 size_t csv__marks(const csv__dialect *dialect, const char *text, size_t size, uint32_t *marks, size_t *open_quote);
 /* The length of the whole records at the beginning of the text, which begins with a record; 0 if there is none. */
 size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t size);
+/* How much of a beginning is enough to see how it is written, and its first record: some KB, more if the lines are
+ * long.
+ */
+size_t csv__enough(const char *text, size_t size);
 uint64_t csv__count_newlines(const char *text, size_t size);
 
 /* A field of a record without its quotes, blanks and doubled quotes; `text` may be changed. */

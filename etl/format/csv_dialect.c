@@ -446,6 +446,7 @@ peal_status csv__find_dialect(const json_t *options, const csv__evidence *eviden
     out->begin = byte_order_mark(text, self.size);
     skip_lines(&self);
     find_sep_line(&self);
+    self.size = out->begin + csv__enough(text + out->begin, self.size - out->begin);
     find_comments(&self);
     find_delimiter(&self);
     find_preamble(&self);

@@ -136,6 +136,13 @@ size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t 
     return found.whole;
 }
 
+size_t csv__enough(const char *text, size_t size) {
+    enum { ENOUGH = 64 << 10, LINES_LEAST = 16 };
+    size_t part = ENOUGH;
+    while (part < size && csv__count_newlines(text, part) < LINES_LEAST) part *= 2;
+    return part < size ? part : size;
+}
+
 uint64_t csv__count_newlines(const char *text, size_t size) {
     uint64_t count = 0;
     while (size > 0) {

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/digest.h"
 #include "core/base/text.h"
 #include "core/base/utf8.h"
 
@@ -39,7 +38,11 @@ static void aim(row__writer *writer, size_t index) {
 peal_status row__writer_init(row__writer *writer, const peal_wanted *wanted, const peal_spelling *spelling,
                              peal_block *block, peal_error *err) {
     const size_t count = wanted->schema->count;
-    *writer = (row__writer){.wanted = wanted, .spelling = spelling, .block = block, .pending_capacity = count};
+    *writer = (row__writer){.null_numbers = wanted->nulls->number_count > 0,
+                            .wanted = wanted,
+                            .spelling = spelling,
+                            .block = block,
+                            .pending_capacity = count};
     PEAL_TRY(peal_alloc_checked(&writer->targets, count, sizeof *writer->targets, "a block", err));
     PEAL_TRY(peal_alloc_checked(&writer->pending, count, sizeof *writer->pending, "a block", err));
     for (size_t i = 0; i < count; i++) aim(writer, i);
@@ -251,16 +254,6 @@ static void put_time(row__writer *writer, const row__target *target, const char 
 
 /* ---- the row's end ---- */
 
-static peal_status intern(row__writer *writer, peal_error *err) {
-    for (size_t i = 0; i < writer->pending_count; i++) {
-        const row__pending *one = &writer->pending[i];
-        uint32_t code;
-        PEAL_TRY(peal_dictionary_intern_key(one->target->dictionary, &one->key, &code, err));
-        one->target->codes[writer->row] = (int32_t)code;
-    }
-    return PEAL_OK;
-}
-
 /* The next row takes the place of a bad one, of which nothing may stay. */
 static void give_row_up(row__writer *writer) {
     peal_table_room *table = &writer->block->table;
@@ -269,19 +262,13 @@ static void give_row_up(row__writer *writer) {
     }
 }
 
-peal_status row__end(row__writer *writer, const char *record, size_t size, peal_error *err) {
-    peal_block *block = writer->block;
+peal_status row__end_bad(row__writer *writer, const char *record, size_t size, peal_error *err) {
     if (writer->status != PEAL_OK) {
         if (err) *err = writer->error;
         return writer->status;
     }
-    if (writer->bad || writer->bad_column != PEAL_NO_COLUMN) {
-        if (!writer->bad) count_texts(writer);
-        give_row_up(writer);
-        return peal_block_add_bad_row(block, writer->line, writer->bad_column, record, size, err, "%s", writer->why);
-    }
-    PEAL_TRY(intern(writer, err));
-    if (writer->wanted->hash_rows) block->hashes[writer->row] = peal_hash(record, size, 0);
-    block->table.rows++;
-    return PEAL_OK;
+    if (!writer->bad) count_texts(writer);
+    give_row_up(writer);
+    return peal_block_add_bad_row(writer->block, writer->line, writer->bad_column, record, size, err, "%s",
+                                  writer->why);
 }

@@ -10,6 +10,7 @@
 
 #include <math.h>
 
+#include "core/base/digest.h"
 #include "etl/format/format.h"
 
 typedef enum row__how { ROW_SKIP, ROW_NUMBER, ROW_CATEGORY, ROW_OTHER } row__how;
@@ -41,6 +42,7 @@ typedef struct row__writer {
     row__target *targets;  /* [fields] */
     row__pending *pending; /* [pending_capacity] */
     size_t pending_count, pending_capacity;
+    bool null_numbers;  /* some number spells a missing value */
     size_t row;         /* that is being made */
     int64_t bad_column; /* the first whose type a value does not fit; else PEAL_NO_COLUMN */
     bool bad;           /* the row is bad whatever the types are */
@@ -93,7 +95,9 @@ static inline void row__cell(row__writer *writer, size_t column, const char *tex
     const row__target *target = &writer->targets[column];
     if (target->how == ROW_NUMBER) {
         double *number = &target->numbers[writer->row];
-        if (!writer->wanted->nulls->number_count && row__small_integer(text, length, number)) {
+        if (length == 0 && !target->required) {
+            *number = (double)NAN;
+        } else if (!writer->null_numbers && row__small_integer(text, length, number)) {
             target->votes->numbers++;
         } else {
             row__number_slow(writer, target, text, length);
@@ -118,7 +122,24 @@ static inline void row__missing(row__writer *writer, size_t column) {
     row__cell(writer, column, "\0\0\0\0\0\0\0", 0);
 }
 
+/* The rest of row__end. */
+peal_status row__end_bad(row__writer *writer, const char *record, size_t size, peal_error *err);
+
 /* The record is whole: the row counts, or is noted as bad with the record's text. */
-peal_status row__end(row__writer *writer, const char *record, size_t size, peal_error *err);
+static inline peal_status row__end(row__writer *writer, const char *record, size_t size, peal_error *err) {
+    if (writer->bad || writer->bad_column != PEAL_NO_COLUMN || writer->status != PEAL_OK) {
+        return row__end_bad(writer, record, size, err);
+    }
+    const size_t row = writer->row;
+    for (size_t i = 0; i < writer->pending_count; i++) {
+        const row__pending *one = &writer->pending[i];
+        uint32_t code;
+        PEAL_TRY(peal_dictionary_intern_key(one->target->dictionary, &one->key, &code, err));
+        one->target->codes[row] = (int32_t)code;
+    }
+    if (writer->wanted->hash_rows) writer->block->hashes[row] = peal_hash(record, size, 0);
+    writer->block->table.rows++;
+    return PEAL_OK;
+}
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/vector.h"
 #include "etl/transform/transform.h"
 
 typedef struct affine {
@@ -83,12 +84,16 @@ static peal_status minmax_fit(void *state, const char *column, peal_summary *sum
     return affine_fit(state, there ? summary->min : 0, there ? summary->max - summary->min : 1, column, summary, err);
 }
 
-static void affine_numbers(const void *state, double *values, size_t count) {
-    const affine *self = state;
+PEAL_VECTOR static void scale_all(const affine *restrict self, double *restrict values, size_t count) {
+    const double shift = self->shift, scale = self->scale, least = self->least, most = self->most;
     for (size_t i = 0; i < count; i++) {
-        const double value = (values[i] - self->shift) / self->scale;
-        values[i] = value > BEYOND_ALL ? self->most : value < -BEYOND_ALL ? self->least : value;
+        const double value = (values[i] - shift) / scale, low = value < -BEYOND_ALL ? least : value;
+        values[i] = value > BEYOND_ALL ? most : low;
     }
+}
+
+static void affine_numbers(const void *state, double *values, size_t count) {
+    scale_all(state, values, count);
 }
 
 const peal_transform peal_transform_standardize = {
