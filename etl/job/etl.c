@@ -2,6 +2,7 @@
  * datasets. */
 #include "etl/job/etl.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -328,6 +329,7 @@ static peal_status read_all(etl_job *job, peal_error *err) {
 typedef struct text_facts {
     uint64_t distinct, count; /* texts that its encoder could have had; training rows that have one */
     peal_text_votes read;     /* of texts that became numbers */
+    bool only_counts;         /* numbers that count the rows: as many whole ones in a row, each once */
 } text_facts;
 
 typedef struct fitting {
@@ -345,6 +347,15 @@ static const peal_pipeline_step *observing_step(const peal_pipeline_column *colu
 
 /* One column of all inputs and all vocabularies becomes one summary, which is fitted. Inputs count in their order; of a
  * vocabulary only texts and counts go in, so it does not matter whose they are. */
+/* Whether n whole numbers lie within n - 1 of each other and have the variance of n that follow each other: a number of
+ * the row says nothing of the next row. */
+static bool only_counts(const peal_summary *summary) {
+    enum { ROWS_LEAST = 20 };
+    const double n = (double)summary->count, variance = (n * n - 1) / 12;
+    if (summary->count < ROWS_LEAST || summary->nulls > 0 || summary->max - summary->min != n - 1) return false;
+    return summary->min == floor(summary->min) && fabs(summary->m2 / n - variance) <= 1e-9 * variance;
+}
+
 static peal_status fit_column(const fitting *work, size_t field, peal_error *err) {
     const etl_job *job = work->job;
     const peal_field *what = &job->pipeline->schema.fields[field];
@@ -364,6 +375,7 @@ static peal_status fit_column(const fitting *work, size_t field, peal_error *err
         status = peal_text_counts_sum(job->ingested.texts, field, &merged, err);
         work->facts[field] = (text_facts){.distinct = merged.distinct, .count = merged.count};
     }
+    work->facts[field].only_counts = field != job->label && only_counts(&merged);
     if (status == PEAL_OK) return peal_pipeline_fit(job->pipeline, field, &merged, &work->next[field], err);
     peal_summary_clear(&merged);
     return status;
@@ -481,6 +493,18 @@ static bool is_identifier(const etl_job *job, size_t field, const text_facts *fa
     return facts->distinct >= IDENTIFIER_LEAST && facts->distinct * 10 > facts->count * 9;
 }
 
+/* Points at numbers that only count the rows. */
+static void question_counters(const etl_job *job, const text_facts *facts) {
+    enum { NAMED = 3 };
+    size_t count = 0;
+    for (size_t i = 0; i < job->pipeline->schema.count; i++) {
+        if (!facts[i].only_counts || count++ >= NAMED) continue;
+        peal_report(job->options->reporter, PEAL_EVENT_WARNING,
+                    "column %s: its values only count the rows (drop leaves it out)",
+                    job->pipeline->schema.fields[i].name);
+    }
+}
+
 /* Leaves identifiers out, with one warning, however many columns there are. */
 static void drop_identifiers(etl_job *job, const text_facts *facts) {
     peal_pipeline *pipeline = job->pipeline;
@@ -526,6 +550,7 @@ static peal_status fit(etl_job *job, peal_error *err) {
     }
     if (status == PEAL_OK) status = question_classes(job, err);
     if (status == PEAL_OK) drop_identifiers(job, work.facts);
+    if (status == PEAL_OK) question_counters(job, work.facts);
     free(work.facts);
     free(work.next);
     if (status == PEAL_OK) peal_pipeline_report(job->pipeline, job->options->reporter);

@@ -53,6 +53,17 @@ static void head_close(peal_stream *base) {
     free(self);
 }
 
+/* Of a live stream its first line, or as much of it as there is room for: what comes later may not come yet. */
+static peal_status read_line(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
+    while (*got < capacity && !memchr(out, '\n', *got)) {
+        size_t more;
+        PEAL_TRY(stream->read(stream, out + *got, capacity - *got, &more, err));
+        if (more == 0) break;
+        *got += more;
+    }
+    return PEAL_OK;
+}
+
 peal_status peal_stream_look(peal_stream **stream, uint8_t *head, size_t capacity, size_t *got, peal_error *err) {
     peal_stream *inner = *stream;
     head_stream *self = NULL;
@@ -63,7 +74,7 @@ peal_status peal_stream_look(peal_stream **stream, uint8_t *head, size_t capacit
     } else {
         self = malloc(sizeof *self + capacity);
         status = !self         ? peal_fail(err, PEAL_E_MEMORY, "no memory for a source")
-                 : inner->live ? inner->read(inner, head, capacity, got, err)
+                 : inner->live ? read_line(inner, head, capacity, got, err)
                                : peal_stream_fill(inner, head, capacity, got, err);
     }
     if (status != PEAL_OK) {

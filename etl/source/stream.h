@@ -27,7 +27,7 @@ struct peal_stream {
 
 /* Reads until `capacity` bytes are there or the stream ends. */
 peal_status peal_stream_fill(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, peal_error *err);
-/* The first `capacity` bytes of *stream, or all if it has fewer (of one that is live, what has come), without taking
+/* The first `capacity` bytes of *stream, or all if it has fewer (of one that is live, its first line), without taking
  * them: afterwards *stream, perhaps another one that took the old one over, begins with them. Closed, and NULL, on
  * failure. */
 peal_status peal_stream_look(peal_stream **stream, uint8_t *head, size_t capacity, size_t *got, peal_error *err);
