@@ -1,3 +1,4 @@
+/* CPU and memory limits of control groups, of both versions; see cgroup.h. */
 #include "core/base/cgroup.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* Checks options against their table, and hands their values out; see option.h. */
 #include "core/base/option.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Philox 4x32-10 and what is drawn from it; see philox.h. */
 #include "core/base/philox.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* The system call, with a bound on every wait; see futex.h. */
 #include "core/process/futex.h"
 
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* Maps memory that forked processes share; see slab.h. */
 #include "core/process/slab.h"
 
 #include <errno.h>

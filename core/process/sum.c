@@ -1,3 +1,4 @@
+/* Pairwise sums in an order that belongs to the job; see sum.h. */
 #include "core/process/sum.h"
 
 #include <assert.h>

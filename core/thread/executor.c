@@ -1,3 +1,4 @@
+/* A queue of tasks, the threads that take them, and map over both; see executor.h. */
 #include "core/thread/executor.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Results that are waited for; see future.h. */
 #include "core/thread/future.h"
 
 #include <errno.h>

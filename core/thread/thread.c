@@ -1,3 +1,4 @@
+/* Threads that leave signals to the host's; see thread.h. */
 #include "core/thread/thread.h"
 
 #include <signal.h>

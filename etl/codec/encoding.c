@@ -1,3 +1,4 @@
+/* Text of other encodings, converted piece by piece between the codec and the format; see encoding.h. */
 #include "etl/codec/encoding.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Raw deflate by ISA-L, the fast one; see codec.h. */
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Raw deflate by zlib, the reference; see codec.h. */
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>

@@ -1,3 +1,5 @@
+/* From a text to a value: numbers in all spellings, booleans, what is missing. Between a format and the table; see
+ * cell.h. */
 #include "etl/format/cell.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* The seldom cases of a row: values that do not fit, votes, types other than numbers and texts; see row.h. */
 #include "etl/format/row.h"
 
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* Counts what all values say of each column, and decides. Between the first pass and the fit; see types.h. */
 #include "etl/job/types.h"
 
 #include <stdio.h>

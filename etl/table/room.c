@@ -1,3 +1,4 @@
+/* Memory of columns that are being filled, and the view of them as a table; see room.h. */
 #include "etl/table/room.h"
 
 #include <stdlib.h>

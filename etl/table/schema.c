@@ -1,3 +1,4 @@
+/* Names and types of columns, found by name in constant time; see schema.h. */
 #include "etl/table/schema.h"
 
 #include <stdio.h>

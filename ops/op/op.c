@@ -1,3 +1,4 @@
+/* The table of ops, and what several of them share; see op.h. */
 #include "ops/op/op.h"
 
 #include "core/base/vector.h"

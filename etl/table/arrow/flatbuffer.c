@@ -1,3 +1,4 @@
+/* Builds FlatBuffers from the back to the front, and reads them with every access checked; see flatbuffer.h. */
 #include "etl/table/arrow/flatbuffer.h"
 
 #include <assert.h>
