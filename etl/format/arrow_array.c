@@ -66,7 +66,7 @@ static bool read_validity(array_opener *self, size_t index) {
         memset(out->valid, 1, out->rows);
     }
     for (size_t row = 0; row < out->rows; row++) {
-        out->valid[row] &= (uint8_t)(bits[(shift + row) / 8] >> ((shift + row) % 8)) & 1;
+        if (!(bits[(shift + row) / 8] >> ((shift + row) % 8) & 1)) out->valid[row] = 0;
     }
     return true;
 }
