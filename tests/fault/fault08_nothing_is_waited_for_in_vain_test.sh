@@ -10,7 +10,8 @@ $peal train rows.csv --label y --epochs 1 --out m.safetensors --quiet
 ends() { # ends SIGNAL COMMAND...: it waits, and one signal ends it
     local signal=$1 got=0
     shift
-    timeout -k 5 --preserve-status -s "$signal" 1 "$@" >out.txt 2>err.txt || got=$?
+    # A sanitizer may look for leaks for seconds at the end, on a busy machine.
+    timeout -k 30 --preserve-status -s "$signal" 1 "$@" >out.txt 2>err.txt || got=$?
     [ $got = 4 ] || fail "exit code $got instead of 4 after SIG$signal: $* $(cat err.txt)"
     grep -q "interrupted while waiting for" err.txt || fail "$(cat err.txt)"
 }
