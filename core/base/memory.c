@@ -33,7 +33,7 @@ peal_status peal_alloc_checked(void *pointer_out, size_t count, size_t size, con
 char *peal_strndup(const char *text, size_t length) {
     char *copy = malloc(length + 1);
     if (!copy) return NULL;
-    memcpy(copy, text, length);
+    if (length) memcpy(copy, text, length);
     copy[length] = '\0';
     return copy;
 }
