@@ -2,13 +2,14 @@
 
 load("//tools:copts.bzl", "PEAL_COPTS")
 
-def peal_unit_test(name, deps, data = [], size = "small"):
-    """A cmocka test of the source <name>.c."""
+def peal_unit_test(name, deps, data = [], size = "small", tags = []):
+    """A cmocka test of the source <name>.c; of what one thread does alone with tags = ["single"]."""
     native.cc_test(
         name = name,
         size = size,
         srcs = [name + ".c"],
         copts = PEAL_COPTS + ["-UNDEBUG"],
+        tags = tags,
         data = data,
         linkopts = ["-lcmocka"],
         deps = deps + ["//tests:support"],
