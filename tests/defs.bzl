@@ -3,7 +3,7 @@
 load("//tools:copts.bzl", "PEAL_COPTS")
 
 def peal_unit_test(name, deps, data = [], size = "small", tags = []):
-    """A cmocka test of the source <name>.c; of what one thread does alone with tags = ["single"]."""
+    """A cmocka test of the source <name>.c; with tags = ["values"] of what threads do not change."""
     native.cc_test(
         name = name,
         size = size,
