@@ -198,7 +198,7 @@ static peal_status map_codes(part_parser *self, size_t index, peal_error *err) {
         PEAL_TRY(peal_alloc_checked(&self->map, size, sizeof *self->map, "a dictionary", err));
         self->map_capacity = size;
     }
-    memset(self->map, 0xFF, size * sizeof *self->map);
+    if (size) memset(self->map, 0xFF, size * sizeof *self->map);
     for (size_t row = 0; row < self->rows; row++) {
         if (!ipc__array_has(array, row)) {
             if (!has_empty) PEAL_TRY(peal_dictionary_put(dictionary, "", 0, &empty, err));
