@@ -120,7 +120,7 @@ static peal_status csv_next(peal_reader *base, peal_block *block, peal_error *er
     for (;;) {
         PEAL_TRY(fill_text(reader, block, capacity, err));
         const bool last = reader->ended && reader->carry_size == 0;
-        if (last) csv__end_text(&reader->dialect, block->text, &block->size);
+        if (last) csv__end_text(block->text, &block->size);
         whole = last ? block->size : csv__whole_records(&reader->dialect, block->text, block->size);
         if (whole > 0 || last) break;
         if (block->size > LONGEST_RECORD) {

@@ -38,7 +38,7 @@ extern const peal_option csv__options[];
 peal_status csv__find_dialect(const json_t *options, const csv__evidence *evidence, char *text, size_t *size,
                               bool whole, csv__dialect *out, peal_error *err);
 /* Takes a last byte 0x1A off, ends the last line; `*size` may grow by one. Of a text that is all there is. */
-void csv__end_text(const csv__dialect *dialect, char *text, size_t *size);
+void csv__end_text(char *text, size_t *size);
 
 /* Writes the positions of all delimiters and newlines outside of quotes to `marks` (room for `size` + 1) and returns
  * how many. A quote counts only at the beginning of a field (after blanks, if `trim`), as RFC 4180 has it. A line of

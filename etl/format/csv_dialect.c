@@ -115,8 +115,7 @@ static peal_status check_options(const finder *self, peal_error *err) {
 
 /* ---- the text's ends ---- */
 
-void csv__end_text(const csv__dialect *dialect, char *text, size_t *size) {
-    (void)dialect;
+void csv__end_text(char *text, size_t *size) {
     if (*size > 0 && text[*size - 1] == 0x1A) --*size; /* the end-of-file mark of CP/M and DOS */
     if (*size > 0 && text[*size - 1] != '\n') text[(*size)++] = '\n';
 }
@@ -438,7 +437,7 @@ peal_status csv__find_dialect(const json_t *options, const csv__evidence *eviden
     PEAL_TRY(check_options(&self, err));
     if (!out->delimiter && !out->blanks) out->delimiter = evidence->tab_or_none;
     find_line_ends(&self);
-    if (whole) csv__end_text(out, text, &self.size);
+    if (whole) csv__end_text(text, &self.size);
     memset(text + self.size, 0, PEAL_BLOCK_PADDING);
     *size = self.size;
     self.marks = malloc((self.size + 2) * sizeof *self.marks); /* of a long text few are touched */

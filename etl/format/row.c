@@ -204,8 +204,6 @@ void row__check_text(row__writer *writer, const row__target *target, const char 
     }
 }
 
-static void put_time(row__writer *writer, const row__target *target, const char *text, size_t length);
-
 /* Types that come seldom. A value of a fixed size is written in place; what is missing has no validity bit. */
 void row__other(row__writer *writer, const row__target *target, const char *text, size_t length) {
     peal_table_room *table = &writer->block->table;
@@ -242,15 +240,11 @@ void row__other(row__writer *writer, const row__target *target, const char *text
             misfit(writer, target, text, length, "a whole number of 64 bits");
         }
     } else if (column->type == PEAL_TYPE_TIMESTAMP) {
-        put_time(writer, target, text, length);
+        misfit(writer, target, text, length, "a time");
     } else {
         misfit(writer, target, text, length, peal_types[column->type].name);
     }
     if (status != PEAL_OK && writer->status == PEAL_OK) writer->status = status;
-}
-
-static void put_time(row__writer *writer, const row__target *target, const char *text, size_t length) {
-    misfit(writer, target, text, length, "a time");
 }
 
 /* ---- the row's end ---- */

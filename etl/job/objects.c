@@ -222,8 +222,9 @@ static peal_status find_archive(peal_source *source, const peal_source_options *
     PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
     PEAL_TRY(peal_stream_look(&stream, head, sizeof head, &size, err));
     peal_stream_close(stream);
-    *out = is_whole_format(head, size, source->path) ? NULL : peal_archive_recognise(head, size);
-    if (*out || is_whole_format(head, size, source->path)) return PEAL_OK;
+    if (is_whole_format(head, size, source->path)) return PEAL_OK;
+    *out = peal_archive_recognise(head, size);
+    if (*out) return PEAL_OK;
     return may_be_packed(source->path) ? unpack(source, options, out, err)
                                        : peal_archive_check_name(peal_source_name(source), head, size, err);
 }
