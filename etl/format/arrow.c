@@ -228,7 +228,8 @@ static peal_status arrow_next(peal_reader *base, peal_block *block, peal_error *
     return status;
 }
 
-static peal_status begin(ipc__reader *reader, const peal_wanted *wanted, peal_error *err) {
+static peal_status begin(peal_reader *base, const peal_wanted *wanted, peal_error *err) {
+    ipc__reader *reader = (ipc__reader *)base;
     reader->base = (peal_reader){.next = arrow_next, .parse = ipc__parse, .close = arrow_close};
     reader->wanted = wanted;
     PEAL_TRY(peal_alloc_checked(&reader->nodes, wanted->schema->count, sizeof *reader->nodes, "columns", err));
@@ -242,7 +243,7 @@ static peal_status arrow_open(const json_t *options, const peal_wanted *wanted, 
     ipc__reader *reader;
     *out = NULL;
     PEAL_TRY(reader_new(input, &reader, err));
-    const peal_status status = begin(reader, wanted, err);
+    const peal_status status = begin(&reader->base, wanted, err);
     if (status != PEAL_OK) {
         arrow_close(&reader->base);
         return status;
@@ -276,7 +277,9 @@ static void note_losses(const ipc__reader *reader, const peal_reporter *reporter
     }
 }
 
-peal_status ipc__guess_column(peal_reader *reader, const peal_wanted *wanted, peal_guesser *guesser, peal_error *err) {
+/* Looks at the first values of the one column that is wanted, as texts. */
+static peal_status guess_column(peal_reader *reader, const peal_wanted *wanted, peal_guesser *guesser,
+                                peal_error *err) {
     static const peal_spelling plain = {0};
     peal_block block;
     peal_status status = peal_block_init(&block, wanted->schema, err);
@@ -291,7 +294,7 @@ peal_status ipc__guess_column(peal_reader *reader, const peal_wanted *wanted, pe
     return status;
 }
 
-void ipc__guess_settle(const peal_guesser *guesser, peal_found *found, size_t label) {
+static void settle_guess(const peal_guesser *guesser, peal_found *found, size_t label) {
     peal_field *field = &found->schema.fields[label];
     peal_guesser copy = *guesser;
     peal_guess_type(&copy, field);
@@ -300,17 +303,17 @@ void ipc__guess_settle(const peal_guesser *guesser, peal_found *found, size_t la
     field->settled = false;
 }
 
-/* A label of numbers may be one of classes, if they are whole and few: its type is what its values tell. */
-static peal_status survey_label(ipc__reader *reader, const peal_survey *what, peal_found *out, peal_error *err) {
+peal_status ipc__survey_label(peal_reader *reader, ipc__begin *get_ready, const peal_survey *what, peal_found *out,
+                              peal_error *err) {
     const size_t label = what->label ? peal_schema_find(&out->schema, what->label, strlen(what->label)) : SIZE_MAX;
     if (label == SIZE_MAX || out->schema.fields[label].type != PEAL_TYPE_FLOAT64) return PEAL_OK;
     peal_schema one = {0};
     peal_guesser guesser = {0};
     const peal_wanted wanted = {.schema = &one, .nulls = what->nulls, .label = SIZE_MAX};
     peal_status status = peal_schema_add(&one, what->label, strlen(what->label), PEAL_TYPE_DICTIONARY, err);
-    if (status == PEAL_OK) status = begin(reader, &wanted, err);
-    if (status == PEAL_OK) status = ipc__guess_column(&reader->base, &wanted, &guesser, err);
-    if (status == PEAL_OK) ipc__guess_settle(&guesser, out, label);
+    if (status == PEAL_OK) status = get_ready(reader, &wanted, err);
+    if (status == PEAL_OK) status = guess_column(reader, &wanted, &guesser, err);
+    if (status == PEAL_OK) settle_guess(&guesser, out, label);
     peal_schema_clear(&one);
     return status;
 }
@@ -326,7 +329,7 @@ static peal_status arrow_survey(const json_t *options, const peal_survey *what, 
     if (status == PEAL_OK) {
         status = peal_alloc_checked(&out->guesses, out->schema.count, sizeof *out->guesses, "columns", err);
     }
-    if (status == PEAL_OK) status = survey_label(reader, what, out, err);
+    if (status == PEAL_OK) status = ipc__survey_label(&reader->base, begin, what, out, err);
     if (status != PEAL_OK) peal_found_clear(out);
     arrow_close(&reader->base);
     return status;

@@ -283,10 +283,12 @@ peal_status ipc__fill_block(const peal_wanted *wanted, const ipc__array *arrays,
                             peal_error *err);
 void ipc__arrays_free(ipc__array *arrays, size_t count);
 
-/* For surveys: looks at the first values of the one column that is wanted, as texts. */
-peal_status ipc__guess_column(peal_reader *reader, const peal_wanted *wanted, peal_guesser *guesser, peal_error *err);
-/* The label is a column of numbers whose type is left open; this is what its first values tell. */
-void ipc__guess_settle(const peal_guesser *guesser, peal_found *found, size_t label);
+/* Makes a reader that has read its header ready to give what is wanted, which must outlive its use. */
+typedef peal_status ipc__begin(peal_reader *reader, const peal_wanted *wanted, peal_error *err);
+/* For surveys, another format's too. A label of numbers may be one of classes, if they are whole and few: its type is
+ * left open, with what its first values tell. The reader is of no use afterwards but to be closed. */
+peal_status ipc__survey_label(peal_reader *reader, ipc__begin *get_ready, const peal_survey *what, peal_found *out,
+                              peal_error *err);
 
 peal_status ipc__parse(const peal_reader *base, peal_block *block, peal_error *err);
 

@@ -128,7 +128,8 @@ static peal_status find_column(npy__reader *reader, size_t index, peal_error *er
                      field->name, is_bytes ? has->width : 1, want_bytes ? field->width : 1);
 }
 
-static peal_status begin(npy__reader *reader, const peal_wanted *wanted, peal_error *err) {
+static peal_status begin(peal_reader *base, const peal_wanted *wanted, peal_error *err) {
+    npy__reader *reader = (npy__reader *)base;
     size_t row_size = 1;
     reader->base = (peal_reader){.next = npy_next, .parse = npy__parse, .close = npy_close};
     reader->wanted = wanted;
@@ -172,7 +173,7 @@ static peal_status open_arrays(npy__opener opener, const json_t *options, const 
     npy__reader *reader;
     *out = NULL;
     PEAL_TRY(reader_new(opener, options, input, &reader, err));
-    const peal_status status = begin(reader, wanted, err);
+    const peal_status status = begin(&reader->base, wanted, err);
     if (status != PEAL_OK) {
         npy_close(&reader->base);
         return status;
@@ -183,20 +184,6 @@ static peal_status open_arrays(npy__opener opener, const json_t *options, const 
 
 /* ---- survey ---- */
 
-static peal_status survey_label(npy__reader *reader, const peal_survey *what, peal_found *out, peal_error *err) {
-    const size_t label = what->label ? peal_schema_find(&out->schema, what->label, strlen(what->label)) : SIZE_MAX;
-    if (label == SIZE_MAX || out->schema.fields[label].type != PEAL_TYPE_FLOAT64) return PEAL_OK;
-    peal_schema one = {0};
-    peal_guesser guesser = {0};
-    const peal_wanted wanted = {.schema = &one, .nulls = what->nulls, .label = SIZE_MAX};
-    peal_status status = peal_schema_add(&one, what->label, strlen(what->label), PEAL_TYPE_DICTIONARY, err);
-    if (status == PEAL_OK) status = begin(reader, &wanted, err);
-    if (status == PEAL_OK) status = ipc__guess_column(&reader->base, &wanted, &guesser, err);
-    if (status == PEAL_OK) ipc__guess_settle(&guesser, out, label);
-    peal_schema_clear(&one);
-    return status;
-}
-
 static peal_status survey_arrays(npy__opener opener, const json_t *options, const peal_survey *what,
                                  const peal_input *input, peal_found *out, peal_error *err) {
     npy__reader *reader;
@@ -206,7 +193,7 @@ static peal_status survey_arrays(npy__opener opener, const json_t *options, cons
     if (status == PEAL_OK) {
         status = peal_alloc_checked(&out->guesses, out->schema.count, sizeof *out->guesses, "columns", err);
     }
-    if (status == PEAL_OK) status = survey_label(reader, what, out, err);
+    if (status == PEAL_OK) status = ipc__survey_label(&reader->base, begin, what, out, err);
     if (status != PEAL_OK) peal_found_clear(out);
     npy_close(&reader->base);
     return status;
