@@ -448,9 +448,9 @@ static peal_status read_progress(models__trainer *trainer, const peal_safetensor
     const size_t epochs = trainer->last_epoch;
     PEAL_TRY(read_count(file, "epoch", epochs, &progress->epoch, err));
     PEAL_TRY(read_count(file, "step", progress->epoch < epochs ? trainer->steps : 0, &progress->step, err));
-    const bool is_in_round = trainer->sync == SYNC_ROUNDS && progress->step &&
+    const bool is_in_round = trainer->sync == SYNC_ROUNDS && progress->step && progress->step != trainer->steps &&
                              (trainer->steps_per_round == 0 || progress->step % trainer->steps_per_round != 0);
-    if (is_in_round) return wrong(err, "step"); /* rounds are committed whole */
+    if (is_in_round) return wrong(err, "step"); /* rounds are committed whole; the last may be shorter */
     PEAL_TRY(read_count(file, "best_epoch", progress->epoch, &progress->best_epoch, err));
     if (progress->epoch && !progress->best_epoch) return wrong(err, "best_epoch"); /* the first epoch is the best yet */
     PEAL_TRY(read_real(file, "best_loss", true, &progress->best_loss, err));

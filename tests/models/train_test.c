@@ -186,6 +186,76 @@ static void resume_ends_in_the_same_bits(void **state) {
     free(run);
 }
 
+typedef struct late_stop {
+    unsigned after_us; /* the end of the first epoch */
+    atomic_int first_epoch, stop;
+} late_stop;
+
+static void note_first_epoch(void *user, const peal_event *event) {
+    if (event->kind == PEAL_EVENT_METRIC) atomic_store(&((late_stop *)user)->first_epoch, 1);
+}
+
+static void *stop_later(void *argument) {
+    late_stop *self = argument;
+    while (!atomic_load(&self->first_epoch)) usleep(50);
+    usleep(self->after_us);
+    atomic_store(&self->stop, 1);
+    return NULL;
+}
+
+/* Whether the run has a checkpoint of an epoch whose steps are all done, but not its validation. */
+static bool has_checkpoint_of_step(const char *run, size_t step) {
+    char ending[40];
+    snprintf(ending, sizeof ending, "-%08zu.safetensors", step);
+    DIR *dir = opendir(run);
+    bool found = false;
+    for (struct dirent *entry; dir && (entry = readdir(dir));) found = found || strstr(entry->d_name, ending);
+    if (dir) closedir(dir);
+    return found;
+}
+
+/* Validation is most of the work here, so that some of the stops fall into it: between the last step of an epoch and
+ * the first of the next. The last round of an epoch is a short one. */
+static void resume_goes_on_from_the_end_of_an_epoch(void **state) {
+    (void)state;
+    static const char *const syncs[] = {"epoch", "step", "5"};
+    char *out = test_path(folder, "v.safetensors"), *run = test_path(folder, "v.run");
+    for (size_t s = 0; s < 3; s++) {
+        peal_error err;
+        peal_train_result calm, resumed;
+        peal_train_options options = options_for(out);
+        options.sync = syncs[s];
+        options.model = "mlp:hidden=256x256";
+        options.valid = "0.9"; /* 300 rows in 4 partitions */
+        options.batch = 11;    /* 7 steps */
+        options.epochs = 3;
+        assert_ok(peal_train(&options, &calm, &err));
+        size_t seen = 0;
+        for (unsigned attempt = 0; attempt < 400 && seen < 2; attempt++) {
+            late_stop stop = {.after_us = attempt * 500 % 40000};
+            const peal_reporter reporter = {note_first_epoch, &stop};
+            pthread_t thread;
+            assert_int_equal(pthread_create(&thread, NULL, stop_later, &stop), 0);
+            peal_train_options first = options;
+            first.run_dir = run;
+            first.stop = &stop.stop;
+            first.reporter = &reporter;
+            const peal_status status = peal_train(&first, &resumed, &err);
+            pthread_join(thread, NULL);
+            if (status == PEAL_OK) continue;
+            assert_int_equal(status, PEAL_E_INTERRUPTED);
+            seen += has_checkpoint_of_step(run, 7);
+            first.stop = NULL;
+            first.resume = true;
+            assert_ok(peal_train(&first, &resumed, &err));
+            assert_string_equal(calm.model_sha256, resumed.model_sha256);
+        }
+        assert_int_equal(seen, 2); /* else nothing was tried */
+    }
+    free(out);
+    free(run);
+}
+
 /* Rows one by one, all at once, and from the dataset: the same bits. */
 typedef struct table_prediction {
     peal_predictor *predictor;
@@ -306,6 +376,7 @@ int main(void) {
         cmocka_unit_test(workers_do_not_change_the_bits),
         cmocka_unit_test(deaths_do_not_change_the_bits),
         cmocka_unit_test(resume_ends_in_the_same_bits),
+        cmocka_unit_test(resume_goes_on_from_the_end_of_an_epoch),
         cmocka_unit_test(predictions_are_the_same_from_everywhere),
         cmocka_unit_test(it_learns),
         cmocka_unit_test(wrong_wishes_are_refused),
