@@ -98,8 +98,13 @@ void peal_net_free(peal_net *net) {
 
 /* ---- rows ---- */
 
+/* Columns stand in the pipeline's order: features, codes, indices and values, label, what no model sees. */
+static size_t label_at(const peal_net *net) {
+    return (net->features != NULL) + net->shape.code_columns + (net->sparse ? 2 : 0);
+}
+
 double peal_net_label(const peal_net *net, const peal_table *table, size_t row) {
-    const peal_column *column = &table->columns[table->column_count - 1];
+    const peal_column *column = &table->columns[label_at(net)];
     if (net->shape.classes == 0) return ((const double *)column->values)[row];
     int32_t code = peal_column_code(column, row);
     return code < 0 ? (double)NAN : (double)code;
@@ -113,7 +118,6 @@ static peal_sparse_row sparse_row(const peal_column *indices, const peal_column 
                              .count = (size_t)(end - begin)};
 }
 
-/* Columns stand in the pipeline's order: features, codes, indices and values, label. */
 static void load_row(peal_net *net, const peal_table *table, size_t row, size_t to) {
     size_t at = 0;
     if (net->features) {

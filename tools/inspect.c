@@ -25,13 +25,12 @@ static json_t *name_json(const char *name) {
 }
 
 static json_t *columns_json(const peal_pipeline *pipeline) {
-    static const char *const roles[] = {"dropped", "feature", "index", "sparse", "label"};
     json_t *columns = json_array();
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         char *steps = peal_pipeline_describe(pipeline, i);
         json_t *one = steps ? json_pack("{s:o, s:s, s:s, s:s}", "name", name_json(pipeline->schema.fields[i].name),
                                         "kind", peal_types[pipeline->schema.fields[i].type].kind, "role",
-                                        roles[pipeline->columns[i].role], "steps", steps)
+                                        peal_column_role_name(pipeline->columns[i].role), "steps", steps)
                             : NULL;
         free(steps);
         columns = peal_json_append(columns, one);

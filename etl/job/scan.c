@@ -34,6 +34,8 @@ struct peal_scan {
     const peal_pipeline *pipeline;
     peal_scan_options options;
     peal_object_list objects;
+    peal_schema own;         /* the pipeline's, without what is kept; empty if nothing is */
+    const peal_schema *read; /* what is read: that, or the pipeline's */
     peal_nulls nulls;
     json_t *text_options; /* of the text in memory */
     peal_wanted wanted;
@@ -62,6 +64,20 @@ static peal_status make_nulls(peal_scan *scan, peal_error *err) {
     const peal_status status = peal_nulls_make(texts, known->count + options->null_count, &scan->nulls, err);
     free(texts);
     return status;
+}
+
+/* What no model sees is not read. */
+static peal_status choose_columns(peal_scan *scan, peal_error *err) {
+    const peal_pipeline *pipeline = scan->pipeline;
+    scan->read = &pipeline->schema;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (pipeline->columns[i].role != PEAL_ROLE_KEPT) continue;
+        if (!scan->own.count) PEAL_TRY(peal_schema_copy(&pipeline->schema, &scan->own, err));
+        scan->own.fields[i].skip = true;
+        scan->read = &scan->own;
+    }
+    scan->wanted.schema = scan->read;
+    return PEAL_OK;
 }
 
 static peal_status open_sources(peal_scan *scan, peal_error *err) {
@@ -93,13 +109,13 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
     if (!scan) return peal_fail(err, PEAL_E_MEMORY, "no memory for a scan");
     *scan = (peal_scan){.pipeline = pipeline, .options = *options};
     scan->wanted = (peal_wanted){
-        .schema = &pipeline->schema,
         .nulls = &scan->nulls,
         .label = pipeline->label,
         .label_required = options->label_required,
         .label_as_text = true,
     };
     peal_status status = make_nulls(scan, err);
+    if (status == PEAL_OK) status = choose_columns(scan, err);
     if (status == PEAL_OK) status = open_sources(scan, err);
     if (status == PEAL_OK) status = make_slots(scan, err);
     if (status != PEAL_OK) {
@@ -159,8 +175,8 @@ static void let_input_go(scan_input **input) {
 static peal_status slot_init(peal_scan *scan, scan_slot *slot, peal_error *err) {
     if (slot->applier) return PEAL_OK;
     slot->scan = scan;
-    if (!slot->block.votes) PEAL_TRY(peal_block_init(&slot->block, &scan->pipeline->schema, err));
-    return peal_applier_new(scan->pipeline, &slot->applier, err);
+    if (!slot->block.votes) PEAL_TRY(peal_block_init(&slot->block, scan->read, err));
+    return peal_applier_new(scan->pipeline, false, &slot->applier, err);
 }
 
 /* One step: opens the next object, or reads the next block of the present one into a free slot, or ends the object. */
@@ -207,8 +223,8 @@ static void count_unknown(scan_slot *slot, const peal_column *columns) {
     const peal_pipeline *pipeline = slot->scan->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_column_role role = pipeline->columns[i].role;
-        if (role == PEAL_ROLE_DROPPED || role == PEAL_ROLE_LABEL || !columns[i].dictionary) continue;
-        if (!peal_types[columns[i].type].has_vocabulary) continue;
+        if (role == PEAL_ROLE_DROPPED || role == PEAL_ROLE_LABEL) continue;
+        if (!peal_types[columns[i].type].has_vocabulary || !columns[i].dictionary) continue;
         const uint64_t before = slot->unknown;
         slot->unknown += count_unknown_rows(slot, i, &columns[i]);
         if (before == 0 && slot->unknown) slot->unknown_column = i;
@@ -374,6 +390,7 @@ void peal_scan_close(peal_scan *scan) {
     free(scan->slots);
     peal_object_list_clear(&scan->objects);
     peal_nulls_clear(&scan->nulls);
+    peal_schema_clear(&scan->own);
     json_decref(scan->text_options);
     free(scan);
 }

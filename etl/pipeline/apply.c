@@ -21,13 +21,18 @@ struct peal_applier {
     peal_column row_items;       /* the same with rows */
     peal_column sparse_items[2]; /* of indices and values, with rows */
     peal_buffer sparse_offsets, sparse_indices, sparse_values;
-    size_t sparse_at;              /* of the indices among the schema's columns; SIZE_MAX: there are none */
-    peal_dictionary *dictionaries; /* [schema columns] of the output */
-    uint8_t **values;              /* [schema columns] */
-    uint8_t **validity;            /* [schema columns] */
-    peal_column *columns;          /* the output's, with rows */
+    size_t *text_columns; /* [text_column_count] raw columns whose texts become sparse features */
+    size_t text_column_count;
+    peal_bag bag;
+    size_t sparse_at;                       /* of the indices among the schema's columns; SIZE_MAX: there are none */
+    size_t kept_at;                         /* of the first column that no model sees */
+    peal_buffer *kept_offsets, *kept_bytes; /* [schema columns] */
+    peal_dictionary *dictionaries;          /* [schema columns] of the output */
+    uint8_t **values;                       /* [schema columns] */
+    uint8_t **validity;                     /* [schema columns] */
+    peal_column *columns;                   /* the output's, with rows */
     size_t row_capacity;
-    size_t *raw_of; /* [schema columns] index of the raw column; SIZE_MAX: the feature block */
+    size_t *raw_of; /* [schema columns] index of the raw column; SIZE_MAX: there are several */
 };
 
 /* ---- the output's columns ---- */
@@ -79,16 +84,23 @@ static void add_sparse_columns(peal_applier *applier) {
     applier->sparse_at = applier->schema.column_count;
     for (size_t i = 0; i < 2; i++) {
         const size_t at = applier->schema.column_count++;
-        applier->raw_of[at] = i ? applier->pipeline->values : applier->pipeline->indices;
+        applier->raw_of[at] = SIZE_MAX;
         applier->sparse_items[i] = (peal_column){.name = "item", .type = items[i]};
         applier->schema.columns[at] =
             (peal_column){.name = names[i], .type = PEAL_TYPE_LIST, .child = &applier->sparse_items[i]};
     }
 }
 
-static peal_status make_schema(peal_applier *applier, peal_error *err) {
+static void add_kept_column(peal_applier *applier, size_t raw) {
+    const size_t at = applier->schema.column_count++;
+    applier->raw_of[at] = raw;
+    applier->schema.columns[at] =
+        (peal_column){.name = applier->pipeline->schema.fields[raw].name, .type = PEAL_TYPE_UTF8};
+}
+
+static peal_status make_schema(peal_applier *applier, bool keeps, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
-    size_t most = pipeline->schema.count + 1;
+    const size_t most = pipeline->schema.count + 3; /* the features, and what texts become: indices and values */
     PEAL_TRY(peal_alloc_checked(&applier->schema.columns, most, sizeof(peal_column), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->columns, most, sizeof(peal_column), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->dictionaries, most, sizeof(peal_dictionary), "a schema", err));
@@ -100,6 +112,9 @@ static peal_status make_schema(peal_applier *applier, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(&applier->spread, most, sizeof(float *), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->maps, most, sizeof(peal_code_map), "a schema", err));
     PEAL_TRY(peal_alloc_checked(&applier->code_capacity, most, sizeof(size_t), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->text_columns, most, sizeof(size_t), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->kept_offsets, most, sizeof(peal_buffer), "a schema", err));
+    PEAL_TRY(peal_alloc_checked(&applier->kept_bytes, most, sizeof(peal_buffer), "a schema", err));
     if (pipeline->feature_width) {
         applier->raw_of[0] = SIZE_MAX;
         applier->items = (peal_column){
@@ -116,17 +131,26 @@ static peal_status make_schema(peal_applier *applier, peal_error *err) {
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         if (pipeline->columns[i].role == PEAL_ROLE_INDEX) PEAL_TRY(add_coded_column(applier, i, err));
     }
-    if (pipeline->indices != SIZE_MAX) add_sparse_columns(applier);
-    return pipeline->label == SIZE_MAX ? PEAL_OK : add_coded_column(applier, pipeline->label, err);
+    if (pipeline->sparse_width) add_sparse_columns(applier);
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (pipeline->columns[i].role != PEAL_ROLE_SPARSE || i == pipeline->indices || i == pipeline->values) continue;
+        applier->text_columns[applier->text_column_count++] = i;
+    }
+    if (pipeline->label != SIZE_MAX) PEAL_TRY(add_coded_column(applier, pipeline->label, err));
+    applier->kept_at = applier->schema.column_count;
+    for (size_t i = 0; keeps && i < pipeline->schema.count; i++) {
+        if (pipeline->columns[i].role == PEAL_ROLE_KEPT) add_kept_column(applier, i);
+    }
+    return PEAL_OK;
 }
 
-peal_status peal_applier_new(const peal_pipeline *pipeline, peal_applier **out, peal_error *err) {
+peal_status peal_applier_new(const peal_pipeline *pipeline, bool keeps, peal_applier **out, peal_error *err) {
     *out = NULL;
     peal_applier *applier = calloc(1, sizeof *applier);
     if (!applier) return peal_fail(err, PEAL_E_MEMORY, "no memory to apply a pipeline");
     applier->pipeline = pipeline;
     applier->sparse_at = SIZE_MAX;
-    peal_status status = make_schema(applier, err);
+    peal_status status = make_schema(applier, keeps, err);
     if (status != PEAL_OK) {
         peal_applier_free(applier);
         return status;
@@ -144,7 +168,13 @@ void peal_applier_free(peal_applier *applier) {
         peal_dictionary_clear(&applier->dictionaries[i]);
         free(applier->values[i]);
         free(applier->validity[i]);
+        peal_buffer_clear(&applier->kept_offsets[i]);
+        peal_buffer_clear(&applier->kept_bytes[i]);
     }
+    peal_bag_clear(&applier->bag);
+    free(applier->text_columns);
+    free(applier->kept_offsets);
+    free(applier->kept_bytes);
     free(applier->codes);
     free(applier->numbers);
     free(applier->spread);
@@ -184,7 +214,7 @@ static peal_status reserve_rows(peal_applier *applier, size_t rows, peal_error *
         const size_t row_size =
             column->child ? column->width * peal_types[column->child->type].size : peal_column_value_size(column);
         PEAL_TRY(peal_alloc_checked(&applier->values[i], rows, row_size, "a batch of rows", err));
-        if (holds_codes(column)) {
+        if (holds_codes(column) || column->type == PEAL_TYPE_UTF8) {
             PEAL_TRY(peal_alloc_checked(&applier->validity[i], rows / 8 + 1, 1, "a batch of rows", err));
         }
     }
@@ -443,43 +473,126 @@ static void apply_features(const peal_applier *applier, const peal_raw_batch *ra
 
 /* ---- sparse features ---- */
 
-/* The entries of the rows whose indices the model knows. The schema's children get their lengths with the rows. */
+/* The text of a row of a raw column of its own texts, as it comes to the last step. */
+static peal_status row_text(peal_applier *applier, size_t index, const peal_column *raw, size_t row, peal_text *out,
+                            peal_error *err) {
+    const int32_t begin = raw->offsets[row], end = raw->offsets[row + 1];
+    peal_text text = {NULL, 0};
+    if (peal_column_is_valid(raw, row)) text = (peal_text){(const char *)raw->values + begin, (uint32_t)(end - begin)};
+    return peal_pipeline_text(applier->pipeline, index, text, &applier->scratch, out, err);
+}
+
+static peal_status reserve_entries(peal_applier *applier, size_t count, peal_error *err) {
+    PEAL_TRY(peal_buffer_reserve(&applier->sparse_indices, count * sizeof(uint32_t), err));
+    return peal_buffer_reserve(&applier->sparse_values, count * sizeof(float), err);
+}
+
+/* Appends an entry, for which there is room. */
+static inline void put_entry(peal_applier *applier, uint32_t index, float value) {
+    memcpy(applier->sparse_indices.data + applier->sparse_indices.size, &index, sizeof index);
+    memcpy(applier->sparse_values.data + applier->sparse_values.size, &value, sizeof value);
+    applier->sparse_indices.size += sizeof index;
+    applier->sparse_values.size += sizeof value;
+}
+
+/* The entries that came as such, of those indices that the model knows. */
+static peal_status put_list(peal_applier *applier, const peal_column *indices, const peal_column *values, size_t row,
+                            uint32_t width, peal_error *err) {
+    const int32_t begin = indices->offsets[row], end = indices->offsets[row + 1];
+    const uint32_t *index = indices->child->values;
+    const float *value = values->child->values;
+    PEAL_TRY(reserve_entries(applier, (size_t)(end - begin), err));
+    for (int32_t i = begin; i < end; i++) {
+        if (index[i] < width) put_entry(applier, index[i], value[i]);
+    }
+    return PEAL_OK;
+}
+
+/* The entries that a text becomes. */
+static peal_status put_text(peal_applier *applier, size_t index, const peal_column *raw, size_t row, peal_error *err) {
+    const peal_pipeline_column *column = &applier->pipeline->columns[index];
+    const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+    peal_bag *bag = &applier->bag;
+    peal_text text;
+    bag->count = 0;
+    PEAL_TRY(row_text(applier, index, raw, row, &text, err));
+    PEAL_TRY(encoder->transform->fill(encoder->state, text, bag, err));
+    PEAL_TRY(reserve_entries(applier, bag->count, err));
+    for (size_t i = 0; i < bag->count; i++) {
+        put_entry(applier, column->offset + bag->entries[i].index, bag->entries[i].value);
+    }
+    return PEAL_OK;
+}
+
+static peal_status put_sparse_row(peal_applier *applier, const peal_raw_batch *raw, size_t row, peal_error *err) {
+    const peal_pipeline *pipeline = applier->pipeline;
+    if (pipeline->indices != SIZE_MAX) {
+        PEAL_TRY(put_list(applier, &raw->columns[pipeline->indices], &raw->columns[pipeline->values], row,
+                          pipeline->columns[pipeline->indices].width, err));
+    }
+    for (size_t i = 0; i < applier->text_column_count; i++) {
+        const size_t index = applier->text_columns[i];
+        PEAL_TRY(put_text(applier, index, &raw->columns[index], row, err));
+    }
+    return PEAL_OK;
+}
+
+/* The schema's children get their lengths with the rows. */
 static peal_status apply_sparse(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
                                 size_t count, peal_error *err) {
-    const peal_pipeline *pipeline = applier->pipeline;
-    const peal_column *from = &raw->columns[pipeline->indices], *numbers = &raw->columns[pipeline->values];
-    const uint32_t *indices = from->child->values;
-    const float *values = numbers->child->values;
-    size_t entries = 0, used = 0;
-    for (size_t row = 0; row < count; row++) {
-        const size_t at = row_at(selection, row);
-        entries += (size_t)(from->offsets[at + 1] - from->offsets[at]);
-    }
     applier->sparse_offsets.size = applier->sparse_indices.size = applier->sparse_values.size = 0;
     PEAL_TRY(peal_buffer_reserve(&applier->sparse_offsets, (count + 1) * sizeof(int32_t), err));
-    PEAL_TRY(peal_buffer_reserve(&applier->sparse_indices, (entries + 1) * sizeof(uint32_t), err));
-    PEAL_TRY(peal_buffer_reserve(&applier->sparse_values, (entries + 1) * sizeof(float), err));
+    PEAL_TRY(reserve_entries(applier, 1, err));
     int32_t *offsets = (int32_t *)(void *)applier->sparse_offsets.data;
-    uint32_t *out_indices = (uint32_t *)(void *)applier->sparse_indices.data;
-    float *out_values = (float *)(void *)applier->sparse_values.data;
     offsets[0] = 0;
     for (size_t row = 0; row < count; row++) {
-        const size_t at = row_at(selection, row);
-        for (int32_t i = from->offsets[at]; i < from->offsets[at + 1]; i++) {
-            if (indices[i] >= pipeline->sparse_width) continue;
-            out_indices[used] = indices[i];
-            out_values[used++] = values[i];
-        }
-        offsets[row + 1] = (int32_t)used;
+        PEAL_TRY(put_sparse_row(applier, raw, row_at(selection, row), err));
+        const size_t entries = applier->sparse_indices.size / sizeof(uint32_t);
+        if (entries > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "more than 2^31 sparse features in a block");
+        offsets[row + 1] = (int32_t)entries;
     }
-    const void *const arrays[] = {out_indices, out_values};
+    const void *const arrays[] = {applier->sparse_indices.data, applier->sparse_values.data};
     for (size_t i = 0; i < 2; i++) {
         peal_column *column = &applier->columns[applier->sparse_at + i];
         column->length = count;
         column->offsets = offsets;
-        applier->sparse_items[i].length = used;
+        applier->sparse_items[i].length = (size_t)offsets[count];
         applier->sparse_items[i].values = arrays[i];
     }
+    return PEAL_OK;
+}
+
+/* ---- what is kept ---- */
+
+static peal_status apply_kept(peal_applier *applier, size_t at, const peal_raw_batch *raw, const uint32_t *selection,
+                              size_t count, peal_error *err) {
+    const size_t from = applier->raw_of[at];
+    peal_column *column = &applier->columns[at];
+    peal_buffer *bytes = &applier->kept_bytes[at];
+    uint8_t *validity = applier->validity[at];
+    applier->kept_offsets[at].size = bytes->size = 0;
+    PEAL_TRY(peal_buffer_reserve(&applier->kept_offsets[at], (count + 1) * sizeof(int32_t), err));
+    PEAL_TRY(peal_buffer_reserve(bytes, 1, err));
+    int32_t *offsets = (int32_t *)(void *)applier->kept_offsets[at].data;
+    memset(validity, 0, count / 8 + 1);
+    offsets[0] = 0;
+    column->null_count = 0;
+    for (size_t row = 0; row < count; row++) {
+        peal_text text;
+        PEAL_TRY(row_text(applier, from, &raw->columns[from], row_at(selection, row), &text, err));
+        if (text.data) {
+            validity[row / 8] = (uint8_t)(validity[row / 8] | 1u << (row % 8));
+            PEAL_TRY(peal_buffer_append(bytes, text.data, text.length, err));
+        } else {
+            column->null_count++;
+        }
+        if (bytes->size > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "more than 2 GB of texts in a block");
+        offsets[row + 1] = (int32_t)bytes->size;
+    }
+    column->length = count;
+    column->offsets = offsets;
+    column->values = bytes->data;
+    column->validity = column->null_count ? validity : NULL;
     return PEAL_OK;
 }
 
@@ -576,7 +689,9 @@ peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw
     const peal_code_map *maps = raw->maps ? raw->maps : applier->maps;
     memcpy(applier->columns, applier->schema.columns, applier->schema.column_count * sizeof *applier->columns);
     for (size_t i = 0; i < applier->schema.column_count; i++) {
-        if (applier->schema.columns[i].type != PEAL_TYPE_LIST) apply_column(applier, raw, maps, selection, count, i);
+        const bool is_sparse = applier->schema.columns[i].type == PEAL_TYPE_LIST;
+        if (i < applier->kept_at && !is_sparse) apply_column(applier, raw, maps, selection, count, i);
+        if (i >= applier->kept_at) PEAL_TRY(apply_kept(applier, i, raw, selection, count, err));
     }
     if (applier->sparse_at != SIZE_MAX) PEAL_TRY(apply_sparse(applier, raw, selection, count, err));
     *out = (peal_table){.rows = count, .column_count = applier->schema.column_count, .columns = applier->columns};

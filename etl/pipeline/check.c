@@ -42,6 +42,8 @@ static bool step_fits(value_kind *kind, peal_column_role role, const peal_transf
     }
     case PEAL_TRANSFORM_ENCODE:
         return *kind == (step->bucket ? VALUES_NUMBERS : VALUES_TEXTS) && is_last && role != PEAL_ROLE_LABEL;
+    case PEAL_TRANSFORM_KEEP:
+        return *kind == VALUES_TEXTS && is_last && role == PEAL_ROLE_KEPT;
     case PEAL_TRANSFORM_LABEL:
         return *kind != VALUES_OTHER && is_last && role == PEAL_ROLE_LABEL;
     case PEAL_TRANSFORM_ROWS:
@@ -51,26 +53,31 @@ static bool step_fits(value_kind *kind, peal_column_role role, const peal_transf
     return false;
 }
 
-/* Whether the steps end in what the role needs. */
+/* Whether the steps end in what the role needs, and begin with what they can read: texts of which each row has its own
+ * become sparse features or are kept. */
 static bool ends_right(const peal_pipeline *pipeline, size_t index) {
     const peal_pipeline_column *column = &pipeline->columns[index];
-    const peal_transform *last = column->step_count ? column->steps[column->step_count - 1].transform : NULL;
-    const bool encodes = last && last->role == PEAL_TRANSFORM_ENCODE;
+    const peal_pipeline_step *last = column->step_count ? &column->steps[column->step_count - 1] : NULL;
+    const peal_type type = pipeline->schema.fields[index].type;
+    const bool encodes = last && last->transform->role == PEAL_TRANSFORM_ENCODE;
+    const bool fills = encodes && peal_transform_fills(last->transform, last->state);
     switch (column->role) {
     case PEAL_ROLE_DROPPED:
         return true;
     case PEAL_ROLE_FEATURE:
-        if (encodes) return last->spreads;
+        if (encodes) return last->transform->spreads && type != PEAL_TYPE_UTF8;
         if (peal_pipeline_is_number(pipeline, index)) {
             return peal_pipeline_column_has(column, &peal_transform_impute); /* a net wants no NaN */
         }
-        return pipeline->schema.fields[index].type == PEAL_TYPE_FIXED_LIST;
+        return type == PEAL_TYPE_FIXED_LIST;
     case PEAL_ROLE_SPARSE:
-        return pipeline->schema.fields[index].type == PEAL_TYPE_LIST && column->step_count == 0;
+        return type == PEAL_TYPE_UTF8 ? fills : type == PEAL_TYPE_LIST && column->step_count == 0;
+    case PEAL_ROLE_KEPT:
+        return type == PEAL_TYPE_UTF8 && last && last->transform->role == PEAL_TRANSFORM_KEEP;
     case PEAL_ROLE_INDEX:
-        return encodes && !last->spreads;
+        return encodes && !last->transform->spreads && !fills && type != PEAL_TYPE_UTF8;
     case PEAL_ROLE_LABEL:
-        return last && last->role == PEAL_TRANSFORM_LABEL;
+        return last && last->transform->role == PEAL_TRANSFORM_LABEL && type != PEAL_TYPE_UTF8;
     }
     return false;
 }
@@ -79,7 +86,7 @@ static peal_status check_column(const peal_pipeline *pipeline, size_t index, pea
     const peal_pipeline_column *column = &pipeline->columns[index];
     const peal_field *field = &pipeline->schema.fields[index];
     const peal_type_info *info = &peal_types[field->type];
-    value_kind kind = info->is_number ? VALUES_NUMBERS : info->has_vocabulary ? VALUES_TEXTS : VALUES_OTHER;
+    value_kind kind = info->is_number ? VALUES_NUMBERS : info->is_text ? VALUES_TEXTS : VALUES_OTHER;
     for (size_t s = 0; s < column->step_count; s++) {
         const peal_pipeline_step *step = &column->steps[s];
         if (!step_fits(&kind, column->role, step->transform, s + 1 == column->step_count)) {
@@ -100,7 +107,8 @@ static peal_status check_sparse(const peal_pipeline *pipeline, peal_error *err) 
     size_t sparse = 0;
     const char *name = "";
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (pipeline->columns[i].role != PEAL_ROLE_SPARSE) continue;
+        if (pipeline->columns[i].role != PEAL_ROLE_SPARSE || !peal_types[pipeline->schema.fields[i].type].has_child)
+            continue;
         name = pipeline->schema.fields[i].name;
         sparse++;
     }
@@ -204,6 +212,16 @@ static peal_status check_column_codes(const peal_column *column, uint32_t width,
     return PEAL_OK;
 }
 
+static peal_status check_indices(const peal_column *column, uint32_t width, const char *name, peal_error *err) {
+    const uint32_t *indices = column->child->values;
+    for (size_t i = 0; i < column->child->length; i++) {
+        if (indices[i] < width) continue;
+        return peal_fail(err, PEAL_E_DATA, "%s: column '%s' holds index %u, but there are %u sparse features", name,
+                         column->name, indices[i], width);
+    }
+    return PEAL_OK;
+}
+
 peal_status peal_pipeline_check_codes(const peal_pipeline *pipeline, const peal_table *table, const char *name,
                                       peal_error *err) {
     size_t at = pipeline->feature_width > 0;
@@ -215,13 +233,13 @@ peal_status peal_pipeline_check_codes(const peal_pipeline *pipeline, const peal_
         const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
         PEAL_TRY(check_column_codes(codes, encoder->transform->width(encoder->state), name, err));
     }
-    return PEAL_OK;
+    return pipeline->sparse_width ? check_indices(&table->columns[at], pipeline->sparse_width, name, err) : PEAL_OK;
 }
 
 peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
                                       peal_error *err) {
     peal_applier *applier;
-    PEAL_TRY(peal_applier_new(pipeline, &applier, err));
+    PEAL_TRY(peal_applier_new(pipeline, true, &applier, err));
     const peal_table *wanted = peal_applier_schema(applier);
     peal_status status = PEAL_OK;
     if (table->column_count != wanted->column_count) {

@@ -1,5 +1,5 @@
-/* The pipeline's life: fit, save, load. Planning is in pipeline_plan.c, the check of what was loaded in
- * pipeline_check.c, applying in pipeline_apply.c. */
+/* The pipeline's life: fit, save, load. Planning is in plan.c, the check of what was loaded in check.c, applying in
+ * apply.c. */
 #include "etl/pipeline/pipeline.h"
 
 #include <stdio.h>
@@ -37,25 +37,44 @@ static uint32_t feature_width(const peal_field *field, const peal_pipeline_colum
     return is_bytes(field) ? field->width : 1;
 }
 
-/* Lays the feature columns out side by side, in the order of the schema. */
-static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
+/* Lays the columns of a role out side by side, in the order of the schema. */
+static uint64_t lay_out(peal_pipeline *pipeline, peal_column_role role) {
     uint64_t offset = 0;
-    size_t others = 0;
-    pipeline->byte_features = false;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         peal_pipeline_column *column = &pipeline->columns[i];
-        const peal_field *field = &pipeline->schema.fields[i];
-        if (column->role != PEAL_ROLE_FEATURE) continue;
-        column->width = feature_width(field, column);
+        if (column->role != role || i == pipeline->indices || i == pipeline->values) continue;
+        column->width = feature_width(&pipeline->schema.fields[i], column);
         column->offset = (uint32_t)offset;
         offset += column->width;
-        pipeline->byte_features = pipeline->byte_features || is_bytes(field);
-        others += !is_bytes(field);
-        if (offset > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "more than 2^31 features; drop or index a column");
+        if (offset > INT32_MAX) break;
     }
-    pipeline->feature_width = (uint32_t)offset;
-    pipeline->sparse_width = pipeline->indices == SIZE_MAX ? 0 : pipeline->columns[pipeline->indices].width;
-    if (!pipeline->byte_features || others == 0) return PEAL_OK;
+    return offset;
+}
+
+/* What came as sparse features keeps its indices; what texts become follows. */
+static uint64_t lay_out_sparse(peal_pipeline *pipeline) {
+    const uint32_t first = pipeline->indices == SIZE_MAX ? 0 : pipeline->columns[pipeline->indices].width;
+    const uint64_t width = first + lay_out(pipeline, PEAL_ROLE_SPARSE);
+    for (size_t i = 0; first && i < pipeline->schema.count; i++) {
+        const bool came = i == pipeline->indices || i == pipeline->values;
+        if (pipeline->columns[i].role == PEAL_ROLE_SPARSE && !came) pipeline->columns[i].offset += first;
+    }
+    return width;
+}
+
+static peal_status lay_out_features(peal_pipeline *pipeline, peal_error *err) {
+    const uint64_t width = lay_out(pipeline, PEAL_ROLE_FEATURE), sparse = lay_out_sparse(pipeline);
+    size_t bytes = 0, others = 0;
+    if (width > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "more than 2^31 features; drop or index a column");
+    if (sparse > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "more than 2^31 sparse features; use fewer bits");
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (pipeline->columns[i].role != PEAL_ROLE_FEATURE) continue;
+        *(is_bytes(&pipeline->schema.fields[i]) ? &bytes : &others) += 1;
+    }
+    pipeline->feature_width = (uint32_t)width;
+    pipeline->sparse_width = (uint32_t)sparse;
+    pipeline->byte_features = bytes > 0;
+    if (bytes == 0 || others == 0) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "bytes and other features cannot stand in one dataset yet");
 }
 
@@ -100,8 +119,12 @@ peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err) {
 
 /* ---- save and load ---- */
 
-static const char *const role_names[] = {"dropped", "feature", "index", "sparse", "label"};
+static const char *const role_names[] = {"dropped", "feature", "index", "sparse", "kept", "label"};
 enum { ROLES = sizeof role_names / sizeof *role_names };
+
+const char *peal_column_role_name(peal_column_role role) {
+    return role_names[role];
+}
 
 static json_t *save_nulls(const peal_nulls *nulls) {
     json_t *saved = json_array();
@@ -194,8 +217,8 @@ static peal_status load_nulls(peal_pipeline *pipeline, const json_t *saved, peal
 
 /* The type of a saved name that a raw column may have, or PEAL_TYPES. */
 static peal_type type_called(const json_t *name, bool is_item) {
-    static const peal_type raw[] = {PEAL_TYPE_FLOAT64, PEAL_TYPE_BOOL, PEAL_TYPE_DICTIONARY, PEAL_TYPE_FIXED_LIST,
-                                    PEAL_TYPE_LIST};
+    static const peal_type raw[] = {PEAL_TYPE_FLOAT64,    PEAL_TYPE_BOOL, PEAL_TYPE_DICTIONARY,
+                                    PEAL_TYPE_FIXED_LIST, PEAL_TYPE_LIST, PEAL_TYPE_UTF8};
     static const peal_type items[] = {PEAL_TYPE_UINT8, PEAL_TYPE_UINT32, PEAL_TYPE_FLOAT32};
     const char *text = json_string_value(name);
     for (size_t i = 0; text && !is_item && i < sizeof raw / sizeof *raw; i++) {
@@ -234,7 +257,7 @@ static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, pea
     peal_pipeline_column *column = &pipeline->columns[index];
     column->role = (peal_column_role)role;
     if (role == PEAL_ROLE_LABEL) pipeline->label = index;
-    if (role == PEAL_ROLE_SPARSE) {
+    if (role == PEAL_ROLE_SPARSE && peal_types[pipeline->schema.fields[index].type].has_child) {
         const bool is_indices = pipeline->schema.fields[index].item == PEAL_TYPE_UINT32;
         const json_int_t below = json_integer_value(json_object_get(saved, "below"));
         *(is_indices ? &pipeline->indices : &pipeline->values) = index;

@@ -19,9 +19,13 @@ typedef enum peal_column_role {
     PEAL_ROLE_DROPPED,
     PEAL_ROLE_FEATURE, /* part of the feature block */
     PEAL_ROLE_INDEX,   /* a column of codes of its own */
-    PEAL_ROLE_SPARSE,  /* indices or values of sparse features */
+    PEAL_ROLE_SPARSE,  /* indices or values of sparse features, or texts that become such */
+    PEAL_ROLE_KEPT,    /* texts that no model sees */
     PEAL_ROLE_LABEL
 } peal_column_role;
+
+/* "feature", "index": as pipelines are saved. */
+const char *peal_column_role_name(peal_column_role role);
 
 typedef struct peal_pipeline_step {
     const peal_transform *transform;
@@ -32,7 +36,7 @@ typedef struct peal_pipeline_column {
     peal_column_role role;
     peal_pipeline_step *steps;
     size_t step_count;
-    uint32_t offset, width; /* of a feature: where in the block */
+    uint32_t offset, width; /* of a feature: where in the block; of sparse ones: from which index on */
 } peal_pipeline_column;
 
 typedef struct peal_pipeline {
@@ -45,7 +49,7 @@ typedef struct peal_pipeline {
     uint32_t feature_width;
     bool byte_features;     /* the feature block is one column of bytes, as it came */
     size_t indices, values; /* raw columns of sparse features, SIZE_MAX: there are none */
-    uint32_t sparse_width;  /* fitted: indices of training rows are below it */
+    uint32_t sparse_width;  /* fitted: all sparse features; 0: there are none */
 } peal_pipeline;
 
 /* What the user asked for. */
@@ -148,8 +152,8 @@ peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, 
 peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
                                       peal_error *err);
 
-/* PEAL_E_DATA if a code of `table`, which has passed peal_pipeline_check_table, stands in a column without a dictionary
- * and is none of its encoder's. */
+/* PEAL_E_DATA if `table`, which has passed peal_pipeline_check_table, holds a code in a column without a dictionary
+ * that is none of its encoder's, or an index of sparse features that are not there. */
 peal_status peal_pipeline_check_codes(const peal_pipeline *pipeline, const peal_table *table, const char *name,
                                       peal_error *err);
 
@@ -190,7 +194,8 @@ void peal_pipeline_numbers(const peal_pipeline *pipeline, size_t column, size_t 
 
 /* Per thread: scratch memory, and what the texts of the present dictionaries become. */
 typedef struct peal_applier peal_applier;
-peal_status peal_applier_new(const peal_pipeline *pipeline, peal_applier **out, peal_error *err);
+/* `keeps`: the output has the columns that no model sees, too; else the raw ones need not be there. */
+peal_status peal_applier_new(const peal_pipeline *pipeline, bool keeps, peal_applier **out, peal_error *err);
 void peal_applier_free(peal_applier *applier);
 
 /* Applies the pipeline to the rows `selection` [count] of `raw` (NULL: rows 0 .. count-1). `out` has the columns of
@@ -203,8 +208,8 @@ peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw
  * call without maps. */
 bool peal_applier_is_unknown(const peal_applier *applier, size_t index, uint32_t code);
 
-/* The columns of the output: `features`, one for each index, the label; with names, types and dictionaries but no rows.
- * They live as long as the applier. */
+/* The columns of the output: `features`, one for each index, `indices` and `values`, the label, those that are kept;
+ * with names, types and dictionaries but no rows. They live as long as the applier. */
 const peal_table *peal_applier_schema(const peal_applier *applier);
 
 #endif

@@ -76,7 +76,11 @@ static peal_status check_values(const peal_transform *transform, const json_t *o
     }
     peal_status status = transform->load(options, &state, err);
     if (state) transform->free(state);
-    return status;
+    if (status != PEAL_OK || !transform->wants_rows || !transform->wants_rows(options)) return status;
+    const json_t *columns = json_object_get(options, "columns");
+    const char *one = json_string_value(columns);
+    if (columns && !(one && strcmp(one, "texts") == 0)) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "%s: its columns must be named", transform->name);
 }
 
 peal_status peal_pipeline_check_plan(const peal_plan_options *plan, peal_error *err) {
@@ -145,26 +149,34 @@ static peal_status apply_drops(const plan_work *planner, const char *source, pea
     return PEAL_OK;
 }
 
-static bool changes_text(const peal_transform *transform) {
+static bool changes_text(const peal_transform *transform, const json_t *options) {
+    (void)options;
     return transform->role == PEAL_TRANSFORM_TEXT;
 }
 
-static bool reads_text(const peal_transform *transform) {
+static bool reads_text(const peal_transform *transform, const json_t *options) {
+    (void)options;
     return transform->role == PEAL_TRANSFORM_READ;
 }
 
-static bool wants_text(const peal_transform *transform) {
+static bool wants_text(const peal_transform *transform, const json_t *options) {
+    (void)options;
     return transform->wants_text;
 }
 
+static bool wants_rows(const peal_transform *transform, const json_t *options) {
+    return transform->wants_rows && transform->wants_rows(options);
+}
+
 /* True if a transform of this kind is named for the column. */
-static bool has_named(const peal_plan_options *plan, const char *name, bool (*kind)(const peal_transform *)) {
+static bool has_named(const peal_plan_options *plan, const char *name,
+                      bool (*kind)(const peal_transform *, const json_t *)) {
     for (size_t i = 0; i < json_array_size(plan->transforms); i++) {
         const json_t *options = json_array_get(plan->transforms, i);
         const peal_transform *transform;
         const char *called = json_string_value(json_object_get(options, "transform"));
         if (!called || peal_transform_find(called, &transform, NULL) != PEAL_OK) continue;
-        if (!kind(transform)) continue;
+        if (!kind(transform, options)) continue;
         const json_t *columns = json_object_get(options, "columns");
         const char *one = json_string_value(columns);
         if (one && strcmp(one, name) == 0) return true;
@@ -213,6 +225,11 @@ static void apply_text_steps(const plan_work *planner, peal_field *field) {
     if (!wants && !has_named(planner->plan, field->name, changes_text)) return;
     const bool is_number = field->settled && field->type == PEAL_TYPE_FLOAT64;
     if ((field->settled && !is_number) || peal_types[field->type].has_child) return;
+    if (has_named(planner->plan, field->name, wants_rows)) {
+        field->type = PEAL_TYPE_UTF8;
+        field->settled = field->decided = true;
+        return;
+    }
     field->as_number = is_number || reads;
     field->type = PEAL_TYPE_DICTIONARY;
     field->settled = field->decided = field->as_number || wants;
@@ -294,30 +311,37 @@ static peal_status add_reader(plan_work *planner, size_t column, peal_error *err
     return add_default_step(planner, column, &peal_transform_read_number, AT_END, err);
 }
 
+/* True if no further step can follow. */
+static bool is_ended(const peal_pipeline_column *column) {
+    const peal_transform *last = column->step_count ? column->steps[column->step_count - 1].transform : NULL;
+    return last && (last->role == PEAL_TRANSFORM_ENCODE || last->role == PEAL_TRANSFORM_KEEP);
+}
+
 static peal_status add_named_step(plan_work *planner, size_t column, const peal_transform *transform,
                                   const json_t *options, peal_error *err) {
     peal_pipeline_column *at = &planner->pipeline->columns[column];
     const peal_field *field = &planner->pipeline->schema.fields[column];
     const peal_type_info *info = &peal_types[field->type];
     const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket;
+    const bool ends = transform->role == PEAL_TRANSFORM_ENCODE || transform->role == PEAL_TRANSFORM_KEEP;
     const bool text_step = transform->role == PEAL_TRANSFORM_TEXT || transform->role == PEAL_TRANSFORM_READ ||
-                           (transform->role == PEAL_TRANSFORM_ENCODE && !transform->bucket);
+                           (ends && !transform->bucket);
     if (number_step) PEAL_TRY(add_reader(planner, column, err));
     const bool is_number = peal_pipeline_is_number(planner->pipeline, column);
-    if (text_step && info->has_vocabulary && is_number) {
+    if (text_step && info->is_text && is_number) {
         return peal_fail(err, PEAL_E_USAGE, "column '%s': '%s' takes texts, but '%s' has made numbers of them",
                          field->name, transform->name, peal_pipeline_reader(at)->transform->name);
     }
-    if ((number_step && !is_number) || (text_step && !info->has_vocabulary)) {
+    if ((number_step && !is_number) || (text_step && !info->is_text)) {
         if (planner->is_early && !field->settled) return PEAL_OK;
         return peal_fail(err, PEAL_E_USAGE, "'%s' does not fit column '%s', which holds %s%s", transform->name,
-                         field->name, info->kind, info->is_number || info->has_vocabulary ? "s" : "");
+                         field->name, info->kind, info->is_number || info->is_text ? "s" : "");
     }
-    if (at->step_count && at->steps[at->step_count - 1].transform->role == PEAL_TRANSFORM_ENCODE) {
+    if (is_ended(at)) {
         return peal_fail(err, PEAL_E_USAGE, "column '%s': nothing can follow '%s'", field->name,
                          at->steps[at->step_count - 1].transform->name);
     }
-    if (column == planner->pipeline->label && (number_step || transform->role == PEAL_TRANSFORM_ENCODE)) {
+    if (column == planner->pipeline->label && (number_step || ends)) {
         return peal_fail(err, PEAL_E_USAGE, "'%s' cannot be applied to the label", transform->name);
     }
     return add_step(planner, column, transform, options, AT_END, err);
@@ -340,7 +364,9 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
             const peal_type_info *info = &peal_types[schema->fields[i].type];
             const bool as_number = schema->fields[i].as_number;
             if (numbers && !info->is_number && !as_number) continue;
-            if (texts && (!info->has_vocabulary || (as_number && transform->role == PEAL_TRANSFORM_ENCODE))) continue;
+            const bool is_other = !info->is_text || (as_number && transform->role == PEAL_TRANSFORM_ENCODE);
+            const bool is_settled = !info->has_vocabulary && is_ended(&planner->pipeline->columns[i]);
+            if (texts && (is_other || is_settled)) continue;
             PEAL_TRY(add_named_step(planner, i, transform, options, err));
         }
         return PEAL_OK;
@@ -405,20 +431,24 @@ static peal_status complete_numbers(plan_work *planner, size_t index, peal_error
     return untouched ? add_default_step(planner, index, &peal_transform_standardize, AT_END, err) : PEAL_OK;
 }
 
+/* What a column is to models follows from its last step. */
+static peal_column_role role_by(const peal_pipeline_step *last) {
+    if (last->transform->role == PEAL_TRANSFORM_KEEP) return PEAL_ROLE_KEPT;
+    if (peal_transform_fills(last->transform, last->state)) return PEAL_ROLE_SPARSE;
+    return last->transform->spreads ? PEAL_ROLE_FEATURE : PEAL_ROLE_INDEX;
+}
+
 static peal_status complete_column(plan_work *planner, size_t index, peal_error *err) {
     peal_pipeline_column *column = &planner->pipeline->columns[index];
     const peal_field *field = &planner->pipeline->schema.fields[index];
     if (column->role == PEAL_ROLE_DROPPED || index == planner->pipeline->label) return PEAL_OK;
-    const bool encoded =
-        column->step_count && column->steps[column->step_count - 1].transform->role == PEAL_TRANSFORM_ENCODE;
-    if (!encoded) PEAL_TRY(add_reader(planner, index, err));
-    if (!encoded && peal_pipeline_is_number(planner->pipeline, index)) return complete_numbers(planner, index, err);
+    const bool ended = is_ended(column);
+    if (!ended) PEAL_TRY(add_reader(planner, index, err));
+    if (!ended && peal_pipeline_is_number(planner->pipeline, index)) return complete_numbers(planner, index, err);
     if (peal_types[field->type].has_child) return PEAL_OK;
     const peal_transform *usual = field->as_date ? &peal_transform_date : &peal_transform_index;
-    if (!encoded) PEAL_TRY(add_default_step(planner, index, usual, AT_END, err));
-    if (column->role == PEAL_ROLE_FEATURE && !column->steps[column->step_count - 1].transform->spreads) {
-        column->role = PEAL_ROLE_INDEX;
-    }
+    if (!ended) PEAL_TRY(add_default_step(planner, index, usual, AT_END, err));
+    column->role = role_by(&column->steps[column->step_count - 1]);
     return PEAL_OK;
 }
 

@@ -152,12 +152,17 @@ const peal_type_info peal_types[PEAL_TYPES] = {
                              .arrow = TYPE_TIMESTAMP,
                              .numbers = int64_numbers,
                              .text = timestamp_text},
-    [PEAL_TYPE_UTF8] = {.name = "utf8", .kind = "text", .has_offsets = true, .arrow = TYPE_UTF8, .text = utf8_text},
+    [PEAL_TYPE_UTF8] =
+        {.name = "utf8", .kind = "text", .has_offsets = true, .is_text = true, .arrow = TYPE_UTF8, .text = utf8_text},
     [PEAL_TYPE_BINARY] = {.name = "binary", .kind = "bytes", .has_offsets = true, .arrow = TYPE_BINARY},
     [PEAL_TYPE_LIST] = {.name = "list", .kind = "list", .has_offsets = true, .has_child = true, .arrow = TYPE_LIST},
     [PEAL_TYPE_FIXED_LIST] = {.name = "fixed_list", .kind = "bytes", .has_child = true, .arrow = TYPE_FIXED_SIZE_LIST},
-    [PEAL_TYPE_DICTIONARY] =
-        {.name = "dictionary", .kind = "text", .has_vocabulary = true, .arrow = TYPE_UTF8, .text = dictionary_text},
+    [PEAL_TYPE_DICTIONARY] = {.name = "dictionary",
+                              .kind = "text",
+                              .is_text = true,
+                              .has_vocabulary = true,
+                              .arrow = TYPE_UTF8,
+                              .text = dictionary_text},
 };
 
 const char *peal_column_type_text(const peal_column *column, char text[PEAL_TYPE_TEXT]) {

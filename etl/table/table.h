@@ -62,6 +62,7 @@ typedef struct peal_type_info {
     size_t size;      /* bytes of a value; 0: bits, or what offsets or a width tell */
     bool is_number;   /* `numbers` turns its values into doubles */
     bool has_offsets, has_child;
+    bool is_text;        /* values are texts: of its own in each row, or codes of distinct ones: */
     bool has_vocabulary; /* values are codes of distinct texts */
     bool is_signed;
     uint8_t arrow; /* its number in Arrow's Schema.fbs */

@@ -1,9 +1,13 @@
 /* hash: a text becomes the number of one of 2^bits buckets, by its XXH3. Nothing is learnt and nothing kept, so any
- * number of distinct texts costs the same; different texts may share a bucket. */
-#include <math.h>
+ * number of distinct texts costs the same; different texts may share a bucket.
+ *
+ * Signed, it becomes a sparse feature, 1 or -1 by another bit of the hash, so that what texts of one bucket add to a
+ * sum cancels out on average. Source: Weinberger, Dasgupta, Langford, Smola, Attenberg, "Feature Hashing for Large
+ * Scale Multitask Learning", ICML 2009, section 2. */
 #include <stdlib.h>
 
 #include "core/base/digest.h"
+#include "core/base/json.h"
 #include "etl/transform/transform.h"
 
 enum { MOST_BITS = 30, USUAL_BITS = 18 };
@@ -11,33 +15,27 @@ enum { MOST_BITS = 30, USUAL_BITS = 18 };
 typedef struct hash {
     unsigned bits;
     uint64_t seed;
+    bool is_signed;
 } hash;
 
-static const char *const hash_options[] = {"bits", "seed", NULL};
-
-/* A whole number from `least` to `most`. */
-static peal_status load_whole(const json_t *options, const char *key, double otherwise, double least, double most,
-                              double *out, peal_error *err) {
-    PEAL_TRY(peal_transform_number(options, key, otherwise, out, err));
-    if (*out >= least && *out <= most && *out == floor(*out)) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE, "hash: '%s' must be a whole number from %.0f to %.0f", key, least, most);
-}
+static const char *const hash_options[] = {"bits", "seed", "signed", NULL};
 
 static peal_status hash_load(const json_t *options, void **state, peal_error *err) {
     hash *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
     *state = self;
-    double bits, seed;
-    PEAL_TRY(load_whole(options, "bits", USUAL_BITS, 1, MOST_BITS, &bits, err));
-    PEAL_TRY(load_whole(options, "seed", 0, 0, 0x1p53, &seed, err));
+    uint64_t bits;
+    PEAL_TRY(peal_transform_whole("hash", options, "bits", USUAL_BITS, 1, MOST_BITS, &bits, err));
+    PEAL_TRY(peal_transform_whole("hash", options, "seed", 0, 0, (uint64_t)1 << 53, &self->seed, err));
+    PEAL_TRY(peal_transform_flag("hash", options, "signed", false, &self->is_signed, err));
     self->bits = (unsigned)bits;
-    self->seed = (uint64_t)seed;
     return PEAL_OK;
 }
 
 static json_t *hash_save(const void *state) {
     const hash *self = state;
-    return json_pack("{s:i, s:I}", "bits", (int)self->bits, "seed", (json_int_t)self->seed);
+    json_t *saved = json_pack("{s:i, s:I}", "bits", (int)self->bits, "seed", (json_int_t)self->seed);
+    return self->is_signed ? peal_json_set(saved, "signed", json_true()) : saved;
 }
 
 static uint32_t hash_width(const void *state) {
@@ -50,10 +48,27 @@ static int32_t hash_encode(const void *state, peal_text text) {
     return text.data ? (int32_t)(peal_hash(text.data, text.length, self->seed) >> (64 - self->bits)) : -1;
 }
 
+static peal_status hash_fill(const void *state, peal_text text, peal_bag *bag, peal_error *err) {
+    const hash *self = state;
+    if (!text.data) return PEAL_OK;
+    const uint64_t value = peal_hash(text.data, text.length, self->seed);
+    return peal_bag_add(bag, (uint32_t)(value >> (64 - self->bits)), value & 1 ? -1.0f : 1.0f, err);
+}
+
+static bool hash_fills(const void *state) {
+    return ((const hash *)state)->is_signed;
+}
+
+static bool hash_wants_rows(const json_t *options) {
+    bool is_signed = false;
+    return peal_transform_flag("hash", options, "signed", false, &is_signed, NULL) == PEAL_OK && is_signed;
+}
+
 const peal_transform peal_transform_hash = {
     .name = "hash",
     .documentation = "texts: a column of codes, each text that of one of 2^bits= buckets (18 unless said, at most 30) "
-                     "by its hash with seed=; keeps no vocabulary, so texts that were never seen have codes too",
+                     "by its hash with seed=; keeps no vocabulary, so texts that were never seen have codes too. "
+                     "signed=yes: sparse features, 1 or -1 at the bucket",
     .role = PEAL_TRANSFORM_ENCODE,
     .options = hash_options,
     .load = hash_load,
@@ -61,5 +76,8 @@ const peal_transform peal_transform_hash = {
     .free = free,
     .width = hash_width,
     .encode = hash_encode,
+    .fill = hash_fill,
+    .fills = hash_fills,
     .wants_text = true,
+    .wants_rows = hash_wants_rows,
 };

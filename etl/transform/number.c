@@ -25,21 +25,13 @@ static peal_status load_character(const json_t *options, const char *key, char *
                      text ? text : "?");
 }
 
-static peal_status load_loose(const json_t *options, bool *out, peal_error *err) {
-    const json_t *value = json_object_get(options, "loose");
-    const char *text = json_string_value(value);
-    *out = json_is_true(value) || (text && strcmp(text, "yes") == 0);
-    if (!value || *out || json_is_false(value) || (text && strcmp(text, "no") == 0)) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE, "number: 'loose' must be yes or no, not '%s'", text ? text : "?");
-}
-
 static peal_status number_load(const json_t *options, void **state, peal_error *err) {
     peal_spelling *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
     *state = self;
     PEAL_TRY(load_character(options, "decimal", &self->decimal, err));
     PEAL_TRY(load_character(options, "thousands", &self->thousands, err));
-    PEAL_TRY(load_loose(options, &self->loose, err));
+    PEAL_TRY(peal_transform_flag("number", options, "loose", false, &self->loose, err));
     if ((self->decimal ? self->decimal : '.') != self->thousands) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "number: '%c' cannot be both the decimal mark and what parts thousands",
                      self->thousands);

@@ -10,19 +10,14 @@ const char *const peal_split_names[PEAL_SPLITS] = {"train", "valid", "test"};
 static const char *const split_options[] = {"valid", "test", "seed", NULL};
 
 peal_status peal_split_load(const json_t *options, peal_split *out, peal_error *err) {
-    double seed;
     *out = (peal_split){0};
     PEAL_TRY(peal_transform_number(options, "valid", 0, &out->valid, err));
     PEAL_TRY(peal_transform_number(options, "test", 0, &out->test, err));
-    PEAL_TRY(peal_transform_number(options, "seed", 0, &seed, err));
     if (!(out->valid >= 0 && out->test >= 0 && out->valid + out->test < 1)) {
         return peal_fail(err, PEAL_E_USAGE, "split: fractions of %g and %g leave nothing to train on", out->valid,
                          out->test);
     }
-    if (!(seed >= 0 && seed <= 0x1p53) || seed != floor(seed))
-        return peal_fail(err, PEAL_E_USAGE, "split: the seed must be a whole number from 0");
-    out->seed = (uint64_t)seed;
-    return PEAL_OK;
+    return peal_transform_whole("split", options, "seed", 0, 0, (uint64_t)1 << 53, &out->seed, err);
 }
 
 json_t *peal_split_save(const peal_split *split) {

@@ -2,6 +2,7 @@
 #include "etl/transform/transform.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/number.h"
@@ -9,10 +10,12 @@
 #include "core/base/vector.h"
 
 const peal_transform *const peal_transforms[] = {
-    &peal_transform_standardize, &peal_transform_minmax,    &peal_transform_impute,  &peal_transform_onehot,
-    &peal_transform_index,       &peal_transform_label,     &peal_transform_replace, &peal_transform_split,
-    &peal_transform_read_number, &peal_transform_hash,      &peal_transform_date,    &peal_transform_clip,
-    &peal_transform_log1p,       &peal_transform_bucketize, &peal_transform_cast,    NULL,
+    &peal_transform_standardize, &peal_transform_minmax,    &peal_transform_impute,
+    &peal_transform_onehot,      &peal_transform_index,     &peal_transform_label,
+    &peal_transform_replace,     &peal_transform_split,     &peal_transform_read_number,
+    &peal_transform_hash,        &peal_transform_date,      &peal_transform_clip,
+    &peal_transform_log1p,       &peal_transform_bucketize, &peal_transform_cast,
+    &peal_transform_tokens,      &peal_transform_keep,      NULL,
 };
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err) {
@@ -28,6 +31,15 @@ peal_status peal_transform_find(const char *name, const peal_transform **out, pe
     char hint[PEAL_HINT_SIZE];
     return peal_fail(err, PEAL_E_USAGE, "no transform is called '%s'%s", name,
                      peal_did_you_mean(name, names, count, hint));
+}
+
+bool peal_transform_fills(const peal_transform *transform, const void *state) {
+    return transform->fill && (!transform->fills || transform->fills(state));
+}
+
+bool peal_transform_always(const json_t *options) {
+    (void)options;
+    return true;
 }
 
 bool peal_transform_is_fitted(const peal_transform *transform, const void *state) {
@@ -62,6 +74,48 @@ peal_status peal_transform_number(const json_t *options, const char *key, double
     const char *text = json_string_value(value);
     if (text && peal_number_parse(text, json_string_length(value), out)) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "the option '%s' must be a number, not '%s'", key, text ? text : "?");
+}
+
+peal_status peal_transform_whole(const char *name, const json_t *options, const char *key, uint64_t otherwise,
+                                 uint64_t least, uint64_t most, uint64_t *out, peal_error *err) {
+    double number;
+    PEAL_TRY(peal_transform_number(options, key, (double)otherwise, &number, err));
+    if (number >= (double)least && number <= (double)most && number == floor(number)) {
+        *out = (uint64_t)number;
+        return PEAL_OK;
+    }
+    return peal_fail(err, PEAL_E_USAGE, "%s: '%s' must be a whole number from %llu to %llu", name, key,
+                     (unsigned long long)least, (unsigned long long)most);
+}
+
+peal_status peal_transform_choice(const char *name, const json_t *options, const char *key, const char *const *names,
+                                  unsigned *out, peal_error *err) {
+    const json_t *value = json_object_get(options, key);
+    const char *text = json_string_value(value);
+    char all[120] = "";
+    *out = 0;
+    if (!value) return PEAL_OK;
+    for (size_t used = 0; names[*out] && used < sizeof all; ++*out) {
+        if (text && strcmp(text, names[*out]) == 0) return PEAL_OK;
+        const char *between = *out == 0 ? "" : names[*out + 1] ? ", " : " or ";
+        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", between, names[*out]);
+    }
+    return peal_fail(err, PEAL_E_USAGE, "%s: '%s' must be %s, not '%s'", name, key, all, text ? text : "?");
+}
+
+peal_status peal_transform_flag(const char *name, const json_t *options, const char *key, bool otherwise, bool *out,
+                                peal_error *err) {
+    static const char *const names[] = {"no", "yes", "false", "true", NULL};
+    const json_t *value = json_object_get(options, key);
+    unsigned choice;
+    *out = value ? json_is_true(value) : otherwise;
+    if (!value || json_is_boolean(value)) return PEAL_OK;
+    const char *text = json_string_value(value);
+    if (peal_transform_choice(name, options, key, names, &choice, NULL) == PEAL_OK) {
+        *out = choice % 2 == 1;
+        return PEAL_OK;
+    }
+    return peal_fail(err, PEAL_E_USAGE, "%s: '%s' must be yes or no, not '%s'", name, key, text ? text : "?");
 }
 
 /* ---- summaries ---- */

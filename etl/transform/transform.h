@@ -13,6 +13,7 @@
 #include "core/base/status.h"
 #include "etl/format/cell.h"
 #include "etl/table/dictionary.h"
+#include "etl/transform/bag.h"
 
 /* What one pass learns of a column. Numbers use the moments, texts the dictionary with its counts. */
 typedef struct peal_summary {
@@ -37,7 +38,9 @@ typedef enum peal_transform_role {
     PEAL_TRANSFORM_NUMBERS, /* numbers to numbers */
     PEAL_TRANSFORM_TEXT,    /* text to text */
     PEAL_TRANSFORM_READ,    /* text to number */
-    PEAL_TRANSFORM_ENCODE,  /* text (or, with `bucket`, number) to columns of the feature block, or to a code */
+    PEAL_TRANSFORM_ENCODE,  /* text (or, with `bucket`, number) to columns of the feature block, to a code, or to a bag
+                             */
+    PEAL_TRANSFORM_KEEP,    /* text to a column of texts, beside what is learnt from */
     PEAL_TRANSFORM_LABEL,   /* to the label */
     PEAL_TRANSFORM_ROWS,    /* concerns rows, not a column */
     PEAL_TRANSFORM_TYPES    /* how columns are read: no step */
@@ -90,21 +93,34 @@ typedef struct peal_transform {
     /* Encoders of which a text becomes `width` real numbers, in the place of `encode`: writes them, all 0 and false if
      * the text is missing or none that it knows. `code_name` names them. */
     bool (*spread)(const void *state, peal_text text, float *out);
+    /* Encoders of which a text becomes sparse features, in the place of `encode`: adds the entries, with indices below
+     * `width`, to an empty bag; none if the text is missing (data NULL). */
+    peal_status (*fill)(const void *state, peal_text text, peal_bag *bag, peal_error *err);
+    /* Of what has both `encode` and `fill`: whether this state fills. */
+    bool (*fills)(const void *state);
     /* Encoders and labels: the dictionary whose texts are the codes' names, so that it need not be copied; NULL if
      * there is none, as when a code stands for what is missing. Without this function and `code_name` the codes are
      * numbers without names, and stand in a plain column of int32. */
     const peal_dictionary *(*dictionary)(const void *state);
     bool wants_text; /* the columns that it is named for are read as texts, also if all of these are numbers */
-    bool spreads;    /* an encoder that makes feature columns (one-hot, dates), not one column of codes */
+    /* The same, without a vocabulary: because nearly every row is expected to have a text of its own, or for `fill`.
+     * NULL: never. */
+    bool (*wants_rows)(const json_t *options);
+    bool spreads; /* an encoder that makes feature columns (one-hot, dates), not one column of codes */
 } peal_transform;
 
 extern const peal_transform peal_transform_standardize, peal_transform_minmax, peal_transform_impute,
     peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split,
     peal_transform_read_number, peal_transform_hash, peal_transform_date, peal_transform_clip, peal_transform_log1p,
-    peal_transform_bucketize, peal_transform_cast;
+    peal_transform_bucketize, peal_transform_cast, peal_transform_tokens, peal_transform_keep;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);
+
+/* True of an encoder whose output is sparse features. */
+bool peal_transform_fills(const peal_transform *transform, const void *state);
+/* For `wants_rows`. */
+bool peal_transform_always(const json_t *options);
 
 /* True if the state is learnt from numbers; of what does not change with the data, false. */
 bool peal_transform_is_fitted(const peal_transform *transform, const void *state);
@@ -113,8 +129,17 @@ bool peal_transform_is_fitted(const peal_transform *transform, const void *state
  * "columns" are always known. */
 peal_status peal_transform_check_options(const peal_transform *transform, const json_t *options, peal_error *err);
 
-/* A number or a whole number of an options object, also when it is written as text; `otherwise` if absent. */
+/* A number of an options object, also when it is written as text; `otherwise` if absent. */
 peal_status peal_transform_number(const json_t *options, const char *key, double otherwise, double *out,
                                   peal_error *err);
+/* A whole number from `least` to `most`; `name` is the transform's, for the message. */
+peal_status peal_transform_whole(const char *name, const json_t *options, const char *key, uint64_t otherwise,
+                                 uint64_t least, uint64_t most, uint64_t *out, peal_error *err);
+/* One of `names` (ends with NULL), as its index; the first if absent. */
+peal_status peal_transform_choice(const char *name, const json_t *options, const char *key, const char *const *names,
+                                  unsigned *out, peal_error *err);
+/* yes or no, true or false. */
+peal_status peal_transform_flag(const char *name, const json_t *options, const char *key, bool otherwise, bool *out,
+                                peal_error *err);
 
 #endif

@@ -60,6 +60,43 @@ printf 'user,zip\nnobody,77777\n,\n' >new.csv
 expect 0 "2 used" $peal predict m.st new.csv
 expect 2 "'bits' must be a whole number from 1 to 30" $peal etl users.csv --transform hash:columns=user,bits=40 --out no
 
+# Words of texts, and a signed hash: sparse features beside the others. What is kept stands in the dataset as it was written,
+# is not asked for in prediction, and changes no model.
+awk 'BEGIN { print "id,review,user,n,y"; split("good,great,fine,bad,awful,poor", w, ",")
+    for (i = 0; i < 900; i++) { a = w[i * 7919 % 3 + 1]; b = w[i * 7919 % 3 + 4]; u = i * 31 % 41; y = (i * 104729 % 7 < 4)
+    printf "00100000000%09d,\"%s, %s %s!\",%s,%d,%s\n", i, y ? toupper(a) : b, "thing" i, y ? a : b, i % 30 ? "u" u : "", i % 13, y ? "yes" : "no" } }' >reviews.csv
+kept="--transform keep:columns=id" words="--transform tokens:columns=review,most=2,bits=12 --transform hash:columns=user,bits=6,signed=yes"
+$peal etl reviews.csv --label y $kept $words --out ds --threads 1 2>err.txt
+steps id keep
+steps review tokens
+steps user hash
+$peal inspect ds/train-00000.arrow --json >shard.json
+for what in '"name": "indices", "type": "uint32"' '"name": "values", "type": "float32"' '"name": "id", "type": "utf8"'; do
+    grep -q "$what" shard.json || fail "no $what in $(cat shard.json)"
+done
+grep -aq 00100000000000000000 ds/train-00000.arrow || fail "the kept column lost digits"
+$peal train ds --model logistic --epochs 10 --out m.st --quiet
+same reviews.csv
+[ "$($peal eval m.st ds --json 2>/dev/null | grep -oE '"accuracy": 1')" ] || fail "$($peal eval m.st ds)"
+cut -d, -f2- reviews.csv >keyless.csv
+$peal predict m.st reviews.csv >with.csv 2>/dev/null
+$peal predict m.st keyless.csv >without.csv 2>/dev/null
+[ "$(wc -l <with.csv)" = 901 ] && cmp with.csv without.csv || fail "predictions without the kept column"
+cp ds/train-00000.arrow first.arrow
+$peal etl reviews.csv --label y $kept $words --out ds --threads 3 --quiet
+cmp first.arrow ds/train-00000.arrow || fail "threads change the bits of texts"
+cp m.st first.st
+$peal train reviews.csv --label y --drop id $words --model logistic --epochs 10 --out m.st --quiet
+$peal predict m.st keyless.csv 2>/dev/null | cmp - with.csv || fail "what is kept changes the model"
+expect 2 "tokens: its columns must be named" $peal etl reviews.csv --transform tokens --out no
+expect 2 "'by' must be words, chars or chars-in-words, not 'word'" $peal etl reviews.csv --transform tokens:columns=review,by=word --out no
+expect 2 "'most' must be a whole number from 4 to 16" $peal etl reviews.csv --transform tokens:columns=review,least=4,most=3 --out no
+expect 2 "nothing can follow 'keep'" $peal etl reviews.csv $kept --transform index:columns=id --out no
+expect 2 "'keep' cannot be applied to the label" $peal etl reviews.csv --label y --transform keep:columns=y --out no
+# A key alone is a dataset, too.
+$peal etl reviews.csv $kept --drop review --drop user --drop n --drop y --out ds --quiet
+$peal inspect ds/train-00000.arrow --json | grep -q '"columns": \[{"name": "id", "type": "utf8"}\]' || fail "a dataset of a key alone"
+
 # Dates become features; the order of 13/01/2024 is that of all values, and what is no date is missing.
 awk 'BEGIN { print "when,stamp,us,y"; for (i = 0; i < 900; i++) { d = i % 28 + 1; m = int(i / 28) % 12 + 1; h = i * 7 % 24
     w = i == 5 ? "soon" : i == 6 ? "" : sprintf("%02d/%02d/%d", d, m, 2020 + int(i / 336))

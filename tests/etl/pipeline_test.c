@@ -161,7 +161,7 @@ static void saved_pipeline_gives_the_same_bits(void **state) {
     for (int round = 0; round < 2; round++) {
         peal_applier *applier;
         peal_table table_out;
-        assert_ok(peal_applier_new(pipeline, &applier, &err));
+        assert_ok(peal_applier_new(pipeline, true, &applier, &err));
         assert_ok(peal_pipeline_apply(applier, &raw, NULL, 4, &table_out, &err));
         assert_int_equal(table_out.column_count, 2);
         const float *features = table_out.columns[0].child->values;
@@ -356,7 +356,7 @@ static void codes_beyond_their_buckets_are_refused(void **state) {
                                 .dictionary = &texts};
     const peal_raw_batch raw = {.columns = &column};
     peal_table out;
-    assert_ok(peal_applier_new(pipeline, &applier, &err));
+    assert_ok(peal_applier_new(pipeline, true, &applier, &err));
     assert_ok(peal_pipeline_apply(applier, &raw, NULL, 4, &out, &err));
     assert_int_equal(out.columns[0].type, PEAL_TYPE_INT32);
     assert_null(out.columns[0].dictionary);
@@ -375,6 +375,109 @@ static void codes_beyond_their_buckets_are_refused(void **state) {
     peal_applier_free(applier);
     peal_dictionary_clear(&texts);
     peal_pipeline_free(pipeline);
+}
+
+/* Sparse features of two origins, and a text that is kept. */
+static const char sparse_text[] =
+    "{\"nulls\": [\"-\"], \"columns\": ["
+    "{\"name\": \"note\", \"type\": \"utf8\", \"role\": \"sparse\", \"steps\": [{\"transform\": \"hash\", \"bits\": 4, "
+    "\"seed\": 0, \"signed\": true}]},"
+    "{\"name\": \"i\", \"type\": \"list\", \"role\": \"sparse\", \"steps\": [], \"item\": \"uint32\", \"below\": 5},"
+    "{\"name\": \"v\", \"type\": \"list\", \"role\": \"sparse\", \"steps\": [], \"item\": \"float32\"},"
+    "{\"name\": \"id\", \"type\": \"utf8\", \"role\": \"kept\", \"steps\": [{\"transform\": \"keep\"}]}]}";
+
+static void texts_become_sparse_features_or_are_kept(void **state) {
+    (void)state;
+    peal_error err;
+    peal_pipeline *pipeline;
+    peal_applier *applier, *without;
+    json_t *saved = json_loads(sparse_text, 0, NULL);
+    assert_ok(peal_pipeline_load(saved, &pipeline, &err));
+    json_decref(saved);
+    assert_int_equal(pipeline->sparse_width, 5 + 16);
+    static const int32_t note_ends[] = {0, 1, 1, 2, 4}, list_ends[] = {0, 2, 2, 3, 4}, id_ends[] = {0, 3, 3, 4, 6};
+    static const uint32_t items[] = {1, 4, 7, 0}; /* 7 is unknown */
+    static const float numbers[] = {0.5f, 2, 3, 4};
+    const peal_column children[] = {{.type = PEAL_TYPE_UINT32, .length = 4, .values = items},
+                                    {.type = PEAL_TYPE_FLOAT32, .length = 4, .values = numbers}};
+    const peal_column columns[] = {
+        {.name = "note", .type = PEAL_TYPE_UTF8, .length = 4, .offsets = note_ends, .values = "a-bc"},
+        {.name = "i", .type = PEAL_TYPE_LIST, .length = 4, .offsets = list_ends, .child = &children[0]},
+        {.name = "v", .type = PEAL_TYPE_LIST, .length = 4, .offsets = list_ends, .child = &children[1]},
+        {.name = "id", .type = PEAL_TYPE_UTF8, .length = 4, .offsets = id_ends, .values = "007-42"}};
+    const peal_raw_batch raw = {.columns = columns};
+    static const uint32_t selection[] = {3, 0, 2};
+    peal_table out;
+    assert_ok(peal_applier_new(pipeline, true, &applier, &err));
+    assert_ok(peal_pipeline_apply(applier, &raw, selection, 3, &out, &err));
+    assert_int_equal(out.column_count, 3);
+    const uint64_t bc = peal_hash("bc", 2, 0), a = peal_hash("a", 1, 0);
+    const uint32_t indices[] = {0, 5 + (uint32_t)(bc >> 60), 1, 4, 5 + (uint32_t)(a >> 60)};
+    const float values[] = {4, bc & 1 ? -1.0f : 1.0f, 0.5f, 2, a & 1 ? -1.0f : 1.0f};
+    static const int32_t ends[] = {0, 2, 5, 5};
+    assert_memory_equal(out.columns[0].offsets, ends, sizeof ends);
+    assert_memory_equal(out.columns[1].offsets, ends, sizeof ends);
+    assert_int_equal(out.columns[0].child->length, 5);
+    assert_memory_equal(out.columns[0].child->values, indices, sizeof indices);
+    assert_memory_equal(out.columns[1].child->values, values, sizeof values);
+    static const int32_t kept_ends[] = {0, 2, 5, 5};
+    assert_string_equal(out.columns[2].name, "id");
+    assert_int_equal(out.columns[2].null_count, 1);
+    assert_int_equal(out.columns[2].validity[0], 3);
+    assert_memory_equal(out.columns[2].offsets, kept_ends, sizeof kept_ends);
+    assert_memory_equal(out.columns[2].values, "42007", 5);
+    assert_ok(peal_pipeline_check_table(pipeline, &out, "t", &err));
+    *(uint32_t *)(uintptr_t)out.columns[0].child->values = 21;
+    assert_int_equal(peal_pipeline_check_table(pipeline, &out, "t", &err), PEAL_E_DATA);
+    assert_has(err.message, "holds index 21, but there are 21 sparse features");
+    assert_ok(peal_applier_new(pipeline, false, &without, &err));
+    assert_int_equal(peal_applier_schema(without)->column_count, 2);
+    peal_applier_free(without);
+    peal_applier_free(applier);
+    peal_pipeline_free(pipeline);
+}
+
+static void sparse_texts_must_make_sense(void **state) {
+    (void)state;
+    static const struct {
+        const char *from, *to, *what;
+    } wrong[] = {
+        {"\"utf8\", \"role\": \"sparse\"", "\"dictionary\", \"role\": \"sparse\"", "do not fit its role"},
+        {"\"utf8\", \"role\": \"sparse\"", "\"utf8\", \"role\": \"index\"", "do not fit its role"},
+        {"\"utf8\", \"role\": \"sparse\"", "\"utf8\", \"role\": \"feature\"", "do not fit its role"},
+        {"\"utf8\", \"role\": \"sparse\"", "\"utf8\", \"role\": \"kept\"", "do not fit its role"},
+        {", \"signed\": true", "", "do not fit its role"},
+        {"\"signed\": true", "\"signed\": false", "do not fit its role"},
+        {"\"signed\": true", "\"signed\": \"yes\"", "missing, added or of another type"},
+        {"\"utf8\", \"role\": \"kept\"", "\"dictionary\", \"role\": \"kept\"", "do not fit its role"},
+        {"\"utf8\", \"role\": \"kept\"", "\"utf8\", \"role\": \"sparse\"", "do not"},
+        {"{\"transform\": \"keep\"}", "", "do not fit its role"},
+        {"{\"transform\": \"keep\"}", "{\"transform\": \"keep\"}, {\"transform\": \"keep\"}", "do not compose"},
+        {"\"bits\": 4", "\"bits\": 30", NULL},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const char *at = strstr(sparse_text, wrong[i].from);
+        assert_non_null(at);
+        char *text = NULL;
+        peal_error err = {0};
+        peal_pipeline *pipeline;
+        if (asprintf(&text, "%.*s%s%s", (int)(at - sparse_text), sparse_text, wrong[i].to, at + strlen(wrong[i].from)) <
+            0) {
+            abort();
+        }
+        json_t *saved = json_loads(text, 0, NULL);
+        assert_non_null(saved);
+        const peal_status status = peal_pipeline_load(saved, &pipeline, &err);
+        if (wrong[i].what) {
+            if (status != PEAL_E_DATA) fail_msg("status %d of: %s", status, text);
+            assert_has(err.message, wrong[i].what);
+        } else {
+            assert_ok(status);
+        }
+        peal_pipeline_free(pipeline);
+        json_decref(saved);
+        free(text);
+    }
 }
 
 static void damaged_pipelines_are_refused(void **state) {
@@ -408,6 +511,8 @@ int main(void) {
         cmocka_unit_test(wrong_pipelines_are_refused),
         cmocka_unit_test(damaged_pipelines_are_refused),
         cmocka_unit_test(codes_beyond_their_buckets_are_refused),
+        cmocka_unit_test(texts_become_sparse_features_or_are_kept),
+        cmocka_unit_test(sparse_texts_must_make_sense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,9 @@
 #include "etl/job/etl.h"
 #include "models/predictor.h"
 
-const char *const sample_rows[3] = {"0.25,red,large,2024-02-29,\"1,250\",u3,\n", ",green,small,31/12/2023,oops,,\n",
-                                    "-1.5,,none,,\"2,000\",u77,\n"};
+const char *const sample_rows[3] = {"0.25,red,large,2024-02-29,\"1,250\",u3,Good as new,7,\n",
+                                    ",green,small,31/12/2023,oops,,,,\n",
+                                    "-1.5,,none,,\"2,000\",u77,\303\211t\303\251 bad,x,\n"};
 
 static void must(bool right, const char *what) {
     if (right) return;
@@ -38,14 +39,15 @@ static void make_dataset(sample *self) {
     peal_etl_result result;
     peal_buffer text = {0};
     char *csv = in_folder(self, "rows.csv");
-    must_be_ok(peal_buffer_append(&text, "n,colour,size,day,price,user,y\n", 31, &err), &err);
+    must_be_ok(peal_buffer_append(&text, "n,colour,size,day,price,user,note,id,y\n", 39, &err), &err);
     for (int row = 0; row < SAMPLE_ROWS; row++) {
-        static const char *const colours[] = {"red", "green", "blue", "gr\303\274n"}, *const sizes[] = {"small",
-                                                                                                        "large"};
+        static const char *const colours[] = {"red", "green", "blue", "gr\303\274n"},
+                                 *const notes[] = {"good as new", "", "bad broken"},
+                                 *const sizes[] = {"small", "large"};
         char line[120];
-        const int size = snprintf(line, sizeof line, "%d.5,%s,%s,%d-%02d-15,\"%d,%03d\",u%d,%s\n", row * 7 % 11,
+        const int size = snprintf(line, sizeof line, "%d.5,%s,%s,%d-%02d-15,\"%d,%03d\",u%d,%s,%d,%s\n", row * 7 % 11,
                                   colours[row * 5 % 4], sizes[row / 3 % 2], 2020 + row % 4, row % 12 + 1, row % 3 + 1,
-                                  row * 37 % 1000, row % 9, row * 7 % 11 > 5 ? "yes" : "no");
+                                  row * 37 % 1000, row % 9, notes[row % 3], row, row * 7 % 11 > 5 ? "yes" : "no");
         must_be_ok(peal_buffer_append(&text, line, (size_t)size, &err), &err);
     }
     sample_write(csv, text.data, text.size);
@@ -58,7 +60,9 @@ static void make_dataset(sample *self) {
                    " {\"transform\": \"standardize\", \"columns\": \"n\"},"
                    " {\"transform\": \"number\", \"columns\": \"price\", \"thousands\": \",\"},"
                    " {\"transform\": \"bucketize\", \"columns\": \"price\", \"buckets\": 4},"
-                   " {\"transform\": \"hash\", \"columns\": \"user\", \"bits\": 3}]",
+                   " {\"transform\": \"hash\", \"columns\": \"user\", \"bits\": 3},"
+                   " {\"transform\": \"tokens\", \"columns\": \"note\", \"bits\": 4, \"most\": 2},"
+                   " {\"transform\": \"keep\", \"columns\": \"id\"}]",
                    0, NULL);
     const char *sources[] = {csv};
     peal_etl_options options = peal_etl_default();
