@@ -471,7 +471,7 @@ static peal_status read_tensors(const models__trainer *trainer, const tensor_lis
     }
     for (size_t i = 0; i < list->count; i++) {
         const peal_tensor *wanted = &list->tensors[i], *found = peal_safetensors_find(file, wanted->name);
-        if (!found || found->rows != 0 || found->width != trainer->floats) {
+        if (!found || found->type != PEAL_TENSOR_FLOAT32 || found->rows != 0 || found->width != trainer->floats) {
             return peal_fail(err, PEAL_E_DATA, "it lacks '%s' of %zu numbers", wanted->name, trainer->floats);
         }
         if (!peal_tensor_is_finite(found)) {

@@ -1,5 +1,9 @@
 /* The model file: a safetensors file of the parameters, whose metadata holds spec, fitted pipeline and job. Nothing in
- * it changes from run to run of the same job. */
+ * it changes from run to run of the same job.
+ *
+ * The lists of numbers of a pipeline with many columns that are treated alike stand as tensors of float64 in front of
+ * the parameters, "pipeline.0", "pipeline.1"..., in the order in which the document names them, {"tensor":
+ * "pipeline.0"}: as text they would take more time than all else of a prediction. */
 #ifndef PEAL_MODELS_MODEL_FILE_H
 #define PEAL_MODELS_MODEL_FILE_H
 
@@ -8,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/status.h"
 #include "models/net.h"
+#include "models/safetensors.h"
 
 /* What the metadata says it is. */
 #define PEAL_MODEL_KIND "peal model"
@@ -15,6 +20,10 @@
 /* Writes into a file that the caller has begun and commits. `parameters` is the graph's flat vector. */
 peal_status peal_model_file_put(peal_atomic_file *file, const peal_net *net, const float *parameters, const char *spec,
                                 const json_t *pipeline, const json_t *job, peal_error *err);
+
+/* Puts the lists of numbers back into a pipeline's document, just read from `file`; *count is how many tensors that
+ * took. PEAL_E_DATA if one is missing or of another length. */
+peal_status peal_model_file_attach(json_t *pipeline, const peal_safetensors *file, size_t *count, peal_error *err);
 
 /* PEAL_E_USAGE if the file of such a model could not be read, for the vocabularies of `fitted` are too large; the
  * message says which and what to do. To be asked before the training. `pipeline` is `fitted`, saved. */

@@ -18,6 +18,7 @@
 struct peal_predictor {
     char *path, *spec;
     json_t *pipeline_json, *job;
+    size_t pipeline_tensors; /* of the file, that are its pipeline's numbers */
     peal_pipeline *pipeline;
     peal_net *net;
     float *parameters;
@@ -52,6 +53,12 @@ static peal_status read_metadata(peal_predictor *predictor, const peal_safetenso
     }
     predictor->spec = peal_strdup(spec);
     if (!predictor->spec) return peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
+    const peal_status status =
+        peal_model_file_attach(predictor->pipeline_json, file, &predictor->pipeline_tensors, err);
+    if (status != PEAL_OK) {
+        peal_error_context(err, "%s is not a Peal model", predictor->path);
+        return status;
+    }
     return peal_pipeline_load(predictor->pipeline_json, &predictor->pipeline, err);
 }
 
@@ -62,7 +69,7 @@ static peal_status check_size(const peal_predictor *predictor, const peal_model_
     uint64_t numbers = 0, codes = 0;
     for (size_t i = 0; i < peal_safetensors_count(file); i++) {
         const peal_tensor *tensor = peal_safetensors_at(file, i);
-        numbers += (tensor->rows ? tensor->rows : 1) * tensor->width;
+        if (tensor->type == PEAL_TENSOR_FLOAT32) numbers += (tensor->rows ? tensor->rows : 1) * tensor->width;
     }
     peal_shape shape;
     peal_status status = peal_pipeline_shape(predictor->pipeline, &shape, err);
@@ -79,13 +86,14 @@ static peal_status check_size(const peal_predictor *predictor, const peal_model_
 static peal_status check_tensors(const peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
     const peal_graph *graph = predictor->net->graph;
     const size_t count = peal_graph_parameters(graph);
-    if (peal_safetensors_count(file) != count) {
+    if (peal_safetensors_count(file) != count + predictor->pipeline_tensors) {
         return no_model(predictor->path, err, "it has tensors too many or too few");
     }
     for (size_t i = 0; i < count; i++) {
         const peal_node *node = peal_graph_parameter_at(graph, i);
         const peal_tensor *tensor = peal_safetensors_find(file, node->name);
-        if (!tensor || tensor->rows != node->rows || tensor->width != node->width) {
+        if (!tensor || tensor->type != PEAL_TENSOR_FLOAT32 || tensor->rows != node->rows ||
+            tensor->width != node->width) {
             return peal_fail(err, PEAL_E_DATA, "%s: there is no tensor '%s' of %zu x %zu", predictor->path, node->name,
                              node->rows, node->width);
         }

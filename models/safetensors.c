@@ -13,15 +13,36 @@
 
 enum { HEADER_MOST = 100 * 1000 * 1000 }; /* the limit of the safetensors package, of which ours is one */
 
-static size_t tensor_floats(const peal_tensor *tensor) {
+static const struct {
+    const char *name;
+    size_t size;
+} types[] = {[PEAL_TENSOR_FLOAT32] = {"F32", sizeof(float)}, [PEAL_TENSOR_FLOAT64] = {"F64", sizeof(double)}};
+enum { TYPES = sizeof types / sizeof *types };
+
+static size_t tensor_numbers(const peal_tensor *tensor) {
     return (tensor->rows ? tensor->rows : 1) * tensor->width;
 }
 
+static size_t tensor_bytes(const peal_tensor *tensor) {
+    return tensor_numbers(tensor) * types[tensor->type].size;
+}
+
+double peal_tensor_double(const peal_tensor *tensor, size_t index) {
+    double number; /* the data need not be aligned */
+    memcpy(&number, (const char *)tensor->data + index * sizeof number, sizeof number);
+    return number;
+}
+
 bool peal_tensor_is_finite(const peal_tensor *tensor) {
-    const size_t count = tensor_floats(tensor);
+    const size_t count = tensor_numbers(tensor);
     float sum = 0; /* x * 0 is 0 of all finite x and NaN of others */
-    for (size_t i = 0; i < count; i++) sum += tensor->data[i] * 0;
-    return sum == 0;
+    double long_sum = 0;
+    if (tensor->type == PEAL_TENSOR_FLOAT64) {
+        for (size_t i = 0; i < count; i++) long_sum += peal_tensor_double(tensor, i) * 0;
+    } else {
+        for (size_t i = 0; i < count; i++) sum += ((const float *)tensor->data)[i] * 0;
+    }
+    return sum == 0 && long_sum == 0;
 }
 
 /* ---- writing ---- */
@@ -37,12 +58,12 @@ static json_t *make_header(const json_t *metadata, const peal_tensor *tensors, s
     size_t offset = 0;
     for (size_t i = 0; i < count; i++) {
         const peal_tensor *tensor = &tensors[i];
-        size_t end = offset + tensor_floats(tensor) * sizeof(float);
+        size_t end = offset + tensor_bytes(tensor);
         json_t *shape = tensor->rows ? json_pack("[I, I]", (json_int_t)tensor->rows, (json_int_t)tensor->width)
                                      : json_pack("[I]", (json_int_t)tensor->width);
         header = peal_json_set(header, tensor->name,
-                               json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
-                                         (json_int_t)offset, (json_int_t)end));
+                               json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[tensor->type].name, "shape", shape,
+                                         "data_offsets", (json_int_t)offset, (json_int_t)end));
         offset = end;
     }
     return header;
@@ -87,7 +108,7 @@ static peal_status seal_header(char *text, const peal_tensor *tensors, size_t co
     peal_hasher_update(hasher, &size, sizeof size);
     peal_hasher_update(hasher, text, size);
     for (size_t i = 0; i < count; i++) {
-        peal_hasher_update(hasher, tensors[i].data, tensor_floats(&tensors[i]) * sizeof(float));
+        peal_hasher_update(hasher, tensors[i].data, tensor_bytes(&tensors[i]));
     }
     char digits[PEAL_SEAL_SIZE + 1];
     peal_hash_text(peal_hasher_end(hasher), digits);
@@ -102,7 +123,7 @@ static peal_status put_file(peal_atomic_file *file, const char *header, const pe
     PEAL_TRY(peal_atomic_file_write(file, &size, sizeof size, err));
     PEAL_TRY(peal_atomic_file_write(file, header, size, err));
     for (size_t i = 0; i < count; i++) {
-        PEAL_TRY(peal_atomic_file_write(file, tensors[i].data, tensor_floats(&tensors[i]) * sizeof(float), err));
+        PEAL_TRY(peal_atomic_file_write(file, tensors[i].data, tensor_bytes(&tensors[i]), err));
     }
     return PEAL_OK;
 }
@@ -146,24 +167,29 @@ static peal_status read_tensor(peal_safetensors *file, const char *name, const j
     const char *dtype = json_string_value(json_object_get(entry, "dtype"));
     const json_t *shape = json_object_get(entry, "shape"), *offsets = json_object_get(entry, "data_offsets");
     if (!dtype || json_array_size(offsets) != 2 || !json_is_array(shape)) return damaged(file, err, "a tensor's entry");
-    if (strcmp(dtype, "F32") != 0 || json_array_size(shape) == 0 || json_array_size(shape) > 2) {
-        return peal_fail(err, PEAL_E_DATA, "%s: tensor '%s' is no float32 vector or matrix", file->name, name);
+    size_t type = 0;
+    while (type < TYPES && strcmp(dtype, types[type].name) != 0) type++;
+    if (type == TYPES || json_array_size(shape) == 0 || json_array_size(shape) > 2) {
+        return peal_fail(err, PEAL_E_DATA, "%s: tensor '%s' is no vector or matrix of float32 or float64", file->name,
+                         name);
     }
+    const json_int_t item = (json_int_t)types[type].size;
     json_int_t begin = json_integer_value(json_array_get(offsets, 0)),
                end = json_integer_value(json_array_get(offsets, 1));
     json_int_t first = json_integer_value(json_array_get(shape, 0)), bytes;
     json_int_t width = json_array_size(shape) == 2 ? json_integer_value(json_array_get(shape, 1)) : first;
     json_int_t rows = json_array_size(shape) == 2 ? first : 0;
-    if (begin < 0 || end < begin || (uint64_t)end > size || (uint64_t)begin != *expected || begin % 4 != 0 ||
+    if (begin < 0 || end < begin || (uint64_t)end > size || (uint64_t)begin != *expected || begin % item != 0 ||
         width < 0 || rows < 0 || __builtin_mul_overflow(rows ? rows : 1, width, &bytes) ||
-        __builtin_mul_overflow(bytes, 4, &bytes) || bytes != end - begin ||
+        __builtin_mul_overflow(bytes, item, &bytes) || bytes != end - begin ||
         (json_array_size(shape) == 2 && rows == 0)) {
         return damaged(file, err, "a tensor lies outside of the data or does not fit its shape");
     }
     *expected = (size_t)end;
     file->tensors[file->count++] = (peal_tensor){
         .name = name,
-        .data = (const float *)(const void *)(data + begin),
+        .type = (peal_tensor_type)type,
+        .data = data + begin,
         .rows = (size_t)rows,
         .width = (size_t)width,
     };

@@ -1,4 +1,4 @@
-/* safetensors files: named float32 tensors with a JSON header. Models and checkpoints are such files.
+/* safetensors files: named tensors of float32 or float64 with a JSON header. Models and checkpoints are such files.
  *
  * Source: the format's description in the README of the safetensors project, section "Format": 8 bytes little-endian
  * header size, the header (a JSON object: name -> {"dtype", "shape", "data_offsets"}, and "__metadata__" of texts),
@@ -17,11 +17,16 @@
 
 enum { PEAL_SAFETENSORS_VERSION = 2 };
 
+typedef enum peal_tensor_type { PEAL_TENSOR_FLOAT32, PEAL_TENSOR_FLOAT64 } peal_tensor_type;
+
 typedef struct peal_tensor {
     const char *name;
-    const float *data;
+    peal_tensor_type type;
+    const void *data;
     size_t rows, width; /* a matrix; rows 0 means a vector of `width` */
 } peal_tensor;
+/* Number `index` of a tensor of float64. */
+double peal_tensor_double(const peal_tensor *tensor, size_t index);
 /* False if it holds a NaN or an infinity. */
 bool peal_tensor_is_finite(const peal_tensor *tensor);
 

@@ -118,10 +118,11 @@ columns() { # the names of the dataset's columns
     "$peal" inspect ds --json | sed 's/"name": /\n/g' | sed -nE 's/^"(.*)", "kind".*/\1/p'
 }
 
-# fitted COLUMN: what the dataset holds of the column, on one line.
+# fitted COLUMN: what the dataset holds of the column, on one line; of one of many alike, its own numbers.
 fitted() {
-    tr -s ' \n' ' ' <ds/manifest.json | sed 's/{ "name": /\n/g' | grep -F "\"$1\", \"type\":" ||
-        wrong "there is no column '$1' but: $(columns | head -n 20)"
+    jq --arg name "$1" '.pipeline.columns[] | (.names // [.name] | index($name)) as $at | select($at != null) |
+        if .names then .steps |= map(map_values(if type == "array" then .[$at] else . end)) | del(.names) else . end' ds/manifest.json |
+        tr -s ' \n' ' ' | grep . || wrong "there is no column '$1' but: $(columns | head -n 20)"
 }
 
 fitted_number() { # fitted_number COLUMN KEY...: the first that is there

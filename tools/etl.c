@@ -50,7 +50,7 @@ const tools_command tools_command_etl = {
     .name = "etl",
     .usage = "SOURCE... --out DATASET [options]",
     .documentation =
-        "Turns files (CSV, TSV, IDX; plain or compressed) into a dataset: a folder of Arrow shards and a manifest. "
+        "Turns files (tables as text, JSON Lines, Arrow, NumPy, LIBSVM, VW, IDX; plain, compressed or in archives) into a dataset: a folder of Arrow shards and a manifest. "
         "A SOURCE is a file, a folder, a glob or - for standard input.",
     .bit = FOR_ETL,
     .run = run,

@@ -138,15 +138,18 @@ static peal_status same_again(json_t *again, const json_t *saved, bool *same, pe
     return PEAL_OK;
 }
 
-/* Compares what was loaded with what saving gives, a column at a time: of many columns a second whole document would
+/* Compares what was loaded with what saving gives, an entry at a time: of many columns a second whole document would
  * cost more than all else. */
 static peal_status check_whole(const peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
     const json_t *columns = json_object_get(saved, "columns");
-    bool same = json_array_size(columns) == pipeline->schema.count;
-    for (size_t i = 0; same && i < pipeline->schema.count; i++) {
-        PEAL_TRY(same_again(peal_pipeline_save_column(pipeline, i), json_array_get(columns, i), &same, err));
+    bool same = json_is_array(columns);
+    for (size_t i = 0, at = 0, count; same && i < json_array_size(columns); i++, at += count) {
+        const json_t *entry = json_array_get(columns, i), *names = json_object_get(entry, "names");
+        count = names ? json_array_size(names) : 1;
+        PEAL_TRY(same_again(peal_pipeline_save_like(pipeline, at, count, entry), entry, &same, err));
+        same = same && (!names || count == peal_pipeline_run(pipeline, at));
         if (!same) {
-            return damaged(err, pipeline->schema.fields[i].name, "has something missing, added or of another type");
+            return damaged(err, pipeline->schema.fields[at].name, "has something missing, added or of another type");
         }
     }
     json_t *rest = json_copy((json_t *)saved); /* its columns are not copied */

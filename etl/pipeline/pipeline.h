@@ -104,10 +104,13 @@ peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err);
 
 /* NULL if there is no memory. */
 json_t *peal_pipeline_save(const peal_pipeline *pipeline);
-/* What that says of one column, and of all that is no column. NULL if there is no memory. */
-json_t *peal_pipeline_save_column(const peal_pipeline *pipeline, size_t index);
+/* How many columns from `first` on are saved as one entry, since they differ in their names and numbers only. */
+size_t peal_pipeline_run(const peal_pipeline *pipeline, size_t first);
+/* What that says of all that is no column, and the entry of a run with the lists of `saved`, from which it was loaded, in
+ * the place of equal ones. NULL if there is no memory. */
 json_t *peal_pipeline_save_rest(const peal_pipeline *pipeline);
-/* Appends the same as text, with a NUL behind. It is made a column at a time: of many columns a whole document would
+json_t *peal_pipeline_save_like(const peal_pipeline *pipeline, size_t first, size_t count, const json_t *saved);
+/* Appends the same as text, with a NUL behind. It is made an entry at a time: of many columns a whole document would
  * take more memory and time than all else. */
 peal_status peal_pipeline_write(const peal_pipeline *pipeline, peal_buffer *out, peal_error *err);
 /* Loads a fitted pipeline and checks it as a whole (peal_pipeline_check). PEAL_E_DATA says what is wrong. */

@@ -16,6 +16,11 @@ typedef struct affine {
  * it was trained on in their place. */
 #define BEYOND_ALL 1e6
 
+static const peal_state_number affine_numbers_of[] = {{"shift", offsetof(affine, shift)},
+                                                      {"scale", offsetof(affine, scale)},
+                                                      {"least", offsetof(affine, least)},
+                                                      {"most", offsetof(affine, most)},
+                                                      {NULL, 0}};
 static const char *const affine_options[] = {"shift", "scale", "least", "most", NULL};
 
 static peal_status affine_load(const json_t *options, void **state, peal_error *err) {
@@ -103,6 +108,8 @@ const peal_transform peal_transform_standardize = {
     .options = affine_options,
     .load = affine_load,
     .save = affine_save,
+    .numbers_of = affine_numbers_of,
+    .state_size = sizeof(affine),
     .check = affine_check,
     .free = free,
     .fit = standardize_fit,
@@ -116,6 +123,8 @@ const peal_transform peal_transform_minmax = {
     .options = affine_options,
     .load = affine_load,
     .save = affine_save,
+    .numbers_of = affine_numbers_of,
+    .state_size = sizeof(affine),
     .check = affine_check,
     .free = free,
     .fit = minmax_fit,

@@ -11,6 +11,7 @@ typedef struct impute {
     double fill;
 } impute;
 
+static const peal_state_number impute_numbers_of[] = {{"fill", offsetof(impute, fill)}, {NULL, 0}};
 static const char *const impute_options[] = {"with", "fill", NULL};
 
 static peal_status impute_load(const json_t *options, void **state, peal_error *err) {
@@ -38,6 +39,10 @@ static peal_status impute_load(const json_t *options, void **state, peal_error *
 static json_t *impute_save(const void *state) {
     const impute *self = state;
     return json_pack("{s:s, s:f}", "with", self->with, "fill", self->fill);
+}
+
+static const char *impute_check(const void *state) {
+    return isfinite(((const impute *)state)->fill) ? NULL : "has a number for what is missing that is none";
 }
 
 static peal_status impute_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
@@ -75,6 +80,9 @@ const peal_transform peal_transform_impute = {
     .options = impute_options,
     .load = impute_load,
     .save = impute_save,
+    .numbers_of = impute_numbers_of,
+    .state_size = sizeof(impute),
+    .check = impute_check,
     .free = free,
     .fit = impute_fit,
     .numbers = impute_numbers,

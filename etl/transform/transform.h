@@ -48,6 +48,12 @@ typedef enum peal_transform_role {
 
 enum { PEAL_REMARK_TEXT = 240 };
 
+/* A number in a state: a double, by the key under which it is saved. */
+typedef struct peal_state_number {
+    const char *key; /* NULL ends a list */
+    size_t offset;
+} peal_state_number;
+
 typedef struct peal_transform {
     const char *name;
     const char *documentation;
@@ -56,6 +62,11 @@ typedef struct peal_transform {
     /* Makes the state from options and, if it was saved, from what was fitted. */
     peal_status (*load)(const json_t *options, void **state, peal_error *err);
     json_t *(*save)(const void *state); /* a new object: options and what was fitted; NULL if there is no memory */
+    /* Of a state that is one struct without pointers: its size, and the doubles in it that are saved as real numbers
+     * and in which columns that are treated alike differ. Many such columns are kept as one, with a list for each
+     * number. NULL of other states. */
+    const peal_state_number *numbers_of;
+    size_t state_size;
     /* NULL, or what is wrong with a fitted state, as in "column 'a' <has a scale of zero>". NULL: it is always right.
      */
     const char *(*check)(const void *state);

@@ -480,6 +480,96 @@ static void sparse_texts_must_make_sense(void **state) {
     }
 }
 
+/* A document with `count` columns as one entry, and one of `more` behind it; changed by hand. Freed by the caller. */
+static json_t *run_document(size_t count, size_t more) {
+    json_t *columns = json_array();
+    for (size_t part = 0; part < 2; part++) {
+        const size_t size = part ? more : count;
+        json_t *names = json_array(), *fill = json_array();
+        for (size_t i = 0; i < size; i++) {
+            char name[20];
+            snprintf(name, sizeof name, "%c%zu", part ? 'b' : 'a', i);
+            json_array_append_new(names, json_string(name));
+            json_array_append_new(fill, json_real((double)i / 4));
+        }
+        json_t *step = json_pack("{s:s, s:s, s:o}", "transform", "impute", "with", "mean", "fill", fill);
+        json_t *entry =
+            json_pack("{s:o, s:s, s:s, s:[o]}", "names", names, "type", "float64", "role", "feature", "steps", step);
+        if (size) json_array_append(columns, entry);
+        json_decref(entry);
+    }
+    return json_pack("{s:[], s:o}", "nulls", "columns", columns);
+}
+
+static void many_columns_are_one_entry(void **state) {
+    (void)state;
+    peal_error err;
+    peal_pipeline *pipeline;
+    json_t *saved = run_document(20, 0);
+    assert_ok(peal_pipeline_load(saved, &pipeline, &err));
+    assert_int_equal(pipeline->schema.count, 20);
+    assert_string_equal(pipeline->schema.fields[19].name, "a19");
+    double numbers[20];
+    for (size_t i = 0; i < 20; i++) {
+        numbers[i] = (double)NAN;
+        const peal_pipeline_step *step = &pipeline->columns[i].steps[0];
+        step->transform->numbers(step->state, &numbers[i], 1);
+        assert_true(numbers[i] == (double)i / 4);
+    }
+    json_t *again = peal_pipeline_save(pipeline);
+    assert_true(json_equal(saved, again));
+    json_decref(again);
+    /* As text, and an older way of writing it: each column for itself. */
+    peal_buffer text = {0};
+    assert_ok(peal_buffer_append(&text, "", 0, &err));
+    assert_ok(peal_pipeline_write(pipeline, &text, &err));
+    again = json_loads((const char *)text.data, 0, NULL);
+    assert_true(json_equal(saved, again));
+    peal_buffer_clear(&text);
+    json_decref(again);
+    peal_pipeline_free(pipeline);
+    json_t *old = json_pack("{s:[], s:[]}", "nulls", "columns");
+    for (size_t i = 0; i < 20; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "a%zu", i);
+        json_array_append_new(json_object_get(old, "columns"),
+                              json_pack("{s:s, s:s, s:s, s:[{s:s, s:s, s:f}]}", "name", name, "type", "float64", "role",
+                                        "feature", "steps", "transform", "impute", "with", "mean", "fill",
+                                        (double)i / 4));
+    }
+    assert_ok(peal_pipeline_load(old, &pipeline, &err));
+    again = peal_pipeline_save(pipeline);
+    assert_true(json_equal(saved, again));
+    json_decref(again);
+    json_decref(old);
+    json_decref(saved);
+    peal_pipeline_free(pipeline);
+}
+
+static json_t *fill_of(json_t *saved) {
+    json_t *entry = json_array_get(json_object_get(saved, "columns"), 0);
+    return json_object_get(json_array_get(json_object_get(entry, "steps"), 0), "fill");
+}
+
+static void wrong_entries_of_many_are_refused(void **state) {
+    (void)state;
+    for (int wrong = 0; wrong < 8; wrong++) {
+        peal_error err;
+        peal_pipeline *pipeline;
+        json_t *saved = run_document(wrong == 0 ? 15 : 20, wrong == 1 ? 20 : 0);
+        json_t *entry = json_array_get(json_object_get(saved, "columns"), 0);
+        json_t *names = json_object_get(entry, "names"), *fill = fill_of(saved);
+        if (wrong == 2) json_array_remove(fill, 3);
+        if (wrong == 3) json_array_set_new(fill, 3, json_integer(1));
+        if (wrong == 4) json_array_set_new(names, 3, json_string("a2"));
+        if (wrong == 5) json_array_set_new(names, 3, json_null());
+        if (wrong == 6) json_object_set_new(entry, "role", json_string("label"));
+        if (wrong == 7) json_object_set_new(entry, "name", json_string("a"));
+        if (peal_pipeline_load(saved, &pipeline, &err) != PEAL_E_DATA) fail_msg("case %d", wrong);
+        json_decref(saved);
+    }
+}
+
 static void damaged_pipelines_are_refused(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -513,6 +603,8 @@ int main(void) {
         cmocka_unit_test(codes_beyond_their_buckets_are_refused),
         cmocka_unit_test(texts_become_sparse_features_or_are_kept),
         cmocka_unit_test(sparse_texts_must_make_sense),
+        cmocka_unit_test(many_columns_are_one_entry),
+        cmocka_unit_test(wrong_entries_of_many_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

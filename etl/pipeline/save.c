@@ -1,0 +1,363 @@
+/* A pipeline as a JSON document, and back. Many columns in a row that are treated alike, such as 20,000 numbers, are
+ * one entry with a list of names and a list for each number of their steps. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/json.h"
+#include "etl/pipeline/pipeline.h"
+
+static const char *const role_names[] = {"dropped", "feature", "index", "sparse", "kept", "label"};
+enum { ROLES = sizeof role_names / sizeof *role_names };
+
+const char *peal_column_role_name(peal_column_role role) {
+    return role_names[role];
+}
+
+static json_t *save_nulls(const peal_nulls *nulls) {
+    json_t *saved = json_array();
+    for (size_t i = 0; i < nulls->count; i++) saved = peal_json_append(saved, json_string(nulls->texts[i]));
+    return saved;
+}
+
+/* ---- runs: columns in a row that are treated alike, and are kept as one ---- */
+
+/* Fewer are not worth a second way of writing them. */
+enum { RUN_LEAST = 16, STATE_MOST = 256 };
+
+/* Whether the states differ in their numbers at most. */
+static bool same_but_numbers(const peal_pipeline_step *a, const peal_pipeline_step *b) {
+    const size_t size = a->transform->state_size;
+    if (a->transform != b->transform || !a->transform->numbers_of || size > STATE_MOST) return false;
+    char copy[STATE_MOST];
+    memcpy(copy, b->state, size);
+    for (const peal_state_number *at = a->transform->numbers_of; at->key; at++) {
+        memcpy(copy + at->offset, (const char *)a->state + at->offset, sizeof(double));
+    }
+    return memcmp(copy, a->state, size) == 0;
+}
+
+static bool are_alike(const peal_pipeline *pipeline, size_t a, size_t b) {
+    const peal_pipeline_column *first = &pipeline->columns[a], *second = &pipeline->columns[b];
+    const peal_type type = pipeline->schema.fields[a].type;
+    bool same = type == pipeline->schema.fields[b].type && !peal_types[type].has_child && first->role == second->role &&
+                first->step_count == second->step_count;
+    for (size_t s = 0; same && s < first->step_count; s++) same = same_but_numbers(&first->steps[s], &second->steps[s]);
+    return same;
+}
+
+size_t peal_pipeline_run(const peal_pipeline *pipeline, size_t first) {
+    size_t count = 1;
+    while (first + count < pipeline->schema.count && are_alike(pipeline, first, first + count)) count++;
+    return count < RUN_LEAST ? 1 : count;
+}
+
+/* ---- save ---- */
+
+static json_t *names_of(const peal_pipeline *pipeline, size_t first, size_t count) {
+    json_t *names = json_array();
+    for (size_t i = 0; i < count; i++) {
+        names = peal_json_append(names, json_string(pipeline->schema.fields[first + i].name));
+    }
+    return names;
+}
+
+/* One number of step `step` of the columns of a run. */
+static json_t *numbers_of(const peal_pipeline *pipeline, size_t first, size_t count, size_t step, size_t offset) {
+    json_t *numbers = json_array();
+    for (size_t i = 0; i < count; i++) {
+        double number;
+        memcpy(&number, (const char *)pipeline->columns[first + i].steps[step].state + offset, sizeof number);
+        numbers = peal_json_append(numbers, json_real(number));
+    }
+    return numbers;
+}
+
+/* `like`: NULL, or the step as it was saved, whose lists are taken. */
+static json_t *save_step(const peal_pipeline *pipeline, size_t first, size_t count, size_t index, const json_t *like) {
+    const peal_pipeline_step *step = &pipeline->columns[first].steps[index];
+    json_t *saved =
+        peal_json_merge(json_pack("{s:s}", "transform", step->transform->name), step->transform->save(step->state));
+    for (const peal_state_number *at = step->transform->numbers_of; count > 1 && at->key; at++) {
+        saved = peal_json_set(saved, at->key,
+                              like ? json_incref(json_object_get(like, at->key))
+                                   : numbers_of(pipeline, first, count, index, at->offset));
+    }
+    return saved;
+}
+
+static json_t *save_run(const peal_pipeline *pipeline, size_t first, size_t count, const json_t *like) {
+    const peal_field *field = &pipeline->schema.fields[first];
+    const peal_pipeline_column *column = &pipeline->columns[first];
+    const json_t *steps_like = json_object_get(like, "steps");
+    json_t *steps = json_array(), *saved = json_object();
+    for (size_t s = 0; s < column->step_count; s++) {
+        steps = peal_json_append(steps, save_step(pipeline, first, count, s, json_array_get(steps_like, s)));
+    }
+    if (count == 1) {
+        saved = peal_json_set(saved, "name", json_string(field->name));
+    } else {
+        saved = peal_json_set(saved, "names",
+                              like ? json_incref(json_object_get(like, "names")) : names_of(pipeline, first, count));
+    }
+    saved = peal_json_set(saved, "type", json_string(peal_types[field->type].name));
+    saved = peal_json_set(saved, "role", json_string(role_names[column->role]));
+    saved = peal_json_set(saved, "steps", steps);
+    if (!peal_types[field->type].has_child) return saved;
+    saved = peal_json_set(saved, "item", json_string(peal_types[field->item].name));
+    if (column->role == PEAL_ROLE_SPARSE && field->item == PEAL_TYPE_UINT32) {
+        saved = peal_json_set(saved, "below", json_integer(column->width));
+    }
+    return field->width ? peal_json_set(saved, "width", json_integer(field->width)) : saved;
+}
+
+json_t *peal_pipeline_save_like(const peal_pipeline *pipeline, size_t first, size_t count, const json_t *saved) {
+    return save_run(pipeline, first, count, saved);
+}
+
+json_t *peal_pipeline_save_rest(const peal_pipeline *pipeline) {
+    json_t *saved = json_pack("{s:o}", "nulls", save_nulls(&pipeline->nulls));
+    return pipeline->has_split ? peal_json_set(saved, "split", peal_split_save(&pipeline->split)) : saved;
+}
+
+json_t *peal_pipeline_save(const peal_pipeline *pipeline) {
+    json_t *columns = json_array();
+    for (size_t i = 0, count; i < pipeline->schema.count; i += count) {
+        count = peal_pipeline_run(pipeline, i);
+        columns = peal_json_append(columns, save_run(pipeline, i, count, NULL));
+    }
+    json_t *saved = json_pack("{s:o, s:o}", "nulls", save_nulls(&pipeline->nulls), "columns", columns);
+    return pipeline->has_split ? peal_json_set(saved, "split", peal_split_save(&pipeline->split)) : saved;
+}
+
+/* Appends the text of `value`, which is given up, from byte `skip` on. */
+static peal_status append_json(peal_buffer *out, json_t *value, size_t skip, peal_error *err) {
+    char *text;
+    peal_status status = peal_json_dump(value, JSON_INDENT(1), "a pipeline", &text, err);
+    json_decref(value);
+    if (status != PEAL_OK) return status;
+    status = peal_buffer_append(out, text + skip, strlen(text) - skip, err);
+    free(text);
+    return status;
+}
+
+peal_status peal_pipeline_write(const peal_pipeline *pipeline, peal_buffer *out, peal_error *err) {
+    static const char begin[] = "{\n\"columns\": [\n", end[] = "],";
+    PEAL_TRY(peal_buffer_append(out, begin, sizeof begin - 1, err));
+    for (size_t i = 0, count; i < pipeline->schema.count; i += count) {
+        count = peal_pipeline_run(pipeline, i);
+        if (i > 0) PEAL_TRY(peal_buffer_append(out, ",\n", 2, err));
+        PEAL_TRY(append_json(out, save_run(pipeline, i, count, NULL), 0, err));
+    }
+    PEAL_TRY(peal_buffer_append(out, end, sizeof end - 1, err));
+    PEAL_TRY(append_json(out, peal_pipeline_save_rest(pipeline), 1, err)); /* without its brace, for it goes on */
+    return peal_buffer_append(out, "", 1, err);
+}
+
+/* ---- load ---- */
+
+static peal_status damaged(peal_error *err, const char *what) {
+    return peal_fail(err, PEAL_E_DATA, "the saved pipeline is damaged: %s", what);
+}
+
+/* The index of a JSON string in a list of names, or -1. */
+static int name_index(const json_t *value, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count && json_is_string(value); i++) {
+        if (strcmp(json_string_value(value), names[i]) == 0) return (int)i;
+    }
+    return -1;
+}
+
+static peal_status load_nulls(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const size_t count = json_array_size(saved);
+    const char **texts;
+    if (!json_is_array(saved)) return damaged(err, "its spellings of null are missing");
+    PEAL_TRY(peal_alloc_checked(&texts, count, sizeof *texts, "a pipeline", err));
+    peal_status status = PEAL_OK;
+    for (size_t i = 0; i < count && status == PEAL_OK; i++) {
+        texts[i] = json_string_value(json_array_get(saved, i));
+        if (!texts[i]) status = damaged(err, "a spelling of null");
+    }
+    if (status == PEAL_OK) status = peal_nulls_make(texts, count, &pipeline->nulls, err);
+    free(texts);
+    return status;
+}
+
+/* The type of a saved name that a raw column may have, or PEAL_TYPES. */
+static peal_type type_called(const json_t *name, bool is_item) {
+    static const peal_type raw[] = {PEAL_TYPE_FLOAT64,    PEAL_TYPE_BOOL, PEAL_TYPE_DICTIONARY,
+                                    PEAL_TYPE_FIXED_LIST, PEAL_TYPE_LIST, PEAL_TYPE_UTF8};
+    static const peal_type items[] = {PEAL_TYPE_UINT8, PEAL_TYPE_UINT32, PEAL_TYPE_FLOAT32};
+    const char *text = json_string_value(name);
+    for (size_t i = 0; text && !is_item && i < sizeof raw / sizeof *raw; i++) {
+        if (strcmp(peal_types[raw[i]].name, text) == 0) return raw[i];
+    }
+    for (size_t i = 0; text && is_item && i < sizeof items / sizeof *items; i++) {
+        if (strcmp(peal_types[items[i]].name, text) == 0) return items[i];
+    }
+    return PEAL_TYPES;
+}
+
+static peal_status load_field(peal_pipeline *pipeline, const json_t *saved, const json_t *name, peal_error *err) {
+    const peal_type type = type_called(json_object_get(saved, "type"), false);
+    const json_int_t width = json_integer_value(json_object_get(saved, "width"));
+    if (!json_is_string(name) || type == PEAL_TYPES || width < 0 || width > 1 << 28) return damaged(err, "a column");
+    PEAL_TRY(peal_schema_add(&pipeline->schema, json_string_value(name), json_string_length(name), type, err));
+    peal_field *field = &pipeline->schema.fields[pipeline->schema.count - 1];
+    field->settled = field->decided = true;
+    if (!peal_types[type].has_child) return PEAL_OK;
+    field->item = type_called(json_object_get(saved, "item"), true);
+    field->width = (uint32_t)width;
+    const bool is_bytes = type == PEAL_TYPE_FIXED_LIST;
+    const bool fits = is_bytes ? field->item == PEAL_TYPE_UINT8 && width > 0
+                               : width == 0 && (field->item == PEAL_TYPE_UINT32 || field->item == PEAL_TYPE_FLOAT32);
+    return fits ? PEAL_OK : damaged(err, is_bytes ? "a column of no bytes" : "a column of lists");
+}
+
+/* The role, and what belongs to it, of the column that was added last. */
+static peal_status load_role(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const size_t index = pipeline->schema.count - 1;
+    const int role = name_index(json_object_get(saved, "role"), role_names, ROLES);
+    peal_pipeline_column *column = &pipeline->columns[index];
+    if (role < 0) return damaged(err, "a column");
+    pipeline->schema.fields[index].skip = role == PEAL_ROLE_DROPPED;
+    column->role = (peal_column_role)role;
+    if (role == PEAL_ROLE_LABEL) pipeline->label = index;
+    if (role != PEAL_ROLE_SPARSE || !peal_types[pipeline->schema.fields[index].type].has_child) return PEAL_OK;
+    const bool is_indices = pipeline->schema.fields[index].item == PEAL_TYPE_UINT32;
+    const json_int_t below = json_integer_value(json_object_get(saved, "below"));
+    *(is_indices ? &pipeline->indices : &pipeline->values) = index;
+    if (is_indices && (below < 1 || below > INT32_MAX)) return damaged(err, "a bound of indices");
+    column->width = is_indices ? (uint32_t)below : 0;
+    return PEAL_OK;
+}
+
+static peal_status find_step(const json_t *step, const peal_transform **out, peal_error *err) {
+    const char *name = json_string_value(json_object_get(step, "transform"));
+    if (!name) return damaged(err, "a step");
+    PEAL_TRY(peal_transform_find(name, out, err));
+    return (*out)->load ? PEAL_OK : damaged(err, "a step that is none of a column");
+}
+
+static peal_status load_step(peal_pipeline_column *column, const json_t *step, peal_error *err) {
+    peal_pipeline_step *made = &column->steps[column->step_count];
+    PEAL_TRY(find_step(step, &made->transform, err));
+    column->step_count++;
+    return made->transform->load(step, &made->state, err);
+}
+
+/* A step of a run as it would be of its first column alone. */
+static peal_status first_of_step(const json_t *step, const peal_transform *transform, size_t count, json_t **out,
+                                 peal_error *err) {
+    json_t *first = json_copy((json_t *)step);
+    if (!first) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    *out = first;
+    for (const peal_state_number *at = transform->numbers_of; at->key; at++) {
+        json_t *numbers = json_object_get(step, at->key);
+        bool right = json_array_size(numbers) == count;
+        for (size_t i = 0; right && i < count; i++) right = json_is_real(json_array_get(numbers, i));
+        if (!right) return damaged(err, "a list of numbers");
+        if (json_object_set(first, at->key, json_array_get(numbers, 0)) != 0) {
+            return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+        }
+    }
+    return PEAL_OK;
+}
+
+/* The states of the other columns are that of the first, with numbers of their own. */
+static peal_status copy_step(peal_pipeline *pipeline, const json_t *step, size_t first, size_t count, peal_error *err) {
+    const peal_pipeline_column *from = &pipeline->columns[first];
+    const peal_pipeline_step *model = &from->steps[from->step_count - 1];
+    const peal_transform *transform = model->transform;
+    for (size_t i = 1; i < count; i++) {
+        peal_pipeline_column *column = &pipeline->columns[first + i];
+        void *state = malloc(transform->state_size);
+        if (!state) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+        memcpy(state, model->state, transform->state_size);
+        column->steps[column->step_count++] = (peal_pipeline_step){transform, state};
+        for (const peal_state_number *at = transform->numbers_of; at->key; at++) {
+            const double number = json_real_value(json_array_get(json_object_get(step, at->key), i));
+            memcpy((char *)state + at->offset, &number, sizeof number);
+        }
+    }
+    return PEAL_OK;
+}
+
+static peal_status load_run_step(peal_pipeline *pipeline, const json_t *step, size_t first, size_t count,
+                                 peal_error *err) {
+    const peal_transform *transform;
+    PEAL_TRY(find_step(step, &transform, err));
+    if (!transform->numbers_of) return damaged(err, "a step that cannot be of several columns");
+    json_t *one = NULL;
+    peal_status status = first_of_step(step, transform, count, &one, err);
+    if (status == PEAL_OK) status = load_step(&pipeline->columns[first], one, err);
+    json_decref(one);
+    PEAL_TRY(status);
+    return copy_step(pipeline, step, first, count, err);
+}
+
+/* A column, or a run of them. */
+static peal_status load_entry(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const json_t *steps = json_object_get(saved, "steps"), *names = json_object_get(saved, "names");
+    const size_t first = pipeline->schema.count, count = names ? json_array_size(names) : 1;
+    for (size_t i = 0; i < count; i++) {
+        PEAL_TRY(load_field(pipeline, saved, names ? json_array_get(names, i) : json_object_get(saved, "name"), err));
+        PEAL_TRY(load_role(pipeline, saved, err));
+        peal_pipeline_column *column = &pipeline->columns[first + i];
+        column->steps = calloc(json_array_size(steps) + 1, sizeof *column->steps); /* many small ones: not aligned */
+        if (!column->steps) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    }
+    if (names && peal_types[pipeline->schema.fields[first].type].has_child) return damaged(err, "a run of columns");
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        const json_t *step = json_array_get(steps, i);
+        PEAL_TRY(names ? load_run_step(pipeline, step, first, count, err)
+                       : load_step(&pipeline->columns[first], step, err));
+    }
+    return PEAL_OK;
+}
+
+/* How many columns the entries are. */
+static peal_status count_columns(const json_t *columns, size_t *out, peal_error *err) {
+    *out = 0;
+    for (size_t i = 0; i < json_array_size(columns); i++) {
+        const json_t *names = json_object_get(json_array_get(columns, i), "names");
+        if (names && json_array_size(names) < RUN_LEAST) return damaged(err, "a run of columns");
+        *out += names ? json_array_size(names) : 1;
+    }
+    return *out ? PEAL_OK : damaged(err, "it has no columns");
+}
+
+static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const json_t *columns = json_object_get(saved, "columns"), *split = json_object_get(saved, "split");
+    PEAL_TRY(load_nulls(pipeline, json_object_get(saved, "nulls"), err));
+    size_t count;
+    PEAL_TRY(count_columns(columns, &count, err));
+    PEAL_TRY(peal_alloc_checked(&pipeline->columns, count, sizeof *pipeline->columns, "a pipeline", err));
+    for (size_t i = 0; i < json_array_size(columns); i++) {
+        PEAL_TRY(load_entry(pipeline, json_array_get(columns, i), err));
+    }
+    pipeline->has_split = split != NULL;
+    if (split) PEAL_TRY(peal_split_load(split, &pipeline->split, err));
+    PEAL_TRY(peal_pipeline_check(pipeline, saved, err));
+    return peal_pipeline_fitted(pipeline, err);
+}
+
+peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_error *err) {
+    *out = NULL;
+    peal_pipeline *pipeline = calloc(1, sizeof *pipeline);
+    if (!pipeline) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    pipeline->label = pipeline->indices = pipeline->values = SIZE_MAX;
+    peal_status status = pipeline_load(pipeline, saved, err);
+    if (status != PEAL_OK) {
+        peal_pipeline_free(pipeline);
+        if (status != PEAL_E_USAGE) return status;
+        if (err) err->status = PEAL_E_DATA; /* what is saved, not what the user wishes, is wrong */
+        return PEAL_E_DATA;
+    }
+    *out = pipeline;
+    return PEAL_OK;
+}
+
+bool peal_pipeline_same(const json_t *a, const json_t *b) {
+    return json_equal(json_object_get(a, "columns"), json_object_get(b, "columns")) &&
+           json_equal(json_object_get(a, "nulls"), json_object_get(b, "nulls"));
+}

@@ -1,0 +1,178 @@
+/* A model of many columns that are treated alike keeps their numbers in tensors: it predicts as its dataset says, and a
+ * file in which these are wrong is refused. */
+#include <math.h>
+#include <stdio.h>
+
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "etl/job/etl.h"
+#include "models/predictor.h"
+#include "models/safetensors.h"
+#include "models/train.h"
+#include "tests/support.h"
+
+enum { COLUMNS = 40, ROWS = 300 };
+
+static char *folder, *csv, *model, *edited;
+
+static double value_at(int row, int column) {
+    return (double)((row * 7919 + column * 104729) % 1009) / (column + 1) - column;
+}
+
+static void write_csv(void) {
+    peal_error err;
+    peal_buffer text = {0};
+    char cell[40];
+    for (int column = 0; column < COLUMNS; column++) {
+        const int size = snprintf(cell, sizeof cell, "c%d,", column);
+        assert_ok(peal_buffer_append(&text, cell, (size_t)size, &err));
+    }
+    assert_ok(peal_buffer_append(&text, "y\n", 2, &err));
+    for (int row = 0; row < ROWS; row++) {
+        for (int column = 0; column < COLUMNS; column++) {
+            const int size = snprintf(cell, sizeof cell, "%.9g,", value_at(row, column));
+            assert_ok(peal_buffer_append(&text, cell, (size_t)size, &err));
+        }
+        assert_ok(peal_buffer_append(&text, value_at(row, 3) > 100 ? "a\n" : "b\n", 2, &err));
+    }
+    assert_ok(peal_file_write_atomic(csv, text.data, text.size, &err));
+    peal_buffer_clear(&text);
+}
+
+static int make(void **state) {
+    (void)state;
+    peal_error err;
+    peal_etl_result made;
+    peal_train_result trained;
+    folder = test_folder();
+    csv = test_path(folder, "wide.csv");
+    model = test_path(folder, "wide.safetensors");
+    edited = test_path(folder, "edited.safetensors");
+    char *dataset = test_path(folder, "wide.ds");
+    write_csv();
+    const char *sources[] = {csv};
+    peal_etl_options etl = peal_etl_default();
+    etl.sources = sources;
+    etl.source_count = 1;
+    etl.out = dataset;
+    etl.plan.label = "y";
+    assert_ok(peal_etl(&etl, &made, &err));
+    peal_train_options train = peal_train_default();
+    train.dataset = dataset;
+    train.out = model;
+    train.model = "logistic";
+    train.epochs = 1;
+    assert_ok(peal_train(&train, &trained, &err));
+    free(dataset);
+    return 0;
+}
+
+static int clear(void **state) {
+    (void)state;
+    free(folder);
+    free(csv);
+    free(model);
+    free(edited);
+    return 0;
+}
+
+static void numbers_are_tensors(void **state) {
+    (void)state;
+    peal_error err;
+    peal_safetensors *file;
+    assert_ok(peal_safetensors_open(model, &file, &err));
+    const peal_tensor *fill = peal_safetensors_find(file, "pipeline.0");
+    assert_non_null(fill);
+    assert_int_equal(fill->type, PEAL_TENSOR_FLOAT64);
+    assert_int_equal(fill->width, COLUMNS);
+    for (int column = 0; column < COLUMNS; column++) {
+        double sum = 0;
+        for (int row = 0; row < ROWS; row++) sum += value_at(row, column);
+        assert_true(fabs(peal_tensor_double(fill, (size_t)column) - sum / ROWS) < 1e-6);
+    }
+    peal_safetensors_close(file);
+}
+
+/* One change of the file, by hand. */
+typedef struct change {
+    const char *from, *to; /* in the pipeline's document */
+    const char *drop;      /* a tensor */
+    double first;          /* its first number, if it is not 0 */
+    const char *what;      /* the error says */
+} change;
+
+static char *edit_text(const char *text, const change *edit) {
+    const char *at = edit->from ? strstr(text, edit->from) : text;
+    assert_non_null(at);
+    const char *from = edit->from ? edit->from : "", *to = edit->to ? edit->to : "";
+    return peal_sprintf("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+}
+
+static void write_edited(const change *edit) {
+    peal_error err;
+    peal_safetensors *file;
+    assert_ok(peal_safetensors_open(model, &file, &err));
+    char *pipeline = edit_text(peal_safetensors_metadata(file, "pipeline"), edit);
+    json_t *metadata = json_pack("{s:s, s:s, s:s, s:s}", "kind", peal_safetensors_metadata(file, "kind"), "model",
+                                 peal_safetensors_metadata(file, "model"), "pipeline", pipeline, "job",
+                                 peal_safetensors_metadata(file, "job"));
+    peal_tensor tensors[20];
+    double numbers[COLUMNS];
+    size_t count = 0;
+    for (size_t i = 0; i < peal_safetensors_count(file); i++) {
+        tensors[count] = *peal_safetensors_at(file, i);
+        if (edit->drop && strcmp(tensors[count].name, edit->drop) == 0) {
+            if (edit->first == 0) continue;
+            memcpy(numbers, tensors[count].data, sizeof numbers);
+            numbers[0] = edit->first;
+            tensors[count].data = numbers;
+        }
+        count++;
+    }
+    assert_ok(peal_safetensors_write(edited, metadata, tensors, count, &err));
+    json_decref(metadata);
+    free(pipeline);
+    peal_safetensors_close(file);
+}
+
+static void wrong_numbers_are_refused(void **state) {
+    (void)state;
+    static const change changes[] = {
+        {.what = NULL},
+        {.drop = "pipeline.0", .what = "the numbers 'pipeline.0' of its pipeline are missing"},
+        {.drop = "pipeline.4", .what = "the numbers 'pipeline.4' of its pipeline are missing"},
+        {.drop = "pipeline.0", .first = (double)NAN, .what = "the numbers 'pipeline.0' of its pipeline are missing"},
+        {.drop = "pipeline.0", .first = 7, .what = NULL},
+        {.drop = "pipeline.2", .first = -1, .what = "has a scale, shift or range that makes no sense"},
+        {.from = "pipeline.1", .to = "pipeline.0", .what = "the numbers 'pipeline.1' of its pipeline are missing"},
+        {.from = "\"c1\",", .to = "", .what = "the numbers 'pipeline.0' of its pipeline are missing or are not 39"},
+        {.from = "\"c1\"", .to = "\"c2\"", .what = "c2"},
+        {.from = "\"c1\"", .to = "1", .what = "damaged"},
+        {.from = "{\"tensor\":\"pipeline.0\"}", .to = "0.5", .what = "missing"},
+        {.from = "{\"tensor\":\"pipeline.0\"}", .to = "[0.5]", .what = "missing"},
+        {.from = "\"standardize\"", .to = "\"minmax\"", .what = NULL},
+        {.from = "\"standardize\"", .to = "\"log1p\"", .what = "damaged"},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        peal_error err;
+        peal_predictor *predictor;
+        write_edited(&changes[i]);
+        const peal_status status = peal_predictor_open(edited, &predictor, &err);
+        if (!changes[i].what) {
+            assert_ok(status);
+        } else if (status != PEAL_E_DATA) {
+            fail_msg("change %zu: status %d", i, status);
+        } else {
+            assert_has(err.message, changes[i].what);
+        }
+        peal_predictor_free(predictor);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_tensors),
+        cmocka_unit_test(wrong_numbers_are_refused),
+    };
+    return cmocka_run_group_tests(tests, make, clear);
+}
