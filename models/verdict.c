@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/base/event.h"
+#include "models/leak.h"
 
 /* A tenth of all that was gained and a hundredth of what is left, in the last third of the epochs: the training was
  * ended too early. Not where the best epoch came before that: it has not fallen since. */
@@ -83,4 +84,5 @@ void models__warn(const models__trainer *trainer) {
     warn_of_falling_loss(trainer);
     warn_of_worthless_model(trainer);
     warn_of_luck(trainer);
+    models__warn_of_leaks(trainer);
 }

@@ -1,5 +1,6 @@
 /* What is to be said of a training when it is over: whether the loss still falls, whether the model is worth more than
- * its label's mean or most frequent class, whether another seed would give another model. */
+ * its label's mean or most frequent class, whether another seed would give another model, whether a column gives the
+ * label away. */
 #ifndef PEAL_MODELS_VERDICT_H
 #define PEAL_MODELS_VERDICT_H
 
