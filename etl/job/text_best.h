@@ -10,13 +10,15 @@
 
 typedef struct peal_best_text {
     uint64_t count;
-    size_t offset; /* of its bytes */
+    uint64_t prefix; /* its first 8 bytes as a number that compares as they do */
+    size_t offset;   /* of its bytes */
     uint32_t length;
 } peal_best_text;
 
 typedef struct peal_text_best {
-    size_t most;           /* to be kept */
-    peal_best_text *items; /* at most 2 * most; once `full`, the first `most` are the best so far, in order */
+    size_t most; /* to be kept */
+    peal_best_text
+        *items; /* at most 2 * most; once `full`, the first `most` are the best so far, the last of them the worst */
     size_t count, capacity;
     peal_buffer bytes;
     bool full;

@@ -598,52 +598,71 @@ static peal_status apply_kept(peal_applier *applier, size_t at, const peal_raw_b
 
 /* ---- columns of codes ---- */
 
-/* Writes the code of one row, of which -1 is missing. */
-static void put_code(peal_column *out, size_t row, int32_t code, uint8_t *values, uint8_t *validity) {
-    if (code < 0) {
-        out->null_count++;
-        validity[row / 8] = (uint8_t)(validity[row / 8] & ~(1u << (row % 8)));
-        code = 0;
+/* Writes codes of `count` rows, of which -1 is missing: from row `first` on, which is a multiple of 8. */
+#define PUT_CODES(width)                                                                            \
+    static size_t put_codes_##width(const int32_t *codes, size_t first, size_t count, void *values, \
+                                    uint8_t *validity) {                                            \
+        int##width##_t *out = (int##width##_t *)values + first;                                     \
+        size_t missing = 0;                                                                         \
+        for (size_t at = 0; at < count; at += 8) {                                                  \
+            const size_t end = count - at < 8 ? count - at : 8;                                     \
+            unsigned bits = 0;                                                                      \
+            for (size_t i = 0; i < end; i++) {                                                      \
+                const int32_t code = codes[at + i];                                                 \
+                bits |= (unsigned)(code >= 0) << i;                                                 \
+                missing += code < 0;                                                                \
+                out[at + i] = (int##width##_t)(code < 0 ? 0 : code);                                \
+            }                                                                                       \
+            validity[(first + at) / 8] = (uint8_t)bits;                                             \
+        }                                                                                           \
+        return missing;                                                                             \
     }
-    if (out->codes == PEAL_TYPE_INT8) {
-        ((int8_t *)values)[row] = (int8_t)code;
-    } else if (out->codes == PEAL_TYPE_INT16) {
-        ((int16_t *)(void *)values)[row] = (int16_t)code;
+PUT_CODES(8)
+PUT_CODES(16)
+PUT_CODES(32)
+
+static void put_codes(peal_column *out, const int32_t *codes, size_t first, size_t count, uint8_t *values,
+                      uint8_t *validity) {
+    out->null_count += out->codes == PEAL_TYPE_INT8    ? put_codes_8(codes, first, count, values, validity)
+                       : out->codes == PEAL_TYPE_INT16 ? put_codes_16(codes, first, count, values, validity)
+                                                       : put_codes_32(codes, first, count, values, validity);
+}
+
+/* The codes of some rows of a column of texts. */
+static void map_rows(const int32_t *codes, const int32_t *map, const uint32_t *selection, size_t first, size_t count,
+                     int32_t *out) {
+    if (selection) {
+        for (size_t i = 0; i < count; i++) out[i] = map[codes[selection[first + i]]];
     } else {
-        ((int32_t *)(void *)values)[row] = code;
+        for (size_t i = 0; i < count; i++) out[i] = map[codes[first + i]];
     }
 }
 
-/* The codes of numbers. */
-static void apply_buckets(const peal_pipeline_column *column, const peal_column *raw, const peal_code_map *map,
-                          const uint32_t *selection, size_t count, peal_column *out, uint8_t *values,
-                          uint8_t *validity) {
+/* The codes of some rows of a column of numbers. */
+static void bucket_rows(const peal_pipeline_column *column, const peal_column *raw, const peal_code_map *map,
+                        const uint32_t *selection, size_t first, size_t count, int32_t *out) {
     const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
     double chunk[NUMBER_CHUNK];
-    for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
-        const size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
-        gather_numbers(raw, map, selection ? selection + at : NULL, at, size, chunk);
-        apply_number_steps(column, column->step_count, chunk, size);
-        for (size_t i = 0; i < size; i++) {
-            put_code(out, at + i, encoder->transform->bucket(encoder->state, chunk[i]), values, validity);
-        }
-    }
+    gather_numbers(raw, map, selection ? selection + first : NULL, first, count, chunk);
+    apply_number_steps(column, column->step_count, chunk, count);
+    for (size_t i = 0; i < count; i++) out[i] = encoder->transform->bucket(encoder->state, chunk[i]);
 }
 
 static void apply_codes(const peal_applier *applier, size_t from, const peal_raw_batch *raw, const peal_code_map *maps,
                         const uint32_t *selection, size_t count, peal_column *out, uint8_t *values, uint8_t *validity) {
     const peal_pipeline_column *column = &applier->pipeline->columns[from];
-    memset(validity, 0xFF, count / 8 + 1);
+    const bool is_number = column->steps[column->step_count - 1].transform->bucket != NULL;
+    int32_t codes[NUMBER_CHUNK];
     out->null_count = 0;
-    if (column->steps[column->step_count - 1].transform->bucket) {
-        apply_buckets(column, &raw->columns[from], maps ? &maps[from] : NULL, selection, count, out, values, validity);
-    } else {
-        const int32_t *codes = raw->columns[from].values, *map = maps[from].codes;
-        for (size_t row = 0; row < count; row++)
-            put_code(out, row, map[codes[row_at(selection, row)]], values, validity);
+    for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
+        const size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
+        if (is_number) {
+            bucket_rows(column, &raw->columns[from], maps ? &maps[from] : NULL, selection, at, size, codes);
+        } else {
+            map_rows(raw->columns[from].values, maps[from].codes, selection, at, size, codes);
+        }
+        put_codes(out, codes, at, size, values, validity);
     }
-    /* Bits beyond the rows are zero, so that equal tables have equal bytes. */
-    if (count % 8) validity[count / 8] = (uint8_t)(validity[count / 8] & ((1u << (count % 8)) - 1));
     out->validity = out->null_count ? validity : NULL;
 }
 

@@ -130,7 +130,9 @@ static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int
         item.is_number = order == by_value && peal_number_parse(item.text.data, item.text.length, &item.number);
         items[count++] = item;
     }
-    qsort(items, count, sizeof *items, order);
+    size_t sorted = 1; /* they come by count, and most often are wanted so */
+    while (sorted < count && order(&items[sorted - 1], &items[sorted]) <= 0) sorted++;
+    if (sorted < count) qsort(items, count, sizeof *items, order);
     if ((double)count > self->max_values) count = (size_t)self->max_values;
     peal_dictionary_clear(&self->texts);
     peal_status status = PEAL_OK;
