@@ -29,7 +29,14 @@ static void print_codecs(void) {
 }
 
 static void print_transforms(void) {
-    for (size_t i = 0; peal_transforms[i]; i++) row(peal_transforms[i]->name, peal_transforms[i]->documentation);
+    for (size_t i = 0; peal_transforms[i]; i++) {
+        row(peal_transforms[i]->name, peal_transforms[i]->documentation);
+        for (const peal_option *option = peal_transforms[i]->options; option->name; option++) {
+            char left[64];
+            snprintf(left, sizeof left, "    %s=%s", option->name, option->argument);
+            tools_print_row(left, 28, option->help);
+        }
+    }
     putchar('\n');
     tools_print_row(
         "", 0,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/number.h"
 #include "core/base/spelling.h"
 
 enum { OPTIONS_MOST = 64 }; /* that a message can choose among */
@@ -34,12 +35,12 @@ static bool is_choice(const peal_option *option, const char *text) {
     return false;
 }
 
-/* "auto, yes or no" */
-static const char *choices_text(const peal_option *option, char text[160]) {
+/* "auto, yes or no"; without the "or" if something else follows. */
+static const char *choices_text(const peal_option *option, bool others, char text[160]) {
     size_t used = 0;
     text[0] = '\0';
     for (const char *const *choice = option->choices; choice && *choice && used < 140; choice++) {
-        const char *between = choice == option->choices ? "" : choice[1] ? ", " : " or ";
+        const char *between = choice == option->choices ? "" : choice[1] || others ? ", " : " or ";
         used += (size_t)snprintf(text + used, 160 - used, "%s%s", between, *choice);
     }
     return text;
@@ -55,6 +56,25 @@ static bool parse_count(const char *text, uint64_t *out) {
 static bool parse_flag(const char *text, bool *out) {
     *out = strcmp(text, "true") == 0 || strcmp(text, "yes") == 0;
     return *out || strcmp(text, "false") == 0 || strcmp(text, "no") == 0;
+}
+
+static bool is_number(const json_t *value) {
+    double number;
+    const char *text = json_string_value(value);
+    return json_is_number(value) || (text && peal_number_parse(text, json_string_length(value), &number));
+}
+
+static peal_status check_number(const peal_option *option, const json_t *value, peal_error *err) {
+    const char *text = json_string_value(value);
+    char choices[160];
+    if (option->kind == PEAL_OPTION_NUMBERS) {
+        bool right = json_array_size(value) > 0;
+        for (size_t i = 0; right && i < json_array_size(value); i++) right = is_number(json_array_get(value, i));
+        return right ? PEAL_OK : peal_fail(err, PEAL_E_USAGE, "'%s' must be a list of numbers", option->name);
+    }
+    if (is_number(value) || (text && is_choice(option, text))) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "'%s' must be %s%sa number, not '%s'", option->name,
+                     choices_text(option, true, choices), option->choices ? " or " : "", text ? text : "?");
 }
 
 static peal_status check(const peal_option *option, const json_t *value, peal_error *err) {
@@ -75,17 +95,21 @@ static peal_status check(const peal_option *option, const json_t *value, peal_er
         return peal_fail(err, PEAL_E_USAGE, "'%s' must be a whole number from %llu to %llu", option->name,
                          (unsigned long long)option->least, (unsigned long long)option->most);
     }
+    if (option->kind == PEAL_OPTION_NUMBER || option->kind == PEAL_OPTION_NUMBERS) {
+        return check_number(option, value, err);
+    }
+    if (option->kind == PEAL_OPTION_WORDS && (text || json_is_number(value))) return PEAL_OK;
     if (!text || !*text) return peal_fail(err, PEAL_E_USAGE, "'%s' must be a text", option->name);
     if (option->kind == PEAL_OPTION_TEXT || is_choice(option, text)) return PEAL_OK;
     if (option->kind == PEAL_OPTION_CHOICE) {
-        return peal_fail(err, PEAL_E_USAGE, "'%s' must be %s, not '%s'", option->name, choices_text(option, choices),
-                         text);
+        return peal_fail(err, PEAL_E_USAGE, "'%s' must be %s, not '%s'", option->name,
+                         choices_text(option, false, choices), text);
     }
     if (strcmp(text, "tab") == 0 || (strlen(text) == 1 && (unsigned char)*text < 0x7F && !strchr("\r\n", *text))) {
         return PEAL_OK;
     }
     return peal_fail(err, PEAL_E_USAGE, "'%s' must be one ASCII character, or 'tab'%s%s, not '%s'", option->name,
-                     option->choices ? ", or " : "", choices_text(option, choices), text);
+                     option->choices ? ", or " : "", choices_text(option, false, choices), text);
 }
 
 peal_status peal_options_check(const char *owner, const peal_option *table, const json_t *values, peal_error *err) {

@@ -12,9 +12,12 @@
 typedef enum peal_option_kind {
     PEAL_OPTION_FLAG,      /* true or false; alone on a command line it is true */
     PEAL_OPTION_TEXT,      /* any text that is not empty */
+    PEAL_OPTION_WORDS,     /* any text, or an empty one, or a number as it stands */
     PEAL_OPTION_CHOICE,    /* one of `choices` */
     PEAL_OPTION_CHARACTER, /* one ASCII character, or "tab", or one of `choices` */
-    PEAL_OPTION_COUNT      /* a whole number from `least` to `most` */
+    PEAL_OPTION_COUNT,     /* a whole number from `least` to `most` */
+    PEAL_OPTION_NUMBER,    /* a finite number, or one of `choices` */
+    PEAL_OPTION_NUMBERS    /* a list of finite numbers */
 } peal_option_kind;
 
 typedef struct peal_option {

@@ -21,7 +21,9 @@ static const peal_state_number affine_numbers_of[] = {{"shift", offsetof(affine,
                                                       {"least", offsetof(affine, least)},
                                                       {"most", offsetof(affine, most)},
                                                       {NULL, 0}};
-static const char *const affine_options[] = {"shift", "scale", "least", "most", NULL};
+static const peal_option affine_options[] = {
+    {.name = NULL},
+};
 
 static peal_status affine_load(const json_t *options, void **state, peal_error *err) {
     affine *self = calloc(1, sizeof *self);

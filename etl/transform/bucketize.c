@@ -16,7 +16,11 @@ typedef struct bucketize {
     uint32_t edge_count;
 } bucketize;
 
-static const char *const bucketize_options[] = {"buckets", "edges", NULL};
+static const peal_option bucketize_options[] = {
+    {"buckets", PEAL_OPTION_COUNT, NULL, 2, MOST_BUCKETS, "N", "how many, of about as many values each (10)"},
+    {"edges", PEAL_OPTION_NUMBERS, NULL, 0, 0, "[A, B...]", "in a job file: the bounds between them, instead"},
+    {.name = NULL},
+};
 
 static void bucketize_free(void *state) {
     bucketize *self = state;
@@ -109,8 +113,7 @@ static int32_t bucketize_bucket(const void *state, double value) {
 
 const peal_transform peal_transform_bucketize = {
     .name = "bucketize",
-    .documentation = "numbers: a column of codes, of buckets=10 that hold about as many values each; what is missing "
-                     "stays so; edges= lists the bounds between them instead",
+    .documentation = "numbers: a column of codes, of buckets of numbers; what is missing stays so",
     .role = PEAL_TRANSFORM_ENCODE,
     .options = bucketize_options,
     .load = bucketize_load,

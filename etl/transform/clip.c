@@ -12,8 +12,16 @@ typedef struct clip {
     double least, most;
 } clip;
 
-static const char *const clip_options[] = {"least", "most", "quantile", NULL};
-static const char *const log1p_options[] = {NULL};
+static const peal_option clip_options[] = {
+    {"least", PEAL_OPTION_NUMBER, NULL, 0, 0, "X", "what numbers below it become (none)"},
+    {"most", PEAL_OPTION_NUMBER, NULL, 0, 0, "X", "what numbers above it become (none)"},
+    {"quantile", PEAL_OPTION_NUMBER, NULL, 0, 0, "X",
+     "takes the bounds from the data, so that this part of the values lies beyond each, told to 2^-10 of a value (0)"},
+    {.name = NULL},
+};
+static const peal_option log1p_options[] = {
+    {.name = NULL},
+};
 
 static peal_status clip_load(const json_t *options, void **state, peal_error *err) {
     clip *self = calloc(1, sizeof *self);
@@ -66,8 +74,7 @@ static void clip_numbers(const void *state, double *values, size_t count) {
 
 const peal_transform peal_transform_clip = {
     .name = "clip",
-    .documentation = "numbers: those below least= or above most= become that; quantile=0.01 takes the bounds from the "
-                     "data, so that this part of the values lies beyond each (told to 2^-10 of a value)",
+    .documentation = "numbers: those beyond a bound become the bound",
     .role = PEAL_TRANSFORM_NUMBERS,
     .options = clip_options,
     .load = clip_load,

@@ -52,9 +52,14 @@ typedef struct date {
     bool is_ambiguous;
 } date;
 
-static const char *const date_options[] = {"format",         "parts",     "first",          "year_mean",
-                                           "year_deviation", "time_mean", "time_deviation", NULL};
-static const char *const first_names[] = {"auto", "month", "day"};
+static const char *const first_names[] = {"auto", "month", "day", NULL};
+static const peal_option date_options[] = {
+    {"format", PEAL_OPTION_TEXT, NULL, 0, 0, "FORMAT", "how dates are written, in strptime's words (found)"},
+    {"parts", PEAL_OPTION_WORDS, NULL, 0, 0, "A+B...", "of year+month+day+weekday+hour+time (those that vary)"},
+    {"first", PEAL_OPTION_CHOICE, first_names, 0, 0, "month|day",
+     "what comes first in 01/02/2024 (what fits all values, else the month)"},
+    {.name = NULL},
+};
 
 static void date_free(void *state) {
     date *self = state;
@@ -317,8 +322,7 @@ static peal_text date_name(const void *state, uint32_t code) {
 
 const peal_transform peal_transform_date = {
     .name = "date",
-    .documentation = "texts: dates become several features, parts=year+month+day+weekday+hour+time (those that vary "
-                     "unless said); format= in strptime's words, first=month or day in 01/02/2024; others are missing",
+    .documentation = "texts: dates become several features; what is no date is missing",
     .role = PEAL_TRANSFORM_ENCODE,
     .options = date_options,
     .load = date_load,

@@ -18,7 +18,12 @@ typedef struct hash {
     bool is_signed;
 } hash;
 
-static const char *const hash_options[] = {"bits", "seed", "signed", NULL};
+static const peal_option hash_options[] = {
+    {"bits", PEAL_OPTION_COUNT, NULL, 1, MOST_BITS, "N", "there are 2^N buckets (18)"},
+    {"seed", PEAL_OPTION_COUNT, NULL, 0, UINT64_C(1) << 53, "N", "of the hash (0)"},
+    {"signed", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "sparse features instead of codes: 1 or -1 at the bucket (no)"},
+    {.name = NULL},
+};
 
 static peal_status hash_load(const json_t *options, void **state, peal_error *err) {
     hash *self = calloc(1, sizeof *self);
@@ -66,9 +71,8 @@ static bool hash_wants_rows(const json_t *options) {
 
 const peal_transform peal_transform_hash = {
     .name = "hash",
-    .documentation = "texts: a column of codes, each text that of one of 2^bits= buckets (18 unless said, at most 30) "
-                     "by its hash with seed=; keeps no vocabulary, so texts that were never seen have codes too. "
-                     "signed=yes: sparse features, 1 or -1 at the bucket",
+    .documentation = "texts: a column of codes, of buckets by a hash; keeps no vocabulary, so texts that were never "
+                     "seen have codes too",
     .role = PEAL_TRANSFORM_ENCODE,
     .options = hash_options,
     .load = hash_load,

@@ -12,7 +12,11 @@ typedef struct impute {
 } impute;
 
 static const peal_state_number impute_numbers_of[] = {{"fill", offsetof(impute, fill)}, {NULL, 0}};
-static const char *const impute_options[] = {"with", "fill", NULL};
+static const char *const fills[] = {"mean", "min", "max", NULL};
+static const peal_option impute_options[] = {
+    {"with", PEAL_OPTION_NUMBER, fills, 0, 0, "mean|min|max|X", "what a missing number becomes (mean)"},
+    {.name = NULL},
+};
 
 static peal_status impute_load(const json_t *options, void **state, peal_error *err) {
     impute *self = calloc(1, sizeof *self);
@@ -75,7 +79,7 @@ static void impute_numbers(const void *state, double *values, size_t count) {
 
 const peal_transform peal_transform_impute = {
     .name = "impute",
-    .documentation = "numbers: put with=mean (default), min, max or a number in the place of what is missing",
+    .documentation = "numbers: what is missing becomes a number",
     .role = PEAL_TRANSFORM_NUMBERS,
     .options = impute_options,
     .load = impute_load,

@@ -3,7 +3,9 @@
 
 #include "etl/transform/transform.h"
 
-static const char *const keep_options[] = {NULL};
+static const peal_option keep_options[] = {
+    {.name = NULL},
+};
 
 /* There is nothing to know, but a state that is NULL would mean that there is no memory. */
 static peal_status keep_load(const json_t *options, void **state, peal_error *err) {

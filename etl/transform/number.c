@@ -5,7 +5,12 @@
 #include "core/base/json.h"
 #include "etl/transform/transform.h"
 
-static const char *const number_options[] = {"decimal", "thousands", "loose", NULL};
+static const peal_option number_options[] = {
+    {"decimal", PEAL_OPTION_CHARACTER, NULL, 0, 0, "CHAR", "the decimal mark (.)"},
+    {"thousands", PEAL_OPTION_CHARACTER, NULL, 0, 0, "CHAR", "what stands between groups of three digits (nothing)"},
+    {"loose", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "pass over signs of currency and percent (no)"},
+    {.name = NULL},
+};
 
 static bool stands_in_numbers(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '+';
@@ -51,8 +56,7 @@ static peal_cell number_read(const void *state, const peal_nulls *nulls, peal_te
 
 const peal_transform peal_transform_read_number = {
     .name = "number",
-    .documentation = "texts to numbers: reads them with decimal= (a point unless said), thousands= between groups of "
-                     "three digits, loose=yes passes over signs of currency and percent; what is no number is missing",
+    .documentation = "texts to numbers; what is no number is missing",
     .role = PEAL_TRANSFORM_READ,
     .options = number_options,
     .load = number_load,

@@ -8,7 +8,13 @@ typedef struct replace {
     char *find, *with, *at;
 } replace;
 
-static const char *const replace_options[] = {"find", "with", "at", NULL};
+static const char *const places[] = {"anywhere", "start", "end", NULL};
+static const peal_option replace_options[] = {
+    {"find", PEAL_OPTION_WORDS, NULL, 0, 0, "TEXT", "what is looked for"},
+    {"with", PEAL_OPTION_WORDS, NULL, 0, 0, "TEXT", "what it becomes (nothing)"},
+    {"at", PEAL_OPTION_CHOICE, places, 0, 0, "anywhere|start|end", "where it is looked for (anywhere)"},
+    {.name = NULL},
+};
 
 static void replace_free(void *state) {
     replace *self = state;
@@ -86,7 +92,7 @@ static peal_status replace_text(const void *state, peal_text text, peal_buffer *
 
 const peal_transform peal_transform_replace = {
     .name = "replace",
-    .documentation = "texts: find= becomes with= (nothing by default), at=anywhere, start or end",
+    .documentation = "texts: a part of them becomes another",
     .role = PEAL_TRANSFORM_TEXT,
     .options = replace_options,
     .load = replace_load,

@@ -7,7 +7,12 @@
 #include "etl/transform/transform.h"
 
 const char *const peal_split_names[PEAL_SPLITS] = {"train", "valid", "test"};
-static const char *const split_options[] = {"valid", "test", "seed", NULL};
+static const peal_option split_options[] = {
+    {"valid", PEAL_OPTION_NUMBER, NULL, 0, 0, "FRACTION", "of the rows, to validate on (0)"},
+    {"test", PEAL_OPTION_NUMBER, NULL, 0, 0, "FRACTION", "of the rows, to test on (0)"},
+    {"seed", PEAL_OPTION_COUNT, NULL, 0, UINT64_C(1) << 53, "N", "of the hash of each row that decides (0)"},
+    {.name = NULL},
+};
 
 peal_status peal_split_load(const json_t *options, peal_split *out, peal_error *err) {
     *out = (peal_split){0};
@@ -32,7 +37,7 @@ uint8_t peal_split_of(const peal_split *split, uint64_t hash) {
 
 const peal_transform peal_transform_split = {
     .name = "split",
-    .documentation = "rows: valid= and test= fractions are held out, by a hash of each row and seed=",
+    .documentation = "rows: fractions are held out, by a hash of each row",
     .role = PEAL_TRANSFORM_ROWS,
     .options = split_options,
 };

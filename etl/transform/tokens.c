@@ -19,8 +19,19 @@ typedef struct tokens {
     bool lower, is_signed, normal;
 } tokens;
 
-static const char *const tokens_options[] = {"by", "least", "most", "lower", "bits", "seed", "signed", "normal", NULL};
 static const char *const unit_names[] = {"words", "chars", "chars-in-words", NULL};
+static const peal_option tokens_options[] = {
+    {"by", PEAL_OPTION_CHOICE, unit_names, 0, 0, "words|chars|chars-in-words",
+     "words; letters in a row, as for a language without blanks; these within words (words)"},
+    {"least", PEAL_OPTION_COUNT, NULL, 1, MOST_GRAM, "N", "words or letters in a row, at least (1 word, 3 letters)"},
+    {"most", PEAL_OPTION_COUNT, NULL, 1, MOST_GRAM, "N", "at most (1 word, 5 letters)"},
+    {"lower", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "in lower case (yes)"},
+    {"bits", PEAL_OPTION_COUNT, NULL, 1, MOST_BITS, "N", "there are 2^N buckets (18)"},
+    {"seed", PEAL_OPTION_COUNT, NULL, 0, UINT64_C(1) << 53, "N", "of the hash (0)"},
+    {"signed", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "count up or down by a bit of the hash (yes)"},
+    {"normal", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "make the sum of squares of a row 1 (yes)"},
+    {.name = NULL},
+};
 
 static peal_status tokens_load(const json_t *options, void **state, peal_error *err) {
     static const uint64_t usual_least[] = {1, 3, 3}, usual_most[] = {1, 5, 5};
@@ -183,13 +194,7 @@ static peal_status tokens_fill(const void *state, peal_text text, peal_bag *bag,
 
 const peal_transform peal_transform_tokens = {
     .name = "tokens",
-    .documentation = "texts: sparse features, a bag of words (by=words), of letters in a row (by=chars; a language "
-                     "without blanks) or "
-                     "of these within words (by=chars-in-words); least= to most= of them in a row (1 to 1 words, 3 to "
-                     "5 letters), in "
-                     "lower case (lower=), each at one of 2^bits= buckets (18) by its hash with seed=, counted up or "
-                     "down by a bit of "
-                     "that (signed=yes), the sum of squares of a row made 1 (normal=yes)",
+    .documentation = "texts: sparse features, a bag of words or letters in a row, each at the bucket of its hash",
     .role = PEAL_TRANSFORM_ENCODE,
     .options = tokens_options,
     .load = tokens_load,

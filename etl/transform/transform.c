@@ -3,8 +3,10 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/base/memory.h"
 #include "core/base/number.h"
 #include "core/base/spelling.h"
 #include "core/base/vector.h"
@@ -47,19 +49,18 @@ bool peal_transform_is_fitted(const peal_transform *transform, const void *state
 }
 
 peal_status peal_transform_check_options(const peal_transform *transform, const json_t *options, peal_error *err) {
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)options, key, value) {
-        if (strcmp(key, "transform") == 0 || strcmp(key, "columns") == 0) continue;
-        size_t count = 0;
-        bool known = false;
-        for (; transform->options[count]; count++) known = known || strcmp(key, transform->options[count]) == 0;
-        if (known) continue;
-        char hint[PEAL_HINT_SIZE];
-        return peal_fail(err, PEAL_E_USAGE, "the transform '%s' has no option '%s'%s", transform->name, key,
-                         peal_did_you_mean(key, transform->options, count, hint));
+    json_t *own = json_copy((json_t *)options);
+    char *owner = peal_sprintf("the transform '%s'", transform->name);
+    peal_status status =
+        own && owner ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for the options of a transform");
+    if (status == PEAL_OK) {
+        json_object_del(own, "transform");
+        json_object_del(own, "columns");
+        status = peal_options_check(owner, transform->options, own, err);
     }
-    return PEAL_OK;
+    free(owner);
+    json_decref(own);
+    return status;
 }
 
 peal_status peal_transform_number(const json_t *options, const char *key, double otherwise, double *out,

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/option.h"
 #include "core/base/status.h"
 #include "etl/format/cell.h"
 #include "etl/table/dictionary.h"
@@ -58,7 +59,7 @@ typedef struct peal_transform {
     const char *name;
     const char *documentation;
     peal_transform_role role;
-    const char *const *options; /* names of the options, NULL-terminated */
+    const peal_option *options; /* that a user can give; ends with a NULL name */
     /* Makes the state from options and, if it was saved, from what was fitted. */
     peal_status (*load)(const json_t *options, void **state, peal_error *err);
     json_t *(*save)(const void *state); /* a new object: options and what was fitted; NULL if there is no memory */
@@ -136,8 +137,8 @@ bool peal_transform_always(const json_t *options);
 /* True if the state is learnt from numbers; of what does not change with the data, false. */
 bool peal_transform_is_fitted(const peal_transform *transform, const void *state);
 
-/* PEAL_E_USAGE, with the nearest right name, if `options` has a key that the transform does not know. "transform" and
- * "columns" are always known. */
+/* PEAL_E_USAGE, with the nearest right name, if `options` has a key that the transform does not know or a value that
+ * one cannot have. "transform" and "columns" are always known. */
 peal_status peal_transform_check_options(const peal_transform *transform, const json_t *options, peal_error *err);
 
 /* A number of an options object, also when it is written as text; `otherwise` if absent. */

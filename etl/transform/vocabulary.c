@@ -22,8 +22,14 @@ typedef struct vocabulary {
     double mean, deviation, min, max;
 } vocabulary;
 
-static const char *const encoder_options[] = {"max_values", "min_count", "values", "missing", NULL};
-static const char *const label_options[] = {"values", "as", "mean", "deviation", "min", "max", NULL};
+static const peal_option encoder_options[] = {
+    {"max_values", PEAL_OPTION_COUNT, NULL, 1, MOST_VALUES, "N", "the most frequent ones that are kept (100,000)"},
+    {"min_count", PEAL_OPTION_COUNT, NULL, 1, UINT64_C(1) << 53, "N", "of rows that must hold a text (1)"},
+    {.name = NULL},
+};
+static const peal_option label_options[] = {
+    {.name = NULL},
+};
 
 static void vocabulary_free(void *state) {
     vocabulary *self = state;
@@ -206,8 +212,7 @@ static const peal_dictionary *vocabulary_dictionary(const void *state) {
 
 const peal_transform peal_transform_onehot = {
     .name = "onehot",
-    .documentation = "texts: one feature of 0 or 1 for each value, the most frequent max_values= (100,000 unless "
-                     "said) seen at least min_count= times; others are all zeros",
+    .documentation = "texts: one feature of 0 or 1 for each of the most frequent values; others are all zeros",
     .role = PEAL_TRANSFORM_ENCODE,
     .options = encoder_options,
     .load = encoder_load,
@@ -225,8 +230,7 @@ const peal_transform peal_transform_onehot = {
 
 const peal_transform peal_transform_index = {
     .name = "index",
-    .documentation = "texts: a column of codes into a vocabulary of the most frequent max_values= (100,000 unless "
-                     "said) seen at least min_count= times; others are missing",
+    .documentation = "texts: a column of codes into a vocabulary of the most frequent values; others are missing",
     .role = PEAL_TRANSFORM_ENCODE,
     .options = encoder_options,
     .load = encoder_load,
@@ -334,7 +338,7 @@ static void label_numbers(const void *state, double *values, size_t count) {
 
 const peal_transform peal_transform_label = {
     .name = "label",
-    .documentation = "the column to predict: as=class (a vocabulary in sorted order) or as=number",
+    .documentation = "the column to predict: a class of a vocabulary in sorted order, or a number",
     .role = PEAL_TRANSFORM_LABEL,
     .options = label_options,
     .load = label_load,
