@@ -71,6 +71,22 @@ static void encoding_close(peal_stream *base) {
     free(self);
 }
 
+/* iconv knows latin1 and not latin-1, utf-8 and not utf_8: a name that it does not know is tried without what joins its
+ * parts, and with '-' for '_'. */
+static iconv_t open_state(const char *encoding) {
+    enum { LONGEST = 40 };
+    char joined[LONGEST], plain[LONGEST];
+    iconv_t state = iconv_open("UTF-8", encoding);
+    if (state != (iconv_t)-1 || strlen(encoding) >= LONGEST) return state;
+    size_t used = 0;
+    for (size_t i = 0; i <= strlen(encoding); i++) {
+        joined[i] = (char)(encoding[i] == '_' ? '-' : encoding[i]);
+        if (!strchr("-_ ", encoding[i]) || !encoding[i]) plain[used++] = encoding[i];
+    }
+    state = iconv_open("UTF-8", joined);
+    return state != (iconv_t)-1 ? state : iconv_open("UTF-8", plain);
+}
+
 peal_status peal_encoding_open(peal_stream *inner, const char *name, const char *encoding, peal_stream **out,
                                peal_error *err) {
     *out = NULL;
@@ -84,7 +100,7 @@ peal_status peal_encoding_open(peal_stream *inner, const char *name, const char 
         .inner = inner,
         .name = peal_strdup(name),
         .encoding = peal_strdup(encoding),
-        .state = iconv_open("UTF-8", encoding),
+        .state = open_state(encoding),
     };
     peal_status status = PEAL_OK;
     if (self->state == (iconv_t)-1) {

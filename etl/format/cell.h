@@ -29,16 +29,16 @@ typedef struct peal_spelling {
 typedef enum peal_cell { PEAL_CELL_NUMBER, PEAL_CELL_MISSING, PEAL_CELL_USUAL, PEAL_CELL_OTHER } peal_cell;
 
 /* What the text is in a column of numbers: a number (in *out), missing by its emptiness or what the user named, missing
- * by a usual spelling (NA, N/A, nan, null, None, \N, -, ?, . and so on, in any case), or something else. *out is NaN
- * but for numbers. */
+ * by a usual spelling (NA, N/A, nan, null, None, \N, -, ?, ., blanks and so on, in any case), or something else. *out
+ * is NaN but for numbers. */
 peal_cell peal_cell_number(const peal_nulls *nulls, const peal_spelling *spelling, const char *text, size_t length,
                            double *out);
 /* The same of a column of booleans: true and false in any case, also yes, no, y, n, t, f, on, off, 1 and 0. */
 peal_cell peal_cell_bool(const peal_nulls *nulls, const char *text, size_t length, double *out);
 /* True if the text is true or false in any case. */
 bool peal_cell_is_true_or_false(const char *text, size_t length);
-/* True of the usual spellings of a missing value; `certain`: of those that are hardly ever a value (no -, ?, . or
- * none). */
+/* True of the usual spellings of a missing value, up to 7 bytes long; `certain`: of those that are hardly ever a value
+ * (no -, ?, ., none or blanks). */
 bool peal_cell_is_usual(const char *text, size_t length, bool certain);
 /* What option would read the text as a number ("decimal ,", "thousands ,", "loose yes"), or NULL. */
 const char *peal_cell_hint(const char *text, size_t length);

@@ -41,10 +41,13 @@ peal_status csv__find_dialect(const json_t *options, const csv__evidence *eviden
 void csv__end_text(char *text, size_t *size);
 
 /* Writes the positions of all delimiters and newlines outside of quotes to `marks` (room for `size` + 1) and returns
- * how many. A quote counts only at the beginning of a field (after blanks, if `trim`), as RFC 4180 has it. A line of
- * comment has one mark, at its end. *open_quote is the position of a quote that is never closed, or SIZE_MAX. `text` is
- * readable 64 bytes beyond `size`. */
+ * how many. A quote counts only at the beginning of a field (after blanks, if `trim`), as RFC 4180 has it, and not if
+ * the one that would close it stands on another line with text behind it. A line of comment has one mark, at its end.
+ * *open_quote is the position of a quote that is never closed, or SIZE_MAX. `text` is readable 64 bytes beyond `size`.
+ */
 size_t csv__marks(const csv__dialect *dialect, const char *text, size_t size, uint32_t *marks, size_t *open_quote);
+/* How many quotes close a field and have text behind them, as none has that is written by the dialect. */
+size_t csv__loose_quotes(const csv__dialect *dialect, const char *text, size_t size);
 /* The length of the whole records at the beginning of the text, which begins with a record; 0 if there is none. */
 size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t size);
 /* How much of a beginning is enough to see how it is written, and its first record: some KB, more if the lines are

@@ -265,21 +265,87 @@ static void report_preamble(const finder *self, uint64_t lines) {
     }
 }
 
-/* Lines of comment in front of the header, which tell that others may come. */
+/* The beginning of the last of the lines that begin with the mark of comments, in front of all others. */
+static size_t last_marked_line(const finder *self) {
+    size_t last = self->out->begin, at = last;
+    while (at < self->size && self->text[at] == '#') {
+        last = at;
+        at = line_end(self, at);
+    }
+    return last;
+}
+
+static bool is_number(const csv__field *field) {
+    double number;
+    return peal_number_parse(field->text, field->length, &number);
+}
+
+static bool has_number(const finder *self, const csv__dialect *dialect, const csv__record *record) {
+    const csv__records records = {.dialect = dialect, .text = self->text + dialect->begin, .marks = self->marks};
+    for (size_t i = 0; i < record->count; i++) {
+        const csv__field field = csv__record_field(&records, record, i);
+        if (is_number(&field)) return true;
+    }
+    return false;
+}
+
+/* Whether the line at `begin` has as many fields as those that follow, by the delimiter or by any that there may be.
+ * Where a blank stands behind its mark, it is a sentence rather than names, unless numbers follow. */
+static bool is_of_rows(const finder *self, size_t begin) {
+    static const char candidates[] = ",\t;|";
+    sample_records *sample = malloc(sizeof *sample);
+    bool found = false;
+    for (const char *c = candidates; sample && *c && !found; c++) {
+        csv__dialect tried = *self->out;
+        const bool given = tried.delimiter || tried.blanks;
+        tried.begin = begin;
+        if (!given) tried.delimiter = *c;
+        look_at_records(self, &tried, sample);
+        size_t having;
+        const size_t fields = usual_fields(sample, &having);
+        const bool blank = begin + 1 < self->size && self->text[begin + 1] == ' ';
+        found = sample->count > 1 && fields > 1 && having * 10 >= sample->count * 8 &&
+                sample->records[0].count == fields && (!blank || has_number(self, &tried, &sample->records[1]));
+        if (given) break;
+    }
+    free(sample);
+    return found;
+}
+
+/* Lines of comment in front of the header, which tell that others may come. The last of them may be the header itself:
+ * then it has as many fields as the rows. */
 static void find_comments(finder *self) {
     csv__dialect *out = self->out;
+    const peal_reporter *reporter = self->evidence->reporter;
     if (out->comment || out->begin == self->size || self->text[out->begin] != '#') return;
-    /* A header may begin with the mark: then it has as many fields as the rows. */
-    sample_records *sample = malloc(sizeof *sample);
+    const size_t last = last_marked_line(self);
+    if (is_of_rows(self, last)) {
+        if (last > out->begin) {
+            peal_report(reporter, PEAL_EVENT_NOTE, "%s: the lines of comment in front of its header are passed over",
+                        self->evidence->name);
+        }
+        out->begin = last;
+        return;
+    }
+    if (out->header_given && !out->header) return; /* of one column: who can tell? */
+    out->comment = '#';
+    peal_report(reporter, PEAL_EVENT_NOTE, "%s: lines that begin with # are taken for comments (comment)",
+                self->evidence->name);
+}
+
+/* A backslash takes quotes within quotes literally, if quotes then close where fields end, and else do not. */
+static void find_escape(finder *self) {
+    csv__dialect *out = self->out;
+    if (!out->quote || json_object_get(self->options, "escape")) return;
+    const char *at = self->text + out->begin;
+    const size_t size = self->size - out->begin;
+    if (!memmem(at, size, "\\\"", 2) || csv__loose_quotes(out, at, size) == 0) return;
     csv__dialect tried = *out;
-    if (!sample) return;
-    if (!tried.delimiter) tried.delimiter = ',';
-    look_at_records(self, &tried, sample);
-    size_t having;
-    const size_t fields = usual_fields(sample, &having);
-    const bool is_header = sample->count > 0 && fields > 1 && sample->records[0].count == fields;
-    free(sample);
-    if (!is_header) out->comment = '#';
+    tried.escape = '\\';
+    if (csv__loose_quotes(&tried, at, size) > 0) return;
+    out->escape = '\\';
+    peal_report(self->evidence->reporter, PEAL_EVENT_NOTE,
+                "%s: a backslash in front of a quote takes it literally (escape)", self->evidence->name);
 }
 
 /* Moves the beginning behind lines that have fewer fields than all that follow them. */
@@ -359,11 +425,6 @@ static bool is_doubtful(const csv__records *records, const sample_records *sampl
     return true;
 }
 
-static bool is_number(const csv__field *field) {
-    double number;
-    return peal_number_parse(field->text, field->length, &number);
-}
-
 /* Columns c1, c2...: those of inputs without a header. */
 static bool has_default_names(const peal_schema *schema) {
     for (size_t i = 0; i < schema->count; i++) {
@@ -388,8 +449,37 @@ static bool fits_as_row(const peal_schema *schema, const csv__records *records, 
     return numbers > 0;
 }
 
-/* A first line names the columns if none of its fields is a number; or if it holds a name that is wanted. */
-static bool looks_like_header(const finder *self, const csv__records *records, const csv__record *first) {
+/* A date or a time, of digits and what stands between them. */
+static bool is_time(const csv__field *field) {
+    enum { DIGITS_LEAST = 3 };
+    size_t digits = 0, signs = 0;
+    for (size_t i = 0; i < field->length; i++) {
+        const char c = field->text[i];
+        const bool digit = c >= '0' && c <= '9';
+        if (!digit && (i == 0 || !strchr("-/.: TZ+", c))) return false;
+        digits += digit;
+        signs += c == '-' || c == '/' || c == ':' || (c == '.' && signs > 0);
+    }
+    return digits >= DIGITS_LEAST && signs > 0;
+}
+
+/* True if the field is a time and so are those below it: then it is a value as they are. */
+static bool is_time_among_times(const csv__records *records, const sample_records *sample, size_t index) {
+    const csv__field first = csv__record_field(records, &sample->records[0], index);
+    size_t times = 0, others = 0;
+    if (!is_time(&first)) return false;
+    for (size_t i = 1; i < sample->count; i++) {
+        if (index >= sample->records[i].count) continue;
+        const csv__field field = csv__record_field(records, &sample->records[i], index);
+        if (field.length) *(is_time(&field) ? &times : &others) += 1;
+    }
+    return times > 4 * others;
+}
+
+/* A first line names the columns if none of its fields is a number, or a time as all below it; or if it holds a name
+ * that is wanted. */
+static bool looks_like_header(const finder *self, const csv__records *records, const sample_records *sample) {
+    const csv__record *first = &sample->records[0];
     const csv__evidence *evidence = self->evidence;
     size_t names = 0, texts = 0, numbers = 0;
     for (size_t i = 0; i < first->count; i++) {
@@ -399,7 +489,7 @@ static bool looks_like_header(const finder *self, const csv__records *records, c
         names +=
             is_label || (evidence->schema && peal_schema_find(evidence->schema, field.text, field.length) != SIZE_MAX);
         if (field.length == 0) continue;
-        if (is_number(&field)) {
+        if (is_number(&field) || is_time_among_times(records, sample, i)) {
             numbers++;
         } else {
             texts++;
@@ -423,7 +513,7 @@ static peal_status find_header(finder *self, peal_error *err) {
     const csv__records records = {.dialect = out, .text = self->text + out->begin, .marks = self->marks};
     if (sample->count > 0) {
         out->columns = sample->records[0].count;
-        if (!out->header_given) out->header = looks_like_header(self, &records, &sample->records[0]);
+        if (!out->header_given) out->header = looks_like_header(self, &records, sample);
         out->doubtful = out->header && !out->header_given && is_doubtful(&records, sample);
     }
     free(sample);
@@ -448,6 +538,7 @@ peal_status csv__find_dialect(const json_t *options, const csv__evidence *eviden
     self.size = out->begin + csv__enough(text + out->begin, self.size - out->begin);
     find_comments(&self);
     find_delimiter(&self);
+    find_escape(&self);
     find_preamble(&self);
     const peal_status status = find_header(&self, err);
     free(self.marks);

@@ -61,7 +61,9 @@ static size_t behind_quoted(const csv__dialect *dialect, const char *text, size_
 typedef struct walk {
     uint32_t *marks; /* NULL: they are not wanted */
     size_t count;
-    size_t whole; /* behind the last newline outside of quotes */
+    size_t whole;   /* behind the last newline outside of quotes; none before `barrier` counts: */
+    size_t barrier; /* what stands there tells that a quote before it is none, so both belong into one block */
+    size_t loose;   /* closing quotes with text behind them */
     size_t open_quote;
 } walk;
 
@@ -73,6 +75,12 @@ static void mark(walk *out, size_t at) {
 static size_t behind_blanks(const char *text, size_t size, size_t at) {
     while (at < size && is_blank(text[at])) at++;
     return at;
+}
+
+/* Whether a field may end behind its closing quote. */
+static bool ends_field(const csv__dialect *dialect, const char *text, size_t size, size_t behind) {
+    if (behind == size || text[behind] == '\n' || text[behind] == '\r') return true;
+    return is_blank(text[behind]) || (!dialect->blanks && text[behind] == dialect->delimiter);
 }
 
 static void walk_text(const csv__dialect *dialect, const char *text, size_t size, walk *out) {
@@ -91,7 +99,7 @@ static void walk_text(const csv__dialect *dialect, const char *text, size_t size
         record_begins = false;
         if (c == '\n') {
             mark(out, at);
-            out->whole = at + 1;
+            if (at >= out->barrier) out->whole = at + 1;
             field_begins = record_begins = true;
             at++;
         } else if (dialect->blanks && is_blank(c)) {
@@ -109,7 +117,14 @@ static void walk_text(const csv__dialect *dialect, const char *text, size_t size
             if (behind == SIZE_MAX) out->open_quote = at;
             if (behind == SIZE_MAX) return;
             field_begins = false;
-            at = behind;
+            const bool is_loose = !ends_field(dialect, text, size, behind);
+            out->loose += is_loose;
+            if (is_loose && memchr(text + at, '\n', behind - at)) {
+                out->barrier = behind > out->barrier ? behind : out->barrier;
+                at++; /* one that seems to close on another line, with text behind it, never was to be closed */
+            } else {
+                at = behind;
+            }
         } else {
             if (!(passes_blanks && is_blank(c))) field_begins = false;
             at++;
@@ -134,6 +149,12 @@ size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t 
     walk found = {.open_quote = SIZE_MAX};
     walk_text(dialect, text, size, &found);
     return found.whole;
+}
+
+size_t csv__loose_quotes(const csv__dialect *dialect, const char *text, size_t size) {
+    walk found = {.open_quote = SIZE_MAX};
+    walk_text(dialect, text, size, &found);
+    return found.loose;
 }
 
 size_t csv__enough(const char *text, size_t size) {

@@ -10,6 +10,7 @@ typedef struct row_parser {
     const csv__reader *reader;
     peal_block *block;
     bool plain; /* no quote in the block and nothing to trim: a field is what lies between separators */
+    bool nul;   /* there is one in the block */
     row__writer row;
 } row_parser;
 
@@ -59,7 +60,9 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
         row__fail(&parser->row, "%zu field%s, expected %zu%s", count, count == 1 ? "" : "s", columns,
                   escapes ? " (escape \\ takes quotes behind a backslash literally)" : "");
     } else if (is_header_again(reader, record, size)) {
-        row__fail(&parser->row, "the header is repeated");
+        row__fail(&parser->row, "the header is repeated (header no, if the first line is a row)");
+    } else if (parser->nul && memchr(record, '\0', size)) {
+        row__fail(&parser->row, "it holds a NUL, which no text does");
     }
     for (size_t i = 0; i < count && !parser->row.bad; i++) {
         const size_t end = i + 1 < count ? marks[i] : record_end, column = reader->columns[i];
@@ -127,6 +130,7 @@ peal_status csv__parse(const peal_reader *base, peal_block *block, peal_error *e
     row_parser parser = {
         .reader = reader,
         .block = block,
+        .nul = memchr(block->text, '\0', block->size) != NULL,
         .plain = !dialect->trim && !dialect->blanks &&
                  (!dialect->quote || !memchr(block->text, dialect->quote, block->size)),
     };

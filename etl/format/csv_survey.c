@@ -84,8 +84,8 @@ static peal_status look_at_rows(surveyor *self, peal_error *err) {
 
 static peal_status survey_text(const json_t *options, char tabs, surveyor *self, char *text, size_t size, bool whole,
                                peal_error *err) {
-    const csv__evidence evidence = {
-        .name = self->name, .label = self->what->label, .reporter = self->what->reporter, .tab_or_none = tabs};
+    /* Whoever opens the input tells how it is read. */
+    const csv__evidence evidence = {.name = self->name, .label = self->what->label, .tab_or_none = tabs};
     PEAL_TRY(csv__find_dialect(options, &evidence, text, &size, whole, &self->dialect, err));
     uint32_t *marks = malloc((size + 1) * sizeof *marks);
     if (!marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");

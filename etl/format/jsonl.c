@@ -348,7 +348,7 @@ static int jsonl_recognise(const uint8_t *head, size_t size, const char *name) {
     const char *at = first_byte(text, size);
     if (layout == JSONL_LIST) at = jsonl__behind_blanks(at + 1, true);
     if (*at == '{' && is_object(text, size, at, layout)) return SURE;
-    return has_suffix(name) && (*at == '{' || layout == JSONL_LIST) ? BY_NAME : 0;
+    return size > 0 && has_suffix(name) ? BY_NAME : 0; /* what it holds instead is for the reader to say */
 }
 
 const peal_format peal_format_jsonl = {

@@ -648,7 +648,10 @@ static peal_status emit(etl_job *job, peal_error *err) {
     peal_dataset_writer *writer = NULL;
     peal_status status = PEAL_OK;
     if (peal_applier_schema(applier)->column_count == 0) {
-        status = peal_fail(err, PEAL_E_USAGE, "no column is left to put into the dataset");
+        status = peal_fail(err, PEAL_E_USAGE,
+                           "%s: no column is left to put into the dataset (transform keep:columns=%s keeps that one as "
+                           "it is)",
+                           job->objects.objects[0].name, job->read.fields[0].name);
     }
     if (status == PEAL_OK)
         status = peal_dataset_writer_new(peal_staging_path(job->staging), peal_applier_schema(applier), &writer, err);

@@ -133,8 +133,20 @@ static void lines_are_counted_from_the_first_of_the_file(void **state) {
 static void comments_are_left_out(void **state) {
     (void)state;
     static const dialect_case cases[] = {
-        {.text = "# made by x\n# y, z\na,b\n1,2\n# in between, \"\n3,4\n", .expected = "a|b\n1|2\n3|4\n"},
-        {.text = "#id,name\n1,x\n2,y\n", .expected = "#id|name\n1|x\n2|y\n"}, /* a name that begins so */
+        {.text = "# made by x\n# y, z\na,b\n1,2\n# in between, \"\n3,4\n",
+         .expected = "a|b\n1|2\n3|4\n",
+         .note = "taken for comments (comment)"},
+        /* A name that begins so, whatever separates it from the next, and whatever comments stand in front. */
+        {.text = "#id,name\n1,x\n2,y\n", .expected = "#id|name\n1|x\n2|y\n"},
+        {.text = "#id\tname\n1\tx\n2\ty\n", .expected = "#id|name\n1|x\n2|y\n"},
+        {.text = "##fileformat=4,2\n##x\n#CHROM;POS\n1;x\n2;y\n",
+         .expected = "#CHROM|POS\n1|x\n2|y\n",
+         .note = "in front of its header are passed over"},
+        {.text = "# id,name\n1,x\n2,y\n", .expected = "# id|name\n1|x\n2|y\n"},
+        {.text = "# 1, 2 and 3\na,b\n1,2\n", .expected = "a|b\n1|2\n", .note = "taken for comments"},
+        {.text = "#x\n1\n2\n", .expected = "c1\n1\n2\n", .note = "taken for comments"},
+        {.text = "#x\n1\n2\n", .expected = "c1\n#x\n1\n2\n", .options = "{\"header\": \"no\"}"},
+        {.text = "#x\n1\n2\n", .expected = "c1\n1\n2\n", .options = "{\"header\": \"no\", \"comment\": \"#\"}"},
         {.text = "% x\na,b\n1,2\n%3,4\n5,6\n", .expected = "a|b\n1|2\n5|6\n", .options = "{\"comment\": \"%\"}"},
         {.text = "a,b\n1,2\n#3,4\n",
          .expected = "a|b\n1|2\n#3|4\n"}, /* nothing in front tells that these are comments */
@@ -199,12 +211,68 @@ static void header_is_found(void **state) {
     CHECK_CASES(cases);
 }
 
+/* Dates and times above dates and times are no names. */
+static void times_are_values(void **state) {
+    (void)state;
+    static const dialect_case cases[] = {
+        {.text = "2019-06-05\n2019-06-06\n2019-06-07\n", .expected = "c1\n2019-06-05\n2019-06-06\n2019-06-07\n"},
+        {.text = "a,01/02/2020\nb,01/03/2020\n", .expected = "c1|c2\na|01/02/2020\nb|01/03/2020\n"},
+        {.text = "a,10:00\nb,\nc,11:30:05\n", .expected = "c1|c2\na|10:00\nb|\nc|11:30:05\n"},
+        {.text = "a,2020-01-01T10:00:00Z\nb,2020-01-02 11:00:00.5+02:00\n",
+         .expected = "c1|c2\na|2020-01-01T10:00:00Z\nb|2020-01-02 11:00:00.5+02:00\n"},
+        {.text = "name,2020-01,2020-02\nx,5,6\ny,7,8\n", .expected = "name|2020-01|2020-02\nx|5|6\ny|7|8\n"},
+        {.text = "day,v\n2020-01-01,x\n2020-01-02,y\n", .expected = "day|v\n2020-01-01|x\n2020-01-02|y\n"},
+    };
+    CHECK_CASES(cases);
+}
+
+/* A quote at a field's beginning that closes nowhere, or far away in the middle of something, swallows no rows. */
+static void loose_quotes_swallow_no_rows(void **state) {
+    (void)state;
+    static const dialect_case cases[] = {
+        {.text = "a\tb\n0\t\"\n0\t\"!\"\n1\tx\n", .expected = "a|b\n0|\"\n0|!\n1|x\n"},
+        {.text = "a,b\n0,\"inch\n5,\"x\" y\n6,z\n", .expected = "a|b\n0|\"inch\n5|\"x\" y\n6|z\n"},
+        {.text = "a,b\n0,\"two\nlines\"\n1,\"x\n\"\n", .expected = "a|b\n0|two\nlines\n1|x\n\n"},
+        {.text = "a,b\n0,\"two, \"\"2\"\"\nlines\"\n1,\"x\"y\n", .expected = "a|b\n0|two, \"2\"\nlines\n1|\"x\"y\n"},
+    };
+    CHECK_CASES(cases);
+}
+
+static void backslashes_are_found(void **state) {
+    (void)state;
+    static const dialect_case cases[] = {
+        {.text = "a,b\n1,\"x \\\"2\\\" y\"\n2,\"(\\\"foo\\\")\"\n",
+         .expected = "a|b\n1|x \"2\" y\n2|(\"foo\")\n",
+         .note = "a backslash in front of a quote takes it literally (escape)"},
+        {.text = "a,b\n1,\"x\\\\\"\n2,\"say \\\"hi\\\", then\"\n",
+         .expected = "a|b\n1|x\\\n2|say \"hi\", then\n",
+         .note = "a backslash"},
+        /* It may as well be a value's last character. */
+        {.text = "a,b\n1,\"C:\\\"\n2,\"D:\\\"\n", .expected = "a|b\n1|C:\\\n2|D:\\\n"},
+    };
+    CHECK_CASES(cases);
+}
+
+static void nul_is_no_text(void **state) {
+    (void)state;
+    peal_error err;
+    static const char text[] = "a,b\n1,x\n2,\0\n3,y\n";
+    reading one = {0};
+    assert_ok(reading_all(&one, text, sizeof text - 1, &err));
+    assert_int_equal(one.rows, 2);
+    assert_int_equal(one.bad_line, 3);
+    assert_string_equal(one.bad_reason, "it holds a NUL, which no text does");
+    reading_clear(&one);
+}
+
 static void text_in_another_encoding_is_read(void **state) {
     (void)state;
     static const dialect_case cases[] = {
         {.text = "na\xEFve,b\n\xE9,2\n",
          .expected = "na\xC3\xAFve|b\n\xC3\xA9|2\n",
          .options = "{\"encoding\": \"latin1\"}"},
+        {.text = "a,b\n\xE9,2\n", .expected = "a|b\n\xC3\xA9|2\n", .options = "{\"encoding\": \"latin-1\"}"},
+        {.text = "a,b\n\xE9,2\n", .expected = "a|b\n\xC3\xA9|2\n", .options = "{\"encoding\": \"ISO_8859_1\"}"},
         {.text = "a;b\r\x80;2\r", .expected = "a|b\n\xE2\x82\xAC|2\n", .options = "{\"encoding\": \"windows-1252\"}"},
     };
     CHECK_CASES(cases);
@@ -219,7 +287,7 @@ static void repeated_header_is_a_bad_row(void **state) {
     assert_int_equal(one.rows, 2);
     assert_int_equal(one.bad, 1);
     assert_int_equal(one.bad_line, 3);
-    assert_string_equal(one.bad_reason, "the header is repeated");
+    assert_string_equal(one.bad_reason, "the header is repeated (header no, if the first line is a row)");
     reading_clear(&one);
 }
 
@@ -323,6 +391,10 @@ int main(void) {
         cmocka_unit_test(quotes_and_escapes_are_as_they_are_told),
         cmocka_unit_test(header_is_found),
         cmocka_unit_test(text_in_another_encoding_is_read),
+        cmocka_unit_test(times_are_values),
+        cmocka_unit_test(loose_quotes_swallow_no_rows),
+        cmocka_unit_test(backslashes_are_found),
+        cmocka_unit_test(nul_is_no_text),
         cmocka_unit_test(repeated_header_is_a_bad_row),
         cmocka_unit_test(inputs_have_their_own_dialects),
         cmocka_unit_test(label_may_be_absent),

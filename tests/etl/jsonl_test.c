@@ -465,7 +465,8 @@ static void it_is_told_from_other_text(void **state) {
         {"{\"a\":1\n", "x", false},
         {"{\"a\":1\n", "x.json.gz", true},
         {"{a},b\n1,2\n", "x", false},
-        {"a,b\n1,2\n", "x.json", false},
+        {"a,b\n1,2\n", "x.json", true}, /* the name says that it should be */
+        {"[1,2]\n", "x.json", true},
         {"[1,2]\n", "x", false},
         {"[]", "x.json", true},
         {"{\"a\":1}\n", "x.csv", true},

@@ -25,5 +25,5 @@ awk 'BEGIN {
     for (i = 0; i < 200; i++) print i part "," (i % 2 ? "a" : "b")
 }' >long.csv
 $peal etl long.csv --label y --transform index:columns=c --out long.ds --quiet
-expect 2 "that of column 'c' has 200 values" timeout 60 $peal train long.ds --model logistic --epochs 100000 --out l.safetensors --quiet
+expect 2 "that of column 'c' has 200 values" timeout 200 $peal train long.ds --model logistic --epochs 100000 --out l.safetensors --quiet
 [ ! -e l.safetensors ] || fail "a model was written"
