@@ -35,7 +35,7 @@ static peal_status visit_step(json_t *step, size_t columns, list_visit visit, vo
     json_t *value;
     void *next;
     json_object_foreach_safe(step, next, key, value) {
-        if (json_is_array(value) || json_is_object(value)) PEAL_TRY(visit(user, step, key, columns, err));
+        if (json_is_array(value)) PEAL_TRY(visit(user, step, key, columns, err));
     }
     return PEAL_OK;
 }
@@ -75,33 +75,32 @@ static peal_status detach_list(void *user, json_t *step, const char *key, size_t
     return json_object_set_new(step, key, name) == 0 ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
 }
 
-typedef struct attachment {
+typedef struct kept_lists {
     const peal_safetensors *file;
-    size_t count;
-} attachment;
+    size_t count; /* found so far: they come in the order of their numbers */
+} kept_lists;
 
-static peal_status attach_list(void *user, json_t *step, const char *key, size_t columns, peal_error *err) {
-    attachment *self = user;
-    const char *name = json_string_value(json_object_get(json_object_get(step, key), "tensor"));
-    if (json_is_array(json_object_get(step, key))) return PEAL_OK; /* an older file, or none that Peal wrote */
+static peal_status find_kept(void *user, const json_t *list, size_t count, const void **out, peal_error *err) {
+    kept_lists *self = user;
     char wanted[32];
     snprintf(wanted, sizeof wanted, "pipeline.%zu", self->count++);
+    const char *name = json_string_value(json_object_get(list, "tensor"));
     const peal_tensor *tensor = name && strcmp(name, wanted) == 0 ? peal_safetensors_find(self->file, name) : NULL;
-    if (!tensor || tensor->type != PEAL_TENSOR_FLOAT64 || tensor->rows || tensor->width != columns ||
-        !peal_tensor_is_finite(tensor)) {
+    if (!tensor || tensor->type != PEAL_TENSOR_FLOAT64 || tensor->rows || tensor->width != count ||
+        json_object_size(list) != 1 || !peal_tensor_is_finite(tensor)) {
         return peal_fail(err, PEAL_E_DATA, "the numbers '%s' of its pipeline are missing or are not %zu", wanted,
-                         columns);
+                         count);
     }
-    json_t *list = json_array();
-    for (size_t i = 0; i < columns; i++) list = peal_json_append(list, json_real(peal_tensor_double(tensor, i)));
-    if (list && json_object_set_new(step, key, list) == 0) return PEAL_OK;
-    return peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
+    *out = tensor->data;
+    return PEAL_OK;
 }
 
-peal_status peal_model_file_attach(json_t *pipeline, const peal_safetensors *file, size_t *count, peal_error *err) {
-    attachment self = {.file = file};
-    const peal_status status = visit_lists(pipeline, attach_list, &self, err);
-    *count = self.count;
+peal_status peal_model_file_pipeline(const json_t *document, const peal_safetensors *file, peal_pipeline **out,
+                                     size_t *count, peal_error *err) {
+    kept_lists kept = {.file = file};
+    const peal_number_lists lists = {.find = find_kept, .user = &kept};
+    const peal_status status = peal_pipeline_load_with(document, &lists, out, err);
+    *count = kept.count;
     return status;
 }
 

@@ -21,9 +21,9 @@
 peal_status peal_model_file_put(peal_atomic_file *file, const peal_net *net, const float *parameters, const char *spec,
                                 const json_t *pipeline, const json_t *job, peal_error *err);
 
-/* Puts the lists of numbers back into a pipeline's document, just read from `file`; *count is how many tensors that
- * took. PEAL_E_DATA if one is missing or of another length. */
-peal_status peal_model_file_attach(json_t *pipeline, const peal_safetensors *file, size_t *count, peal_error *err);
+/* Loads the pipeline of a model from its document and the tensors of `file`; *count is how many of these are its. */
+peal_status peal_model_file_pipeline(const json_t *document, const peal_safetensors *file, peal_pipeline **out,
+                                     size_t *count, peal_error *err);
 
 /* PEAL_E_USAGE if the file of such a model could not be read, for the vocabularies of `fitted` are too large; the
  * message says which and what to do. To be asked before the training. `pipeline` is `fitted`, saved. */

@@ -17,7 +17,7 @@
 
 struct peal_predictor {
     char *path, *spec;
-    json_t *pipeline_json, *job;
+    json_t *job;
     size_t pipeline_tensors; /* of the file, that are its pipeline's numbers */
     peal_pipeline *pipeline;
     peal_net *net;
@@ -42,10 +42,19 @@ static peal_status read_json(const peal_predictor *predictor, const peal_safeten
     return status;
 }
 
+static peal_status read_pipeline(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
+    json_t *document;
+    PEAL_TRY(read_json(predictor, file, "pipeline", &document, err));
+    const peal_status status =
+        peal_model_file_pipeline(document, file, &predictor->pipeline, &predictor->pipeline_tensors, err);
+    json_decref(document);
+    if (status != PEAL_OK) peal_error_context(err, "%s is not a Peal model", predictor->path);
+    return status;
+}
+
 static peal_status read_metadata(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
     const char *kind = peal_safetensors_metadata(file, "kind"), *spec = peal_safetensors_metadata(file, "model");
     if (!kind || strcmp(kind, PEAL_MODEL_KIND) != 0) return no_model(predictor->path, err, "it is of another kind");
-    PEAL_TRY(read_json(predictor, file, "pipeline", &predictor->pipeline_json, err));
     PEAL_TRY(read_json(predictor, file, "job", &predictor->job, err));
     const char *job_spec = json_string_value(json_object_get(predictor->job, "model"));
     if (!spec || !job_spec || strcmp(spec, job_spec) != 0) {
@@ -53,13 +62,7 @@ static peal_status read_metadata(peal_predictor *predictor, const peal_safetenso
     }
     predictor->spec = peal_strdup(spec);
     if (!predictor->spec) return peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
-    const peal_status status =
-        peal_model_file_attach(predictor->pipeline_json, file, &predictor->pipeline_tensors, err);
-    if (status != PEAL_OK) {
-        peal_error_context(err, "%s is not a Peal model", predictor->path);
-        return status;
-    }
-    return peal_pipeline_load(predictor->pipeline_json, &predictor->pipeline, err);
+    return read_pipeline(predictor, file, err);
 }
 
 /* Every feature, code, class and hidden unit has a parameter of its own. So none may be more than the file has numbers,
@@ -177,7 +180,6 @@ void peal_predictor_free(peal_predictor *predictor) {
     if (!predictor) return;
     peal_net_free(predictor->net);
     peal_pipeline_free(predictor->pipeline);
-    json_decref(predictor->pipeline_json);
     json_decref(predictor->job);
     free(predictor->parameters);
     free(predictor->spec);
@@ -189,8 +191,8 @@ const peal_pipeline *peal_predictor_pipeline(const peal_predictor *predictor) {
     return predictor->pipeline;
 }
 
-const json_t *peal_predictor_pipeline_json(const peal_predictor *predictor) {
-    return predictor->pipeline_json;
+json_t *peal_predictor_save_pipeline(const peal_predictor *predictor) {
+    return peal_pipeline_save(predictor->pipeline);
 }
 
 const char *peal_predictor_spec(const peal_predictor *predictor) {
@@ -314,7 +316,10 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
     peal_dataset *dataset;
     PEAL_TRY(peal_dataset_open(options->sources[0], &dataset, err));
     peal_status status = PEAL_OK;
-    if (!peal_pipeline_same(peal_dataset_pipeline(dataset), predictor->pipeline_json)) {
+    json_t *own = peal_pipeline_save(predictor->pipeline);
+    const bool same = own && peal_pipeline_same(peal_dataset_pipeline(dataset), own);
+    json_decref(own);
+    if (!same) {
         status =
             peal_fail(err, PEAL_E_DATA,
                       "the dataset %s was made with another pipeline (other columns, vocabularies or "

@@ -29,9 +29,10 @@ void peal_predictor_free(peal_predictor *predictor);
 
 /* What the model says of itself; all belong to the predictor. */
 const peal_pipeline *peal_predictor_pipeline(const peal_predictor *predictor);
-const json_t *peal_predictor_pipeline_json(const peal_predictor *predictor);
 const char *peal_predictor_spec(const peal_predictor *predictor);
 const json_t *peal_predictor_job(const peal_predictor *predictor);
+/* Its pipeline as a document of the caller's; NULL if there is no memory. */
+json_t *peal_predictor_save_pipeline(const peal_predictor *predictor);
 /* Scores a row: one probability a class (two classes: both), or the predicted number. */
 size_t peal_predictor_scores(const peal_predictor *predictor);
 /* Classes of the label; 0 if it is a number. */

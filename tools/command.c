@@ -94,7 +94,7 @@ static peal_status read_fitted(const char *path, json_t **out, peal_error *err) 
     }
     peal_predictor *predictor;
     PEAL_TRY(peal_predictor_open(path, &predictor, err));
-    *out = json_deep_copy(peal_predictor_pipeline_json(predictor));
+    *out = peal_predictor_save_pipeline(predictor);
     peal_predictor_free(predictor);
     return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
 }

@@ -30,6 +30,13 @@ peal_status peal_alloc_checked(void *pointer_out, size_t count, size_t size, con
     return peal_fail(err, PEAL_E_MEMORY, "no memory for %s (%zu x %zu bytes)", what, count, size);
 }
 
+peal_status peal_zeroed_checked(void *pointer_out, size_t count, size_t size, const char *what, peal_error *err) {
+    void *memory = calloc(count ? count : 1, size ? size : 1);
+    memcpy(pointer_out, &memory, sizeof memory);
+    if (memory) return PEAL_OK;
+    return peal_fail(err, PEAL_E_MEMORY, "no memory for %s (%zu x %zu bytes)", what, count, size);
+}
+
 char *peal_strndup(const char *text, size_t length) {
     char *copy = malloc(length + 1);
     if (!copy) return NULL;

@@ -23,6 +23,10 @@ void *peal_alloc(size_t count, size_t size);
 /* The same, with the error already said. `what` names the thing for the message. */
 peal_status peal_alloc_checked(void *pointer_out, size_t count, size_t size, const char *what, peal_error *err);
 
+/* The same for what needs no alignment, such as many small things of which few are ever touched: of a large piece the
+ * system gives no page before it is. */
+peal_status peal_zeroed_checked(void *pointer_out, size_t count, size_t size, const char *what, peal_error *err);
+
 /* A copy of `length` bytes with a NUL behind them. The caller frees it. */
 char *peal_strndup(const char *text, size_t length);
 char *peal_strdup(const char *text);

@@ -144,8 +144,8 @@ static peal_status csv_next(peal_reader *base, peal_block *block, peal_error *er
 static peal_status map_column(csv__reader *reader, const csv__field *field, size_t index, bool *there,
                               peal_error *err) {
     const peal_schema *schema = reader->wanted->schema;
-    char unnamed[32];
-    snprintf(unnamed, sizeof unnamed, "c%zu", index + 1);
+    char unnamed[32] = "";
+    if (!field->length) snprintf(unnamed, sizeof unnamed, "c%zu", index + 1);
     const size_t found = field->length ? peal_schema_find(schema, field->text, field->length)
                                        : peal_schema_find(schema, unnamed, strlen(unnamed));
     reader->columns[index] = found;

@@ -13,6 +13,7 @@
 enum {
     RECORDS_LOOKED_AT = 200,
     PREAMBLE_MOST = 100, /* lines in front of the header */
+    NAMES_LOOKED_AT = 256,
     RECORDS_TELLING = 3, /* with a header that is written in the same way */
     ROWS_TELLING = 10,   /* of a small table chance could put blanks in front of all fields */
 };
@@ -197,7 +198,7 @@ static size_t wanted_names(const finder *self, const csv__dialect *dialect, cons
     size_t found = 0;
     for (size_t i = 0; i < sample->count && i <= PREAMBLE_MOST; i++) {
         if (sample->records[i].count != fields) continue;
-        for (size_t f = 0; f < fields; f++) {
+        for (size_t f = 0; f < fields && f < NAMES_LOOKED_AT; f++) {
             const csv__field field = csv__record_field(&records, &sample->records[i], f);
             found += schema && peal_schema_find(schema, field.text, field.length) != SIZE_MAX;
             found += label && strlen(label) == field.length && memcmp(label, field.text, field.length) == 0;
@@ -481,13 +482,16 @@ static bool is_time_among_times(const csv__records *records, const sample_record
 static bool looks_like_header(const finder *self, const csv__records *records, const sample_records *sample) {
     const csv__record *first = &sample->records[0];
     const csv__evidence *evidence = self->evidence;
-    size_t names = 0, texts = 0, numbers = 0;
+    size_t texts = 0, numbers = 0;
     for (size_t i = 0; i < first->count; i++) {
         const csv__field field = csv__record_field(records, first, i);
         const bool is_label = evidence->label && strlen(evidence->label) == field.length &&
                               memcmp(evidence->label, field.text, field.length) == 0;
-        names +=
-            is_label || (evidence->schema && peal_schema_find(evidence->schema, field.text, field.length) != SIZE_MAX);
+        if (is_label) return true;
+        if (evidence->schema && peal_schema_find(evidence->schema, field.text, field.length) != SIZE_MAX) return true;
+    }
+    for (size_t i = 0; i < first->count && !evidence->schema; i++) {
+        const csv__field field = csv__record_field(records, first, i);
         if (field.length == 0) continue;
         if (is_number(&field) || is_time_among_times(records, sample, i)) {
             numbers++;
@@ -495,7 +499,6 @@ static bool looks_like_header(const finder *self, const csv__records *records, c
             texts++;
         }
     }
-    if (names > 0) return true;
     if (evidence->schema && has_default_names(evidence->schema)) return false;
     if (evidence->schema) return !fits_as_row(evidence->schema, records, first);
     return texts > 0 && numbers == 0;

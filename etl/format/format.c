@@ -173,7 +173,7 @@ void peal_reader_close(peal_reader *reader) {
 peal_status peal_block_init(peal_block *block, const peal_schema *schema, peal_error *err) {
     *block = (peal_block){0};
     PEAL_TRY(peal_table_room_init(&block->table, schema, err));
-    return peal_alloc_checked(&block->votes, schema->count, sizeof *block->votes, "a block", err);
+    return peal_zeroed_checked(&block->votes, schema->count, sizeof *block->votes, "a block", err);
 }
 
 void peal_block_clear(peal_block *block) {

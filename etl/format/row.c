@@ -44,8 +44,8 @@ peal_status row__writer_init(row__writer *writer, const peal_wanted *wanted, con
                             .spelling = spelling,
                             .block = block,
                             .pending_capacity = count};
-    PEAL_TRY(peal_alloc_checked(&writer->targets, count, sizeof *writer->targets, "a block", err));
-    PEAL_TRY(peal_alloc_checked(&writer->pending, count, sizeof *writer->pending, "a block", err));
+    PEAL_TRY(peal_zeroed_checked(&writer->targets, count, sizeof *writer->targets, "a block", err));
+    PEAL_TRY(peal_zeroed_checked(&writer->pending, count, sizeof *writer->pending, "a block", err));
     for (size_t i = 0; i < count; i++) aim(writer, i);
     return PEAL_OK;
 }

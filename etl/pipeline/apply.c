@@ -98,23 +98,35 @@ static void add_kept_column(peal_applier *applier, size_t raw) {
         (peal_column){.name = applier->pipeline->schema.fields[raw].name, .type = PEAL_TYPE_UTF8};
 }
 
+/* Room for what is known of the raw columns, and for the output's: few where many are features. */
+static peal_status reserve_schema(peal_applier *applier, peal_error *err) {
+    static const char what[] = "a schema";
+    const peal_pipeline *pipeline = applier->pipeline;
+    const size_t raw = pipeline->schema.count + 1;
+    size_t most = 4; /* features, indices and values, the label */
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_column_role role = pipeline->columns[i].role;
+        most += role == PEAL_ROLE_INDEX || role == PEAL_ROLE_KEPT || role == PEAL_ROLE_SPARSE;
+    }
+    PEAL_TRY(peal_zeroed_checked(&applier->codes, raw, sizeof(int32_t *), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->numbers, raw, sizeof(double *), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->spread, raw, sizeof(float *), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->maps, raw, sizeof(peal_code_map), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->code_capacity, raw, sizeof(size_t), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->schema.columns, most, sizeof(peal_column), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->columns, most, sizeof(peal_column), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->dictionaries, most, sizeof(peal_dictionary), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->values, most, sizeof(uint8_t *), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->validity, most, sizeof(uint8_t *), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->raw_of, most, sizeof(size_t), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->text_columns, most, sizeof(size_t), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->kept_offsets, most, sizeof(peal_buffer), what, err));
+    return peal_zeroed_checked(&applier->kept_bytes, most, sizeof(peal_buffer), what, err);
+}
+
 static peal_status make_schema(peal_applier *applier, bool keeps, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
-    const size_t most = pipeline->schema.count + 3; /* the features, and what texts become: indices and values */
-    PEAL_TRY(peal_alloc_checked(&applier->schema.columns, most, sizeof(peal_column), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->columns, most, sizeof(peal_column), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->dictionaries, most, sizeof(peal_dictionary), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->values, most, sizeof(uint8_t *), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->validity, most, sizeof(uint8_t *), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->raw_of, most, sizeof(size_t), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->codes, most, sizeof(int32_t *), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->numbers, most, sizeof(double *), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->spread, most, sizeof(float *), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->maps, most, sizeof(peal_code_map), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->code_capacity, most, sizeof(size_t), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->text_columns, most, sizeof(size_t), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->kept_offsets, most, sizeof(peal_buffer), "a schema", err));
-    PEAL_TRY(peal_alloc_checked(&applier->kept_bytes, most, sizeof(peal_buffer), "a schema", err));
+    PEAL_TRY(reserve_schema(applier, err));
     if (pipeline->feature_width) {
         applier->raw_of[0] = SIZE_MAX;
         applier->items = (peal_column){

@@ -11,20 +11,6 @@ static peal_status damaged(peal_error *err, const char *name, const char *what) 
     return peal_fail(err, PEAL_E_DATA, "the saved pipeline is damaged: column '%s' %s", name, what);
 }
 
-/* Names are known by a dictionary, so that many columns take linear time. */
-static peal_status check_names(const peal_pipeline *pipeline, peal_error *err) {
-    peal_dictionary names = {0};
-    peal_status status = PEAL_OK;
-    for (size_t i = 0; status == PEAL_OK && i < pipeline->schema.count; i++) {
-        const char *name = pipeline->schema.fields[i].name;
-        uint32_t code = 0;
-        status = peal_dictionary_put(&names, name, strlen(name), &code, err);
-        if (status == PEAL_OK && code != i) status = damaged(err, name, "is there twice");
-    }
-    peal_dictionary_clear(&names);
-    return status;
-}
-
 /* What a column's values are between two of its steps. */
 typedef enum value_kind { VALUES_NUMBERS, VALUES_TEXTS, VALUES_OTHER } value_kind;
 
@@ -170,7 +156,6 @@ static peal_status check_whole(const peal_pipeline *pipeline, const json_t *save
 }
 
 peal_status peal_pipeline_check(const peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
-    PEAL_TRY(check_names(pipeline, err));
     for (size_t i = 0; i < pipeline->schema.count; i++) PEAL_TRY(check_column(pipeline, i, err));
     PEAL_TRY(check_sparse(pipeline, err));
     PEAL_TRY(check_label(pipeline, err));

@@ -106,8 +106,8 @@ peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err);
 json_t *peal_pipeline_save(const peal_pipeline *pipeline);
 /* How many columns from `first` on are saved as one entry, since they differ in their names and numbers only. */
 size_t peal_pipeline_run(const peal_pipeline *pipeline, size_t first);
-/* What that says of all that is no column, and the entry of a run with the lists of `saved`, from which it was loaded, in
- * the place of equal ones. NULL if there is no memory. */
+/* What that says of all that is no column, and the entry of a run with the lists of `saved`, from which it was loaded,
+ * in the place of equal ones. NULL if there is no memory. */
 json_t *peal_pipeline_save_rest(const peal_pipeline *pipeline);
 json_t *peal_pipeline_save_like(const peal_pipeline *pipeline, size_t first, size_t count, const json_t *saved);
 /* Appends the same as text, with a NUL behind. It is made an entry at a time: of many columns a whole document would
@@ -115,6 +115,14 @@ json_t *peal_pipeline_save_like(const peal_pipeline *pipeline, size_t first, siz
 peal_status peal_pipeline_write(const peal_pipeline *pipeline, peal_buffer *out, peal_error *err);
 /* Loads a fitted pipeline and checks it as a whole (peal_pipeline_check). PEAL_E_DATA says what is wrong. */
 peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_error *err);
+/* Where the lists of numbers of a document are kept that has something else in their place: `find` points *out to the
+ * `count` numbers that `list` stands for, finite and perhaps unaligned; they are not needed behind the loading. */
+typedef struct peal_number_lists {
+    peal_status (*find)(void *user, const json_t *list, size_t count, const void **out, peal_error *err);
+    void *user;
+} peal_number_lists;
+peal_status peal_pipeline_load_with(const json_t *saved, const peal_number_lists *lists, peal_pipeline **out,
+                                    peal_error *err);
 /* PEAL_E_DATA if the pipeline, loaded from `saved`, makes no sense: steps that do not compose, vocabularies that hold a
  * text twice, codes or numbers out of bounds, anything missing, added or of another type. */
 peal_status peal_pipeline_check(const peal_pipeline *pipeline, const json_t *saved, peal_error *err);

@@ -245,26 +245,50 @@ static peal_status load_step(peal_pipeline_column *column, const json_t *step, p
     return made->transform->load(step, &made->state, err);
 }
 
-/* A step of a run as it would be of its first column alone. */
-static peal_status first_of_step(const json_t *step, const peal_transform *transform, size_t count, json_t **out,
-                                 peal_error *err) {
-    json_t *first = json_copy((json_t *)step);
-    if (!first) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    *out = first;
-    for (const peal_state_number *at = transform->numbers_of; at->key; at++) {
-        json_t *numbers = json_object_get(step, at->key);
-        bool right = json_array_size(numbers) == count;
-        for (size_t i = 0; right && i < count; i++) right = json_is_real(json_array_get(numbers, i));
-        if (!right) return damaged(err, "a list of numbers");
-        if (json_object_set(first, at->key, json_array_get(numbers, 0)) != 0) {
-            return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-        }
+/* One list of numbers, wherever it is kept. */
+typedef struct number_list {
+    const json_t *json; /* NULL: */
+    const char *numbers;
+} number_list;
+
+static double number_at(const number_list *list, size_t index) {
+    if (list->json) return json_real_value(json_array_get(list->json, index));
+    double number;
+    memcpy(&number, list->numbers + index * sizeof number, sizeof number);
+    return number;
+}
+
+static peal_status find_list(const json_t *step, const char *key, size_t count, const peal_number_lists *lists,
+                             number_list *out, peal_error *err) {
+    const json_t *found = json_object_get(step, key);
+    *out = (number_list){.json = found};
+    if (lists && json_is_object(found)) {
+        const void *numbers;
+        PEAL_TRY(lists->find(lists->user, found, count, &numbers, err));
+        *out = (number_list){.numbers = numbers};
+        return PEAL_OK;
     }
-    return PEAL_OK;
+    bool right = json_array_size(found) == count;
+    for (size_t i = 0; right && i < count; i++) right = json_is_real(json_array_get(found, i));
+    return right ? PEAL_OK : damaged(err, "a list of numbers");
+}
+
+/* The step of a run's first column: the number in the place of each list. */
+static peal_status load_first(peal_pipeline_column *column, const json_t *step, const number_list *lists,
+                              const peal_transform *transform, peal_error *err) {
+    json_t *first = json_copy((json_t *)step);
+    for (const peal_state_number *at = transform->numbers_of; at->key; at++, lists++) {
+        first = peal_json_set(first, at->key, json_real(number_at(lists, 0)));
+    }
+    const peal_status status =
+        first ? load_step(column, first, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    json_decref(first);
+    return status;
 }
 
 /* The states of the other columns are that of the first, with numbers of their own. */
-static peal_status copy_step(peal_pipeline *pipeline, const json_t *step, size_t first, size_t count, peal_error *err) {
+static peal_status copy_first(peal_pipeline *pipeline, const number_list *lists, size_t first, size_t count,
+                              peal_error *err) {
     const peal_pipeline_column *from = &pipeline->columns[first];
     const peal_pipeline_step *model = &from->steps[from->step_count - 1];
     const peal_transform *transform = model->transform;
@@ -274,29 +298,32 @@ static peal_status copy_step(peal_pipeline *pipeline, const json_t *step, size_t
         if (!state) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
         memcpy(state, model->state, transform->state_size);
         column->steps[column->step_count++] = (peal_pipeline_step){transform, state};
-        for (const peal_state_number *at = transform->numbers_of; at->key; at++) {
-            const double number = json_real_value(json_array_get(json_object_get(step, at->key), i));
+        const number_list *list = lists;
+        for (const peal_state_number *at = transform->numbers_of; at->key; at++, list++) {
+            const double number = number_at(list, i);
             memcpy((char *)state + at->offset, &number, sizeof number);
         }
     }
     return PEAL_OK;
 }
 
-static peal_status load_run_step(peal_pipeline *pipeline, const json_t *step, size_t first, size_t count,
-                                 peal_error *err) {
+static peal_status load_run_step(peal_pipeline *pipeline, const json_t *step, const peal_number_lists *kept,
+                                 size_t first, size_t count, peal_error *err) {
+    enum { LISTS_MOST = 8 };
+    number_list lists[LISTS_MOST];
     const peal_transform *transform;
     PEAL_TRY(find_step(step, &transform, err));
     if (!transform->numbers_of) return damaged(err, "a step that cannot be of several columns");
-    json_t *one = NULL;
-    peal_status status = first_of_step(step, transform, count, &one, err);
-    if (status == PEAL_OK) status = load_step(&pipeline->columns[first], one, err);
-    json_decref(one);
-    PEAL_TRY(status);
-    return copy_step(pipeline, step, first, count, err);
+    for (size_t i = 0; transform->numbers_of[i].key && i < LISTS_MOST; i++) {
+        PEAL_TRY(find_list(step, transform->numbers_of[i].key, count, kept, &lists[i], err));
+    }
+    PEAL_TRY(load_first(&pipeline->columns[first], step, lists, transform, err));
+    return copy_first(pipeline, lists, first, count, err);
 }
 
 /* A column, or a run of them. */
-static peal_status load_entry(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+static peal_status load_entry(peal_pipeline *pipeline, const json_t *saved, const peal_number_lists *lists,
+                              peal_error *err) {
     const json_t *steps = json_object_get(saved, "steps"), *names = json_object_get(saved, "names");
     const size_t first = pipeline->schema.count, count = names ? json_array_size(names) : 1;
     for (size_t i = 0; i < count; i++) {
@@ -309,7 +336,7 @@ static peal_status load_entry(peal_pipeline *pipeline, const json_t *saved, peal
     if (names && peal_types[pipeline->schema.fields[first].type].has_child) return damaged(err, "a run of columns");
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *step = json_array_get(steps, i);
-        PEAL_TRY(names ? load_run_step(pipeline, step, first, count, err)
+        PEAL_TRY(names ? load_run_step(pipeline, step, lists, first, count, err)
                        : load_step(&pipeline->columns[first], step, err));
     }
     return PEAL_OK;
@@ -326,14 +353,15 @@ static peal_status count_columns(const json_t *columns, size_t *out, peal_error 
     return *out ? PEAL_OK : damaged(err, "it has no columns");
 }
 
-static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, const peal_number_lists *lists,
+                                 peal_error *err) {
     const json_t *columns = json_object_get(saved, "columns"), *split = json_object_get(saved, "split");
     PEAL_TRY(load_nulls(pipeline, json_object_get(saved, "nulls"), err));
     size_t count;
     PEAL_TRY(count_columns(columns, &count, err));
-    PEAL_TRY(peal_alloc_checked(&pipeline->columns, count, sizeof *pipeline->columns, "a pipeline", err));
+    PEAL_TRY(peal_zeroed_checked(&pipeline->columns, count, sizeof *pipeline->columns, "a pipeline", err));
     for (size_t i = 0; i < json_array_size(columns); i++) {
-        PEAL_TRY(load_entry(pipeline, json_array_get(columns, i), err));
+        PEAL_TRY(load_entry(pipeline, json_array_get(columns, i), lists, err));
     }
     pipeline->has_split = split != NULL;
     if (split) PEAL_TRY(peal_split_load(split, &pipeline->split, err));
@@ -342,11 +370,16 @@ static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, p
 }
 
 peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_error *err) {
+    return peal_pipeline_load_with(saved, NULL, out, err);
+}
+
+peal_status peal_pipeline_load_with(const json_t *saved, const peal_number_lists *lists, peal_pipeline **out,
+                                    peal_error *err) {
     *out = NULL;
     peal_pipeline *pipeline = calloc(1, sizeof *pipeline);
     if (!pipeline) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
     pipeline->label = pipeline->indices = pipeline->values = SIZE_MAX;
-    peal_status status = pipeline_load(pipeline, saved, err);
+    peal_status status = pipeline_load(pipeline, saved, lists, err);
     if (status != PEAL_OK) {
         peal_pipeline_free(pipeline);
         if (status != PEAL_E_USAGE) return status;

@@ -5,10 +5,10 @@
 
 peal_status peal_table_room_init(peal_table_room *room, const peal_schema *schema, peal_error *err) {
     *room = (peal_table_room){.schema = schema};
-    PEAL_TRY(peal_alloc_checked(&room->columns, schema->count, sizeof *room->columns, "columns", err));
-    PEAL_TRY(peal_alloc_checked(&room->view, schema->count, sizeof *room->view, "columns", err));
-    PEAL_TRY(peal_alloc_checked(&room->children, schema->count, sizeof *room->children, "columns", err));
-    PEAL_TRY(peal_alloc_checked(&room->dictionaries, schema->count, sizeof *room->dictionaries, "columns", err));
+    PEAL_TRY(peal_zeroed_checked(&room->columns, schema->count, sizeof *room->columns, "columns", err));
+    PEAL_TRY(peal_zeroed_checked(&room->view, schema->count, sizeof *room->view, "columns", err));
+    PEAL_TRY(peal_zeroed_checked(&room->children, schema->count, sizeof *room->children, "columns", err));
+    PEAL_TRY(peal_zeroed_checked(&room->dictionaries, schema->count, sizeof *room->dictionaries, "columns", err));
     for (size_t i = 0; i < schema->count; i++) {
         const peal_field *field = &schema->fields[i];
         room->columns[i] = (peal_column_room){.type = field->type, .item = field->item, .width = field->width};
@@ -19,18 +19,25 @@ peal_status peal_table_room_init(peal_table_room *room, const peal_schema *schem
 static void free_columns(peal_table_room *room) {
     for (size_t i = 0; room->columns && i < room->schema->count; i++) {
         peal_column_room *column = &room->columns[i];
-        free(column->values);
+        if (peal_types[column->type].has_offsets) free(column->values);
         free(column->offsets);
         free(column->validity);
         *column = (peal_column_room){.type = column->type, .item = column->item, .width = column->width};
     }
+    free(room->values);
+    room->values = NULL;
     room->capacity = room->rows = 0;
+}
+
+/* Whether column `index` has a dictionary of its own; those of other columns are never touched. */
+static bool has_own_texts(const peal_table_room *room, size_t index) {
+    return peal_types[room->columns[index].type].has_vocabulary;
 }
 
 void peal_table_room_borrow(peal_table_room *room, peal_dictionary *dictionaries) {
     if (!room->borrows) {
         for (size_t i = 0; room->dictionaries && i < room->schema->count; i++) {
-            peal_dictionary_clear(&room->dictionaries[i]);
+            if (has_own_texts(room, i)) peal_dictionary_clear(&room->dictionaries[i]);
         }
         free(room->dictionaries);
     }
@@ -51,7 +58,7 @@ void peal_table_room_clear(peal_table_room *room) {
 
 void peal_table_room_reset_dictionaries(peal_table_room *room) {
     for (size_t i = 0; room->dictionaries && i < room->schema->count; i++) {
-        peal_dictionary_reset(&room->dictionaries[i]);
+        if (has_own_texts(room, i)) peal_dictionary_reset(&room->dictionaries[i]);
     }
 }
 
@@ -62,12 +69,34 @@ static size_t row_size(const peal_column_room *column) {
     return peal_types[column->type].size;
 }
 
-static peal_status reserve_column(peal_column_room *column, size_t rows, peal_error *err) {
-    if (peal_types[column->type].has_offsets) {
-        return peal_alloc_checked(&column->offsets, rows + 1, sizeof *column->offsets, "a column", err);
+/* Bytes of `rows` rows of a type of fixed size, up to a cache line's end. */
+static size_t column_size(const peal_column_room *column, size_t rows) {
+    const size_t bytes = column->type == PEAL_TYPE_BOOL ? rows / 8 + 1 : rows * row_size(column);
+    return peal_round_up(bytes, PEAL_ALIGNMENT);
+}
+
+/* All values of types of fixed size lie in one piece: of many columns a piece for each would take longer to get than to
+ * fill. */
+static peal_status reserve_values(peal_table_room *room, size_t rows, peal_error *err) {
+    const peal_schema *schema = room->schema;
+    size_t size = 0;
+    for (size_t i = 0; i < schema->count; i++) {
+        const peal_column_room *column = &room->columns[i];
+        if (!schema->fields[i].skip && !peal_types[column->type].has_offsets) size += column_size(column, rows);
     }
-    if (column->type == PEAL_TYPE_BOOL) return peal_alloc_checked(&column->values, rows / 8 + 1, 1, "a column", err);
-    return peal_alloc_checked(&column->values, rows, row_size(column), "a column", err);
+    PEAL_TRY(peal_zeroed_checked(&room->values, size, 1, "a block's columns", err));
+    size_t at = 0;
+    for (size_t i = 0; i < schema->count; i++) {
+        peal_column_room *column = &room->columns[i];
+        if (schema->fields[i].skip) continue;
+        if (peal_types[column->type].has_offsets) {
+            PEAL_TRY(peal_zeroed_checked(&column->offsets, rows + 1, sizeof *column->offsets, "a column", err));
+        } else {
+            column->values = room->values + at;
+            at += column_size(column, rows);
+        }
+    }
+    return PEAL_OK;
 }
 
 peal_status peal_table_room_reserve(peal_table_room *room, size_t rows, peal_error *err) {
@@ -80,9 +109,7 @@ peal_status peal_table_room_reserve(peal_table_room *room, size_t rows, peal_err
     if (rows <= room->capacity && room->capacity) return PEAL_OK;
     rows += rows / 8 + 1; /* the next block may have a few more */
     free_columns(room);
-    for (size_t i = 0; i < room->schema->count; i++) {
-        if (!room->schema->fields[i].skip) PEAL_TRY(reserve_column(&room->columns[i], rows, err));
-    }
+    PEAL_TRY(reserve_values(room, rows, err));
     room->capacity = rows;
     return PEAL_OK;
 }

@@ -13,10 +13,11 @@
 typedef struct peal_column_room {
     peal_type type, item;
     uint32_t width;
-    void *values; /* [capacity] values of a fixed size, int32 codes of a DICTIONARY; bytes or items behind offsets */
-    size_t used;  /* bytes (UTF8, BINARY) or items (LIST) in `values` */
-    size_t room;  /* for as many */
-    int32_t *offsets;  /* [capacity + 1] */
+    void *values;     /* [capacity] values of a fixed size, int32 codes of a DICTIONARY, in the table's piece of memory;
+                       * bytes     or items behind offsets in one of the column's own */
+    size_t used;      /* bytes (UTF8, BINARY) or items (LIST) in `values` */
+    size_t room;      /* for as many */
+    int32_t *offsets; /* [capacity + 1] */
     uint8_t *validity; /* NULL: nothing is missing so far */
     size_t null_count;
 } peal_column_room;
@@ -24,6 +25,7 @@ typedef struct peal_column_room {
 typedef struct peal_table_room {
     const peal_schema *schema;
     size_t rows, capacity;
+    uint8_t *values;               /* the piece of memory */
     peal_column_room *columns;     /* [schema->count]; one that is skipped has no memory */
     peal_dictionary *dictionaries; /* [schema->count] what the codes mean; borrowed if `borrows` */
     bool borrows;

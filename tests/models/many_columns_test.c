@@ -148,8 +148,8 @@ static void wrong_numbers_are_refused(void **state) {
         {.from = "\"c1\",", .to = "", .what = "the numbers 'pipeline.0' of its pipeline are missing or are not 39"},
         {.from = "\"c1\"", .to = "\"c2\"", .what = "c2"},
         {.from = "\"c1\"", .to = "1", .what = "damaged"},
-        {.from = "{\"tensor\":\"pipeline.0\"}", .to = "0.5", .what = "missing"},
-        {.from = "{\"tensor\":\"pipeline.0\"}", .to = "[0.5]", .what = "missing"},
+        {.from = "{\"tensor\":\"pipeline.0\"}", .to = "0.5", .what = "a list of numbers"},
+        {.from = "{\"tensor\":\"pipeline.0\"}", .to = "[0.5]", .what = "a list of numbers"},
         {.from = "\"standardize\"", .to = "\"minmax\"", .what = NULL},
         {.from = "\"standardize\"", .to = "\"log1p\"", .what = "damaged"},
     };
