@@ -84,7 +84,7 @@ static peal_status reserve_values(peal_table_room *room, size_t rows, peal_error
         const peal_column_room *column = &room->columns[i];
         if (!schema->fields[i].skip && !peal_types[column->type].has_offsets) size += column_size(column, rows);
     }
-    PEAL_TRY(peal_zeroed_checked(&room->values, size, 1, "a block's columns", err));
+    PEAL_TRY(peal_alloc_checked(&room->values, size, 1, "a block's columns", err));
     size_t at = 0;
     for (size_t i = 0; i < schema->count; i++) {
         peal_column_room *column = &room->columns[i];
