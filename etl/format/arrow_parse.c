@@ -134,6 +134,22 @@ static bool check_texts(const part_parser *self, size_t index) {
     return array->type.kind != TYPE_NULL || !required;
 }
 
+/* Texts that become codes at once. */
+static bool fill_codes(part_parser *self, size_t index) {
+    const ipc__array *array = &self->arrays[index];
+    const peal_field *field = field_of(self, index);
+    int32_t *codes = self->block->table.columns[index].values;
+    char cell[IPC_CELL];
+    if (!array->sound) return false;
+    for (size_t row = 0; row < self->rows; row++) {
+        size_t length = 0;
+        const char *text = ipc__array_has(array, row) ? ipc__array_text(array, row, cell, &length) : cell;
+        const bool missing = is_null_text(self->wanted->nulls, text, length);
+        codes[row] = missing ? -1 : field->encode(field->encoder, (peal_text){text, (uint32_t)length});
+    }
+    return true;
+}
+
 /* What can be told without changing the block's dictionaries. */
 static peal_status fill_column(part_parser *self, size_t index, bool *fits, peal_error *err) {
     switch (field_of(self, index)->type) {
@@ -147,6 +163,9 @@ static peal_status fill_column(part_parser *self, size_t index, bool *fits, peal
         return PEAL_OK;
     case PEAL_TYPE_DICTIONARY:
         *fits = check_texts(self, index);
+        return PEAL_OK;
+    case PEAL_TYPE_INT32:
+        *fits = field_of(self, index)->encode && fill_codes(self, index);
         return PEAL_OK;
     default:
         *fits = false;

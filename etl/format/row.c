@@ -14,6 +14,7 @@
 static row__how how_of(const peal_field *field) {
     if (field->skip) return ROW_SKIP;
     if (field->type == PEAL_TYPE_FLOAT64) return ROW_NUMBER;
+    if (field->encode) return ROW_CODE;
     return peal_types[field->type].has_vocabulary ? ROW_CATEGORY : ROW_OTHER;
 }
 
@@ -28,7 +29,7 @@ static void aim(row__writer *writer, size_t index) {
         .required = required,
         .checked = required || field->numeric,
         .numbers = how == ROW_NUMBER ? table->columns[index].values : NULL,
-        .codes = how == ROW_CATEGORY ? table->columns[index].values : NULL,
+        .codes = how == ROW_CATEGORY || how == ROW_CODE ? table->columns[index].values : NULL,
         .dictionary = &table->dictionaries[index],
         .votes = &writer->block->votes[index],
         .field = field,
@@ -202,6 +203,18 @@ void row__check_text(row__writer *writer, const row__target *target, const char 
         peal_cell_number(writer->wanted->nulls, writer->spelling, text, length, &number) != PEAL_CELL_NUMBER) {
         misfit(writer, target, text, length, "a number");
     }
+}
+
+/* A text that becomes a code at once. */
+void row__code(row__writer *writer, const row__target *target, const char *text, size_t length) {
+    int32_t *code = &target->codes[writer->row];
+    *code = -1;
+    if (peal_nulls_hold(writer->wanted->nulls, text, length)) return;
+    if (peal_utf8_error(text, length) < length) {
+        row__check_text(writer, target, text, length);
+        return;
+    }
+    *code = target->field->encode(target->field->encoder, (peal_text){text, (uint32_t)length});
 }
 
 /* Types that come seldom. A value of a fixed size is written in place; what is missing has no validity bit. */

@@ -13,7 +13,7 @@
 #include "core/base/digest.h"
 #include "etl/format/format.h"
 
-typedef enum row__how { ROW_SKIP, ROW_NUMBER, ROW_CATEGORY, ROW_OTHER } row__how;
+typedef enum row__how { ROW_SKIP, ROW_NUMBER, ROW_CATEGORY, ROW_CODE, ROW_OTHER } row__how;
 
 /* What becomes of the cells of one column; made once a block so that the loop looks nothing up. */
 typedef struct row__target {
@@ -70,6 +70,7 @@ void row__fail(row__writer *writer, const char *reason, ...) __attribute__((form
 
 /* The rest of row__cell. */
 void row__number_slow(row__writer *writer, const row__target *target, const char *text, size_t length);
+void row__code(row__writer *writer, const row__target *target, const char *text, size_t length);
 void row__other(row__writer *writer, const row__target *target, const char *text, size_t length);
 void row__check_text(row__writer *writer, const row__target *target, const char *text, size_t length);
 peal_status row__grow_pending(row__writer *writer);
@@ -112,6 +113,8 @@ static inline void row__cell(row__writer *writer, size_t column, const char *tex
         if (target->checked || length > 8 || (waiting->key.key & UINT64_C(0x8080808080808080))) {
             row__check_text(writer, target, text, length);
         }
+    } else if (target->how == ROW_CODE) {
+        row__code(writer, target, text, length);
     } else if (target->how == ROW_OTHER) {
         row__other(writer, target, text, length);
     }

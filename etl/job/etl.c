@@ -174,6 +174,29 @@ static bool label_is_text(const etl_job *job) {
     return json_object_get(plan->types, job->read.fields[job->label].name) != NULL;
 }
 
+/* Texts whose one step needs to see no others become codes as they are read: they need no vocabulary. */
+static void encode_at_once(etl_job *job) {
+    for (size_t i = 0; i < job->read.count; i++) {
+        const peal_pipeline_column *column = &job->pipeline->columns[i];
+        const peal_transform *step = column->step_count == 1 ? column->steps[0].transform : NULL;
+        peal_field *field = &job->read.fields[i];
+        if (column->role != PEAL_ROLE_INDEX || !step || !step->encode || step->fit) continue;
+        field->type = PEAL_TYPE_INT32;
+        field->encode = step->encode;
+        field->encoder = column->steps[0].state;
+    }
+}
+
+/* For the pipeline they are the texts that they were. */
+static void forget_codes(peal_schema *schema) {
+    for (size_t i = 0; i < schema->count; i++) {
+        peal_field *field = &schema->fields[i];
+        if (field->encode) field->type = PEAL_TYPE_DICTIONARY;
+        field->encode = NULL;
+        field->encoder = NULL;
+    }
+}
+
 /* The first pass. `adopt`: takes over what a killed job read with the same types. */
 static peal_status ingest(etl_job *job, bool adopt, peal_error *err) {
     const peal_etl_options *options = job->options;
@@ -189,6 +212,7 @@ static peal_status ingest(etl_job *job, bool adopt, peal_error *err) {
         .stop = options->stop,
         .reporter = options->reporter,
     };
+    encode_at_once(job);
     PEAL_TRY(spill_hash(job, &ingest.job_hash, err));
     return peal_ingest(job->executor, &job->objects, job->pipeline, &ingest, &job->ingested, &job->result->times, err);
 }
@@ -300,6 +324,7 @@ static peal_status read_all(etl_job *job, peal_error *err) {
                                   .reporter = options->reporter};
     peal_schema decided;
     PEAL_TRY(peal_types_decide(&types, &decided, &again, err));
+    forget_codes(&decided);
     peal_status status = PEAL_OK;
     if (again) {
         status = remember_types(job, &decided, key, err);
@@ -308,6 +333,7 @@ static peal_status read_all(etl_job *job, peal_error *err) {
         if (status == PEAL_OK) status = plan(job, true, err);
         if (status == PEAL_OK) status = ingest(job, false, err);
         if (status == PEAL_OK) status = peal_schema_copy(&job->read, &decided, err);
+        if (status == PEAL_OK) forget_codes(&decided);
     } else if (options->on_bad_row == PEAL_BAD_ROWS_FAIL) {
         status = peal_types_check_faults(&types, &decided, err);
     }

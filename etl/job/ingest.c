@@ -173,7 +173,8 @@ static peal_status summarise_others(const ingest *self, slot *place, const uint8
     const peal_column *columns = NULL;
     for (size_t i = 0; i < self->read->count; i++) {
         const peal_type_info *info = &peal_types[table->columns[i].type];
-        if (self->read->fields[i].skip || !info->is_number || table->columns[i].type == PEAL_TYPE_FLOAT64) continue;
+        const bool others = info->is_number && table->columns[i].type != PEAL_TYPE_FLOAT64;
+        if (self->read->fields[i].skip || self->read->fields[i].encode || !others) continue;
         if (!columns) columns = peal_table_room_view(table);
         place->numbers.size = 0;
         PEAL_TRY(peal_buffer_reserve(&place->numbers, table->rows * sizeof(double), err));

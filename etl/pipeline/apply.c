@@ -650,6 +650,11 @@ static void map_rows(const int32_t *codes, const int32_t *map, const uint32_t *s
     }
 }
 
+/* The same where the texts became codes as they were read. */
+static void take_rows(const int32_t *codes, const uint32_t *selection, size_t first, size_t count, int32_t *out) {
+    for (size_t i = 0; i < count; i++) out[i] = codes[selection ? selection[first + i] : first + i];
+}
+
 /* The codes of some rows of a column of numbers. */
 static void bucket_rows(const peal_pipeline_column *column, const peal_column *raw, const peal_code_map *map,
                         const uint32_t *selection, size_t first, size_t count, int32_t *out) {
@@ -670,6 +675,8 @@ static void apply_codes(const peal_applier *applier, size_t from, const peal_raw
         const size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
         if (is_number) {
             bucket_rows(column, &raw->columns[from], maps ? &maps[from] : NULL, selection, at, size, codes);
+        } else if (raw->columns[from].type == PEAL_TYPE_INT32) {
+            take_rows(raw->columns[from].values, selection, at, size, codes);
         } else {
             map_rows(raw->columns[from].values, maps[from].codes, selection, at, size, codes);
         }

@@ -16,6 +16,10 @@ typedef struct peal_field {
     bool as_number; /* of a DICTIONARY: texts that become numbers in the pipeline (transform number) */
     bool as_date;   /* of a DICTIONARY: its texts are dates (transform date, unless another is named) */
     bool decided;   /* a sample had values: the type is no mere guess */
+    /* Of an INT32: its values are codes of texts, made as these are read: `encode` gives that of a text that is there,
+     * with `encoder`, which belongs to who set it; -1 is missing. NULL of all else. */
+    int32_t (*encode)(const void *encoder, peal_text text);
+    const void *encoder;
 } peal_field;
 
 typedef struct peal_schema {

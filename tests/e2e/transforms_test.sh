@@ -55,6 +55,17 @@ steps zip hash
 $peal inspect ds/train-00000.arrow --json | grep -q '"name": "user", "type": "int32"' || fail "$($peal inspect ds/train-00000.arrow --json)"
 $peal train ds --model logistic --epochs 40 --out m.st --quiet
 same users.csv
+# From whatever format the texts come, and from whichever block.
+cp ds/train-00000.arrow first.arrow
+hashed="--label y --transform hash:columns=user,bits=10,seed=5 --transform hash:columns=zip,bits=4 --quiet"
+awk -F, 'NR > 1 { printf "{\"user\": \"%s\", \"zip\": \"%s\", \"y\": \"%s\"}\n", $1, $2, $3 }' users.csv >users.jsonl
+$peal etl users.csv --transform keep:columns=user+zip+y --out texts --quiet
+for source in users.jsonl texts/train-00000.arrow users.csv; do
+    $peal etl $source $hashed --out ds --threads 3
+    cmp first.arrow ds/train-00000.arrow || fail "hashed texts of $source are others"
+done
+printf 'user,y\nu1,a\n\xff\xfe,b\nu2,a\n' >bytes.csv
+expect 3 "line 3: column 'user': byte 0xff of its text is not UTF-8" $peal etl bytes.csv --label y --transform hash:columns=user --out no
 [ "$($peal eval m.st ds --json 2>/dev/null | grep -oE '"accuracy": 0.9[0-9]*|"accuracy": 1')" ] || fail "$($peal eval m.st ds)"
 printf 'user,zip\nnobody,77777\n,\n' >new.csv
 expect 0 "2 used" $peal predict m.st new.csv
