@@ -343,32 +343,18 @@ static peal_status tsv_open(const json_t *options, const peal_wanted *wanted, co
 
 /* ---- the formats ---- */
 
-static bool name_ends(const char *name, const char *const *suffixes) {
-    const size_t length = strlen(name);
-    for (; *suffixes; suffixes++) {
-        const size_t size = strlen(*suffixes);
-        const char *at = strstr(name, *suffixes);
-        /* .csv, or .csv.gz */
-        for (; at; at = strstr(at + 1, *suffixes)) {
-            const size_t behind = (size_t)(at - name) + size;
-            if (behind == length || name[behind] == '.') return true;
-        }
-    }
-    return false;
-}
-
 static const char *const csv_suffixes[] = {".csv", ".txt", ".data", NULL};
 static const char *const tsv_suffixes[] = {".tsv", ".tab", NULL};
 
 /* All text may be CSV; UTF-16 is told by its mark and named by who asks. */
 static int csv_recognise(const uint8_t *head, size_t size, const char *name) {
     if (size == 0 || memchr(head, '\0', size)) return 0;
-    return name_ends(name, csv_suffixes) ? 60 : 10;
+    return peal_format_is_named(name, csv_suffixes) ? 60 : 10;
 }
 
 static int tsv_recognise(const uint8_t *head, size_t size, const char *name) {
     if (size == 0 || memchr(head, '\0', size)) return 0;
-    return name_ends(name, tsv_suffixes) ? 70 : 0; /* CSV finds tabs by itself */
+    return peal_format_is_named(name, tsv_suffixes) ? 70 : 0; /* CSV finds tabs by itself */
 }
 
 const peal_format peal_format_csv = {

@@ -253,16 +253,30 @@ void peal_votes_add(peal_votes *votes, const peal_votes *more) {
     votes->bools += more->bools;
 }
 
-static void note_number(peal_guesser *guesser, double number) {
-    if (guesser->many) return;
-    for (size_t i = 0; i < guesser->few_count; i++) {
-        if (guesser->few[i] == number) return;
+void peal_few_note(peal_few *few, double number) {
+    if (few->many) return;
+    for (size_t i = 0; i < few->count; i++) {
+        if (few->values[i] == number) return;
     }
-    if (number != floor(number) || guesser->few_count == PEAL_FEW_VALUES) {
-        guesser->many = true;
+    if (number != floor(number) || few->count == PEAL_FEW_VALUES) {
+        few->many = true;
     } else {
-        guesser->few[guesser->few_count++] = number;
+        few->values[few->count++] = number;
     }
+}
+
+bool peal_format_is_named(const char *name, const char *const *suffixes) {
+    static const char *const behind[] = {"", ".gz", ".bgz", ".zst", ".bz2", ".xz"};
+    const size_t length = strlen(name);
+    for (; *suffixes; suffixes++) {
+        const size_t size = strlen(*suffixes);
+        for (size_t i = 0; i < sizeof behind / sizeof *behind; i++) {
+            const size_t rest = strlen(behind[i]);
+            if (length <= size + rest || strcmp(name + length - rest, behind[i]) != 0) continue;
+            if (memcmp(name + length - rest - size, *suffixes, size) == 0) return true;
+        }
+    }
+    return false;
 }
 
 bool peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal_spelling *spelling, const char *text,
@@ -271,7 +285,7 @@ bool peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal
     switch (peal_cell_number(nulls, spelling, text, length, &number)) {
     case PEAL_CELL_NUMBER:
         guesser->guess.numbers++;
-        note_number(guesser, number);
+        peal_few_note(&guesser->few, number);
         break;
     case PEAL_CELL_MISSING:
         break;
@@ -288,7 +302,7 @@ bool peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal
 
 void peal_guess_type(peal_guesser *guesser, peal_field *field) {
     const peal_guess *guess = &guesser->guess;
-    guesser->guess.few_whole = !guesser->many && guess->numbers > 0;
+    guesser->guess.few_whole = !guesser->few.many && guess->numbers > 0;
     field->decided = guess->numbers + guess->others > 0;
     /* One stray value in ten does not make a text: what the column is, all of its values will tell. */
     field->type = guess->numbers > 0 && guess->others * 9 <= guess->numbers ? PEAL_TYPE_FLOAT64 : PEAL_TYPE_DICTIONARY;

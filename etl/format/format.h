@@ -162,17 +162,24 @@ enum { PEAL_BLOCK_SIZE = 4 << 20, PEAL_BLOCK_PADDING = 64, PEAL_SAMPLE_SIZE = 1 
 
 /* The values that are few: distinct whole numbers up to which a label of numbers is taken for classes. */
 enum { PEAL_FEW_VALUES = 20 };
+typedef struct peal_few {
+    double values[PEAL_FEW_VALUES];
+    size_t count;
+    bool many; /* there are more, or some are not whole */
+} peal_few;
+void peal_few_note(peal_few *few, double number);
 /* Collects the guess of one column, value by value. */
 typedef struct peal_guesser {
     peal_guess guess;
-    double few[PEAL_FEW_VALUES];
-    size_t few_count;
-    bool many;
+    peal_few few;
 } peal_guesser;
 /* True: it is the first of the others, whose line the caller may put into the guess. */
 bool peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal_spelling *spelling, const char *text,
                       size_t length);
 /* The type that the values so far speak for: FLOAT64 or DICTIONARY; `field` is told whether there were any. */
 void peal_guess_type(peal_guesser *guesser, peal_field *field);
+
+/* True if a file's name ends in one of the suffixes, or in one with a codec's behind (.json.gz). */
+bool peal_format_is_named(const char *name, const char *const *suffixes);
 
 #endif

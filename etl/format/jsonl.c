@@ -292,17 +292,6 @@ static peal_status jsonl_open(const json_t *options, const peal_wanted *wanted, 
 static const char *const jsonl_suffixes[] = {".jsonl", ".ndjson", ".json", NULL};
 static const peal_option jsonl_options[] = {{.name = NULL}};
 
-/* Whether the name ends so, or so with another suffix behind: .json.gz. */
-static bool has_suffix(const char *name) {
-    for (const char *const *suffix = jsonl_suffixes; *suffix; suffix++) {
-        const size_t size = strlen(*suffix);
-        for (const char *at = strstr(name, *suffix); at; at = strstr(at + 1, *suffix)) {
-            if (at[size] == '\0' || at[size] == '.') return true;
-        }
-    }
-    return false;
-}
-
 static bool take_nothing(void *user, uint32_t key, jsonl__kind kind, const char *text, size_t length, const char *at) {
     (void)user;
     (void)key;
@@ -348,7 +337,8 @@ static int jsonl_recognise(const uint8_t *head, size_t size, const char *name) {
     const char *at = first_byte(text, size);
     if (layout == JSONL_LIST) at = jsonl__behind_blanks(at + 1, true);
     if (*at == '{' && is_object(text, size, at, layout)) return SURE;
-    return size > 0 && has_suffix(name) ? BY_NAME : 0; /* what it holds instead is for the reader to say */
+    /* What it holds instead, under such a name, is for the reader to say. */
+    return size > 0 && peal_format_is_named(name, jsonl_suffixes) ? BY_NAME : 0;
 }
 
 const peal_format peal_format_jsonl = {

@@ -144,7 +144,7 @@ static int libsvm_recognise(const uint8_t *head, size_t size, const char *name) 
     }
     sparse__look_end(&look);
     if (!fits || most == 0) return 0;
-    if (sparse__is_named(name, libsvm_suffixes)) return 85;
+    if (peal_format_is_named(name, libsvm_suffixes)) return 85;
     return most < 2 ? 5 : labelled ? 75 : 40;
 }
 

@@ -134,16 +134,6 @@ void sparse__look_end(sparse__look *look) {
     record_clear(&look->record);
 }
 
-bool sparse__is_named(const char *name, const char *const *suffixes) {
-    for (; *suffixes; suffixes++) {
-        const size_t size = strlen(*suffixes);
-        for (const char *at = strstr(name, *suffixes); at; at = strstr(at + 1, *suffixes)) {
-            if (at[size] == '\0' || at[size] == '.') return true;
-        }
-    }
-    return false;
-}
-
 /* ---- survey ---- */
 
 static uint32_t option_of(const sparse__grammar *grammar, const json_t *options) {

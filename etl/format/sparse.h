@@ -81,8 +81,6 @@ void sparse__look_begin(sparse__look *look, const sparse__grammar *grammar, cons
 bool sparse__look_next(sparse__look *look, uint32_t option);
 void sparse__look_end(sparse__look *look);
 
-/* True if the name of a file ends in one of the suffixes, or has it in front of another (a codec's). */
-bool sparse__is_named(const char *name, const char *const *suffixes);
 
 /* ---- for formats: what peal_format wants, by a grammar ---- */
 

@@ -221,7 +221,7 @@ static int vw_recognise(const uint8_t *head, size_t size, const char *name) {
     }
     sparse__look_end(&look);
     if (!signs.fits || signs.lines == 0) return 0;
-    if (sparse__is_named(name, vw_suffixes)) return 85;
+    if (peal_format_is_named(name, vw_suffixes)) return 85;
     /* A table has as many '|' in each line and one value between two of them: 1 | 12:30 | x */
     if (signs.same_bars && signs.single) return 0;
     return signs.pairs || signs.named ? 75 : 5;

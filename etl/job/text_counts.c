@@ -452,23 +452,9 @@ peal_status peal_text_counts_sum(const peal_text_counts *counts, size_t field, p
 
 typedef struct vote_count {
     peal_text_votes *out;
-    double few[PEAL_FEW_VALUES];
-    size_t few_count;
-    bool many;
+    peal_few few;
     uint64_t other_rows; /* of the text in out->other */
 } vote_count;
-
-static void note_number(vote_count *self, double number) {
-    if (self->many) return;
-    for (size_t i = 0; i < self->few_count; i++) {
-        if (self->few[i] == number) return;
-    }
-    if (number != floor(number) || self->few_count == PEAL_FEW_VALUES) {
-        self->many = true;
-    } else {
-        self->few[self->few_count++] = number;
-    }
-}
 
 static void count_date(peal_text_votes *out, peal_text text, uint64_t rows) {
     peal_date when;
@@ -484,7 +470,7 @@ static void count_vote(vote_count *self, peal_cell cell, double number, peal_tex
     switch (cell) {
     case PEAL_CELL_NUMBER:
         out->numbers += rows;
-        note_number(self, number);
+        peal_few_note(&self->few, number);
         break;
     case PEAL_CELL_MISSING:
         break;
@@ -522,7 +508,7 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
         if (out->no_dates <= others_most) count_date(out, text, sum + held);
         out->is_text = out->others - out->bools > others_most;
     }
-    out->few_whole = !votes.many && out->numbers > 0;
+    out->few_whole = !votes.few.many && out->numbers > 0;
     peal_buffer_clear(&copy);
     merge_clear(&self);
     return status;
@@ -530,7 +516,7 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
 
 peal_status peal_text_counts_moments(const peal_text_counts *counts, size_t field, peal_summary *summary,
                                      peal_text_votes *read, peal_error *err) {
-    vote_count votes = {.out = read, .many = true};
+    vote_count votes = {.out = read, .few = {.many = true}};
     *read = (peal_text_votes){0};
     merge self = {0};
     peal_buffer copy = {0};

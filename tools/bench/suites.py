@@ -317,7 +317,7 @@ class Peal:
             return Outcome("other", f"exit code {code}: {message}")
         with open(out + "/manifest.json") as file:
             manifest = json.load(file)
-        names = [column["name"] for column in manifest["pipeline"]["columns"]]
+        names = [name for entry in manifest["pipeline"]["columns"] for name in entry.get("names", [entry.get("name")])]
         table = self.kept(path, needs, names)
         if isinstance(table, Table) and len(table.rows) != manifest["rows"]["used"]:
             return Outcome("other", f"{manifest['rows']['used']} rows, but {len(table.rows)} where all columns are kept")
