@@ -81,7 +81,6 @@ void sparse__look_begin(sparse__look *look, const sparse__grammar *grammar, cons
 bool sparse__look_next(sparse__look *look, uint32_t option);
 void sparse__look_end(sparse__look *look);
 
-
 /* ---- for formats: what peal_format wants, by a grammar ---- */
 
 peal_status sparse__survey(const sparse__grammar *grammar, const json_t *options, const peal_survey *what,
