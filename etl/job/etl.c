@@ -1,8 +1,7 @@
-/* The ETL job: plans, ingests, fits and emits into a staging folder; then the cache, whose entries are such jobs'
- * datasets. */
+/* The ETL job: plans, ingests, decides types, fits (fit.c) and emits into a staging folder; then the cache, whose
+ * entries are such jobs' datasets. */
 #include "etl/job/etl.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,15 +18,8 @@
 #include "etl/dataset/dataset.h"
 #include "etl/job/cache.h"
 #include "etl/job/emit.h"
-#include "etl/job/levels.h"
+#include "etl/job/fit.h"
 #include "etl/job/types.h"
-
-enum {
-    MANY_CLASSES = 1000,    /* of a label: more are questioned */
-    IDENTIFIER_LEAST = 200, /* distinct texts from which a column of nearly all different ones is an identifier */
-    CLASSES_ROWS = 50,      /* rows from which on half as many classes are questioned */
-    FIT_TASKS = 64, /* of columns that are fitted at once; a table may have many thousand that take no time each */
-};
 
 static const char *const bad_row_names[] = {"fail", "drop", "quarantine"};
 
@@ -349,238 +341,17 @@ static peal_status read_all(etl_job *job, peal_error *err) {
     return status;
 }
 
-/* ---- fitting ---- */
-
-/* What fitting tells of a column of texts. */
-typedef struct text_facts {
-    uint64_t distinct, count; /* texts that its encoder could have had; training rows that have one */
-    peal_text_votes read;     /* of texts that became numbers */
-    bool only_counts;         /* numbers that count the rows: as many whole ones in a row, each once */
-} text_facts;
-
-typedef struct fitting {
-    etl_job *job;
-    text_facts *facts; /* [fields] */
-    size_t *next;      /* [fields] the step that needs a further level, or the number of steps */
-    size_t stride;     /* a task's columns are those of its index, index + stride... */
-} fitting;
-
-/* The step that learns from all distinct texts, or NULL. */
-static const peal_pipeline_step *observing_step(const peal_pipeline_column *column) {
-    const peal_pipeline_step *last = column->step_count ? &column->steps[column->step_count - 1] : NULL;
-    return last && last->transform->observe ? last : NULL;
-}
-
-/* One column of all inputs and all vocabularies becomes one summary, which is fitted. Inputs count in their order; of a
- * vocabulary only texts and counts go in, so it does not matter whose they are. */
-/* Whether n whole numbers lie within n - 1 of each other and have the variance of n that follow each other: a number of
- * the row says nothing of the next row. */
-static bool only_counts(const peal_summary *summary) {
-    enum { ROWS_LEAST = 20 };
-    const double n = (double)summary->count, variance = (n * n - 1) / 12;
-    if (summary->count < ROWS_LEAST || summary->nulls > 0 || summary->max - summary->min != n - 1) return false;
-    return summary->min == floor(summary->min) && fabs(summary->m2 / n - variance) <= 1e-9 * variance;
-}
-
-static peal_status fit_column(const fitting *work, size_t field, peal_error *err) {
-    const etl_job *job = work->job;
-    const peal_field *what = &job->pipeline->schema.fields[field];
-    const bool read_as_text = peal_types[job->read.fields[field].type].has_vocabulary;
-    const peal_pipeline_step *observer = observing_step(&job->pipeline->columns[field]);
-    uint64_t least_count;
-    peal_status status = PEAL_OK;
-    if (what->skip) return PEAL_OK;
-    peal_summary merged = {0};
-    for (size_t i = 0; i < job->objects.count; i++)
-        peal_summary_merge(&merged, &job->ingested.spills[i].summaries[field]);
-    if (read_as_text && peal_pipeline_is_number(job->pipeline, field)) {
-        status = peal_text_counts_moments(job->ingested.texts, field, &merged, &work->facts[field].read, err);
-    } else if (read_as_text && observer) {
-        status = peal_text_counts_observe(job->ingested.texts, field, observer, err);
-    } else if (read_as_text && peal_pipeline_wanted_texts(job->pipeline, field, &least_count) < SIZE_MAX) {
-        status = peal_text_counts_sum(job->ingested.texts, field, &merged, err);
-        work->facts[field] = (text_facts){.distinct = merged.distinct, .count = merged.count};
-    }
-    work->facts[field].only_counts = field != job->label && only_counts(&merged);
-    if (status == PEAL_OK) return peal_pipeline_fit(job->pipeline, field, &merged, &work->next[field], err);
-    peal_summary_clear(&merged);
-    return status;
-}
-
-static peal_status fit_columns(void *user, size_t index, peal_error *err) {
-    const fitting *work = user;
-    for (size_t field = index; field < work->job->pipeline->schema.count; field += work->stride) {
-        PEAL_TRY(fit_column(work, field, err));
-    }
-    return PEAL_OK;
-}
-
-/* A class as people mean it: without blanks around it, and in lower case. */
-static size_t folded(peal_text text, char out[64], bool case_too) {
-    size_t begin = 0, end = text.length;
-    while (begin < end && text.data[begin] == ' ') begin++;
-    while (end > begin && text.data[end - 1] == ' ') end--;
-    const size_t length = end - begin < 64 ? end - begin : 64;
-    for (size_t i = 0; i < length; i++) {
-        const char c = text.data[begin + i];
-        out[i] = case_too && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-    }
-    return length;
-}
-
-/* Warns of classes that differ by blanks or by case only. */
-static peal_status question_classes(const etl_job *job, peal_error *err) {
-    const uint32_t classes = peal_pipeline_classes(job->pipeline);
-    peal_dictionary trimmed = {0}, lower = {0};
-    peal_status status = PEAL_OK;
-    char text[64];
-    uint32_t code;
-    for (uint32_t i = 0; i < classes && status == PEAL_OK; i++) {
-        const peal_text name = peal_pipeline_class_name(job->pipeline, i);
-        status = peal_dictionary_put(&trimmed, text, folded(name, text, false), &code, err);
-        if (status == PEAL_OK) status = peal_dictionary_put(&lower, text, folded(name, text, true), &code, err);
-    }
-    const char *label = job->label == SIZE_MAX ? "" : job->pipeline->schema.fields[job->label].name;
-    if (status == PEAL_OK && trimmed.size < classes) {
-        peal_report(job->options->reporter, PEAL_EVENT_WARNING,
-                    "label %s: %u classes, of which some differ by blanks only (trim drops them)", label, classes);
-    } else if (status == PEAL_OK && lower.size < trimmed.size) {
-        peal_report(job->options->reporter, PEAL_EVENT_WARNING,
-                    "label %s: %u classes, of which some differ by capital letters only", label, classes);
-    }
-    peal_dictionary_clear(&trimmed);
-    peal_dictionary_clear(&lower);
-    return status;
-}
-
-/* Says what a person might not expect of a column's texts. */
-static void question_texts(const etl_job *job, size_t field, const text_facts *facts) {
-    const peal_pipeline *pipeline = job->pipeline;
-    const char *name = pipeline->schema.fields[field].name;
-    unsigned long long distinct = facts->distinct, count = facts->count;
-    if (field == pipeline->label) {
-        bool many = distinct > MANY_CLASSES || (count >= CLASSES_ROWS && distinct * 2 > count);
-        if (!many) return;
-        peal_report(job->options->reporter, PEAL_EVENT_WARNING,
-                    "label %s: %llu classes in %llu rows; is it a number (task regress) or an identifier?", name,
-                    distinct, count);
-        return;
-    }
-    uint64_t least_count;
-    size_t most = peal_pipeline_wanted_texts(pipeline, field, &least_count);
-    if (distinct <= most) return;
-    peal_report(job->options->reporter, PEAL_EVENT_NOTE,
-                "column %s: %llu distinct texts, the %zu most frequent are kept (max_values)", name, distinct, most);
-}
-
-/* Says what a column's encoder has to say of its texts, and why it was chosen if nobody named it. */
-static void question_encoder(const etl_job *job, size_t index) {
-    const peal_pipeline *pipeline = job->pipeline;
-    const peal_field *field = &pipeline->schema.fields[index];
-    const peal_pipeline_column *column = &pipeline->columns[index];
-    const peal_pipeline_step *last = column->step_count ? &column->steps[column->step_count - 1] : NULL;
-    char text[PEAL_REMARK_TEXT];
-    bool is_warning;
-    if (!last) return;
-    if (field->as_date && last->transform == &peal_transform_date &&
-        !peal_plan_names(&job->options->plan, field->name)) {
-        peal_report(job->options->reporter, PEAL_EVENT_NOTE,
-                    "column %s: its texts are dates and become features (type %s=text keeps texts)", field->name,
-                    field->name);
-    }
-    if (!last->transform->remark) return;
-    last->transform->remark(last->state, text, &is_warning);
-    if (!*text) return;
-    peal_report(job->options->reporter, is_warning ? PEAL_EVENT_WARNING : PEAL_EVENT_NOTE, "column %s: %s", field->name,
-                text);
-}
-
-/* Says which texts of a column whose texts become numbers were none. */
-static void question_numbers(const etl_job *job, size_t field, const peal_text_votes *read) {
-    const char *name = job->pipeline->schema.fields[field].name;
-    if (read->others > 0) {
-        peal_report(job->options->reporter, PEAL_EVENT_WARNING,
-                    "column %s: %llu value%s no number, as '%s', and %s for missing", name,
-                    (unsigned long long)read->others, read->others == 1 ? " is" : "s are", read->other,
-                    read->others == 1 ? "counts" : "count");
-    }
-    if (read->missing > 0) {
-        peal_report(job->options->reporter, PEAL_EVENT_NOTE, "column %s: %llu value%s (%s) %s taken for missing", name,
-                    (unsigned long long)read->missing, read->missing == 1 ? "" : "s", read->spelling,
-                    read->missing == 1 ? "is" : "are");
-    }
-}
-
-/* A column of texts of which nearly every row has one of its own says nothing of another row. */
-static bool is_identifier(const etl_job *job, size_t field, const text_facts *facts) {
-    if (field == job->label || peal_plan_names(&job->options->plan, job->pipeline->schema.fields[field].name)) {
-        return false;
-    }
-    return facts->distinct >= IDENTIFIER_LEAST && facts->distinct * 10 > facts->count * 9;
-}
-
-/* Points at numbers that only count the rows. */
-static void question_counters(const etl_job *job, const text_facts *facts) {
-    enum { NAMED = 3 };
-    size_t count = 0;
-    for (size_t i = 0; i < job->pipeline->schema.count; i++) {
-        if (!facts[i].only_counts || count++ >= NAMED) continue;
-        peal_report(job->options->reporter, PEAL_EVENT_WARNING,
-                    "column %s: its values only count the rows (drop leaves it out)",
-                    job->pipeline->schema.fields[i].name);
-    }
-}
-
-/* Leaves identifiers out, with one warning, however many columns there are. */
-static void drop_identifiers(etl_job *job, const text_facts *facts) {
-    peal_pipeline *pipeline = job->pipeline;
-    size_t first = SIZE_MAX, last = 0, count = 0;
-    for (size_t i = 0; i < pipeline->schema.count; i++) {
-        const peal_field *field = &pipeline->schema.fields[i];
-        if (field->skip || !peal_types[field->type].has_vocabulary || peal_pipeline_is_number(pipeline, i)) continue;
-        if (!is_identifier(job, i, &facts[i])) continue;
-        peal_pipeline_drop(pipeline, i);
-        if (count++ == 0) first = i;
-        last = i;
-    }
-    char text[PEAL_COLUMNS_TEXT];
-    if (count == 0) return;
-    peal_pipeline_columns_text(pipeline, first, last, count, text);
-    peal_report(job->options->reporter, PEAL_EVENT_WARNING,
-                "%s: nearly every row has a text of its own, so %s left out (name a transform to keep %s)", text,
-                count == 1 ? "it is" : "they are", count == 1 ? "it" : "them");
-}
-
 static peal_status fit(etl_job *job, peal_error *err) {
-    if (job->options->fitted) return PEAL_OK;
-    const peal_schema *schema = &job->pipeline->schema;
-    fitting work = {.job = job, .stride = schema->count < FIT_TASKS ? schema->count : FIT_TASKS};
-    PEAL_TRY(peal_alloc_checked(&work.facts, schema->count, sizeof *work.facts, "columns", err));
-    const peal_map_work map = {.work = fit_columns, .user = &work};
-    const peal_levels_job levels = {.ingested = &job->ingested,
-                                    .read = &job->read,
-                                    .executor = job->executor,
-                                    .stop = job->options->stop,
-                                    .reporter = job->options->reporter};
-    peal_status status = peal_alloc_checked(&work.next, schema->count, sizeof *work.next, "columns", err);
-    if (status == PEAL_OK) status = peal_executor_map(job->executor, work.stride, 0, &map, err);
-    if (status == PEAL_OK) status = peal_levels_fit(&levels, job->pipeline, work.next, err);
-    for (size_t i = 0; status == PEAL_OK && i < schema->count; i++) {
-        if (!peal_types[schema->fields[i].type].has_vocabulary || schema->fields[i].skip) continue;
-        if (peal_pipeline_is_number(job->pipeline, i)) {
-            question_numbers(job, i, &work.facts[i].read);
-        } else {
-            question_texts(job, i, &work.facts[i]);
-            question_encoder(job, i);
-        }
-    }
-    if (status == PEAL_OK) status = question_classes(job, err);
-    if (status == PEAL_OK) drop_identifiers(job, work.facts);
-    if (status == PEAL_OK) question_counters(job, work.facts);
-    free(work.facts);
-    free(work.next);
-    if (status == PEAL_OK) peal_pipeline_report(job->pipeline, job->options->reporter);
-    return status == PEAL_OK ? peal_pipeline_fitted(job->pipeline, err) : status;
+    const peal_fit_job what = {.objects = &job->objects,
+                               .ingested = &job->ingested,
+                               .read = &job->read,
+                               .plan = &job->options->plan,
+                               .label = job->label,
+                               .pipeline = job->pipeline,
+                               .executor = job->executor,
+                               .stop = job->options->stop,
+                               .reporter = job->options->reporter};
+    return peal_fit(&what, err);
 }
 
 /* ---- counting ---- */
@@ -699,7 +470,7 @@ static peal_status run(etl_job *job, peal_error *err) {
     job->result->times.threads = peal_executor_threads(job->executor);
     PEAL_TRY(read_all(job, err));
     PEAL_TRY(count_rows(job, err));
-    PEAL_TRY(fit(job, err));
+    if (!job->options->fitted) PEAL_TRY(fit(job, err));
     return emit(job, err);
 }
 
