@@ -208,8 +208,9 @@ static void drop_identifiers(const peal_fit_job *job, const text_facts *facts) {
     if (count == 0) return;
     peal_pipeline_columns_text(pipeline, first, last, count, text);
     peal_report(job->reporter, PEAL_EVENT_WARNING,
-                "%s: nearly every row has a text of its own, so %s left out (name a transform to keep %s)", text,
-                count == 1 ? "it is" : "they are", count == 1 ? "it" : "them");
+                "%s: nearly every row has a text of its own, so %s left out (transform tokens makes features of words, "
+                "hash of whole texts, keep keeps them beside)",
+                text, count == 1 ? "it is" : "they are");
 }
 
 peal_status peal_fit(const peal_fit_job *job, peal_error *err) {
