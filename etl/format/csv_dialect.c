@@ -2,6 +2,7 @@
  *
  * The delimiter is the one by which most records of the beginning have the same number of fields, and more than one.
  * What stands in front of the first such record (a title, `sep=;`, lines of comment) is passed over, with a note. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -477,8 +478,27 @@ static bool is_time_among_times(const csv__records *records, const sample_record
     return times > 4 * others;
 }
 
-/* A first line names the columns if none of its fields is a number, or a time as all below it; or if it holds a name
- * that is wanted. */
+/* True if all numbers of the record count up by one: years, or from 0 or 1 on. */
+static bool counts_up(const csv__records *records, const csv__record *record) {
+    enum { YEARS_LEAST = 2, OTHERS_LEAST = 4 };
+    double first = 0, last = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < record->count; i++) {
+        const csv__field field = csv__record_field(records, record, i);
+        double number;
+        if (!peal_number_parse(field.text, field.length, &number)) continue;
+        if (count == 0) first = number;
+        if (count > 0 && number != last + 1) return false;
+        last = number;
+        count++;
+    }
+    const bool years = first >= 1700 && last <= 2200;
+    return first == floor(first) && count >= (years ? YEARS_LEAST : OTHERS_LEAST) &&
+           (years || first == 0 || first == 1);
+}
+
+/* A first line names the columns if none of its fields is a number, or a time as all below it; if it has names besides
+ * numbers that count up, as the line below it has not; or if it holds a name that is wanted. */
 static bool looks_like_header(const finder *self, const csv__records *records, const sample_records *sample) {
     const csv__record *first = &sample->records[0];
     const csv__evidence *evidence = self->evidence;
@@ -501,7 +521,8 @@ static bool looks_like_header(const finder *self, const csv__records *records, c
     }
     if (evidence->schema && has_default_names(evidence->schema)) return false;
     if (evidence->schema) return !fits_as_row(evidence->schema, records, first);
-    return texts > 0 && numbers == 0;
+    if (texts == 0 || numbers == 0 || sample->count < 2) return texts > 0 && numbers == 0;
+    return counts_up(records, first) && !counts_up(records, &sample->records[1]);
 }
 
 static peal_status find_header(finder *self, peal_error *err) {

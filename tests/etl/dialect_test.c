@@ -195,7 +195,7 @@ static void header_is_found(void **state) {
         {.text = "x,y\n1,2\n", .expected = "x|y\n1|2\n"},
         {.text = "1,2\n3,4\n", .expected = "c1|c2\n1|2\n3|4\n"},
         {.text = "x,1\ny,2\n", .expected = "c1|c2\nx|1\ny|2\n"},
-        {.text = "name,2019,2020\nx,1,2\n", .expected = "c1|c2|c3\nname|2019|2020\nx|1|2\n"},
+        {.text = "name,2019,2020\nx,1,2\n", .expected = "name|2019|2020\nx|1|2\n"}, /* years above what are none */
         {.text = "name,2019,2020\nx,1,2\n",
          .expected = "name|2019|2020\nx|1|2\n",
          .label = "2020"}, /* years, and one is the label */
@@ -207,6 +207,20 @@ static void header_is_found(void **state) {
         {.text = ",,\n1,2,3\n", .expected = "c1|c2|c3\n||\n1|2|3\n"},
         {.text = "a,b,\n1,2,\n3,4,\n", .expected = "a|b\n1|2\n3|4\n"}, /* a delimiter at each line's end is no column */
         {.text = "a,b\n", .expected = "a|b\n"},
+    };
+    CHECK_CASES(cases);
+}
+
+/* Years and hours are names where they count up above what does not. */
+static void numbers_that_count_up_are_names(void **state) {
+    (void)state;
+    static const dialect_case cases[] = {
+        {.text = "country,2019,2020\nDE,1.5,2\nFR,3,4\n", .expected = "country|2019|2020\nDE|1.5|2\nFR|3|4\n"},
+        {.text = "day,0,1,2,3\nmo,5,5,7,8\n", .expected = "day|0|1|2|3\nmo|5|5|7|8\n"},
+        {.text = "a,1,2\nb,5,7\n", .expected = "c1|c2|c3\na|1|2\nb|5|7\n"},
+        {.text = "a,2019,2020\nb,2020,2021\n", .expected = "c1|c2|c3\na|2019|2020\nb|2020|2021\n"},
+        {.text = "a,2019,2021\nb,3,4\n", .expected = "c1|c2|c3\na|2019|2021\nb|3|4\n"},
+        {.text = "2019,2020\n1,5\n", .expected = "c1|c2\n2019|2020\n1|5\n"},
     };
     CHECK_CASES(cases);
 }
@@ -391,6 +405,7 @@ int main(void) {
         cmocka_unit_test(quotes_and_escapes_are_as_they_are_told),
         cmocka_unit_test(header_is_found),
         cmocka_unit_test(text_in_another_encoding_is_read),
+        cmocka_unit_test(numbers_that_count_up_are_names),
         cmocka_unit_test(times_are_values),
         cmocka_unit_test(loose_quotes_swallow_no_rows),
         cmocka_unit_test(backslashes_are_found),
