@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "core/base/file.h"
+#include "core/base/machine.h"
 #include "tests/support.h"
 
 static char *folder, *csv, *dataset;
@@ -229,10 +230,12 @@ static void resume_goes_on_from_the_end_of_an_epoch(void **state) {
         options.valid = "0.9"; /* 300 rows in 4 partitions */
         options.batch = 11;    /* 7 steps */
         options.epochs = 3;
+        const int64_t begin = peal_now_ns();
         assert_ok(peal_train(&options, &calm, &err));
+        const double epoch_us = (double)(peal_now_ns() - begin) * 1e-3 / (double)options.epochs;
         size_t seen = 0;
-        for (unsigned attempt = 0; attempt < 400 && seen < 1; attempt++) {
-            late_stop stop = {.after_us = attempt * 300 % 12000};
+        for (unsigned attempt = 0; attempt < 100 && seen < 1; attempt++) {
+            late_stop stop = {.after_us = (unsigned)(epoch_us * (attempt * 37 % 100) / 100)};
             const peal_reporter reporter = {note_first_epoch, &stop};
             pthread_t thread;
             assert_int_equal(pthread_create(&thread, NULL, stop_later, &stop), 0);
