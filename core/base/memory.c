@@ -23,18 +23,20 @@ void *peal_alloc(size_t count, size_t size) {
     return memory;
 }
 
-peal_status peal_alloc_checked(void *pointer_out, size_t count, size_t size, const char *what, peal_error *err) {
-    void *memory = peal_alloc(count, size);
+/* Hands `memory` out, or says that there is none. */
+static peal_status hand_out(void *memory, void *pointer_out, size_t count, size_t size, const char *what,
+                            peal_error *err) {
     memcpy(pointer_out, &memory, sizeof memory);
     if (memory) return PEAL_OK;
     return peal_fail(err, PEAL_E_MEMORY, "no memory for %s (%zu x %zu bytes)", what, count, size);
 }
 
+peal_status peal_alloc_checked(void *pointer_out, size_t count, size_t size, const char *what, peal_error *err) {
+    return hand_out(peal_alloc(count, size), pointer_out, count, size, what, err);
+}
+
 peal_status peal_zeroed_checked(void *pointer_out, size_t count, size_t size, const char *what, peal_error *err) {
-    void *memory = calloc(count ? count : 1, size ? size : 1);
-    memcpy(pointer_out, &memory, sizeof memory);
-    if (memory) return PEAL_OK;
-    return peal_fail(err, PEAL_E_MEMORY, "no memory for %s (%zu x %zu bytes)", what, count, size);
+    return hand_out(calloc(count ? count : 1, size ? size : 1), pointer_out, count, size, what, err);
 }
 
 char *peal_strndup(const char *text, size_t length) {

@@ -112,6 +112,11 @@ static peal_status check(const peal_option *option, const json_t *value, peal_er
                      option->choices ? ", or " : "", choices_text(option, false, choices), text);
 }
 
+peal_status peal_option_check(const peal_option *option, const json_t *values, peal_error *err) {
+    const json_t *value = json_object_get(values, option->name);
+    return value ? check(option, value, err) : PEAL_OK;
+}
+
 peal_status peal_options_check(const char *owner, const peal_option *table, const json_t *values, peal_error *err) {
     const char *name;
     json_t *value;

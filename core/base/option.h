@@ -32,6 +32,9 @@ typedef struct peal_option {
  * that one cannot have. `owner` is for the message: "the format csv". */
 peal_status peal_options_check(const char *owner, const peal_option *table, const json_t *values, peal_error *err);
 
+/* The same of one option, if it is among `values`; what else these hold is not looked at. */
+peal_status peal_option_check(const peal_option *option, const json_t *values, peal_error *err);
+
 /* The values of checked options; `otherwise` if it is not given. */
 const char *peal_option_text(const json_t *values, const char *name, const char *otherwise);
 bool peal_option_flag(const json_t *values, const char *name, bool otherwise);

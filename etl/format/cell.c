@@ -70,7 +70,7 @@ static bool is_one_of(const char *text, size_t length, const char *const *words,
     return false;
 }
 
-static bool is_blank(const char *text, size_t length) {
+bool peal_cell_is_blank(const char *text, size_t length) {
     for (size_t i = 0; i < length; i++) {
         if (text[i] != ' ' && text[i] != '\t') return false;
     }
@@ -82,7 +82,7 @@ bool peal_cell_is_usual(const char *text, size_t length, bool certain) {
                                         "none", "n.a.", "-nan", "-",    "--",  "?",    ".",    "..",  "missing"};
     enum { CERTAIN = 9, ALL = sizeof words / sizeof *words, LONGEST = 7 };
     if (length == 0 || length > LONGEST || is_digit(*text)) return false; /* most texts are known at a glance */
-    if (*text == ' ' || *text == '\t') return !certain && is_blank(text, length);
+    if (*text == ' ' || *text == '\t') return !certain && peal_cell_is_blank(text, length);
     return is_one_of(text, length, words, certain ? CERTAIN : ALL);
 }
 

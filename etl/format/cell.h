@@ -40,6 +40,8 @@ bool peal_cell_is_true_or_false(const char *text, size_t length);
 /* True of the usual spellings of a missing value, up to 7 bytes long; `certain`: of those that are hardly ever a value
  * (no -, ?, ., none or blanks). */
 bool peal_cell_is_usual(const char *text, size_t length, bool certain);
+/* True of blanks and tabs alone, and of the empty text. */
+bool peal_cell_is_blank(const char *text, size_t length);
 /* What option would read the text as a number ("decimal ,", "thousands ,", "loose yes"), or NULL. */
 const char *peal_cell_hint(const char *text, size_t length);
 /* A whole number of any length in the usual way as an int64; false if it is none or does not fit. */

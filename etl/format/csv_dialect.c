@@ -19,6 +19,8 @@ enum {
     ROWS_TELLING = 10,   /* of a small table chance could put blanks in front of all fields */
 };
 
+static const char candidates[] = ",\t;|"; /* for the delimiter, where none is given */
+
 static const char *const header_choices[] = {"auto", "yes", "no", NULL};
 static const char *const delimiter_choices[] = {"blanks", NULL};
 static const char *const quote_choices[] = {"none", NULL};
@@ -225,7 +227,6 @@ static bool is_better(const score *a, const score *b) {
 }
 
 static void find_delimiter(finder *self) {
-    static const char candidates[] = ",\t;|";
     csv__dialect *out = self->out;
     sample_records *sample = malloc(sizeof *sample);
     score best = {0};
@@ -294,7 +295,6 @@ static bool has_number(const finder *self, const csv__dialect *dialect, const cs
 /* Whether the line at `begin` has as many fields as those that follow, by the delimiter or by any that there may be.
  * Where a blank stands behind its mark, it is a sentence rather than names, unless numbers follow. */
 static bool is_of_rows(const finder *self, size_t begin) {
-    static const char candidates[] = ",\t;|";
     sample_records *sample = malloc(sizeof *sample);
     bool found = false;
     for (const char *c = candidates; sample && *c && !found; c++) {

@@ -226,13 +226,6 @@ csv__field csv__field_of(const csv__dialect *dialect, char *begin, char *end) {
 
 /* ---- records ---- */
 
-static bool is_blank_line(const char *text, size_t begin, size_t end) {
-    for (size_t at = begin; at < end; at++) {
-        if (!is_blank(text[at])) return false;
-    }
-    return true;
-}
-
 csv__records csv__records_of(const csv__dialect *dialect, char *text, size_t size, uint32_t *marks,
                              size_t *open_quote) {
     csv__records records = {.dialect = dialect, .text = text, .marks = marks};
@@ -255,7 +248,7 @@ bool csv__next_record(csv__records *records, bool blank_is_row, csv__record *out
         records->begin = out->end + 1;
         if (out->end > out->begin && text[out->end - 1] == '\r') out->end--;
         if (comment && out->end > out->begin && text[out->begin] == comment) continue;
-        if (!blank_is_row && out->count == 1 && is_blank_line(text, out->begin, out->end)) continue;
+        if (!blank_is_row && out->count == 1 && peal_cell_is_blank(text + out->begin, out->end - out->begin)) continue;
         return true;
     }
     return false;

@@ -20,13 +20,6 @@ static bool is_header_again(const csv__reader *reader, const char *record, size_
            memcmp(record, reader->header, size) == 0;
 }
 
-static bool is_blank_line(const char *text, size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        if (text[i] != ' ' && text[i] != '\t') return false;
-    }
-    return true;
-}
-
 static inline void parse_field(row_parser *parser, size_t column, char *begin, char *end) {
     if (parser->plain) {
         row__cell(&parser->row, column, begin, (size_t)(end - begin));
@@ -52,7 +45,7 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
     if (record_end > begin && block->text[record_end - 1] == '\r') record_end--;
     const char *record = block->text + record_begin;
     const size_t size = record_end - record_begin;
-    if (count == 1 && columns > 1 && is_blank_line(record, size)) return PEAL_OK;
+    if (count == 1 && columns > 1 && peal_cell_is_blank(record, size)) return PEAL_OK;
     if (reader->dialect.comment && size > 0 && *record == reader->dialect.comment) return PEAL_OK;
     row__begin(&parser->row, record_begin);
     if (count != columns) {

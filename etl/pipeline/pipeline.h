@@ -106,10 +106,10 @@ peal_status peal_pipeline_fitted(peal_pipeline *pipeline, peal_error *err);
 json_t *peal_pipeline_save(const peal_pipeline *pipeline);
 /* How many columns from `first` on are saved as one entry, since they differ in their names and numbers only. */
 size_t peal_pipeline_run(const peal_pipeline *pipeline, size_t first);
-/* What that says of all that is no column, and the entry of a run with the lists of `saved`, from which it was loaded,
- * in the place of equal ones. NULL if there is no memory. */
+/* The entry of a run; with the lists of `like`, from which it was loaded, in the place of equal ones, unless that is
+ * NULL. And what that says of all that is no column. NULL if there is no memory. */
+json_t *peal_pipeline_save_run(const peal_pipeline *pipeline, size_t first, size_t count, const json_t *like);
 json_t *peal_pipeline_save_rest(const peal_pipeline *pipeline);
-json_t *peal_pipeline_save_like(const peal_pipeline *pipeline, size_t first, size_t count, const json_t *saved);
 /* Appends the same as text, with a NUL behind. It is made an entry at a time: of many columns a whole document would
  * take more memory and time than all else. */
 peal_status peal_pipeline_write(const peal_pipeline *pipeline, peal_buffer *out, peal_error *err);

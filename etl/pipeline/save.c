@@ -85,7 +85,7 @@ static json_t *save_step(const peal_pipeline *pipeline, size_t first, size_t cou
     return saved;
 }
 
-static json_t *save_run(const peal_pipeline *pipeline, size_t first, size_t count, const json_t *like) {
+json_t *peal_pipeline_save_run(const peal_pipeline *pipeline, size_t first, size_t count, const json_t *like) {
     const peal_field *field = &pipeline->schema.fields[first];
     const peal_pipeline_column *column = &pipeline->columns[first];
     const json_t *steps_like = json_object_get(like, "steps");
@@ -110,10 +110,6 @@ static json_t *save_run(const peal_pipeline *pipeline, size_t first, size_t coun
     return field->width ? peal_json_set(saved, "width", json_integer(field->width)) : saved;
 }
 
-json_t *peal_pipeline_save_like(const peal_pipeline *pipeline, size_t first, size_t count, const json_t *saved) {
-    return save_run(pipeline, first, count, saved);
-}
-
 json_t *peal_pipeline_save_rest(const peal_pipeline *pipeline) {
     json_t *saved = json_pack("{s:o}", "nulls", save_nulls(&pipeline->nulls));
     return pipeline->has_split ? peal_json_set(saved, "split", peal_split_save(&pipeline->split)) : saved;
@@ -123,10 +119,9 @@ json_t *peal_pipeline_save(const peal_pipeline *pipeline) {
     json_t *columns = json_array();
     for (size_t i = 0, count; i < pipeline->schema.count; i += count) {
         count = peal_pipeline_run(pipeline, i);
-        columns = peal_json_append(columns, save_run(pipeline, i, count, NULL));
+        columns = peal_json_append(columns, peal_pipeline_save_run(pipeline, i, count, NULL));
     }
-    json_t *saved = json_pack("{s:o, s:o}", "nulls", save_nulls(&pipeline->nulls), "columns", columns);
-    return pipeline->has_split ? peal_json_set(saved, "split", peal_split_save(&pipeline->split)) : saved;
+    return peal_json_set(peal_pipeline_save_rest(pipeline), "columns", columns);
 }
 
 /* Appends the text of `value`, which is given up, from byte `skip` on. */
@@ -146,7 +141,7 @@ peal_status peal_pipeline_write(const peal_pipeline *pipeline, peal_buffer *out,
     for (size_t i = 0, count; i < pipeline->schema.count; i += count) {
         count = peal_pipeline_run(pipeline, i);
         if (i > 0) PEAL_TRY(peal_buffer_append(out, ",\n", 2, err));
-        PEAL_TRY(append_json(out, save_run(pipeline, i, count, NULL), 0, err));
+        PEAL_TRY(append_json(out, peal_pipeline_save_run(pipeline, i, count, NULL), 0, err));
     }
     PEAL_TRY(peal_buffer_append(out, end, sizeof end - 1, err));
     PEAL_TRY(append_json(out, peal_pipeline_save_rest(pipeline), 1, err)); /* without its brace, for it goes on */

@@ -88,17 +88,6 @@ const peal_transform peal_transform_clip = {
 
 /* ---- log1p ---- */
 
-static peal_status log1p_load(const json_t *options, void **state, peal_error *err) {
-    (void)options;
-    *state = calloc(1, 1);
-    return *state ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
-}
-
-static json_t *log1p_save(const void *state) {
-    (void)state;
-    return json_object();
-}
-
 static void log1p_numbers(const void *state, double *values, size_t count) {
     (void)state;
     for (size_t i = 0; i < count; i++) values[i] = copysign(log1p(fabs(values[i])), values[i]);
@@ -109,8 +98,8 @@ const peal_transform peal_transform_log1p = {
     .documentation = "numbers: x becomes log(1 + x), and -x the negative of that",
     .role = PEAL_TRANSFORM_NUMBERS,
     .options = log1p_options,
-    .load = log1p_load,
-    .save = log1p_save,
+    .load = peal_transform_load_nothing,
+    .save = peal_transform_save_nothing,
     .free = free,
     .numbers = log1p_numbers,
     .is_opaque = true,

@@ -32,7 +32,7 @@ static peal_status hash_load(const json_t *options, void **state, peal_error *er
     uint64_t bits;
     PEAL_TRY(peal_transform_whole("hash", options, "bits", USUAL_BITS, 1, MOST_BITS, &bits, err));
     PEAL_TRY(peal_transform_whole("hash", options, "seed", 0, 0, (uint64_t)1 << 53, &self->seed, err));
-    PEAL_TRY(peal_transform_flag("hash", options, "signed", false, &self->is_signed, err));
+    PEAL_TRY(peal_transform_flag(options, "signed", false, &self->is_signed, err));
     self->bits = (unsigned)bits;
     return PEAL_OK;
 }
@@ -66,7 +66,7 @@ static bool hash_fills(const void *state) {
 
 static bool hash_wants_rows(const json_t *options) {
     bool is_signed = false;
-    return peal_transform_flag("hash", options, "signed", false, &is_signed, NULL) == PEAL_OK && is_signed;
+    return peal_transform_flag(options, "signed", false, &is_signed, NULL) == PEAL_OK && is_signed;
 }
 
 const peal_transform peal_transform_hash = {

@@ -36,7 +36,7 @@ static peal_status number_load(const json_t *options, void **state, peal_error *
     *state = self;
     PEAL_TRY(load_character(options, "decimal", &self->decimal, err));
     PEAL_TRY(load_character(options, "thousands", &self->thousands, err));
-    PEAL_TRY(peal_transform_flag("number", options, "loose", false, &self->loose, err));
+    PEAL_TRY(peal_transform_flag(options, "loose", false, &self->loose, err));
     if ((self->decimal ? self->decimal : '.') != self->thousands) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "number: '%c' cannot be both the decimal mark and what parts thousands",
                      self->thousands);

@@ -38,15 +38,15 @@ static peal_status tokens_load(const json_t *options, void **state, peal_error *
     tokens *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
     *state = self;
-    PEAL_TRY(peal_transform_choice("tokens", options, "by", unit_names, &self->by, err));
+    PEAL_TRY(peal_transform_choice(options, "by", unit_names, &self->by, err));
     PEAL_TRY(peal_transform_whole("tokens", options, "least", usual_least[self->by], 1, MOST_GRAM, &self->least, err));
     const uint64_t most = self->least > usual_most[self->by] ? self->least : usual_most[self->by];
     PEAL_TRY(peal_transform_whole("tokens", options, "most", most, self->least, MOST_GRAM, &self->most, err));
-    PEAL_TRY(peal_transform_flag("tokens", options, "lower", true, &self->lower, err));
+    PEAL_TRY(peal_transform_flag(options, "lower", true, &self->lower, err));
     PEAL_TRY(peal_transform_whole("tokens", options, "bits", USUAL_BITS, 1, MOST_BITS, &self->bits, err));
     PEAL_TRY(peal_transform_whole("tokens", options, "seed", 0, 0, (uint64_t)1 << 53, &self->seed, err));
-    PEAL_TRY(peal_transform_flag("tokens", options, "signed", true, &self->is_signed, err));
-    return peal_transform_flag("tokens", options, "normal", true, &self->normal, err);
+    PEAL_TRY(peal_transform_flag(options, "signed", true, &self->is_signed, err));
+    return peal_transform_flag(options, "normal", true, &self->normal, err);
 }
 
 static json_t *tokens_save(const void *state) {

@@ -39,6 +39,18 @@ bool peal_transform_fills(const peal_transform *transform, const void *state) {
     return transform->fill && (!transform->fills || transform->fills(state));
 }
 
+/* A state that is NULL would mean that there is no memory. */
+peal_status peal_transform_load_nothing(const json_t *options, void **state, peal_error *err) {
+    (void)options;
+    *state = calloc(1, 1);
+    return *state ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
+}
+
+json_t *peal_transform_save_nothing(const void *state) {
+    (void)state;
+    return json_object();
+}
+
 bool peal_transform_always(const json_t *options) {
     (void)options;
     return true;
@@ -89,34 +101,20 @@ peal_status peal_transform_whole(const char *name, const json_t *options, const 
                      (unsigned long long)least, (unsigned long long)most);
 }
 
-peal_status peal_transform_choice(const char *name, const json_t *options, const char *key, const char *const *names,
-                                  unsigned *out, peal_error *err) {
-    const json_t *value = json_object_get(options, key);
-    const char *text = json_string_value(value);
-    char all[120] = "";
-    *out = 0;
-    if (!value) return PEAL_OK;
-    for (size_t used = 0; names[*out] && used < sizeof all; ++*out) {
-        if (text && strcmp(text, names[*out]) == 0) return PEAL_OK;
-        const char *between = *out == 0 ? "" : names[*out + 1] ? ", " : " or ";
-        used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", between, names[*out]);
-    }
-    return peal_fail(err, PEAL_E_USAGE, "%s: '%s' must be %s, not '%s'", name, key, all, text ? text : "?");
+peal_status peal_transform_choice(const json_t *options, const char *key, const char *const *names, unsigned *out,
+                                  peal_error *err) {
+    const peal_option option = {.name = key, .kind = PEAL_OPTION_CHOICE, .choices = names};
+    PEAL_TRY(peal_option_check(&option, options, err));
+    const char *text = peal_option_text(options, key, names[0]);
+    for (*out = 0; strcmp(names[*out], text) != 0;) ++*out;
+    return PEAL_OK;
 }
 
-peal_status peal_transform_flag(const char *name, const json_t *options, const char *key, bool otherwise, bool *out,
-                                peal_error *err) {
-    static const char *const names[] = {"no", "yes", "false", "true", NULL};
-    const json_t *value = json_object_get(options, key);
-    unsigned choice;
-    *out = value ? json_is_true(value) : otherwise;
-    if (!value || json_is_boolean(value)) return PEAL_OK;
-    const char *text = json_string_value(value);
-    if (peal_transform_choice(name, options, key, names, &choice, NULL) == PEAL_OK) {
-        *out = choice % 2 == 1;
-        return PEAL_OK;
-    }
-    return peal_fail(err, PEAL_E_USAGE, "%s: '%s' must be yes or no, not '%s'", name, key, text ? text : "?");
+peal_status peal_transform_flag(const json_t *options, const char *key, bool otherwise, bool *out, peal_error *err) {
+    const peal_option option = {.name = key, .kind = PEAL_OPTION_FLAG};
+    *out = peal_option_flag(options, key, otherwise);
+    if (peal_option_check(&option, options, NULL) == PEAL_OK) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "'%s' must be yes or no", key);
 }
 
 /* ---- summaries ---- */

@@ -131,6 +131,9 @@ peal_status peal_transform_find(const char *name, const peal_transform **out, pe
 
 /* True of an encoder whose output is sparse features. */
 bool peal_transform_fills(const peal_transform *transform, const void *state);
+/* `load` and `save` of what has no options and learns nothing. */
+peal_status peal_transform_load_nothing(const json_t *options, void **state, peal_error *err);
+json_t *peal_transform_save_nothing(const void *state);
 /* For `wants_rows`. */
 bool peal_transform_always(const json_t *options);
 
@@ -148,10 +151,9 @@ peal_status peal_transform_number(const json_t *options, const char *key, double
 peal_status peal_transform_whole(const char *name, const json_t *options, const char *key, uint64_t otherwise,
                                  uint64_t least, uint64_t most, uint64_t *out, peal_error *err);
 /* One of `names` (ends with NULL), as its index; the first if absent. */
-peal_status peal_transform_choice(const char *name, const json_t *options, const char *key, const char *const *names,
-                                  unsigned *out, peal_error *err);
+peal_status peal_transform_choice(const json_t *options, const char *key, const char *const *names, unsigned *out,
+                                  peal_error *err);
 /* yes or no, true or false. */
-peal_status peal_transform_flag(const char *name, const json_t *options, const char *key, bool otherwise, bool *out,
-                                peal_error *err);
+peal_status peal_transform_flag(const json_t *options, const char *key, bool otherwise, bool *out, peal_error *err);
 
 #endif
