@@ -120,9 +120,12 @@ static json_t *nudged(const json_t *value, edit_choices *choices) {
     if (json_is_boolean(value)) return json_boolean(!json_is_true(value));
     if (!json_is_string(value)) return json_deep_copy(value);
     const char *text = json_string_value(value);
-    const size_t length = strlen(text);
-    if (length && choose(choices, 2)) return json_stringn_nocheck(text, length - 1);
-    return json_sprintf("%sx", text);
+    size_t length = strlen(text);
+    if (length == 0 || choose(choices, 2) == 0) return json_sprintf("%sx", text);
+    do {
+        length--; /* a whole character: jansson writes no half ones */
+    } while (length && ((unsigned char)text[length] & 0xc0) == 0x80);
+    return json_stringn(text, length);
 }
 
 static void remove_place(const place *at) {
