@@ -174,10 +174,17 @@ typedef struct tensor_list {
     size_t count;
 } tensor_list;
 
-static void add_tensor(tensor_list *list, const char *owner, const char *name, const float *data, size_t floats) {
+static void add_tensor(tensor_list *list, const char *owner, const char *name, const void *data, size_t floats) {
     snprintf(list->names[list->count], sizeof *list->names, "%s%s", owner, name);
     list->tensors[list->count] = (peal_tensor){.name = list->names[list->count], .data = data, .width = floats};
     list->count++;
+}
+
+static void add_rows(const models__trainer *trainer, tensor_list *list, const char *owner, const char *name,
+                     const uint32_t *data) {
+    if (!data) return;
+    add_tensor(list, owner, name, data, trainer->table_rows);
+    list->tensors[list->count - 1].type = PEAL_TENSOR_UINT32;
 }
 
 static void add_state(const models__trainer *trainer, tensor_list *list, const char *owner,
@@ -187,12 +194,14 @@ static void add_state(const models__trainer *trainer, tensor_list *list, const c
         add_tensor(list, owner, state_names[i], state->optimizer[i], trainer->floats);
     }
     if (state->outer) add_tensor(list, owner, "outer", state->outer, trainer->floats);
+    add_rows(trainer, list, owner, "clocks", state->clocks);
+    add_rows(trainer, list, owner, "seen", state->seen);
 }
 
 /* All that a checkpoint at `progress` holds; list->tensors and list->names are freed by the caller. */
 static peal_status list_tensors(const models__trainer *trainer, const models__progress *progress, tensor_list *list,
                                 peal_error *err) {
-    const size_t most = 3 + PEAL_OPTIMIZER_STATES + trainer->partitions * (1 + PEAL_OPTIMIZER_STATES);
+    const size_t most = 4 + PEAL_OPTIMIZER_STATES + trainer->partitions * (3 + PEAL_OPTIMIZER_STATES);
     *list = (tensor_list){.tensors = calloc(most, sizeof *list->tensors), .names = calloc(most, sizeof *list->names)};
     if (!list->tensors || !list->names) return peal_fail(err, PEAL_E_MEMORY, "no memory for a checkpoint");
     add_state(trainer, list, "", &trainer->states[trainer->committed]);
@@ -463,6 +472,16 @@ static peal_status read_progress(models__trainer *trainer, const peal_safetensor
     return read_valid(trainer, progress, file, err);
 }
 
+/* Clocks, or how often rows were seen: of an epoch of `steps` steps. */
+static peal_status check_rows(const peal_tensor *found, size_t steps, peal_error *err) {
+    const uint32_t *values = found->data;
+    for (size_t row = 0; row < found->width; row++) {
+        if (values[row] > steps)
+            return peal_fail(err, PEAL_E_DATA, "its '%s' counts %u steps of %zu", found->name, values[row], steps);
+    }
+    return PEAL_OK;
+}
+
 static peal_status read_tensors(const models__trainer *trainer, const tensor_list *list, const peal_safetensors *file,
                                 peal_error *err) {
     if (peal_safetensors_count(file) != list->count) {
@@ -471,13 +490,14 @@ static peal_status read_tensors(const models__trainer *trainer, const tensor_lis
     }
     for (size_t i = 0; i < list->count; i++) {
         const peal_tensor *wanted = &list->tensors[i], *found = peal_safetensors_find(file, wanted->name);
-        if (!found || found->type != PEAL_TENSOR_FLOAT32 || found->rows != 0 || found->width != trainer->floats) {
-            return peal_fail(err, PEAL_E_DATA, "it lacks '%s' of %zu numbers", wanted->name, trainer->floats);
+        if (!found || found->type != wanted->type || found->rows != 0 || found->width != wanted->width) {
+            return peal_fail(err, PEAL_E_DATA, "it lacks '%s' of %zu numbers", wanted->name, wanted->width);
         }
         if (!peal_tensor_is_finite(found)) {
             return peal_fail(err, PEAL_E_DATA, "its '%s' holds what is no number", wanted->name);
         }
-        memcpy((float *)wanted->data, found->data, trainer->floats * sizeof(float));
+        if (wanted->type == PEAL_TENSOR_UINT32) PEAL_TRY(check_rows(found, trainer->steps, err));
+        memcpy((void *)wanted->data, found->data, wanted->width * sizeof(float)); /* or uint32_t */
     }
     return PEAL_OK;
 }

@@ -67,7 +67,7 @@ static peal_status make_net(const models__lanes *lanes, models__lane *lane, peal
     PEAL_TRY(peal_model_parse(lanes->spec, &spec, err));
     PEAL_TRY(peal_graph_check_memory(err)); /* GEMM takes memory for each thread */
     PEAL_TRY(peal_net_new(lanes->pipeline, &spec, PEAL_PREDICT_BATCH, false, &lane->net, err));
-    peal_graph_bind(lane->net->graph, lanes->parameters, NULL);
+    peal_graph_bind(lane->net->graph, lanes->parameters, NULL, NULL);
     return PEAL_OK;
 }
 

@@ -74,6 +74,20 @@ peal_status models__layer(peal_builder *builder, const char *name, peal_node *in
     return peal_graph_add(builder->graph, &peal_op_linear, inputs, 3, 0, out, err);
 }
 
+enum { TABLE_ROWS = 4096 }; /* with fewer, a batch names most of them (measured in the README) */
+
+/* A parameter that is read by rows, and its penalty. */
+static peal_status row_parameter(peal_builder *builder, const char *name, size_t rows, size_t width, peal_init init,
+                                 peal_node **out, peal_error *err) {
+    if (rows < TABLE_ROWS) {
+        PEAL_TRY(peal_graph_parameter(builder->graph, name, rows, width, init, out, err));
+        return penalise(builder, *out, err);
+    }
+    PEAL_TRY(peal_graph_table(builder->graph, name, rows, width, init, out, err));
+    (*out)->penalty = builder->spec->l2 > 0 ? builder->spec->l2 : 0;
+    return PEAL_OK;
+}
+
 /* A linear layer over one-hot codes. A net of codes alone that began at zero could learn nothing, for its output layer
  * begins at zero, too. As fan-in counts the geometric mean of what a row has, a code of each column, and of what there
  * is: with the first, values that are rare stay noise; with the second, the penalty takes many values back to zero
@@ -83,9 +97,8 @@ static peal_status lookup_layer(peal_builder *builder, const char *name, size_t 
     char table[64];
     snprintf(table, sizeof table, "%s.codes", name);
     peal_node *inputs[2] = {builder->codes};
-    PEAL_TRY(peal_graph_parameter(builder->graph, table, builder->code_values, width, init, &inputs[1], err));
+    PEAL_TRY(row_parameter(builder, table, builder->code_values, width, init, &inputs[1], err));
     inputs[1]->fan_in = (size_t)sqrt((double)builder->codes->width * (double)builder->code_values);
-    PEAL_TRY(penalise(builder, inputs[1], err));
     return peal_graph_add(builder->graph, &peal_op_lookup, inputs, 2, 0, out, err);
 }
 
@@ -96,10 +109,9 @@ static peal_status sparse_layer(peal_builder *builder, const char *name, size_t 
     snprintf(table, sizeof table, "%s.sparse", name);
     snprintf(bias, sizeof bias, "%s.sparse.bias", name);
     peal_node *inputs[3] = {builder->sparse};
-    PEAL_TRY(peal_graph_parameter(builder->graph, table, builder->sparse_width, width, init, &inputs[1], err));
+    PEAL_TRY(row_parameter(builder, table, builder->sparse_width, width, init, &inputs[1], err));
     inputs[1]->fan_in = (size_t)sqrt((double)builder->sparse_width) + 1; /* few of a row's entries are not 0 */
     PEAL_TRY(peal_graph_parameter(builder->graph, bias, 1, width, PEAL_INIT_ZERO, &inputs[2], err));
-    PEAL_TRY(penalise(builder, inputs[1], err));
     return peal_graph_add(builder->graph, &peal_op_sparse, inputs, 3, 0, out, err);
 }
 

@@ -133,7 +133,7 @@ static peal_status predictor_read(peal_predictor *predictor, const peal_safetens
     }
     if (status == PEAL_OK) status = read_parameters(predictor, file, err);
     if (status == PEAL_OK) status = peal_graph_check_memory(err);
-    if (status == PEAL_OK) peal_graph_bind(predictor->net->graph, predictor->parameters, NULL);
+    if (status == PEAL_OK) peal_graph_bind(predictor->net->graph, predictor->parameters, NULL, NULL);
     if (status == PEAL_E_USAGE) { /* the file's content, not the user's wish, is wrong */
         peal_error_context(err, "%s is not a Peal model", predictor->path);
         if (err) err->status = PEAL_E_DATA;

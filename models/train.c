@@ -19,6 +19,7 @@
 #include "models/choice.h"
 #include "models/model_file.h"
 #include "models/predictor.h"
+#include "models/tables.h"
 #include "models/trainer.h"
 #include "models/verdict.h"
 
@@ -371,7 +372,20 @@ static models__state take_state(layout *at, const models__trainer *trainer, bool
         state.optimizer[i] = take(at, trainer->floats, sizeof(float));
     if (committed) state.outer = take(at, trainer->floats, sizeof(float));
     if (committed) state.losses = take(at, trainer->partitions, sizeof(double));
+    if (!trainer->table_rows) return state;
+    if (!committed || trainer->sync == SYNC_STEP) state.clocks = take(at, trainer->table_rows, sizeof(uint32_t));
+    if (!committed) state.seen = take(at, trainer->table_rows, sizeof(uint32_t));
     return state;
+}
+
+/* Of a gradient in shared memory; NULL without tables. */
+static peal_touched *take_touched(layout *at, const models__trainer *trainer) {
+    if (!trainer->table_rows) return NULL;
+    peal_touched *touched = take(at, 1, sizeof *touched);
+    uint32_t *rows = take(at, trainer->table_rows, sizeof *rows);
+    uint8_t *marks = take(at, trainer->table_rows, sizeof *marks);
+    if (touched) *touched = (peal_touched){.rows = rows, .marks = marks};
+    return touched;
 }
 
 static size_t lay_out(models__trainer *trainer, uint8_t *base) {
@@ -385,6 +399,7 @@ static size_t lay_out(models__trainer *trainer, uint8_t *base) {
     }
     for (size_t i = 0; i < trainer->block_count; i++) {
         trainer->blocks[i].gradient = take(&at, trainer->floats, sizeof(float));
+        trainer->blocks[i].touched = take_touched(&at, trainer);
     }
     if (trainer->sync == SYNC_STEP) {
         trainer->nodes = take(&at, TREE_LEVELS * trainer->partitions, sizeof(models__node));
@@ -419,11 +434,13 @@ static void cut_blocks(models__trainer *trainer) {
 /* PEAL_E_MEMORY with the arithmetic if what the training will take is more than there is. */
 static peal_status check_memory(const models__trainer *trainer, peal_error *err) {
     const uint64_t vector = (uint64_t)trainer->floats * sizeof(float), states = trainer->optimizer->states;
-    const uint64_t per_partition = trainer->sync == SYNC_ROUNDS ? vector * (1 + states) : 0;
-    const uint64_t per_worker = vector * trainer->levels + peal_graph_batch_bytes(trainer->net->graph) +
+    const uint64_t rows_of_tables = (uint64_t)trainer->table_rows * 2 * sizeof(uint32_t); /* clocks and what is seen */
+    const uint64_t per_partition = trainer->sync == SYNC_ROUNDS ? vector * (1 + states) + rows_of_tables : 0;
+    const uint64_t per_worker = (vector + rows_of_tables) * trainer->levels +
+                                peal_graph_batch_bytes(trainer->net->graph) +
                                 peal_graph_batch_bytes(trainer->eval_net->graph);
     uint64_t parameters = 2 * vector * (2 + states) + vector; /* two states, and the best epoch */
-    if (trainer->sync == SYNC_STEP) parameters += vector * (trainer->block_count + 1);
+    if (trainer->sync == SYNC_STEP) parameters += (vector + rows_of_tables) * (trainer->block_count + 1);
     const uint64_t rows = trainer->train_count * sizeof(uint32_t) +
                           trainer->valid_count * sizeof(double) * (trainer->net->shape.classes + 2);
     const uint64_t shared = parameters + rows + per_partition * trainer->partitions;
@@ -446,7 +463,10 @@ static peal_status share_memory(models__trainer *trainer, peal_error *err) {
     const size_t cpus = peal_machine_cpus();
     trainer->at_once = trainer->workers < cpus ? trainer->workers : cpus;
     if (trainer->sync == SYNC_STEP) cut_blocks(trainer);
+    trainer->dense = peal_graph_dense_floats(trainer->net->graph);
+    trainer->table_rows = peal_graph_table_rows(trainer->net->graph);
     PEAL_TRY(check_memory(trainer, err));
+    PEAL_TRY(models__tables_new(trainer, err));
     PEAL_TRY(
         peal_alloc_checked(&trainer->gradients, trainer->levels * trainer->floats, sizeof(float), "gradients", err));
     PEAL_TRY(peal_slab_new(lay_out(trainer, NULL), "the training", &trainer->slab, err));
@@ -527,6 +547,7 @@ void models__trainer_clear(models__trainer *trainer) {
     json_decref(trainer->job);
     free(trainer->train_list);
     free(trainer->valid_list);
+    models__tables_free(trainer);
     free(trainer->slots);
     free(trainer->blocks);
     free(trainer->gradients);

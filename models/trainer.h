@@ -33,8 +33,10 @@ typedef struct models__outer {
 typedef struct models__state {
     float *params;
     float *optimizer[PEAL_OPTIMIZER_STATES];
-    float *outer;   /* momentum of the outer optimiser */
-    double *losses; /* [partitions] sums over the rows of the epoch so far */
+    float *outer;     /* momentum of the outer optimiser */
+    double *losses;   /* [partitions] sums over the rows of the epoch so far */
+    uint32_t *clocks; /* [table_rows] of slots, or with SYNC_STEP of states: the step that the row is settled up to */
+    uint32_t *seen;   /* [table_rows] of slots: steps of the round that the row has occurred in */
 } models__state;
 
 /* What workers tell while they work; written by one worker, read by the parent. */
@@ -54,7 +56,8 @@ typedef struct models__control {
 typedef struct models__block {
     size_t first, size; /* partitions */
     size_t rank;
-    float *gradient; /* [floats], shared */
+    float *gradient;       /* [floats], shared */
+    peal_touched *touched; /* its rows of tables, shared */
 } models__block;
 
 /* SYNC_STEP: where workers leave the values of a node of the tree, in shared memory. The second of two neighbours to
@@ -108,7 +111,12 @@ typedef struct models__trainer {
     peal_net *net, *eval_net;
     float *gradients; /* a worker's own: [levels][floats] */
     size_t levels;
-    size_t floats; /* of a vector of parameters */
+    size_t floats;            /* of a vector of parameters */
+    size_t dense;             /* those of them that belong to no table */
+    const peal_node **tables; /* [table_count], see tables.h */
+    size_t table_count, table_rows;
+    peal_touched *touched;               /* [levels] of `gradients` */
+    struct models__row_batch *row_batch; /* a worker's own */
 
     /* shared memory */
     peal_slab slab;
@@ -137,6 +145,12 @@ void models__partition(const models__trainer *trainer, size_t p, size_t *begin, 
 /* The rows of partition p's step s in `order`. */
 void models__step_rows(const models__trainer *trainer, size_t p, size_t s, size_t *begin, size_t *end);
 
+/* The rate of step `step` of an epoch, both from 0. */
+float models__learning_rate(const models__trainer *trainer, size_t epoch, size_t step);
+/* next = old - lr (momentum-corrected change from `old` to the mean that stands in `next`), floats [begin, end). */
+void models__outer_step(const models__trainer *trainer, const models__state *old, models__state *next, size_t begin,
+                        size_t end);
+
 /* PEAL_E_DATA names a shard that changed since it was read: what workers saw of it may be anything. */
 peal_status models__check_data(const models__trainer *trainer, peal_error *err);
 
@@ -162,7 +176,7 @@ peal_status models__train_epochs(models__trainer *trainer, peal_error *err);
 
 enum {
     MESSAGE_TRAIN = 1, /* partition, epoch, first step, end step, committed, goes on? -> partition, steps done */
-    MESSAGE_COMBINE,   /* segment, segments, committed -> segment */
+    MESSAGE_COMBINE,   /* segment, segments, committed, epoch, first step, end step -> segment */
     MESSAGE_STEPS,     /* epoch, first step, committed -> epoch, aborted?, steps done */
     MESSAGE_EVAL,      /* chunk, committed -> chunk */
 };

@@ -9,6 +9,7 @@
 #include "core/base/stop.h"
 #include "models/safetensors.h"
 #include "models/supervisor.h"
+#include "models/tables.h"
 #include "models/trainer.h"
 
 enum { GRACE_MS = 2000 };
@@ -114,6 +115,9 @@ static peal_message task_message(const leader *self, uint32_t kind, size_t task,
     } else if (kind == MESSAGE_COMBINE) {
         message.values[1] = tasks;
         message.values[2] = committed;
+        message.values[3] = self->progress.epoch;
+        message.values[4] = step;
+        message.values[5] = self->end_step;
     } else {
         message.values[1] = committed;
     }
@@ -260,6 +264,9 @@ static void clear_meetings(leader *self) {
     models__trainer *trainer = self->trainer;
     peal_collective_reset(trainer->collective);
     memset(trainer->nodes, 0, TREE_LEVELS * trainer->partitions * sizeof *trainer->nodes);
+    for (size_t i = 0; trainer->table_rows && i < trainer->block_count; i++) {
+        models__tables_reset(trainer, trainer->blocks[i].gradient, trainer->blocks[i].touched);
+    }
     atomic_store_explicit(&trainer->control->end_step, UINT64_MAX, memory_order_relaxed);
     clear_beats(self);
 }

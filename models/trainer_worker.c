@@ -5,6 +5,7 @@
 
 #include "core/process/sum.h"
 #include "models/predictor.h"
+#include "models/tables.h"
 #include "models/trainer.h"
 
 enum { STEP_CHUNK = 2048 };
@@ -37,7 +38,7 @@ static bool is_halted(const models__trainer *trainer) {
     return atomic_load_explicit(&trainer->control->halt, memory_order_relaxed) != 0;
 }
 
-static float learning_rate(const models__trainer *trainer, size_t epoch, size_t step) {
+float models__learning_rate(const models__trainer *trainer, size_t epoch, size_t step) {
     double done = (double)epoch * (double)trainer->steps + (double)step + 0.5;
     double progress = done / ((double)trainer->epochs * (double)trainer->steps);
     return (float)(trainer->lr * peal_schedule_factor(trainer->schedule, &trainer->schedule_options, progress));
@@ -70,6 +71,18 @@ static void copy_state(const models__trainer *trainer, models__state *to, const 
 
 /* ---- rounds: a partition on its own ---- */
 
+static void step_tables_alone(models__trainer *trainer, models__state *slot, size_t epoch, size_t step) {
+    const peal_term term = {trainer->gradients, 1, 1};
+    const peal_touched *touched = trainer->touched;
+    models__tables_step(trainer, slot,
+                        &(models__table_step){.terms = &term,
+                                              .touched = &touched,
+                                              .term_count = 1,
+                                              .epoch = epoch,
+                                              .step = step,
+                                              .end = trainer->floats});
+}
+
 /* Returns how many steps of the epoch the slot then holds: fewer than told if the workers are halted. */
 static size_t train_partition(models__trainer *trainer, size_t rank, const peal_message *message) {
     const size_t p = message->values[0], epoch = message->values[1], end = message->values[3];
@@ -78,27 +91,44 @@ static size_t train_partition(models__trainer *trainer, size_t rank, const peal_
     models__state *slot = &trainer->slots[p];
     size_t step = message->values[2];
     if (!goes_on) copy_state(trainer, slot, committed, 0, trainer->floats);
+    if (!goes_on) models__tables_begin(trainer, slot, step);
     double loss = goes_on ? trainer->loss_sums[p] : committed->losses[p];
-    peal_graph_bind(trainer->net->graph, slot->params, trainer->gradients);
+    peal_graph_bind(trainer->net->graph, slot->params, trainer->gradients, trainer->touched);
     while (step < end && !is_halted(trainer)) {
         beat(trainer, rank, (uint32_t)p);
         loss += gradient_of_step(trainer, p, epoch, step);
-        trainer->optimizer->step(&trainer->optimizer_options, learning_rate(trainer, epoch, step),
+        trainer->optimizer->step(&trainer->optimizer_options, models__learning_rate(trainer, epoch, step),
                                  epoch * trainer->steps + step + 1, slot->params, trainer->gradients, slot->optimizer,
-                                 trainer->floats);
+                                 trainer->dense);
+        step_tables_alone(trainer, slot, epoch, step);
         step++;
         count_up(&trainer->beats[rank].steps);
     }
+    if (step == end) models__tables_settle(trainer, slot, epoch, step, 0, trainer->floats);
     trainer->loss_sums[p] = loss;
     return step;
 }
 
-/* new = old - lr (momentum-corrected average of (old - slot)); optimiser states are averaged. */
+void models__outer_step(const models__trainer *trainer, const models__state *old, models__state *next, size_t begin,
+                        size_t end) {
+    const float lr = (float)trainer->outer.lr, momentum = (float)trainer->outer.momentum;
+    for (size_t i = begin; i < end; i++) {
+        const float delta = old->params[i] - next->params[i];
+        const float velocity = momentum * old->outer[i] + delta;
+        next->outer[i] = velocity;
+        next->params[i] = old->params[i] - lr * (trainer->outer.nesterov ? delta + momentum * velocity : velocity);
+    }
+}
+
+/* The mean of the slots' parameters, and an outer step to it; optimiser states are averaged. */
 static void combine(models__trainer *trainer, const peal_message *message) {
     size_t begin, end;
     peal_segment(trainer->floats, message->values[0], message->values[1], &begin, &end);
     const models__state *old = &trainer->states[message->values[2]];
     models__state *new = &trainer->states[1 - message->values[2]];
+    models__tables_combine(trainer, old, new, message->values[3], message->values[4], message->values[5], begin, end);
+    if (begin > trainer->dense) begin = trainer->dense;
+    if (end > trainer->dense) end = trainer->dense;
     double total = (double)trainer->train_count;
     size_t stride = trainer->partitions > 1 ? (size_t)(trainer->slots[1].params - trainer->slots[0].params) : 0;
     float weights[PARTITIONS_MOST];
@@ -112,13 +142,7 @@ static void combine(models__trainer *trainer, const peal_message *message) {
         peal_sum_slots(new->optimizer[i], trainer->slots[0].optimizer[i], trainer->partitions, stride, weights, begin,
                        end);
     }
-    float lr = (float)trainer->outer.lr, momentum = (float)trainer->outer.momentum;
-    for (size_t i = begin; i < end; i++) {
-        float delta = old->params[i] - new->params[i];
-        float velocity = momentum * old->outer[i] + delta;
-        new->outer[i] = velocity;
-        new->params[i] = old->params[i] - lr *(trainer->outer.nesterov ? delta + momentum * velocity : velocity);
-    }
+    models__outer_step(trainer, old, new, begin, end);
 }
 
 /* ---- steps: all partitions together, by as many workers as can run at once ---- */
@@ -151,21 +175,23 @@ static peal_term term_of(const together *self, const float *gradient, size_t fir
 
 /* The gradient of `size` partitions from `first` on, into out [floats]: unweighted if it is one, else their weighted
  * sum. Halves meet in the worker's own memory, a buffer a level. */
-static void gradient_of_block(together *self, size_t first, size_t size, float *out) {
+static void gradient_of_block(together *self, size_t first, size_t size, float *out, peal_touched *touched) {
     models__trainer *trainer = self->trainer;
     if (size == 1) {
         beat(trainer, self->rank, (uint32_t)first);
-        peal_graph_bind(trainer->net->graph, trainer->published, out);
+        peal_graph_bind(trainer->net->graph, trainer->published, out, touched);
         self->next->losses[first] += gradient_of_step(trainer, first, self->epoch, self->step);
         count_up(&trainer->beats[self->rank].steps);
         return;
     }
     const size_t half = size / 2, level = (size_t)__builtin_ctzll(half);
     float *right = trainer->gradients + level * trainer->floats;
-    gradient_of_block(self, first, half, out);
-    gradient_of_block(self, first + half, half, right);
+    peal_touched *right_rows = trainer->touched ? &trainer->touched[level] : NULL;
+    gradient_of_block(self, first, half, out, touched);
+    gradient_of_block(self, first + half, half, right, right_rows);
     const peal_term halves[2] = {term_of(self, out, first, half), term_of(self, right, first + half, half)};
-    peal_sum_terms(out, halves, 2, 0, trainer->floats);
+    peal_sum_terms(out, halves, 2, 0, trainer->dense);
+    if (touched) models__tables_add(trainer, out, touched, right_rows, halves);
 }
 
 static models__node *node_of(const models__trainer *trainer, size_t first, size_t size) {
@@ -197,10 +223,13 @@ static void climb(const together *self, size_t i) {
         if (2 * size > trainer->merge_size || parent + 2 * size > trainer->partitions) return;
         if (atomic_fetch_add_explicit(&node_of(trainer, parent, 2 * size)->came, 1, memory_order_acq_rel) % 2 == 0)
             return;
-        const float *left = trainer->blocks[node_of(trainer, parent, size)->block].gradient;
-        const float *right = trainer->blocks[node_of(trainer, parent + size, size)->block].gradient;
-        const peal_term halves[2] = {term_of(self, left, parent, size), term_of(self, right, parent + size, size)};
-        peal_sum_terms(block->gradient, halves, 2, 0, trainer->floats);
+        const models__block *left = &trainer->blocks[node_of(trainer, parent, size)->block];
+        const models__block *right = &trainer->blocks[node_of(trainer, parent + size, size)->block];
+        const peal_term halves[2] = {term_of(self, left->gradient, parent, size),
+                                     term_of(self, right->gradient, parent + size, size)};
+        peal_sum_terms(block->gradient, halves, 2, 0, trainer->dense);
+        const peal_touched *other = block == left ? right->touched : left->touched;
+        if (other) models__tables_add(trainer, block->gradient, block->touched, other, halves);
         first = parent;
         size *= 2;
     }
@@ -214,17 +243,29 @@ static void step_segment(void *user, size_t begin, size_t end) {
     together *self = user;
     models__trainer *trainer = self->trainer;
     models__state *next = self->next;
-    const float lr = learning_rate(trainer, self->epoch, self->step);
+    const float lr = models__learning_rate(trainer, self->epoch, self->step);
     const uint64_t t = self->epoch * trainer->steps + self->step + 1;
     peal_term terms[PARTITIONS_MOST];
+    const peal_touched *touched[PARTITIONS_MOST];
     size_t term_count = 0;
     for (size_t first = 0; first < trainer->partitions; first += terms[term_count++].size) {
         const size_t size = top_size(trainer, first);
-        const float *gradient = trainer->blocks[node_of(trainer, first, size)->block].gradient;
-        terms[term_count] = term_of(self, gradient, first, size);
+        const models__block *block = &trainer->blocks[node_of(trainer, first, size)->block];
+        terms[term_count] = term_of(self, block->gradient, first, size);
+        touched[term_count] = block->touched;
     }
-    for (size_t at = begin; at < end; at += STEP_CHUNK) {
-        const size_t stop = end - at < STEP_CHUNK ? end : at + STEP_CHUNK;
+    models__tables_step(trainer, next,
+                        &(models__table_step){.terms = terms,
+                                              .touched = touched,
+                                              .term_count = term_count,
+                                              .epoch = self->epoch,
+                                              .step = self->step,
+                                              .begin = begin,
+                                              .end = end,
+                                              .published = trainer->published});
+    const size_t dense_end = end < trainer->dense ? end : trainer->dense;
+    for (size_t at = begin; at < dense_end; at += STEP_CHUNK) {
+        const size_t stop = dense_end - at < STEP_CHUNK ? dense_end : at + STEP_CHUNK;
         float *states[PEAL_OPTIMIZER_STATES] = {0}, *sum = trainer->gradients + at;
         for (size_t i = 0; i < trainer->optimizer->states; i++) states[i] = next->optimizer[i] + at;
         peal_sum_terms(trainer->gradients, terms, term_count, at, stop);
@@ -247,7 +288,7 @@ static peal_status step_together(together *self) {
     for (size_t i = 0; i < trainer->block_count; i++) {
         const models__block *block = &trainer->blocks[i];
         if (block->rank != self->rank) continue;
-        gradient_of_block(self, block->first, block->size, block->gradient); /* [gradient] */
+        gradient_of_block(self, block->first, block->size, block->gradient, block->touched); /* [gradient] */
         climb(self, i);
     }
     beat(trainer, self->rank, UINT32_MAX);
@@ -265,8 +306,10 @@ static peal_status steps(models__trainer *trainer, size_t rank, const peal_messa
                      .epoch = message->values[0],
                      .step = message->values[1],
                      .next = &trainer->states[1 - committed],
-                     .hands = peal_sum_is_short(trainer->block_count, trainer->floats) ? 1 : trainer->at_once};
+                     .hands = peal_sum_is_short(trainer->block_count, trainer->dense) ? 1 : trainer->at_once};
     size_t begin, end;
+    peal_segment(trainer->table_rows, rank, trainer->at_once, &begin, &end);
+    if (begin < end) memcpy(self.next->clocks + begin, from->clocks + begin, (end - begin) * sizeof *from->clocks);
     peal_segment(trainer->floats, rank, trainer->at_once, &begin, &end);
     copy_state(trainer, self.next, from, begin, end);
     memcpy(self.next->outer + begin, from->outer + begin, (end - begin) * sizeof(float));
@@ -284,6 +327,7 @@ static peal_status steps(models__trainer *trainer, size_t rank, const peal_messa
         self.step++;
         halted = atomic_load_explicit(&trainer->control->end_step, memory_order_relaxed) == self.step;
     }
+    if (self.step == trainer->steps) models__tables_settle(trainer, self.next, self.epoch, self.step, begin, end);
     *done = self.step;
     return PEAL_OK;
 }
@@ -294,7 +338,7 @@ void models__score_rows(models__trainer *trainer, float *params, uint64_t at, si
     peal_net *net = trainer->eval_net;
     peal_run run = {.rows = PEAL_PREDICT_BATCH};
     const size_t width = net->shape.classes ? net->shape.classes : 1;
-    peal_graph_bind(net->graph, params, NULL);
+    peal_graph_bind(net->graph, params, NULL, NULL);
     peal_net_load_rows(net, trainer->valid_rows, trainer->valid_list + at, rows);
     peal_graph_forward(net->graph, &run);
     models__output_to_scores(net, net->output->value, rows, width, trainer->eval_scores + at * width);

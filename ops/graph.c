@@ -16,8 +16,9 @@ struct peal_graph {
     peal_arena *arena;
     peal_node **nodes;
     size_t count, capacity;
-    size_t parameter_floats;
-    uint8_t *memory; /* all values, gradients and states */
+    size_t dense_floats, table_floats, table_rows;
+    peal_touched *touched; /* of the gradients that are bound */
+    uint8_t *memory;       /* all values, gradients and states */
     size_t batch_bytes;
 };
 
@@ -73,12 +74,13 @@ peal_status peal_graph_input(peal_graph *graph, const char *name, peal_element e
     return PEAL_OK;
 }
 
-peal_status peal_graph_parameter(peal_graph *graph, const char *name, size_t rows, size_t width, peal_init init,
-                                 peal_node **out, peal_error *err) {
+/* `total` is what stands before it in its part of the flat vectors. */
+static peal_status add_parameter(peal_graph *graph, const char *name, size_t rows, size_t width, peal_init init,
+                                 size_t *total, peal_node **out, peal_error *err) {
     PEAL_TRY(add_node(graph, name, out, err));
     size_t floats, end;
     if (__builtin_mul_overflow(rows, width, &floats) || floats > SIZE_MAX / 64 ||
-        __builtin_add_overflow(graph->parameter_floats, peal_round_up(floats, 16), &end)) {
+        __builtin_add_overflow(*total, peal_round_up(floats, 16), &end) || end > SIZE_MAX / 64) {
         return peal_fail(err, PEAL_E_MEMORY, "a parameter of %zu x %zu numbers is too large", rows, width);
     }
     peal_node *node = *out;
@@ -87,8 +89,25 @@ peal_status peal_graph_parameter(peal_graph *graph, const char *name, size_t row
     node->width = width;
     node->init = init;
     node->fan_in = rows;
-    node->offset = graph->parameter_floats;
-    graph->parameter_floats = end;
+    node->offset = *total;
+    *total = end;
+    return PEAL_OK;
+}
+
+peal_status peal_graph_parameter(peal_graph *graph, const char *name, size_t rows, size_t width, peal_init init,
+                                 peal_node **out, peal_error *err) {
+    return add_parameter(graph, name, rows, width, init, &graph->dense_floats, out, err);
+}
+
+peal_status peal_graph_table(peal_graph *graph, const char *name, size_t rows, size_t width, peal_init init,
+                             peal_node **out, peal_error *err) {
+    if (rows > UINT32_MAX - graph->table_rows) {
+        return peal_fail(err, PEAL_E_MEMORY, "tables of more than %u rows", UINT32_MAX);
+    }
+    PEAL_TRY(add_parameter(graph, name, rows, width, init, &graph->table_floats, out, err));
+    (*out)->is_table = true;
+    (*out)->first_row = graph->table_rows;
+    graph->table_rows += rows;
     return PEAL_OK;
 }
 
@@ -164,6 +183,9 @@ peal_status peal_graph_plan(peal_graph *graph, size_t rows, bool training, peal_
     PEAL_TRY(peal_alloc_checked(&graph->memory, size, 1, "a graph's values", err));
     lay_out(graph, rows, training, graph->memory, &overflow);
     graph->batch_bytes = size;
+    for (size_t i = 0; i < graph->count; i++) {
+        if (graph->nodes[i]->is_table) graph->nodes[i]->offset += graph->dense_floats;
+    }
     return PEAL_OK;
 }
 
@@ -174,7 +196,15 @@ size_t peal_graph_batch_bytes(const peal_graph *graph) {
 /* ---- parameters ---- */
 
 size_t peal_graph_parameter_floats(const peal_graph *graph) {
-    return graph->parameter_floats;
+    return graph->dense_floats + graph->table_floats;
+}
+
+size_t peal_graph_dense_floats(const peal_graph *graph) {
+    return graph->dense_floats;
+}
+
+size_t peal_graph_table_rows(const peal_graph *graph) {
+    return graph->table_rows;
 }
 
 size_t peal_graph_parameters(const peal_graph *graph) {
@@ -190,17 +220,19 @@ const peal_node *peal_graph_parameter_at(const peal_graph *graph, size_t index) 
     return NULL;
 }
 
-void peal_graph_bind(peal_graph *graph, float *parameters, float *gradients) {
+void peal_graph_bind(peal_graph *graph, float *parameters, float *gradients, peal_touched *touched) {
+    graph->touched = touched;
     for (size_t i = 0; i < graph->count; i++) {
         peal_node *node = graph->nodes[i];
         if (node->kind != PEAL_NODE_PARAMETER) continue;
         node->value = parameters + node->offset;
         node->grad = gradients ? gradients + node->offset : NULL;
+        node->touched = touched;
     }
 }
 
 void peal_graph_initialise(const peal_graph *graph, uint64_t seed, float *parameters) {
-    memset(parameters, 0, graph->parameter_floats * sizeof *parameters);
+    memset(parameters, 0, peal_graph_parameter_floats(graph) * sizeof *parameters);
     uint32_t index = 0;
     for (size_t i = 0; i < graph->count; i++) {
         const peal_node *node = graph->nodes[i];
@@ -255,12 +287,28 @@ void peal_graph_forward(peal_graph *graph, peal_run *run) {
 }
 
 void peal_gradient_begin_zero(peal_node *parameter) {
-    if (peal_gradient_begin(parameter) != 0) return;
+    if (peal_gradient_begin(parameter) != 0 || parameter->is_table) return;
     memset(parameter->grad, 0, parameter->rows * parameter->width * sizeof *parameter->grad);
 }
 
+/* What an earlier run has left in the gradients of tables. */
+static void clear_tables(const peal_graph *graph) {
+    peal_touched *touched = graph->touched;
+    for (size_t i = 0; i < graph->count; i++) {
+        const peal_node *node = graph->nodes[i];
+        if (!node->is_table) continue;
+        for (size_t r = 0; r < touched->count; r++) {
+            const size_t row = touched->rows[r] - node->first_row; /* a huge number if it is of a table before */
+            if (row < node->rows) memset(node->grad + row * node->width, 0, node->width * sizeof *node->grad);
+        }
+    }
+    for (size_t r = 0; r < touched->count; r++) touched->marks[touched->rows[r]] = 0;
+    touched->count = 0;
+}
+
 void peal_graph_backward(peal_graph *graph, const peal_run *run) {
-    for (size_t i = 0; i < graph->count; i++) graph->nodes[i]->touched = false;
+    for (size_t i = 0; i < graph->count; i++) graph->nodes[i]->begun = false;
+    if (graph->table_rows) clear_tables(graph);
     for (size_t i = graph->count; i-- > 0;) {
         peal_node *node = graph->nodes[i];
         if (node->op && (node->grad || node->op->is_loss)) node->op->backward(node, run);

@@ -52,13 +52,28 @@ struct peal_node {
     float *grad;   /* the same shape; NULL if nothing that is learnt depends on it */
     float *state;  /* what the op keeps from forward to backward, op->state_width floats per row */
     double loss;   /* of PEAL_NODE_LOSS, after forward */
-    size_t offset; /* of a parameter in the flat vectors */
+    size_t offset; /* of a parameter in the flat vectors; of a table once the graph is planned */
     peal_init init;
     size_t fan_in;    /* of a parameter: how many inputs add up to one output, its rows unless the builder sets it */
     const char *name; /* of parameters and inputs */
     bool shares;      /* works in place on its first input */
-    bool touched;     /* of a parameter: the present backward run has written its gradient */
+    bool begun;       /* of a parameter: the present backward run has written its gradient */
+
+    /* of a table, see peal_graph_table */
+    bool is_table;
+    size_t first_row;             /* the number of its first row among the rows of all tables */
+    float penalty;                /* l2 on its rows, c/2 times their squares, which is left to whoever steps them */
+    struct peal_touched *touched; /* the rows that its gradient has values in */
 };
+
+/* The rows of tables that a gradient has values in; in all other rows it is zero. The caller's, like the gradient, and
+ * may lie in shared memory, too. Rows are numbered through all tables of a graph, in the order in which those were
+ * added. All zero at the beginning. */
+typedef struct peal_touched {
+    size_t count;
+    uint32_t *rows; /* [count] in the order of their first entry; room for peal_graph_table_rows */
+    uint8_t *marks; /* [peal_graph_table_rows] 1 if it is among them */
+} peal_touched;
 
 /* A run of the graph: how many rows, and where its random numbers come from. */
 typedef struct peal_run {
@@ -86,12 +101,25 @@ struct peal_op {
 /* For backward: what the gradient of a parameter counts for before this op's part is added: 0 the first time in a run,
  * when what lies there is of an earlier run, 1 afterwards. */
 static inline float peal_gradient_begin(peal_node *parameter) {
-    float kept = parameter->touched ? 1.0f : 0.0f;
-    parameter->touched = true;
+    float kept = parameter->begun ? 1.0f : 0.0f;
+    parameter->begun = true;
     return kept;
 }
 /* The same for ops that can only add: zeroes the gradient the first time. */
 void peal_gradient_begin_zero(peal_node *parameter);
+
+/* Lists row `row` (numbered through all tables) unless it is listed. */
+static inline void peal_touch(peal_touched *touched, size_t row) {
+    if (touched->marks[row]) return;
+    touched->marks[row] = 1;
+    touched->rows[touched->count++] = (uint32_t)row;
+}
+/* For the backward of ops that read a parameter by rows: the gradient of one of its rows, to be added to, after
+ * peal_gradient_begin_zero. */
+static inline float *peal_gradient_row(peal_node *parameter, size_t row) {
+    if (parameter->is_table) peal_touch(parameter->touched, parameter->first_row + row);
+    return parameter->grad + row * parameter->width;
+}
 
 /* PEAL_E_MEMORY if this process cannot map what GEMM will want: OpenBLAS maps 128 MB at its first call (and touches
  * little of it), and where it cannot, it tries forever. To be asked before the first run, and before a fork. */
@@ -116,6 +144,10 @@ peal_status peal_graph_input(peal_graph *graph, const char *name, peal_element e
 /* A parameter [rows, width]. `name` is copied. */
 peal_status peal_graph_parameter(peal_graph *graph, const char *name, size_t rows, size_t width, peal_init init,
                                  peal_node **out, peal_error *err);
+/* The same for a parameter that all ops read by rows, a few of many in a batch: a *table*. Its gradient is a list of
+ * rows, peal_touched. In the flat vectors tables stand behind all other parameters. */
+peal_status peal_graph_table(peal_graph *graph, const char *name, size_t rows, size_t width, peal_init init,
+                             peal_node **out, peal_error *err);
 /* A value or loss made by `op`. A batch value may be the input of one op only. */
 peal_status peal_graph_add(peal_graph *graph, const peal_op *op, peal_node *const *inputs, size_t input_count,
                            float number, peal_node **out, peal_error *err);
@@ -128,12 +160,16 @@ size_t peal_graph_batch_bytes(const peal_graph *graph);
 
 /* Floats in the flat vector of parameters. Each parameter begins at a cache line. */
 size_t peal_graph_parameter_floats(const peal_graph *graph);
+/* Those of them that belong to no table: the first ones. */
+size_t peal_graph_dense_floats(const peal_graph *graph);
+/* Rows of all tables. */
+size_t peal_graph_table_rows(const peal_graph *graph);
 size_t peal_graph_parameters(const peal_graph *graph);
 const peal_node *peal_graph_parameter_at(const peal_graph *graph, size_t index);
 
 /* Where parameters and gradients lie: peal_graph_parameter_floats each. `gradients` may be NULL if nothing is trained.
- */
-void peal_graph_bind(peal_graph *graph, float *parameters, float *gradients);
+ * With tables the gradients go with `touched`, which tells the rows that an earlier run has left in them. */
+void peal_graph_bind(peal_graph *graph, float *parameters, float *gradients, peal_touched *touched);
 /* Draws the initial parameters: a function of the seed and each parameter's place alone. */
 void peal_graph_initialise(const peal_graph *graph, uint64_t seed, float *parameters);
 

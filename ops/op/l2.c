@@ -5,8 +5,8 @@
 
 static peal_status l2_infer(peal_node *node, peal_error *err) {
     node->width = 1;
-    if (node->inputs[0]->kind == PEAL_NODE_PARAMETER) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE, "l2 is a penalty on a parameter");
+    if (node->inputs[0]->kind == PEAL_NODE_PARAMETER && !node->inputs[0]->is_table) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "l2 is a penalty on a parameter; that of a table stands in its node");
 }
 
 static void l2_forward(peal_node *node, peal_run *run) {

@@ -29,13 +29,13 @@ static void lookup_forward(peal_node *node, peal_run *run) {
 
 static void lookup_backward(peal_node *node, const peal_run *run) {
     const int32_t *codes = node->inputs[0]->value;
-    float *table = node->inputs[1]->grad;
-    peal_gradient_begin_zero(node->inputs[1]);
+    peal_node *table = node->inputs[1];
+    peal_gradient_begin_zero(table);
     size_t c = node->inputs[0]->width, k = node->width;
     for (size_t i = 0; i < run->rows; i++) {
         for (size_t j = 0; j < c; j++) {
             int32_t code = codes[i * c + j];
-            if (code >= 0) ops__add_row(table + (size_t)code * k, node->grad + i * k, k);
+            if (code >= 0) ops__add_row(peal_gradient_row(table, (size_t)code), node->grad + i * k, k);
         }
     }
 }

@@ -35,14 +35,15 @@ static void sparse_forward(peal_node *node, peal_run *run) {
 
 static void sparse_backward(peal_node *node, const peal_run *run) {
     const peal_sparse_row *rows = node->inputs[0]->value;
-    float *table = node->inputs[1]->grad, *bias = node->inputs[2]->grad;
+    peal_node *table = node->inputs[1];
+    float *bias = node->inputs[2]->grad;
     const size_t k = node->width;
-    peal_gradient_begin_zero(node->inputs[1]);
+    peal_gradient_begin_zero(table);
     peal_gradient_begin_zero(node->inputs[2]);
     for (size_t i = 0; i < run->rows; i++) {
         ops__add_row(bias, node->grad + i * k, k);
         for (size_t j = 0; j < rows[i].count; j++) {
-            add_times(table + (size_t)rows[i].indices[j] * k, node->grad + i * k, rows[i].values[j], k);
+            add_times(peal_gradient_row(table, rows[i].indices[j]), node->grad + i * k, rows[i].values[j], k);
         }
     }
 }

@@ -23,6 +23,19 @@ static void adagrad_step(const peal_optimizer_options *o, float lr, uint64_t t, 
     step(params, grads, states[0], lr, o->epsilon, o->weight_decay, count);
 }
 
+/* Nothing moves but by the penalty, which is taken at the rate that s stands for. */
+static void adagrad_rest(const peal_optimizer_options *o, float lr, uint64_t t, float penalty, const uint32_t *rests,
+                         size_t rows, size_t width, float *params, float *const *states) {
+    (void)t;
+    const float shrink = lr * (penalty + o->weight_decay);
+    for (size_t r = 0; r < rows; r++, params += width) {
+        const float *s = states[0] + r * width, times = shrink * (float)rests[r];
+        for (size_t i = 0; times > 0 && i < width; i++) {
+            params[i] *= fmaxf(0, 1 - times / (__builtin_sqrtf(s[i]) + o->epsilon));
+        }
+    }
+}
+
 const peal_optimizer peal_optimizer_adagrad = {
     .name = "adagrad",
     .documentation = "rates per parameter that shrink with the squares seen: epsilon=1e-10, weight_decay=0",
@@ -31,4 +44,5 @@ const peal_optimizer peal_optimizer_adagrad = {
     .default_lr = 0.05f,
     .defaults = {.epsilon = 1e-10f},
     .step = adagrad_step,
+    .rest = adagrad_rest,
 };

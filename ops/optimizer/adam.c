@@ -50,6 +50,40 @@ static void adamw_step(const peal_optimizer_options *o, float lr, uint64_t t, fl
     step(params, grads, states[0], states[1], r, count);
 }
 
+/* After n steps without a gradient m is beta1^n m; w has moved by step m / size (beta1 + ... + beta1^n) on the way. v is
+ * kept: of a row that seldom has a gradient it is the mean of those that it had. Fading, it would make each of them a
+ * long step, and the penalty's steps longer than the sum of losses asks for. */
+static void rest(float *restrict w, float *restrict m, const float *restrict v, rates r, float penalty, uint32_t steps,
+                 size_t width) {
+    const float left = ops__power(r.beta1, steps), moved = r.step * ops__series(r.beta1, left, steps);
+    const float shrink = r.step * penalty * (float)steps, kept = ops__power(1 - r.decoupled, steps);
+    for (size_t i = 0; i < width; i++) {
+        const float size = __builtin_sqrtf(v[i]) * r.v_factor + r.epsilon;
+        w[i] = kept * w[i] * fmaxf(0, 1 - shrink / size) - moved * m[i] / size;
+        m[i] = ops__faded(left * m[i]);
+    }
+}
+
+static void rest_rows(rates r, float penalty, const uint32_t *rests, size_t rows, size_t width, float *params,
+                      float *const *states) {
+    for (size_t row = 0; row < rows; row++) {
+        const size_t at = row * width;
+        if (rests[row]) rest(params + at, states[0] + at, states[1] + at, r, penalty, rests[row], width);
+    }
+}
+
+static void adam_rest(const peal_optimizer_options *o, float lr, uint64_t t, float penalty, const uint32_t *rests,
+                      size_t rows, size_t width, float *params, float *const *states) {
+    rest_rows(rates_at(o, lr, t), penalty + o->weight_decay, rests, rows, width, params, states);
+}
+
+static void adamw_rest(const peal_optimizer_options *o, float lr, uint64_t t, float penalty, const uint32_t *rests,
+                       size_t rows, size_t width, float *params, float *const *states) {
+    rates r = rates_at(o, lr, t);
+    r.decoupled = lr * o->weight_decay;
+    rest_rows(r, penalty, rests, rows, width, params, states);
+}
+
 const peal_optimizer peal_optimizer_adam = {
     .name = "adam",
     .documentation = "moments of the gradient: beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0",
@@ -58,6 +92,7 @@ const peal_optimizer peal_optimizer_adam = {
     .default_lr = 0.001f,
     .defaults = {.beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f},
     .step = adam_step,
+    .rest = adam_rest,
 };
 
 const peal_optimizer peal_optimizer_adamw = {
@@ -68,4 +103,5 @@ const peal_optimizer peal_optimizer_adamw = {
     .default_lr = 0.001f,
     .defaults = {.beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f, .weight_decay = 0.01f},
     .step = adamw_step,
+    .rest = adamw_rest,
 };

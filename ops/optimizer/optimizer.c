@@ -6,6 +6,18 @@
 const peal_optimizer *const peal_optimizers[] = {&peal_optimizer_sgd, &peal_optimizer_adagrad, &peal_optimizer_adam,
                                                  &peal_optimizer_adamw, NULL};
 
+float ops__power(float base, uint32_t exponent) {
+    float power = 1;
+    for (; exponent; exponent >>= 1, base *= base) {
+        if (exponent & 1) power *= base;
+    }
+    return power;
+}
+
+float ops__series(float ratio, float last, uint32_t count) {
+    return ratio == 1 ? (float)count : ratio * (1 - last) / (1 - ratio);
+}
+
 peal_status peal_optimizer_parse(const char *text, const peal_optimizer **out, peal_optimizer_options *options,
                                  peal_error *err) {
     peal_spec spec;

@@ -29,10 +29,24 @@ typedef struct peal_optimizer {
      * vectors may be done by anyone. */
     void (*step)(const peal_optimizer_options *options, float lr, uint64_t t, float *params, const float *grads,
                  float *const *states, size_t count);
+    /* What steps without a gradient do, but for the penalty's, which is `penalty` times the parameter: what is left of
+     * the momentum is spent. All at once, at the rates of step t, for rows that seldom have a gradient; means of its
+     * squares stay as they are. params and states[..] are [rows, width]; row r rests for rests[r] steps. */
+    void (*rest)(const peal_optimizer_options *options, float lr, uint64_t t, float penalty, const uint32_t *rests,
+                 size_t rows, size_t width, float *params, float *const *states);
 } peal_optimizer;
 
 extern const peal_optimizer peal_optimizer_sgd, peal_optimizer_adagrad, peal_optimizer_adam, peal_optimizer_adamw;
 extern const peal_optimizer *const peal_optimizers[]; /* ends with NULL */
+
+/* base^exponent, by squaring: the same bits on every machine. */
+float ops__power(float base, uint32_t exponent);
+/* ratio + ratio^2 + ... + ratio^count; `last` is ratio^count. */
+float ops__series(float ratio, float last, uint32_t count);
+/* Zero for what is almost zero: numbers that go on fading would become subnormal, which CPUs compute slowly. */
+static inline float ops__faded(float value) {
+    return value < 1e-30f && value > -1e-30f ? 0 : value;
+}
 
 /* From a spec like "sgd:momentum=0.9,nesterov=1". */
 peal_status peal_optimizer_parse(const char *text, const peal_optimizer **out, peal_optimizer_options *options,

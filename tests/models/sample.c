@@ -174,10 +174,12 @@ static uint64_t step(const peal_pipeline *pipeline, const peal_rows *rows, peal_
     if (*status != PEAL_OK) return 0;
     const size_t floats = peal_graph_parameter_floats(net->graph);
     float *parameters = calloc(floats, sizeof(float)), *gradients = calloc(floats, sizeof(float));
+    const size_t table_rows = peal_graph_table_rows(net->graph);
     uint32_t *order = calloc(count, sizeof *order);
-    must(parameters && gradients && order, "no memory");
+    peal_touched touched = {.rows = calloc(table_rows + 1, sizeof *touched.rows), .marks = calloc(table_rows + 1, 1)};
+    must(parameters && gradients && order && touched.rows && touched.marks, "no memory");
     for (size_t i = 0; i < count; i++) order[i] = (uint32_t)i;
-    peal_graph_bind(net->graph, parameters, gradients);
+    peal_graph_bind(net->graph, parameters, gradients, &touched);
     peal_graph_initialise(net->graph, 1, parameters);
     peal_run run = {.rows = count, .training = true};
     peal_net_load_rows(net, rows, order, count);
@@ -188,6 +190,8 @@ static uint64_t step(const peal_pipeline *pipeline, const peal_rows *rows, peal_
     free(parameters);
     free(gradients);
     free(order);
+    free(touched.rows);
+    free(touched.marks);
     return hash;
 }
 

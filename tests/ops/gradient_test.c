@@ -167,7 +167,7 @@ static void check(built *one, formula plain, size_t count, bool odd_labels) {
     for (size_t i = 0; i < count; i++) {
         if (place(one, i) != SIZE_MAX) params[place(one, i)] = (float)values[i];
     }
-    peal_graph_bind(one->graph, params, grads);
+    peal_graph_bind(one->graph, params, grads, NULL);
     for (size_t i = 0; i < N * D; i++) ((float *)one->x->value)[i] = (float)data[i];
     for (size_t i = 0; i < N; i++) {
         if (one->y->element == PEAL_ELEMENT_FLOAT32) {

@@ -1,0 +1,296 @@
+/* Steps and means of tables, row by row; see tables.h. */
+#include "models/tables.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+
+enum { BATCH_FLOATS = 16384 }; /* four such arrays stay in the second cache */
+
+/* A worker's own memory for rows that are stepped side by side. */
+typedef struct models__row_batch {
+    size_t room, count;                                           /* rows of the widest table */
+    float *params, *gradients, *optimizer[PEAL_OPTIMIZER_STATES]; /* [room, width] */
+    uint32_t *rows, *rests;                                       /* [room] */
+} models__row_batch;
+
+/* ---- memory ---- */
+
+static size_t widest(const models__trainer *trainer) {
+    size_t width = 1;
+    for (size_t i = 0; i < trainer->table_count; i++) {
+        if (trainer->tables[i]->width > width) width = trainer->tables[i]->width;
+    }
+    return width;
+}
+
+static peal_status new_batch(models__trainer *trainer, peal_error *err) {
+    const size_t width = widest(trainer);
+    models__row_batch *batch = calloc(1, sizeof *batch);
+    if (!batch) return peal_fail(err, PEAL_E_MEMORY, "no memory for rows of tables");
+    trainer->row_batch = batch;
+    batch->room = width < BATCH_FLOATS ? BATCH_FLOATS / width : 1;
+    const char *what = "rows of tables";
+    PEAL_TRY(peal_alloc_checked(&batch->params, batch->room * width, sizeof(float), what, err));
+    PEAL_TRY(peal_alloc_checked(&batch->gradients, batch->room * width, sizeof(float), what, err));
+    for (size_t i = 0; i < trainer->optimizer->states; i++) {
+        PEAL_TRY(peal_alloc_checked(&batch->optimizer[i], batch->room * width, sizeof(float), what, err));
+    }
+    PEAL_TRY(peal_alloc_checked(&batch->rows, batch->room, sizeof *batch->rows, what, err));
+    return peal_alloc_checked(&batch->rests, batch->room, sizeof *batch->rests, what, err);
+}
+
+peal_status models__tables_new(models__trainer *trainer, peal_error *err) {
+    const peal_graph *graph = trainer->net->graph;
+    const size_t parameters = peal_graph_parameters(graph);
+    if (trainer->table_rows == 0) return PEAL_OK;
+    PEAL_TRY(peal_alloc_checked(&trainer->tables, parameters, sizeof *trainer->tables, "tables", err));
+    for (size_t i = 0; i < parameters; i++) {
+        const peal_node *node = peal_graph_parameter_at(graph, i);
+        if (node->is_table) trainer->tables[trainer->table_count++] = node;
+    }
+    PEAL_TRY(peal_alloc_checked(&trainer->touched, trainer->levels, sizeof *trainer->touched, "gradients", err));
+    for (size_t i = 0; i < trainer->levels; i++) {
+        peal_touched *touched = &trainer->touched[i];
+        PEAL_TRY(peal_alloc_checked(&touched->rows, trainer->table_rows, sizeof *touched->rows, "gradients", err));
+        PEAL_TRY(peal_alloc_checked(&touched->marks, trainer->table_rows, 1, "gradients", err));
+    }
+    return new_batch(trainer, err);
+}
+
+void models__tables_free(models__trainer *trainer) {
+    for (size_t i = 0; trainer->touched && i < trainer->levels; i++) {
+        free(trainer->touched[i].rows);
+        free(trainer->touched[i].marks);
+    }
+    free(trainer->touched);
+    free((void *)trainer->tables);
+    models__row_batch *batch = trainer->row_batch;
+    if (!batch) return;
+    free(batch->params);
+    free(batch->gradients);
+    for (size_t i = 0; i < PEAL_OPTIMIZER_STATES; i++) free(batch->optimizer[i]);
+    free(batch->rows);
+    free(batch->rests);
+    free(batch);
+}
+
+/* ---- rows ---- */
+
+/* The rows of a table that have their first float in [begin, end). */
+static void rows_within(const peal_node *table, size_t begin, size_t end, size_t *first, size_t *last) {
+    const size_t bounds[2] = {begin, end};
+    size_t *const out[2] = {first, last};
+    for (int i = 0; i < 2; i++) {
+        const size_t floats = bounds[i] > table->offset ? bounds[i] - table->offset : 0;
+        const size_t rows = (floats + table->width - 1) / table->width;
+        *out[i] = rows < table->rows ? rows : table->rows;
+    }
+}
+
+/* Where row `row` of all tables lies; rows of others than `table` give SIZE_MAX. */
+static size_t place_of(const peal_node *table, size_t row) {
+    const size_t own = row - table->first_row; /* a huge number for a table before */
+    return own < table->rows ? table->offset + own * table->width : SIZE_MAX;
+}
+
+void models__tables_reset(const models__trainer *trainer, float *gradient, peal_touched *touched) {
+    memset(gradient + trainer->dense, 0, (trainer->floats - trainer->dense) * sizeof *gradient);
+    memset(touched->marks, 0, trainer->table_rows);
+    touched->count = 0;
+}
+
+void models__tables_add(const models__trainer *trainer, float *out, peal_touched *rows, const peal_touched *other_rows,
+                        const peal_term halves[2]) {
+    for (size_t r = 0; r < other_rows->count; r++) peal_touch(rows, other_rows->rows[r]);
+    for (size_t i = 0; i < trainer->table_count; i++) {
+        const peal_node *table = trainer->tables[i];
+        for (size_t r = 0; r < rows->count; r++) {
+            const size_t at = place_of(table, rows->rows[r]);
+            if (at == SIZE_MAX) continue;
+            peal_term both[2] = {halves[0], halves[1]};
+            both[0].values += at;
+            both[1].values += at;
+            peal_sum_terms(out + at, both, 2, 0, table->width);
+        }
+    }
+}
+
+/* ---- a step ---- */
+
+/* Brings a row to where it is to be stepped: its values, its gradient, how long it has rested. */
+static void gather(models__trainer *trainer, const models__state *state, const models__table_step *step,
+                   const peal_node *table, size_t row, size_t at) {
+    models__row_batch *batch = trainer->row_batch;
+    const size_t width = table->width, to = batch->count * width;
+    peal_term terms[PARTITIONS_MOST];
+    for (size_t t = 0; t < step->term_count; t++) {
+        terms[t] = step->terms[t];
+        terms[t].values += at;
+    }
+    peal_sum_terms(batch->gradients + to, terms, step->term_count, 0, width);
+    memcpy(batch->params + to, state->params + at, width * sizeof(float));
+    for (size_t i = 0; i < trainer->optimizer->states; i++) {
+        memcpy(batch->optimizer[i] + to, state->optimizer[i] + at, width * sizeof(float));
+    }
+    batch->rows[batch->count] = (uint32_t)row;
+    batch->rests[batch->count++] = (uint32_t)step->step - state->clocks[row];
+}
+
+static void scatter(const models__trainer *trainer, models__state *state, const models__table_step *step,
+                    const peal_node *table) {
+    const models__row_batch *batch = trainer->row_batch;
+    const size_t width = table->width;
+    for (size_t r = 0; r < batch->count; r++) {
+        const size_t row = batch->rows[r], at = place_of(table, row), from = r * width;
+        memcpy(state->params + at, batch->params + from, width * sizeof(float));
+        if (step->published) memcpy(step->published + at, batch->params + from, width * sizeof(float));
+        for (size_t i = 0; i < trainer->optimizer->states; i++) {
+            memcpy(state->optimizer[i] + at, batch->optimizer[i] + from, width * sizeof(float));
+        }
+        state->clocks[row] = (uint32_t)step->step + 1;
+        if (state->seen) state->seen[row]++;
+    }
+}
+
+/* Steps the rows that were gathered and puts them back. */
+static void step_batch(models__trainer *trainer, models__state *state, const models__table_step *step,
+                       const peal_node *table) {
+    models__row_batch *batch = trainer->row_batch;
+    const peal_optimizer *optimizer = trainer->optimizer;
+    const float lr = models__learning_rate(trainer, step->epoch, step->step), penalty = table->penalty;
+    const uint64_t t = step->epoch * trainer->steps + step->step + 1;
+    const size_t floats = batch->count * table->width;
+    optimizer->rest(&trainer->optimizer_options, lr, t, penalty, batch->rests, batch->count, table->width,
+                    batch->params, batch->optimizer);
+    for (size_t i = 0; penalty > 0 && i < floats; i++) batch->gradients[i] += penalty * batch->params[i];
+    optimizer->step(&trainer->optimizer_options, lr, t, batch->params, batch->gradients, batch->optimizer, floats);
+    scatter(trainer, state, step, table);
+    batch->count = 0;
+}
+
+/* Whether a gradient before `term` names the row, too: then it has had its step. */
+static bool is_done(const models__table_step *step, size_t term, size_t row) {
+    for (size_t t = 0; t < term; t++) {
+        if (step->touched[t]->marks[row]) return true;
+    }
+    return false;
+}
+
+void models__tables_step(models__trainer *trainer, models__state *state, const models__table_step *step) {
+    for (size_t i = 0; i < trainer->table_count; i++) {
+        const peal_node *table = trainer->tables[i];
+        for (size_t t = 0; t < step->term_count; t++) {
+            const peal_touched *touched = step->touched[t];
+            for (size_t r = 0; r < touched->count; r++) {
+                const size_t row = touched->rows[r], at = place_of(table, row);
+                if (at < step->begin || at >= step->end || is_done(step, t, row)) continue;
+                gather(trainer, state, step, table, row, at);
+                if (trainer->row_batch->count == trainer->row_batch->room) step_batch(trainer, state, step, table);
+            }
+        }
+        if (trainer->row_batch->count) step_batch(trainer, state, step, table);
+    }
+}
+
+/* ---- rounds ---- */
+
+void models__tables_begin(const models__trainer *trainer, models__state *slot, size_t step) {
+    for (size_t row = 0; row < trainer->table_rows; row++) slot->clocks[row] = (uint32_t)step;
+    if (trainer->table_rows) memset(slot->seen, 0, trainer->table_rows * sizeof *slot->seen);
+}
+
+/* Rows [first, last) of a table rest, each as long as batch->rests says, from its row 0 on. */
+static void rest_rows(const models__trainer *trainer, models__state *state, size_t epoch, size_t step,
+                      const peal_node *table, size_t first, size_t last) {
+    const size_t at = table->offset + first * table->width;
+    float *states[PEAL_OPTIMIZER_STATES] = {0};
+    for (size_t i = 0; i < trainer->optimizer->states; i++) states[i] = state->optimizer[i] + at;
+    trainer->optimizer->rest(&trainer->optimizer_options, models__learning_rate(trainer, epoch, step - 1),
+                             epoch * trainer->steps + step, table->penalty, trainer->row_batch->rests, last - first,
+                             table->width, state->params + at, states);
+}
+
+void models__tables_settle(const models__trainer *trainer, models__state *state, size_t epoch, size_t step,
+                           size_t begin, size_t end) {
+    for (size_t i = 0; i < trainer->table_count; i++) {
+        const peal_node *table = trainer->tables[i];
+        const size_t room = trainer->row_batch->room;
+        size_t first, last;
+        rows_within(table, begin, end, &first, &last);
+        for (size_t at = first; at < last; at += room) {
+            const size_t stop = last - at < room ? last : at + room;
+            for (size_t own = at; own < stop; own++) {
+                const size_t row = table->first_row + own;
+                const bool rests = !state->seen || state->seen[row];
+                trainer->row_batch->rests[own - at] = rests ? (uint32_t)step - state->clocks[row] : 0;
+                state->clocks[row] = 0; /* the epoch is over, or the slot is whole */
+            }
+            rest_rows(trainer, state, epoch, step, table, at, stop);
+        }
+    }
+}
+
+/* The mean of one row of all slots, of one vector of theirs: `slots` is the first one's. */
+static void mean_row(float *out, const float *slots, size_t stride, const float *weights, size_t count, size_t width) {
+    memset(out, 0, width * sizeof *out);
+    for (size_t p = 0; p < count; p++) {
+        const float *from = slots + p * stride, weight = weights[p];
+        for (size_t i = 0; weight > 0 && i < width; i++) out[i] += weight * from[i];
+    }
+}
+
+/* Returns false if no partition has seen the row. */
+static bool weigh_row(const models__trainer *trainer, size_t row, float *weights) {
+    uint64_t total = 0;
+    for (size_t p = 0; p < trainer->partitions; p++) total += trainer->slots[p].seen[row];
+    for (size_t p = 0; total && p < trainer->partitions; p++) {
+        weights[p] = (float)((double)trainer->slots[p].seen[row] / (double)total);
+    }
+    return total > 0;
+}
+
+/* Returns false if the row rests. */
+static bool combine_row(const models__trainer *trainer, const models__state *old, models__state *next, size_t row,
+                        size_t at, size_t width) {
+    float weights[PARTITIONS_MOST];
+    const models__state *slots = trainer->slots;
+    const size_t count = trainer->partitions;
+    const size_t stride = count > 1 ? (size_t)(slots[1].params - slots[0].params) : 0;
+    const bool is_seen = weigh_row(trainer, row, weights);
+    if (is_seen) {
+        mean_row(next->params + at, slots[0].params + at, stride, weights, count, width);
+    } else {
+        memcpy(next->params + at, old->params + at, width * sizeof(float));
+    }
+    for (size_t i = 0; i < trainer->optimizer->states; i++) {
+        if (is_seen) {
+            mean_row(next->optimizer[i] + at, slots[0].optimizer[i] + at, stride, weights, count, width);
+        } else {
+            memcpy(next->optimizer[i] + at, old->optimizer[i] + at, width * sizeof(float));
+        }
+    }
+    return is_seen;
+}
+
+void models__tables_combine(const models__trainer *trainer, const models__state *old, models__state *next, size_t epoch,
+                            size_t first, size_t step, size_t begin, size_t end) {
+    for (size_t i = 0; i < trainer->table_count; i++) {
+        const peal_node *table = trainer->tables[i];
+        const size_t room = trainer->row_batch->room;
+        size_t from, to;
+        rows_within(table, begin, end, &from, &to);
+        for (size_t at = from; at < to; at += room) {
+            const size_t stop = to - at < room ? to : at + room;
+            for (size_t own = at; own < stop; own++) {
+                const size_t place = table->offset + own * table->width;
+                const bool is_seen = combine_row(trainer, old, next, table->first_row + own, place, table->width);
+                trainer->row_batch->rests[own - at] = is_seen ? 0 : (uint32_t)(step - first);
+            }
+            rest_rows(trainer, next, epoch, step, table, at, stop);
+            models__outer_step(trainer, old, next, table->offset + at * table->width,
+                               table->offset + stop * table->width);
+        }
+    }
+}
