@@ -119,20 +119,39 @@ void models__tables_add(const models__trainer *trainer, float *out, peal_touched
 
 /* ---- a step ---- */
 
-/* Brings a row to where it is to be stepped: its values, its gradient, how long it has rested. */
-static void gather(models__trainer *trainer, const models__state *state, const models__table_step *step,
-                   const peal_node *table, size_t row, size_t at) {
-    models__row_batch *batch = trainer->row_batch;
-    const size_t width = table->width, to = batch->count * width;
+/* A row is often one float, for which a call costs more than the copy. */
+static inline void copy_row(float *restrict to, const float *restrict from, size_t width) {
+    if (width >= 16) {
+        memcpy(to, from, width * sizeof *to);
+    } else {
+        for (size_t i = 0; i < width; i++) to[i] = from[i];
+    }
+}
+
+/* The sum of the terms' rows at `at`. */
+static void sum_row(float *out, const models__table_step *step, size_t at, size_t width) {
+    if (step->term_count == 1) {
+        const float *from = step->terms[0].values + at, weight = step->terms[0].weight;
+        for (size_t i = 0; i < width; i++) out[i] = weight * from[i];
+        return;
+    }
     peal_term terms[PARTITIONS_MOST];
     for (size_t t = 0; t < step->term_count; t++) {
         terms[t] = step->terms[t];
         terms[t].values += at;
     }
-    peal_sum_terms(batch->gradients + to, terms, step->term_count, 0, width);
-    memcpy(batch->params + to, state->params + at, width * sizeof(float));
+    peal_sum_terms(out, terms, step->term_count, 0, width);
+}
+
+/* Brings a row to where it is to be stepped: its values, its gradient, how long it has rested. */
+static void gather(models__trainer *trainer, const models__state *state, const models__table_step *step,
+                   const peal_node *table, size_t row, size_t at) {
+    models__row_batch *batch = trainer->row_batch;
+    const size_t width = table->width, to = batch->count * width;
+    sum_row(batch->gradients + to, step, at, width);
+    copy_row(batch->params + to, state->params + at, width);
     for (size_t i = 0; i < trainer->optimizer->states; i++) {
-        memcpy(batch->optimizer[i] + to, state->optimizer[i] + at, width * sizeof(float));
+        copy_row(batch->optimizer[i] + to, state->optimizer[i] + at, width);
     }
     batch->rows[batch->count] = (uint32_t)row;
     batch->rests[batch->count++] = (uint32_t)step->step - state->clocks[row];
@@ -144,10 +163,10 @@ static void scatter(const models__trainer *trainer, models__state *state, const 
     const size_t width = table->width;
     for (size_t r = 0; r < batch->count; r++) {
         const size_t row = batch->rows[r], at = place_of(table, row), from = r * width;
-        memcpy(state->params + at, batch->params + from, width * sizeof(float));
-        if (step->published) memcpy(step->published + at, batch->params + from, width * sizeof(float));
+        copy_row(state->params + at, batch->params + from, width);
+        if (step->published) copy_row(step->published + at, batch->params + from, width);
         for (size_t i = 0; i < trainer->optimizer->states; i++) {
-            memcpy(state->optimizer[i] + at, batch->optimizer[i] + from, width * sizeof(float));
+            copy_row(state->optimizer[i] + at, batch->optimizer[i] + from, width);
         }
         state->clocks[row] = (uint32_t)step->step + 1;
         if (state->seen) state->seen[row]++;
@@ -234,44 +253,48 @@ void models__tables_settle(const models__trainer *trainer, models__state *state,
 
 /* The mean of one row of all slots, of one vector of theirs: `slots` is the first one's. */
 static void mean_row(float *out, const float *slots, size_t stride, const float *weights, size_t count, size_t width) {
-    memset(out, 0, width * sizeof *out);
+    for (size_t i = 0; i < width; i++) out[i] = 0;
     for (size_t p = 0; p < count; p++) {
         const float *from = slots + p * stride, weight = weights[p];
         for (size_t i = 0; weight > 0 && i < width; i++) out[i] += weight * from[i];
     }
 }
 
-/* Returns false if no partition has seen the row. */
-static bool weigh_row(const models__trainer *trainer, size_t row, float *weights) {
+/* Returns how many partitions have seen the row. */
+static size_t weigh_row(const models__trainer *trainer, size_t row, float *weights) {
     uint64_t total = 0;
-    for (size_t p = 0; p < trainer->partitions; p++) total += trainer->slots[p].seen[row];
+    size_t seers = 0;
+    for (size_t p = 0; p < trainer->partitions; p++) {
+        total += trainer->slots[p].seen[row];
+        seers += trainer->slots[p].seen[row] > 0;
+    }
     for (size_t p = 0; total && p < trainer->partitions; p++) {
         weights[p] = (float)((double)trainer->slots[p].seen[row] / (double)total);
     }
-    return total > 0;
+    return seers;
 }
 
-/* Returns false if the row rests. */
-static bool combine_row(const models__trainer *trainer, const models__state *old, models__state *next, size_t row,
-                        size_t at, size_t width) {
+/* Returns how many partitions have seen the row: without any it is the old one. */
+static size_t combine_row(const models__trainer *trainer, const models__state *old, models__state *next, size_t row,
+                          size_t at, size_t width) {
     float weights[PARTITIONS_MOST];
     const models__state *slots = trainer->slots;
     const size_t count = trainer->partitions;
     const size_t stride = count > 1 ? (size_t)(slots[1].params - slots[0].params) : 0;
-    const bool is_seen = weigh_row(trainer, row, weights);
-    if (is_seen) {
+    const size_t seers = weigh_row(trainer, row, weights);
+    if (seers) {
         mean_row(next->params + at, slots[0].params + at, stride, weights, count, width);
     } else {
-        memcpy(next->params + at, old->params + at, width * sizeof(float));
+        copy_row(next->params + at, old->params + at, width);
     }
     for (size_t i = 0; i < trainer->optimizer->states; i++) {
-        if (is_seen) {
+        if (seers) {
             mean_row(next->optimizer[i] + at, slots[0].optimizer[i] + at, stride, weights, count, width);
         } else {
-            memcpy(next->optimizer[i] + at, old->optimizer[i] + at, width * sizeof(float));
+            copy_row(next->optimizer[i] + at, old->optimizer[i] + at, width);
         }
     }
-    return is_seen;
+    return seers;
 }
 
 void models__tables_combine(const models__trainer *trainer, const models__state *old, models__state *next, size_t epoch,
@@ -285,12 +308,12 @@ void models__tables_combine(const models__trainer *trainer, const models__state 
             const size_t stop = to - at < room ? to : at + room;
             for (size_t own = at; own < stop; own++) {
                 const size_t place = table->offset + own * table->width;
-                const bool is_seen = combine_row(trainer, old, next, table->first_row + own, place, table->width);
-                trainer->row_batch->rests[own - at] = is_seen ? 0 : (uint32_t)(step - first);
+                const size_t seers = combine_row(trainer, old, next, table->first_row + own, place, table->width);
+                /* Those that have not seen it have rested. */
+                trainer->row_batch->rests[own - at] =
+                    (uint32_t)((step - first) * (trainer->partitions - seers) / (seers ? seers : trainer->partitions));
             }
             rest_rows(trainer, next, epoch, step, table, at, stop);
-            models__outer_step(trainer, old, next, table->offset + at * table->width,
-                               table->offset + stop * table->width);
         }
     }
 }
