@@ -12,26 +12,28 @@
 
 static char *folder, *csv, *dataset;
 
-/* Two noisy classes in a plane, with a category that helps. */
+/* Two noisy classes in a plane, with a category that helps; and two columns of many texts. */
 static void write_csv(const char *path, size_t rows) {
     peal_error err;
     peal_buffer text = {0};
     peal_philox random = peal_philox_stream(4, PEAL_PURPOSE_USER, 0, 0, 0);
-    assert_ok(peal_buffer_append(&text, "a,b,c,y\n", 8, &err));
+    assert_ok(peal_buffer_append(&text, "a,b,c,d,e,y\n", 12, &err));
     for (size_t i = 0; i < rows; i++) {
         double a = (double)peal_philox_normal(&random), b = (double)peal_philox_normal(&random);
         uint32_t c = peal_philox_below(&random, 5);
         bool y = a * b + 0.5 * c + 0.3 * (double)peal_philox_normal(&random) > 1;
         char line[100];
-        int size = snprintf(line, sizeof line, "%.5f,%.5f,c%u,%s\n", a, b, c, y ? "yes" : "no");
+        const uint32_t d = peal_philox_below(&random, 1 + peal_philox_below(&random, 2000));
+        int size = snprintf(line, sizeof line, "%.5f,%.5f,c%u,d%u,e%u,%s\n", a, b, c, d, d * c, y ? "yes" : "no");
         assert_ok(peal_buffer_append(&text, line, (size_t)size, &err));
     }
     assert_ok(peal_file_write_atomic(path, text.data, text.size, &err));
     peal_buffer_clear(&text);
 }
 
-static int make(void **state) {
-    (void)state;
+/* With these transforms (NULL without memory), or without d and e. */
+static int make(json_t *transforms) {
+    static const char *const without[] = {"d", "e"};
     peal_error err;
     peal_etl_result result;
     folder = test_folder();
@@ -44,8 +46,26 @@ static int make(void **state) {
     options.source_count = 1;
     options.out = dataset;
     options.plan.label = "y";
+    options.plan.transforms = transforms;
+    if (json_array_size(transforms) == 0) {
+        options.plan.drop = without;
+        options.plan.drop_count = 2;
+    }
     if (peal_etl(&options, &result, &err) != PEAL_OK) fail_msg("%s", err.message);
+    json_decref(transforms);
     return 0;
+}
+
+static int make_dense(void **state) {
+    (void)state;
+    return make(json_array());
+}
+
+/* Tables: codes and sparse features of which a batch names few. */
+static int make_tables(void **state) {
+    (void)state;
+    return make(json_pack("[{s:s, s:i, s:s}, {s:s, s:i, s:b, s:s}]", "transform", "hash", "bits", 12, "columns", "d",
+                          "transform", "hash", "bits", 13, "signed", 1, "columns", "e"));
 }
 
 static int clear(void **state) {
@@ -385,5 +405,12 @@ int main(void) {
         cmocka_unit_test(wrong_wishes_are_refused),
         cmocka_unit_test(diverging_training_says_so),
     };
-    return cmocka_run_group_tests(tests, make, clear);
+    const struct CMUnitTest with_tables[] = {
+        cmocka_unit_test(workers_do_not_change_the_bits),
+        cmocka_unit_test(deaths_do_not_change_the_bits),
+        cmocka_unit_test(resume_ends_in_the_same_bits),
+        cmocka_unit_test(resume_goes_on_from_the_end_of_an_epoch),
+        cmocka_unit_test(it_learns),
+    };
+    return cmocka_run_group_tests(tests, make_dense, clear) + cmocka_run_group_tests(with_tables, make_tables, clear);
 }

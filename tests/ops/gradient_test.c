@@ -262,6 +262,98 @@ static void lookup_and_add(void **state) {
     check(&one, lookup_case, D * K + K + D * K, false);
 }
 
+enum { TABLE_ROWS = 9, TABLE_BATCH = 3, TABLE_K = 2 };
+
+/* A lookup and a sparse layer, each over a table or an ordinary parameter, added up. */
+typedef struct row_layers {
+    peal_graph *graph;
+    peal_node *codes, *sparse, *parameters[2], *labels;
+    float *values, *gradients;
+    peal_touched touched;
+    uint32_t rows[2 * TABLE_ROWS];
+    uint8_t marks[2 * TABLE_ROWS];
+} row_layers;
+
+static void build_row_layers(row_layers *self, bool tables) {
+    peal_error err;
+    peal_node *bias, *outs[2], *out, *loss;
+    *self = (row_layers){.graph = peal_graph_new()};
+    peal_status (*add)(peal_graph *, const char *, size_t, size_t, peal_init, peal_node **, peal_error *) =
+        tables ? peal_graph_table : peal_graph_parameter;
+    assert_ok(peal_graph_input(self->graph, "codes", PEAL_ELEMENT_INT32, 2, &self->codes, &err));
+    assert_ok(peal_graph_input(self->graph, "sparse", PEAL_ELEMENT_SPARSE, 1, &self->sparse, &err));
+    assert_ok(peal_graph_input(self->graph, "labels", PEAL_ELEMENT_INT32, 1, &self->labels, &err));
+    assert_ok(add(self->graph, "c", TABLE_ROWS, TABLE_K, PEAL_INIT_GLOROT, &self->parameters[0], &err));
+    assert_ok(add(self->graph, "s", TABLE_ROWS, TABLE_K, PEAL_INIT_GLOROT, &self->parameters[1], &err));
+    assert_ok(peal_graph_parameter(self->graph, "b", 1, TABLE_K, PEAL_INIT_ZERO, &bias, &err));
+    assert_ok(peal_graph_add(self->graph, &peal_op_lookup, (peal_node *[]){self->codes, self->parameters[0]}, 2, 0,
+                             &outs[0], &err));
+    assert_ok(peal_graph_add(self->graph, &peal_op_sparse, (peal_node *[]){self->sparse, self->parameters[1], bias}, 3,
+                             0, &outs[1], &err));
+    assert_ok(peal_graph_add(self->graph, &peal_op_add, outs, 2, 0, &out, &err));
+    assert_ok(peal_graph_add(self->graph, &peal_op_softmax_cross_entropy, (peal_node *[]){out, self->labels}, 2, 0,
+                             &loss, &err));
+    assert_ok(peal_graph_plan(self->graph, TABLE_BATCH, true, &err));
+    const size_t floats = peal_graph_parameter_floats(self->graph);
+    self->values = calloc(floats, sizeof(float));
+    self->gradients = calloc(floats, sizeof(float));
+    self->touched = (peal_touched){.rows = self->rows, .marks = self->marks};
+    peal_graph_initialise(self->graph, 1, self->values);
+    for (size_t t = 0; t < 2; t++) { /* the same ones, wherever they lie */
+        for (size_t i = 0; i < TABLE_ROWS * TABLE_K; i++) {
+            self->values[self->parameters[t]->offset + i] = (float)(i + t) / 10;
+        }
+    }
+    peal_graph_bind(self->graph, self->values, self->gradients, tables ? &self->touched : NULL);
+}
+
+/* Batch `which`: other rows in each. */
+static void run_row_layers(row_layers *self, uint32_t which) {
+    static const uint32_t indices[2][2] = {{1, 4}, {8, 4}};
+    static const float values[2] = {2, -0.5f};
+    const int32_t batches[2][2 * TABLE_BATCH] = {{0, 3, 3, -1, 5, 3}, {7, 7, -1, -1, 2, 7}};
+    memcpy(self->codes->value, batches[which], sizeof batches[which]);
+    for (int32_t i = 0; i < TABLE_BATCH; i++) {
+        ((peal_sparse_row *)self->sparse->value)[i] =
+            (peal_sparse_row){.indices = indices[which], .values = values, .count = (size_t)i};
+        ((int32_t *)self->labels->value)[i] = i % TABLE_K;
+    }
+    peal_run run = {.rows = TABLE_BATCH, .training = true};
+    peal_graph_forward(self->graph, &run);
+    peal_graph_backward(self->graph, &run);
+}
+
+static void free_row_layers(row_layers *self) {
+    peal_graph_free(self->graph);
+    free(self->values);
+    free(self->gradients);
+}
+
+static void tables_have_the_gradient_in_the_rows_that_occur(void **state) {
+    (void)state;
+    static const uint32_t listed[2][5] = {{0, 3, 5, TABLE_ROWS + 1, TABLE_ROWS + 4},
+                                          {2, 7, TABLE_ROWS + 4, TABLE_ROWS + 8, 0}};
+    static const size_t listed_count[2] = {5, 4};
+    row_layers dense, tables;
+    build_row_layers(&dense, false);
+    build_row_layers(&tables, true);
+    assert_int_equal(peal_graph_table_rows(tables.graph), 2 * TABLE_ROWS);
+    assert_int_equal(peal_graph_dense_floats(tables.graph), 16); /* the bias, with its padding */
+    assert_int_equal(peal_graph_table_rows(dense.graph), 0);
+    for (uint32_t run = 0; run < 3; run++) {
+        run_row_layers(&dense, run % 2);
+        run_row_layers(&tables, run % 2);
+        for (size_t t = 0; t < 2; t++) {
+            assert_memory_equal(dense.parameters[t]->grad, tables.parameters[t]->grad,
+                                TABLE_ROWS * TABLE_K * sizeof(float));
+        }
+        assert_int_equal(tables.touched.count, listed_count[run % 2]);
+        for (size_t i = 0; i < listed_count[run % 2]; i++) assert_int_equal(tables.marks[listed[run % 2][i]], 1);
+    }
+    free_row_layers(&dense);
+    free_row_layers(&tables);
+}
+
 static void bytes_are_scaled(void **state) {
     (void)state;
     peal_error err;
@@ -315,6 +407,10 @@ static void shapes_that_do_not_fit_are_refused(void **state) {
     assert_int_equal(peal_graph_add(graph, &peal_op_linear, inputs, 3, 0, &out, &err), PEAL_E_USAGE);
     assert_int_equal(peal_graph_add(graph, &peal_op_bytes, &x, 1, 0, &out, &err), PEAL_E_USAGE);
     assert_int_equal(peal_graph_add(graph, &peal_op_l2, &x, 1, 0, &out, &err), PEAL_E_USAGE);
+    peal_node *table;
+    assert_ok(peal_graph_table(graph, "t", 4, 2, PEAL_INIT_HE, &table, &err));
+    assert_int_equal(peal_graph_add(graph, &peal_op_l2, &table, 1, 0, &out, &err), PEAL_E_USAGE);
+    assert_int_equal(peal_graph_table(graph, "u", UINT32_MAX, 1, PEAL_INIT_HE, &table, &err), PEAL_E_MEMORY);
     peal_graph_free(graph);
 }
 
@@ -332,6 +428,7 @@ int main(void) {
         cmocka_unit_test(sigmoid_cross_entropy),
         cmocka_unit_test(squared_error),
         cmocka_unit_test(lookup_and_add),
+        cmocka_unit_test(tables_have_the_gradient_in_the_rows_that_occur),
         cmocka_unit_test(bytes_are_scaled),
         cmocka_unit_test(dropout_drops_its_share_and_scales_the_rest),
         cmocka_unit_test(shapes_that_do_not_fit_are_refused),

@@ -59,6 +59,58 @@ static void steps_follow_the_formulas(void **state) {
     }
 }
 
+/* `steps` steps without a gradient but the penalty's, one by one; of Adam with v as it stands. */
+static void plain_rest(const char *name, const peal_optimizer_options *o, double lr, int t, double penalty, int steps,
+                       double *w, double state[2]) {
+    const double b1 = (double)o->beta1, b2 = (double)o->beta2, momentum = (double)o->momentum;
+    const bool adamw = strcmp(name, "adamw") == 0;
+    const double decay = (double)o->weight_decay, pull = penalty + (adamw ? 0 : decay);
+    const double adam_size = sqrt(state[1] / (1 - pow(b2, t))) + (double)o->epsilon;
+    for (int s = 0; s < steps; s++) {
+        if (strcmp(name, "sgd") == 0) {
+            state[0] *= momentum;
+            *w -= lr * (o->nesterov ? momentum * state[0] : state[0]) + lr * pull / (1 - momentum) * *w;
+        } else if (strcmp(name, "adagrad") == 0) {
+            *w -= lr * pull * *w / (sqrt(state[0]) + (double)o->epsilon);
+        } else {
+            state[0] *= b1;
+            *w -= lr * (state[0] / (1 - pow(b1, t)) + pull * *w) / adam_size + (adamw ? lr * decay * *w : 0);
+        }
+    }
+}
+
+/* The penalty is small, so that it is nearly as often as it is taken. */
+static void a_rest_is_as_many_steps_without_a_gradient(void **state) {
+    (void)state;
+    static const char *const specs[] = {"sgd",     "sgd:momentum=0", "sgd:momentum=0.8,nesterov=1",
+                                        "adagrad", "adam",           "adamw:weight_decay=0.001"};
+    enum { ROWS = 4, WIDTH = 3, BEGIN = 7 };
+    const uint32_t rests[ROWS] = {0, 1, 9, 200};
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        peal_error err;
+        const peal_optimizer *optimizer;
+        peal_optimizer_options options;
+        assert_ok(peal_optimizer_parse(specs[i], &optimizer, &options, &err));
+        float w[ROWS * WIDTH], states[2][ROWS * WIDTH];
+        double plain_w[ROWS * WIDTH], plain_states[ROWS * WIDTH][2];
+        for (int k = 0; k < ROWS * WIDTH; k++) {
+            plain_w[k] = (double)(w[k] = (float)k / 10 - 0.5f);
+            plain_states[k][0] =
+                (double)(states[0][k] = optimizer == &peal_optimizer_adagrad ? 1 + (float)k : sinf((float)k));
+            plain_states[k][1] = (double)(states[1][k] = 1 + cosf((float)k) / 2);
+        }
+        optimizer->rest(&options, 0.01f, BEGIN, 1e-5f, rests, ROWS, WIDTH, w, (float *[]){states[0], states[1]});
+        for (int k = 0; k < ROWS * WIDTH; k++) {
+            plain_rest(optimizer->name, &options, 0.01, BEGIN, 1e-5, (int)rests[k / WIDTH], &plain_w[k],
+                       plain_states[k]);
+            if (fabs((double)w[k] - plain_w[k]) > 3e-5 || fabs((double)states[0][k] - plain_states[k][0]) > 1e-5) {
+                fail_msg("%s, %d: %g and %g, one by one %g and %g", specs[i], k, (double)w[k], (double)states[0][k],
+                         plain_w[k], plain_states[k][0]);
+            }
+        }
+    }
+}
+
 static void wrong_specs_get_the_nearest(void **state) {
     (void)state;
     peal_error err;
@@ -93,6 +145,7 @@ static void schedules_have_their_corners(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_follow_the_formulas),
+        cmocka_unit_test(a_rest_is_as_many_steps_without_a_gradient),
         cmocka_unit_test(wrong_specs_get_the_nearest),
         cmocka_unit_test(schedules_have_their_corners),
     };
