@@ -67,7 +67,10 @@ static peal_status reader_new(const peal_input *input, ipc__reader **out, peal_e
     peal_status status = reader->name ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a reader");
     if (status == PEAL_OK) status = ipc__source_begin(&reader->source, err);
     if (status == PEAL_OK) status = ipc__schema_read(&reader->source, &reader->schema, err);
-    if (status == PEAL_OK) status = ipc__dictionaries_new(&reader->schema, &reader->dictionaries, err);
+    if (status == PEAL_OK) {
+        status = ipc__dictionaries_new(&reader->schema, &reader->dictionaries, err);
+        if (status == PEAL_E_DATA) peal_error_context(err, "%s", reader->name);
+    }
     if (status != PEAL_OK) {
         arrow_close(&reader->base);
         return status;

@@ -144,7 +144,7 @@ typedef struct ipc__dictionaries {
     ipc__edition *last; /* what the next block is made under */
 } ipc__dictionaries;
 
-/* Numbers the dictionaries of the schema's coded nodes. */
+/* Numbers the dictionaries of the schema's coded nodes. PEAL_E_DATA if two of them share one that has another type. */
 peal_status ipc__dictionaries_new(ipc__schema *schema, ipc__dictionaries **out, peal_error *err);
 void ipc__dictionaries_free(ipc__dictionaries *dictionaries); /* NULL is allowed */
 /* Takes a dictionary batch in. `body` holds the message's body. */

@@ -103,12 +103,26 @@ void ipc__edition_release(ipc__dictionaries *self, ipc__edition *edition) {
 
 /* ---- all of them ---- */
 
-static void find_or_add(ipc__dictionaries *self, ipc__node *node, size_t index) {
+static bool is_same_type(const ipc__type *a, const ipc__type *b) {
+    return a->kind == b->kind && a->unit == b->unit && a->is_signed == b->is_signed && a->zoned == b->zoned &&
+           a->bits == b->bits && a->precision == b->precision && a->scale == b->scale && a->width == b->width;
+}
+
+/* Columns may share a dictionary; its values are then of one type. */
+static peal_status find_or_add(ipc__dictionaries *self, const ipc__schema *schema, size_t index, peal_error *err) {
+    ipc__node *node = &schema->nodes[index];
     for (node->dictionary = 0; node->dictionary < self->count; node->dictionary++) {
-        if (self->ids[node->dictionary] == node->dictionary_id) return;
+        if (self->ids[node->dictionary] != node->dictionary_id) continue;
+        const ipc__node *first = &schema->nodes[self->nodes[node->dictionary]];
+        if (is_same_type(&first->type, &node->type)) return PEAL_OK;
+        return peal_fail(err, PEAL_E_DATA,
+                         "a damaged Arrow schema: columns '%s' and '%s' share dictionary %lld, but "
+                         "are of different types",
+                         first->path, node->path, (long long)node->dictionary_id);
     }
     self->ids[self->count] = node->dictionary_id;
     self->nodes[self->count++] = index;
+    return PEAL_OK;
 }
 
 peal_status ipc__dictionaries_new(ipc__schema *schema, ipc__dictionaries **out, peal_error *err) {
@@ -122,7 +136,7 @@ peal_status ipc__dictionaries_new(ipc__schema *schema, ipc__dictionaries **out, 
     if (status == PEAL_OK) status = peal_alloc_checked(&self->nodes, coded, sizeof *self->nodes, "dictionaries", err);
     if (status == PEAL_OK) status = peal_alloc_checked(&self->wanted, coded, sizeof *self->wanted, "dictionaries", err);
     for (size_t i = 0; i < schema->count && status == PEAL_OK; i++) {
-        if (schema->nodes[i].coded) find_or_add(self, &schema->nodes[i], i);
+        if (schema->nodes[i].coded) status = find_or_add(self, schema, i, err);
     }
     if (status == PEAL_OK) status = edition_new(self, &self->last, err);
     if (status != PEAL_OK) {
