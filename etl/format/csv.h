@@ -46,8 +46,9 @@ void csv__end_text(char *text, size_t *size);
  * *open_quote is the position of a quote that is never closed, or SIZE_MAX. `text` is readable 64 bytes beyond `size`.
  */
 size_t csv__marks(const csv__dialect *dialect, const char *text, size_t size, uint32_t *marks, size_t *open_quote);
-/* How many quotes close a field and have text behind them, as none has that is written by the dialect. */
-size_t csv__loose_quotes(const csv__dialect *dialect, const char *text, size_t size);
+/* How many quotes close a field and have text behind them, as none has that is written by the dialect. *first is where
+ * the first of these fields begins. */
+size_t csv__loose_quotes(const csv__dialect *dialect, const char *text, size_t size, size_t *first);
 /* The length of the whole records at the beginning of the text, which begins with a record; 0 if there is none. */
 size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t size);
 /* How much of a beginning is enough to see how it is written, and its first record: some KB, more if the lines are

@@ -341,13 +341,27 @@ static void find_escape(finder *self) {
     if (!out->quote || json_object_get(self->options, "escape")) return;
     const char *at = self->text + out->begin;
     const size_t size = self->size - out->begin;
-    if (!memmem(at, size, "\\\"", 2) || csv__loose_quotes(out, at, size) == 0) return;
+    size_t first;
+    if (!memmem(at, size, "\\\"", 2) || csv__loose_quotes(out, at, size, &first) == 0) return;
     csv__dialect tried = *out;
     tried.escape = '\\';
-    if (csv__loose_quotes(&tried, at, size) > 0) return;
+    if (csv__loose_quotes(&tried, at, size, &first) > 0) return;
     out->escape = '\\';
     peal_report(self->evidence->reporter, PEAL_EVENT_NOTE,
                 "%s: a backslash in front of a quote takes it literally (escape)", self->evidence->name);
+}
+
+/* A quote that closes in the middle of its field was none, or those within the field should have been doubled. */
+static void report_loose_quotes(const finder *self) {
+    const csv__dialect *out = self->out;
+    const char *at = self->text + out->begin;
+    const size_t size = self->size - out->begin;
+    size_t first;
+    if (!out->quote || !memchr(at, out->quote, size) || !csv__loose_quotes(out, at, size, &first)) return;
+    peal_report(self->evidence->reporter, PEAL_EVENT_NOTE,
+                "%s: line %llu: text stands behind a closing quote; such quotes are read as they are (quote none reads "
+                "all of them so)",
+                self->evidence->name, 1 + (unsigned long long)csv__count_newlines(self->text, out->begin + first));
 }
 
 /* Moves the beginning behind lines that have fewer fields than all that follow them. */
@@ -565,6 +579,7 @@ peal_status csv__find_dialect(const json_t *options, const csv__evidence *eviden
     find_escape(&self);
     find_preamble(&self);
     const peal_status status = find_header(&self, err);
+    if (status == PEAL_OK) report_loose_quotes(&self);
     free(self.marks);
     return status;
 }

@@ -243,11 +243,21 @@ static void times_are_values(void **state) {
 /* A quote at a field's beginning that closes nowhere, or far away in the middle of something, swallows no rows. */
 static void loose_quotes_swallow_no_rows(void **state) {
     (void)state;
+    static const char note[] = "t.csv: line 2: text stands behind a closing quote";
     static const dialect_case cases[] = {
-        {.text = "a\tb\n0\t\"\n0\t\"!\"\n1\tx\n", .expected = "a|b\n0|\"\n0|!\n1|x\n"},
-        {.text = "a,b\n0,\"inch\n5,\"x\" y\n6,z\n", .expected = "a|b\n0|\"inch\n5|\"x\" y\n6|z\n"},
+        {.text = "a\tb\n0\t\"\n0\t\"!\"\n1\tx\n", .expected = "a|b\n0|\"\n0|!\n1|x\n", .note = note},
+        {.text = "a,b\n0,\"inch\n5,\"x\" y\n6,z\n", .expected = "a|b\n0|\"inch\n5|\"x\" y\n6|z\n", .note = note},
         {.text = "a,b\n0,\"two\nlines\"\n1,\"x\n\"\n", .expected = "a|b\n0|two\nlines\n1|x\n\n"},
-        {.text = "a,b\n0,\"two, \"\"2\"\"\nlines\"\n1,\"x\"y\n", .expected = "a|b\n0|two, \"2\"\nlines\n1|\"x\"y\n"},
+        {.text = "a,b\n0,\"two, \"\"2\"\"\nlines\"\n1,\"x\"y\n",
+         .expected = "a|b\n0|two, \"2\"\nlines\n1|\"x\"y\n",
+         .note = "t.csv: line 4: text stands behind a closing quote"},
+        /* Quotes that are not doubled stay within those around their field. */
+        {.text = "a,b\n\"the \"old\" bus\",\"1\"\n\"stop \"x\"\",\"2\"\n",
+         .expected = "a|b\nthe \"old\" bus|1\nstop \"x\"|2\n",
+         .note = note},
+        {.text = "a,b\n\"the \"old\" bus\",1\n",
+         .expected = "a|b\n\"the \"old\" bus\"|1\n",
+         .options = "{\"quote\": \"none\"}"},
     };
     CHECK_CASES(cases);
 }
