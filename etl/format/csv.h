@@ -57,6 +57,22 @@ size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t 
 size_t csv__enough(const char *text, size_t size);
 uint64_t csv__count_newlines(const char *text, size_t size);
 
+extern const char csv__delimiters[]; /* those that are looked for where none is given */
+
+/* Of the beginning of a text that no delimiter cuts evenly, so that its lines are whole: the delimiter that seems to
+ * separate fields in most of them. */
+typedef struct csv__cuts {
+    char delimiter;
+    size_t lines, cut;             /* those that were looked at, and those that it seems to cut */
+    size_t first_cut, first_whole; /* bytes where the first of either kind begins; SIZE_MAX: there is none */
+} csv__cuts;
+csv__cuts csv__find_cuts(const csv__dialect *dialect, char *text, size_t size, uint32_t *marks);
+/* Refuses a text of which the half of the lines or more seem to be cut. */
+peal_status csv__check_cuts(const csv__dialect *dialect, const csv__cuts *cuts, const char *name, char *text,
+                            size_t size, uint32_t *marks, peal_error *err);
+/* Tells that a delimiter is text, if it seems to cut some lines. */
+void csv__report_cuts(const csv__cuts *cuts, const char *name, const char *text, const peal_reporter *reporter);
+
 /* A field of a record without its quotes, blanks and doubled quotes; `text` may be changed. */
 typedef struct csv__field {
     char *text;

@@ -19,8 +19,6 @@ enum {
     ROWS_TELLING = 10,   /* of a small table chance could put blanks in front of all fields */
 };
 
-static const char candidates[] = ",\t;|"; /* for the delimiter, where none is given */
-
 static const char *const header_choices[] = {"auto", "yes", "no", NULL};
 static const char *const delimiter_choices[] = {"blanks", NULL};
 static const char *const quote_choices[] = {"none", NULL};
@@ -235,7 +233,7 @@ static void find_delimiter(finder *self) {
         free(sample);
         return;
     }
-    for (const char *c = candidates; sample && *c; c++) {
+    for (const char *c = csv__delimiters; sample && *c; c++) {
         csv__dialect tried = *out;
         tried.delimiter = *c;
         look_at_records(self, &tried, sample);
@@ -297,7 +295,7 @@ static bool has_number(const finder *self, const csv__dialect *dialect, const cs
 static bool is_of_rows(const finder *self, size_t begin) {
     sample_records *sample = malloc(sizeof *sample);
     bool found = false;
-    for (const char *c = candidates; sample && *c && !found; c++) {
+    for (const char *c = csv__delimiters; sample && *c && !found; c++) {
         csv__dialect tried = *self->out;
         const bool given = tried.delimiter || tried.blanks;
         tried.begin = begin;
@@ -333,6 +331,42 @@ static void find_comments(finder *self) {
     out->comment = '#';
     peal_report(reporter, PEAL_EVENT_NOTE, "%s: lines that begin with # are taken for comments (comment)",
                 self->evidence->name);
+}
+
+/* Takes a delimiter that leaves most lines whole. */
+static void keep_lines_whole(finder *self, sample_records *sample) {
+    size_t most = 0;
+    for (const char *c = csv__delimiters; *c; c++) {
+        csv__dialect tried = *self->out;
+        tried.delimiter = *c;
+        look_at_records(self, &tried, sample);
+        size_t having;
+        if (usual_fields(sample, &having) != 1 || having <= most) continue;
+        most = having;
+        self->out->delimiter = *c;
+    }
+}
+
+/* A text whose first record is one field is a column of whole lines, or broken. Of wanted columns the names tell. */
+static peal_status find_one_column(finder *self, peal_error *err) {
+    const csv__evidence *evidence = self->evidence;
+    sample_records *sample = malloc(sizeof *sample);
+    if (!sample) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
+    look_at_records(self, self->out, sample);
+    size_t having;
+    const bool splits = usual_fields(sample, &having) > 1;
+    peal_status status = PEAL_OK;
+    if (sample->count > 0 && sample->records[0].count == 1 && !(evidence->schema && splits)) {
+        const csv__cuts cuts = csv__find_cuts(self->out, self->text, self->size, self->marks);
+        if (evidence->schema) {
+            csv__report_cuts(&cuts, evidence->name, self->text, evidence->reporter);
+        } else {
+            status = csv__check_cuts(self->out, &cuts, evidence->name, self->text, self->size, self->marks, err);
+            if (splits) keep_lines_whole(self, sample);
+        }
+    }
+    free(sample);
+    return status;
 }
 
 /* A backslash takes quotes within quotes literally, if quotes then close where fields end, and else do not. */
@@ -575,10 +609,12 @@ peal_status csv__find_dialect(const json_t *options, const csv__evidence *eviden
     find_sep_line(&self);
     self.size = out->begin + csv__enough(text + out->begin, self.size - out->begin);
     find_comments(&self);
+    const bool given = out->delimiter || out->blanks;
     find_delimiter(&self);
     find_escape(&self);
     find_preamble(&self);
-    const peal_status status = find_header(&self, err);
+    peal_status status = given ? PEAL_OK : find_one_column(&self, err);
+    if (status == PEAL_OK) status = find_header(&self, err);
     if (status == PEAL_OK) report_loose_quotes(&self);
     free(self.marks);
     return status;

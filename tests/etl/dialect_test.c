@@ -262,6 +262,44 @@ static void loose_quotes_swallow_no_rows(void **state) {
     CHECK_CASES(cases);
 }
 
+/* Plain text has a delimiter here and there. */
+static void lines_of_text_are_one_column(void **state) {
+    (void)state;
+    static const dialect_case cases[] = {
+        {.text = "text\nWell, yes\nOf course; why, not\nNo, no, no\nSo\n",
+         .expected = "text\nWell, yes\nOf course; why, not\nNo, no, no\nSo\n"},
+        {.text = "text\nA, b, c\nD, e, f\nG\nH, i\nJ\n", .expected = "text\nA, b, c\nD, e, f\nG\nH, i\nJ\n"},
+        {.text = "x\n12,5\n145,00\n5.25\n", .expected = "x\n12,5\n145,00\n5.25\n"},
+        {.text = "x\n68,527.00\n", .expected = "x\n68,527.00\n"},
+        {.text = "x\n\"1,a\"\n\"2,b,c\"\n\"3,d\"\n", .expected = "x\n1,a\n2,b,c\n3,d\n"},
+        {.text = "a\n10\ne\na;b\n0-#\n",
+         .expected = "a\n10\ne\na;b\n0-#\n",
+         .note = "t.csv: line 4: ';' is taken for text, for it does not cut the lines evenly (delimiter)"},
+        {.text = "x\na\tb\nc\td\te\n", .expected = "x\na\tb\nc\td\te\n", .options = "{\"delimiter\": \",\"}"},
+    };
+    CHECK_CASES(cases);
+}
+
+static void lines_that_are_cut_unevenly_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *what;
+    } cases[] = {
+        {"x\n\"2\",3,3\n",
+         "t.csv: line 2: 3 fields by ',', but line 1 has 1; as many were expected in each (delimiter"},
+        {"# made by x\n\nx\n1\t2\n1\t2\t3\n", "t.csv: line 4: 2 fields by a tab, but line 3 has 1"},
+        {"1 b|19\nb;c;d\n1;2;3\n1;2\n1;2;3\n", "t.csv: line 2: 3 fields by ';', but line 1 has 1"},
+        {"\"1,2\",3,\"8',4\n1,x\n1,x\n", "t.csv: line 1: ',' stands in all lines, but quotes that close nowhere"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err = {0};
+        reading one = {0};
+        assert_int_equal(reading_survey(&one, cases[i].text, strlen(cases[i].text), &err), PEAL_E_DATA);
+        assert_has(err.message, cases[i].what);
+        reading_clear(&one);
+    }
+}
+
 static void backslashes_are_found(void **state) {
     (void)state;
     static const dialect_case cases[] = {
@@ -418,6 +456,8 @@ int main(void) {
         cmocka_unit_test(numbers_that_count_up_are_names),
         cmocka_unit_test(times_are_values),
         cmocka_unit_test(loose_quotes_swallow_no_rows),
+        cmocka_unit_test(lines_of_text_are_one_column),
+        cmocka_unit_test(lines_that_are_cut_unevenly_are_refused),
         cmocka_unit_test(backslashes_are_found),
         cmocka_unit_test(nul_is_no_text),
         cmocka_unit_test(repeated_header_is_a_bad_row),
