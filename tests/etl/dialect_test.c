@@ -301,6 +301,22 @@ static void lines_that_are_cut_unevenly_are_refused(void **state) {
     }
 }
 
+/* Of one column a CR alone may end a line, too. */
+static void cr_within_a_line_is_a_bad_row(void **state) {
+    (void)state;
+    static const char text[] = "x\r\na b\r\nc\rd\r\n\"e\rf\"\r\ng\r\r\n";
+    for (size_t block = 8; block < 40; block += 7) {
+        peal_error err;
+        reading one = {.block_size = block};
+        assert_ok(reading_all(&one, text, sizeof text - 1, &err));
+        assert_int_equal(one.rows, 3);
+        assert_int_equal(one.bad, 1);
+        assert_int_equal(one.bad_line, 3);
+        assert_string_equal(one.bad_reason, "a CR stands within the line; it was expected at its end or within quotes");
+        reading_clear(&one);
+    }
+}
+
 static void backslashes_are_found(void **state) {
     (void)state;
     static const dialect_case cases[] = {
@@ -459,6 +475,7 @@ int main(void) {
         cmocka_unit_test(loose_quotes_swallow_no_rows),
         cmocka_unit_test(lines_of_text_are_one_column),
         cmocka_unit_test(lines_that_are_cut_unevenly_are_refused),
+        cmocka_unit_test(cr_within_a_line_is_a_bad_row),
         cmocka_unit_test(backslashes_are_found),
         cmocka_unit_test(nul_is_no_text),
         cmocka_unit_test(repeated_header_is_a_bad_row),
