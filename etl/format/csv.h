@@ -46,8 +46,9 @@ void csv__end_text(char *text, size_t *size);
  * *open_quote is the position of a quote that is never closed, or SIZE_MAX. `text` is readable 64 bytes beyond `size`.
  */
 size_t csv__marks(const csv__dialect *dialect, const char *text, size_t size, uint32_t *marks, size_t *open_quote);
-/* How many quotes close a field and have text behind them, as none has that is written by the dialect. */
-size_t csv__loose_quotes(const csv__dialect *dialect, const char *text, size_t size);
+/* How many quotes close a field and have text behind them, as none has that is written by the dialect. *first is where
+ * the first of these fields begins. */
+size_t csv__loose_quotes(const csv__dialect *dialect, const char *text, size_t size, size_t *first);
 /* The length of the whole records at the beginning of the text, which begins with a record; 0 if there is none. */
 size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t size);
 /* How much of a beginning is enough to see how it is written, and its first record: some KB, more if the lines are
@@ -55,6 +56,22 @@ size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t 
  */
 size_t csv__enough(const char *text, size_t size);
 uint64_t csv__count_newlines(const char *text, size_t size);
+
+extern const char csv__delimiters[]; /* those that are looked for where none is given */
+
+/* Of the beginning of a text that no delimiter cuts evenly, so that its lines are whole: the delimiter that seems to
+ * separate fields in most of them. */
+typedef struct csv__cuts {
+    char delimiter;
+    size_t lines, cut;             /* those that were looked at, and those that it seems to cut */
+    size_t first_cut, first_whole; /* bytes where the first of either kind begins; SIZE_MAX: there is none */
+} csv__cuts;
+csv__cuts csv__find_cuts(const csv__dialect *dialect, char *text, size_t size, uint32_t *marks);
+/* Refuses a text of which the half of the lines or more seem to be cut. */
+peal_status csv__check_cuts(const csv__dialect *dialect, const csv__cuts *cuts, const char *name, char *text,
+                            size_t size, uint32_t *marks, peal_error *err);
+/* Tells that a delimiter is text, if it seems to cut some lines. */
+void csv__report_cuts(const csv__cuts *cuts, const char *name, const char *text, const peal_reporter *reporter);
 
 /* A field of a record without its quotes, blanks and doubled quotes; `text` may be changed. */
 typedef struct csv__field {

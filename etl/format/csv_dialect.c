@@ -19,8 +19,6 @@ enum {
     ROWS_TELLING = 10,   /* of a small table chance could put blanks in front of all fields */
 };
 
-static const char candidates[] = ",\t;|"; /* for the delimiter, where none is given */
-
 static const char *const header_choices[] = {"auto", "yes", "no", NULL};
 static const char *const delimiter_choices[] = {"blanks", NULL};
 static const char *const quote_choices[] = {"none", NULL};
@@ -235,7 +233,7 @@ static void find_delimiter(finder *self) {
         free(sample);
         return;
     }
-    for (const char *c = candidates; sample && *c; c++) {
+    for (const char *c = csv__delimiters; sample && *c; c++) {
         csv__dialect tried = *out;
         tried.delimiter = *c;
         look_at_records(self, &tried, sample);
@@ -297,7 +295,7 @@ static bool has_number(const finder *self, const csv__dialect *dialect, const cs
 static bool is_of_rows(const finder *self, size_t begin) {
     sample_records *sample = malloc(sizeof *sample);
     bool found = false;
-    for (const char *c = candidates; sample && *c && !found; c++) {
+    for (const char *c = csv__delimiters; sample && *c && !found; c++) {
         csv__dialect tried = *self->out;
         const bool given = tried.delimiter || tried.blanks;
         tried.begin = begin;
@@ -335,19 +333,69 @@ static void find_comments(finder *self) {
                 self->evidence->name);
 }
 
+/* Takes a delimiter that leaves most lines whole. */
+static void keep_lines_whole(finder *self, sample_records *sample) {
+    size_t most = 0;
+    for (const char *c = csv__delimiters; *c; c++) {
+        csv__dialect tried = *self->out;
+        tried.delimiter = *c;
+        look_at_records(self, &tried, sample);
+        size_t having;
+        if (usual_fields(sample, &having) != 1 || having <= most) continue;
+        most = having;
+        self->out->delimiter = *c;
+    }
+}
+
+/* A text whose first record is one field is a column of whole lines, or broken. Of wanted columns the names tell. */
+static peal_status find_one_column(finder *self, peal_error *err) {
+    const csv__evidence *evidence = self->evidence;
+    sample_records *sample = malloc(sizeof *sample);
+    if (!sample) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
+    look_at_records(self, self->out, sample);
+    size_t having;
+    const bool splits = usual_fields(sample, &having) > 1;
+    peal_status status = PEAL_OK;
+    if (sample->count > 0 && sample->records[0].count == 1 && !(evidence->schema && splits)) {
+        const csv__cuts cuts = csv__find_cuts(self->out, self->text, self->size, self->marks);
+        if (evidence->schema) {
+            csv__report_cuts(&cuts, evidence->name, self->text, evidence->reporter);
+        } else {
+            status = csv__check_cuts(self->out, &cuts, evidence->name, self->text, self->size, self->marks, err);
+            if (splits) keep_lines_whole(self, sample);
+        }
+    }
+    free(sample);
+    return status;
+}
+
 /* A backslash takes quotes within quotes literally, if quotes then close where fields end, and else do not. */
 static void find_escape(finder *self) {
     csv__dialect *out = self->out;
     if (!out->quote || json_object_get(self->options, "escape")) return;
     const char *at = self->text + out->begin;
     const size_t size = self->size - out->begin;
-    if (!memmem(at, size, "\\\"", 2) || csv__loose_quotes(out, at, size) == 0) return;
+    size_t first;
+    if (!memmem(at, size, "\\\"", 2) || csv__loose_quotes(out, at, size, &first) == 0) return;
     csv__dialect tried = *out;
     tried.escape = '\\';
-    if (csv__loose_quotes(&tried, at, size) > 0) return;
+    if (csv__loose_quotes(&tried, at, size, &first) > 0) return;
     out->escape = '\\';
     peal_report(self->evidence->reporter, PEAL_EVENT_NOTE,
                 "%s: a backslash in front of a quote takes it literally (escape)", self->evidence->name);
+}
+
+/* A quote that closes in the middle of its field was none, or those within the field should have been doubled. */
+static void report_loose_quotes(const finder *self) {
+    const csv__dialect *out = self->out;
+    const char *at = self->text + out->begin;
+    const size_t size = self->size - out->begin;
+    size_t first;
+    if (!out->quote || !memchr(at, out->quote, size) || !csv__loose_quotes(out, at, size, &first)) return;
+    peal_report(self->evidence->reporter, PEAL_EVENT_NOTE,
+                "%s: line %llu: text stands behind a closing quote; such quotes are read as they are (quote none reads "
+                "all of them so)",
+                self->evidence->name, 1 + (unsigned long long)csv__count_newlines(self->text, out->begin + first));
 }
 
 /* Moves the beginning behind lines that have fewer fields than all that follow them. */
@@ -561,10 +609,13 @@ peal_status csv__find_dialect(const json_t *options, const csv__evidence *eviden
     find_sep_line(&self);
     self.size = out->begin + csv__enough(text + out->begin, self.size - out->begin);
     find_comments(&self);
+    const bool given = out->delimiter || out->blanks;
     find_delimiter(&self);
     find_escape(&self);
     find_preamble(&self);
-    const peal_status status = find_header(&self, err);
+    peal_status status = given ? PEAL_OK : find_one_column(&self, err);
+    if (status == PEAL_OK) status = find_header(&self, err);
+    if (status == PEAL_OK) report_loose_quotes(&self);
     free(self.marks);
     return status;
 }

@@ -64,6 +64,7 @@ typedef struct walk {
     size_t whole;   /* behind the last newline outside of quotes; none before `barrier` counts: */
     size_t barrier; /* what stands there tells that a quote before it is none, so both belong into one block */
     size_t loose;   /* closing quotes with text behind them */
+    size_t first_loose;
     size_t open_quote;
 } walk;
 
@@ -118,7 +119,7 @@ static void walk_text(const csv__dialect *dialect, const char *text, size_t size
             if (behind == SIZE_MAX) return;
             field_begins = false;
             const bool is_loose = !ends_field(dialect, text, size, behind);
-            out->loose += is_loose;
+            if (is_loose && out->loose++ == 0) out->first_loose = at;
             if (is_loose && memchr(text + at, '\n', behind - at)) {
                 out->barrier = behind > out->barrier ? behind : out->barrier;
                 at++; /* one that seems to close on another line, with text behind it, never was to be closed */
@@ -151,9 +152,10 @@ size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t 
     return found.whole;
 }
 
-size_t csv__loose_quotes(const csv__dialect *dialect, const char *text, size_t size) {
+size_t csv__loose_quotes(const csv__dialect *dialect, const char *text, size_t size, size_t *first) {
     walk found = {.open_quote = SIZE_MAX};
     walk_text(dialect, text, size, &found);
+    *first = found.first_loose;
     return found.loose;
 }
 

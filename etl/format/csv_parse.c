@@ -20,6 +20,15 @@ static bool is_header_again(const csv__reader *reader, const char *record, size_
            memcmp(record, reader->header, size) == 0;
 }
 
+/* Of one column nothing but a line's end separates values, so a CR between others may be an end, too. */
+static bool holds_line_end(const csv__reader *reader, char *record, size_t size) {
+    if (!memchr(record, '\r', size)) return false;
+    const csv__field field = csv__outer_field(&reader->dialect, record, record + size);
+    size_t length = field.length;
+    while (length > 0 && field.text[length - 1] == '\r') length--;
+    return !field.quoted && memchr(field.text, '\r', length);
+}
+
 static inline void parse_field(row_parser *parser, size_t column, char *begin, char *end) {
     if (parser->plain) {
         row__cell(&parser->row, column, begin, (size_t)(end - begin));
@@ -43,7 +52,7 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
     const size_t columns = reader->column_count, record_begin = begin;
     size_t record_end = marks[count - 1];
     if (record_end > begin && block->text[record_end - 1] == '\r') record_end--;
-    const char *record = block->text + record_begin;
+    char *record = block->text + record_begin;
     const size_t size = record_end - record_begin;
     if (count == 1 && columns > 1 && peal_cell_is_blank(record, size)) return PEAL_OK;
     if (reader->dialect.comment && size > 0 && *record == reader->dialect.comment) return PEAL_OK;
@@ -56,6 +65,8 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
         row__fail(&parser->row, "the header is repeated (header no, if the first line is a row)");
     } else if (parser->nul && memchr(record, '\0', size)) {
         row__fail(&parser->row, "it holds a NUL, which no text does");
+    } else if (columns == 1 && holds_line_end(reader, record, size)) {
+        row__fail(&parser->row, "a CR stands within the line; it was expected at its end or within quotes");
     }
     for (size_t i = 0; i < count && !parser->row.bad; i++) {
         const size_t end = i + 1 < count ? marks[i] : record_end, column = reader->columns[i];

@@ -1,4 +1,5 @@
 /* What the beginning of CSV text tells: the columns and their types, as far as they can be told from it. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,13 @@ typedef struct surveyor {
     peal_found *out;
 } surveyor;
 
+/* Where a byte stands that shows nothing, or `size`. A name may have tabs and lines. */
+static size_t control_byte(const char *text, size_t size) {
+    size_t at = 0;
+    while (at < size && (text[at] >= ' ' || text[at] < 0 || isspace((unsigned char)text[at])) && text[at] != 0x7F) at++;
+    return at;
+}
+
 static peal_status add_column(surveyor *self, const csv__field *field, size_t index, peal_error *err) {
     char unnamed[32];
     snprintf(unnamed, sizeof unnamed, "c%zu", index + 1);
@@ -26,6 +34,14 @@ static peal_status add_column(surveyor *self, const csv__field *field, size_t in
                          "%s: line 1: the name of column %zu is not UTF-8 text (encoding names another: latin1, "
                          "windows-1252...)",
                          self->name, index + 1);
+    }
+    const size_t control = control_byte(text, size);
+    if (control < size) {
+        return peal_fail(
+            err, PEAL_E_DATA,
+            "%s: line 1: the name of column %zu holds the byte 0x%02x, which no name does (delimiter names "
+            "what separates fields, header no takes the first line for a row)",
+            self->name, index + 1, (unsigned)text[control]);
     }
     peal_error problem;
     const peal_status status = peal_schema_add(&self->out->schema, text, size, PEAL_TYPE_DICTIONARY, &problem);

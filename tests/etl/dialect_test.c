@@ -243,13 +243,78 @@ static void times_are_values(void **state) {
 /* A quote at a field's beginning that closes nowhere, or far away in the middle of something, swallows no rows. */
 static void loose_quotes_swallow_no_rows(void **state) {
     (void)state;
+    static const char note[] = "t.csv: line 2: text stands behind a closing quote";
     static const dialect_case cases[] = {
-        {.text = "a\tb\n0\t\"\n0\t\"!\"\n1\tx\n", .expected = "a|b\n0|\"\n0|!\n1|x\n"},
-        {.text = "a,b\n0,\"inch\n5,\"x\" y\n6,z\n", .expected = "a|b\n0|\"inch\n5|\"x\" y\n6|z\n"},
+        {.text = "a\tb\n0\t\"\n0\t\"!\"\n1\tx\n", .expected = "a|b\n0|\"\n0|!\n1|x\n", .note = note},
+        {.text = "a,b\n0,\"inch\n5,\"x\" y\n6,z\n", .expected = "a|b\n0|\"inch\n5|\"x\" y\n6|z\n", .note = note},
         {.text = "a,b\n0,\"two\nlines\"\n1,\"x\n\"\n", .expected = "a|b\n0|two\nlines\n1|x\n\n"},
-        {.text = "a,b\n0,\"two, \"\"2\"\"\nlines\"\n1,\"x\"y\n", .expected = "a|b\n0|two, \"2\"\nlines\n1|\"x\"y\n"},
+        {.text = "a,b\n0,\"two, \"\"2\"\"\nlines\"\n1,\"x\"y\n",
+         .expected = "a|b\n0|two, \"2\"\nlines\n1|\"x\"y\n",
+         .note = "t.csv: line 4: text stands behind a closing quote"},
+        /* Quotes that are not doubled stay within those around their field. */
+        {.text = "a,b\n\"the \"old\" bus\",\"1\"\n\"stop \"x\"\",\"2\"\n",
+         .expected = "a|b\nthe \"old\" bus|1\nstop \"x\"|2\n",
+         .note = note},
+        {.text = "a,b\n\"the \"old\" bus\",1\n",
+         .expected = "a|b\n\"the \"old\" bus\"|1\n",
+         .options = "{\"quote\": \"none\"}"},
     };
     CHECK_CASES(cases);
+}
+
+/* Plain text has a delimiter here and there. */
+static void lines_of_text_are_one_column(void **state) {
+    (void)state;
+    static const dialect_case cases[] = {
+        {.text = "text\nWell, yes\nOf course; why, not\nNo, no, no\nSo\n",
+         .expected = "text\nWell, yes\nOf course; why, not\nNo, no, no\nSo\n"},
+        {.text = "text\nA, b, c\nD, e, f\nG\nH, i\nJ\n", .expected = "text\nA, b, c\nD, e, f\nG\nH, i\nJ\n"},
+        {.text = "x\n12,5\n145,00\n5.25\n", .expected = "x\n12,5\n145,00\n5.25\n"},
+        {.text = "x\n68,527.00\n", .expected = "x\n68,527.00\n"},
+        {.text = "x\n\"1,a\"\n\"2,b,c\"\n\"3,d\"\n", .expected = "x\n1,a\n2,b,c\n3,d\n"},
+        {.text = "a\n10\ne\na;b\n0-#\n",
+         .expected = "a\n10\ne\na;b\n0-#\n",
+         .note = "t.csv: line 4: ';' is taken for text, for it does not cut the lines evenly (delimiter)"},
+        {.text = "x\na\tb\nc\td\te\n", .expected = "x\na\tb\nc\td\te\n", .options = "{\"delimiter\": \",\"}"},
+    };
+    CHECK_CASES(cases);
+}
+
+static void lines_that_are_cut_unevenly_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *what;
+    } cases[] = {
+        {"x\n\"2\",3,3\n",
+         "t.csv: line 2: 3 fields by ',', but line 1 has 1; as many were expected in each (delimiter"},
+        {"# made by x\n\nx\n1\t2\n1\t2\t3\n", "t.csv: line 4: 2 fields by a tab, but line 3 has 1"},
+        {"1 b|19\nb;c;d\n1;2;3\n1;2\n1;2;3\n", "t.csv: line 2: 3 fields by ';', but line 1 has 1"},
+        {"\"1,2\",3,\"8',4\n1,x\n1,x\n", "t.csv: line 1: ',' stands in all lines, but quotes that close nowhere"},
+        {"name\001age\nbob\00112\n", "t.csv: line 1: the name of column 1 holds the byte 0x01, which no name does"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err = {0};
+        reading one = {0};
+        assert_int_equal(reading_survey(&one, cases[i].text, strlen(cases[i].text), &err), PEAL_E_DATA);
+        assert_has(err.message, cases[i].what);
+        reading_clear(&one);
+    }
+}
+
+/* Of one column a CR alone may end a line, too. */
+static void cr_within_a_line_is_a_bad_row(void **state) {
+    (void)state;
+    static const char text[] = "x\r\na b\r\nc\rd\r\n\"e\rf\"\r\ng\r\r\n";
+    for (size_t block = 8; block < 40; block += 7) {
+        peal_error err;
+        reading one = {.block_size = block};
+        assert_ok(reading_all(&one, text, sizeof text - 1, &err));
+        assert_int_equal(one.rows, 3);
+        assert_int_equal(one.bad, 1);
+        assert_int_equal(one.bad_line, 3);
+        assert_string_equal(one.bad_reason, "a CR stands within the line; it was expected at its end or within quotes");
+        reading_clear(&one);
+    }
 }
 
 static void backslashes_are_found(void **state) {
@@ -408,6 +473,9 @@ int main(void) {
         cmocka_unit_test(numbers_that_count_up_are_names),
         cmocka_unit_test(times_are_values),
         cmocka_unit_test(loose_quotes_swallow_no_rows),
+        cmocka_unit_test(lines_of_text_are_one_column),
+        cmocka_unit_test(lines_that_are_cut_unevenly_are_refused),
+        cmocka_unit_test(cr_within_a_line_is_a_bad_row),
         cmocka_unit_test(backslashes_are_found),
         cmocka_unit_test(nul_is_no_text),
         cmocka_unit_test(repeated_header_is_a_bad_row),

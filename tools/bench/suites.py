@@ -9,9 +9,9 @@ FOLDER has a folder for each suite. Every file goes through each contender with 
   refused  Peal: exit code 2 or 3 and one sentence that names the file; a peer: an exception
   other    a crash, a panic, no end within 20 s, a table that is not the one expected, or a refusal of another shape
 A picture is no table, so its refusal is right. Of other files that hold no table refusal is called `refused`: none of them is to be read.
-A text table may have more than one reading, for nothing in it says whether its first line is a header, or what quotes. All are computed,
-and one must fit. A file that Peal refused although it has a reading could have been read: --refused lists these. `other` is not
-always wrong: where quotes fit no rule, or a line has more fields than the others, this script knows no table but people may.
+A text table may have more than one reading, for nothing in it says whether its first line is a header, what quotes, whether quotes that
+fit no rule are letters, or whether what cuts a few lines of many is a delimiter. All are computed, and one must fit. A file that Peal refused although it has a reading could have been read: --refused lists these. `other` is not
+always wrong: where a line has more fields than the others, this script knows no table but people may.
 
 Peal is run twice where it reads a file: as it is, for names and rows; and with `keep` for all columns, for the values as they were.
 A peer's values are those of its default types; where it made a date or a time of a text, only what is missing is compared.
@@ -66,6 +66,8 @@ def needs_of(name):
 
 GENERATED = re.compile(r"c\d+|column_?\d+")  # names of columns without a name: Peal's, Polars' and DuckDB's
 MISSING = {"", "na", "n/a", "nan", "null", "\\n", "none", "-", "--", "?", ".", "nil", "missing"}
+COMMA_NUMBER = re.compile(r"[-+]?(\d+(,\d+)?|\d{1,3}(,\d{3})+(\.\d*)?)")  # a decimal comma, or one between thousands
+NOWHERE = "\x1f"  # a delimiter that stands in no text
 UNREADABLE = (csv.Error, EOFError, OSError, UnicodeDecodeError, ValueError, RecursionError, zipfile.BadZipFile, zlib.error)
 
 
@@ -161,6 +163,8 @@ def csv_readings(data, needs):
     if "comment" in needs:  # of whole lines only, or behind a row too
         texts = ["".join(line for line in text.splitlines(True) if not line.startswith(needs["comment"]))]
         texts.append(re.sub(re.escape(needs["comment"]) + "[^\r\n]*", "", text))
+    if text.endswith("\x1a"):  # the end-of-file mark of DOS, or a letter
+        texts.append(text[:-1])
     quotings = [{"quotechar": needs.get("quote", '"')}]
     if re.search(r"(^|[,;|\t])'", text, re.MULTILINE):
         quotings.append({"quotechar": "'"})
@@ -172,25 +176,61 @@ def csv_readings(data, needs):
     found = [rows for text, quoting in itertools.product(texts, quotings) for rows in grids(text, delimiters, quoting)]
     if not found:  # the quotes fit no rule, so they may be letters like others
         found = grids(texts[0], delimiters, {"quoting": csv.QUOTE_NONE})
+    found += [rows for text in texts for rows in grids(text, delimiters, quotings[0], loose_rows)]
     return [table for rows in found for table in with_and_without_header(rows, needs.get("header"))]
 
 
-def grids(text, delimiters, quoting):
-    """All rows of fields that a delimiter cuts evenly; if none ever cuts, the lines as one column."""
+def strict_rows(text, delimiter, **quoting):
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, **quoting))
+
+
+def loose_rows(text, delimiter, quotechar):
+    """The rows of a text whose quotes fit no rule, as they often are not doubled within a field, or are letters: text behind a quote that
+    closes belongs to its field; what begins and ends with a quote is quoted, and what only begins with one is as it stands."""
+    try:
+        return strict_rows(text, delimiter, quotechar=quotechar)
+    except csv.Error:
+        pass
+    quote, separator = re.escape(quotechar), re.escape(delimiter)
+    field = re.compile(
+        f"{quote}(?:[^{quote}]|{quote}{quote})*{quote}(?=[{separator}\r\n]|\\Z)"  # as the rule is
+        f"|{quote}(?:[^{quote}\r\n]|{quote}{quote})*{quote}[^{separator}\r\n]*"  # with text behind the second quote
+        f"|[^{separator}\r\n]*"
+    )
+    rows, at, goes_on = [], 0, False
+    while at < len(text) or goes_on:
+        value = field.match(text, at).group()
+        at += len(value)
+        if len(value) > 1 and value[0] == value[-1] == quotechar:
+            value = value[1:-1].replace(quotechar * 2, quotechar)
+        rows.append(rows.pop() + [value] if goes_on else [value])
+        goes_on = text.startswith(delimiter, at)
+        at += 2 if text.startswith("\r\n", at) else 1
+    return rows
+
+
+def grids(text, delimiters, quoting, read=strict_rows):
+    """All rows of fields that a delimiter cuts evenly, and the lines as one column, if none cuts or few are cut."""
     cut = {}
     for delimiter in delimiters:
         try:
-            cut[delimiter] = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, **quoting))
+            cut[delimiter] = read(text, delimiter, **quoting)
         except csv.Error:
             pass
     wide = list(itertools.chain.from_iterable(map(rectangles, cut.values())))
-    if wide:
-        return wide
-    narrow = [rows for delimiter, rows in cut.items() if all(len(row) < 2 for row in rows)]
-    if not any(delimiter in text for delimiter in cut if cut[delimiter] in narrow) and len(narrow) < len(cut):
-        return []  # what cuts some lines, unevenly, may be a delimiter, and nothing says that it stands within quotes
+    narrow = [rows for rows in cut.values() if all(len(row) < 2 for row in rows)]
+    if wide or not any(delimiter in text for delimiter in cut if cut[delimiter] in narrow) and len(narrow) < len(cut):
+        narrow = []  # what cuts some lines, unevenly, may be a delimiter, and nothing says that it stands within quotes
+        if len(cut) == len(delimiters) > 1 and all(cuts_few(*item) for item in cut.items()):
+            narrow = [read(text, NOWHERE, **quoting)]
     lines = [[row or [""] for row in rows] for rows in narrow]
-    return lines + [[row for row in rows if row != [""]] for rows in lines]  # an empty line is a missing value, or nothing
+    return wide + lines + [[row for row in rows if row != [""]] for rows in lines]  # an empty line is a missing value, or nothing
+
+
+def cuts_few(delimiter, rows):
+    """True if most lines are whole, as those of plain text are, or if nothing is cut but numbers written with commas."""
+    pieces = [delimiter.join(row) for row in rows if len(row) > 1]
+    return 2 * len(pieces) < sum(map(bool, rows)) or all(map(COMMA_NUMBER.fullmatch, pieces))
 
 
 def rectangles(grid):
