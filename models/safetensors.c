@@ -16,7 +16,9 @@ enum { HEADER_MOST = 100 * 1000 * 1000 }; /* the limit of the safetensors packag
 static const struct {
     const char *name;
     size_t size;
-} types[] = {[PEAL_TENSOR_FLOAT32] = {"F32", sizeof(float)}, [PEAL_TENSOR_FLOAT64] = {"F64", sizeof(double)}};
+} types[] = {[PEAL_TENSOR_FLOAT32] = {"F32", sizeof(float)},
+             [PEAL_TENSOR_FLOAT64] = {"F64", sizeof(double)},
+             [PEAL_TENSOR_UINT8] = {"U8", 1}};
 enum { TYPES = sizeof types / sizeof *types };
 
 static size_t tensor_numbers(const peal_tensor *tensor) {
@@ -39,7 +41,7 @@ bool peal_tensor_is_finite(const peal_tensor *tensor) {
     double long_sum = 0;
     if (tensor->type == PEAL_TENSOR_FLOAT64) {
         for (size_t i = 0; i < count; i++) long_sum += peal_tensor_double(tensor, i) * 0;
-    } else {
+    } else if (tensor->type == PEAL_TENSOR_FLOAT32) {
         for (size_t i = 0; i < count; i++) sum += ((const float *)tensor->data)[i] * 0;
     }
     return sum == 0 && long_sum == 0;
@@ -170,8 +172,8 @@ static peal_status read_tensor(peal_safetensors *file, const char *name, const j
     size_t type = 0;
     while (type < TYPES && strcmp(dtype, types[type].name) != 0) type++;
     if (type == TYPES || json_array_size(shape) == 0 || json_array_size(shape) > 2) {
-        return peal_fail(err, PEAL_E_DATA, "%s: tensor '%s' is no vector or matrix of float32 or float64", file->name,
-                         name);
+        return peal_fail(err, PEAL_E_DATA, "%s: tensor '%s' is no vector or matrix of float32, float64 or bytes",
+                         file->name, name);
     }
     const json_int_t item = (json_int_t)types[type].size;
     json_int_t begin = json_integer_value(json_array_get(offsets, 0)),
