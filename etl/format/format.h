@@ -98,7 +98,7 @@ typedef struct peal_block {
     peal_table_room table;
     uint64_t *hashes; /* [rows] of the raw record, if asked for */
     size_t hash_capacity;
-    peal_votes *votes; /* [fields] */
+    peal_votes *votes; /* [fields]; what is settled has none that count */
     peal_bad_row *bad_rows;
     size_t bad_count;
     uint32_t *marks; /* scratch of the parsers */
