@@ -172,6 +172,10 @@ void peal_reader_close(peal_reader *reader) {
 
 peal_status peal_block_init(peal_block *block, const peal_schema *schema, peal_error *err) {
     *block = (peal_block){0};
+    return peal_block_add_columns(block, schema, err);
+}
+
+peal_status peal_block_add_columns(peal_block *block, const peal_schema *schema, peal_error *err) {
     PEAL_TRY(peal_table_room_init(&block->table, schema, err));
     return peal_zeroed_checked(&block->votes, schema->count, sizeof *block->votes, "a block", err);
 }

@@ -105,7 +105,11 @@ typedef struct peal_block {
     size_t mark_capacity;
 } peal_block;
 
+/* An empty block; or columns for one that is zeroed, or into which `next` has read: parsing needs them, reading does
+ * not.
+ */
 peal_status peal_block_init(peal_block *block, const peal_schema *schema, peal_error *err);
+peal_status peal_block_add_columns(peal_block *block, const peal_schema *schema, peal_error *err);
 void peal_block_clear(peal_block *block);
 /* Room for `capacity` bytes of text; what is there stays. */
 peal_status peal_block_grow(peal_block *block, size_t capacity, peal_error *err);
