@@ -169,7 +169,9 @@ peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, 
                         .bytes = pipeline->byte_features,
                         .sparse = pipeline->sparse_width,
                         .label_deviation = 1};
-    PEAL_TRY(peal_alloc_checked(&out->vocabularies, pipeline->schema.count, sizeof(uint32_t), "a shape", err));
+    size_t code_columns = 0;
+    for (size_t i = 0; i < pipeline->schema.count; i++) code_columns += pipeline->columns[i].role == PEAL_ROLE_INDEX;
+    PEAL_TRY(peal_alloc_checked(&out->vocabularies, code_columns, sizeof(uint32_t), "a shape", err));
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_pipeline_column *column = &pipeline->columns[i];
         if (column->role != PEAL_ROLE_INDEX) continue;
