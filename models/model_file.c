@@ -7,15 +7,18 @@
 
 #include "core/base/json.h"
 #include "core/base/memory.h"
+#include "core/base/utf8.h"
 
 /* What goes into the file. */
 typedef struct model_parts {
     json_t *metadata;
-    peal_tensor *tensors; /* [count] the pipeline's numbers, `lists` of them, and behind them the parameters */
-    size_t count, lists;
-    char (*names)[32]; /* [lists] */
-    double *numbers;
-    size_t number_count;
+    peal_tensor *tensors;            /* [count] the pipeline's numbers, the parameters, the pipeline's names */
+    size_t count, behind;            /* the first one behind the parameters */
+    size_t number_lists, name_lists; /* of the pipeline */
+    char (*names)[32];               /* [number_lists + name_lists] of their tensors */
+    double *numbers;                 /* [number_count] of all lists */
+    char *texts;                     /* [text_size] of all lists, each text with a NUL behind it */
+    size_t number_count, text_size;
 } model_parts;
 
 static void parts_clear(model_parts *parts) {
@@ -23,12 +26,20 @@ static void parts_clear(model_parts *parts) {
     free(parts->tensors);
     free(parts->names);
     free(parts->numbers);
+    free(parts->texts);
 }
 
-/* ---- the pipeline's numbers ---- */
+/* ---- the pipeline's lists ---- */
 
-/* Calls `visit` with each list of numbers in the steps of entries of several columns: with the step that holds it. */
-typedef peal_status (*list_visit)(void *user, json_t *step, const char *key, size_t columns, peal_error *err);
+/* Calls `visit` with each list of entries of several columns, with the object that holds it: names in the entry,
+ * numbers in its steps. */
+typedef peal_status (*list_visit)(void *user, json_t *holder, const char *key, size_t columns, peal_error *err);
+
+static const char names_key[] = "names";
+
+static bool are_names(const char *key) {
+    return strcmp(key, names_key) == 0;
+}
 
 static peal_status visit_step(json_t *step, size_t columns, list_visit visit, void *user, peal_error *err) {
     const char *key;
@@ -43,8 +54,10 @@ static peal_status visit_step(json_t *step, size_t columns, list_visit visit, vo
 static peal_status visit_lists(const json_t *pipeline, list_visit visit, void *user, peal_error *err) {
     const json_t *columns = json_object_get(pipeline, "columns");
     for (size_t i = 0; i < json_array_size(columns); i++) {
-        const json_t *entry = json_array_get(columns, i), *steps = json_object_get(entry, "steps");
-        const size_t count = json_array_size(json_object_get(entry, "names"));
+        json_t *entry = json_array_get(columns, i);
+        const json_t *steps = json_object_get(entry, "steps");
+        const size_t count = json_array_size(json_object_get(entry, names_key));
+        if (count) PEAL_TRY(visit(user, entry, names_key, count, err));
         for (size_t s = 0; count && s < json_array_size(steps); s++) {
             PEAL_TRY(visit_step(json_array_get(steps, s), count, visit, user, err));
         }
@@ -52,42 +65,92 @@ static peal_status visit_lists(const json_t *pipeline, list_visit visit, void *u
     return PEAL_OK;
 }
 
-static peal_status count_list(void *user, json_t *step, const char *key, size_t columns, peal_error *err) {
-    (void)step, (void)key, (void)err;
+static peal_status count_list(void *user, json_t *holder, const char *key, size_t columns, peal_error *err) {
+    (void)err;
     model_parts *parts = user;
-    parts->lists++;
-    parts->number_count += columns;
+    const json_t *list = json_object_get(holder, key);
+    if (are_names(key)) {
+        parts->name_lists++;
+        for (size_t i = 0; i < columns; i++) parts->text_size += json_string_length(json_array_get(list, i)) + 1;
+    } else {
+        parts->number_lists++;
+        parts->number_count += columns;
+    }
     return PEAL_OK;
 }
 
-/* The numbers of a list become a tensor, and the list its name. The step belongs to a copy of the document. */
-static peal_status detach_list(void *user, json_t *step, const char *key, size_t columns, peal_error *err) {
-    model_parts *parts = user;
-    const json_t *list = json_object_get(step, key);
-    const size_t at = parts->lists++;
-    double *numbers = parts->numbers + parts->number_count;
-    for (size_t i = 0; i < columns; i++) numbers[i] = json_real_value(json_array_get(list, i));
-    snprintf(parts->names[at], sizeof parts->names[at], "pipeline.%zu", at);
-    parts->tensors[at] =
-        (peal_tensor){.name = parts->names[at], .type = PEAL_TENSOR_FLOAT64, .data = numbers, .width = columns};
-    parts->number_count += columns;
-    json_t *name = json_pack("{s:s}", "tensor", parts->names[at]);
-    return json_object_set_new(step, key, name) == 0 ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
+/* Copies the list to the end of all texts, or of all numbers; what is copied stays where it is. */
+static peal_tensor copy_names(model_parts *parts, const json_t *list, size_t columns) {
+    char *begin = parts->texts + parts->text_size, *at = begin;
+    for (size_t i = 0; i < columns; i++) {
+        const json_t *name = json_array_get(list, i);
+        memcpy(at, json_string_value(name), json_string_length(name) + 1);
+        at += json_string_length(name) + 1;
+    }
+    parts->text_size += (size_t)(at - begin);
+    return (peal_tensor){.type = PEAL_TENSOR_UINT8, .data = begin, .width = (size_t)(at - begin)};
 }
 
+static peal_tensor copy_numbers(model_parts *parts, const json_t *list, size_t columns) {
+    double *numbers = parts->numbers + parts->number_count;
+    for (size_t i = 0; i < columns; i++) numbers[i] = json_real_value(json_array_get(list, i));
+    parts->number_count += columns;
+    return (peal_tensor){.type = PEAL_TENSOR_FLOAT64, .data = numbers, .width = columns};
+}
+
+/* Writes the name of a list's tensor. */
+static void name_list(bool names, size_t index, char out[32]) {
+    snprintf(out, 32, names ? "names.%zu" : "pipeline.%zu", index);
+}
+
+/* The list becomes a tensor, and what holds it has the tensor's name in its place. It belongs to a copy of the
+ * document. */
+static peal_status detach_list(void *user, json_t *holder, const char *key, size_t columns, peal_error *err) {
+    model_parts *parts = user;
+    const json_t *list = json_object_get(holder, key);
+    const bool names = are_names(key);
+    const size_t index = names ? parts->name_lists++ : parts->number_lists++;
+    char *name = parts->names[parts->name_lists + parts->number_lists - 1];
+    peal_tensor *tensor = &parts->tensors[names ? parts->behind + index : index];
+    *tensor = names ? copy_names(parts, list, columns) : copy_numbers(parts, list, columns);
+    name_list(names, index, name);
+    tensor->name = name;
+    json_t *reference = json_pack("{s:s}", "tensor", name);
+    return json_object_set_new(holder, key, reference) == 0 ? PEAL_OK
+                                                            : peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
+}
+
+/* The tensors of the pipeline's lists, which come in the order of their numbers. */
 typedef struct kept_lists {
     const peal_safetensors *file;
-    size_t count; /* found so far: they come in the order of their numbers */
+    size_t number_lists, name_lists; /* found so far */
 } kept_lists;
 
-static peal_status find_kept(void *user, const json_t *list, size_t count, const void **out, peal_error *err) {
-    kept_lists *self = user;
-    char wanted[32];
-    snprintf(wanted, sizeof wanted, "pipeline.%zu", self->count++);
+/* The vector of this name and type, if `list` names it and nothing else. */
+static const peal_tensor *find_kept(const kept_lists *self, const json_t *list, const char *wanted,
+                                    peal_tensor_type type) {
     const char *name = json_string_value(json_object_get(list, "tensor"));
     const peal_tensor *tensor = name && strcmp(name, wanted) == 0 ? peal_safetensors_find(self->file, name) : NULL;
-    if (!tensor || tensor->type != PEAL_TENSOR_FLOAT64 || tensor->rows || tensor->width != count ||
-        json_object_size(list) != 1 || !peal_tensor_is_finite(tensor)) {
+    return tensor && tensor->type == type && !tensor->rows && json_object_size(list) == 1 ? tensor : NULL;
+}
+
+static peal_status kept_names(void *user, const json_t *list, const char **out, size_t *size, peal_error *err) {
+    kept_lists *self = user;
+    char wanted[32];
+    name_list(true, self->name_lists++, wanted);
+    const peal_tensor *tensor = find_kept(self, list, wanted, PEAL_TENSOR_UINT8);
+    *out = tensor ? tensor->data : NULL;
+    *size = tensor ? tensor->width : 0;
+    if (*size && (*out)[*size - 1] == '\0' && peal_utf8_error(*out, *size) == *size) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "the names '%s' of its columns are missing or are no texts of UTF-8", wanted);
+}
+
+static peal_status kept_numbers(void *user, const json_t *list, size_t count, const void **out, peal_error *err) {
+    kept_lists *self = user;
+    char wanted[32];
+    name_list(false, self->number_lists++, wanted);
+    const peal_tensor *tensor = find_kept(self, list, wanted, PEAL_TENSOR_FLOAT64);
+    if (!tensor || tensor->width != count || !peal_tensor_is_finite(tensor)) {
         return peal_fail(err, PEAL_E_DATA, "the numbers '%s' of its pipeline are missing or are not %zu", wanted,
                          count);
     }
@@ -98,21 +161,22 @@ static peal_status find_kept(void *user, const json_t *list, size_t count, const
 peal_status peal_model_file_pipeline(const json_t *document, const peal_safetensors *file, peal_pipeline **out,
                                      size_t *count, peal_error *err) {
     kept_lists kept = {.file = file};
-    const peal_number_lists lists = {.find = find_kept, .user = &kept};
+    const peal_kept_lists lists = {.names = kept_names, .numbers = kept_numbers, .user = &kept};
     const peal_status status = peal_pipeline_load_with(document, &lists, out, err);
-    *count = kept.count;
+    *count = kept.number_lists + kept.name_lists;
     return status;
 }
 
 /* ---- writing ---- */
 
-/* The graph's parameters, without data if `parameters` is NULL, behind room for `lists` other tensors. */
-static peal_status list_parameters(const peal_net *net, const float *parameters, model_parts *parts, size_t lists,
-                                   peal_error *err) {
-    parts->count = lists + peal_graph_parameters(net->graph);
+/* The graph's parameters, without data if `parameters` is NULL, between room for the pipeline's numbers and names. */
+static peal_status list_parameters(const peal_net *net, const float *parameters, const model_parts *sizes,
+                                   model_parts *parts, peal_error *err) {
+    parts->behind = sizes->number_lists + peal_graph_parameters(net->graph);
+    parts->count = parts->behind + sizes->name_lists;
     PEAL_TRY(peal_alloc_checked(&parts->tensors, parts->count, sizeof *parts->tensors, "tensors", err));
-    for (size_t i = lists; i < parts->count; i++) {
-        const peal_node *node = peal_graph_parameter_at(net->graph, i - lists);
+    for (size_t i = sizes->number_lists; i < parts->behind; i++) {
+        const peal_node *node = peal_graph_parameter_at(net->graph, i - sizes->number_lists);
         parts->tensors[i] = (peal_tensor){.name = node->name,
                                           .data = parameters ? parameters + node->offset : NULL,
                                           .rows = node->rows,
@@ -121,16 +185,23 @@ static peal_status list_parameters(const peal_net *net, const float *parameters,
     return PEAL_OK;
 }
 
+/* Room for what the pipeline's lists become. */
+static peal_status reserve_lists(const model_parts *sizes, model_parts *parts, peal_error *err) {
+    const size_t lists = sizes->number_lists + sizes->name_lists;
+    PEAL_TRY(peal_alloc_checked(&parts->names, lists, sizeof *parts->names, "tensors", err));
+    PEAL_TRY(peal_alloc_checked(&parts->numbers, sizes->number_count, sizeof *parts->numbers, "tensors", err));
+    return peal_alloc_checked(&parts->texts, sizes->text_size, 1, "tensors", err);
+}
+
 /* `pipeline` stays as it is. Cleared by the caller, also after a failure. */
 static peal_status parts_make(const peal_net *net, const float *parameters, const char *spec, const json_t *pipeline,
                               const json_t *job, model_parts *parts, peal_error *err) {
     *parts = (model_parts){0};
     model_parts sizes = {0};
     PEAL_TRY(visit_lists(pipeline, count_list, &sizes, err));
-    PEAL_TRY(list_parameters(net, parameters, parts, sizes.lists, err));
-    PEAL_TRY(peal_alloc_checked(&parts->names, sizes.lists, sizeof *parts->names, "tensors", err));
-    PEAL_TRY(peal_alloc_checked(&parts->numbers, sizes.number_count, sizeof *parts->numbers, "tensors", err));
-    json_t *own = sizes.lists ? json_deep_copy(pipeline) : json_incref((json_t *)pipeline);
+    PEAL_TRY(list_parameters(net, parameters, &sizes, parts, err));
+    PEAL_TRY(reserve_lists(&sizes, parts, err));
+    json_t *own = sizes.name_lists ? json_deep_copy(pipeline) : json_incref((json_t *)pipeline);
     peal_status status =
         own ? visit_lists(own, detach_list, parts, err) : PEAL_OK; /* NULL is told when it is written */
     parts->metadata = json_pack("{s:s, s:s, s:o, s:o}", "kind", PEAL_MODEL_KIND, "model", spec, "pipeline",

@@ -1,9 +1,11 @@
 /* The model file: a safetensors file of the parameters, whose metadata holds spec, fitted pipeline and job. Nothing in
  * it changes from run to run of the same job.
  *
- * The lists of numbers of a pipeline with many columns that are treated alike stand as tensors of float64 in front of
- * the parameters, "pipeline.0", "pipeline.1"..., in the order in which the document names them, {"tensor":
- * "pipeline.0"}: as text they would take more time than all else of a prediction. */
+ * Of a pipeline with many columns that are treated alike, the lists stand as tensors beside the parameters, where the
+ * document has {"tensor": "pipeline.0"} in their place: as text they would take more time than all else of a
+ * prediction. Numbers are "pipeline.0", "pipeline.1"... of float64 in front of the parameters, names "names.0"... of
+ * bytes behind them, each name with a NUL behind it; both in the order in which the document has them. So tensors of
+ * larger items come first, and all are aligned. */
 #ifndef PEAL_MODELS_MODEL_FILE_H
 #define PEAL_MODELS_MODEL_FILE_H
 

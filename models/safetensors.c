@@ -18,7 +18,8 @@ static const struct {
     size_t size;
 } types[] = {[PEAL_TENSOR_FLOAT32] = {"F32", sizeof(float)},
              [PEAL_TENSOR_FLOAT64] = {"F64", sizeof(double)},
-             [PEAL_TENSOR_UINT32] = {"U32", sizeof(uint32_t)}};
+             [PEAL_TENSOR_UINT32] = {"U32", sizeof(uint32_t)},
+             [PEAL_TENSOR_UINT8] = {"U8", 1}};
 enum { TYPES = sizeof types / sizeof *types };
 
 static size_t tensor_numbers(const peal_tensor *tensor) {
@@ -172,8 +173,8 @@ static peal_status read_tensor(peal_safetensors *file, const char *name, const j
     size_t type = 0;
     while (type < TYPES && strcmp(dtype, types[type].name) != 0) type++;
     if (type == TYPES || json_array_size(shape) == 0 || json_array_size(shape) > 2) {
-        return peal_fail(err, PEAL_E_DATA, "%s: tensor '%s' is no vector or matrix of float32, float64 or uint32",
-                         file->name, name);
+        return peal_fail(err, PEAL_E_DATA, "%s: tensor '%s' is no vector or matrix of F32, F64, U32 or U8", file->name,
+                         name);
     }
     const json_int_t item = (json_int_t)types[type].size;
     json_int_t begin = json_integer_value(json_array_get(offsets, 0)),

@@ -1,5 +1,5 @@
-/* safetensors files: named tensors of float32, float64 or uint32 with a JSON header. Models and checkpoints are such
- * files.
+/* safetensors files: named tensors of float32, float64, uint32 or bytes with a JSON header. Models and checkpoints are
+ * such files.
  *
  * Source: the format's description in the README of the safetensors project, section "Format": 8 bytes little-endian
  * header size, the header (a JSON object: name -> {"dtype", "shape", "data_offsets"}, and "__metadata__" of texts),
@@ -18,7 +18,12 @@
 
 enum { PEAL_SAFETENSORS_VERSION = 2 };
 
-typedef enum peal_tensor_type { PEAL_TENSOR_FLOAT32, PEAL_TENSOR_FLOAT64, PEAL_TENSOR_UINT32 } peal_tensor_type;
+typedef enum peal_tensor_type {
+    PEAL_TENSOR_FLOAT32,
+    PEAL_TENSOR_FLOAT64,
+    PEAL_TENSOR_UINT32,
+    PEAL_TENSOR_UINT8
+} peal_tensor_type;
 
 typedef struct peal_tensor {
     const char *name;
@@ -28,7 +33,7 @@ typedef struct peal_tensor {
 } peal_tensor;
 /* Number `index` of a tensor of float64. */
 double peal_tensor_double(const peal_tensor *tensor, size_t index);
-/* False if it holds a NaN or an infinity, which whole numbers are not. */
+/* False if it holds a NaN or an infinity, which whole numbers and bytes do not. */
 bool peal_tensor_is_finite(const peal_tensor *tensor);
 
 /* Every reader of the format takes a header of up to 100 MB. PEAL_E_USAGE if that of such a file would be larger;

@@ -92,7 +92,7 @@ static peal_status parse_records(row_parser *parser, size_t mark_count, peal_err
 }
 
 /* Turns places within the block into lines. Bad rows stand in their order. */
-static void tell_lines(peal_block *block, size_t fields) {
+static void tell_lines(peal_block *block, const peal_schema *schema) {
     uint64_t line = block->first_line;
     size_t at = 0;
     for (size_t i = 0; i < block->bad_count; i++) {
@@ -101,9 +101,9 @@ static void tell_lines(peal_block *block, size_t fields) {
         at = begin;
         block->bad_rows[i].line = line;
     }
-    for (size_t i = 0; i < fields; i++) {
+    for (size_t i = 0; i < schema->count; i++) {
         peal_votes *votes = &block->votes[i];
-        if (!votes->others) continue;
+        if (schema->fields[i].settled || !votes->others) continue;
         votes->other_line = block->first_line + csv__count_newlines(block->text, (size_t)votes->other_line);
     }
 }
@@ -141,6 +141,6 @@ peal_status csv__parse(const peal_reader *base, peal_block *block, peal_error *e
     peal_status status = row__writer_init(&parser.row, reader->wanted, &dialect->spelling, block, err);
     if (status == PEAL_OK) status = parse_records(&parser, marks, err);
     row__writer_clear(&parser.row);
-    if (status == PEAL_OK) tell_lines(block, reader->wanted->schema->count);
+    if (status == PEAL_OK) tell_lines(block, reader->wanted->schema);
     return status;
 }

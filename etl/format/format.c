@@ -172,6 +172,10 @@ void peal_reader_close(peal_reader *reader) {
 
 peal_status peal_block_init(peal_block *block, const peal_schema *schema, peal_error *err) {
     *block = (peal_block){0};
+    return peal_block_add_columns(block, schema, err);
+}
+
+peal_status peal_block_add_columns(peal_block *block, const peal_schema *schema, peal_error *err) {
     PEAL_TRY(peal_table_room_init(&block->table, schema, err));
     return peal_zeroed_checked(&block->votes, schema->count, sizeof *block->votes, "a block", err);
 }
@@ -198,7 +202,9 @@ peal_status peal_block_grow(peal_block *block, size_t capacity, peal_error *err)
 
 peal_status peal_block_reserve(peal_block *block, const peal_wanted *wanted, size_t rows, peal_error *err) {
     peal_block_forget_bad_rows(block);
-    memset(block->votes, 0, wanted->schema->count * sizeof *block->votes);
+    for (size_t i = 0; i < wanted->schema->count; i++) {
+        if (!wanted->schema->fields[i].settled) block->votes[i] = (peal_votes){0};
+    }
     PEAL_TRY(peal_table_room_reserve(&block->table, rows, err));
     if (!wanted->hash_rows || rows <= block->hash_capacity) return PEAL_OK;
     free(block->hashes);

@@ -98,14 +98,18 @@ typedef struct peal_block {
     peal_table_room table;
     uint64_t *hashes; /* [rows] of the raw record, if asked for */
     size_t hash_capacity;
-    peal_votes *votes; /* [fields] */
+    peal_votes *votes; /* [fields]; what is settled has none that count */
     peal_bad_row *bad_rows;
     size_t bad_count;
     uint32_t *marks; /* scratch of the parsers */
     size_t mark_capacity;
 } peal_block;
 
+/* An empty block; or columns for one that is zeroed, or into which `next` has read: parsing needs them, reading does
+ * not.
+ */
 peal_status peal_block_init(peal_block *block, const peal_schema *schema, peal_error *err);
+peal_status peal_block_add_columns(peal_block *block, const peal_schema *schema, peal_error *err);
 void peal_block_clear(peal_block *block);
 /* Room for `capacity` bytes of text; what is there stays. */
 peal_status peal_block_grow(peal_block *block, size_t capacity, peal_error *err);

@@ -31,7 +31,7 @@ static void aim(row__writer *writer, size_t index) {
         .numbers = how == ROW_NUMBER ? table->columns[index].values : NULL,
         .codes = how == ROW_CATEGORY || how == ROW_CODE ? table->columns[index].values : NULL,
         .dictionary = &table->dictionaries[index],
-        .votes = &writer->block->votes[index],
+        .votes = field->settled ? &writer->ignored : &writer->block->votes[index],
         .field = field,
         .index = (uint32_t)index,
     };
@@ -40,15 +40,14 @@ static void aim(row__writer *writer, size_t index) {
 peal_status row__writer_init(row__writer *writer, const peal_wanted *wanted, const peal_spelling *spelling,
                              peal_block *block, peal_error *err) {
     const size_t count = wanted->schema->count;
-    *writer = (row__writer){.null_numbers = wanted->nulls->number_count > 0,
-                            .wanted = wanted,
-                            .spelling = spelling,
-                            .block = block,
-                            .pending_capacity = count};
+    *writer = (row__writer){
+        .null_numbers = wanted->nulls->number_count > 0, .wanted = wanted, .spelling = spelling, .block = block};
     PEAL_TRY(peal_zeroed_checked(&writer->targets, count, sizeof *writer->targets, "a block", err));
-    PEAL_TRY(peal_zeroed_checked(&writer->pending, count, sizeof *writer->pending, "a block", err));
-    for (size_t i = 0; i < count; i++) aim(writer, i);
-    return PEAL_OK;
+    for (size_t i = 0; i < count; i++) {
+        aim(writer, i);
+        writer->pending_capacity += writer->targets[i].how == ROW_CATEGORY;
+    }
+    return peal_zeroed_checked(&writer->pending, writer->pending_capacity, sizeof *writer->pending, "a block", err);
 }
 
 void row__writer_clear(row__writer *writer) {

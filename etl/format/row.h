@@ -42,6 +42,7 @@ typedef struct row__writer {
     row__target *targets;  /* [fields] */
     row__pending *pending; /* [pending_capacity] */
     size_t pending_count, pending_capacity;
+    peal_votes ignored; /* the votes of all columns that are settled */
     bool null_numbers;  /* some number spells a missing value */
     size_t row;         /* that is being made */
     int64_t bad_column; /* the first whose type a value does not fit; else PEAL_NO_COLUMN */

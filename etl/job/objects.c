@@ -87,7 +87,7 @@ static bool complete(peal_found *found, const peal_found *more, size_t number, s
         if (!field->decided && more) {
             const size_t at = peal_schema_find(&more->schema, field->name, strlen(field->name));
             if (at != SIZE_MAX && more->schema.fields[at].decided) {
-                char *name = field->name;
+                const char *name = field->name;
                 *field = more->schema.fields[at];
                 field->name = name;
                 found->guesses[i] = more->guesses[at];

@@ -20,7 +20,7 @@ typedef struct scan_slot {
     peal_scan *scan;
     scan_input *input; /* NULL: the slot is free */
     peal_block block;
-    peal_applier *applier; /* NULL: the slot was never used */
+    peal_applier *applier; /* NULL: the slot has made no rows yet */
     peal_scan_rows rows;
     uint64_t unknown;
     size_t unknown_column;
@@ -172,16 +172,9 @@ static void let_input_go(scan_input **input) {
     *input = NULL;
 }
 
-static peal_status slot_init(peal_scan *scan, scan_slot *slot, peal_error *err) {
-    if (slot->applier) return PEAL_OK;
-    slot->scan = scan;
-    if (!slot->block.votes) PEAL_TRY(peal_block_init(&slot->block, scan->read, err));
-    return peal_applier_new(scan->pipeline, false, &slot->applier, err);
-}
-
 /* One step: opens the next object, or reads the next block of the present one into a free slot, or ends the object. */
 static peal_status read_step(peal_scan *scan, scan_slot *slot, peal_error *err) {
-    PEAL_TRY(slot_init(scan, slot, err));
+    slot->scan = scan;
     if (!scan->input) return open_next(scan, err);
     peal_block *block = &slot->block;
     PEAL_TRY(scan->input->reader->next(scan->input->reader, block, err));
@@ -231,10 +224,19 @@ static void count_unknown(scan_slot *slot, const peal_column *columns) {
     }
 }
 
+/* What rows are made with. A slot that meets the end of its input only needs none of it. */
+static peal_status slot_init(scan_slot *slot, peal_error *err) {
+    const peal_scan *scan = slot->scan;
+    if (slot->applier) return PEAL_OK;
+    PEAL_TRY(peal_block_add_columns(&slot->block, scan->read, err));
+    return peal_applier_new(scan->pipeline, false, &slot->applier, err);
+}
+
 static peal_status make_rows(scan_slot *slot, peal_error *err) {
     const peal_scan *scan = slot->scan;
     peal_block *block = &slot->block;
     peal_scan_rows *rows = &slot->rows;
+    PEAL_TRY(slot_init(slot, err));
     peal_table_room_reset_dictionaries(&block->table);
     PEAL_TRY(slot->input->reader->parse(slot->input->reader, block, err));
     *rows = (peal_scan_rows){.slot = (size_t)(slot - scan->slots),

@@ -8,13 +8,20 @@
 
 enum { NUMBER_CHUNK = 512 };
 
+/* The memory of the map of one raw column that has texts. */
+typedef struct own_map {
+    size_t raw;      /* the column */
+    int32_t *codes;  /* [capacity] or NULL, as the others */
+    double *numbers; /* [capacity] */
+    float *spread;   /* [capacity][width] */
+    size_t capacity; /* texts of the dictionary */
+} own_map;
+
 struct peal_applier {
     const peal_pipeline *pipeline;
-    peal_code_map *maps;   /* [raw columns] what the texts of the present dictionaries become */
-    int32_t **codes;       /* [raw columns][dictionary size] the codes of the maps */
-    double **numbers;      /* [raw columns][dictionary size] the numbers of the maps */
-    float **spread;        /* [raw columns][dictionary size][width] the features of the maps */
-    size_t *code_capacity; /* [raw columns] of codes or numbers */
+    peal_code_map *maps; /* [raw columns] what the texts of the present dictionaries become */
+    own_map *own;        /* [own_count] */
+    size_t own_count;
     peal_buffer scratch;
     peal_table schema;
     peal_column items;           /* of the feature block, in the schema */
@@ -98,21 +105,28 @@ static void add_kept_column(peal_applier *applier, size_t raw) {
         (peal_column){.name = applier->pipeline->schema.fields[raw].name, .type = PEAL_TYPE_UTF8};
 }
 
+static bool has_texts(const peal_pipeline *pipeline, size_t index) {
+    return pipeline->columns[index].role != PEAL_ROLE_DROPPED &&
+           peal_types[pipeline->schema.fields[index].type].has_vocabulary;
+}
+
 /* Room for what is known of the raw columns, and for the output's: few where many are features. */
 static peal_status reserve_schema(peal_applier *applier, peal_error *err) {
     static const char what[] = "a schema";
     const peal_pipeline *pipeline = applier->pipeline;
     const size_t raw = pipeline->schema.count + 1;
     size_t most = 4; /* features, indices and values, the label */
+    size_t texts = 0;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_column_role role = pipeline->columns[i].role;
         most += role == PEAL_ROLE_INDEX || role == PEAL_ROLE_KEPT || role == PEAL_ROLE_SPARSE;
+        texts += has_texts(pipeline, i);
     }
-    PEAL_TRY(peal_zeroed_checked(&applier->codes, raw, sizeof(int32_t *), what, err));
-    PEAL_TRY(peal_zeroed_checked(&applier->numbers, raw, sizeof(double *), what, err));
-    PEAL_TRY(peal_zeroed_checked(&applier->spread, raw, sizeof(float *), what, err));
     PEAL_TRY(peal_zeroed_checked(&applier->maps, raw, sizeof(peal_code_map), what, err));
-    PEAL_TRY(peal_zeroed_checked(&applier->code_capacity, raw, sizeof(size_t), what, err));
+    PEAL_TRY(peal_zeroed_checked(&applier->own, texts, sizeof(own_map), what, err));
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (has_texts(pipeline, i)) applier->own[applier->own_count++].raw = i;
+    }
     PEAL_TRY(peal_zeroed_checked(&applier->schema.columns, most, sizeof(peal_column), what, err));
     PEAL_TRY(peal_zeroed_checked(&applier->columns, most, sizeof(peal_column), what, err));
     PEAL_TRY(peal_zeroed_checked(&applier->dictionaries, most, sizeof(peal_dictionary), what, err));
@@ -173,9 +187,11 @@ peal_status peal_applier_new(const peal_pipeline *pipeline, bool keeps, peal_app
 
 void peal_applier_free(peal_applier *applier) {
     if (!applier) return;
-    for (size_t i = 0; applier->codes && i < applier->pipeline->schema.count; i++) free(applier->codes[i]);
-    for (size_t i = 0; applier->numbers && i < applier->pipeline->schema.count; i++) free(applier->numbers[i]);
-    for (size_t i = 0; applier->spread && i < applier->pipeline->schema.count; i++) free(applier->spread[i]);
+    for (size_t i = 0; i < applier->own_count; i++) {
+        free(applier->own[i].codes);
+        free(applier->own[i].numbers);
+        free(applier->own[i].spread);
+    }
     for (size_t i = 0; i < applier->schema.column_count; i++) {
         peal_dictionary_clear(&applier->dictionaries[i]);
         free(applier->values[i]);
@@ -187,11 +203,8 @@ void peal_applier_free(peal_applier *applier) {
     free(applier->text_columns);
     free(applier->kept_offsets);
     free(applier->kept_bytes);
-    free(applier->codes);
-    free(applier->numbers);
-    free(applier->spread);
     free(applier->maps);
-    free(applier->code_capacity);
+    free(applier->own);
     free(applier->schema.columns);
     free(applier->columns);
     free(applier->dictionaries);
@@ -300,67 +313,57 @@ static peal_status fill_spread(const peal_pipeline *pipeline, size_t index, cons
     return PEAL_OK;
 }
 
-static bool has_texts(const peal_pipeline *pipeline, size_t index) {
-    return pipeline->columns[index].role != PEAL_ROLE_DROPPED &&
-           peal_types[pipeline->schema.fields[index].type].has_vocabulary;
-}
-
 /* True of texts that become codes. */
 static bool has_codes(const peal_pipeline *pipeline, size_t index) {
     return has_texts(pipeline, index) && !peal_pipeline_reader(&pipeline->columns[index]);
 }
 
 /* Room for what each text of the dictionary becomes. */
-static peal_status reserve_map(peal_applier *applier, size_t index, size_t size, peal_error *err) {
-    const peal_pipeline *pipeline = applier->pipeline;
-    const bool is_number = !has_codes(pipeline, index);
-    if (size <= applier->code_capacity[index]) return PEAL_OK;
-    free(applier->codes[index]);
-    free(applier->numbers[index]);
-    free(applier->spread[index]);
-    applier->spread[index] = NULL;
-    applier->codes[index] = NULL;
-    applier->numbers[index] = NULL;
-    applier->code_capacity[index] = 0;
-    PEAL_TRY(is_number ? peal_alloc_checked(&applier->numbers[index], size, sizeof(double), "a vocabulary", err)
-                       : peal_alloc_checked(&applier->codes[index], size, sizeof(int32_t), "a vocabulary", err));
-    if (peal_pipeline_spreader(pipeline, index)) {
-        const size_t row_size = pipeline->columns[index].width * sizeof(float);
-        PEAL_TRY(peal_alloc_checked(&applier->spread[index], size, row_size, "a vocabulary", err));
+static peal_status reserve_map(const peal_pipeline *pipeline, own_map *own, size_t size, peal_error *err) {
+    const bool is_number = !has_codes(pipeline, own->raw);
+    if (size <= own->capacity) return PEAL_OK;
+    free(own->codes);
+    free(own->numbers);
+    free(own->spread);
+    *own = (own_map){.raw = own->raw};
+    PEAL_TRY(is_number ? peal_alloc_checked(&own->numbers, size, sizeof(double), "a vocabulary", err)
+                       : peal_alloc_checked(&own->codes, size, sizeof(int32_t), "a vocabulary", err));
+    if (peal_pipeline_spreader(pipeline, own->raw)) {
+        const size_t row_size = pipeline->columns[own->raw].width * sizeof(float);
+        PEAL_TRY(peal_alloc_checked(&own->spread, size, row_size, "a vocabulary", err));
     }
-    applier->code_capacity[index] = size;
+    own->capacity = size;
     return PEAL_OK;
 }
 
 /* What the texts of the column's own dictionary become. */
-static peal_status make_map(peal_applier *applier, size_t index, const peal_dictionary *dictionary, peal_error *err) {
+static peal_status make_map(peal_applier *applier, own_map *own, const peal_dictionary *dictionary, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
     peal_buffer *scratch = &applier->scratch;
-    PEAL_TRY(reserve_map(applier, index, dictionary->size, err));
-    applier->maps[index] = (peal_code_map){
-        .codes = applier->codes[index], .numbers = applier->numbers[index], .spread = applier->spread[index]};
-    if (!has_codes(pipeline, index)) {
-        return fill_numbers(pipeline, index, dictionary, scratch, applier->numbers[index], err);
+    PEAL_TRY(reserve_map(pipeline, own, dictionary->size, err));
+    applier->maps[own->raw] = (peal_code_map){.codes = own->codes, .numbers = own->numbers, .spread = own->spread};
+    if (!has_codes(pipeline, own->raw)) {
+        return fill_numbers(pipeline, own->raw, dictionary, scratch, own->numbers, err);
     }
-    if (!peal_pipeline_spreader(pipeline, index)) {
-        return fill_map(pipeline, index, dictionary, scratch, applier->codes[index], err);
+    if (!peal_pipeline_spreader(pipeline, own->raw)) {
+        return fill_map(pipeline, own->raw, dictionary, scratch, own->codes, err);
     }
-    return fill_spread(pipeline, index, dictionary, scratch, applier->codes[index], applier->spread[index], err);
+    return fill_spread(pipeline, own->raw, dictionary, scratch, own->codes, own->spread, err);
 }
 
 /* The maps of a batch whose dictionaries are its own. */
 static peal_status make_maps(peal_applier *applier, const peal_column *columns, peal_error *err) {
-    const peal_pipeline *pipeline = applier->pipeline;
-    for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (has_texts(pipeline, i)) PEAL_TRY(make_map(applier, i, columns[i].dictionary, err));
+    for (size_t i = 0; i < applier->own_count; i++) {
+        own_map *own = &applier->own[i];
+        PEAL_TRY(make_map(applier, own, columns[own->raw].dictionary, err));
     }
     return PEAL_OK;
 }
 
 bool peal_applier_is_unknown(const peal_applier *applier, size_t index, uint32_t code) {
     if (!has_texts(applier->pipeline, index)) return false;
-    if (has_codes(applier->pipeline, index)) return applier->codes[index][code] < 0;
-    return isnan(applier->numbers[index][code]);
+    const peal_code_map *map = &applier->maps[index];
+    return has_codes(applier->pipeline, index) ? map->codes[code] < 0 : (bool)isnan(map->numbers[code]);
 }
 
 /* ---- features ---- */
@@ -453,8 +456,10 @@ static void apply_tile(const peal_pipeline *pipeline, const peal_raw_batch *raw,
         const peal_pipeline_column *column = &pipeline->columns[i];
         if (column->role != PEAL_ROLE_FEATURE) continue;
         if (!has_codes(pipeline, i)) {
-            apply_number_column(column, &raw->columns[i], maps ? &maps[i] : NULL, selection ? selection + at : NULL, at,
-                                size, tile + column->offset, stride);
+            /* A column may have been read as texts before its values were known to be numbers. */
+            const bool is_mapped = peal_types[raw->columns[i].type].has_vocabulary;
+            apply_number_column(column, &raw->columns[i], is_mapped ? &maps[i] : NULL,
+                                selection ? selection + at : NULL, at, size, tile + column->offset, stride);
             continue;
         }
         const int32_t *codes = raw->columns[i].values;

@@ -130,10 +130,11 @@ static peal_status check_whole(const peal_pipeline *pipeline, const json_t *save
     const json_t *columns = json_object_get(saved, "columns");
     bool same = json_is_array(columns);
     for (size_t i = 0, at = 0, count; same && i < json_array_size(columns); i++, at += count) {
-        const json_t *entry = json_array_get(columns, i), *names = json_object_get(entry, "names");
-        count = names ? json_array_size(names) : 1;
+        const json_t *entry = json_array_get(columns, i);
+        const uint32_t run = pipeline->columns[at].run;
+        count = run ? run : 1;
         PEAL_TRY(same_again(peal_pipeline_save_run(pipeline, at, count, entry), entry, &same, err));
-        same = same && (!names || count == peal_pipeline_run(pipeline, at));
+        same = same && (!run || run == peal_pipeline_run(pipeline, at));
         if (!same) {
             return damaged(err, pipeline->schema.fields[at].name, "has something missing, added or of another type");
         }

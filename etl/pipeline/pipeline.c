@@ -6,14 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void free_steps(peal_pipeline_column *column) {
+    for (size_t s = 0; s < column->step_count && !column->run; s++) {
+        column->steps[s].transform->free(column->steps[s].state);
+    }
+    if (!column->run) free(column->steps);
+    column->steps = NULL;
+    column->step_count = 0;
+}
+
 void peal_pipeline_free(peal_pipeline *pipeline) {
     if (!pipeline) return;
-    for (size_t i = 0; pipeline->columns && i < pipeline->schema.count; i++) {
-        peal_pipeline_column *column = &pipeline->columns[i];
-        for (size_t s = 0; s < column->step_count; s++) column->steps[s].transform->free(column->steps[s].state);
-        free(column->steps);
-    }
+    for (size_t i = 0; pipeline->columns && i < pipeline->schema.count; i++) free_steps(&pipeline->columns[i]);
     free(pipeline->columns);
+    peal_arena_free(pipeline->runs);
     peal_schema_clear(&pipeline->schema);
     peal_nulls_clear(&pipeline->nulls);
     free(pipeline);
@@ -163,7 +169,9 @@ peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, 
                         .bytes = pipeline->byte_features,
                         .sparse = pipeline->sparse_width,
                         .label_deviation = 1};
-    PEAL_TRY(peal_alloc_checked(&out->vocabularies, pipeline->schema.count, sizeof(uint32_t), "a shape", err));
+    size_t code_columns = 0;
+    for (size_t i = 0; i < pipeline->schema.count; i++) code_columns += pipeline->columns[i].role == PEAL_ROLE_INDEX;
+    PEAL_TRY(peal_alloc_checked(&out->vocabularies, code_columns, sizeof(uint32_t), "a shape", err));
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_pipeline_column *column = &pipeline->columns[i];
         if (column->role != PEAL_ROLE_INDEX) continue;
@@ -204,8 +212,7 @@ void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, c
 
 void peal_pipeline_drop(peal_pipeline *pipeline, size_t index) {
     peal_pipeline_column *column = &pipeline->columns[index];
-    for (size_t s = 0; s < column->step_count; s++) column->steps[s].transform->free(column->steps[s].state);
-    column->step_count = 0;
+    free_steps(column);
     column->role = PEAL_ROLE_DROPPED;
     pipeline->schema.fields[index].skip = true;
 }

@@ -34,6 +34,7 @@ typedef struct peal_pipeline_step {
 
 typedef struct peal_pipeline_column {
     peal_column_role role;
+    uint32_t run; /* columns of its entry, if it was loaded with others, steps and states in `runs`; else 0 */
     peal_pipeline_step *steps;
     size_t step_count;
     uint32_t offset, width; /* of a feature: where in the block; of sparse ones: from which index on */
@@ -43,6 +44,7 @@ typedef struct peal_pipeline {
     peal_nulls nulls;
     peal_schema schema;            /* the raw columns: names and types, and no format */
     peal_pipeline_column *columns; /* [schema.count] */
+    peal_arena *runs;              /* steps and states of columns that were loaded as one entry; NULL: none */
     size_t label;                  /* index, or SIZE_MAX */
     bool has_split;
     peal_split split;
@@ -115,13 +117,16 @@ json_t *peal_pipeline_save_rest(const peal_pipeline *pipeline);
 peal_status peal_pipeline_write(const peal_pipeline *pipeline, peal_buffer *out, peal_error *err);
 /* Loads a fitted pipeline and checks it as a whole (peal_pipeline_check). PEAL_E_DATA says what is wrong. */
 peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_error *err);
-/* Where the lists of numbers of a document are kept that has something else in their place: `find` points *out to the
- * `count` numbers that `list` stands for, finite and perhaps unaligned; they are not needed behind the loading. */
-typedef struct peal_number_lists {
-    peal_status (*find)(void *user, const json_t *list, size_t count, const void **out, peal_error *err);
+/* Where the lists of a document are kept that has something else in their place, asked for in the order of the
+ * document, all names first. What they point to is not needed behind the loading. */
+typedef struct peal_kept_lists {
+    /* The texts that `list` stands for, each with a NUL behind it: *size bytes of UTF-8, at least one. */
+    peal_status (*names)(void *user, const json_t *list, const char **out, size_t *size, peal_error *err);
+    /* The `count` numbers that `list` stands for, finite and perhaps unaligned. */
+    peal_status (*numbers)(void *user, const json_t *list, size_t count, const void **out, peal_error *err);
     void *user;
-} peal_number_lists;
-peal_status peal_pipeline_load_with(const json_t *saved, const peal_number_lists *lists, peal_pipeline **out,
+} peal_kept_lists;
+peal_status peal_pipeline_load_with(const json_t *saved, const peal_kept_lists *lists, peal_pipeline **out,
                                     peal_error *err);
 /* PEAL_E_DATA if the pipeline, loaded from `saved`, makes no sense: steps that do not compose, vocabularies that hold a
  * text twice, codes or numbers out of bounds, anything missing, added or of another type. */

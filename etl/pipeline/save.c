@@ -192,11 +192,63 @@ static peal_type type_called(const json_t *name, bool is_item) {
     return PEAL_TYPES;
 }
 
-static peal_status load_field(peal_pipeline *pipeline, const json_t *saved, const json_t *name, peal_error *err) {
+/* ---- the names of an entry's columns ---- */
+
+/* The names of a run, wherever they are kept; taken one after the other. */
+typedef struct name_list {
+    const json_t *json; /* NULL: */
+    const char *texts;  /* each with a NUL behind it; the next one */
+    size_t count, next;
+} name_list;
+
+static size_t count_texts(const char *texts, size_t size) {
+    size_t count = 0;
+    for (size_t i = 0; i < size; i++) count += texts[i] == '\0';
+    return count;
+}
+
+/* A text that a name can be: no NUL stands in it. */
+static peal_status text_of(const json_t *name, const char **out, size_t *length, peal_error *err) {
+    *out = json_string_value(name);
+    *length = json_string_length(name);
+    return *out && strlen(*out) == *length ? PEAL_OK : damaged(err, "a column's name");
+}
+
+static peal_status next_name(name_list *names, const char **out, size_t *length, peal_error *err) {
+    if (names->json) return text_of(json_array_get(names->json, names->next++), out, length, err);
+    *out = names->texts;
+    *length = strlen(names->texts);
+    names->texts += *length + 1;
+    return PEAL_OK;
+}
+
+/* The names of each entry that is a run; *count is how many columns the entries are. */
+static peal_status find_names(const json_t *columns, const peal_kept_lists *lists, name_list *out, size_t *count,
+                              peal_error *err) {
+    *count = 0;
+    for (size_t i = 0; i < json_array_size(columns); i++) {
+        const json_t *names = json_object_get(json_array_get(columns, i), "names");
+        out[i] = (name_list){.json = names, .count = names ? json_array_size(names) : 1};
+        if (lists && json_is_object(names)) {
+            size_t size;
+            out[i].json = NULL;
+            PEAL_TRY(lists->names(lists->user, names, &out[i].texts, &size, err));
+            out[i].count = count_texts(out[i].texts, size);
+        }
+        if (names && out[i].count < RUN_LEAST) return damaged(err, "a run of columns");
+        *count += out[i].count;
+    }
+    return *count ? PEAL_OK : damaged(err, "it has no columns");
+}
+
+/* ---- one column ---- */
+
+static peal_status load_field(peal_pipeline *pipeline, const json_t *saved, const char *name, size_t length,
+                              peal_error *err) {
     const peal_type type = type_called(json_object_get(saved, "type"), false);
     const json_int_t width = json_integer_value(json_object_get(saved, "width"));
-    if (!json_is_string(name) || type == PEAL_TYPES || width < 0 || width > 1 << 28) return damaged(err, "a column");
-    PEAL_TRY(peal_schema_add(&pipeline->schema, json_string_value(name), json_string_length(name), type, err));
+    if (type == PEAL_TYPES || width < 0 || width > 1 << 28) return damaged(err, "a column");
+    PEAL_TRY(peal_schema_add(&pipeline->schema, name, length, type, err));
     peal_field *field = &pipeline->schema.fields[pipeline->schema.count - 1];
     field->settled = field->decided = true;
     if (!peal_types[type].has_child) return PEAL_OK;
@@ -240,6 +292,24 @@ static peal_status load_step(peal_pipeline_column *column, const json_t *step, p
     return made->transform->load(step, &made->state, err);
 }
 
+static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
+    const json_t *steps = json_object_get(saved, "steps");
+    peal_pipeline_column *column = &pipeline->columns[pipeline->schema.count];
+    const char *name;
+    size_t length;
+    PEAL_TRY(text_of(json_object_get(saved, "name"), &name, &length, err));
+    PEAL_TRY(load_field(pipeline, saved, name, length, err));
+    PEAL_TRY(load_role(pipeline, saved, err));
+    column->steps = calloc(json_array_size(steps) + 1, sizeof *column->steps); /* many small ones: not aligned */
+    if (!column->steps) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        PEAL_TRY(load_step(column, json_array_get(steps, i), err));
+    }
+    return PEAL_OK;
+}
+
+/* ---- a run of columns ---- */
+
 /* One list of numbers, wherever it is kept. */
 typedef struct number_list {
     const json_t *json; /* NULL: */
@@ -253,13 +323,13 @@ static double number_at(const number_list *list, size_t index) {
     return number;
 }
 
-static peal_status find_list(const json_t *step, const char *key, size_t count, const peal_number_lists *lists,
+static peal_status find_list(const json_t *step, const char *key, size_t count, const peal_kept_lists *lists,
                              number_list *out, peal_error *err) {
     const json_t *found = json_object_get(step, key);
     *out = (number_list){.json = found};
     if (lists && json_is_object(found)) {
         const void *numbers;
-        PEAL_TRY(lists->find(lists->user, found, count, &numbers, err));
+        PEAL_TRY(lists->numbers(lists->user, found, count, &numbers, err));
         *out = (number_list){.numbers = numbers};
         return PEAL_OK;
     }
@@ -268,42 +338,41 @@ static peal_status find_list(const json_t *step, const char *key, size_t count, 
     return right ? PEAL_OK : damaged(err, "a list of numbers");
 }
 
-/* The step of a run's first column: the number in the place of each list. */
-static peal_status load_first(peal_pipeline_column *column, const json_t *step, const number_list *lists,
-                              const peal_transform *transform, peal_error *err) {
+/* The state of a run's first column: the step with a number in the place of each list. Freed by the caller, also after
+ * a failure. */
+static peal_status load_first(const json_t *step, const number_list *lists, const peal_transform *transform, void **out,
+                              peal_error *err) {
     json_t *first = json_copy((json_t *)step);
     for (const peal_state_number *at = transform->numbers_of; at->key; at++, lists++) {
         first = peal_json_set(first, at->key, json_real(number_at(lists, 0)));
     }
     const peal_status status =
-        first ? load_step(column, first, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+        first ? transform->load(first, out, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
     json_decref(first);
     return status;
 }
 
-/* The states of the other columns are that of the first, with numbers of their own. */
-static peal_status copy_first(peal_pipeline *pipeline, const number_list *lists, size_t first, size_t count,
-                              peal_error *err) {
-    const peal_pipeline_column *from = &pipeline->columns[first];
-    const peal_pipeline_step *model = &from->steps[from->step_count - 1];
-    const peal_transform *transform = model->transform;
-    for (size_t i = 1; i < count; i++) {
+/* The states of all columns, side by side: that of the first, each with numbers of its own. */
+static peal_status add_states(peal_pipeline *pipeline, const peal_transform *transform, const void *first_state,
+                              const number_list *lists, size_t first, size_t count, peal_error *err) {
+    const size_t size = transform->state_size;
+    char *state = peal_arena_alloc(pipeline->runs, count * size);
+    if (!state) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    for (size_t i = 0; i < count; i++, state += size) {
         peal_pipeline_column *column = &pipeline->columns[first + i];
-        void *state = malloc(transform->state_size);
-        if (!state) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-        memcpy(state, model->state, transform->state_size);
+        memcpy(state, first_state, size);
         column->steps[column->step_count++] = (peal_pipeline_step){transform, state};
         const number_list *list = lists;
         for (const peal_state_number *at = transform->numbers_of; at->key; at++, list++) {
             const double number = number_at(list, i);
-            memcpy((char *)state + at->offset, &number, sizeof number);
+            memcpy(state + at->offset, &number, sizeof number);
         }
     }
     return PEAL_OK;
 }
 
-static peal_status load_run_step(peal_pipeline *pipeline, const json_t *step, const peal_number_lists *kept,
-                                 size_t first, size_t count, peal_error *err) {
+static peal_status load_run_step(peal_pipeline *pipeline, const json_t *step, const peal_kept_lists *kept, size_t first,
+                                 size_t count, peal_error *err) {
     enum { LISTS_MOST = 8 };
     number_list lists[LISTS_MOST];
     const peal_transform *transform;
@@ -312,52 +381,76 @@ static peal_status load_run_step(peal_pipeline *pipeline, const json_t *step, co
     for (size_t i = 0; transform->numbers_of[i].key && i < LISTS_MOST; i++) {
         PEAL_TRY(find_list(step, transform->numbers_of[i].key, count, kept, &lists[i], err));
     }
-    PEAL_TRY(load_first(&pipeline->columns[first], step, lists, transform, err));
-    return copy_first(pipeline, lists, first, count, err);
+    void *state = NULL;
+    peal_status status = load_first(step, lists, transform, &state, err);
+    if (status == PEAL_OK) status = add_states(pipeline, transform, state, lists, first, count, err);
+    transform->free(state);
+    return status;
 }
 
-/* A column, or a run of them. */
-static peal_status load_entry(peal_pipeline *pipeline, const json_t *saved, const peal_number_lists *lists,
-                              peal_error *err) {
-    const json_t *steps = json_object_get(saved, "steps"), *names = json_object_get(saved, "names");
-    const size_t first = pipeline->schema.count, count = names ? json_array_size(names) : 1;
-    for (size_t i = 0; i < count; i++) {
-        PEAL_TRY(load_field(pipeline, saved, names ? json_array_get(names, i) : json_object_get(saved, "name"), err));
-        PEAL_TRY(load_role(pipeline, saved, err));
+/* The columns of a run, without steps: what is said of one is read for the first and holds for all. */
+static peal_status add_run(peal_pipeline *pipeline, const json_t *saved, name_list *names, peal_error *err) {
+    const size_t first = pipeline->schema.count, steps = json_array_size(json_object_get(saved, "steps"));
+    peal_pipeline_step *room = peal_arena_alloc(pipeline->runs, names->count * steps * sizeof *room);
+    if (!room) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    for (size_t i = 0; i < names->count; i++) {
         peal_pipeline_column *column = &pipeline->columns[first + i];
-        column->steps = calloc(json_array_size(steps) + 1, sizeof *column->steps); /* many small ones: not aligned */
-        if (!column->steps) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+        const char *name;
+        size_t length;
+        PEAL_TRY(next_name(names, &name, &length, err));
+        if (i == 0) {
+            PEAL_TRY(load_field(pipeline, saved, name, length, err));
+            PEAL_TRY(load_role(pipeline, saved, err));
+        } else {
+            PEAL_TRY(peal_schema_add_like(&pipeline->schema, name, length, &pipeline->schema.fields[first], err));
+        }
+        column->role = pipeline->columns[first].role;
+        column->run = (uint32_t)names->count;
+        column->steps = room + i * steps;
     }
-    if (names && peal_types[pipeline->schema.fields[first].type].has_child) return damaged(err, "a run of columns");
+    return peal_types[pipeline->schema.fields[first].type].has_child ? damaged(err, "a run of columns") : PEAL_OK;
+}
+
+static peal_status load_run(peal_pipeline *pipeline, const json_t *saved, name_list *names,
+                            const peal_kept_lists *lists, peal_error *err) {
+    const json_t *steps = json_object_get(saved, "steps");
+    const size_t first = pipeline->schema.count;
+    if (!pipeline->runs) pipeline->runs = peal_arena_new(0); /* each piece is large */
+    if (!pipeline->runs) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    PEAL_TRY(add_run(pipeline, saved, names, err));
     for (size_t i = 0; i < json_array_size(steps); i++) {
-        const json_t *step = json_array_get(steps, i);
-        PEAL_TRY(names ? load_run_step(pipeline, step, lists, first, count, err)
-                       : load_step(&pipeline->columns[first], step, err));
+        PEAL_TRY(load_run_step(pipeline, json_array_get(steps, i), lists, first, names->count, err));
     }
     return PEAL_OK;
 }
 
-/* How many columns the entries are. */
-static peal_status count_columns(const json_t *columns, size_t *out, peal_error *err) {
-    *out = 0;
+/* ---- the whole ---- */
+
+/* `names`: room for those of each entry. */
+static peal_status load_columns(peal_pipeline *pipeline, const json_t *columns, const peal_kept_lists *lists,
+                                name_list *names, peal_error *err) {
+    size_t count;
+    PEAL_TRY(find_names(columns, lists, names, &count, err));
+    if (count > UINT32_MAX) return damaged(err, "it has more than 2^32 columns");
+    PEAL_TRY(peal_schema_reserve(&pipeline->schema, count, err));
+    PEAL_TRY(peal_zeroed_checked(&pipeline->columns, count, sizeof *pipeline->columns, "a pipeline", err));
     for (size_t i = 0; i < json_array_size(columns); i++) {
-        const json_t *names = json_object_get(json_array_get(columns, i), "names");
-        if (names && json_array_size(names) < RUN_LEAST) return damaged(err, "a run of columns");
-        *out += names ? json_array_size(names) : 1;
+        const json_t *entry = json_array_get(columns, i);
+        PEAL_TRY(json_object_get(entry, "names") ? load_run(pipeline, entry, &names[i], lists, err)
+                                                 : load_column(pipeline, entry, err));
     }
-    return *out ? PEAL_OK : damaged(err, "it has no columns");
+    return PEAL_OK;
 }
 
-static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, const peal_number_lists *lists,
+static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, const peal_kept_lists *lists,
                                  peal_error *err) {
     const json_t *columns = json_object_get(saved, "columns"), *split = json_object_get(saved, "split");
     PEAL_TRY(load_nulls(pipeline, json_object_get(saved, "nulls"), err));
-    size_t count;
-    PEAL_TRY(count_columns(columns, &count, err));
-    PEAL_TRY(peal_zeroed_checked(&pipeline->columns, count, sizeof *pipeline->columns, "a pipeline", err));
-    for (size_t i = 0; i < json_array_size(columns); i++) {
-        PEAL_TRY(load_entry(pipeline, json_array_get(columns, i), lists, err));
-    }
+    name_list *names;
+    PEAL_TRY(peal_zeroed_checked(&names, json_array_size(columns), sizeof *names, "a pipeline", err));
+    const peal_status status = load_columns(pipeline, columns, lists, names, err);
+    free(names);
+    PEAL_TRY(status);
     pipeline->has_split = split != NULL;
     if (split) PEAL_TRY(peal_split_load(split, &pipeline->split, err));
     PEAL_TRY(peal_pipeline_check(pipeline, saved, err));
@@ -368,7 +461,7 @@ peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_er
     return peal_pipeline_load_with(saved, NULL, out, err);
 }
 
-peal_status peal_pipeline_load_with(const json_t *saved, const peal_number_lists *lists, peal_pipeline **out,
+peal_status peal_pipeline_load_with(const json_t *saved, const peal_kept_lists *lists, peal_pipeline **out,
                                     peal_error *err) {
     *out = NULL;
     peal_pipeline *pipeline = calloc(1, sizeof *pipeline);

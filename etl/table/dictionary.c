@@ -26,14 +26,18 @@ void peal_dictionary_reset(peal_dictionary *dictionary) {
     dictionary->bytes.size = 0;
 }
 
+static size_t slot_count(const peal_dictionary *dictionary) {
+    return dictionary->slots ? (size_t)dictionary->slot_mask + 1 : 0;
+}
+
 size_t peal_dictionary_memory(const peal_dictionary *dictionary) {
-    size_t slots = dictionary->slots ? dictionary->slot_mask + (size_t)1 : 0;
+    size_t slots = slot_count(dictionary);
     size_t entry = sizeof *dictionary->counts + sizeof *dictionary->held + sizeof *dictionary->offsets;
     return slots * sizeof *dictionary->slots + dictionary->capacity * entry + dictionary->bytes.capacity;
 }
 
-static peal_status slots_grow(peal_dictionary *dictionary, peal_error *err) {
-    size_t count = dictionary->slots ? ((size_t)dictionary->slot_mask + 1) * 2 : FIRST_SLOTS;
+/* Gives the table `count` slots, a power of two that is more than there are. */
+static peal_status slots_grow(peal_dictionary *dictionary, size_t count, peal_error *err) {
     if (count > UINT32_MAX / 2) return peal_fail(err, PEAL_E_DATA, "too many distinct texts in one column");
     peal_dictionary_slot *slots;
     PEAL_TRY(peal_alloc_checked(&slots, count, sizeof *slots, "a dictionary", err));
@@ -51,8 +55,7 @@ static peal_status slots_grow(peal_dictionary *dictionary, peal_error *err) {
     return PEAL_OK;
 }
 
-static peal_status entries_grow(peal_dictionary *dictionary, peal_error *err) {
-    size_t capacity = dictionary->capacity ? (size_t)dictionary->capacity * 2 : FIRST_ENTRIES;
+static peal_status entries_grow(peal_dictionary *dictionary, size_t capacity, peal_error *err) {
     uint64_t *counts = realloc(dictionary->counts, capacity * sizeof *counts);
     if (counts) dictionary->counts = counts;
     uint64_t *held = realloc(dictionary->held, capacity * sizeof *held);
@@ -66,7 +69,10 @@ static peal_status entries_grow(peal_dictionary *dictionary, peal_error *err) {
 }
 
 static peal_status entry_add(peal_dictionary *dictionary, const char *text, uint32_t length, peal_error *err) {
-    if (dictionary->size == dictionary->capacity) PEAL_TRY(entries_grow(dictionary, err));
+    if (dictionary->size == dictionary->capacity) {
+        const size_t capacity = dictionary->capacity ? (size_t)dictionary->capacity * 2 : FIRST_ENTRIES;
+        PEAL_TRY(entries_grow(dictionary, capacity, err));
+    }
     /* Eight spare bytes behind the last text, so that every text can be loaded as a whole word. */
     PEAL_TRY(peal_buffer_reserve(&dictionary->bytes, (size_t)length + TEXT_PADDING, err));
     if (dictionary->bytes.size + length > INT32_MAX) {
@@ -82,14 +88,28 @@ static peal_status entry_add(peal_dictionary *dictionary, const char *text, uint
     return PEAL_OK;
 }
 
+/* Half of the slots stay free. */
+static bool has_slots_for(size_t slots, size_t count) {
+    return slots > 0 && count * 2 <= slots;
+}
+
+peal_status peal_dictionary_reserve(peal_dictionary *dictionary, size_t count, peal_error *err) {
+    if (count > UINT32_MAX / 4) return peal_fail(err, PEAL_E_DATA, "too many distinct texts in one column");
+    size_t slots = FIRST_SLOTS;
+    while (!has_slots_for(slots, count)) slots *= 2;
+    if (slots > slot_count(dictionary)) PEAL_TRY(slots_grow(dictionary, slots, err));
+    return count > dictionary->capacity ? entries_grow(dictionary, count, err) : PEAL_OK;
+}
+
 static bool same_text(const peal_dictionary *dictionary, uint32_t code, const char *text, uint32_t length) {
     return memcmp(dictionary->bytes.data + dictionary->offsets[code], text, length) == 0;
 }
 
 static peal_status intern_key(peal_dictionary *dictionary, uint64_t key, const char *text, uint32_t length,
                               uint32_t *code, peal_error *err) {
-    if (!dictionary->slots || dictionary->size * (uint64_t)2 > dictionary->slot_mask) {
-        PEAL_TRY(slots_grow(dictionary, err));
+    const size_t slots = slot_count(dictionary);
+    if (!has_slots_for(slots, (size_t)dictionary->size + 1)) {
+        PEAL_TRY(slots_grow(dictionary, slots ? slots * 2 : FIRST_SLOTS, err));
     }
     uint32_t at = peal_dictionary_slot_of(key, length) & dictionary->slot_mask;
     for (;; at = (at + 1) & dictionary->slot_mask) {

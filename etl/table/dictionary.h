@@ -90,6 +90,8 @@ static inline peal_status peal_dictionary_intern_key(peal_dictionary *dictionary
 /* The same for text that ends where its memory ends. */
 peal_status peal_dictionary_put(peal_dictionary *dictionary, const char *text, size_t length, uint32_t *code,
                                 peal_error *err);
+/* Makes room for `count` texts in all: they then come in without the table growing on the way. */
+peal_status peal_dictionary_reserve(peal_dictionary *dictionary, size_t count, peal_error *err);
 /* Bytes of memory that it holds. */
 size_t peal_dictionary_memory(const peal_dictionary *dictionary);
 /* The code of `text`, or -1. */

@@ -69,10 +69,11 @@ static size_t row_size(const peal_column_room *column) {
     return peal_types[column->type].size;
 }
 
-/* Bytes of `rows` rows of a type of fixed size, up to a cache line's end. */
+/* Bytes of `rows` rows of a type of fixed size, up to where the next column may begin: at a cache line, or, where there
+ * are too few rows to fill one, at a word. */
 static size_t column_size(const peal_column_room *column, size_t rows) {
     const size_t bytes = column->type == PEAL_TYPE_BOOL ? rows / 8 + 1 : rows * row_size(column);
-    return peal_round_up(bytes, PEAL_ALIGNMENT);
+    return peal_round_up(bytes, rows * sizeof(double) < PEAL_ALIGNMENT ? sizeof(double) : PEAL_ALIGNMENT);
 }
 
 /* All values of types of fixed size lie in one piece: of many columns a piece for each would take longer to get than to

@@ -5,7 +5,7 @@
 #include "etl/table/table.h"
 
 typedef struct peal_field {
-    char *name;
+    const char *name; /* belongs to the schema */
     peal_type type;
     peal_type item; /* of LIST and FIXED_LIST */
     uint32_t width; /* of FIXED_LIST: items a row */
@@ -26,13 +26,19 @@ typedef struct peal_schema {
     peal_field *fields;
     size_t count, capacity;
     peal_dictionary names; /* of the fields: a name's code is its field's index */
+    peal_arena *texts;     /* the same with a NUL behind each, which never move */
 } peal_schema;
 
 void peal_schema_clear(peal_schema *schema);
 /* The index of the column, or SIZE_MAX; the time does not depend on how many columns there are. */
 size_t peal_schema_find(const peal_schema *schema, const char *name, size_t name_length);
+/* Makes room for `more` columns: a table may have many thousands. */
+peal_status peal_schema_reserve(peal_schema *schema, size_t more, peal_error *err);
 /* The name is copied. PEAL_E_DATA if there is a column of this name already. */
 peal_status peal_schema_add(peal_schema *schema, const char *name, size_t name_length, peal_type type, peal_error *err);
+/* The same, with all but the name as in `like`. */
+peal_status peal_schema_add_like(peal_schema *schema, const char *name, size_t name_length, const peal_field *like,
+                                 peal_error *err);
 /* The same columns, with names of its own. */
 peal_status peal_schema_copy(const peal_schema *from, peal_schema *out, peal_error *err);
 /* "'a', 'b', 'c' ...": the first columns' names, for messages that say which there are. */

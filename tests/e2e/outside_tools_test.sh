@@ -9,6 +9,9 @@ python=${PEAL_TEST_PYTHON:-python3}
 printf 'n,colour,y\n1.5,red,a\n,"grün, hell",b\n-2,,a\n4,red,b\n' >t.csv
 $peal etl t.csv --label y --transform impute:with=0 --out t.ds --quiet
 $peal train t.ds --model logistic --partitions 2 --epochs 1 --out t.safetensors --quiet
+awk 'BEGIN { for (c = 0; c < 20; c++) printf "é%d,", c; print "y"
+             for (r = 0; r < 60; r++) { for (c = 0; c < 20; c++) printf "%d,", r * c % 7; print r % 2 ? "a" : "b" } }' >w.csv
+$peal train w.csv --label y --model logistic --epochs 1 --out w.safetensors --quiet
 "$python" - <<'PYTHON'
 import json
 import duckdb
@@ -39,5 +42,10 @@ assert all(np.isfinite(t).all() for t in tensors.values())
 with safe_open("t.safetensors", "np") as file:
     assert file.metadata()["kind"] == "peal model"
     json.loads(file.metadata()["pipeline"])
+# Of many columns that are treated alike the pipeline's numbers and names are tensors.
+tensors = load_file("w.safetensors")
+assert bytes(tensors["names.0"]).decode() == "".join(f"é{i}\0" for i in range(20)), tensors
+assert tensors["pipeline.0"].dtype == np.float64 and tensors["pipeline.0"].shape == (20,), tensors
+assert tensors["output.weight"].shape == (20, 1), tensors
 print("ok")
 PYTHON

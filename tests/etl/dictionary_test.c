@@ -48,6 +48,33 @@ static void many_texts_equal_a_plain_list(void **state) {
     peal_dictionary_clear(&dictionary);
 }
 
+/* Room that was reserved is not outgrown, and what was there before is still found. */
+static void reserved_room_is_used(void **state) {
+    (void)state;
+    peal_error err;
+    enum { BEFORE = 5, ALL = 1000 };
+    peal_dictionary dictionary = {0};
+    const uint64_t *counts = NULL;
+    const peal_dictionary_slot *slots = NULL;
+    for (uint32_t i = 0; i < ALL; i++) {
+        char word[16];
+        uint32_t code;
+        if (i == BEFORE) {
+            assert_ok(peal_dictionary_reserve(&dictionary, ALL, &err));
+            counts = dictionary.counts;
+            slots = dictionary.slots;
+        }
+        const int length = snprintf(word, sizeof word, "w%u", i);
+        assert_ok(peal_dictionary_put(&dictionary, word, (size_t)length, &code, &err));
+        assert_int_equal(code, i);
+    }
+    assert_true(dictionary.counts == counts && dictionary.slots == slots);
+    assert_int_equal(peal_dictionary_find(&dictionary, "w0", 2), 0);
+    assert_int_equal(peal_dictionary_find(&dictionary, "w999", 4), 999);
+    assert_int_equal(peal_dictionary_reserve(&dictionary, (size_t)UINT32_MAX, &err), PEAL_E_DATA);
+    peal_dictionary_clear(&dictionary);
+}
+
 static void texts_with_zero_bytes_are_distinct(void **state) {
     (void)state;
     peal_error err;
@@ -64,6 +91,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_follow_first_appearance),
         cmocka_unit_test(many_texts_equal_a_plain_list),
+        cmocka_unit_test(reserved_room_is_used),
         cmocka_unit_test(texts_with_zero_bytes_are_distinct),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -252,7 +252,7 @@ static const struct {
     {"\"nulls\": [\"NA\"]", "\"nulls\": [5]", "a spelling of null"},
     {"\"nulls\": [\"NA\"]", "\"nulls\": \"NA\"", "its spellings of null are missing"},
     {"\"nulls\": [\"NA\"]", "\"nulls\": [\"NA\"], \"format\": {\"name\": \"csv\"}", "its nulls or split"},
-    {"\"n\"", "\"n\\u0000\"", "missing, added or of another type"},
+    {"\"n\"", "\"n\\u0000\"", "damaged: a column's name"},
     {"\"loose\": \"no\"", "\"loose\": \"maybe\"", "must be yes or no"},
     {"\"quantile\": 0.01", "\"quantile\": 0.5", "'quantile' must be"},
     {"\"quantile\": 0.01", "\"quantile\": -0.5", "'quantile' must be"},
@@ -553,7 +553,7 @@ static json_t *fill_of(json_t *saved) {
 
 static void wrong_entries_of_many_are_refused(void **state) {
     (void)state;
-    for (int wrong = 0; wrong < 8; wrong++) {
+    for (int wrong = 0; wrong < 10; wrong++) {
         peal_error err;
         peal_pipeline *pipeline;
         json_t *saved = run_document(wrong == 0 ? 15 : 20, wrong == 1 ? 20 : 0);
@@ -565,6 +565,8 @@ static void wrong_entries_of_many_are_refused(void **state) {
         if (wrong == 5) json_array_set_new(names, 3, json_null());
         if (wrong == 6) json_object_set_new(entry, "role", json_string("label"));
         if (wrong == 7) json_object_set_new(entry, "name", json_string("a"));
+        if (wrong == 8) json_array_set_new(names, 3, json_stringn("a3\0b", 4));
+        if (wrong == 9) json_object_set_new(entry, "names", json_pack("{s:s}", "tensor", "names.0"));
         if (peal_pipeline_load(saved, &pipeline, &err) != PEAL_E_DATA) fail_msg("case %d", wrong);
         json_decref(saved);
     }

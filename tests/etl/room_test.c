@@ -115,6 +115,9 @@ static void room_is_used_again(void **state) {
         assert_null(room.columns[FLAG].validity);
         assert_null(room.columns[SKIPPED].values);
         assert_int_equal(room.columns[TEXT].used, 0);
+        /* At a cache line, if the columns fill one. */
+        const uintptr_t at = (uintptr_t)room.columns[NUMBER].values | (uintptr_t)room.columns[NAMES].values;
+        assert_int_equal(at % (room.capacity < 8 ? sizeof(double) : PEAL_ALIGNMENT), 0);
         for (size_t row = 0; row < sizes[i]; row++) {
             ((double *)room.columns[NUMBER].values)[row] = 1;
             ((int32_t *)room.columns[NAMES].values)[row] = 0;

@@ -60,6 +60,26 @@ static void copy_is_its_own(void **state) {
     peal_schema_clear(&copy);
 }
 
+/* Also when `like` is a field of the schema itself, which moves as it grows. */
+static void a_column_is_like_another(void **state) {
+    (void)state;
+    peal_error err;
+    peal_schema schema = {0};
+    assert_ok(peal_schema_add(&schema, "n0", 2, PEAL_TYPE_FLOAT64, &err));
+    schema.fields[0].settled = schema.fields[0].skip = true;
+    for (size_t i = 1; i < 500; i++) {
+        char name[16];
+        const int size = snprintf(name, sizeof name, "n%zu and more", i);
+        assert_ok(peal_schema_add_like(&schema, name, i == 1 ? 2 : (size_t)size, &schema.fields[0], &err));
+        assert_true(schema.fields[i].settled && schema.fields[i].skip && schema.fields[i].type == PEAL_TYPE_FLOAT64);
+    }
+    assert_string_equal(schema.fields[0].name, "n0");
+    assert_string_equal(schema.fields[1].name, "n1");
+    assert_string_equal(schema.fields[499].name, "n499 and more");
+    assert_int_equal(peal_schema_add_like(&schema, "n1", 2, &schema.fields[0], &err), PEAL_E_DATA);
+    peal_schema_clear(&schema);
+}
+
 static void names_are_shown_in_few_words(void **state) {
     (void)state;
     peal_error err;
@@ -86,6 +106,7 @@ int main(void) {
         cmocka_unit_test(columns_are_found_by_name),
         cmocka_unit_test(a_name_stands_once),
         cmocka_unit_test(copy_is_its_own),
+        cmocka_unit_test(a_column_is_like_another),
         cmocka_unit_test(names_are_shown_in_few_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

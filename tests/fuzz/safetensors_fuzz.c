@@ -11,8 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t i = 0; i < peal_safetensors_count(file); i++) {
         const peal_tensor *tensor = peal_safetensors_at(file, i);
         for (size_t at = 0; at < (tensor->rows ? tensor->rows : 1) * tensor->width; at++) {
-            sum += tensor->type == PEAL_TENSOR_FLOAT64 ? peal_tensor_double(tensor, at)
-                                                       : (double)((const float *)tensor->data)[at];
+            sum += tensor->type == PEAL_TENSOR_FLOAT64   ? peal_tensor_double(tensor, at)
+                   : tensor->type == PEAL_TENSOR_FLOAT32 ? (double)((const float *)tensor->data)[at]
+                                                         : ((const uint8_t *)tensor->data)[at];
         }
     }
     peal_safetensors_metadata(file, "kind");

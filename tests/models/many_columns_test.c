@@ -1,5 +1,5 @@
-/* A model of many columns that are treated alike keeps their numbers in tensors: it predicts as its dataset says, and a
- * file in which these are wrong is refused. */
+/* A model of many columns that are treated alike keeps their names and numbers in tensors: it predicts as its dataset
+ * says, and a file in which these are wrong is refused. */
 #include <math.h>
 #include <stdio.h>
 
@@ -93,13 +93,51 @@ static void numbers_are_tensors(void **state) {
     peal_safetensors_close(file);
 }
 
+static void names_are_a_tensor(void **state) {
+    (void)state;
+    peal_error err;
+    peal_safetensors *file;
+    peal_predictor *predictor;
+    assert_ok(peal_safetensors_open(model, &file, &err));
+    assert_ok(peal_predictor_open(model, &predictor, &err));
+    const peal_schema *schema = &peal_predictor_pipeline(predictor)->schema;
+    const peal_tensor *names = peal_safetensors_find(file, "names.0");
+    assert_non_null(names);
+    assert_int_equal(names->type, PEAL_TENSOR_UINT8);
+    const char *at = names->data;
+    for (int column = 0; column < COLUMNS; column++) {
+        char name[16];
+        snprintf(name, sizeof name, "c%d", column);
+        assert_string_equal(at, name);
+        assert_string_equal(schema->fields[column].name, name);
+        at += strlen(name) + 1;
+    }
+    assert_ptr_equal(at, (const char *)names->data + names->width);
+    assert_null(strstr(peal_safetensors_metadata(file, "pipeline"), "\"c1\""));
+    peal_predictor_free(predictor);
+    peal_safetensors_close(file);
+}
+
 /* One change of the file, by hand. */
 typedef struct change {
     const char *from, *to; /* in the pipeline's document */
     const char *drop;      /* a tensor */
     double first;          /* its first number, if it is not 0 */
+    int byte, value, cut;  /* of the names: a byte, from the end if it is negative, and bytes cut off the end */
     const char *what;      /* the error says */
 } change;
+
+enum { NAMES_SIZE = 10 * 3 + 30 * 4 };
+_Static_assert(COLUMNS == 40, "c0 ... c39, each with a NUL behind it");
+
+/* `room`: for its bytes. */
+static void edit_names(const change *edit, peal_tensor *names, char room[NAMES_SIZE]) {
+    assert_int_equal(names->width, NAMES_SIZE);
+    memcpy(room, names->data, NAMES_SIZE);
+    if (edit->byte) room[edit->byte < 0 ? NAMES_SIZE + edit->byte : edit->byte] = (char)edit->value;
+    names->data = room;
+    names->width -= (size_t)edit->cut;
+}
 
 static char *edit_text(const char *text, const change *edit) {
     const char *at = edit->from ? strstr(text, edit->from) : text;
@@ -118,6 +156,7 @@ static void write_edited(const change *edit) {
                                  peal_safetensors_metadata(file, "job"));
     peal_tensor tensors[20];
     double numbers[COLUMNS];
+    char names[NAMES_SIZE];
     size_t count = 0;
     for (size_t i = 0; i < peal_safetensors_count(file); i++) {
         tensors[count] = *peal_safetensors_at(file, i);
@@ -127,6 +166,7 @@ static void write_edited(const change *edit) {
             numbers[0] = edit->first;
             tensors[count].data = numbers;
         }
+        if (tensors[count].type == PEAL_TENSOR_UINT8) edit_names(edit, &tensors[count], names);
         count++;
     }
     assert_ok(peal_safetensors_write(edited, metadata, tensors, count, &err));
@@ -135,7 +175,7 @@ static void write_edited(const change *edit) {
     peal_safetensors_close(file);
 }
 
-static void wrong_numbers_are_refused(void **state) {
+static void wrong_lists_are_refused(void **state) {
     (void)state;
     static const change changes[] = {
         {.what = NULL},
@@ -145,9 +185,21 @@ static void wrong_numbers_are_refused(void **state) {
         {.drop = "pipeline.0", .first = 7, .what = NULL},
         {.drop = "pipeline.2", .first = -1, .what = "has a scale, shift or range that makes no sense"},
         {.from = "pipeline.1", .to = "pipeline.0", .what = "the numbers 'pipeline.1' of its pipeline are missing"},
-        {.from = "\"c1\",", .to = "", .what = "the numbers 'pipeline.0' of its pipeline are missing or are not 39"},
-        {.from = "\"c1\"", .to = "\"c2\"", .what = "c2"},
-        {.from = "\"c1\"", .to = "1", .what = "damaged"},
+        {.byte = 5, .value = 'x', .what = "the numbers 'pipeline.0' of its pipeline are missing or are not 39"},
+        {.byte = 4, .value = '\0', .what = "the numbers 'pipeline.0' of its pipeline are missing or are not 41"},
+        {.byte = 4, .value = '2', .what = "two columns are called 'c2'"},
+        {.byte = 4, .value = 'x', .what = NULL},
+        {.byte = 4, .value = 0xFF, .what = "the names 'names.0' of its columns are missing or are no texts of UTF-8"},
+        {.byte = -1, .value = 'x', .what = "the names 'names.0'"},
+        {.cut = 1, .what = "the names 'names.0'"},
+        {.cut = NAMES_SIZE, .what = "the names 'names.0'"},
+        {.cut = NAMES_SIZE - 6, .what = "damaged: a run of columns"},
+        {.drop = "names.0", .what = "the names 'names.0'"},
+        {.from = "\"names.0\"", .to = "\"names.1\"", .what = "the names 'names.0'"},
+        {.from = "\"names.0\"", .to = "\"pipeline.0\"", .what = "the names 'names.0'"},
+        {.from = "{\"tensor\":\"names.0\"}", .to = "{\"tensor\":\"names.0\",\"a\":1}", .what = "the names 'names.0'"},
+        {.from = "{\"tensor\":\"names.0\"}", .to = "[\"c0\",\"c1\"]", .what = "damaged: a run of columns"},
+        {.from = "{\"tensor\":\"names.0\"}", .to = "1", .what = "damaged: a run of columns"},
         {.from = "{\"tensor\":\"pipeline.0\"}", .to = "0.5", .what = "a list of numbers"},
         {.from = "{\"tensor\":\"pipeline.0\"}", .to = "[0.5]", .what = "a list of numbers"},
         {.from = "\"standardize\"", .to = "\"minmax\"", .what = NULL},
@@ -172,7 +224,8 @@ static void wrong_numbers_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_tensors),
-        cmocka_unit_test(wrong_numbers_are_refused),
+        cmocka_unit_test(names_are_a_tensor),
+        cmocka_unit_test(wrong_lists_are_refused),
     };
     return cmocka_run_group_tests(tests, make, clear);
 }

@@ -34,6 +34,30 @@ static void what_was_written_is_read_back(void **state) {
     free(folder);
 }
 
+/* Bytes may end anywhere; numbers behind them would not be aligned. */
+static void bytes_stand_behind_numbers(void **state) {
+    (void)state;
+    peal_error err;
+    char *folder = test_folder(), *path = test_path(folder, "m");
+    peal_safetensors *file;
+    const peal_tensor w = {.name = "w", .data = numbers, .width = 3},
+                      b = {.name = "b", .type = PEAL_TENSOR_UINT8, .data = "abcde", .width = 5};
+    json_t *metadata = json_pack("{s:s}", "kind", "test");
+    assert_ok(peal_safetensors_write(path, metadata, (const peal_tensor[]){w, b}, 2, &err));
+    assert_ok(peal_safetensors_open(path, &file, &err));
+    const peal_tensor *found = peal_safetensors_find(file, "b");
+    assert_true(found->type == PEAL_TENSOR_UINT8 && found->rows == 0 && found->width == 5);
+    assert_memory_equal(found->data, "abcde", 5);
+    assert_true(peal_tensor_is_finite(found));
+    peal_safetensors_close(file);
+    assert_ok(peal_safetensors_write(path, metadata, (const peal_tensor[]){b, w}, 2, &err));
+    assert_int_equal(peal_safetensors_open(path, &file, &err), PEAL_E_DATA);
+    assert_has(err.message, "a tensor lies outside of the data or does not fit its shape");
+    json_decref(metadata);
+    free(path);
+    free(folder);
+}
+
 static void damage_is_found_and_never_crashes(void **state) {
     (void)state;
     peal_error err;
@@ -67,6 +91,7 @@ static void damage_is_found_and_never_crashes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_is_read_back),
+        cmocka_unit_test(bytes_stand_behind_numbers),
         cmocka_unit_test(damage_is_found_and_never_crashes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
