@@ -181,7 +181,7 @@ static void step_batch(models__trainer *trainer, models__state *state, const mod
     const float lr = models__learning_rate(trainer, step->epoch, step->step), penalty = table->penalty;
     const uint64_t t = step->epoch * trainer->steps + step->step + 1;
     const size_t floats = batch->count * table->width;
-    optimizer->rest(&trainer->optimizer_options, lr, t, penalty, batch->rests, batch->count, table->width,
+    optimizer->rest(&trainer->optimizer_options, lr, t, penalty, batch->rests, true, batch->count, table->width,
                     batch->params, batch->optimizer);
     for (size_t i = 0; penalty > 0 && i < floats; i++) batch->gradients[i] += penalty * batch->params[i];
     optimizer->step(&trainer->optimizer_options, lr, t, batch->params, batch->gradients, batch->optimizer, floats);
@@ -227,8 +227,8 @@ static void rest_rows(const models__trainer *trainer, models__state *state, size
     float *states[PEAL_OPTIMIZER_STATES] = {0};
     for (size_t i = 0; i < trainer->optimizer->states; i++) states[i] = state->optimizer[i] + at;
     trainer->optimizer->rest(&trainer->optimizer_options, models__learning_rate(trainer, epoch, step - 1),
-                             epoch * trainer->steps + step, table->penalty, trainer->row_batch->rests, last - first,
-                             table->width, state->params + at, states);
+                             epoch * trainer->steps + step, table->penalty, trainer->row_batch->rests, false,
+                             last - first, table->width, state->params + at, states);
 }
 
 void models__tables_settle(const models__trainer *trainer, models__state *state, size_t epoch, size_t step,

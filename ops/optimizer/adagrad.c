@@ -25,8 +25,8 @@ static void adagrad_step(const peal_optimizer_options *o, float lr, uint64_t t, 
 
 /* Nothing moves but by the penalty, which is taken at the rate that s stands for. */
 static void adagrad_rest(const peal_optimizer_options *o, float lr, uint64_t t, float penalty, const uint32_t *rests,
-                         size_t rows, size_t width, float *params, float *const *states) {
-    (void)t;
+                         bool occurs, size_t rows, size_t width, float *params, float *const *states) {
+    (void)t, (void)occurs;
     const float shrink = lr * (penalty + o->weight_decay);
     for (size_t r = 0; r < rows; r++, params += width) {
         const float *s = states[0] + r * width, times = shrink * (float)rests[r];

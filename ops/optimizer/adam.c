@@ -50,9 +50,7 @@ static void adamw_step(const peal_optimizer_options *o, float lr, uint64_t t, fl
     step(params, grads, states[0], states[1], r, count);
 }
 
-/* After n steps without a gradient m is beta1^n m; w has moved by step m / size (beta1 + ... + beta1^n) on the way. v is
- * kept: of a row that seldom has a gradient it is the mean of those that it had. Fading, it would make each of them a
- * long step, and the penalty's steps longer than the sum of losses asks for. */
+/* After n steps without a gradient m is beta1^n m; w has moved by step m / size (beta1 + ... + beta1^n) on the way. */
 static void rest(float *restrict w, float *restrict m, const float *restrict v, rates r, float penalty, uint32_t steps,
                  size_t width) {
     const float left = ops__power(r.beta1, steps), moved = r.step * ops__series(r.beta1, left, steps);
@@ -64,24 +62,27 @@ static void rest(float *restrict w, float *restrict m, const float *restrict v, 
     }
 }
 
-static void rest_rows(rates r, float penalty, const uint32_t *rests, size_t rows, size_t width, float *params,
-                      float *const *states) {
+static void rest_rows(rates r, float penalty, const uint32_t *rests, bool occurs, size_t rows, size_t width,
+                      float *params, float *const *states) {
     for (size_t row = 0; row < rows; row++) {
         const size_t at = row * width;
-        if (rests[row]) rest(params + at, states[0] + at, states[1] + at, r, penalty, rests[row], width);
+        if (rests[row] == 0) continue;
+        rest(params + at, states[0] + at, states[1] + at, r, penalty, rests[row], width);
+        const float left = ops__power(r.beta2, rests[row]);
+        for (size_t i = at; occurs && i < at + width; i++) states[1][i] = ops__faded(left * states[1][i]);
     }
 }
 
 static void adam_rest(const peal_optimizer_options *o, float lr, uint64_t t, float penalty, const uint32_t *rests,
-                      size_t rows, size_t width, float *params, float *const *states) {
-    rest_rows(rates_at(o, lr, t), penalty + o->weight_decay, rests, rows, width, params, states);
+                      bool occurs, size_t rows, size_t width, float *params, float *const *states) {
+    rest_rows(rates_at(o, lr, t), penalty + o->weight_decay, rests, occurs, rows, width, params, states);
 }
 
 static void adamw_rest(const peal_optimizer_options *o, float lr, uint64_t t, float penalty, const uint32_t *rests,
-                       size_t rows, size_t width, float *params, float *const *states) {
+                       bool occurs, size_t rows, size_t width, float *params, float *const *states) {
     rates r = rates_at(o, lr, t);
     r.decoupled = lr * o->weight_decay;
-    rest_rows(r, penalty, rests, rows, width, params, states);
+    rest_rows(r, penalty, rests, occurs, rows, width, params, states);
 }
 
 const peal_optimizer peal_optimizer_adam = {

@@ -30,10 +30,12 @@ typedef struct peal_optimizer {
     void (*step)(const peal_optimizer_options *options, float lr, uint64_t t, float *params, const float *grads,
                  float *const *states, size_t count);
     /* What steps without a gradient do, but for the penalty's, which is `penalty` times the parameter: what is left of
-     * the momentum is spent. All at once, at the rates of step t, for rows that seldom have a gradient; means of its
-     * squares stay as they are. params and states[..] are [rows, width]; row r rests for rests[r] steps. */
+     * the momentum is spent. All at once, at the rates of step t, for rows that seldom have a gradient. params and
+     * states[..] are [rows, width]; row r rests for rests[r] steps. `occurs`: a step with gradients follows, and means
+     * of squares fade, as they do step by step; else they stay, or the penalty of a long rest would be divided by ever
+     * less. */
     void (*rest)(const peal_optimizer_options *options, float lr, uint64_t t, float penalty, const uint32_t *rests,
-                 size_t rows, size_t width, float *params, float *const *states);
+                 bool occurs, size_t rows, size_t width, float *params, float *const *states);
 } peal_optimizer;
 
 extern const peal_optimizer peal_optimizer_sgd, peal_optimizer_adagrad, peal_optimizer_adam, peal_optimizer_adamw;

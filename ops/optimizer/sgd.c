@@ -34,8 +34,8 @@ static void sgd_step(const peal_optimizer_options *o, float lr, uint64_t t, floa
 /* v decays to momentum^n v, and w moves by lr v (momentum + ... + momentum^n) on the way; with Nesterov's form each of
  * these is one power further. The penalty's steps add up to lr penalty w n / (1 - momentum). */
 static void sgd_rest(const peal_optimizer_options *o, float lr, uint64_t t, float penalty, const uint32_t *rests,
-                     size_t rows, size_t width, float *params, float *const *states) {
-    (void)t;
+                     bool occurs, size_t rows, size_t width, float *params, float *const *states) {
+    (void)t, (void)occurs;
     const float shrink = lr * (penalty + o->weight_decay) / (1 - o->momentum);
     for (size_t r = 0; r < rows; r++, params += width) {
         if (rests[r] == 0) continue;

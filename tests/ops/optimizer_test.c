@@ -99,7 +99,7 @@ static void a_rest_is_as_many_steps_without_a_gradient(void **state) {
                 (double)(states[0][k] = optimizer == &peal_optimizer_adagrad ? 1 + (float)k : sinf((float)k));
             plain_states[k][1] = (double)(states[1][k] = 1 + cosf((float)k) / 2);
         }
-        optimizer->rest(&options, 0.01f, BEGIN, 1e-5f, rests, ROWS, WIDTH, w, (float *[]){states[0], states[1]});
+        optimizer->rest(&options, 0.01f, BEGIN, 1e-5f, rests, false, ROWS, WIDTH, w, (float *[]){states[0], states[1]});
         for (int k = 0; k < ROWS * WIDTH; k++) {
             plain_rest(optimizer->name, &options, 0.01, BEGIN, 1e-5, (int)rests[k / WIDTH], &plain_w[k],
                        plain_states[k]);
