@@ -74,7 +74,7 @@ peal_status models__layer(peal_builder *builder, const char *name, peal_node *in
     return peal_graph_add(builder->graph, &peal_op_linear, inputs, 3, 0, out, err);
 }
 
-enum { TABLE_ROWS = 4096 }; /* with fewer, a batch names most of them (measured in the README) */
+enum { TABLE_ROWS = 4096 }; /* with fewer, a dense gradient costs little */
 
 /* A parameter that is read by rows, and its penalty. */
 static peal_status row_parameter(peal_builder *builder, const char *name, size_t rows, size_t width, peal_init init,

@@ -178,7 +178,10 @@ static peal_status show(const tools_options *options, const output *self, const 
                             err);
 }
 
-static peal_status run(const tools_options *options, peal_error *err) {
+static peal_status run(const tools_options *given, peal_error *err) {
+    tools_options own = *given;
+    const tools_options *options = &own;
+    if (own.out && strcmp(own.out, "-") == 0) own.out = NULL; /* standard output */
     if (options->source_count < 2) return peal_fail(err, PEAL_E_USAGE, "predict wants a model and then sources");
     peal_predict_options wanted;
     tools_arrays arrays = {0};

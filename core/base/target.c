@@ -37,6 +37,10 @@ static bool same_place(const char *a, const char *b) {
 
 peal_status peal_output_check(const char *path, peal_error *err) {
     if (*path == '\0') return peal_fail(err, PEAL_E_USAGE, "cannot write to '': the name is empty");
+    if (strcmp(path, "-") == 0) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "cannot write to '-': only predictions go to standard output (./- is a file)");
+    }
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') length--;
     size_t begin = length;

@@ -76,4 +76,9 @@ expect 3 "bad.csv: line 361: 3 fields, expected 65" $peal predict m.safetensors 
 [ -e p.csv ] && fail "half-written predictions"
 $peal predict m.safetensors "$data/digits/test.csv.gz" 2>/dev/null | head -n 1 >head.txt || true # a closed pipe is no crash
 grep -q ^prediction, head.txt || fail "predictions through head"
+$peal predict m.safetensors "$data/digits/test.csv.gz" --quiet >plain.csv
+$peal predict m.safetensors "$data/digits/test.csv.gz" --quiet --out - | cmp - plain.csv || fail "--out - is not standard output"
+expect 2 "only predictions go to standard output" $peal etl "$data/digits/test.csv.gz" --label digit --out -
+expect 2 "only predictions go to standard output" $peal train a --out -
+[ ! -e ./- ] || fail "a file called -"
 echo ok
