@@ -42,8 +42,8 @@ void models__tables_begin(const models__trainer *trainer, models__state *slot, s
 /* All rows of [begin, end) rest until step `step`; of a slot those that it has seen. */
 void models__tables_settle(const models__trainer *trainer, models__state *state, size_t epoch, size_t step,
                            size_t begin, size_t end);
-/* The mean of the slots' rows in [begin, end), by what each has seen of them, into `next`, and the outer step; what
- * none has seen rests from `old` on, all of the round from step `first` to `step`. */
+/* The mean of the slots' rows in [begin, end), by what each has seen of them, into `next`; who has not seen a row of
+ * the round, from step `first` to `step`, has rested. */
 void models__tables_combine(const models__trainer *trainer, const models__state *old, models__state *next, size_t epoch,
                             size_t first, size_t step, size_t begin, size_t end);
 

@@ -147,9 +147,6 @@ void models__step_rows(const models__trainer *trainer, size_t p, size_t s, size_
 
 /* The rate of step `step` of an epoch, both from 0. */
 float models__learning_rate(const models__trainer *trainer, size_t epoch, size_t step);
-/* next = old - lr (momentum-corrected change from `old` to the mean that stands in `next`), floats [begin, end). */
-void models__outer_step(const models__trainer *trainer, const models__state *old, models__state *next, size_t begin,
-                        size_t end);
 
 /* PEAL_E_DATA names a shard that changed since it was read: what workers saw of it may be anything. */
 peal_status models__check_data(const models__trainer *trainer, peal_error *err);

@@ -109,8 +109,9 @@ static size_t train_partition(models__trainer *trainer, size_t rank, const peal_
     return step;
 }
 
-void models__outer_step(const models__trainer *trainer, const models__state *old, models__state *next, size_t begin,
-                        size_t end) {
+/* next = old - lr (momentum-corrected change from `old` to the mean that stands in `next`), floats [begin, end). */
+static void outer_step(const models__trainer *trainer, const models__state *old, models__state *next, size_t begin,
+                       size_t end) {
     const float lr = (float)trainer->outer.lr, momentum = (float)trainer->outer.momentum;
     for (size_t i = begin; i < end; i++) {
         const float delta = old->params[i] - next->params[i];
@@ -142,7 +143,7 @@ static void combine(models__trainer *trainer, const peal_message *message) {
         peal_sum_slots(new->optimizer[i], trainer->slots[0].optimizer[i], trainer->partitions, stride, weights, begin,
                        end);
     }
-    models__outer_step(trainer, old, new, begin, end);
+    outer_step(trainer, old, new, begin, end);
 }
 
 /* ---- steps: all partitions together, by as many workers as can run at once ---- */
