@@ -9,8 +9,8 @@
 /* Small at first: a table may have many thousand columns of texts, and each of them a dictionary in every thread. */
 enum { FIRST_BUCKETS = 4, FIRST_ENTRIES = 8, TEXT_PADDING = 8 };
 
-/* Texts a bucket on average, beyond which there are to be more buckets: one in twelve is too full then. */
-enum { BUCKET_MOST = 3 };
+/* Texts that four buckets hold on average, beyond which there are to be more buckets: one in ten is too full then. */
+enum { FOUR_BUCKETS_MOST = 13 };
 
 void peal_dictionary_clear(peal_dictionary *dictionary) {
     free(dictionary->counts);
@@ -49,7 +49,8 @@ static void place(peal_dictionary *dictionary, uint32_t at, uint64_t key, uint32
 
 static peal_status buckets_grow(peal_dictionary *dictionary, peal_error *err) {
     const size_t before_count = dictionary->bucket_count;
-    const size_t count = before_count ? before_count + before_count / 2 : FIRST_BUCKETS;
+    /* Doubled, for memory that was freed fits again: in between sizes it would lie in pieces. */
+    const size_t count = before_count ? before_count * 2 : FIRST_BUCKETS;
     if (count > UINT32_MAX / 2) return peal_fail(err, PEAL_E_DATA, "too many distinct texts in one column");
     peal_dictionary_bucket *buckets, *before = dictionary->buckets;
     PEAL_TRY(peal_alloc_checked(&buckets, count, sizeof *buckets, "a dictionary", err));
@@ -127,7 +128,8 @@ peal_status etl__dictionary_intern_slow(peal_dictionary *dictionary, const peal_
     const uint32_t code1 = search(dictionary, key);
     *code = code1 ? code1 - 1 : dictionary->size;
     if (code1) return PEAL_OK;
-    if (dictionary->size >= dictionary->bucket_count * (uint64_t)BUCKET_MOST) PEAL_TRY(buckets_grow(dictionary, err));
+    if (dictionary->size * (uint64_t)4 >= dictionary->bucket_count * (uint64_t)FOUR_BUCKETS_MOST)
+        PEAL_TRY(buckets_grow(dictionary, err));
     PEAL_TRY(entry_add(dictionary, key->text, key->length, err));
     place(dictionary, peal_dictionary_home(dictionary, key->key), key->key, dictionary->size | key->hashed);
     return PEAL_OK;
