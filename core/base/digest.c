@@ -1,6 +1,8 @@
 /* XXH3 and SHA-256 of memory and of files; see digest.h. */
 #include "core/base/digest.h"
 
+#include "core/base/hash.h"
+
 #include <sys/types.h>
 
 #include <errno.h>
@@ -11,7 +13,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-uint64_t peal_hash(const void *bytes, size_t size, uint64_t seed) {
+uint64_t core__hash_long(const void *bytes, size_t size, uint64_t seed) {
     return XXH3_64bits_withSeed(bytes, size, seed);
 }
 

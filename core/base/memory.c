@@ -15,10 +15,11 @@ void *peal_alloc(size_t count, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - PEAL_ALIGNMENT) return NULL;
     bytes = peal_round_up(bytes ? bytes : 1, PEAL_ALIGNMENT);
-    /* Large pages for large tables: fewer misses of the TLB where access is random. */
-    bool large = bytes >= LARGE_PAGE;
+    /* Large pages for large tables: fewer misses of the TLB where access is random. A last page that would be less than
+     * half full is not made a large one. */
+    bool large = bytes >= LARGE_PAGE / 2;
     void *memory = aligned_alloc(large ? LARGE_PAGE : PEAL_ALIGNMENT, large ? peal_round_up(bytes, LARGE_PAGE) : bytes);
-    if (large && memory) madvise(memory, bytes & ~(size_t)(LARGE_PAGE - 1), MADV_HUGEPAGE);
+    if (large && memory) madvise(memory, (bytes + LARGE_PAGE / 2) & ~(size_t)(LARGE_PAGE - 1), MADV_HUGEPAGE);
     if (memory) memset(memory, 0, bytes);
     return memory;
 }

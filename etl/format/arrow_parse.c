@@ -194,11 +194,7 @@ static peal_status intern_texts(part_parser *self, size_t index, peal_error *err
             keys[i] = key_at(array, row + i, cells[i]);
             peal_dictionary_prefetch(dictionary, &keys[i]);
         }
-        for (size_t i = 0; i < count; i++) {
-            uint32_t code;
-            PEAL_TRY(peal_dictionary_intern_key(dictionary, &keys[i], &code, err));
-            codes[row + i] = (int32_t)code;
-        }
+        PEAL_TRY(peal_dictionary_intern_keys(dictionary, keys, count, codes + row, err));
     }
     return PEAL_OK;
 }

@@ -236,7 +236,7 @@ static peal_status map_in_order(csv__reader *reader, peal_error *err) {
 /* Learns from the beginning which of the file's columns is which of the schema's. *used: bytes in front of the rows. */
 static peal_status map_columns(csv__reader *reader, char *text, size_t size, size_t *used, peal_error *err) {
     const csv__dialect *dialect = &reader->dialect;
-    uint32_t *marks = malloc((size + 1) * sizeof *marks); /* of a long text few are touched */
+    uint32_t *marks = malloc((size + CSV_MARKS_PADDING) * sizeof *marks); /* of a long text few are touched */
     if (!marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a header");
     size_t open_quote, part = csv__enough(text + dialect->begin, size - dialect->begin);
     csv__records records = csv__records_of(dialect, text + dialect->begin, part, marks, &open_quote);

@@ -40,11 +40,14 @@ peal_status csv__find_dialect(const json_t *options, const csv__evidence *eviden
 /* Takes a last byte 0x1A off, ends the last line; `*size` may grow by one. Of a text that is all there is. */
 void csv__end_text(char *text, size_t *size);
 
-/* Writes the positions of all delimiters and newlines outside of quotes to `marks` (room for `size` + 1) and returns
- * how many. A quote counts only at the beginning of a field (after blanks, if `trim`), as RFC 4180 has it, and not if
- * the one that would close it stands on another line with text behind it. A line of comment has one mark, at its end.
- * *open_quote is the position of a quote that is never closed, or SIZE_MAX. `text` is readable 64 bytes beyond `size`.
- */
+/* Marks for which there must be room, beyond one for each byte. */
+enum { CSV_MARKS_PADDING = 8 };
+
+/* Writes the positions of all delimiters and newlines outside of quotes to `marks` (with room for `size` and
+ * CSV_MARKS_PADDING) and returns how many. A quote counts only at the beginning of a field (after blanks, if `trim`),
+ * as RFC 4180 has it, and not if the one that would close it stands on another line with text behind it. A line of
+ * comment has one mark, at its end. *open_quote is the position of a quote that is never closed, or SIZE_MAX. `text` is
+ * readable 64 bytes beyond `size`. */
 size_t csv__marks(const csv__dialect *dialect, const char *text, size_t size, uint32_t *marks, size_t *open_quote);
 /* How many quotes close a field and have text behind them, as none has that is written by the dialect. *first is where
  * the first of these fields begins. */
@@ -56,6 +59,7 @@ size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t 
  */
 size_t csv__enough(const char *text, size_t size);
 uint64_t csv__count_newlines(const char *text, size_t size);
+bool csv__is_ascii(const char *text, size_t size);
 
 extern const char csv__delimiters[]; /* those that are looked for where none is given */
 
@@ -96,7 +100,7 @@ typedef struct csv__record {
     size_t begin, end;   /* bytes; `end` without the line's end */
     size_t first, count; /* marks */
 } csv__record;
-/* The whole records of a text that begins with one, with room for `size` + 1 marks. What stands behind the last line's
+/* The whole records of a text that begins with one, with room for its marks. What stands behind the last line's
  * end is left out: it is cut short, or the quote at *open_quote is never closed (else SIZE_MAX). */
 csv__records csv__records_of(const csv__dialect *dialect, char *text, size_t size, uint32_t *marks, size_t *open_quote);
 /* The next record that is no comment and, of more than one column, not blank; false at the end. */

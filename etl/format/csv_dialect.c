@@ -602,7 +602,7 @@ peal_status csv__find_dialect(const json_t *options, const csv__evidence *eviden
     if (whole) csv__end_text(text, &self.size);
     memset(text + self.size, 0, PEAL_BLOCK_PADDING);
     *size = self.size;
-    self.marks = malloc((self.size + 2) * sizeof *self.marks); /* of a long text few are touched */
+    self.marks = malloc((self.size + 1 + CSV_MARKS_PADDING) * sizeof *self.marks); /* of a long text few are touched */
     if (!self.marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
     out->begin = byte_order_mark(text, self.size);
     skip_lines(&self);

@@ -1,6 +1,7 @@
 /* Where records and fields end. A block without quotes, the common case, is scanned 64 bytes at a time. */
 #include <string.h>
 
+#include "core/base/vector.h"
 #include "etl/format/csv.h"
 
 #if defined(__SSE2__)
@@ -15,13 +16,23 @@ static inline uint64_t equal_mask(const char *text, __m128i wanted) {
     return mask;
 }
 
-static size_t marks_without_quotes(const char *text, size_t size, char delimiter, uint32_t *marks) {
+/* Writes eight positions at a time, of which those beyond the last one are overwritten or not counted: there are about
+ * as many in 64 bytes, and how many is hard to foretell. */
+PEAL_VECTOR static size_t marks_without_quotes(const char *text, size_t size, char delimiter, uint32_t *marks) {
+    enum { AT_ONCE = 8 };
     const __m128i separator = _mm_set1_epi8(delimiter), newline = _mm_set1_epi8('\n');
     size_t count = 0;
     for (size_t at = 0; at < size; at += 64) {
         uint64_t mask = equal_mask(text + at, separator) | equal_mask(text + at, newline);
         if (size - at < 64) mask &= (UINT64_C(1) << (size - at)) - 1;
-        for (; mask; mask &= mask - 1) marks[count++] = (uint32_t)(at + (size_t)__builtin_ctzll(mask));
+        const size_t end = count + (size_t)__builtin_popcountll(mask);
+        while (mask) {
+            for (size_t i = 0; i < AT_ONCE; i++, mask &= mask - 1) {
+                marks[count + i] = (uint32_t)(at + (size_t)__builtin_ctzll(mask | UINT64_C(1) << 63));
+            }
+            count += AT_ONCE;
+        }
+        count = end;
     }
     return count;
 }
@@ -166,17 +177,34 @@ size_t csv__enough(const char *text, size_t size) {
     return part < size ? part : size;
 }
 
-uint64_t csv__count_newlines(const char *text, size_t size) {
+/* Counts in bytes, of which a vector holds many, and adds them up before one can overflow. */
+PEAL_VECTOR static uint64_t count_newlines(const char *text, size_t size) {
+    enum { LANES = 64, ROUNDS = 255 };
     uint64_t count = 0;
-    while (size > 0) {
-        size_t chunk = size < 4096 ? size : 4096;
-        unsigned lines = 0;
-        for (size_t i = 0; i < chunk; i++) lines += text[i] == '\n';
-        count += lines;
-        text += chunk;
-        size -= chunk;
+    size_t at = 0;
+    while (size - at >= LANES) {
+        uint8_t lanes[LANES] = {0};
+        for (int round = 0; round < ROUNDS && size - at >= LANES; round++, at += LANES) {
+            for (size_t i = 0; i < LANES; i++) lanes[i] = (uint8_t)(lanes[i] + (text[at + i] == '\n'));
+        }
+        for (size_t i = 0; i < LANES; i++) count += lanes[i];
     }
+    for (; at < size; at++) count += text[at] == '\n';
     return count;
+}
+
+uint64_t csv__count_newlines(const char *text, size_t size) {
+    return count_newlines(text, size);
+}
+
+PEAL_VECTOR static uint8_t all_bits(const char *text, size_t size) {
+    uint8_t bits = 0;
+    for (size_t i = 0; i < size; i++) bits |= (uint8_t)text[i];
+    return bits;
+}
+
+bool csv__is_ascii(const char *text, size_t size) {
+    return all_bits(text, size) < 0x80;
 }
 
 /* ---- fields ---- */

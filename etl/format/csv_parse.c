@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "etl/format/csv.h"
+#include "etl/format/csv_tile.h"
 #include "etl/format/row.h"
 
 typedef struct row_parser {
@@ -79,16 +80,60 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
     return row__end(&parser->row, record, size, err);
 }
 
-static peal_status parse_records(row_parser *parser, size_t mark_count, peal_error *err) {
+/* Where parsing has come to. */
+typedef struct position {
+    size_t mark, begin; /* of the next record */
+} position;
+
+/* Parses up to `rows` records. */
+static peal_status parse_records(row_parser *parser, size_t mark_count, size_t rows, position *at, peal_error *err) {
     const peal_block *block = parser->block;
-    size_t begin = 0;
-    for (size_t first = 0, at = 0; at < mark_count; at++) {
-        if (block->text[block->marks[at]] != '\n') continue;
-        PEAL_TRY(parse_record(parser, begin, block->marks + first, at + 1 - first, err));
-        begin = block->marks[at] + (size_t)1;
-        first = at + 1;
+    for (size_t end = at->mark; end < mark_count && rows > 0; end++) {
+        if (block->text[block->marks[end]] != '\n') continue;
+        PEAL_TRY(parse_record(parser, at->begin, block->marks + at->mark, end + 1 - at->mark, err));
+        at->begin = block->marks[end] + (size_t)1;
+        at->mark = end + 1;
+        rows--;
     }
     return PEAL_OK;
+}
+
+/* Tile by tile; the rows of one that something is wrong with are parsed record by record. */
+static peal_status parse_tiles(row_parser *parser, size_t mark_count, peal_votes *votes, position *at,
+                               peal_error *err) {
+    for (size_t rows; (rows = csv__tile_rows(parser->reader, mark_count - at->mark)) > 0;) {
+        const csv__tile tile = {
+            .reader = parser->reader,
+            .writer = &parser->row,
+            .marks = parser->block->marks + at->mark,
+            .begin = at->begin,
+            .rows = rows,
+            .votes = votes,
+        };
+        bool done;
+        PEAL_TRY(csv__parse_tile(&tile, &done, err));
+        const size_t before = at->mark;
+        if (done) {
+            at->mark += rows * parser->reader->column_count;
+            at->begin = parser->block->marks[at->mark - 1] + (size_t)1;
+        } else {
+            PEAL_TRY(parse_records(parser, mark_count, rows, at, err));
+        }
+        if (at->mark == before) return PEAL_OK; /* what is left is no record */
+    }
+    return PEAL_OK;
+}
+
+static peal_status parse_rows(row_parser *parser, size_t mark_count, peal_error *err) {
+    position at = {0};
+    if (parser->plain && !parser->nul && !parser->reader->dialect.comment) {
+        peal_votes *votes;
+        PEAL_TRY(peal_zeroed_checked(&votes, parser->reader->wanted->schema->count, sizeof *votes, "a block", err));
+        const peal_status status = parse_tiles(parser, mark_count, votes, &at, err);
+        free(votes);
+        PEAL_TRY(status);
+    }
+    return parse_records(parser, mark_count, SIZE_MAX, &at, err);
 }
 
 /* Turns places within the block into lines. Bad rows stand in their order. */
@@ -109,12 +154,13 @@ static void tell_lines(peal_block *block, const peal_schema *schema) {
 }
 
 static peal_status find_marks(const csv__reader *reader, peal_block *block, size_t *count, peal_error *err) {
-    if (block->mark_capacity < block->size + 1) {
+    const size_t capacity = block->size + CSV_MARKS_PADDING;
+    if (block->mark_capacity < capacity) {
         free(block->marks);
         block->mark_capacity = 0;
-        block->marks = malloc((block->size + 1) * sizeof *block->marks); /* most of it is never touched */
+        block->marks = malloc(capacity * sizeof *block->marks); /* most of it is never touched */
         if (!block->marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a block's separators");
-        block->mark_capacity = block->size + 1;
+        block->mark_capacity = capacity;
     }
     size_t open_quote;
     *count = csv__marks(&reader->dialect, block->text, block->size, block->marks, &open_quote);
@@ -139,7 +185,7 @@ peal_status csv__parse(const peal_reader *base, peal_block *block, peal_error *e
                  (!dialect->quote || !memchr(block->text, dialect->quote, block->size)),
     };
     peal_status status = row__writer_init(&parser.row, reader->wanted, &dialect->spelling, block, err);
-    if (status == PEAL_OK) status = parse_records(&parser, marks, err);
+    if (status == PEAL_OK) status = parse_rows(&parser, marks, err);
     row__writer_clear(&parser.row);
     if (status == PEAL_OK) tell_lines(block, reader->wanted->schema);
     return status;

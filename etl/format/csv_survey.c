@@ -103,7 +103,7 @@ static peal_status survey_text(const json_t *options, char tabs, surveyor *self,
     /* Whoever opens the input tells how it is read. */
     const csv__evidence evidence = {.name = self->name, .label = self->what->label, .tab_or_none = tabs};
     PEAL_TRY(csv__find_dialect(options, &evidence, text, &size, whole, &self->dialect, err));
-    uint32_t *marks = malloc((size + 1) * sizeof *marks);
+    uint32_t *marks = malloc((size + CSV_MARKS_PADDING) * sizeof *marks);
     if (!marks) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
     size_t open_quote;
     self->records =

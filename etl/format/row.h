@@ -76,18 +76,36 @@ void row__other(row__writer *writer, const row__target *target, const char *text
 void row__check_text(row__writer *writer, const row__target *target, const char *text, size_t length);
 peal_status row__grow_pending(row__writer *writer);
 
+/* Up to eight digits as a number, all at once; false if there is something else among them. `word` begins with them.
+ * Digits are moved to the word's end, as if zeros stood in front, and then added up in pairs, fours and eights. */
+static inline bool row__eight_digits(uint64_t word, size_t digits, uint64_t *out) {
+    const unsigned shift = (unsigned)(64 - 8 * digits);
+    const uint64_t values = word << shift ^ UINT64_C(0x3030303030303030) << shift;
+    if ((values | (values + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080)) return false;
+    const uint64_t pairs = (values * 10 + (values >> 8)) & UINT64_C(0x00FF00FF00FF00FF);
+    const uint64_t fours = (pairs * 100 + (pairs >> 16)) & UINT64_C(0x0000FFFF0000FFFF);
+    *out = (fours * 10000 + (fours >> 32)) & UINT32_MAX;
+    return true;
+}
+
 /* A whole number of up to 15 digits, the most common cell; false leaves it to the general parser. */
 static inline bool row__small_integer(const char *text, size_t length, double *out) {
     const bool negative = length > 0 && *text == '-';
-    const char *p = text + negative, *end = text + length;
-    if (p == end || end - p > 15) return false;
-    int64_t value = 0;
-    for (; p < end; p++) {
-        const unsigned digit = (unsigned)(unsigned char)*p - '0';
-        if (digit > 9) return false;
-        value = value * 10 + digit;
+    const size_t digits = length - negative;
+    uint64_t value = 0;
+    if (digits == 0 || digits > 15) return false;
+    if (length <= 8) {
+        uint64_t word;
+        memcpy(&word, text, sizeof word);
+        if (!row__eight_digits(word >> (negative ? 8 : 0), digits, &value)) return false;
+    } else {
+        for (const char *p = text + negative, *end = text + length; p < end; p++) {
+            const unsigned digit = (unsigned)(unsigned char)*p - '0';
+            if (digit > 9) return false;
+            value = value * 10 + digit;
+        }
     }
-    *out = negative ? -(double)value : (double)value; /* -0 stays -0 */
+    *out = negative ? -(double)(int64_t)value : (double)(int64_t)value; /* -0 stays -0 */
     return true;
 }
 

@@ -16,7 +16,7 @@
 
 enum {
     REPORT_MS = 100,
-    TEXT_MEMORY = 128 << 20,    /* of all threads' vocabularies, unless said */
+    TEXT_MEMORY = 96 << 20,     /* of all threads' vocabularies, unless said */
     VOCABULARY_LEAST = 4 << 20, /* a thread's share of the default, however many threads there are */
 };
 

@@ -7,51 +7,61 @@
 #include "core/base/digest.h"
 
 /* Small at first: a table may have many thousand columns of texts, and each of them a dictionary in every thread. */
-enum { FIRST_SLOTS = 16, FIRST_ENTRIES = 8, TEXT_PADDING = 8 };
+enum { FIRST_BUCKETS = 4, FIRST_ENTRIES = 8, TEXT_PADDING = 8 };
+
+/* Texts that four buckets hold on average, beyond which there are to be more buckets: one in ten is too full then. */
+enum { FOUR_BUCKETS_MOST = 13 };
 
 void peal_dictionary_clear(peal_dictionary *dictionary) {
     free(dictionary->counts);
     free(dictionary->held);
     free(dictionary->offsets);
-    free(dictionary->slots);
+    free(dictionary->buckets);
     peal_buffer_clear(&dictionary->bytes);
     *dictionary = (peal_dictionary){0};
 }
 
 void peal_dictionary_reset(peal_dictionary *dictionary) {
-    if (dictionary->slots) {
-        memset(dictionary->slots, 0, (dictionary->slot_mask + (size_t)1) * sizeof *dictionary->slots);
-    }
+    if (dictionary->buckets) memset(dictionary->buckets, 0, dictionary->bucket_count * sizeof *dictionary->buckets);
     dictionary->size = 0;
     dictionary->bytes.size = 0;
 }
 
-static size_t slot_count(const peal_dictionary *dictionary) {
-    return dictionary->slots ? (size_t)dictionary->slot_mask + 1 : 0;
-}
-
 size_t peal_dictionary_memory(const peal_dictionary *dictionary) {
-    size_t slots = slot_count(dictionary);
     size_t entry = sizeof *dictionary->counts + sizeof *dictionary->held + sizeof *dictionary->offsets;
-    return slots * sizeof *dictionary->slots + dictionary->capacity * entry + dictionary->bytes.capacity;
+    return dictionary->bucket_count * sizeof *dictionary->buckets + dictionary->capacity * entry +
+           dictionary->bytes.capacity;
 }
 
-/* Gives the table `count` slots, a power of two that is more than there are. */
-static peal_status slots_grow(peal_dictionary *dictionary, size_t count, peal_error *err) {
+static uint32_t next_bucket(const peal_dictionary *dictionary, uint32_t at) {
+    return at + 1 < dictionary->bucket_count ? at + 1 : 0;
+}
+
+/* Puts a text that is new where the search for it, which begins at bucket `at`, finds it. */
+static void place(peal_dictionary *dictionary, uint32_t at, uint64_t key, uint32_t code1) {
+    while (dictionary->buckets[at].code1[PEAL_BUCKET_TEXTS - 1]) at = next_bucket(dictionary, at);
+    peal_dictionary_bucket *bucket = &dictionary->buckets[at];
+    size_t i = 0;
+    while (bucket->code1[i]) i++;
+    bucket->keys[i] = key;
+    bucket->code1[i] = code1;
+}
+
+/* Gives the table `count` buckets, more than there are. */
+static peal_status buckets_grow(peal_dictionary *dictionary, size_t count, peal_error *err) {
+    const size_t before_count = dictionary->bucket_count;
     if (count > UINT32_MAX / 2) return peal_fail(err, PEAL_E_DATA, "too many distinct texts in one column");
-    peal_dictionary_slot *slots;
-    PEAL_TRY(peal_alloc_checked(&slots, count, sizeof *slots, "a dictionary", err));
-    uint32_t mask = (uint32_t)(count - 1);
-    for (size_t i = 0; dictionary->slots && i <= dictionary->slot_mask; i++) {
-        peal_dictionary_slot slot = dictionary->slots[i];
-        if (!slot.code1) continue;
-        uint32_t at = peal_dictionary_slot_of(slot.key, slot.length) & mask;
-        while (slots[at].code1) at = (at + 1) & mask;
-        slots[at] = slot;
+    peal_dictionary_bucket *buckets, *before = dictionary->buckets;
+    PEAL_TRY(peal_alloc_checked(&buckets, count, sizeof *buckets, "a dictionary", err));
+    dictionary->buckets = buckets;
+    dictionary->bucket_count = (uint32_t)count;
+    for (size_t b = 0; b < before_count; b++) {
+        for (size_t i = 0; i < PEAL_BUCKET_TEXTS && before[b].code1[i]; i++) {
+            place(dictionary, peal_dictionary_home(dictionary, before[b].keys[i]), before[b].keys[i],
+                  before[b].code1[i]);
+        }
     }
-    free(dictionary->slots);
-    dictionary->slots = slots;
-    dictionary->slot_mask = mask;
+    free(before);
     return PEAL_OK;
 }
 
@@ -88,52 +98,70 @@ static peal_status entry_add(peal_dictionary *dictionary, const char *text, uint
     return PEAL_OK;
 }
 
-/* Half of the slots stay free. */
-static bool has_slots_for(size_t slots, size_t count) {
-    return slots > 0 && count * 2 <= slots;
+static bool has_room_for(size_t buckets, size_t count) {
+    return count * 4 <= buckets * FOUR_BUCKETS_MOST;
+}
+
+/* Doubled, for memory that was freed fits again: in between sizes it would lie in pieces. */
+static size_t buckets_for(size_t buckets, size_t count) {
+    if (buckets == 0) buckets = FIRST_BUCKETS;
+    while (!has_room_for(buckets, count)) buckets *= 2;
+    return buckets;
 }
 
 peal_status peal_dictionary_reserve(peal_dictionary *dictionary, size_t count, peal_error *err) {
     if (count > UINT32_MAX / 4) return peal_fail(err, PEAL_E_DATA, "too many distinct texts in one column");
-    size_t slots = FIRST_SLOTS;
-    while (!has_slots_for(slots, count)) slots *= 2;
-    if (slots > slot_count(dictionary)) PEAL_TRY(slots_grow(dictionary, slots, err));
+    const size_t buckets = buckets_for(dictionary->bucket_count, count);
+    if (buckets > dictionary->bucket_count) PEAL_TRY(buckets_grow(dictionary, buckets, err));
     return count > dictionary->capacity ? entries_grow(dictionary, count, err) : PEAL_OK;
 }
 
 static bool same_text(const peal_dictionary *dictionary, uint32_t code, const char *text, uint32_t length) {
-    return memcmp(dictionary->bytes.data + dictionary->offsets[code], text, length) == 0;
+    const peal_text kept = peal_dictionary_text(dictionary, code);
+    return kept.length == length && memcmp(kept.data, text, length) == 0;
 }
 
-static peal_status intern_key(peal_dictionary *dictionary, uint64_t key, const char *text, uint32_t length,
-                              uint32_t *code, peal_error *err) {
-    const size_t slots = slot_count(dictionary);
-    if (!has_slots_for(slots, (size_t)dictionary->size + 1)) {
-        PEAL_TRY(slots_grow(dictionary, slots ? slots * 2 : FIRST_SLOTS, err));
+/* The code + 1 of the text if the bucket has it, else 0. */
+static uint32_t search_bucket(const peal_dictionary *dictionary, const peal_dictionary_bucket *bucket,
+                              const peal_text_key *key) {
+    for (size_t i = 0; i < PEAL_BUCKET_TEXTS && bucket->code1[i]; i++) {
+        if (bucket->keys[i] != key->key || (bucket->code1[i] & PEAL_TEXT_HASHED) != key->hashed) continue;
+        const uint32_t code1 = bucket->code1[i] & ~PEAL_TEXT_HASHED;
+        if (!key->hashed || same_text(dictionary, code1 - 1, key->text, key->length)) return code1;
     }
-    uint32_t at = peal_dictionary_slot_of(key, length) & dictionary->slot_mask;
-    for (;; at = (at + 1) & dictionary->slot_mask) {
-        peal_dictionary_slot *slot = &dictionary->slots[at];
-        if (slot->key == key && slot->length == length && slot->code1 &&
-            (length <= 8 || same_text(dictionary, slot->code1 - 1, text, length))) {
-            *code = slot->code1 - 1;
-            return PEAL_OK;
-        }
-        if (slot->code1) continue;
-        *code = dictionary->size;
-        PEAL_TRY(entry_add(dictionary, text, length, err));
-        *slot = (peal_dictionary_slot){.key = key, .length = length, .code1 = dictionary->size};
-        return PEAL_OK;
-    }
+    return 0;
 }
 
-static uint64_t short_key(uint64_t word, uint32_t length) {
-    return length == 0 ? 0 : word & (UINT64_MAX >> (64 - 8 * length));
+/* The same of the whole dictionary. */
+static uint32_t search(const peal_dictionary *dictionary, const peal_text_key *key) {
+    if (!dictionary->buckets) return 0;
+    for (uint32_t at = peal_dictionary_home(dictionary, key->key);; at = next_bucket(dictionary, at)) {
+        const peal_dictionary_bucket *bucket = &dictionary->buckets[at];
+        const uint32_t code1 = search_bucket(dictionary, bucket, key);
+        if (code1 || !bucket->code1[PEAL_BUCKET_TEXTS - 1]) return code1;
+    }
 }
 
 peal_status etl__dictionary_intern_slow(peal_dictionary *dictionary, const peal_text_key *key, uint32_t *code,
                                         peal_error *err) {
-    return intern_key(dictionary, key->key, key->text, key->length, code, err);
+    const uint32_t code1 = search(dictionary, key);
+    *code = code1 ? code1 - 1 : dictionary->size;
+    if (code1) return PEAL_OK;
+    const size_t wanted = (size_t)dictionary->size + 1, buckets = dictionary->bucket_count;
+    if (!has_room_for(buckets, wanted)) PEAL_TRY(buckets_grow(dictionary, buckets_for(buckets, wanted), err));
+    PEAL_TRY(entry_add(dictionary, key->text, key->length, err));
+    place(dictionary, peal_dictionary_home(dictionary, key->key), key->key, dictionary->size | key->hashed);
+    return PEAL_OK;
+}
+
+peal_status peal_dictionary_intern_keys(peal_dictionary *dictionary, const peal_text_key *keys, size_t count,
+                                        int32_t *codes, peal_error *err) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t code;
+        PEAL_TRY(peal_dictionary_intern_key(dictionary, &keys[i], &code, err));
+        codes[i] = (int32_t)code;
+    }
+    return PEAL_OK;
 }
 
 peal_status peal_dictionary_intern(peal_dictionary *dictionary, const char *text, uint32_t length, uint32_t *code,
@@ -142,29 +170,25 @@ peal_status peal_dictionary_intern(peal_dictionary *dictionary, const char *text
     return peal_dictionary_intern_key(dictionary, &key, code, err);
 }
 
-static uint64_t exact_key(const char *text, size_t length) {
-    if (length > 8) return peal_hash(text, length, 0);
-    uint64_t word = 0;
-    if (length) memcpy(&word, text, length);
-    return short_key(word, (uint32_t)length);
+/* The key of a text that ends where its memory ends. */
+static peal_text_key exact_key(const char *text, size_t length) {
+    char copy[8] = {0};
+    if (length > sizeof copy) return peal_dictionary_key(text, (uint32_t)length);
+    if (length) memcpy(copy, text, length);
+    peal_text_key key = peal_dictionary_key(copy, (uint32_t)length);
+    key.text = text;
+    return key;
 }
 
 peal_status peal_dictionary_put(peal_dictionary *dictionary, const char *text, size_t length, uint32_t *code,
                                 peal_error *err) {
     if (length > INT32_MAX) return peal_fail(err, PEAL_E_DATA, "a text of %zu bytes is too long", length);
-    return intern_key(dictionary, exact_key(text, length), text, (uint32_t)length, code, err);
+    const peal_text_key key = exact_key(text, length);
+    return peal_dictionary_intern_key(dictionary, &key, code, err);
 }
 
 int64_t peal_dictionary_find(const peal_dictionary *dictionary, const char *text, size_t length) {
-    if (!dictionary->slots || length > INT32_MAX) return -1;
-    uint64_t key = exact_key(text, length);
-    uint32_t at = peal_dictionary_slot_of(key, (uint32_t)length) & dictionary->slot_mask;
-    for (; dictionary->slots[at].code1; at = (at + 1) & dictionary->slot_mask) {
-        const peal_dictionary_slot *slot = &dictionary->slots[at];
-        if (slot->key == key && slot->length == length &&
-            (length <= 8 || same_text(dictionary, slot->code1 - 1, text, (uint32_t)length))) {
-            return slot->code1 - 1;
-        }
-    }
-    return -1;
+    if (length > INT32_MAX) return -1;
+    const peal_text_key key = exact_key(text, length);
+    return (int64_t)search(dictionary, &key) - 1;
 }

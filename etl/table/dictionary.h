@@ -16,11 +16,16 @@ typedef struct peal_text {
     uint32_t length;
 } peal_text;
 
-typedef struct peal_dictionary_slot {
-    uint64_t key; /* the text itself up to 8 bytes, else its hash */
-    uint32_t length;
-    uint32_t code1; /* code + 1; 0: free */
-} peal_dictionary_slot;
+/* Look-ups in large dictionaries wait for memory, so all that one look-up needs is a line of the cache: a text is in
+ * the bucket where its search begins, or, if that was full, in the next one that was not. */
+enum { PEAL_BUCKET_TEXTS = 5 };
+typedef struct peal_dictionary_bucket {
+    uint64_t keys[PEAL_BUCKET_TEXTS];  /* peal_text_key.key */
+    uint32_t code1[PEAL_BUCKET_TEXTS]; /* code + 1, and PEAL_TEXT_HASHED if the key is a hash; 0: free, as are all after
+                                          it */
+    uint32_t unused;
+} peal_dictionary_bucket;
+_Static_assert(sizeof(peal_dictionary_bucket) == 64, "a bucket is a line of the cache");
 
 /* Callers read `size`, `texts` and `counts`; the rest belongs to the functions below. */
 typedef struct peal_dictionary {
@@ -29,8 +34,8 @@ typedef struct peal_dictionary {
     uint64_t *held;    /* [size] the same of rows that are held out */
     uint32_t *offsets; /* [size + 1] into `bytes`: Arrow's layout */
     peal_buffer bytes;
-    peal_dictionary_slot *slots;
-    uint32_t slot_mask;
+    peal_dictionary_bucket *buckets;
+    uint32_t bucket_count;
     uint32_t capacity; /* of counts and offsets */
 } peal_dictionary;
 
@@ -45,47 +50,62 @@ peal_status peal_dictionary_intern(peal_dictionary *dictionary, const char *text
 /* The same in two halves, for loops that intern many texts: what the text is known by, and the look-up. Between the two
  * peal_dictionary_prefetch hides the time that memory takes. */
 typedef struct peal_text_key {
-    uint64_t key;
+    uint64_t key; /* the text itself if it has up to 8 bytes and the last one is not NUL, else its hash */
     const char *text;
     uint32_t length;
+    uint32_t hashed; /* PEAL_TEXT_HASHED if the key is a hash, else 0 */
 } peal_text_key;
-static inline uint32_t peal_dictionary_slot_of(uint64_t key, uint32_t length) {
-    uint64_t mixed = (key ^ length) * UINT64_C(0x9E3779B97F4A7C15);
-    return (uint32_t)(mixed >> 32) ^ (uint32_t)(mixed >> 17);
-}
+#define PEAL_TEXT_HASHED (UINT32_C(1) << 31) /* codes are smaller, by the limit on a dictionary's bytes */
 
 static inline peal_text_key peal_dictionary_key(const char *text, uint32_t length) {
     peal_text_key key = {.text = text, .length = length};
-    if (length > 8) {
-        key.key = peal_hash(text, length, 0);
-    } else if (length > 0) {
+    if (length == 0) return key;
+    if (length <= 8) {
         memcpy(&key.key, text, sizeof key.key);
         key.key &= UINT64_MAX >> (64 - 8 * length);
+        if (key.key >> (8 * (length - 1))) return key; /* so the key tells the length, too */
     }
+    key.key = peal_hash(text, length, 0);
+    key.hashed = PEAL_TEXT_HASHED;
     return key;
 }
 
-static inline void peal_dictionary_prefetch(const peal_dictionary *dictionary, const peal_text_key *key) {
-    if (!dictionary->slots) return;
-    __builtin_prefetch(&dictionary->slots[peal_dictionary_slot_of(key->key, key->length) & dictionary->slot_mask]);
+/* The bucket where the search for a key begins. All of its bytes go into the upper half of the product, and a larger
+ * table keeps the order of a smaller one, so growing walks through both from front to back. */
+static inline uint32_t peal_dictionary_home(const peal_dictionary *dictionary, uint64_t key) {
+    const uint64_t mixed = (key ^ key >> 32) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)((mixed >> 32) * dictionary->bucket_count >> 32);
 }
 
-/* The look-up that begins at a slot; for peal_dictionary_intern_key. */
+/* Always inline: GCC drops calls of a function that does nothing but prefetch. */
+__attribute__((always_inline)) static inline void peal_dictionary_prefetch(const peal_dictionary *dictionary,
+                                                                           const peal_text_key *key) {
+    if (!dictionary->buckets) return;
+    __builtin_prefetch(&dictionary->buckets[peal_dictionary_home(dictionary, key->key)]);
+}
+
+/* The look-up of any text; for peal_dictionary_intern_key. */
 peal_status etl__dictionary_intern_slow(peal_dictionary *dictionary, const peal_text_key *key, uint32_t *code,
                                         peal_error *err);
 
 static inline peal_status peal_dictionary_intern_key(peal_dictionary *dictionary, const peal_text_key *key,
                                                      uint32_t *code, peal_error *err) {
-    if (dictionary->slots && key->length <= 8) {
-        uint32_t at = peal_dictionary_slot_of(key->key, key->length) & dictionary->slot_mask;
-        const peal_dictionary_slot *slot = &dictionary->slots[at];
-        if (slot->key == key->key && slot->length == key->length && slot->code1) {
-            *code = slot->code1 - 1;
-            return PEAL_OK;
+    if (dictionary->buckets && !key->hashed) {
+        const peal_dictionary_bucket *bucket = &dictionary->buckets[peal_dictionary_home(dictionary, key->key)];
+        /* All are looked at, for it cannot be foretold which one it is, and a hash makes the sum of two too large. */
+        uint32_t code1 = 0;
+        for (size_t i = 0; i < PEAL_BUCKET_TEXTS; i++) {
+            code1 |= bucket->code1[i] & (0 - (uint32_t)(bucket->keys[i] == key->key));
         }
+        *code = code1 - 1;
+        if (code1 && code1 < PEAL_TEXT_HASHED) return PEAL_OK;
     }
     return etl__dictionary_intern_slow(dictionary, key, code, err);
 }
+
+/* Interns a row of texts: the codes of keys[0 .. count-1]. */
+peal_status peal_dictionary_intern_keys(peal_dictionary *dictionary, const peal_text_key *keys, size_t count,
+                                        int32_t *codes, peal_error *err);
 
 /* The same for text that ends where its memory ends. */
 peal_status peal_dictionary_put(peal_dictionary *dictionary, const char *text, size_t length, uint32_t *code,

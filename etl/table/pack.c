@@ -50,8 +50,8 @@ PEAL_VECTOR static unsigned number_losses(const double *restrict values, size_t 
         double clamped = value > -32767.0 && value < 32767.0 ? value : 0.5;
         double whole = (double)(int32_t)clamped;
         float_loss |= there & (single != value);
-        /* Adding zero turns -0 into +0, so a reciprocal tells them apart; counted as a loss. */
-        int_loss |= there & ((whole != clamped) | ((clamped == 0) & (1.0 / clamped < 0)));
+        /* -0 would become +0: counted as a loss. */
+        int_loss |= there & ((whole != clamped) | ((clamped == 0) & (copysign(1.0, clamped) < 0)));
     }
     return float_loss | int_loss << 1;
 }

@@ -87,12 +87,40 @@ static void texts_with_zero_bytes_are_distinct(void **state) {
     peal_dictionary_clear(&dictionary);
 }
 
+/* A long text's key is its hash, which another text may be, byte by byte. */
+static void text_that_equals_a_hash_is_another(void **state) {
+    (void)state;
+    peal_error err;
+    static const char *const texts[] = {"a long text 0", "a long text 1", "a long text 2", "a long text 3"};
+    enum { TEXTS = sizeof texts / sizeof *texts };
+    for (size_t first = 0; first < 2; first++) {
+        peal_dictionary dictionary = {0};
+        uint32_t code;
+        for (size_t round = 0; round < 2; round++) {
+            for (size_t i = 0; i < TEXTS; i++) {
+                const uint64_t hash = peal_hash(texts[i], strlen(texts[i]), 0);
+                char bytes[8];
+                memcpy(bytes, &hash, sizeof bytes);
+                const bool is_long = round == first;
+                assert_ok(peal_dictionary_put(&dictionary, is_long ? texts[i] : bytes,
+                                              is_long ? strlen(texts[i]) : sizeof bytes, &code, &err));
+                assert_int_equal(code, round * TEXTS + i);
+            }
+        }
+        for (uint32_t i = 0; i < TEXTS; i++) {
+            assert_int_equal(peal_dictionary_find(&dictionary, texts[i], strlen(texts[i])), first * TEXTS + i);
+        }
+        peal_dictionary_clear(&dictionary);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_follow_first_appearance),
         cmocka_unit_test(many_texts_equal_a_plain_list),
         cmocka_unit_test(reserved_room_is_used),
         cmocka_unit_test(texts_with_zero_bytes_are_distinct),
+        cmocka_unit_test(text_that_equals_a_hash_is_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
