@@ -55,20 +55,20 @@ static void reserved_room_is_used(void **state) {
     enum { BEFORE = 5, ALL = 1000 };
     peal_dictionary dictionary = {0};
     const uint64_t *counts = NULL;
-    const peal_dictionary_slot *slots = NULL;
+    const peal_dictionary_bucket *buckets = NULL;
     for (uint32_t i = 0; i < ALL; i++) {
         char word[16];
         uint32_t code;
         if (i == BEFORE) {
             assert_ok(peal_dictionary_reserve(&dictionary, ALL, &err));
             counts = dictionary.counts;
-            slots = dictionary.slots;
+            buckets = dictionary.buckets;
         }
         const int length = snprintf(word, sizeof word, "w%u", i);
         assert_ok(peal_dictionary_put(&dictionary, word, (size_t)length, &code, &err));
         assert_int_equal(code, i);
     }
-    assert_true(dictionary.counts == counts && dictionary.slots == slots);
+    assert_true(dictionary.counts == counts && dictionary.buckets == buckets);
     assert_int_equal(peal_dictionary_find(&dictionary, "w0", 2), 0);
     assert_int_equal(peal_dictionary_find(&dictionary, "w999", 4), 999);
     assert_int_equal(peal_dictionary_reserve(&dictionary, (size_t)UINT32_MAX, &err), PEAL_E_DATA);
