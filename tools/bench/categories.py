@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Logistic regression of a table whose categories have many values: `peal train` beside scikit-learn.
 
-usage: categories.py [--rows N] [--values N] [--repeats N] [--hash BITS] [--peal PROGRAM]        (200000 rows, 60000 values, 3 times)
+usage: categories.py [--rows N] [--values N] [--repeats N] [--hash BITS] [--peal PROGRAM]        (60000 rows, 60000 values, 3 times)
 
 Three columns of texts, some common and most rare (Zipf), and three numbers, each with its effect; a fifth of the rows is held out.
 Whole processes from CSV to predictions, taking turns; medians. scikit-learn: one-hot columns and numbers scaled, LogisticRegression
@@ -47,7 +47,7 @@ def fit_sklearn(folder, out):
     model = make_pipeline(make_column_transformer((OneHotEncoder(handle_unknown="ignore"), texts), (StandardScaler(), ["a", "b", "c"])),
                           LogisticRegression(max_iter=2000))
     model.fit(train, train.y)
-    np.savetxt(out, model.predict_proba(test)[:, 1])
+    np.savetxt(out, model.predict_proba(test)[:, 1], header="p_1", comments="")
 
 
 def run(command):
@@ -73,18 +73,14 @@ def scores(folder, path):
     from sklearn.metrics import log_loss, roc_auc_score
     labels = np.loadtxt(os.path.join(folder, "test.csv"), delimiter=",", skiprows=1, usecols=0)
     with open(path) as file:
-        rows = list(csv.reader(file))
-    if not path.endswith(".csv"):
-        column, rows = 0, [row for row in rows]
-    else:
-        column, rows = rows[0].index("p_1"), rows[1:]
-    chances = np.array([float(row[column]) for row in rows])
+        header, *rows = csv.reader(file)
+    chances = np.array([float(row[header.index("p_1")]) for row in rows])
     return f"AUC {roc_auc_score(labels, chances):.4f}, log loss {log_loss(labels, chances):.4f}"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=200000)
+    parser.add_argument("--rows", type=int, default=60000)
     parser.add_argument("--values", type=int, default=60000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--hash", type=int)
@@ -92,10 +88,10 @@ def main():
     parser.add_argument("--fit", help=argparse.SUPPRESS)  # the child process of scikit-learn
     options = parser.parse_args()
     if options.fit:
-        return fit_sklearn(options.fit, os.path.join(options.fit, "sklearn.txt"))
+        return fit_sklearn(options.fit, os.path.join(options.fit, "sklearn.csv"))
     with tempfile.TemporaryDirectory() as folder:
         make(folder, options.rows, options.values)
-        outs = {"peal": os.path.join(folder, "peal.csv"), "scikit-learn": os.path.join(folder, "sklearn.txt")}
+        outs = {"peal": os.path.join(folder, "peal.csv"), "scikit-learn": os.path.join(folder, "sklearn.csv")}
         times = {name: [] for name in outs}
         memory = dict.fromkeys(outs, 0)
         for _ in range(options.repeats):
