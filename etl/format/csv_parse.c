@@ -55,7 +55,7 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
     if (record_end > begin && block->text[record_end - 1] == '\r') record_end--;
     char *record = block->text + record_begin;
     const size_t size = record_end - record_begin;
-    if (count == 1 && columns > 1 && peal_cell_is_blank(record, size)) return PEAL_OK;
+    if (count == 1 && columns != 1 && peal_cell_is_blank(record, size)) return PEAL_OK;
     if (reader->dialect.comment && size > 0 && *record == reader->dialect.comment) return PEAL_OK;
     row__begin(&parser->row, record_begin);
     if (count != columns) {

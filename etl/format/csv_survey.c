@@ -16,14 +16,15 @@ typedef struct surveyor {
     peal_found *out;
 } surveyor;
 
-/* Where a byte stands that shows nothing, or `size`. A name may have tabs and lines. */
+/* Where a byte stands that shows nothing, or `size`. A name may have tabs and lines. If it is all that a line has, the
+ * byte may be a delimiter of another kind, or this is no text. */
 static size_t control_byte(const char *text, size_t size) {
     size_t at = 0;
     while (at < size && (text[at] >= ' ' || text[at] < 0 || isspace((unsigned char)text[at])) && text[at] != 0x7F) at++;
     return at;
 }
 
-static peal_status add_column(surveyor *self, const csv__field *field, size_t index, peal_error *err) {
+static peal_status add_column(surveyor *self, const csv__field *field, size_t index, size_t columns, peal_error *err) {
     char unnamed[32];
     snprintf(unnamed, sizeof unnamed, "c%zu", index + 1);
     const bool named = field && field->length > 0;
@@ -36,12 +37,11 @@ static peal_status add_column(surveyor *self, const csv__field *field, size_t in
                          self->name, index + 1);
     }
     const size_t control = control_byte(text, size);
-    if (control < size) {
-        return peal_fail(
-            err, PEAL_E_DATA,
-            "%s: line 1: the name of column %zu holds the byte 0x%02x, which no name does (delimiter names "
-            "what separates fields, header no takes the first line for a row)",
-            self->name, index + 1, (unsigned)text[control]);
+    if (control < size && columns == 1) {
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s: line 1: its only column's name holds the byte 0x%02x (delimiter names what separates "
+                         "fields, header no takes the first line for a row)",
+                         self->name, (unsigned)text[control]);
     }
     peal_error problem;
     const peal_status status = peal_schema_add(&self->out->schema, text, size, PEAL_TYPE_DICTIONARY, &problem);
@@ -66,7 +66,7 @@ static peal_status add_columns(surveyor *self, const csv__record *first, peal_er
     for (size_t i = 0; i < columns; i++) {
         const csv__field field =
             self->dialect.header ? csv__record_name(&self->records, first, i) : (csv__field){.length = 0};
-        PEAL_TRY(add_column(self, &field, i, err));
+        PEAL_TRY(add_column(self, &field, i, columns, err));
     }
     return peal_alloc_checked(&self->out->guesses, columns, sizeof *self->out->guesses, "columns", err);
 }

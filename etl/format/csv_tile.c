@@ -12,6 +12,7 @@ enum {
 
 size_t csv__tile_rows(const csv__reader *reader, size_t marks_left) {
     const size_t columns = reader->column_count;
+    if (columns == 0) return 0; /* there was no record */
     size_t rows = marks_left / columns;
     if (rows > TILE_CELLS / columns) rows = TILE_CELLS / columns;
     if (rows > TILE_ROWS) rows = TILE_ROWS;

@@ -7,6 +7,7 @@ $peal etl "$data/digits/train-*.csv.gz" --label digit --out good.ds --quiet
 $peal train good.ds --model mlp --epochs 1 --out good.safetensors --quiet
 mkdir empty_folder
 : >empty.csv
+printf '\n%.0s' {1..100} >blank.csv # blank lines are no rows, whether others stand beside them or not
 : >empty.csv.gz
 printf 'x,y\n' >header.csv
 printf 'x,y\n1,a\n2,"b\n3,a\n' >quote.csv
@@ -43,6 +44,7 @@ check 3 "no file matches 'none*.csv'" etl 'none*.csv' --label y --out d
 check 3 "cannot look at empty.csv/x: Not a directory" etl empty.csv/x --label y --out d
 check 3 "has no files" etl empty_folder --label y --out d
 check 3 "empty.csv is empty" etl empty.csv --label y --out d
+check 3 "blank.csv is empty" etl blank.csv --label y --out d
 check 3 "empty.csv.gz is empty" etl empty.csv.gz --label y --out d
 check 3 "there is not one row" etl header.csv --label y --out d
 check 3 "quote.csv: line 3: a quote is opened and never closed" etl quote.csv --label y --out d
@@ -98,4 +100,7 @@ check 3 "cut.safetensors is not a whole safetensors file" eval cut.safetensors "
 check 3 "there is no column 'p00'" predict good.safetensors other.csv
 check 3 "made with another pipeline" eval good.safetensors other.ds
 check 3 "train-00000.arrow" inspect bad.ds
+printf 'a,y\n1,2\n3,4\n' >two.csv
+$peal etl two.csv blank.csv --label y --out two.ds 2>log.txt || { cat log.txt; fail "a file of blank lines beside another one"; }
+grep -q "rows: 2 in = 2 used" log.txt || fail "rows of blank lines"
 echo ok
