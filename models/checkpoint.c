@@ -170,6 +170,7 @@ static const char *const state_names[PEAL_OPTIMIZER_STATES] = {"optimizer0", "op
 /* A checkpoint's tensors with room for their names. */
 typedef struct tensor_list {
     peal_tensor *tensors;
+    size_t *most; /* that a number of uint32 can be */
     char (*names)[48];
     size_t count;
 } tensor_list;
@@ -181,42 +182,49 @@ static void add_tensor(tensor_list *list, const char *owner, const char *name, c
 }
 
 static void add_rows(const models__trainer *trainer, tensor_list *list, const char *owner, const char *name,
-                     const uint32_t *data) {
+                     const uint32_t *data, size_t most) {
     if (!data) return;
     add_tensor(list, owner, name, data, trainer->table_rows);
     list->tensors[list->count - 1].type = PEAL_TENSOR_UINT32;
+    list->most[list->count - 1] = most;
 }
 
-static void add_state(const models__trainer *trainer, tensor_list *list, const char *owner,
-                      const models__state *state) {
+/* Of a state after `step` steps of its epoch. */
+static void add_state(const models__trainer *trainer, tensor_list *list, const char *owner, const models__state *state,
+                      size_t step) {
     add_tensor(list, owner, "parameters", state->params, trainer->floats);
     for (size_t i = 0; i < trainer->optimizer->states; i++) {
         add_tensor(list, owner, state_names[i], state->optimizer[i], trainer->floats);
     }
     if (state->outer) add_tensor(list, owner, "outer", state->outer, trainer->floats);
-    add_rows(trainer, list, owner, "clocks", state->clocks);
-    add_rows(trainer, list, owner, "seen", state->seen);
+    add_rows(trainer, list, owner, "clocks", state->clocks, step);
+    add_rows(trainer, list, owner, "seen", state->seen, step);
 }
 
-/* All that a checkpoint at `progress` holds; list->tensors and list->names are freed by the caller. */
+/* All that a checkpoint at `progress` holds; cleared by the caller. */
 static peal_status list_tensors(const models__trainer *trainer, const models__progress *progress, tensor_list *list,
                                 peal_error *err) {
     const size_t most = 4 + PEAL_OPTIMIZER_STATES + trainer->partitions * (3 + PEAL_OPTIMIZER_STATES);
-    *list = (tensor_list){.tensors = calloc(most, sizeof *list->tensors), .names = calloc(most, sizeof *list->names)};
-    if (!list->tensors || !list->names) return peal_fail(err, PEAL_E_MEMORY, "no memory for a checkpoint");
-    add_state(trainer, list, "", &trainer->states[trainer->committed]);
+    *list = (tensor_list){.tensors = calloc(most, sizeof *list->tensors),
+                          .most = calloc(most, sizeof *list->most),
+                          .names = calloc(most, sizeof *list->names)};
+    if (!list->tensors || !list->most || !list->names) {
+        return peal_fail(err, PEAL_E_MEMORY, "no memory for a checkpoint");
+    }
+    add_state(trainer, list, "", &trainer->states[trainer->committed], progress->step);
     add_tensor(list, "", "best", progress->best_params, trainer->floats);
     for (size_t p = 0; p < trainer->partitions; p++) {
         if (progress->reached[p] <= progress->step) continue;
         char owner[32];
         snprintf(owner, sizeof owner, "partition%zu.", p);
-        add_state(trainer, list, owner, &trainer->slots[p]);
+        add_state(trainer, list, owner, &trainer->slots[p], progress->reached[p]);
     }
     return PEAL_OK;
 }
 
 static void clear_list(tensor_list *list) {
     free(list->tensors);
+    free(list->most);
     free(list->names);
 }
 
@@ -472,18 +480,18 @@ static peal_status read_progress(models__trainer *trainer, const peal_safetensor
     return read_valid(trainer, progress, file, err);
 }
 
-/* Clocks, or how often rows were seen: of an epoch of `steps` steps. */
-static peal_status check_rows(const peal_tensor *found, size_t steps, peal_error *err) {
+/* Clocks, or how often rows were seen: neither is beyond the state's step. */
+static peal_status check_rows(const peal_tensor *found, size_t most, peal_error *err) {
     const uint32_t *values = found->data;
     for (size_t row = 0; row < found->width; row++) {
-        if (values[row] > steps)
-            return peal_fail(err, PEAL_E_DATA, "its '%s' counts %u steps of %zu", found->name, values[row], steps);
+        if (values[row] <= most) continue;
+        return peal_fail(err, PEAL_E_DATA, "its '%s' tells of %u steps where %zu are done", found->name, values[row],
+                         most);
     }
     return PEAL_OK;
 }
 
-static peal_status read_tensors(const models__trainer *trainer, const tensor_list *list, const peal_safetensors *file,
-                                peal_error *err) {
+static peal_status read_tensors(const tensor_list *list, const peal_safetensors *file, peal_error *err) {
     if (peal_safetensors_count(file) != list->count) {
         return peal_fail(err, PEAL_E_DATA, "it has %zu tensors instead of %zu", peal_safetensors_count(file),
                          list->count);
@@ -496,7 +504,7 @@ static peal_status read_tensors(const models__trainer *trainer, const tensor_lis
         if (!peal_tensor_is_finite(found)) {
             return peal_fail(err, PEAL_E_DATA, "its '%s' holds what is no number", wanted->name);
         }
-        if (wanted->type == PEAL_TENSOR_UINT32) PEAL_TRY(check_rows(found, trainer->steps, err));
+        if (wanted->type == PEAL_TENSOR_UINT32) PEAL_TRY(check_rows(found, list->most[i], err));
         memcpy((void *)wanted->data, found->data, wanted->width * sizeof(float)); /* or uint32_t */
     }
     return PEAL_OK;
@@ -516,7 +524,7 @@ static peal_status read_checkpoint(models__trainer *trainer, const char *path, c
         status = peal_fail(err, PEAL_E_DATA, "it is of another epoch or step than its name says");
     }
     if (status == PEAL_OK) status = list_tensors(trainer, progress, &list, err);
-    if (status == PEAL_OK) status = read_tensors(trainer, &list, file, err);
+    if (status == PEAL_OK) status = read_tensors(&list, file, err);
     clear_list(&list);
     peal_safetensors_close(file);
     if (status == PEAL_E_DATA) peal_error_context(err, "the checkpoint %s is damaged", path);

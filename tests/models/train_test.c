@@ -8,6 +8,7 @@
 
 #include "core/base/file.h"
 #include "core/base/machine.h"
+#include "models/safetensors.h"
 #include "tests/support.h"
 
 static char *folder, *csv, *dataset;
@@ -279,6 +280,97 @@ static void resume_goes_on_from_the_end_of_an_epoch(void **state) {
     free(run);
 }
 
+/* The checkpoint that the run was interrupted with, in the middle of an epoch; NULL if it was at the end of one. */
+static char *checkpoint_within(const char *run) {
+    DIR *dir = opendir(run);
+    char *path = NULL;
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        size_t epoch, step;
+        if (!path && sscanf(entry->d_name, "checkpoint-%zu-%zu", &epoch, &step) == 2)
+            path = peal_path_join(run, entry->d_name);
+    }
+    if (dir) closedir(dir);
+    return path;
+}
+
+/* Writes the checkpoint again, sealed, with another first number in the tensor `name`. */
+static void set_number(const char *path, const char *name, uint32_t value) {
+    static const char *const keys[] = {"kind",
+                                       "job",
+                                       "epoch",
+                                       "step",
+                                       "best_epoch",
+                                       "best_loss",
+                                       "train_loss",
+                                       "first_loss",
+                                       "later_loss",
+                                       "last_loss",
+                                       "agreement",
+                                       "valid",
+                                       "losses",
+                                       "partition_steps",
+                                       "partition_losses"};
+    peal_error err;
+    peal_safetensors *file;
+    assert_ok(peal_safetensors_open(path, &file, &err));
+    json_t *metadata = json_object();
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        json_object_set_new(metadata, keys[i], json_string(peal_safetensors_metadata(file, keys[i])));
+    }
+    const size_t count = peal_safetensors_count(file);
+    peal_tensor *tensors = calloc(count, sizeof *tensors);
+    uint32_t *numbers = NULL;
+    for (size_t i = 0; i < count; i++) {
+        tensors[i] = *peal_safetensors_at(file, i);
+        if (strcmp(tensors[i].name, name) != 0) continue;
+        assert_int_equal(tensors[i].type, PEAL_TENSOR_UINT32);
+        numbers = calloc(tensors[i].width, sizeof *numbers);
+        memcpy(numbers, tensors[i].data, tensors[i].width * sizeof *numbers);
+        numbers[0] = value;
+        tensors[i].data = numbers;
+    }
+    assert_non_null(numbers);
+    assert_ok(peal_safetensors_write(path, metadata, tensors, count, &err));
+    json_decref(metadata);
+    peal_safetensors_close(file);
+    free(tensors);
+    free(numbers);
+}
+
+static void clocks_that_make_no_sense_are_refused(void **state) {
+    (void)state;
+    char *out = test_path(folder, "c.safetensors"), *run = test_path(folder, "c.run"), *checkpoint = NULL;
+    peal_error err;
+    peal_train_result result;
+    peal_train_options options = options_for(out);
+    options.sync = "step";
+    options.epochs = 50;
+    options.run_dir = run;
+    options.keep = 1;
+    for (unsigned attempt = 0; attempt < 100 && !checkpoint; attempt++) {
+        late_stop stop = {.after_us = 500 + attempt * 370};
+        const peal_reporter reporter = {note_first_epoch, &stop};
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, stop_later, &stop), 0);
+        peal_train_options first = options;
+        first.stop = &stop.stop;
+        first.reporter = &reporter;
+        const peal_status status = peal_train(&first, &result, &err);
+        pthread_join(thread, NULL);
+        if (status == PEAL_E_INTERRUPTED) checkpoint = checkpoint_within(run);
+    }
+    assert_non_null(checkpoint);
+    set_number(checkpoint, "clocks", 1u << 20);
+    options.resume = true;
+    assert_int_equal(peal_train(&options, &result, &err), PEAL_E_DATA);
+    assert_has(err.message, "its 'clocks' tells of 1048576 steps");
+    set_number(checkpoint, "clocks", 0); /* of a row that has been at rest since the epoch began, perhaps */
+    assert_ok(peal_train(&options, &result, &err));
+    free(checkpoint);
+    free(out);
+    free(run);
+}
+
 /* Rows one by one, all at once, and from the dataset: the same bits. */
 typedef struct table_prediction {
     peal_predictor *predictor;
@@ -410,6 +502,7 @@ int main(void) {
         cmocka_unit_test(deaths_do_not_change_the_bits),
         cmocka_unit_test(resume_ends_in_the_same_bits),
         cmocka_unit_test(resume_goes_on_from_the_end_of_an_epoch),
+        cmocka_unit_test(clocks_that_make_no_sense_are_refused),
         cmocka_unit_test(it_learns),
     };
     return cmocka_run_group_tests(tests, make_dense, clear) + cmocka_run_group_tests(with_tables, make_tables, clear);
