@@ -12,6 +12,7 @@
 #include "tests/support.h"
 
 static char *folder, *csv, *dataset;
+static const char *busy_model; /* one whose epochs last */
 
 /* Two noisy classes in a plane, with a category that helps; and two columns of many texts. */
 static void write_csv(const char *path, size_t rows) {
@@ -59,12 +60,14 @@ static int make(json_t *transforms) {
 
 static int make_dense(void **state) {
     (void)state;
+    busy_model = "mlp:hidden=256x128";
     return make(json_array());
 }
 
 /* Tables: codes and sparse features of which a batch names few. */
 static int make_tables(void **state) {
     (void)state;
+    busy_model = "mlp:hidden=32"; /* for each of 12,000 rows of tables */
     return make(json_pack("[{s:s, s:i, s:s}, {s:s, s:i, s:b, s:s}]", "transform", "hash", "bits", 12, "columns", "d",
                           "transform", "hash", "bits", 13, "signed", 1, "columns", "e"));
 }
@@ -147,7 +150,7 @@ static void deaths_do_not_change_the_bits(void **state) {
         peal_train_result calm, killed;
         peal_train_options options = options_for(out);
         options.sync = syncs[s];
-        options.model = "mlp:hidden=256x128";
+        options.model = busy_model;
         options.epochs = 6;
         options.deaths = 1000;
         options.workers = 2;
