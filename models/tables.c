@@ -91,8 +91,8 @@ static void rows_within(const peal_node *table, size_t begin, size_t end, size_t
 
 /* Where row `row` of all tables lies; rows of others than `table` give SIZE_MAX. */
 static size_t place_of(const peal_node *table, size_t row) {
-    const size_t own = row - table->first_row; /* a huge number for a table before */
-    return own < table->rows ? table->offset + own * table->width : SIZE_MAX;
+    const size_t own = peal_table_row(table, row);
+    return own == SIZE_MAX ? SIZE_MAX : table->offset + own * table->width;
 }
 
 void models__tables_reset(const models__trainer *trainer, float *gradient, peal_touched *touched) {
@@ -108,11 +108,7 @@ void models__tables_add(const models__trainer *trainer, float *out, peal_touched
         const peal_node *table = trainer->tables[i];
         for (size_t r = 0; r < rows->count; r++) {
             const size_t at = place_of(table, rows->rows[r]);
-            if (at == SIZE_MAX) continue;
-            peal_term both[2] = {halves[0], halves[1]};
-            both[0].values += at;
-            both[1].values += at;
-            peal_sum_terms(out + at, both, 2, 0, table->width);
+            if (at != SIZE_MAX) peal_sum_terms(out, halves, 2, at, at + table->width);
         }
     }
 }
@@ -231,33 +227,46 @@ static void rest_rows(const models__trainer *trainer, models__state *state, size
                              last - first, table->width, state->params + at, states);
 }
 
-void models__tables_settle(const models__trainer *trainer, models__state *state, size_t epoch, size_t step,
-                           size_t begin, size_t end) {
-    for (size_t i = 0; i < trainer->table_count; i++) {
-        const peal_node *table = trainer->tables[i];
-        const size_t room = trainer->row_batch->room;
-        size_t first, last;
-        rows_within(table, begin, end, &first, &last);
-        for (size_t at = first; at < last; at += room) {
-            const size_t stop = last - at < room ? last : at + room;
-            for (size_t own = at; own < stop; own++) {
-                const size_t row = table->first_row + own;
-                const bool rests = !state->seen || state->seen[row];
-                trainer->row_batch->rests[own - at] = rests ? (uint32_t)step - state->clocks[row] : 0;
-                state->clocks[row] = 0; /* the epoch is over, or the slot is whole */
-            }
-            rest_rows(trainer, state, epoch, step, table, at, stop);
+/* A round that ends: of which rows it makes what. */
+typedef struct round_end {
+    const models__trainer *trainer;
+    const models__state *old; /* the round began with it; for combining */
+    models__state *state;     /* that is made */
+    size_t epoch, first, step;
+} round_end;
+
+/* Does its part to a row and returns for how many steps it then rests. */
+typedef uint32_t (*end_row)(const round_end *self, const peal_node *table, size_t own);
+
+/* All rows of [begin, end), as many side by side as there is room for. */
+static void end_rows(const round_end *self, size_t begin, size_t end, end_row end_one) {
+    const models__row_batch *batch = self->trainer->row_batch;
+    for (size_t i = 0; i < self->trainer->table_count; i++) {
+        const peal_node *table = self->trainer->tables[i];
+        size_t at, last;
+        rows_within(table, begin, end, &at, &last);
+        while (at < last) {
+            const size_t stop = last - at < batch->room ? last : at + batch->room;
+            for (size_t own = at; own < stop; own++) batch->rests[own - at] = end_one(self, table, own);
+            rest_rows(self->trainer, self->state, self->epoch, self->step, table, at, stop);
+            at = stop;
         }
     }
 }
 
-/* The mean of one row of all slots, of one vector of theirs: `slots` is the first one's. */
-static void mean_row(float *out, const float *slots, size_t stride, const float *weights, size_t count, size_t width) {
-    for (size_t i = 0; i < width; i++) out[i] = 0;
-    for (size_t p = 0; p < count; p++) {
-        const float *from = slots + p * stride, weight = weights[p];
-        for (size_t i = 0; weight > 0 && i < width; i++) out[i] += weight * from[i];
-    }
+static uint32_t settle_row(const round_end *self, const peal_node *table, size_t own) {
+    const size_t row = table->first_row + own;
+    const models__state *state = self->state;
+    const bool rests = !state->seen || state->seen[row];
+    const uint32_t clock = state->clocks[row];
+    state->clocks[row] = 0; /* the epoch is over, or the slot is whole */
+    return rests ? (uint32_t)self->step - clock : 0;
+}
+
+void models__tables_settle(const models__trainer *trainer, models__state *state, size_t epoch, size_t step,
+                           size_t begin, size_t end) {
+    const round_end self = {.trainer = trainer, .state = state, .epoch = epoch, .step = step};
+    if (trainer->table_rows) end_rows(&self, begin, end, settle_row);
 }
 
 /* Returns how many partitions have seen the row. */
@@ -274,46 +283,41 @@ static size_t weigh_row(const models__trainer *trainer, size_t row, float *weigh
     return seers;
 }
 
-/* Returns how many partitions have seen the row: without any it is the old one. */
-static size_t combine_row(const models__trainer *trainer, const models__state *old, models__state *next, size_t row,
-                          size_t at, size_t width) {
+/* The mean of one row of all slots, of one vector of theirs: `slots` is the first one's. If no partition has seen the
+ * row, it is the old one. */
+static void combine_vector(const models__trainer *trainer, float *out, const float *old, const float *slots,
+                           const float *weights, bool is_seen, size_t width) {
+    const models__state *all = trainer->slots;
+    const size_t stride = trainer->partitions > 1 ? (size_t)(all[1].params - all[0].params) : 0;
+    if (!is_seen) {
+        copy_row(out, old, width);
+        return;
+    }
+    for (size_t i = 0; i < width; i++) out[i] = 0;
+    for (size_t p = 0; p < trainer->partitions; p++) {
+        const float *from = slots + p * stride, weight = weights[p];
+        for (size_t i = 0; weight > 0 && i < width; i++) out[i] += weight * from[i];
+    }
+}
+
+static uint32_t combine_row(const round_end *self, const peal_node *table, size_t own) {
+    const models__trainer *trainer = self->trainer;
+    const models__state *old = self->old, *next = self->state, *slots = trainer->slots;
+    const size_t at = table->offset + own * table->width, width = table->width, count = trainer->partitions;
     float weights[PARTITIONS_MOST];
-    const models__state *slots = trainer->slots;
-    const size_t count = trainer->partitions;
-    const size_t stride = count > 1 ? (size_t)(slots[1].params - slots[0].params) : 0;
-    const size_t seers = weigh_row(trainer, row, weights);
-    if (seers) {
-        mean_row(next->params + at, slots[0].params + at, stride, weights, count, width);
-    } else {
-        copy_row(next->params + at, old->params + at, width);
-    }
+    const size_t seers = weigh_row(trainer, table->first_row + own, weights);
+    combine_vector(trainer, next->params + at, old->params + at, slots[0].params + at, weights, seers > 0, width);
     for (size_t i = 0; i < trainer->optimizer->states; i++) {
-        if (seers) {
-            mean_row(next->optimizer[i] + at, slots[0].optimizer[i] + at, stride, weights, count, width);
-        } else {
-            copy_row(next->optimizer[i] + at, old->optimizer[i] + at, width);
-        }
+        combine_vector(trainer, next->optimizer[i] + at, old->optimizer[i] + at, slots[0].optimizer[i] + at, weights,
+                       seers > 0, width);
     }
-    return seers;
+    /* Those that have not seen it have rested. */
+    return (uint32_t)((self->step - self->first) * (count - seers) / (seers ? seers : count));
 }
 
 void models__tables_combine(const models__trainer *trainer, const models__state *old, models__state *next, size_t epoch,
                             size_t first, size_t step, size_t begin, size_t end) {
-    for (size_t i = 0; i < trainer->table_count; i++) {
-        const peal_node *table = trainer->tables[i];
-        const size_t room = trainer->row_batch->room;
-        size_t from, to;
-        rows_within(table, begin, end, &from, &to);
-        for (size_t at = from; at < to; at += room) {
-            const size_t stop = to - at < room ? to : at + room;
-            for (size_t own = at; own < stop; own++) {
-                const size_t place = table->offset + own * table->width;
-                const size_t seers = combine_row(trainer, old, next, table->first_row + own, place, table->width);
-                /* Those that have not seen it have rested. */
-                trainer->row_batch->rests[own - at] =
-                    (uint32_t)((step - first) * (trainer->partitions - seers) / (seers ? seers : trainer->partitions));
-            }
-            rest_rows(trainer, next, epoch, step, table, at, stop);
-        }
-    }
+    const round_end self = {
+        .trainer = trainer, .old = old, .state = next, .epoch = epoch, .first = first, .step = step};
+    if (trainer->table_rows) end_rows(&self, begin, end, combine_row);
 }

@@ -298,8 +298,8 @@ static void clear_tables(const peal_graph *graph) {
         const peal_node *node = graph->nodes[i];
         if (!node->is_table) continue;
         for (size_t r = 0; r < touched->count; r++) {
-            const size_t row = touched->rows[r] - node->first_row; /* a huge number if it is of a table before */
-            if (row < node->rows) memset(node->grad + row * node->width, 0, node->width * sizeof *node->grad);
+            const size_t row = peal_table_row(node, touched->rows[r]);
+            if (row != SIZE_MAX) memset(node->grad + row * node->width, 0, node->width * sizeof *node->grad);
         }
     }
     for (size_t r = 0; r < touched->count; r++) touched->marks[touched->rows[r]] = 0;

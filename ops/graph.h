@@ -108,6 +108,10 @@ static inline float peal_gradient_begin(peal_node *parameter) {
 /* The same for ops that can only add: zeroes the gradient the first time. */
 void peal_gradient_begin_zero(peal_node *parameter);
 
+/* Which row of `table` row `row` of all tables is; SIZE_MAX if it belongs to another one. */
+static inline size_t peal_table_row(const peal_node *table, size_t row) {
+    return row >= table->first_row && row - table->first_row < table->rows ? row - table->first_row : SIZE_MAX;
+}
 /* Lists row `row` (numbered through all tables) unless it is listed. */
 static inline void peal_touch(peal_touched *touched, size_t row) {
     if (touched->marks[row]) return;

@@ -15,8 +15,7 @@ typedef struct row_parser {
     row__writer row;
 } row_parser;
 
-/* A line that stands where two files were put together. */
-static bool is_header_again(const csv__reader *reader, const char *record, size_t size) {
+bool csv__is_header_again(const csv__reader *reader, const char *record, size_t size) {
     return reader->header && !reader->dialect.doubtful && size == reader->header_size &&
            memcmp(record, reader->header, size) == 0;
 }
@@ -62,7 +61,7 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
         const bool escapes = !reader->dialect.escape && size > 1 && memmem(record, size, "\\\"", 2);
         row__fail(&parser->row, "%zu field%s, expected %zu%s", count, count == 1 ? "" : "s", columns,
                   escapes ? " (escape \\ takes quotes behind a backslash literally)" : "");
-    } else if (is_header_again(reader, record, size)) {
+    } else if (csv__is_header_again(reader, record, size)) {
         row__fail(&parser->row, "the header is repeated (header no, if the first line is a row)");
     } else if (parser->nul && memchr(record, '\0', size)) {
         row__fail(&parser->row, "it holds a NUL, which no text does");

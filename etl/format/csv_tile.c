@@ -35,11 +35,6 @@ static peal_text record_of(const csv__tile *tile, size_t row) {
     return (peal_text){text + begin, (uint32_t)(end - begin)};
 }
 
-static bool is_header(const csv__reader *reader, peal_text record) {
-    return reader->header && record.length == reader->header_size &&
-           memcmp(record.data, reader->header, record.length) == 0;
-}
-
 /* Whether each row has all fields: there are as many line ends as rows, and they stand where the rows should end. A CR
  * elsewhere may end a row of one column, which the row parser looks into. */
 static bool is_regular(const csv__tile *tile) {
@@ -48,7 +43,7 @@ static bool is_regular(const csv__tile *tile) {
     for (size_t row = 0; row < tile->rows; row++) {
         if (text[tile->marks[(row + 1) * columns - 1]] != '\n') return false;
         const peal_text record = record_of(tile, row);
-        if (is_header(tile->reader, record)) return false;
+        if (csv__is_header_again(tile->reader, record.data, record.length)) return false;
         if (columns == 1 && memchr(record.data, '\r', record.length)) return false;
     }
     return csv__count_newlines(text + tile->begin, tile_end(tile) + 1 - tile->begin) == tile->rows;
