@@ -7,7 +7,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/file.h"
-#include "tests/support.h"
+#include "tests/models/dataset.h"
 
 static const char locale_name[] = "comma.UTF-8";
 static char *folder, *csv, *dataset;
@@ -35,14 +35,7 @@ static void leave(void) {
 
 static void make_dataset(const char *out, char hash[17]) {
     peal_error err;
-    peal_etl_result result;
-    const char *sources[] = {csv};
-    peal_etl_options options = peal_etl_default();
-    options.sources = sources;
-    options.source_count = 1;
-    options.out = out;
-    options.plan.label = "y";
-    assert_ok(peal_etl(&options, &result, &err));
+    test_dataset(csv, out, (peal_plan_options){0});
     uint64_t value;
     char *manifest = peal_path_join(out, "manifest.json");
     assert_ok(peal_hash_file(manifest, &value, &err));

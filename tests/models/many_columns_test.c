@@ -9,7 +9,7 @@
 #include "models/predictor.h"
 #include "models/safetensors.h"
 #include "models/train.h"
-#include "tests/support.h"
+#include "tests/models/dataset.h"
 
 enum { COLUMNS = 40, ROWS = 300 };
 
@@ -42,7 +42,6 @@ static void write_csv(void) {
 static int make(void **state) {
     (void)state;
     peal_error err;
-    peal_etl_result made;
     peal_train_result trained;
     folder = test_folder();
     csv = test_path(folder, "wide.csv");
@@ -50,13 +49,7 @@ static int make(void **state) {
     edited = test_path(folder, "edited.safetensors");
     char *dataset = test_path(folder, "wide.ds");
     write_csv();
-    const char *sources[] = {csv};
-    peal_etl_options etl = peal_etl_default();
-    etl.sources = sources;
-    etl.source_count = 1;
-    etl.out = dataset;
-    etl.plan.label = "y";
-    assert_ok(peal_etl(&etl, &made, &err));
+    test_dataset(csv, dataset, (peal_plan_options){0});
     peal_train_options train = peal_train_default();
     train.dataset = dataset;
     train.out = model;

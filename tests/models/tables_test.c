@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "core/base/file.h"
-#include "tests/support.h"
+#include "tests/models/dataset.h"
 
 enum { ROWS = 8000, VALUES = 3000 };
 
@@ -50,18 +50,10 @@ static peal_train_result train(const char *dataset, const char *out, size_t part
 
 static void rare_values_do_not_depend_on_partitions(void **state) {
     (void)state;
-    peal_error err;
-    peal_etl_result made;
     char *folder = test_folder(), *csv = test_path(folder, "t.csv"), *dataset = test_path(folder, "t.ds"),
          *out = test_path(folder, "t.safetensors");
     write_csv(csv);
-    const char *sources[] = {csv};
-    peal_etl_options options = peal_etl_default();
-    options.sources = sources;
-    options.source_count = 1;
-    options.out = dataset;
-    options.plan.label = "y";
-    if (peal_etl(&options, &made, &err) != PEAL_OK) fail_msg("%s", err.message);
+    test_dataset(csv, dataset, (peal_plan_options){0});
     static const struct {
         size_t partitions;
         const char *sync;

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 #include "core/base/file.h"
-#include "tests/support.h"
+#include "tests/models/dataset.h"
 
 enum { SIZE = 300 };
 enum { ROW_MAJOR = 101, NO_TRANS = 111 };
@@ -111,7 +111,6 @@ static void train_model(const char *folder, const char *name, char sha256[65]) {
 static void make_dataset(const char *folder) {
     peal_error err;
     peal_buffer text = {0};
-    peal_etl_result made;
     peal_philox random = peal_philox_task(9, 0);
     assert_ok(peal_buffer_append(&text, "a,b,y\n", 6, &err));
     for (int i = 0; i < 2000; i++) {
@@ -122,13 +121,7 @@ static void make_dataset(const char *folder) {
     }
     char *csv = test_path(folder, "d.csv"), *dataset = test_path(folder, "d.ds");
     assert_ok(peal_file_write_atomic(csv, text.data, text.size, &err));
-    const char *sources[] = {csv};
-    peal_etl_options etl = peal_etl_default();
-    etl.sources = sources;
-    etl.source_count = 1;
-    etl.out = dataset;
-    etl.plan.label = "y";
-    assert_ok(peal_etl(&etl, &made, &err));
+    test_dataset(csv, dataset, (peal_plan_options){0});
     peal_buffer_clear(&text);
     free(csv);
     free(dataset);

@@ -9,7 +9,7 @@
 #include "core/base/file.h"
 #include "core/base/machine.h"
 #include "models/safetensors.h"
-#include "tests/support.h"
+#include "tests/models/dataset.h"
 
 static char *folder, *csv, *dataset;
 static const char *busy_model; /* one whose epochs last */
@@ -36,24 +36,12 @@ static void write_csv(const char *path, size_t rows) {
 /* With these transforms (NULL without memory), or without d and e. */
 static int make(json_t *transforms) {
     static const char *const without[] = {"d", "e"};
-    peal_error err;
-    peal_etl_result result;
     folder = test_folder();
     csv = test_path(folder, "data.csv");
     dataset = test_path(folder, "data.ds");
     write_csv(csv, 3000);
-    const char *sources[] = {csv};
-    peal_etl_options options = peal_etl_default();
-    options.sources = sources;
-    options.source_count = 1;
-    options.out = dataset;
-    options.plan.label = "y";
-    options.plan.transforms = transforms;
-    if (json_array_size(transforms) == 0) {
-        options.plan.drop = without;
-        options.plan.drop_count = 2;
-    }
-    if (peal_etl(&options, &result, &err) != PEAL_OK) fail_msg("%s", err.message);
+    const size_t dropped = json_array_size(transforms) == 0 ? 2 : 0;
+    test_dataset(csv, dataset, (peal_plan_options){.transforms = transforms, .drop = without, .drop_count = dropped});
     json_decref(transforms);
     return 0;
 }
