@@ -1,8 +1,8 @@
 /* Peal, the library: everything that an embedder includes.
  *
  *   peal_etl            from sources to a dataset               etl/job/etl.h
- *   peal_train          from a dataset to a model               models/train.h
- *   peal_predictor      from a model and raw rows to predictions, and peal_eval to metrics   models/predictor.h
+ *   peal_train          from a dataset to a model               models/train/train.h
+ *   peal_predictor      from a model and raw rows to predictions, and peal_eval to metrics   models/predict/predictor.h
  *   peal_executor       a pool of threads                       core/thread/executor.h
  *   peal_process_pool   a pool of processes                     core/process/process_pool.h
  *   peal_group, peal_ring, peal_collective   what the trainer stands on: forked workers, messages, allreduce
@@ -29,8 +29,8 @@
 #include "core/thread/executor.h"
 #include "etl/dataset/dataset.h"
 #include "etl/job/etl.h"
-#include "models/metrics.h"
-#include "models/predictor.h"
-#include "models/train.h"
+#include "models/predict/metrics.h"
+#include "models/predict/predictor.h"
+#include "models/train/train.h"
 
 #endif

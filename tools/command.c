@@ -9,7 +9,7 @@
 #include "core/base/memory.h"
 #include "core/base/spec.h"
 #include "etl/source/source.h"
-#include "models/predictor.h"
+#include "models/predict/predictor.h"
 #include "tools/display.h"
 
 const tools_command *const tools_commands[TOOLS_COMMANDS + 1] = {

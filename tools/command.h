@@ -6,7 +6,7 @@
 
 #include "core/base/status.h"
 #include "etl/job/etl.h"
-#include "models/predictor.h"
+#include "models/predict/predictor.h"
 #include "tools/options.h"
 
 typedef struct tools_command {

@@ -1,6 +1,6 @@
 /* `peal eval`: compares a model's predictions with the labels. */
 #include "core/base/spec.h"
-#include "models/predictor.h"
+#include "models/predict/predictor.h"
 #include "tools/command.h"
 #include "tools/display.h"
 

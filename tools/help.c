@@ -6,7 +6,7 @@
 #include "etl/codec/codec.h"
 #include "etl/format/format.h"
 #include "etl/transform/transform.h"
-#include "models/model.h"
+#include "models/net/model.h"
 #include "ops/op/op.h"
 #include "ops/optimizer/optimizer.h"
 #include "tools/command.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/file.h"
-#include "models/predictor.h"
+#include "models/predict/predictor.h"
 #include "tools/command.h"
 #include "tools/display.h"
 

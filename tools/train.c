@@ -6,7 +6,7 @@
 #include "core/base/json.h"
 #include "core/base/memory.h"
 #include "etl/dataset/dataset.h"
-#include "models/train.h"
+#include "models/train/train.h"
 #include "tools/command.h"
 #include "tools/display.h"
 

@@ -1,5 +1,5 @@
 /* safetensors files: parsed, every value looked at. */
-#include "models/safetensors.h"
+#include "models/predict/safetensors.h"
 #include "tests/fuzz/fuzz.h"
 
 static double sum;

@@ -6,9 +6,9 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "etl/job/etl.h"
-#include "models/predictor.h"
-#include "models/safetensors.h"
-#include "models/train.h"
+#include "models/predict/predictor.h"
+#include "models/predict/safetensors.h"
+#include "models/train/train.h"
 #include "tests/models/dataset.h"
 
 enum { COLUMNS = 40, ROWS = 300 };

@@ -1,5 +1,5 @@
 /* Metrics, compared with plain definitions. */
-#include "models/metrics.h"
+#include "models/predict/metrics.h"
 
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "models/safetensors.h"
+#include "models/predict/safetensors.h"
 
 #include "core/base/file.h"
 #include "core/base/philox.h"

@@ -3,7 +3,7 @@
 #define PEAL_TESTS_MODELS_SAMPLE_H
 
 #include "core/base/memory.h"
-#include "models/train.h"
+#include "models/train/train.h"
 
 typedef struct sample {
     char *folder;     /* all below lies in it */

@@ -8,7 +8,7 @@
 
 #include "core/base/file.h"
 #include "core/base/machine.h"
-#include "models/safetensors.h"
+#include "models/predict/safetensors.h"
 #include "tests/models/dataset.h"
 
 static char *folder, *csv, *dataset;

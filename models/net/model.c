@@ -1,0 +1,134 @@
+/* The table of models, and the reading of their specs; see model.h. */
+#include "models/net/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/spec.h"
+#include "ops/op/op.h"
+
+const peal_model *const peal_models[] = {&peal_model_linear, &peal_model_logistic, &peal_model_softmax, &peal_model_mlp,
+                                         NULL};
+
+static peal_status parse_hidden(const peal_spec *spec, peal_model_spec *out, peal_error *err) {
+    const char *text = peal_spec_find(spec, "hidden");
+    if (!text) text = "256x128";
+    for (const char *at = text;;) {
+        char *end;
+        unsigned long width = strtoul(at, &end, 10);
+        if (end == at || width == 0 || width > 1 << 20 || (*end != 'x' && *end != '\0') ||
+            out->hidden_count == PEAL_HIDDEN_MOST) {
+            return peal_fail(err, PEAL_E_USAGE,
+                             "%s: hidden must be up to %d widths joined with x, as in 512x256, not '%s'", spec->name,
+                             PEAL_HIDDEN_MOST, text);
+        }
+        out->hidden[out->hidden_count++] = width;
+        if (*end == '\0') return PEAL_OK;
+        at = end + 1;
+    }
+}
+
+peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error *err) {
+    static const peal_op *const activations[] = {&peal_op_relu, &peal_op_tanh, &peal_op_sigmoid};
+    static const char *const activation_names[] = {"relu", "tanh", "sigmoid"};
+    const char *names[sizeof peal_models / sizeof *peal_models];
+    size_t count = 0, chosen;
+    peal_spec spec;
+    *out = (peal_model_spec){0};
+    for (; peal_models[count]; count++) names[count] = peal_models[count]->name;
+    PEAL_TRY(peal_spec_parse("model", text ? text : "mlp", &spec, err));
+    PEAL_TRY(peal_spec_choose("model", spec.name, names, count, &chosen, err));
+    out->kind = peal_models[chosen];
+    PEAL_TRY(peal_spec_check("model", &spec, out->kind->options, err));
+    if (out->kind == &peal_model_mlp) PEAL_TRY(parse_hidden(&spec, out, err));
+    const char *activation = peal_spec_find(&spec, "activation");
+    PEAL_TRY(peal_spec_choose("activation", activation ? activation : "relu", activation_names, 3, &chosen, err));
+    out->activation = activations[chosen];
+    double value;
+    PEAL_TRY(peal_spec_number(&spec, "dropout", 0, 0, 0.99, &value, err));
+    out->dropout = (float)value;
+    PEAL_TRY(peal_spec_number(&spec, "l2", -1, 0, 1e6, &value, err));
+    out->l2 = (float)value;
+    return PEAL_OK;
+}
+
+/* ---- layers ---- */
+
+static peal_status penalise(peal_builder *builder, peal_node *weight, peal_error *err) {
+    peal_node *loss;
+    if (builder->spec->l2 <= 0) return PEAL_OK;
+    return peal_graph_add(builder->graph, &peal_op_l2, &weight, 1, builder->spec->l2, &loss, err);
+}
+
+peal_status models__layer(peal_builder *builder, const char *name, peal_node *input, size_t width, peal_init init,
+                          peal_node **out, peal_error *err) {
+    char weight[64], bias[64];
+    snprintf(weight, sizeof weight, "%s.weight", name);
+    snprintf(bias, sizeof bias, "%s.bias", name);
+    peal_node *inputs[3] = {input};
+    PEAL_TRY(peal_graph_parameter(builder->graph, weight, input->width, width, init, &inputs[1], err));
+    PEAL_TRY(peal_graph_parameter(builder->graph, bias, 1, width, PEAL_INIT_ZERO, &inputs[2], err));
+    PEAL_TRY(penalise(builder, inputs[1], err));
+    return peal_graph_add(builder->graph, &peal_op_linear, inputs, 3, 0, out, err);
+}
+
+enum { TABLE_ROWS = 4096 }; /* with fewer, a dense gradient costs little */
+
+/* A parameter that is read by rows, and its penalty. */
+static peal_status row_parameter(peal_builder *builder, const char *name, size_t rows, size_t width, peal_init init,
+                                 peal_node **out, peal_error *err) {
+    if (rows < TABLE_ROWS) {
+        PEAL_TRY(peal_graph_parameter(builder->graph, name, rows, width, init, out, err));
+        return penalise(builder, *out, err);
+    }
+    PEAL_TRY(peal_graph_table(builder->graph, name, rows, width, init, out, err));
+    (*out)->penalty = builder->spec->l2 > 0 ? builder->spec->l2 : 0;
+    return PEAL_OK;
+}
+
+/* A linear layer over one-hot codes. A net of codes alone that began at zero could learn nothing, for its output layer
+ * begins at zero, too. As fan-in counts the geometric mean of what a row has, a code of each column, and of what there
+ * is: with the first, values that are rare stay noise; with the second, the penalty takes many values back to zero
+ * before they are learnt. */
+static peal_status lookup_layer(peal_builder *builder, const char *name, size_t width, peal_init init, peal_node **out,
+                                peal_error *err) {
+    char table[64];
+    snprintf(table, sizeof table, "%s.codes", name);
+    peal_node *inputs[2] = {builder->codes};
+    PEAL_TRY(row_parameter(builder, table, builder->code_values, width, init, &inputs[1], err));
+    inputs[1]->fan_in = (size_t)sqrt((double)builder->codes->width * (double)builder->code_values);
+    return peal_graph_add(builder->graph, &peal_op_lookup, inputs, 2, 0, out, err);
+}
+
+/* A linear layer over sparse rows. */
+static peal_status sparse_layer(peal_builder *builder, const char *name, size_t width, peal_init init, peal_node **out,
+                                peal_error *err) {
+    char table[64], bias[64];
+    snprintf(table, sizeof table, "%s.sparse", name);
+    snprintf(bias, sizeof bias, "%s.sparse.bias", name);
+    peal_node *inputs[3] = {builder->sparse};
+    PEAL_TRY(row_parameter(builder, table, builder->sparse_width, width, init, &inputs[1], err));
+    inputs[1]->fan_in = (size_t)sqrt((double)builder->sparse_width) + 1; /* few of a row's entries are not 0 */
+    PEAL_TRY(peal_graph_parameter(builder->graph, bias, 1, width, PEAL_INIT_ZERO, &inputs[2], err));
+    return peal_graph_add(builder->graph, &peal_op_sparse, inputs, 3, 0, out, err);
+}
+
+peal_status models__first_layer(peal_builder *builder, const char *name, size_t width, peal_init init, peal_node **out,
+                                peal_error *err) {
+    peal_node *parts[3];
+    size_t count = 0;
+    if (builder->features) PEAL_TRY(models__layer(builder, name, builder->features, width, init, &parts[count++], err));
+    if (builder->codes) PEAL_TRY(lookup_layer(builder, name, width, init, &parts[count++], err));
+    if (builder->sparse) PEAL_TRY(sparse_layer(builder, name, width, init, &parts[count++], err));
+    if (count == 0) {
+        return peal_fail(err, PEAL_E_USAGE, "there is nothing to learn from: every column but the label is dropped");
+    }
+    *out = parts[0];
+    for (size_t i = 1; i < count; i++) {
+        peal_node *both[2] = {*out, parts[i]};
+        PEAL_TRY(peal_graph_add(builder->graph, &peal_op_add, both, 2, 0, out, err));
+    }
+    return PEAL_OK;
+}

@@ -1,0 +1,61 @@
+/* Models: from a spec and the shape of the data to a graph. To add one: a file in models/net/kind with a `const
+ * peal_model` and a line in the table of model.c. */
+#ifndef PEAL_MODELS_MODEL_H
+#define PEAL_MODELS_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/status.h"
+#include "etl/pipeline/pipeline.h"
+#include "ops/graph.h"
+
+enum { PEAL_HIDDEN_MOST = 8 };
+
+typedef struct peal_model peal_model;
+
+typedef struct peal_model_spec {
+    const peal_model *kind;
+    size_t hidden[PEAL_HIDDEN_MOST]; /* widths of the hidden layers */
+    size_t hidden_count;
+    const peal_op *activation;
+    float dropout;
+    float l2; /* negative: to be chosen by who trains it */
+} peal_model_spec;
+
+/* What a model's build function works on. */
+typedef struct peal_builder {
+    peal_graph *graph;
+    const peal_model_spec *spec;
+    peal_node *features; /* [n, d] float32, or NULL */
+    peal_node *codes;    /* [n, c] int32, or NULL */
+    size_t code_values;  /* rows of a table that holds all codes */
+    peal_node *sparse;   /* [n] sparse rows, or NULL */
+    size_t sparse_width; /* indices are below it */
+    size_t outputs;      /* width of the output: classes, or 1 */
+} peal_builder;
+
+struct peal_model {
+    const char *name;
+    const char *documentation;
+    const char *const *options;              /* keys of its spec, NULL-terminated */
+    bool numbers, two_classes, many_classes; /* labels that it can learn */
+    bool softmax;                            /* one output a class even if there are two */
+    peal_status (*build)(peal_builder *builder, peal_node **output, peal_error *err);
+};
+
+extern const peal_model peal_model_linear, peal_model_logistic, peal_model_softmax, peal_model_mlp;
+extern const peal_model *const peal_models[]; /* ends with NULL */
+
+/* From a spec like "mlp:hidden=512x256,activation=relu". NULL means the default for the label: mlp. */
+peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error *err);
+
+/* A layer of `width` outputs over features and codes together. */
+peal_status models__first_layer(peal_builder *builder, const char *name, size_t width, peal_init init, peal_node **out,
+                                peal_error *err);
+/* A layer over a value. */
+peal_status models__layer(peal_builder *builder, const char *name, peal_node *input, size_t width, peal_init init,
+                          peal_node **out, peal_error *err);
+
+#endif

@@ -1,0 +1,36 @@
+/* A net: a model's graph together with how rows get into it. One for training, one for prediction, from the same spec.
+ */
+#ifndef PEAL_MODELS_NET_H
+#define PEAL_MODELS_NET_H
+
+#include "etl/dataset/dataset.h"
+#include "etl/pipeline/pipeline.h"
+#include "models/net/model.h"
+
+typedef struct peal_net {
+    peal_graph *graph;
+    peal_node *features, *codes, *sparse, *labels; /* inputs; NULL if there are none */
+    peal_node *output;                             /* [n, outputs]: logits, or the standardised number */
+    size_t outputs;
+    size_t rows; /* of a batch, at most */
+    peal_shape shape;
+    int32_t *code_offsets; /* [code_columns] where each column's codes begin in the table */
+} peal_net;
+
+/* A net for batches of up to `rows` rows. PEAL_E_USAGE if the model cannot learn such a label. */
+peal_status peal_net_new(const peal_pipeline *pipeline, const peal_model_spec *spec, size_t rows, bool training,
+                         peal_net **out, peal_error *err);
+void peal_net_free(peal_net *net);
+
+/* Writes rows to the inputs: those that `order` [count] names, or `count` of a table from `first` on. The tables have
+ * the pipeline's columns; labels are written if the net is for training. */
+void peal_net_load_rows(peal_net *net, const peal_rows *rows, const uint32_t *order, size_t count);
+void peal_net_load_table(peal_net *net, const peal_table *table, size_t first, size_t count);
+
+/* Empties the sparse inputs of rows first .. end - 1, whose entries may be gone. */
+void peal_net_clear_rows(peal_net *net, size_t first, size_t end);
+
+/* The label of a row as a number or class code; NaN if it is missing. */
+double peal_net_label(const peal_net *net, const peal_table *table, size_t row);
+
+#endif

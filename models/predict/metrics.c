@@ -1,0 +1,131 @@
+/* Computes metrics from scores and labels, and shows and saves them; see metrics.h. */
+#include "models/predict/metrics.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/json.h"
+#include "core/base/memory.h"
+
+typedef struct scored {
+    double score;
+    uint8_t positive;
+} scored;
+
+static int by_score(const void *a, const void *b) {
+    double p = ((const scored *)a)->score, q = ((const scored *)b)->score;
+    return (p > q) - (p < q);
+}
+
+/* The chance that a random row of class 1 is scored above one of class 0. */
+static peal_status area_under_curve(const double *scores, size_t outputs, const double *labels, uint64_t rows,
+                                    double *auc, peal_error *err) {
+    scored *items;
+    PEAL_TRY(peal_alloc_checked(&items, rows, sizeof *items, "the AUC", err));
+    uint64_t count = 0, positives = 0;
+    for (uint64_t i = 0; i < rows; i++) {
+        const double score = scores[i * outputs + outputs - 1];
+        if (isnan(labels[i]) || isnan(score)) continue; /* a NaN has no place in an order */
+        items[count] = (scored){score, labels[i] == 1};
+        positives += items[count++].positive;
+    }
+    qsort(items, count, sizeof *items, by_score);
+    double ranks = 0; /* sum of the positives' ranks, ties at their middle */
+    for (uint64_t i = 0; i < count;) {
+        uint64_t end = i, tied = 0;
+        for (; end < count && items[end].score == items[i].score; end++) tied += items[end].positive;
+        ranks += (double)tied * ((double)(i + 1) + (double)end) / 2;
+        i = end;
+    }
+    free(items);
+    double p = (double)positives, n = (double)(count - positives);
+    *auc = p > 0 && n > 0 ? (ranks - p * (p + 1) / 2) / (p * n) : (double)NAN;
+    return PEAL_OK;
+}
+
+/* The class that a row of scores says; probability: that of `label`. */
+static size_t predicted(const double *row, size_t outputs, size_t label, double *probability) {
+    size_t best = 0;
+    if (outputs == 1) {
+        *probability = label == 1 ? row[0] : 1 - row[0];
+        return row[0] > 0.5;
+    }
+    for (size_t j = 1; j < outputs; j++) best = row[j] > row[best] ? j : best;
+    *probability = row[label];
+    return best;
+}
+
+static void classification(const double *scores, size_t outputs, const double *labels, uint64_t rows,
+                           peal_metrics *out) {
+    double loss = 0;
+    uint64_t right = 0;
+    for (uint64_t i = 0; i < rows; i++) {
+        double probability = 0;
+        if (!isnan(labels[i])) {
+            const size_t label = (size_t)labels[i];
+            const bool same = predicted(scores + i * outputs, outputs, label, &probability) == label;
+            right += same && !isnan(probability);
+        }
+        loss -= log(fmax(probability, 1e-15)); /* fmax of NaN and a number is the number */
+    }
+    out->rows = rows;
+    double n = rows ? (double)rows : 1;
+    out->accuracy = (double)right / n;
+    out->loss = out->log_loss = loss / n;
+}
+
+static void regression(const double *scores, const double *labels, uint64_t rows, double deviation, peal_metrics *out) {
+    double squares = 0, absolutes = 0, mean = 0, spread = 0;
+    for (uint64_t i = 0; i < rows; i++) {
+        if (isnan(labels[i])) continue;
+        double difference = scores[i] - labels[i];
+        squares += difference * difference;
+        absolutes += fabs(difference);
+        mean += labels[i];
+        out->rows++;
+    }
+    double n = out->rows ? (double)out->rows : 1;
+    mean /= n;
+    for (uint64_t i = 0; i < rows; i++) {
+        if (!isnan(labels[i])) spread += (labels[i] - mean) * (labels[i] - mean);
+    }
+    out->rmse = sqrt(squares / n);
+    out->mae = absolutes / n;
+    out->r2 = spread > 0 ? 1 - squares / spread : (double)NAN;
+    out->loss = squares / n / (2 * deviation * deviation);
+}
+
+peal_status peal_metrics_compute(const double *scores, size_t outputs, const double *labels, uint64_t rows,
+                                 uint32_t classes, double label_deviation, peal_metrics *out, peal_error *err) {
+    *out = (peal_metrics){.classes = classes, .auc = (double)NAN};
+    for (uint64_t i = 0; i < rows; i++) out->unknown_labels += isnan(labels[i]);
+    if (classes == 0) {
+        regression(scores, labels, rows, label_deviation, out);
+        return PEAL_OK;
+    }
+    classification(scores, outputs, labels, rows, out);
+    return classes == 2 ? area_under_curve(scores, outputs, labels, rows, &out->auc, err) : PEAL_OK;
+}
+
+json_t *peal_metrics_save(const peal_metrics *m) {
+    if (m->classes == 0) {
+        return json_pack("{s:o, s:o, s:o, s:o}", "rmse", peal_json_real(m->rmse), "mae", peal_json_real(m->mae), "r2",
+                         peal_json_real(m->r2), "loss", peal_json_real(m->loss));
+    }
+    json_t *saved = json_pack("{s:o, s:o, s:o}", "accuracy", peal_json_real(m->accuracy), "log_loss",
+                              peal_json_real(m->log_loss), "loss", peal_json_real(m->loss));
+    return m->classes == 2 ? peal_json_set(saved, "auc", peal_json_real(m->auc)) : saved;
+}
+
+const char *peal_metrics_text(const peal_metrics *m, char text[160]) {
+    if (m->classes == 0) {
+        peal_snprintf(text, 160, "rmse %.6g, mae %.6g, r2 %.4f", m->rmse, m->mae, m->r2);
+    } else if (m->classes == 2) {
+        peal_snprintf(text, 160, "accuracy %.4f, auc %.4f, log loss %.4f", m->accuracy, m->auc, m->log_loss);
+    } else {
+        peal_snprintf(text, 160, "accuracy %.4f, log loss %.4f", m->accuracy, m->log_loss);
+    }
+    return text;
+}

@@ -1,0 +1,511 @@
+/* Opens and checks models, and takes rows through them: one text, a dataset, or sources; see predictor.h. */
+#include "models/predict/predictor.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/json.h"
+#include "core/base/memory.h"
+#include "core/base/stop.h"
+#include "core/base/text.h"
+#include "etl/job/scan.h"
+#include "models/predict/lane.h"
+#include "models/predict/model_file.h"
+#include "models/predict/safetensors.h"
+
+struct peal_predictor {
+    char *path, *spec;
+    json_t *job;
+    size_t pipeline_tensors; /* of the file, that are its pipeline's numbers */
+    peal_pipeline *pipeline;
+    peal_net *net;
+    float *parameters;
+};
+
+/* ---- opening ---- */
+
+static peal_status no_model(const char *path, peal_error *err, const char *what) {
+    return peal_fail(err, PEAL_E_DATA, "%s is not a Peal model: %s", path, what);
+}
+
+/* A JSON object that stands as a text in the metadata. */
+static peal_status read_json(const peal_predictor *predictor, const peal_safetensors *file, const char *key,
+                             json_t **out, peal_error *err) {
+    const char *text = peal_safetensors_metadata(file, key);
+    if (!text) return no_model(predictor->path, err, "a part of its metadata is missing");
+    char *name = peal_sprintf("%s: %s", predictor->path, key);
+    if (!name) return peal_fail(err, PEAL_E_MEMORY, "no memory for a name");
+    peal_status status = peal_json_parse(name, text, strlen(text), out, err);
+    free(name);
+    return status;
+}
+
+static peal_status read_pipeline(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
+    json_t *document;
+    PEAL_TRY(read_json(predictor, file, "pipeline", &document, err));
+    const peal_status status =
+        peal_model_file_pipeline(document, file, &predictor->pipeline, &predictor->pipeline_tensors, err);
+    json_decref(document);
+    if (status != PEAL_OK) peal_error_context(err, "%s is not a Peal model", predictor->path);
+    return status;
+}
+
+static peal_status read_metadata(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
+    const char *kind = peal_safetensors_metadata(file, "kind"), *spec = peal_safetensors_metadata(file, "model");
+    if (!kind || strcmp(kind, PEAL_MODEL_KIND) != 0) return no_model(predictor->path, err, "it is of another kind");
+    PEAL_TRY(read_json(predictor, file, "job", &predictor->job, err));
+    const char *job_spec = json_string_value(json_object_get(predictor->job, "model"));
+    if (!spec || !job_spec || strcmp(spec, job_spec) != 0) {
+        return no_model(predictor->path, err, "its model and its job's differ");
+    }
+    predictor->spec = peal_strdup(spec);
+    if (!predictor->spec) return peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
+    return read_pipeline(predictor, file, err);
+}
+
+/* Every feature, code, class and hidden unit has a parameter of its own. So none may be more than the file has numbers,
+ * which bounds the memory that a net takes before its tensors are compared with the file's. */
+static peal_status check_size(const peal_predictor *predictor, const peal_model_spec *spec,
+                              const peal_safetensors *file, peal_error *err) {
+    uint64_t numbers = 0, codes = 0;
+    for (size_t i = 0; i < peal_safetensors_count(file); i++) {
+        const peal_tensor *tensor = peal_safetensors_at(file, i);
+        if (tensor->type == PEAL_TENSOR_FLOAT32) numbers += (tensor->rows ? tensor->rows : 1) * tensor->width;
+    }
+    peal_shape shape;
+    peal_status status = peal_pipeline_shape(predictor->pipeline, &shape, err);
+    for (uint32_t i = 0; status == PEAL_OK && i < shape.code_columns; i++) codes += shape.vocabularies[i];
+    free(shape.vocabularies);
+    PEAL_TRY(status);
+    bool fits =
+        shape.features <= numbers && codes <= numbers && shape.sparse <= numbers && shape.classes <= numbers + 1;
+    for (size_t i = 0; i < spec->hidden_count; i++) fits = fits && spec->hidden[i] <= numbers;
+    return fits ? PEAL_OK : no_model(predictor->path, err, "its pipeline or model needs more parameters than it has");
+}
+
+/* Compares all tensors with the net's parameters before any of them is copied. */
+static peal_status check_tensors(const peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
+    const peal_graph *graph = predictor->net->graph;
+    const size_t count = peal_graph_parameters(graph);
+    if (peal_safetensors_count(file) != count + predictor->pipeline_tensors) {
+        return no_model(predictor->path, err, "it has tensors too many or too few");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const peal_node *node = peal_graph_parameter_at(graph, i);
+        const peal_tensor *tensor = peal_safetensors_find(file, node->name);
+        if (!tensor || tensor->type != PEAL_TENSOR_FLOAT32 || tensor->rows != node->rows ||
+            tensor->width != node->width) {
+            return peal_fail(err, PEAL_E_DATA, "%s: there is no tensor '%s' of %zu x %zu", predictor->path, node->name,
+                             node->rows, node->width);
+        }
+        if (!peal_tensor_is_finite(tensor)) {
+            return peal_fail(err, PEAL_E_DATA, "%s: the tensor '%s' holds what is no number", predictor->path,
+                             node->name);
+        }
+    }
+    return PEAL_OK;
+}
+
+static peal_status read_parameters(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
+    const peal_graph *graph = predictor->net->graph;
+    PEAL_TRY(check_tensors(predictor, file, err));
+    PEAL_TRY(peal_alloc_checked(&predictor->parameters, peal_graph_parameter_floats(graph), sizeof(float), "parameters",
+                                err));
+    for (size_t i = 0; i < peal_graph_parameters(graph); i++) {
+        const peal_node *node = peal_graph_parameter_at(graph, i);
+        const peal_tensor *tensor = peal_safetensors_find(file, node->name);
+        memcpy(predictor->parameters + node->offset, tensor->data, node->rows * node->width * sizeof(float));
+    }
+    return PEAL_OK;
+}
+
+/* Reads the model and checks it as a whole: its pipeline, its spec, that they fit each other and the label, and that
+ * the tensors are those of their net. */
+static peal_status predictor_read(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
+    peal_model_spec spec;
+    peal_status status = read_metadata(predictor, file, err);
+    if (status == PEAL_OK) status = peal_model_parse(predictor->spec, &spec, err);
+    if (status == PEAL_OK) status = check_size(predictor, &spec, file, err);
+    if (status == PEAL_OK) {
+        status = peal_net_new(predictor->pipeline, &spec, PEAL_PREDICT_BATCH, false, &predictor->net, err);
+    }
+    if (status == PEAL_OK) status = read_parameters(predictor, file, err);
+    if (status == PEAL_OK) status = peal_graph_check_memory(err);
+    if (status == PEAL_OK) peal_graph_bind(predictor->net->graph, predictor->parameters, NULL, NULL);
+    if (status == PEAL_E_USAGE) { /* the file's content, not the user's wish, is wrong */
+        peal_error_context(err, "%s is not a Peal model", predictor->path);
+        if (err) err->status = PEAL_E_DATA;
+        return PEAL_E_DATA;
+    }
+    return status;
+}
+
+static peal_status predictor_new(const peal_safetensors *file, const char *name, peal_predictor **out,
+                                 peal_error *err) {
+    peal_predictor *predictor = calloc(1, sizeof *predictor);
+    if (!predictor) return peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
+    predictor->path = peal_strdup(name);
+    peal_status status =
+        predictor->path ? predictor_read(predictor, file, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK) {
+        *out = predictor;
+    } else {
+        peal_predictor_free(predictor);
+    }
+    return status;
+}
+
+peal_status peal_predictor_open(const char *path, peal_predictor **out, peal_error *err) {
+    *out = NULL;
+    peal_safetensors *file;
+    PEAL_TRY(peal_safetensors_open(path, &file, err));
+    peal_status status = predictor_new(file, path, out, err);
+    peal_safetensors_close(file);
+    return status;
+}
+
+peal_status peal_predictor_parse(const uint8_t *bytes, size_t size, const char *name, peal_predictor **out,
+                                 peal_error *err) {
+    *out = NULL;
+    peal_safetensors *file;
+    PEAL_TRY(peal_safetensors_parse(bytes, size, name, &file, err));
+    peal_status status = predictor_new(file, name, out, err);
+    peal_safetensors_close(file);
+    return status;
+}
+
+void peal_predictor_free(peal_predictor *predictor) {
+    if (!predictor) return;
+    peal_net_free(predictor->net);
+    peal_pipeline_free(predictor->pipeline);
+    json_decref(predictor->job);
+    free(predictor->parameters);
+    free(predictor->spec);
+    free(predictor->path);
+    free(predictor);
+}
+
+const peal_pipeline *peal_predictor_pipeline(const peal_predictor *predictor) {
+    return predictor->pipeline;
+}
+
+json_t *peal_predictor_save_pipeline(const peal_predictor *predictor) {
+    return peal_pipeline_save(predictor->pipeline);
+}
+
+const char *peal_predictor_spec(const peal_predictor *predictor) {
+    return predictor->spec;
+}
+
+const json_t *peal_predictor_job(const peal_predictor *predictor) {
+    return predictor->job;
+}
+
+uint32_t peal_predictor_classes(const peal_predictor *predictor) {
+    return predictor->net->shape.classes;
+}
+
+size_t peal_predictor_scores(const peal_predictor *predictor) {
+    uint32_t classes = predictor->net->shape.classes;
+    return classes ? classes : 1;
+}
+
+/* ---- predicting ---- */
+
+peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *table, double *scores, peal_error *err) {
+    PEAL_TRY(peal_pipeline_check_table(predictor->pipeline, table, "the table", err));
+    models__predict_table(predictor->net, table, peal_predictor_scores(predictor), scores);
+    return PEAL_OK;
+}
+
+peal_status peal_predictor_text(peal_predictor *predictor, const char *text, size_t size, double *scores, size_t rows,
+                                size_t *rows_out, peal_error *err) {
+    *rows_out = 0;
+    peal_scan *scan;
+    PEAL_TRY(peal_scan_open(predictor->pipeline, &(peal_scan_options){.text = text, .text_size = size}, &scan, err));
+    peal_status status = PEAL_OK;
+    while (status == PEAL_OK) {
+        peal_scan_rows read;
+        status = peal_scan_next(scan, &read, err);
+        if (status != PEAL_OK || read.ended) break;
+        if (read.table.rows > rows - *rows_out) {
+            status = peal_fail(err, PEAL_E_USAGE, "there are more than the %zu rows for which there is room", rows);
+            break;
+        }
+        const size_t width = peal_predictor_scores(predictor);
+        models__predict_table(predictor->net, &read.table, width, scores + *rows_out * width);
+        *rows_out += read.table.rows;
+    }
+    peal_scan_close(scan);
+    return status;
+}
+
+/* ---- jobs ---- */
+
+/* What is done with the rows, in order, and their scores. */
+typedef struct table_consumer {
+    const char *stage; /* for progress */
+    peal_status (*consume)(void *user, const peal_scan_rows *rows, const double *scores, peal_error *err);
+    void *user;
+} table_consumer;
+
+static peal_status check_stop(const peal_predict_options *options, const peal_predict_result *result, peal_error *err) {
+    if (!peal_is_stopped(options->stop)) return PEAL_OK;
+    return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows", (unsigned long long)result->rows_used);
+}
+
+/* Lanes for as many threads as meet; the first one is the predictor's own net. */
+static peal_status make_lanes(peal_predictor *predictor, size_t count, models__lanes *out, peal_error *err) {
+    *out = (models__lanes){.pipeline = predictor->pipeline,
+                           .spec = predictor->spec,
+                           .parameters = predictor->parameters,
+                           .width = peal_predictor_scores(predictor)};
+    return models__lanes_init(out, count, predictor->net, err);
+}
+
+static bool is_dataset_job(const peal_predict_options *options) {
+    return options->source_count == 1 && peal_dataset_is(options->sources[0]);
+}
+
+static unsigned choose_splits(const peal_dataset *dataset, unsigned splits, const peal_reporter *reporter) {
+    static const int order[] = {PEAL_SPLIT_TEST, PEAL_SPLIT_VALID, PEAL_SPLIT_TRAIN};
+    for (size_t i = 0; !splits && i < 3; i++) {
+        if (!peal_dataset_rows(dataset, order[i])) continue;
+        splits = 1u << order[i];
+        peal_report(reporter, PEAL_EVENT_NOTE, "rows: the %s split of the dataset", peal_split_names[order[i]]);
+    }
+    return splits;
+}
+
+/* The rows of a dataset on their way to the consumer. */
+typedef struct dataset_walk {
+    peal_predictor *predictor;
+    const peal_predict_options *options;
+    const table_consumer *consumer;
+    uint64_t rows; /* that there are */
+    peal_predict_result *result;
+    models__lanes lanes;
+} dataset_walk;
+
+static peal_status walk_table(void *user, const peal_table *table, peal_error *err) {
+    dataset_walk *self = user;
+    const peal_predict_options *options = self->options;
+    if (self->result->rows_used == 0) {
+        PEAL_TRY(peal_pipeline_check_table(self->predictor->pipeline, table, options->sources[0], err));
+    }
+    const peal_scan_rows rows = {.table = *table, .source = options->sources[0]};
+    PEAL_TRY(models__lane_run(&self->lanes, 0, table, err));
+    PEAL_TRY(self->consumer->consume(self->consumer->user, &rows, self->lanes.lanes[0].scores, err));
+    self->result->rows_used += table->rows;
+    peal_report_progress(options->reporter, self->consumer->stage, "rows", self->result->rows_used, self->rows);
+    return check_stop(options, self->result, err);
+}
+
+static uint64_t rows_of(const peal_dataset *dataset, unsigned splits) {
+    uint64_t rows = 0;
+    for (int split = 0; split < PEAL_SPLITS; split++) {
+        if (splits >> split & 1) rows += peal_dataset_rows(dataset, split);
+    }
+    return rows;
+}
+
+static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
+                                const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
+    peal_dataset *dataset;
+    PEAL_TRY(peal_dataset_open(options->sources[0], &dataset, err));
+    peal_status status = PEAL_OK;
+    json_t *own = peal_pipeline_save(predictor->pipeline);
+    const bool same = own && peal_pipeline_same(peal_dataset_pipeline(dataset), own);
+    json_decref(own);
+    if (!same) {
+        status =
+            peal_fail(err, PEAL_E_DATA,
+                      "the dataset %s was made with another pipeline (other columns, vocabularies or "
+                      "means) than the model: give the raw files instead, or make the dataset like the model (like)",
+                      options->sources[0]);
+    }
+    splits = choose_splits(dataset, splits, options->reporter);
+    dataset_walk self = {predictor, options, consumer, rows_of(dataset, splits), result, {0}};
+    if (status == PEAL_OK) status = make_lanes(predictor, 1, &self.lanes, err);
+    if (status == PEAL_OK) status = peal_dataset_read(dataset, splits, walk_table, &self, err);
+    if (status == PEAL_OK && result->rows_used == 0) {
+        status = peal_fail(err, PEAL_E_DATA, "%s has no rows in the split that was asked for", options->sources[0]);
+    }
+    result->rows_in = result->rows_used;
+    models__lanes_clear(&self.lanes);
+    peal_dataset_close(dataset);
+    return status;
+}
+
+/* On any thread: the scan's slots are the lanes. */
+static peal_status predict_rows(void *user, const peal_scan_rows *rows, peal_error *err) {
+    return models__lane_run(user, rows->slot, &rows->table, err);
+}
+
+static peal_status walk_rows(const peal_predict_options *options, peal_scan *scan, const models__lanes *lanes,
+                             const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
+    for (;;) {
+        peal_scan_rows rows;
+        PEAL_TRY(peal_scan_next(scan, &rows, err));
+        if (rows.ended) return PEAL_OK;
+        PEAL_TRY(consumer->consume(consumer->user, &rows, lanes->lanes[rows.slot].scores, err));
+        result->rows_used += rows.table.rows;
+        result->rows_dropped += rows.bad_count;
+        peal_report_progress(options->reporter, consumer->stage, "rows", result->rows_used, 0);
+        PEAL_TRY(check_stop(options, result, err));
+    }
+}
+
+static void say_unknown(const peal_predict_options *options, const peal_predict_result *result, const char *column) {
+    if (result->unknown == 0) return;
+    peal_report(options->reporter, PEAL_EVENT_WARNING,
+                "%llu value%s (the first of column '%s') %s not known to the model and %s missing",
+                (unsigned long long)result->unknown, result->unknown == 1 ? "" : "s", column,
+                result->unknown == 1 ? "is" : "are", result->unknown == 1 ? "counts as" : "count as");
+}
+
+static peal_status walk_sources(peal_predictor *predictor, const peal_predict_options *options, bool label_required,
+                                const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
+    models__lanes lanes;
+    const peal_scan_options scan_options = {
+        .sources = options->sources,
+        .source_count = options->source_count,
+        .format = options->format,
+        .reading = options->reading,
+        .nulls = options->nulls,
+        .null_count = options->null_count,
+        .stop = options->stop,
+        .reporter = options->reporter,
+        .label_required = label_required,
+        .on_bad_row = options->on_bad_row,
+        .threads = options->threads,
+        .work = predict_rows,
+        .user = &lanes,
+    };
+    peal_scan *scan;
+    const char *column;
+    PEAL_TRY(peal_scan_open(predictor->pipeline, &scan_options, &scan, err));
+    peal_status status = make_lanes(predictor, peal_scan_slots(scan), &lanes, err);
+    if (status == PEAL_OK) status = walk_rows(options, scan, &lanes, consumer, result, err);
+    result->rows_in = result->rows_used + result->rows_dropped;
+    result->unknown = peal_scan_unknown(scan, &column);
+    if (status == PEAL_OK) say_unknown(options, result, column);
+    peal_scan_close(scan); /* first: its threads may be in the lanes */
+    models__lanes_clear(&lanes);
+    if (status != PEAL_OK || result->rows_used > 0 || result->rows_in == 0) return status;
+    return peal_fail(err, PEAL_E_DATA, "%s: there is not one good row", options->sources[0]);
+}
+
+static peal_status walk(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
+                        bool label_required, const table_consumer *consumer, peal_predict_result *result,
+                        peal_error *err) {
+    *result = (peal_predict_result){0};
+    if (is_dataset_job(options)) return walk_dataset(predictor, options, splits, consumer, result, err);
+    return walk_sources(predictor, options, label_required, consumer, result, err);
+}
+
+typedef struct predict_walk {
+    peal_status (*emit)(void *user, const peal_predicted *rows, peal_error *err);
+    void *user;
+} predict_walk;
+
+static peal_status predict_consume(void *user, const peal_scan_rows *rows, const double *scores, peal_error *err) {
+    const predict_walk *self = user;
+    const peal_predicted predicted = {.scores = scores,
+                                      .rows = rows->table.rows,
+                                      .bad_rows = rows->bad_rows,
+                                      .bad_count = rows->bad_count,
+                                      .source = rows->source};
+    return self->emit(self->user, &predicted, err);
+}
+
+peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *options,
+                         peal_status (*emit)(void *user, const peal_predicted *rows, peal_error *err), void *user,
+                         peal_predict_result *result, peal_error *err) {
+    predict_walk self = {.emit = emit, .user = user};
+    const table_consumer consumer = {.stage = "predicting", .consume = predict_consume, .user = &self};
+    return walk(predictor, options, ~0u, false, &consumer, result, err);
+}
+
+enum { SPELLINGS = 5, SPELLINGS_TEXT = SPELLINGS * 40 };
+
+typedef struct eval_walk {
+    peal_predictor *predictor;
+    peal_buffer scores, labels; /* double [rows, scores], double [rows] */
+    uint64_t rows, unknown;
+    char spelt[SPELLINGS_TEXT]; /* the first labels, as the source spells them */
+} eval_walk;
+
+/* Adds the text number `index` to a list like "'a', 'b', ...", which ends after SPELLINGS. */
+static void add_spelling(char out[SPELLINGS_TEXT], uint32_t index, peal_text text) {
+    enum { LONGEST = 28 };
+    char whole[64], cut[LONGEST + PEAL_TEXT_CUT_EXTRA];
+    const size_t used = strlen(out);
+    snprintf(whole, sizeof whole, "%.*s", (int)(text.length < 60 ? text.length : 60), text.data);
+    peal_text_cut(whole, LONGEST, cut);
+    const char *quote = index < SPELLINGS ? "'" : "";
+    snprintf(out + used, SPELLINGS_TEXT - used, "%s%s%s%s", index ? ", " : "", quote, *quote ? cut : "...", quote);
+}
+
+static peal_status eval_consume(void *user, const peal_scan_rows *rows, const double *scores, peal_error *err) {
+    eval_walk *self = user;
+    const peal_table *table = &rows->table;
+    const peal_dictionary *spelt = rows->label_texts;
+    size_t row_size = peal_predictor_scores(self->predictor) * sizeof(double);
+    PEAL_TRY(peal_buffer_append(&self->scores, scores, table->rows * row_size, err));
+    PEAL_TRY(peal_buffer_reserve(&self->labels, table->rows * sizeof(double), err));
+    double *labels = (double *)(void *)(self->labels.data + self->labels.size);
+    for (size_t row = 0; row < table->rows; row++) {
+        labels[row] = peal_net_label(self->predictor->net, table, row);
+        self->unknown += isnan(labels[row]);
+    }
+    for (uint32_t i = 0; spelt && self->rows == 0 && i < spelt->size && i <= SPELLINGS; i++) {
+        add_spelling(self->spelt, i, peal_dictionary_text(spelt, i));
+    }
+    self->labels.size += table->rows * sizeof(double);
+    self->rows += table->rows;
+    return PEAL_OK;
+}
+
+/* That model and rows have no class in common is a wrong file, or another spelling, and no result. */
+static peal_status check_labels(const eval_walk *self, const peal_predict_options *options, peal_error *err) {
+    const peal_predictor *predictor = self->predictor;
+    if (self->unknown == 0) return PEAL_OK;
+    if (self->unknown < self->rows) {
+        const bool classes = peal_predictor_classes(predictor) > 0;
+        peal_report(options->reporter, PEAL_EVENT_WARNING,
+                    "%llu of %llu rows have a label that the model does not know; %s",
+                    (unsigned long long)self->unknown, (unsigned long long)self->rows,
+                    classes ? "they count as wrong" : "they are left out of the metrics");
+        return PEAL_OK;
+    }
+    char known[SPELLINGS_TEXT] = "";
+    for (uint32_t i = 0; i < peal_predictor_classes(predictor) && i <= SPELLINGS; i++) {
+        add_spelling(known, i, peal_pipeline_class_name(predictor->pipeline, i));
+    }
+    if (!*known || !*self->spelt) return peal_fail(err, PEAL_E_DATA, "no row has a label that the model knows");
+    return peal_fail(err, PEAL_E_DATA, "no row has a label that the model knows: its classes are %s, those of %s %s",
+                     known, options->sources[0], self->spelt);
+}
+
+peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
+                      peal_metrics *metrics, peal_predict_result *result, peal_error *err) {
+    eval_walk self = {.predictor = predictor};
+    const table_consumer consumer = {.stage = "evaluating", .consume = eval_consume, .user = &self};
+    peal_status status = walk(predictor, options, splits, true, &consumer, result, err);
+    if (status == PEAL_OK && self.rows == 0) {
+        status = peal_fail(err, PEAL_E_DATA, "%s: there is not one row to compare with", options->sources[0]);
+    }
+    if (status == PEAL_OK) status = check_labels(&self, options, err);
+    if (status == PEAL_OK) {
+        status =
+            peal_metrics_compute((const double *)(const void *)self.scores.data, peal_predictor_scores(predictor),
+                                 (const double *)(const void *)self.labels.data, self.rows,
+                                 predictor->net->shape.classes, predictor->net->shape.label_deviation, metrics, err);
+    }
+    peal_buffer_clear(&self.scores);
+    peal_buffer_clear(&self.labels);
+    return status;
+}

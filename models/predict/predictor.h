@@ -1,0 +1,92 @@
+/* A trained model, ready to predict: what `peal predict`, `peal eval` and embedders use.
+ *
+ * The model file holds the fitted pipeline, the model's spec and the parameters, so raw rows go in and predictions come
+ * out through the code that trained it. Batches are always padded to the same size: a row's prediction has the same
+ * bits whatever stands beside it. A predictor is used by one thread at a time; open one per thread. */
+#ifndef PEAL_MODELS_PREDICTOR_H
+#define PEAL_MODELS_PREDICTOR_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "core/base/event.h"
+#include "core/base/status.h"
+#include "etl/dataset/dataset.h"
+#include "etl/job/ingest.h"
+#include "models/net/net.h"
+#include "models/predict/metrics.h"
+
+enum { PEAL_PREDICT_BATCH = 64 };
+
+typedef struct peal_predictor peal_predictor;
+
+/* Reads a model file. PEAL_E_DATA if it is damaged or no model. */
+peal_status peal_predictor_open(const char *path, peal_predictor **out, peal_error *err);
+/* The same for a model file's bytes, which need not last; `name` is for messages. */
+peal_status peal_predictor_parse(const uint8_t *bytes, size_t size, const char *name, peal_predictor **out,
+                                 peal_error *err);
+void peal_predictor_free(peal_predictor *predictor);
+
+/* What the model says of itself; all belong to the predictor. */
+const peal_pipeline *peal_predictor_pipeline(const peal_predictor *predictor);
+const char *peal_predictor_spec(const peal_predictor *predictor);
+const json_t *peal_predictor_job(const peal_predictor *predictor);
+/* Its pipeline as a document of the caller's; NULL if there is no memory. */
+json_t *peal_predictor_save_pipeline(const peal_predictor *predictor);
+/* Scores a row: one probability a class (two classes: both), or the predicted number. */
+size_t peal_predictor_scores(const peal_predictor *predictor);
+/* Classes of the label; 0 if it is a number. */
+uint32_t peal_predictor_classes(const peal_predictor *predictor);
+
+/* scores [table->rows, peal_predictor_scores] of a table with the columns of the pipeline's output. */
+peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *table, double *scores, peal_error *err);
+
+/* Scores of lines of raw CSV text without a header, in the order of the pipeline's columns (the label may be empty):
+ * single-row prediction. `scores` has room for `rows` rows; *rows_out says how many there were. */
+peal_status peal_predictor_text(peal_predictor *predictor, const char *text, size_t size, double *scores, size_t rows,
+                                size_t *rows_out, peal_error *err);
+
+/* Turns the output of a net into scores [rows, scores_width]: softmax, sigmoid, or the number in its own unit. */
+void models__output_to_scores(const peal_net *net, const float *output, size_t rows, size_t scores_width,
+                              double *scores);
+
+/* ---- jobs ---- */
+
+typedef struct peal_predict_options {
+    const char *const *sources;
+    size_t source_count;
+    const char *format;       /* of the sources: a name, or NULL: found */
+    const json_t *reading;    /* options of the format, or NULL */
+    const char *const *nulls; /* spellings of a missing value besides the model's */
+    size_t null_count;
+    peal_bad_rows on_bad_row;
+    size_t threads; /* that read, parse and predict; 0: as many as there are CPUs. Predictions do not depend on it */
+    const atomic_int *stop;
+    const peal_reporter *reporter;
+} peal_predict_options;
+
+typedef struct peal_predict_result {
+    uint64_t rows_in, rows_used, rows_dropped; /* in = used + dropped; with a quarantine the dropped ones are there */
+    uint64_t unknown;                          /* texts that the model does not know, which count as missing */
+} peal_predict_result;
+
+/* A run of rows in the order of their source. */
+typedef struct peal_predicted {
+    const double *scores; /* [rows, peal_predictor_scores] of the good ones */
+    size_t rows;
+    const peal_bad_row *bad_rows; /* [bad_count] the others, each behind so many good ones (`before`) */
+    size_t bad_count;
+    const char *source; /* the name of the input */
+} peal_predicted;
+
+/* Predicts raw rows (or all of a dataset's) and hands them out in order. */
+peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *options,
+                         peal_status (*emit)(void *user, const peal_predicted *rows, peal_error *err), void *user,
+                         peal_predict_result *result, peal_error *err);
+
+/* Predicts and compares with the labels. A source that is a dataset must have been made with the model's pipeline; its
+ * test split is used, else its valid split, else all of it; `splits` (bits) names others, 0 for that rule. */
+peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
+                      peal_metrics *metrics, peal_predict_result *result, peal_error *err);
+
+#endif

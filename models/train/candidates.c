@@ -1,0 +1,286 @@
+/* The linear model is what a table is worth without further ado; the mlp must beat it on the same held-out rows by more
+ * than chance would, or it is not taken. A net is trained as long as serves it best on held-out rows: longer, it learns
+ * a small table by heart. A small table's winner is then trained on all rows; of a large one the rows held out are not
+ * missed. */
+#include "models/train/candidates.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/file.h"
+#include "etl/dataset/dataset.h"
+#include "models/predict/predictor.h"
+#include "models/train/trainer.h"
+#include "models/train/verdict.h"
+
+enum {
+    ROWS_LEAST = 100, /* with fewer, what is held out decides nothing */
+    ROWS_FEW = 5000,  /* up to so many a fifth is held out, else a tenth */
+    SPARSE_MOST =
+        1 << 14,        /* sparse features up to which a net is tried: its first layer has a hundredfold of numbers */
+    ROWS_AGAIN = 20000, /* up to so many the winner is trained again, on all rows */
+};
+
+/* Their folders in the run folder, in the order in which they are tried. */
+static const char *const trial_names[] = {"trial-1", "trial-2"};
+enum { TRIALS = sizeof trial_names / sizeof *trial_names };
+
+typedef struct candidate {
+    const char *model;
+    char *run_dir; /* NULL: none */
+    peal_train_options options;
+    peal_train_result result;
+    models__trainer trainer;
+} candidate;
+
+typedef struct choice {
+    const peal_train_options *options;
+    peal_shape shape;
+    uint64_t rows;  /* to train on, and perhaps to hold out from */
+    bool has_valid; /* rows to validate on were given: none need be held out */
+    candidate candidates[TRIALS];
+    size_t count; /* of candidates */
+} choice;
+
+static const peal_reporter *reporter(const choice *self) {
+    return self->options->reporter;
+}
+
+static const char *linear_model(const peal_shape *shape) {
+    return shape->classes == 0 ? "linear" : shape->classes == 2 ? "logistic" : "softmax";
+}
+
+static peal_status look(choice *self, peal_error *err) {
+    peal_dataset *dataset;
+    peal_pipeline *pipeline = NULL;
+    PEAL_TRY(peal_dataset_open(self->options->dataset, &dataset, err));
+    peal_status status = peal_pipeline_load(peal_dataset_pipeline(dataset), &pipeline, err);
+    if (status == PEAL_OK) status = peal_pipeline_shape(pipeline, &self->shape, err);
+    self->rows = peal_dataset_rows(dataset, PEAL_SPLIT_TRAIN);
+    self->has_valid = self->options->valid || peal_dataset_rows(dataset, PEAL_SPLIT_VALID);
+    peal_pipeline_free(pipeline);
+    peal_dataset_close(dataset);
+    return status;
+}
+
+/* ---- trying ---- */
+
+static peal_status try_model(choice *self, const char *model, peal_error *err) {
+    const char *name = trial_names[self->count];
+    candidate *one = &self->candidates[self->count++];
+    one->model = model;
+    one->options = *self->options;
+    one->options.model = model;
+    if (!self->has_valid) one->options.valid = self->rows <= ROWS_FEW ? "0.2" : "0.1";
+    if (self->options->run_dir) {
+        one->run_dir = peal_path_join(self->options->run_dir, name);
+        if (!one->run_dir) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        one->options.run_dir = one->run_dir;
+    }
+    one->trainer =
+        (models__trainer){.options = &one->options, .result = &one->result, .title = "trial", .stops_early = true};
+    return models__trainer_run(&one->trainer, err);
+}
+
+/* The loss of one held-out row: log loss of a class, half the squared error of a standardised number. */
+static double row_loss(const models__trainer *trainer, uint64_t row) {
+    const peal_shape *shape = &trainer->net->shape;
+    const size_t width = shape->classes ? shape->classes : 1;
+    const double *scores = trainer->eval_scores + row * width;
+    const double label = trainer->eval_labels[row];
+    if (shape->classes) return -log(fmax(scores[(size_t)label], 1e-15));
+    const double error = (scores[0] - label) / shape->label_deviation;
+    return error * error / 2;
+}
+
+/* How well it tells the classes apart, whatever it makes of their probabilities: a net's are often the better ones
+ * though it is wrong more often. Of a number there is nothing beside the loss. */
+static double ranking(const peal_metrics *metrics) {
+    if (metrics->classes == 0) return 0;
+    return metrics->classes == 2 && isfinite(metrics->auc) ? metrics->auc : metrics->accuracy;
+}
+
+/* Whether the rows held out can tell two models apart: with a handful that are not of the most frequent class, luck
+ * does. */
+static bool can_decide(const models__trainer *trainer) {
+    enum { OTHERS_LEAST = 10 };
+    const uint32_t classes = trainer->net->shape.classes;
+    uint64_t most = 0;
+    for (uint32_t class = 0; class < classes; class ++) {
+        uint64_t rows = 0;
+        for (uint64_t row = 0; row < trainer->valid_count; row++) rows += trainer->eval_labels[row] == class;
+        if (rows > most) most = rows;
+    }
+    return classes == 0 || trainer->valid_count - most >= OTHERS_LEAST;
+}
+
+/* Whether the second candidate's loss is below the first's by more than one standard error of the difference, row by
+ * row, and it tells the classes apart as well. */
+static bool second_is_better(const choice *self) {
+    const models__trainer *first = &self->candidates[0].trainer, *second = &self->candidates[1].trainer;
+    if (!can_decide(first)) return false;
+    if (ranking(&self->candidates[1].result.valid) < ranking(&self->candidates[0].result.valid)) return false;
+    const double count = (double)first->valid_count;
+    double sum = 0, squares = 0;
+    for (uint64_t row = 0; row < first->valid_count; row++) {
+        const double gain = row_loss(first, row) - row_loss(second, row);
+        sum += gain;
+        squares += gain * gain;
+    }
+    const double mean = sum / count, variance = squares / count - mean * mean;
+    return mean > sqrt(fmax(variance, 0) / count);
+}
+
+/* ---- the winner ---- */
+
+/* Whether a training on all rows came out worse than the trial on the rows held out, which it has seen and the trial
+ * has not: by a tenth of the trial's loss, a hundredth of the mean's and two standard errors, row by row. Luck decides
+ * such a training, as of a net with a rate too high. eval_scores are those of `params` afterwards. */
+static peal_status is_worse(models__trainer *trial, float *params, double *loss, bool *out, peal_error *err) {
+    const uint64_t count = trial->valid_count;
+    double *before, sum = 0, squares = 0;
+    PEAL_TRY(peal_alloc_checked(&before, count, sizeof *before, "the loss of held-out rows", err));
+    for (uint64_t row = 0; row < count; row++) before[row] = row_loss(trial, row);
+    for (uint64_t row = 0; row < count; row += PEAL_PREDICT_BATCH) {
+        models__score_rows(trial, params, row,
+                           count - row < PEAL_PREDICT_BATCH ? (size_t)(count - row) : PEAL_PREDICT_BATCH);
+    }
+    *loss = 0;
+    for (uint64_t row = 0; row < count; row++) {
+        const double after = row_loss(trial, row), more = after - before[row];
+        *loss += after / (double)count;
+        sum += more / (double)count;
+        squares += more * more / (double)count;
+    }
+    free(before);
+    *out = sum > trial->result->valid.loss / 10 && sum > models__loss_of_the_mean(trial) / 100 &&
+           sum > 2 * sqrt(fmax(squares - sum * sum, 0) / (double)count);
+    return PEAL_OK;
+}
+
+/* Writes the model trained on all rows, or the trial's if that is the better one. */
+static peal_status write_better(const models__trainer *again, candidate *winner, peal_train_result *result,
+                                peal_atomic_file *out, peal_error *err) {
+    const double before = winner->result.valid.loss;
+    double after;
+    bool worse;
+    PEAL_TRY(is_worse(&winner->trainer, again->states[again->committed].params, &after, &worse, err));
+    if (!worse) return models__trainer_write(again, out, err);
+    peal_report(winner->options.reporter, PEAL_EVENT_WARNING,
+                "trained on all rows the model is worse than in the trial (loss %.4g, that %.4g on the %llu rows held "
+                "out): another seed would give another model, a lower lr or a linear one would be steadier; the "
+                "trial's is kept",
+                after, before, (unsigned long long)winner->trainer.valid_count);
+    const size_t deaths = result->deaths;
+    *result = winner->result;
+    result->deaths = deaths;
+    return models__trainer_write(&winner->trainer, out, err);
+}
+
+static peal_status train_again(const choice *self, candidate *winner, peal_train_result *result, peal_atomic_file *out,
+                               peal_error *err) {
+    peal_train_options options = *self->options;
+    options.model = winner->model;
+    options.epochs = winner->trainer.epochs;
+    models__trainer trainer = {.options = &options, .result = result};
+    /* A linear model that has converged has nothing to stop early for. */
+    if (winner->trainer.spec.hidden_count) trainer.last_epoch = winner->result.best_epoch;
+    peal_status status = models__trainer_run(&trainer, err);
+    if (status == PEAL_OK) status = write_better(&trainer, winner, result, out, err);
+    models__trainer_clear(&trainer);
+    result->has_valid = true;
+    result->valid = winner->result.valid;
+    return status;
+}
+
+static candidate *choose(choice *self) {
+    candidate *first = &self->candidates[0], *second = &self->candidates[1];
+    if (self->count == 1) return first;
+    candidate *winner = second_is_better(self) ? second : first;
+    peal_report(reporter(self), PEAL_EVENT_NOTE, "model: %s is chosen: loss on %llu held-out rows: %s %.4g, %s %.4g",
+                winner->model, (unsigned long long)first->trainer.valid_count, first->model, first->result.valid.loss,
+                second->model, second->result.valid.loss);
+    return winner;
+}
+
+/* What an earlier job left in the run folder would be taken for a part of this one: not all jobs have two trials, nor a
+ * training after them. */
+static peal_status forget_earlier_job(const peal_train_options *options, peal_error *err) {
+    if (!options->run_dir || options->resume) return PEAL_OK;
+    PEAL_TRY(models__run_clear(options->run_dir, err));
+    return models__forget_trials(options->run_dir, err);
+}
+
+static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_file *out, peal_error *err) {
+    PEAL_TRY(forget_earlier_job(self->options, err));
+    if (self->options->model) {
+        PEAL_TRY(try_model(self, self->options->model, err));
+    } else {
+        PEAL_TRY(try_model(self, linear_model(&self->shape), err));
+        if (self->shape.sparse <= SPARSE_MOST) PEAL_TRY(try_model(self, "mlp", err));
+    }
+    candidate *winner = choose(self);
+    const bool again = !self->has_valid && self->rows <= ROWS_AGAIN;
+    if (again) {
+        PEAL_TRY(train_again(self, winner, result, out, err));
+    } else {
+        PEAL_TRY(models__trainer_write(&winner->trainer, out, err));
+        *result = winner->result;
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        if (again || &self->candidates[i] != winner) result->deaths += self->candidates[i].result.deaths;
+    }
+    models__warn(&winner->trainer);
+    return PEAL_OK;
+}
+
+/* The model where nothing is to be tried; NULL: something is. */
+static const char *model_untried(const choice *self) {
+    if (self->shape.bytes) return "mlp";
+    return self->rows < ROWS_LEAST ? linear_model(&self->shape) : NULL;
+}
+
+peal_status models__forget_trials(const char *run_dir, peal_error *err) {
+    for (size_t i = 0; i < TRIALS; i++) {
+        char *path = peal_path_join(run_dir, trial_names[i]);
+        if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        peal_status status = models__run_clear(path, err);
+        if (status == PEAL_OK) rmdir(path); /* if nothing else lies in it */
+        free(path);
+        PEAL_TRY(status);
+    }
+    return PEAL_OK;
+}
+
+bool models__wants_trial(const peal_train_options *options) {
+    peal_model_spec spec;
+    if (!options->model) return true;
+    return !options->epochs && !options->valid && peal_model_parse(options->model, &spec, NULL) == PEAL_OK &&
+           spec.hidden_count > 0;
+}
+
+peal_status models__train_by_trial(const peal_train_options *options, peal_train_result *result, peal_atomic_file *out,
+                                   peal_error *err) {
+    choice self = {.options = options};
+    peal_status status = look(&self, err);
+    const char *untried = status == PEAL_OK ? model_untried(&self) : NULL;
+    if (untried) {
+        peal_train_options named = *options;
+        if (!named.model) {
+            named.model = untried;
+            peal_report(reporter(&self), PEAL_EVENT_NOTE, "model: %s is chosen: %s", untried,
+                        self.shape.bytes ? "the features are bytes, as of images" : "the rows are few");
+        }
+        status = models__train_once(&named, result, out, err);
+    } else if (status == PEAL_OK) {
+        status = try_all(&self, result, out, err);
+    }
+    for (size_t i = 0; i < self.count; i++) {
+        models__trainer_clear(&self.candidates[i].trainer);
+        free(self.candidates[i].run_dir);
+    }
+    free(self.shape.vocabularies);
+    return status;
+}
