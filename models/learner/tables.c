@@ -17,56 +17,56 @@ typedef struct models__row_batch {
 
 /* ---- memory ---- */
 
-static size_t widest(const models__trainer *trainer) {
+static size_t widest(const models__sgd *sgd) {
     size_t width = 1;
-    for (size_t i = 0; i < trainer->table_count; i++) {
-        if (trainer->tables[i]->width > width) width = trainer->tables[i]->width;
+    for (size_t i = 0; i < sgd->table_count; i++) {
+        if (sgd->tables[i]->width > width) width = sgd->tables[i]->width;
     }
     return width;
 }
 
-static peal_status new_batch(models__trainer *trainer, peal_error *err) {
-    const size_t width = widest(trainer);
+static peal_status new_batch(models__sgd *sgd, peal_error *err) {
+    const size_t width = widest(sgd);
     models__row_batch *batch = calloc(1, sizeof *batch);
     if (!batch) return peal_fail(err, PEAL_E_MEMORY, "no memory for rows of tables");
-    trainer->row_batch = batch;
+    sgd->row_batch = batch;
     batch->room = width < BATCH_FLOATS ? BATCH_FLOATS / width : 1;
     const char *what = "rows of tables";
     PEAL_TRY(peal_alloc_checked(&batch->params, batch->room * width, sizeof(float), what, err));
     PEAL_TRY(peal_alloc_checked(&batch->gradients, batch->room * width, sizeof(float), what, err));
-    for (size_t i = 0; i < trainer->optimizer->states; i++) {
+    for (size_t i = 0; i < sgd->optimizer->states; i++) {
         PEAL_TRY(peal_alloc_checked(&batch->optimizer[i], batch->room * width, sizeof(float), what, err));
     }
     PEAL_TRY(peal_alloc_checked(&batch->rows, batch->room, sizeof *batch->rows, what, err));
     return peal_alloc_checked(&batch->rests, batch->room, sizeof *batch->rests, what, err);
 }
 
-peal_status models__tables_new(models__trainer *trainer, peal_error *err) {
-    const peal_graph *graph = trainer->net->graph;
+peal_status models__tables_new(models__sgd *sgd, peal_error *err) {
+    const peal_graph *graph = sgd->net->graph;
     const size_t parameters = peal_graph_parameters(graph);
-    if (trainer->table_rows == 0) return PEAL_OK;
-    PEAL_TRY(peal_alloc_checked(&trainer->tables, parameters, sizeof *trainer->tables, "tables", err));
+    if (sgd->table_rows == 0) return PEAL_OK;
+    PEAL_TRY(peal_alloc_checked(&sgd->tables, parameters, sizeof *sgd->tables, "tables", err));
     for (size_t i = 0; i < parameters; i++) {
         const peal_node *node = peal_graph_parameter_at(graph, i);
-        if (node->is_table) trainer->tables[trainer->table_count++] = node;
+        if (node->is_table) sgd->tables[sgd->table_count++] = node;
     }
-    PEAL_TRY(peal_alloc_checked(&trainer->touched, trainer->levels, sizeof *trainer->touched, "gradients", err));
-    for (size_t i = 0; i < trainer->levels; i++) {
-        peal_touched *touched = &trainer->touched[i];
-        PEAL_TRY(peal_alloc_checked(&touched->rows, trainer->table_rows, sizeof *touched->rows, "gradients", err));
-        PEAL_TRY(peal_alloc_checked(&touched->marks, trainer->table_rows, 1, "gradients", err));
+    PEAL_TRY(peal_alloc_checked(&sgd->touched, sgd->levels, sizeof *sgd->touched, "gradients", err));
+    for (size_t i = 0; i < sgd->levels; i++) {
+        peal_touched *touched = &sgd->touched[i];
+        PEAL_TRY(peal_alloc_checked(&touched->rows, sgd->table_rows, sizeof *touched->rows, "gradients", err));
+        PEAL_TRY(peal_alloc_checked(&touched->marks, sgd->table_rows, 1, "gradients", err));
     }
-    return new_batch(trainer, err);
+    return new_batch(sgd, err);
 }
 
-void models__tables_free(models__trainer *trainer) {
-    for (size_t i = 0; trainer->touched && i < trainer->levels; i++) {
-        free(trainer->touched[i].rows);
-        free(trainer->touched[i].marks);
+void models__tables_free(models__sgd *sgd) {
+    for (size_t i = 0; sgd->touched && i < sgd->levels; i++) {
+        free(sgd->touched[i].rows);
+        free(sgd->touched[i].marks);
     }
-    free(trainer->touched);
-    free((void *)trainer->tables);
-    models__row_batch *batch = trainer->row_batch;
+    free(sgd->touched);
+    free((void *)sgd->tables);
+    models__row_batch *batch = sgd->row_batch;
     if (!batch) return;
     free(batch->params);
     free(batch->gradients);
@@ -95,17 +95,17 @@ static size_t place_of(const peal_node *table, size_t row) {
     return own == SIZE_MAX ? SIZE_MAX : table->offset + own * table->width;
 }
 
-void models__tables_reset(const models__trainer *trainer, float *gradient, peal_touched *touched) {
-    memset(gradient + trainer->dense, 0, (trainer->floats - trainer->dense) * sizeof *gradient);
-    memset(touched->marks, 0, trainer->table_rows);
+void models__tables_reset(const models__sgd *sgd, float *gradient, peal_touched *touched) {
+    memset(gradient + sgd->dense, 0, (sgd->floats - sgd->dense) * sizeof *gradient);
+    memset(touched->marks, 0, sgd->table_rows);
     touched->count = 0;
 }
 
-void models__tables_add(const models__trainer *trainer, float *out, peal_touched *rows, const peal_touched *other_rows,
+void models__tables_add(const models__sgd *sgd, float *out, peal_touched *rows, const peal_touched *other_rows,
                         const peal_term halves[2]) {
     for (size_t r = 0; r < other_rows->count; r++) peal_touch(rows, other_rows->rows[r]);
-    for (size_t i = 0; i < trainer->table_count; i++) {
-        const peal_node *table = trainer->tables[i];
+    for (size_t i = 0; i < sgd->table_count; i++) {
+        const peal_node *table = sgd->tables[i];
         for (size_t r = 0; r < rows->count; r++) {
             const size_t at = place_of(table, rows->rows[r]);
             if (at != SIZE_MAX) peal_sum_terms(out, halves, 2, at, at + table->width);
@@ -131,7 +131,7 @@ static void sum_row(float *out, const models__table_step *step, size_t at, size_
         for (size_t i = 0; i < width; i++) out[i] = weight * from[i];
         return;
     }
-    peal_term terms[PARTITIONS_MOST];
+    peal_term terms[PEAL_PARTITIONS_MOST];
     for (size_t t = 0; t < step->term_count; t++) {
         terms[t] = step->terms[t];
         terms[t].values += at;
@@ -140,28 +140,28 @@ static void sum_row(float *out, const models__table_step *step, size_t at, size_
 }
 
 /* Brings a row to where it is to be stepped: its values, its gradient, how long it has rested. */
-static void gather(models__trainer *trainer, const models__state *state, const models__table_step *step,
-                   const peal_node *table, size_t row, size_t at) {
-    models__row_batch *batch = trainer->row_batch;
+static void gather(models__sgd *sgd, const models__state *state, const models__table_step *step, const peal_node *table,
+                   size_t row, size_t at) {
+    models__row_batch *batch = sgd->row_batch;
     const size_t width = table->width, to = batch->count * width;
     sum_row(batch->gradients + to, step, at, width);
     copy_row(batch->params + to, state->params + at, width);
-    for (size_t i = 0; i < trainer->optimizer->states; i++) {
+    for (size_t i = 0; i < sgd->optimizer->states; i++) {
         copy_row(batch->optimizer[i] + to, state->optimizer[i] + at, width);
     }
     batch->rows[batch->count] = (uint32_t)row;
     batch->rests[batch->count++] = (uint32_t)step->step - state->clocks[row];
 }
 
-static void scatter(const models__trainer *trainer, models__state *state, const models__table_step *step,
+static void scatter(const models__sgd *sgd, models__state *state, const models__table_step *step,
                     const peal_node *table) {
-    const models__row_batch *batch = trainer->row_batch;
+    const models__row_batch *batch = sgd->row_batch;
     const size_t width = table->width;
     for (size_t r = 0; r < batch->count; r++) {
         const size_t row = batch->rows[r], at = place_of(table, row), from = r * width;
         copy_row(state->params + at, batch->params + from, width);
         if (step->published) copy_row(step->published + at, batch->params + from, width);
-        for (size_t i = 0; i < trainer->optimizer->states; i++) {
+        for (size_t i = 0; i < sgd->optimizer->states; i++) {
             copy_row(state->optimizer[i] + at, batch->optimizer[i] + from, width);
         }
         state->clocks[row] = (uint32_t)step->step + 1;
@@ -170,18 +170,17 @@ static void scatter(const models__trainer *trainer, models__state *state, const 
 }
 
 /* Steps the rows that were gathered and puts them back. */
-static void step_batch(models__trainer *trainer, models__state *state, const models__table_step *step,
-                       const peal_node *table) {
-    models__row_batch *batch = trainer->row_batch;
-    const peal_optimizer *optimizer = trainer->optimizer;
-    const float lr = models__learning_rate(trainer, step->epoch, step->step), penalty = table->penalty;
-    const uint64_t t = step->epoch * trainer->steps + step->step + 1;
+static void step_batch(models__sgd *sgd, models__state *state, const models__table_step *step, const peal_node *table) {
+    models__row_batch *batch = sgd->row_batch;
+    const peal_optimizer *optimizer = sgd->optimizer;
+    const float lr = models__learning_rate(sgd, step->epoch, step->step), penalty = table->penalty;
+    const uint64_t t = step->epoch * sgd->steps + step->step + 1;
     const size_t floats = batch->count * table->width;
-    optimizer->rest(&trainer->optimizer_options, lr, t, penalty, batch->rests, true, batch->count, table->width,
+    optimizer->rest(&sgd->optimizer_options, lr, t, penalty, batch->rests, true, batch->count, table->width,
                     batch->params, batch->optimizer);
     for (size_t i = 0; penalty > 0 && i < floats; i++) batch->gradients[i] += penalty * batch->params[i];
-    optimizer->step(&trainer->optimizer_options, lr, t, batch->params, batch->gradients, batch->optimizer, floats);
-    scatter(trainer, state, step, table);
+    optimizer->step(&sgd->optimizer_options, lr, t, batch->params, batch->gradients, batch->optimizer, floats);
+    scatter(sgd, state, step, table);
     batch->count = 0;
 }
 
@@ -193,43 +192,43 @@ static bool is_done(const models__table_step *step, size_t term, size_t row) {
     return false;
 }
 
-void models__tables_step(models__trainer *trainer, models__state *state, const models__table_step *step) {
-    for (size_t i = 0; i < trainer->table_count; i++) {
-        const peal_node *table = trainer->tables[i];
+void models__tables_step(models__sgd *sgd, models__state *state, const models__table_step *step) {
+    for (size_t i = 0; i < sgd->table_count; i++) {
+        const peal_node *table = sgd->tables[i];
         for (size_t t = 0; t < step->term_count; t++) {
             const peal_touched *touched = step->touched[t];
             for (size_t r = 0; r < touched->count; r++) {
                 const size_t row = touched->rows[r], at = place_of(table, row);
                 if (at < step->begin || at >= step->end || is_done(step, t, row)) continue;
-                gather(trainer, state, step, table, row, at);
-                if (trainer->row_batch->count == trainer->row_batch->room) step_batch(trainer, state, step, table);
+                gather(sgd, state, step, table, row, at);
+                if (sgd->row_batch->count == sgd->row_batch->room) step_batch(sgd, state, step, table);
             }
         }
-        if (trainer->row_batch->count) step_batch(trainer, state, step, table);
+        if (sgd->row_batch->count) step_batch(sgd, state, step, table);
     }
 }
 
 /* ---- rounds ---- */
 
-void models__tables_begin(const models__trainer *trainer, models__state *slot, size_t step) {
-    for (size_t row = 0; row < trainer->table_rows; row++) slot->clocks[row] = (uint32_t)step;
-    if (trainer->table_rows) memset(slot->seen, 0, trainer->table_rows * sizeof *slot->seen);
+void models__tables_begin(const models__sgd *sgd, models__state *slot, size_t step) {
+    for (size_t row = 0; row < sgd->table_rows; row++) slot->clocks[row] = (uint32_t)step;
+    if (sgd->table_rows) memset(slot->seen, 0, sgd->table_rows * sizeof *slot->seen);
 }
 
 /* Rows [first, last) of a table rest, each as long as batch->rests says, from its row 0 on. */
-static void rest_rows(const models__trainer *trainer, models__state *state, size_t epoch, size_t step,
-                      const peal_node *table, size_t first, size_t last) {
+static void rest_rows(const models__sgd *sgd, models__state *state, size_t epoch, size_t step, const peal_node *table,
+                      size_t first, size_t last) {
     const size_t at = table->offset + first * table->width;
     float *states[PEAL_OPTIMIZER_STATES] = {0};
-    for (size_t i = 0; i < trainer->optimizer->states; i++) states[i] = state->optimizer[i] + at;
-    trainer->optimizer->rest(&trainer->optimizer_options, models__learning_rate(trainer, epoch, step - 1),
-                             epoch * trainer->steps + step, table->penalty, trainer->row_batch->rests, false,
-                             last - first, table->width, state->params + at, states);
+    for (size_t i = 0; i < sgd->optimizer->states; i++) states[i] = state->optimizer[i] + at;
+    sgd->optimizer->rest(&sgd->optimizer_options, models__learning_rate(sgd, epoch, step - 1),
+                         epoch * sgd->steps + step, table->penalty, sgd->row_batch->rests, false, last - first,
+                         table->width, state->params + at, states);
 }
 
 /* A round that ends: of which rows it makes what. */
 typedef struct round_end {
-    const models__trainer *trainer;
+    const models__sgd *sgd;
     const models__state *old; /* the round began with it; for combining */
     models__state *state;     /* that is made */
     size_t epoch, first, step;
@@ -240,15 +239,15 @@ typedef uint32_t (*end_row)(const round_end *self, const peal_node *table, size_
 
 /* All rows of [begin, end), as many side by side as there is room for. */
 static void end_rows(const round_end *self, size_t begin, size_t end, end_row end_one) {
-    const models__row_batch *batch = self->trainer->row_batch;
-    for (size_t i = 0; i < self->trainer->table_count; i++) {
-        const peal_node *table = self->trainer->tables[i];
+    const models__row_batch *batch = self->sgd->row_batch;
+    for (size_t i = 0; i < self->sgd->table_count; i++) {
+        const peal_node *table = self->sgd->tables[i];
         size_t at, last;
         rows_within(table, begin, end, &at, &last);
         while (at < last) {
             const size_t stop = last - at < batch->room ? last : at + batch->room;
             for (size_t own = at; own < stop; own++) batch->rests[own - at] = end_one(self, table, own);
-            rest_rows(self->trainer, self->state, self->epoch, self->step, table, at, stop);
+            rest_rows(self->sgd, self->state, self->epoch, self->step, table, at, stop);
             at = stop;
         }
     }
@@ -263,61 +262,60 @@ static uint32_t settle_row(const round_end *self, const peal_node *table, size_t
     return rests ? (uint32_t)self->step - clock : 0;
 }
 
-void models__tables_settle(const models__trainer *trainer, models__state *state, size_t epoch, size_t step,
-                           size_t begin, size_t end) {
-    const round_end self = {.trainer = trainer, .state = state, .epoch = epoch, .step = step};
-    if (trainer->table_rows) end_rows(&self, begin, end, settle_row);
+void models__tables_settle(const models__sgd *sgd, models__state *state, size_t epoch, size_t step, size_t begin,
+                           size_t end) {
+    const round_end self = {.sgd = sgd, .state = state, .epoch = epoch, .step = step};
+    if (sgd->table_rows) end_rows(&self, begin, end, settle_row);
 }
 
 /* Returns how many partitions have seen the row. */
-static size_t weigh_row(const models__trainer *trainer, size_t row, float *weights) {
+static size_t weigh_row(const models__sgd *sgd, size_t row, float *weights) {
     uint64_t total = 0;
     size_t seers = 0;
-    for (size_t p = 0; p < trainer->partitions; p++) {
-        total += trainer->slots[p].seen[row];
-        seers += trainer->slots[p].seen[row] > 0;
+    for (size_t p = 0; p < sgd->partitions; p++) {
+        total += sgd->slots[p].seen[row];
+        seers += sgd->slots[p].seen[row] > 0;
     }
-    for (size_t p = 0; total && p < trainer->partitions; p++) {
-        weights[p] = (float)((double)trainer->slots[p].seen[row] / (double)total);
+    for (size_t p = 0; total && p < sgd->partitions; p++) {
+        weights[p] = (float)((double)sgd->slots[p].seen[row] / (double)total);
     }
     return seers;
 }
 
 /* The mean of one row of all slots, of one vector of theirs: `slots` is the first one's. If no partition has seen the
  * row, it is the old one. */
-static void combine_vector(const models__trainer *trainer, float *out, const float *old, const float *slots,
+static void combine_vector(const models__sgd *sgd, float *out, const float *old, const float *slots,
                            const float *weights, bool is_seen, size_t width) {
-    const models__state *all = trainer->slots;
-    const size_t stride = trainer->partitions > 1 ? (size_t)(all[1].params - all[0].params) : 0;
+    const models__state *all = sgd->slots;
+    const size_t stride = sgd->partitions > 1 ? (size_t)(all[1].params - all[0].params) : 0;
     if (!is_seen) {
         copy_row(out, old, width);
         return;
     }
     for (size_t i = 0; i < width; i++) out[i] = 0;
-    for (size_t p = 0; p < trainer->partitions; p++) {
+    for (size_t p = 0; p < sgd->partitions; p++) {
         const float *from = slots + p * stride, weight = weights[p];
         for (size_t i = 0; weight > 0 && i < width; i++) out[i] += weight * from[i];
     }
 }
 
 static uint32_t combine_row(const round_end *self, const peal_node *table, size_t own) {
-    const models__trainer *trainer = self->trainer;
-    const models__state *old = self->old, *next = self->state, *slots = trainer->slots;
-    const size_t at = table->offset + own * table->width, width = table->width, count = trainer->partitions;
-    float weights[PARTITIONS_MOST];
-    const size_t seers = weigh_row(trainer, table->first_row + own, weights);
-    combine_vector(trainer, next->params + at, old->params + at, slots[0].params + at, weights, seers > 0, width);
-    for (size_t i = 0; i < trainer->optimizer->states; i++) {
-        combine_vector(trainer, next->optimizer[i] + at, old->optimizer[i] + at, slots[0].optimizer[i] + at, weights,
+    const models__sgd *sgd = self->sgd;
+    const models__state *old = self->old, *next = self->state, *slots = sgd->slots;
+    const size_t at = table->offset + own * table->width, width = table->width, count = sgd->partitions;
+    float weights[PEAL_PARTITIONS_MOST];
+    const size_t seers = weigh_row(sgd, table->first_row + own, weights);
+    combine_vector(sgd, next->params + at, old->params + at, slots[0].params + at, weights, seers > 0, width);
+    for (size_t i = 0; i < sgd->optimizer->states; i++) {
+        combine_vector(sgd, next->optimizer[i] + at, old->optimizer[i] + at, slots[0].optimizer[i] + at, weights,
                        seers > 0, width);
     }
     /* Those that have not seen it have rested. */
     return (uint32_t)((self->step - self->first) * (count - seers) / (seers ? seers : count));
 }
 
-void models__tables_combine(const models__trainer *trainer, const models__state *old, models__state *next, size_t epoch,
+void models__tables_combine(const models__sgd *sgd, const models__state *old, models__state *next, size_t epoch,
                             size_t first, size_t step, size_t begin, size_t end) {
-    const round_end self = {
-        .trainer = trainer, .old = old, .state = next, .epoch = epoch, .first = first, .step = step};
-    if (trainer->table_rows) end_rows(&self, begin, end, combine_row);
+    const round_end self = {.sgd = sgd, .old = old, .state = next, .epoch = epoch, .first = first, .step = step};
+    if (sgd->table_rows) end_rows(&self, begin, end, combine_row);
 }

@@ -11,19 +11,19 @@
 #define PEAL_MODELS_TABLES_H
 
 #include "core/process/sum.h"
-#include "models/train/trainer.h"
+#include "models/learner/sgd.h"
 
-/* Lists the tables of trainer->net and makes the memory for their rows, the touched rows of trainer->gradients
+/* Lists the tables of sgd->net and makes the memory for their rows, the touched rows of sgd->gradients
  * included. */
-peal_status models__tables_new(models__trainer *trainer, peal_error *err);
-void models__tables_free(models__trainer *trainer);
+peal_status models__tables_new(models__sgd *sgd, peal_error *err);
+void models__tables_free(models__sgd *sgd);
 
 /* No row is touched, and all are zero, whatever a worker that died has left there. */
-void models__tables_reset(const models__trainer *trainer, float *gradient, peal_touched *touched);
+void models__tables_reset(const models__sgd *sgd, float *gradient, peal_touched *touched);
 
 /* The weighted sum of two gradients in the rows that either names, into the one of them that `out` is; its `rows` list
  * them all afterwards. */
-void models__tables_add(const models__trainer *trainer, float *out, peal_touched *rows, const peal_touched *other_rows,
+void models__tables_add(const models__sgd *sgd, float *out, peal_touched *rows, const peal_touched *other_rows,
                         const peal_term halves[2]);
 
 /* A step of the rows that any of the gradients names, the tables' floats [begin, end) of the flat vectors: rows belong
@@ -35,16 +35,16 @@ typedef struct models__table_step {
     size_t epoch, step, begin, end;
     float *published; /* the new values go there, too, unless it is NULL */
 } models__table_step;
-void models__tables_step(models__trainer *trainer, models__state *state, const models__table_step *step);
+void models__tables_step(models__sgd *sgd, models__state *state, const models__table_step *step);
 
 /* A slot begins a round at `step`: nothing is seen. */
-void models__tables_begin(const models__trainer *trainer, models__state *slot, size_t step);
+void models__tables_begin(const models__sgd *sgd, models__state *slot, size_t step);
 /* All rows of [begin, end) rest until step `step`; of a slot those that it has seen. */
-void models__tables_settle(const models__trainer *trainer, models__state *state, size_t epoch, size_t step,
-                           size_t begin, size_t end);
+void models__tables_settle(const models__sgd *sgd, models__state *state, size_t epoch, size_t step, size_t begin,
+                           size_t end);
 /* The mean of the slots' rows in [begin, end), by what each has seen of them, into `next`; who has not seen a row of
  * the round, from step `first` to `step`, has rested. */
-void models__tables_combine(const models__trainer *trainer, const models__state *old, models__state *next, size_t epoch,
+void models__tables_combine(const models__sgd *sgd, const models__state *old, models__state *next, size_t epoch,
                             size_t first, size_t step, size_t begin, size_t end);
 
 #endif

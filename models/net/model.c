@@ -9,9 +9,6 @@
 #include "core/base/spec.h"
 #include "ops/op/op.h"
 
-const peal_model *const peal_models[] = {&peal_model_linear, &peal_model_logistic, &peal_model_softmax, &peal_model_mlp,
-                                         NULL};
-
 static peal_status parse_hidden(const peal_spec *spec, peal_model_spec *out, peal_error *err) {
     const char *text = peal_spec_find(spec, "hidden");
     if (!text) text = "256x128";
@@ -30,19 +27,28 @@ static peal_status parse_hidden(const peal_spec *spec, peal_model_spec *out, pea
     }
 }
 
+/* Whether a model has the option. */
+static bool takes(const peal_model *model, const char *option) {
+    for (const char *const *key = model->options; *key; key++) {
+        if (strcmp(*key, option) == 0) return true;
+    }
+    return false;
+}
+
 peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error *err) {
     static const peal_op *const activations[] = {&peal_op_relu, &peal_op_tanh, &peal_op_sigmoid};
     static const char *const activation_names[] = {"relu", "tanh", "sigmoid"};
-    const char *names[sizeof peal_models / sizeof *peal_models];
+    enum { MODELS_MOST = 64 };
+    const char *names[MODELS_MOST];
     size_t count = 0, chosen;
     peal_spec spec;
     *out = (peal_model_spec){0};
-    for (; peal_models[count]; count++) names[count] = peal_models[count]->name;
+    for (; peal_models[count] && count < MODELS_MOST; count++) names[count] = peal_models[count]->name;
     PEAL_TRY(peal_spec_parse("model", text ? text : "mlp", &spec, err));
     PEAL_TRY(peal_spec_choose("model", spec.name, names, count, &chosen, err));
     out->kind = peal_models[chosen];
     PEAL_TRY(peal_spec_check("model", &spec, out->kind->options, err));
-    if (out->kind == &peal_model_mlp) PEAL_TRY(parse_hidden(&spec, out, err));
+    if (takes(out->kind, "hidden")) PEAL_TRY(parse_hidden(&spec, out, err));
     const char *activation = peal_spec_find(&spec, "activation");
     PEAL_TRY(peal_spec_choose("activation", activation ? activation : "relu", activation_names, 3, &chosen, err));
     out->activation = activations[chosen];
@@ -52,6 +58,20 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
     PEAL_TRY(peal_spec_number(&spec, "l2", -1, 0, 1e6, &value, err));
     out->l2 = (float)value;
     return PEAL_OK;
+}
+
+peal_status peal_model_check_label(const peal_model *model, const peal_shape *shape, peal_error *err) {
+    if (!shape->has_label) return peal_fail(err, PEAL_E_USAGE, "the data has no label; name its column (label)");
+    bool fits = shape->classes == 0 ? model->numbers : shape->classes == 2 ? model->two_classes : model->many_classes;
+    if (fits) return PEAL_OK;
+    if (shape->classes == 0) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "the model '%s' learns classes, but the label is a number; try linear or mlp, or "
+                         "take it for a class (task classify)",
+                         model->name);
+    }
+    return peal_fail(err, PEAL_E_USAGE, "the model '%s' cannot learn a label of %u classes; try %s", model->name,
+                     shape->classes, shape->classes == 2 ? "logistic or mlp" : "softmax or mlp");
 }
 
 /* ---- layers ---- */

@@ -14,6 +14,8 @@
 enum { PEAL_HIDDEN_MOST = 8 };
 
 typedef struct peal_model peal_model;
+typedef struct peal_learner peal_learner; /* models/learner/learner.h */
+typedef struct peal_loss peal_loss;       /* models/learner/loss.h */
 
 typedef struct peal_model_spec {
     const peal_model *kind;
@@ -22,6 +24,8 @@ typedef struct peal_model_spec {
     const peal_op *activation;
     float dropout;
     float l2; /* negative: to be chosen by who trains it */
+    float l1;
+    double parameter; /* of its loss, see models/learner/loss.h */
 } peal_model_spec;
 
 /* What a model's build function works on. */
@@ -42,14 +46,20 @@ struct peal_model {
     const char *const *options;              /* keys of its spec, NULL-terminated */
     bool numbers, two_classes, many_classes; /* labels that it can learn */
     bool softmax;                            /* one output a class even if there are two */
+    const peal_learner *learner;             /* that learns it unless another one is asked for */
+    /* Of what is learnt by steps: its graph. NULL: it is not. */
     peal_status (*build)(peal_builder *builder, peal_node **output, peal_error *err);
+    const peal_loss *loss; /* of what is linear and can be learnt by exact gradients; NULL: it is not */
 };
 
-extern const peal_model peal_model_linear, peal_model_logistic, peal_model_softmax, peal_model_mlp;
-extern const peal_model *const peal_models[]; /* ends with NULL */
+/* All models; ends with NULL. In models/learner/learner.c, behind the learners. */
+extern const peal_model *const peal_models[];
 
 /* From a spec like "mlp:hidden=512x256,activation=relu". NULL means the default for the label: mlp. */
 peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error *err);
+
+/* PEAL_E_USAGE if the model cannot learn such a label. */
+peal_status peal_model_check_label(const peal_model *model, const peal_shape *shape, peal_error *err);
 
 /* A layer of `width` outputs over features and codes together. */
 peal_status models__first_layer(peal_builder *builder, const char *name, size_t width, peal_init init, peal_node **out,

@@ -8,20 +8,6 @@
 #include "core/base/memory.h"
 #include "ops/op/op.h"
 
-static peal_status check_label(const peal_model *model, const peal_shape *shape, peal_error *err) {
-    if (!shape->has_label) return peal_fail(err, PEAL_E_USAGE, "the data has no label; name its column (label)");
-    bool fits = shape->classes == 0 ? model->numbers : shape->classes == 2 ? model->two_classes : model->many_classes;
-    if (fits) return PEAL_OK;
-    if (shape->classes == 0) {
-        return peal_fail(err, PEAL_E_USAGE,
-                         "the model '%s' learns classes, but the label is a number; try linear or mlp, or "
-                         "take it for a class (task classify)",
-                         model->name);
-    }
-    return peal_fail(err, PEAL_E_USAGE, "the model '%s' cannot learn a label of %u classes; try %s", model->name,
-                     shape->classes, shape->classes == 2 ? "logistic or mlp" : "softmax or mlp");
-}
-
 static peal_status build_inputs(peal_net *net, peal_builder *builder, peal_error *err) {
     const peal_shape *shape = &net->shape;
     if (shape->features) {
@@ -77,7 +63,7 @@ peal_status peal_net_new(const peal_pipeline *pipeline, const peal_model_spec *s
     net->graph = peal_graph_new();
     peal_status status = net->graph ? peal_pipeline_shape(pipeline, &net->shape, err)
                                     : peal_fail(err, PEAL_E_MEMORY, "no memory for a graph");
-    if (status == PEAL_OK) status = check_label(spec->kind, &net->shape, err);
+    if (status == PEAL_OK) status = peal_model_check_label(spec->kind, &net->shape, err);
     if (status == PEAL_OK) status = build(net, spec, training, err);
     if (status == PEAL_OK) status = peal_graph_plan(net->graph, rows, training, err);
     if (status != PEAL_OK) {
@@ -99,15 +85,15 @@ void peal_net_free(peal_net *net) {
 /* ---- rows ---- */
 
 /* Columns stand in the pipeline's order: features, codes, indices and values, label, what no model sees. */
-static size_t label_at(const peal_net *net) {
-    return (net->features != NULL) + net->shape.code_columns + (net->sparse ? 2 : 0);
-}
-
-double peal_net_label(const peal_net *net, const peal_table *table, size_t row) {
-    const peal_column *column = &table->columns[label_at(net)];
-    if (net->shape.classes == 0) return ((const double *)column->values)[row];
+double peal_shape_label(const peal_shape *shape, const peal_table *table, size_t row) {
+    const peal_column *column = &table->columns[(shape->features > 0) + shape->code_columns + (shape->sparse ? 2 : 0)];
+    if (shape->classes == 0) return ((const double *)column->values)[row];
     int32_t code = peal_column_code(column, row);
     return code < 0 ? (double)NAN : (double)code;
+}
+
+size_t peal_shape_scores(const peal_shape *shape) {
+    return shape->classes ? shape->classes : 1;
 }
 
 /* Where the row's entries lie in the table, which outlives the run. */

@@ -30,7 +30,9 @@ void peal_net_load_table(peal_net *net, const peal_table *table, size_t first, s
 /* Empties the sparse inputs of rows first .. end - 1, whose entries may be gone. */
 void peal_net_clear_rows(peal_net *net, size_t first, size_t end);
 
-/* The label of a row as a number or class code; NaN if it is missing. */
-double peal_net_label(const peal_net *net, const peal_table *table, size_t row);
+/* The label of a row of the pipeline's output, as a number or class code; NaN if it is missing. */
+double peal_shape_label(const peal_shape *shape, const peal_table *table, size_t row);
+/* Scores a row: one a class, or the number. */
+size_t peal_shape_scores(const peal_shape *shape);
 
 #endif

@@ -159,29 +159,25 @@ static peal_status kept_numbers(void *user, const json_t *list, size_t count, co
 }
 
 peal_status peal_model_file_pipeline(const json_t *document, const peal_safetensors *file, peal_pipeline **out,
-                                     size_t *count, peal_error *err) {
+                                     size_t *first, size_t *count, peal_error *err) {
     kept_lists kept = {.file = file};
     const peal_kept_lists lists = {.names = kept_names, .numbers = kept_numbers, .user = &kept};
-    const peal_status status = peal_pipeline_load_with(document, &lists, out, err);
-    *count = kept.number_lists + kept.name_lists;
-    return status;
+    PEAL_TRY(peal_pipeline_load_with(document, &lists, out, err));
+    const size_t all = peal_safetensors_count(file), own = kept.number_lists + kept.name_lists;
+    *first = kept.number_lists;
+    *count = all > own ? all - own : 0;
+    return PEAL_OK;
 }
 
 /* ---- writing ---- */
 
-/* The graph's parameters, without data if `parameters` is NULL, between room for the pipeline's numbers and names. */
-static peal_status list_parameters(const peal_net *net, const float *parameters, const model_parts *sizes,
-                                   model_parts *parts, peal_error *err) {
-    parts->behind = sizes->number_lists + peal_graph_parameters(net->graph);
+/* The model's own tensors, between room for the pipeline's numbers and names. */
+static peal_status list_own(const peal_model_content *content, const model_parts *sizes, model_parts *parts,
+                            peal_error *err) {
+    parts->behind = sizes->number_lists + content->count;
     parts->count = parts->behind + sizes->name_lists;
     PEAL_TRY(peal_alloc_checked(&parts->tensors, parts->count, sizeof *parts->tensors, "tensors", err));
-    for (size_t i = sizes->number_lists; i < parts->behind; i++) {
-        const peal_node *node = peal_graph_parameter_at(net->graph, i - sizes->number_lists);
-        parts->tensors[i] = (peal_tensor){.name = node->name,
-                                          .data = parameters ? parameters + node->offset : NULL,
-                                          .rows = node->rows,
-                                          .width = node->width};
-    }
+    memcpy(parts->tensors + sizes->number_lists, content->tensors, content->count * sizeof *parts->tensors);
     return PEAL_OK;
 }
 
@@ -193,19 +189,19 @@ static peal_status reserve_lists(const model_parts *sizes, model_parts *parts, p
     return peal_alloc_checked(&parts->texts, sizes->text_size, 1, "tensors", err);
 }
 
-/* `pipeline` stays as it is. Cleared by the caller, also after a failure. */
-static peal_status parts_make(const peal_net *net, const float *parameters, const char *spec, const json_t *pipeline,
-                              const json_t *job, model_parts *parts, peal_error *err) {
+/* The document stays as it is. Cleared by the caller, also after a failure. */
+static peal_status parts_make(const peal_model_content *content, model_parts *parts, peal_error *err) {
+    const json_t *pipeline = content->pipeline;
     *parts = (model_parts){0};
     model_parts sizes = {0};
     PEAL_TRY(visit_lists(pipeline, count_list, &sizes, err));
-    PEAL_TRY(list_parameters(net, parameters, &sizes, parts, err));
+    PEAL_TRY(list_own(content, &sizes, parts, err));
     PEAL_TRY(reserve_lists(&sizes, parts, err));
     json_t *own = sizes.name_lists ? json_deep_copy(pipeline) : json_incref((json_t *)pipeline);
     peal_status status =
         own ? visit_lists(own, detach_list, parts, err) : PEAL_OK; /* NULL is told when it is written */
-    parts->metadata = json_pack("{s:s, s:s, s:o, s:o}", "kind", PEAL_MODEL_KIND, "model", spec, "pipeline",
-                                own ? peal_json_quote(own) : NULL, "job", peal_json_quote(job));
+    parts->metadata = json_pack("{s:s, s:s, s:o, s:o}", "kind", PEAL_MODEL_KIND, "model", content->spec, "pipeline",
+                                own ? peal_json_quote(own) : NULL, "job", peal_json_quote(content->job));
     json_decref(own);
     return status;
 }
@@ -236,11 +232,10 @@ static char *largest_vocabulary(const peal_pipeline *pipeline) {
                         pipeline->schema.fields[largest].name, values, most / 1000000);
 }
 
-peal_status peal_model_file_check(const peal_net *net, const char *spec, const peal_pipeline *fitted,
-                                  const json_t *pipeline, const json_t *job, peal_error *err) {
+peal_status peal_model_file_check(const peal_model_content *content, const peal_pipeline *fitted, peal_error *err) {
     model_parts parts;
     char *advice = largest_vocabulary(fitted);
-    peal_status status = parts_make(net, NULL, spec, pipeline, job, &parts, err);
+    peal_status status = parts_make(content, &parts, err);
     if (status == PEAL_OK && !advice) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a message");
     if (status == PEAL_OK) {
         status = peal_safetensors_check_header(parts.metadata, parts.tensors, parts.count, advice, err);
@@ -250,10 +245,9 @@ peal_status peal_model_file_check(const peal_net *net, const char *spec, const p
     return status;
 }
 
-peal_status peal_model_file_put(peal_atomic_file *file, const peal_net *net, const float *parameters, const char *spec,
-                                const json_t *pipeline, const json_t *job, peal_error *err) {
+peal_status peal_model_file_put(peal_atomic_file *file, const peal_model_content *content, peal_error *err) {
     model_parts parts;
-    peal_status status = parts_make(net, parameters, spec, pipeline, job, &parts, err);
+    peal_status status = parts_make(content, &parts, err);
     if (status == PEAL_OK) status = peal_safetensors_put(file, parts.metadata, parts.tensors, parts.count, err);
     parts_clear(&parts);
     return status;

@@ -13,23 +13,30 @@
 
 #include "core/base/file.h"
 #include "core/base/status.h"
-#include "models/net/net.h"
+#include "etl/pipeline/pipeline.h"
 #include "models/predict/safetensors.h"
 
 /* What the metadata says it is. */
 #define PEAL_MODEL_KIND "peal model"
 
-/* Writes into a file that the caller has begun and commits. `parameters` is the graph's flat vector. */
-peal_status peal_model_file_put(peal_atomic_file *file, const peal_net *net, const float *parameters, const char *spec,
-                                const json_t *pipeline, const json_t *job, peal_error *err);
+/* What goes into the file of a model. */
+typedef struct peal_model_content {
+    const char *spec;
+    const json_t *pipeline, *job; /* `job` names the learner, too */
+    const peal_tensor *tensors;   /* [count] the model's own */
+    size_t count;
+} peal_model_content;
 
-/* Loads the pipeline of a model from its document and the tensors of `file`; *count is how many of these are its. */
+/* Writes into a file that the caller has begun and commits. */
+peal_status peal_model_file_put(peal_atomic_file *file, const peal_model_content *content, peal_error *err);
+
+/* Loads the pipeline of a model from its document and the tensors of `file`; the model's own are the *count ones behind
+ * number *first. */
 peal_status peal_model_file_pipeline(const json_t *document, const peal_safetensors *file, peal_pipeline **out,
-                                     size_t *count, peal_error *err);
+                                     size_t *first, size_t *count, peal_error *err);
 
 /* PEAL_E_USAGE if the file of such a model could not be read, for the vocabularies of `fitted` are too large; the
- * message says which and what to do. To be asked before the training. `pipeline` is `fitted`, saved. */
-peal_status peal_model_file_check(const peal_net *net, const char *spec, const peal_pipeline *fitted,
-                                  const json_t *pipeline, const json_t *job, peal_error *err);
+ * message says which and what to do. To be asked before the training. `fitted` is what content->pipeline describes. */
+peal_status peal_model_file_check(const peal_model_content *content, const peal_pipeline *fitted, peal_error *err);
 
 #endif

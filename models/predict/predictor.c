@@ -18,11 +18,21 @@
 struct peal_predictor {
     char *path, *spec;
     json_t *job;
-    size_t pipeline_tensors; /* of the file, that are its pipeline's numbers */
+    size_t first, count; /* the tensors of the file that are the model's own */
     peal_pipeline *pipeline;
-    peal_net *net;
-    float *parameters;
+    peal_shape shape;
+    peal_model_spec parsed; /* of `spec` */
+    const peal_learner *learner;
+    void *model;
+    models__lanes alone; /* one lane, for tables and texts that the caller has */
 };
+
+/* Lanes for as many threads as meet. */
+static peal_status make_lanes(const peal_predictor *predictor, size_t count, models__lanes *out, peal_error *err) {
+    *out = (models__lanes){
+        .learner = predictor->learner, .model = predictor->model, .width = peal_shape_scores(&predictor->shape)};
+    return models__lanes_init(out, count, err);
+}
 
 /* ---- opening ---- */
 
@@ -46,7 +56,7 @@ static peal_status read_pipeline(peal_predictor *predictor, const peal_safetenso
     json_t *document;
     PEAL_TRY(read_json(predictor, file, "pipeline", &document, err));
     const peal_status status =
-        peal_model_file_pipeline(document, file, &predictor->pipeline, &predictor->pipeline_tensors, err);
+        peal_model_file_pipeline(document, file, &predictor->pipeline, &predictor->first, &predictor->count, err);
     json_decref(document);
     if (status != PEAL_OK) peal_error_context(err, "%s is not a Peal model", predictor->path);
     return status;
@@ -60,80 +70,65 @@ static peal_status read_metadata(peal_predictor *predictor, const peal_safetenso
     if (!spec || !job_spec || strcmp(spec, job_spec) != 0) {
         return no_model(predictor->path, err, "its model and its job's differ");
     }
+    const char *learner = json_string_value(json_object_get(predictor->job, "learner"));
+    predictor->learner = learner ? peal_learner_find(learner) : NULL;
+    if (!predictor->learner) return no_model(predictor->path, err, "nobody here has learnt it");
     predictor->spec = peal_strdup(spec);
     if (!predictor->spec) return peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
     return read_pipeline(predictor, file, err);
 }
 
 /* Every feature, code, class and hidden unit has a parameter of its own. So none may be more than the file has numbers,
- * which bounds the memory that a net takes before its tensors are compared with the file's. */
-static peal_status check_size(const peal_predictor *predictor, const peal_model_spec *spec,
-                              const peal_safetensors *file, peal_error *err) {
+ * which bounds the memory that a model takes before its tensors are compared with the file's. */
+static peal_status check_size(const peal_predictor *predictor, const peal_tensor *given, peal_error *err) {
+    const peal_shape *shape = &predictor->shape;
+    const peal_model_spec *spec = &predictor->parsed;
     uint64_t numbers = 0, codes = 0;
-    for (size_t i = 0; i < peal_safetensors_count(file); i++) {
-        const peal_tensor *tensor = peal_safetensors_at(file, i);
-        if (tensor->type == PEAL_TENSOR_FLOAT32) numbers += (tensor->rows ? tensor->rows : 1) * tensor->width;
-    }
-    peal_shape shape;
-    peal_status status = peal_pipeline_shape(predictor->pipeline, &shape, err);
-    for (uint32_t i = 0; status == PEAL_OK && i < shape.code_columns; i++) codes += shape.vocabularies[i];
-    free(shape.vocabularies);
-    PEAL_TRY(status);
+    for (size_t i = 0; i < predictor->count; i++) numbers += peal_tensor_count(&given[i]);
+    for (uint32_t i = 0; i < shape->code_columns; i++) codes += shape->vocabularies[i];
     bool fits =
-        shape.features <= numbers && codes <= numbers && shape.sparse <= numbers && shape.classes <= numbers + 1;
+        shape->features <= numbers && codes <= numbers && shape->sparse <= numbers && shape->classes <= numbers + 1;
     for (size_t i = 0; i < spec->hidden_count; i++) fits = fits && spec->hidden[i] <= numbers;
     return fits ? PEAL_OK : no_model(predictor->path, err, "its pipeline or model needs more parameters than it has");
 }
 
-/* Compares all tensors with the net's parameters before any of them is copied. */
-static peal_status check_tensors(const peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
-    const peal_graph *graph = predictor->net->graph;
-    const size_t count = peal_graph_parameters(graph);
-    if (peal_safetensors_count(file) != count + predictor->pipeline_tensors) {
-        return no_model(predictor->path, err, "it has tensors too many or too few");
+/* Compares a tensor of the model with the file's, and copies its values. */
+static peal_status read_tensor(const peal_predictor *predictor, const peal_safetensors *file, const peal_tensor *own,
+                               peal_error *err) {
+    const peal_tensor *tensor = peal_safetensors_find(file, own->name);
+    if (!tensor || tensor->type != own->type || tensor->rows != own->rows || tensor->width != own->width) {
+        return peal_fail(err, PEAL_E_DATA, "%s: there is no tensor '%s' of %zu x %zu", predictor->path, own->name,
+                         own->rows, own->width);
     }
-    for (size_t i = 0; i < count; i++) {
-        const peal_node *node = peal_graph_parameter_at(graph, i);
-        const peal_tensor *tensor = peal_safetensors_find(file, node->name);
-        if (!tensor || tensor->type != PEAL_TENSOR_FLOAT32 || tensor->rows != node->rows ||
-            tensor->width != node->width) {
-            return peal_fail(err, PEAL_E_DATA, "%s: there is no tensor '%s' of %zu x %zu", predictor->path, node->name,
-                             node->rows, node->width);
-        }
-        if (!peal_tensor_is_finite(tensor)) {
-            return peal_fail(err, PEAL_E_DATA, "%s: the tensor '%s' holds what is no number", predictor->path,
-                             node->name);
-        }
+    if (!peal_tensor_is_finite(tensor)) {
+        return peal_fail(err, PEAL_E_DATA, "%s: the tensor '%s' holds what is no number", predictor->path, own->name);
     }
+    memcpy((void *)own->data, tensor->data, peal_tensor_count(own) * peal_tensor_item(own->type));
     return PEAL_OK;
 }
 
-static peal_status read_parameters(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
-    const peal_graph *graph = predictor->net->graph;
-    PEAL_TRY(check_tensors(predictor, file, err));
-    PEAL_TRY(peal_alloc_checked(&predictor->parameters, peal_graph_parameter_floats(graph), sizeof(float), "parameters",
-                                err));
-    for (size_t i = 0; i < peal_graph_parameters(graph); i++) {
-        const peal_node *node = peal_graph_parameter_at(graph, i);
-        const peal_tensor *tensor = peal_safetensors_find(file, node->name);
-        memcpy(predictor->parameters + node->offset, tensor->data, node->rows * node->width * sizeof(float));
-    }
-    return PEAL_OK;
+static peal_status read_model(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
+    const peal_learner *learner = predictor->learner;
+    const peal_tensor *given = predictor->count ? peal_safetensors_at(file, predictor->first) : NULL;
+    PEAL_TRY(peal_pipeline_shape(predictor->pipeline, &predictor->shape, err));
+    PEAL_TRY(peal_model_parse(predictor->spec, &predictor->parsed, err));
+    PEAL_TRY(peal_model_check_label(predictor->parsed.kind, &predictor->shape, err));
+    PEAL_TRY(check_size(predictor, given, err));
+    PEAL_TRY(
+        learner->model_new(predictor->pipeline, &predictor->parsed, given, predictor->count, &predictor->model, err));
+    size_t count;
+    const peal_tensor *own = learner->model_tensors(predictor->model, &count);
+    if (count != predictor->count) return no_model(predictor->path, err, "it has tensors too many or too few");
+    for (size_t i = 0; i < count; i++) PEAL_TRY(read_tensor(predictor, file, &own[i], err));
+    if (learner->model_check) PEAL_TRY(learner->model_check(predictor->model, err));
+    return make_lanes(predictor, 1, &predictor->alone, err);
 }
 
 /* Reads the model and checks it as a whole: its pipeline, its spec, that they fit each other and the label, and that
- * the tensors are those of their net. */
+ * the tensors are those that its learner would make. */
 static peal_status predictor_read(peal_predictor *predictor, const peal_safetensors *file, peal_error *err) {
-    peal_model_spec spec;
     peal_status status = read_metadata(predictor, file, err);
-    if (status == PEAL_OK) status = peal_model_parse(predictor->spec, &spec, err);
-    if (status == PEAL_OK) status = check_size(predictor, &spec, file, err);
-    if (status == PEAL_OK) {
-        status = peal_net_new(predictor->pipeline, &spec, PEAL_PREDICT_BATCH, false, &predictor->net, err);
-    }
-    if (status == PEAL_OK) status = read_parameters(predictor, file, err);
-    if (status == PEAL_OK) status = peal_graph_check_memory(err);
-    if (status == PEAL_OK) peal_graph_bind(predictor->net->graph, predictor->parameters, NULL, NULL);
+    if (status == PEAL_OK) status = read_model(predictor, file, err);
     if (status == PEAL_E_USAGE) { /* the file's content, not the user's wish, is wrong */
         peal_error_context(err, "%s is not a Peal model", predictor->path);
         if (err) err->status = PEAL_E_DATA;
@@ -178,10 +173,11 @@ peal_status peal_predictor_parse(const uint8_t *bytes, size_t size, const char *
 
 void peal_predictor_free(peal_predictor *predictor) {
     if (!predictor) return;
-    peal_net_free(predictor->net);
+    models__lanes_clear(&predictor->alone);
+    if (predictor->model) predictor->learner->model_free(predictor->model);
     peal_pipeline_free(predictor->pipeline);
     json_decref(predictor->job);
-    free(predictor->parameters);
+    free(predictor->shape.vocabularies);
     free(predictor->spec);
     free(predictor->path);
     free(predictor);
@@ -204,20 +200,18 @@ const json_t *peal_predictor_job(const peal_predictor *predictor) {
 }
 
 uint32_t peal_predictor_classes(const peal_predictor *predictor) {
-    return predictor->net->shape.classes;
+    return predictor->shape.classes;
 }
 
 size_t peal_predictor_scores(const peal_predictor *predictor) {
-    uint32_t classes = predictor->net->shape.classes;
-    return classes ? classes : 1;
+    return peal_shape_scores(&predictor->shape);
 }
 
 /* ---- predicting ---- */
 
 peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *table, double *scores, peal_error *err) {
     PEAL_TRY(peal_pipeline_check_table(predictor->pipeline, table, "the table", err));
-    models__predict_table(predictor->net, table, peal_predictor_scores(predictor), scores);
-    return PEAL_OK;
+    return models__lane_score(&predictor->alone, 0, table, scores, err);
 }
 
 peal_status peal_predictor_text(peal_predictor *predictor, const char *text, size_t size, double *scores, size_t rows,
@@ -235,7 +229,7 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
             break;
         }
         const size_t width = peal_predictor_scores(predictor);
-        models__predict_table(predictor->net, &read.table, width, scores + *rows_out * width);
+        status = models__lane_score(&predictor->alone, 0, &read.table, scores + *rows_out * width, err);
         *rows_out += read.table.rows;
     }
     peal_scan_close(scan);
@@ -254,15 +248,6 @@ typedef struct table_consumer {
 static peal_status check_stop(const peal_predict_options *options, const peal_predict_result *result, peal_error *err) {
     if (!peal_is_stopped(options->stop)) return PEAL_OK;
     return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows", (unsigned long long)result->rows_used);
-}
-
-/* Lanes for as many threads as meet; the first one is the predictor's own net. */
-static peal_status make_lanes(peal_predictor *predictor, size_t count, models__lanes *out, peal_error *err) {
-    *out = (models__lanes){.pipeline = predictor->pipeline,
-                           .spec = predictor->spec,
-                           .parameters = predictor->parameters,
-                           .width = peal_predictor_scores(predictor)};
-    return models__lanes_init(out, count, predictor->net, err);
 }
 
 static bool is_dataset_job(const peal_predict_options *options) {
@@ -458,7 +443,7 @@ static peal_status eval_consume(void *user, const peal_scan_rows *rows, const do
     PEAL_TRY(peal_buffer_reserve(&self->labels, table->rows * sizeof(double), err));
     double *labels = (double *)(void *)(self->labels.data + self->labels.size);
     for (size_t row = 0; row < table->rows; row++) {
-        labels[row] = peal_net_label(self->predictor->net, table, row);
+        labels[row] = peal_shape_label(&self->predictor->shape, table, row);
         self->unknown += isnan(labels[row]);
     }
     for (uint32_t i = 0; spelt && self->rows == 0 && i < spelt->size && i <= SPELLINGS; i++) {
@@ -500,10 +485,9 @@ peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *opt
     }
     if (status == PEAL_OK) status = check_labels(&self, options, err);
     if (status == PEAL_OK) {
-        status =
-            peal_metrics_compute((const double *)(const void *)self.scores.data, peal_predictor_scores(predictor),
-                                 (const double *)(const void *)self.labels.data, self.rows,
-                                 predictor->net->shape.classes, predictor->net->shape.label_deviation, metrics, err);
+        status = peal_metrics_compute((const double *)(const void *)self.scores.data, peal_predictor_scores(predictor),
+                                      (const double *)(const void *)self.labels.data, self.rows,
+                                      predictor->shape.classes, predictor->shape.label_deviation, metrics, err);
     }
     peal_buffer_clear(&self.scores);
     peal_buffer_clear(&self.labels);

@@ -1,8 +1,8 @@
 /* A trained model, ready to predict: what `peal predict`, `peal eval` and embedders use.
  *
- * The model file holds the fitted pipeline, the model's spec and the parameters, so raw rows go in and predictions come
- * out through the code that trained it. Batches are always padded to the same size: a row's prediction has the same
- * bits whatever stands beside it. A predictor is used by one thread at a time; open one per thread. */
+ * The model file holds the fitted pipeline, the model's spec, who learnt it and its tensors, so raw rows go in and
+ * predictions come out through the code that trained it. A row's prediction has the same bits whatever stands beside
+ * it. A predictor is used by one thread at a time; open one per thread. */
 #ifndef PEAL_MODELS_PREDICTOR_H
 #define PEAL_MODELS_PREDICTOR_H
 
@@ -13,10 +13,7 @@
 #include "core/base/status.h"
 #include "etl/dataset/dataset.h"
 #include "etl/job/ingest.h"
-#include "models/net/net.h"
 #include "models/predict/metrics.h"
-
-enum { PEAL_PREDICT_BATCH = 64 };
 
 typedef struct peal_predictor peal_predictor;
 
@@ -45,10 +42,6 @@ peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *ta
  * single-row prediction. `scores` has room for `rows` rows; *rows_out says how many there were. */
 peal_status peal_predictor_text(peal_predictor *predictor, const char *text, size_t size, double *scores, size_t rows,
                                 size_t *rows_out, peal_error *err);
-
-/* Turns the output of a net into scores [rows, scores_width]: softmax, sigmoid, or the number in its own unit. */
-void models__output_to_scores(const peal_net *net, const float *output, size_t rows, size_t scores_width,
-                              double *scores);
 
 /* ---- jobs ---- */
 

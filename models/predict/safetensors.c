@@ -22,30 +22,8 @@ static const struct {
              [PEAL_TENSOR_UINT8] = {"U8", 1}};
 enum { TYPES = sizeof types / sizeof *types };
 
-static size_t tensor_numbers(const peal_tensor *tensor) {
-    return (tensor->rows ? tensor->rows : 1) * tensor->width;
-}
-
 static size_t tensor_bytes(const peal_tensor *tensor) {
-    return tensor_numbers(tensor) * types[tensor->type].size;
-}
-
-double peal_tensor_double(const peal_tensor *tensor, size_t index) {
-    double number; /* the data need not be aligned */
-    memcpy(&number, (const char *)tensor->data + index * sizeof number, sizeof number);
-    return number;
-}
-
-bool peal_tensor_is_finite(const peal_tensor *tensor) {
-    const size_t count = tensor_numbers(tensor);
-    float sum = 0; /* x * 0 is 0 of all finite x and NaN of others */
-    double long_sum = 0;
-    if (tensor->type == PEAL_TENSOR_FLOAT64) {
-        for (size_t i = 0; i < count; i++) long_sum += peal_tensor_double(tensor, i) * 0;
-    } else if (tensor->type == PEAL_TENSOR_FLOAT32) {
-        for (size_t i = 0; i < count; i++) sum += ((const float *)tensor->data)[i] * 0;
-    }
-    return sum == 0 && long_sum == 0;
+    return peal_tensor_count(tensor) * types[tensor->type].size;
 }
 
 /* ---- writing ---- */

@@ -15,26 +15,9 @@
 
 #include "core/base/file.h"
 #include "core/base/status.h"
+#include "models/net/tensor.h"
 
-enum { PEAL_SAFETENSORS_VERSION = 2 };
-
-typedef enum peal_tensor_type {
-    PEAL_TENSOR_FLOAT32,
-    PEAL_TENSOR_FLOAT64,
-    PEAL_TENSOR_UINT32,
-    PEAL_TENSOR_UINT8
-} peal_tensor_type;
-
-typedef struct peal_tensor {
-    const char *name;
-    peal_tensor_type type;
-    const void *data;
-    size_t rows, width; /* a matrix; rows 0 means a vector of `width` */
-} peal_tensor;
-/* Number `index` of a tensor of float64. */
-double peal_tensor_double(const peal_tensor *tensor, size_t index);
-/* False if it holds a NaN or an infinity, which whole numbers and bytes do not. */
-bool peal_tensor_is_finite(const peal_tensor *tensor);
+enum { PEAL_SAFETENSORS_VERSION = 3 };
 
 /* Every reader of the format takes a header of up to 100 MB. PEAL_E_USAGE if that of such a file would be larger;
  * `advice` says what to do about it. */

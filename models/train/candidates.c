@@ -86,10 +86,10 @@ static peal_status try_model(choice *self, const char *model, peal_error *err) {
 
 /* The loss of one held-out row: log loss of a class, half the squared error of a standardised number. */
 static double row_loss(const models__trainer *trainer, uint64_t row) {
-    const peal_shape *shape = &trainer->net->shape;
+    const peal_shape *shape = &trainer->data.shape;
     const size_t width = shape->classes ? shape->classes : 1;
-    const double *scores = trainer->eval_scores + row * width;
-    const double label = trainer->eval_labels[row];
+    const double *scores = trainer->shared.valid_scores + row * width;
+    const double label = trainer->data.valid_labels[row];
     if (shape->classes) return -log(fmax(scores[(size_t)label], 1e-15));
     const double error = (scores[0] - label) / shape->label_deviation;
     return error * error / 2;
@@ -106,14 +106,14 @@ static double ranking(const peal_metrics *metrics) {
  * does. */
 static bool can_decide(const models__trainer *trainer) {
     enum { OTHERS_LEAST = 10 };
-    const uint32_t classes = trainer->net->shape.classes;
+    const uint32_t classes = trainer->data.shape.classes;
     uint64_t most = 0;
     for (uint32_t class = 0; class < classes; class ++) {
         uint64_t rows = 0;
-        for (uint64_t row = 0; row < trainer->valid_count; row++) rows += trainer->eval_labels[row] == class;
+        for (uint64_t row = 0; row < trainer->data.valid_count; row++) rows += trainer->data.valid_labels[row] == class;
         if (rows > most) most = rows;
     }
-    return classes == 0 || trainer->valid_count - most >= OTHERS_LEAST;
+    return classes == 0 || trainer->data.valid_count - most >= OTHERS_LEAST;
 }
 
 /* Whether the second candidate's loss is below the first's by more than one standard error of the difference, row by
@@ -122,9 +122,9 @@ static bool second_is_better(const choice *self) {
     const models__trainer *first = &self->candidates[0].trainer, *second = &self->candidates[1].trainer;
     if (!can_decide(first)) return false;
     if (ranking(&self->candidates[1].result.valid) < ranking(&self->candidates[0].result.valid)) return false;
-    const double count = (double)first->valid_count;
+    const double count = (double)first->data.valid_count;
     double sum = 0, squares = 0;
-    for (uint64_t row = 0; row < first->valid_count; row++) {
+    for (uint64_t row = 0; row < first->data.valid_count; row++) {
         const double gain = row_loss(first, row) - row_loss(second, row);
         sum += gain;
         squares += gain * gain;
@@ -137,16 +137,14 @@ static bool second_is_better(const choice *self) {
 
 /* Whether a training on all rows came out worse than the trial on the rows held out, which it has seen and the trial
  * has not: by a tenth of the trial's loss, a hundredth of the mean's and two standard errors, row by row. Luck decides
- * such a training, as of a net with a rate too high. eval_scores are those of `params` afterwards. */
-static peal_status is_worse(models__trainer *trial, float *params, double *loss, bool *out, peal_error *err) {
-    const uint64_t count = trial->valid_count;
+ * such a training, as of a net with a rate too high. valid_scores are those of `model`
+ * afterwards. */
+static peal_status is_worse(models__trainer *trial, const void *model, double *loss, bool *out, peal_error *err) {
+    const uint64_t count = trial->data.valid_count;
     double *before, sum = 0, squares = 0;
     PEAL_TRY(peal_alloc_checked(&before, count, sizeof *before, "the loss of held-out rows", err));
     for (uint64_t row = 0; row < count; row++) before[row] = row_loss(trial, row);
-    for (uint64_t row = 0; row < count; row += PEAL_PREDICT_BATCH) {
-        models__score_rows(trial, params, row,
-                           count - row < PEAL_PREDICT_BATCH ? (size_t)(count - row) : PEAL_PREDICT_BATCH);
-    }
+    const peal_status status = models__score_valid(trial, model, err);
     *loss = 0;
     for (uint64_t row = 0; row < count; row++) {
         const double after = row_loss(trial, row), more = after - before[row];
@@ -157,7 +155,7 @@ static peal_status is_worse(models__trainer *trial, float *params, double *loss,
     free(before);
     *out = sum > trial->result->valid.loss / 10 && sum > models__loss_of_the_mean(trial) / 100 &&
            sum > 2 * sqrt(fmax(squares - sum * sum, 0) / (double)count);
-    return PEAL_OK;
+    return status;
 }
 
 /* Writes the model trained on all rows, or the trial's if that is the better one. */
@@ -166,13 +164,13 @@ static peal_status write_better(const models__trainer *again, candidate *winner,
     const double before = winner->result.valid.loss;
     double after;
     bool worse;
-    PEAL_TRY(is_worse(&winner->trainer, again->states[again->committed].params, &after, &worse, err));
+    PEAL_TRY(is_worse(&winner->trainer, again->best, &after, &worse, err));
     if (!worse) return models__trainer_write(again, out, err);
     peal_report(winner->options.reporter, PEAL_EVENT_WARNING,
                 "trained on all rows the model is worse than in the trial (loss %.4g, that %.4g on the %llu rows held "
                 "out): another seed would give another model, a lower lr or a linear one would be steadier; the "
                 "trial's is kept",
-                after, before, (unsigned long long)winner->trainer.valid_count);
+                after, before, (unsigned long long)winner->trainer.data.valid_count);
     const size_t deaths = result->deaths;
     *result = winner->result;
     result->deaths = deaths;
@@ -183,7 +181,7 @@ static peal_status train_again(const choice *self, candidate *winner, peal_train
                                peal_error *err) {
     peal_train_options options = *self->options;
     options.model = winner->model;
-    options.epochs = winner->trainer.epochs;
+    options.epochs = winner->trainer.training.epochs;
     models__trainer trainer = {.options = &options, .result = result};
     /* A linear model that has converged has nothing to stop early for. */
     if (winner->trainer.spec.hidden_count) trainer.last_epoch = winner->result.best_epoch;
@@ -200,8 +198,8 @@ static candidate *choose(choice *self) {
     if (self->count == 1) return first;
     candidate *winner = second_is_better(self) ? second : first;
     peal_report(reporter(self), PEAL_EVENT_NOTE, "model: %s is chosen: loss on %llu held-out rows: %s %.4g, %s %.4g",
-                winner->model, (unsigned long long)first->trainer.valid_count, first->model, first->result.valid.loss,
-                second->model, second->result.valid.loss);
+                winner->model, (unsigned long long)first->trainer.data.valid_count, first->model,
+                first->result.valid.loss, second->model, second->result.valid.loss);
     return winner;
 }
 

@@ -165,66 +165,59 @@ static peal_status tidy(const models__trainer *trainer, size_t keep, peal_error 
 
 /* ---- writing ---- */
 
-static const char *const state_names[PEAL_OPTIMIZER_STATES] = {"optimizer0", "optimizer1"};
-
 /* A checkpoint's tensors with room for their names. */
 typedef struct tensor_list {
     peal_tensor *tensors;
-    size_t *most; /* that a number of uint32 can be */
-    char (*names)[48];
+    char (*names)[64];
     size_t count;
 } tensor_list;
 
-static void add_tensor(tensor_list *list, const char *owner, const char *name, const void *data, size_t floats) {
-    snprintf(list->names[list->count], sizeof *list->names, "%s%s", owner, name);
-    list->tensors[list->count] = (peal_tensor){.name = list->names[list->count], .data = data, .width = floats};
+static void add_tensor(tensor_list *list, const char *owner, const peal_tensor *tensor) {
+    snprintf(list->names[list->count], sizeof *list->names, "%s%s", owner, tensor->name);
+    list->tensors[list->count] = *tensor;
+    list->tensors[list->count].name = list->names[list->count];
     list->count++;
 }
 
-static void add_rows(const models__trainer *trainer, tensor_list *list, const char *owner, const char *name,
-                     const uint32_t *data, size_t most) {
-    if (!data) return;
-    add_tensor(list, owner, name, data, trainer->table_rows);
-    list->tensors[list->count - 1].type = PEAL_TENSOR_UINT32;
-    list->most[list->count - 1] = most;
-}
-
-/* Of a state after `step` steps of its epoch. */
-static void add_state(const models__trainer *trainer, tensor_list *list, const char *owner, const models__state *state,
-                      size_t step) {
-    add_tensor(list, owner, "parameters", state->params, trainer->floats);
-    for (size_t i = 0; i < trainer->optimizer->states; i++) {
-        add_tensor(list, owner, state_names[i], state->optimizer[i], trainer->floats);
+/* Whether a checkpoint at `progress` holds it: the committed state, and slots that are ahead of it. */
+static bool is_kept(const models__trainer *trainer, const models__progress *progress, const peal_shared_tensor *one) {
+    switch (one->owner) {
+    case PEAL_OWNER_STATE:
+        return one->index == (size_t)trainer->committed;
+    case PEAL_OWNER_SLOT:
+        return progress->reached[one->index] > progress->step;
+    case PEAL_OWNER_POOL:
+        break;
     }
-    if (state->outer) add_tensor(list, owner, "outer", state->outer, trainer->floats);
-    add_rows(trainer, list, owner, "clocks", state->clocks, step);
-    add_rows(trainer, list, owner, "seen", state->seen, step);
+    return true;
 }
 
-/* All that a checkpoint at `progress` holds; cleared by the caller. */
+/* All that a checkpoint at `progress` holds, larger items first, so that all are aligned; cleared by the caller. */
 static peal_status list_tensors(const models__trainer *trainer, const models__progress *progress, tensor_list *list,
                                 peal_error *err) {
-    const size_t most = 4 + PEAL_OPTIMIZER_STATES + trainer->partitions * (3 + PEAL_OPTIMIZER_STATES);
-    *list = (tensor_list){.tensors = calloc(most, sizeof *list->tensors),
-                          .most = calloc(most, sizeof *list->most),
-                          .names = calloc(most, sizeof *list->names)};
-    if (!list->tensors || !list->most || !list->names) {
-        return peal_fail(err, PEAL_E_MEMORY, "no memory for a checkpoint");
-    }
-    add_state(trainer, list, "", &trainer->states[trainer->committed], progress->step);
-    add_tensor(list, "", "best", progress->best_params, trainer->floats);
-    for (size_t p = 0; p < trainer->partitions; p++) {
-        if (progress->reached[p] <= progress->step) continue;
-        char owner[32];
-        snprintf(owner, sizeof owner, "partition%zu.", p);
-        add_state(trainer, list, owner, &trainer->slots[p], progress->reached[p]);
+    const peal_layout *layout = &trainer->shared.layout;
+    size_t best_count;
+    const peal_tensor *best = trainer->learner->model_tensors(trainer->best, &best_count);
+    const size_t most = layout->count + best_count;
+    *list = (tensor_list){.tensors = calloc(most, sizeof *list->tensors), .names = calloc(most, sizeof *list->names)};
+    if (!list->tensors || !list->names) return peal_fail(err, PEAL_E_MEMORY, "no memory for a checkpoint");
+    for (size_t item = sizeof(double); item; item /= 2) {
+        for (size_t i = 0; i < layout->count; i++) {
+            const peal_shared_tensor *one = &layout->tensors[i];
+            char owner[32] = "";
+            if (one->owner == PEAL_OWNER_SLOT) snprintf(owner, sizeof owner, "partition%zu.", one->index);
+            if (peal_tensor_item(one->tensor.type) != item || !is_kept(trainer, progress, one)) continue;
+            add_tensor(list, owner, &one->tensor);
+        }
+        for (size_t i = 0; i < best_count; i++) {
+            if (peal_tensor_item(best[i].type) == item) add_tensor(list, "best.", &best[i]);
+        }
     }
     return PEAL_OK;
 }
 
 static void clear_list(tensor_list *list) {
     free(list->tensors);
-    free(list->most);
     free(list->names);
 }
 
@@ -247,17 +240,18 @@ static json_t *json_text(json_t *value) {
     return text;
 }
 
+/* Whether the best epoch is one by its validation. */
+static bool is_judged(const models__trainer *trainer) {
+    return trainer->data.valid_count && trainer->learner->judges_epochs;
+}
+
 /* NULL if there is no memory. */
 static json_t *describe_progress(const models__trainer *trainer, const models__progress *progress) {
-    json_t *losses = json_array(), *reached = json_array(), *ahead = json_array();
-    const double *committed = trainer->states[trainer->committed].losses;
-    for (size_t p = 0; p < trainer->partitions; p++) {
-        const bool is_ahead = progress->reached[p] > progress->step;
-        losses = peal_json_append(losses, json_real(committed[p]));
+    json_t *reached = json_array();
+    for (size_t p = 0; p < trainer->training.partitions; p++) {
         reached = peal_json_append(reached, json_integer((json_int_t)progress->reached[p]));
-        ahead = peal_json_append(ahead, json_real(is_ahead ? trainer->loss_sums[p] : 0));
     }
-    const bool has_valid = trainer->valid_count && progress->best_epoch;
+    const bool has_valid = is_judged(trainer) && progress->best_epoch;
     json_t *metadata = json_pack("{s:s}", "kind", PEAL_CHECKPOINT_KIND);
     metadata = peal_json_set(metadata, "job", json_text(json_incref(trainer->job)));
     metadata = peal_json_set(metadata, "epoch", count_text(progress->epoch));
@@ -271,20 +265,13 @@ static json_t *describe_progress(const models__trainer *trainer, const models__p
     metadata = peal_json_set(metadata, "agreement", number_text(progress->agreed));
     metadata = peal_json_set(metadata, "valid",
                              json_text(has_valid ? peal_metrics_save(&trainer->result->valid) : json_object()));
-    metadata = peal_json_set(metadata, "losses", json_text(losses));
-    metadata = peal_json_set(metadata, "partition_steps", json_text(reached));
-    return peal_json_set(metadata, "partition_losses", json_text(ahead));
+    return peal_json_set(metadata, "partition_steps", json_text(reached));
 }
 
 /* What a checkpoint must not hold, for it would be refused when it is read: a training that has run away. */
 static peal_status check_finite(const models__trainer *trainer, const models__progress *progress,
                                 const tensor_list *list, peal_error *err) {
     bool finite = true;
-    for (size_t p = 0; p < trainer->partitions; p++) {
-        const bool is_ahead = progress->reached[p] > progress->step;
-        finite = finite && isfinite(trainer->states[trainer->committed].losses[p]) &&
-                 (!is_ahead || isfinite(trainer->loss_sums[p]));
-    }
     for (size_t i = 0; finite && i < list->count; i++) finite = peal_tensor_is_finite(&list->tensors[i]);
     return finite ? PEAL_OK : models__ran_away(trainer, progress->epoch, err);
 }
@@ -297,8 +284,7 @@ static peal_status write_best(models__trainer *trainer, const models__progress *
     peal_status status = peal_atomic_file_open(path, &file, err);
     free(path);
     PEAL_TRY(status);
-    status = peal_model_file_put(file, trainer->net, progress->best_params, trainer->spec_text,
-                                 peal_dataset_pipeline(trainer->dataset), trainer->job, err);
+    status = models__trainer_write(trainer, file, err);
     if (status == PEAL_OK) {
         status = peal_atomic_file_commit(file, err);
     } else {
@@ -403,7 +389,7 @@ static peal_status read_valid(models__trainer *trainer, const models__progress *
     json_t *saved;
     PEAL_TRY(read_json(file, "valid", &saved, err));
     peal_metrics *valid = &trainer->result->valid;
-    const bool has_valid = trainer->valid_count && progress->best_epoch;
+    const bool has_valid = is_judged(trainer) && progress->best_epoch;
     const struct {
         const char *key;
         double *to;
@@ -418,8 +404,8 @@ static peal_status read_valid(models__trainer *trainer, const models__progress *
         *numbers[i].to = json_is_null(value) ? (double)NAN : json_number_value(value);
         known += value != NULL;
     }
-    valid->classes = trainer->net->shape.classes;
-    valid->rows = trainer->valid_count;
+    valid->classes = trainer->data.shape.classes;
+    valid->rows = trainer->data.valid_count;
     json_t *again = has_valid ? peal_metrics_save(valid) : json_object();
     right = right && known == json_object_size(saved) && known == json_object_size(again);
     json_decref(again);
@@ -429,44 +415,39 @@ static peal_status read_valid(models__trainer *trainer, const models__progress *
 
 /* The most steps that a partition can have done: to the end of the round. */
 static size_t steps_most(const models__trainer *trainer, size_t step) {
-    if (trainer->sync == SYNC_STEP) return 0;
-    if (trainer->steps_per_round == 0 || trainer->steps - step < trainer->steps_per_round) return trainer->steps;
-    return step + trainer->steps_per_round;
+    const peal_training *training = &trainer->training;
+    if (trainer->learner->together) return 0;
+    if (training->round_steps == 0 || training->steps - step < training->round_steps) return training->steps;
+    return step + training->round_steps;
 }
 
-/* A list of a number for each partition: a loss, which is finite (JSON has no others), or a count up to `most`. */
-static peal_status read_list(const models__trainer *trainer, const peal_safetensors *file, const char *key,
-                             double *losses, size_t *counts, size_t most, peal_error *err) {
+/* The steps of each partition. */
+static peal_status read_reached(const models__trainer *trainer, const peal_safetensors *file,
+                                models__progress *progress, peal_error *err) {
+    static const char key[] = "partition_steps";
+    const size_t most = steps_most(trainer, progress->step), partitions = trainer->training.partitions;
     json_t *list;
     PEAL_TRY(read_json(file, key, &list, err));
-    bool right = json_array_size(list) == trainer->partitions;
-    for (size_t p = 0; right && p < trainer->partitions; p++) {
+    bool right = json_array_size(list) == partitions;
+    for (size_t p = 0; right && p < partitions; p++) {
         const json_t *item = json_array_get(list, p);
         const json_int_t count = json_integer_value(item);
-        right = losses ? json_is_real(item) : json_is_integer(item) && count >= 0 && (uint64_t)count <= most;
-        if (losses) losses[p] = json_real_value(item);
-        if (counts) counts[p] = (size_t)count;
+        right = json_is_integer(item) && count >= 0 && (uint64_t)count <= most;
+        progress->reached[p] = (size_t)count;
     }
     json_decref(list);
     return right ? PEAL_OK : wrong(err, key);
 }
 
-static peal_status read_partitions(models__trainer *trainer, const peal_safetensors *file, models__progress *progress,
-                                   peal_error *err) {
-    const size_t most = steps_most(trainer, progress->step);
-    PEAL_TRY(read_list(trainer, file, "partition_steps", NULL, progress->reached, most, err));
-    PEAL_TRY(read_list(trainer, file, "losses", trainer->states[trainer->committed].losses, NULL, 0, err));
-    return read_list(trainer, file, "partition_losses", trainer->loss_sums, NULL, 0, err);
-}
-
 /* Where the training stood, in bounds. */
 static peal_status read_progress(models__trainer *trainer, const peal_safetensors *file, models__progress *progress,
                                  peal_error *err) {
-    const size_t epochs = trainer->last_epoch;
+    const peal_training *training = &trainer->training;
+    const size_t epochs = training->last_epoch;
     PEAL_TRY(read_count(file, "epoch", epochs, &progress->epoch, err));
-    PEAL_TRY(read_count(file, "step", progress->epoch < epochs ? trainer->steps : 0, &progress->step, err));
-    const bool is_in_round = trainer->sync == SYNC_ROUNDS && progress->step && progress->step != trainer->steps &&
-                             (trainer->steps_per_round == 0 || progress->step % trainer->steps_per_round != 0);
+    PEAL_TRY(read_count(file, "step", progress->epoch < epochs ? training->steps : 0, &progress->step, err));
+    const bool is_in_round = !trainer->learner->together && progress->step && progress->step != training->steps &&
+                             (training->round_steps == 0 || progress->step % training->round_steps != 0);
     if (is_in_round) return wrong(err, "step"); /* rounds are committed whole; the last may be shorter */
     PEAL_TRY(read_count(file, "best_epoch", progress->epoch, &progress->best_epoch, err));
     if (progress->epoch && !progress->best_epoch) return wrong(err, "best_epoch"); /* the first epoch is the best yet */
@@ -476,19 +457,8 @@ static peal_status read_progress(models__trainer *trainer, const peal_safetensor
     PEAL_TRY(read_real(file, "later_loss", true, &progress->course.later_loss, err));
     PEAL_TRY(read_real(file, "last_loss", true, &progress->course.last_loss, err));
     PEAL_TRY(read_real(file, "agreement", true, &progress->agreed, err));
-    PEAL_TRY(read_partitions(trainer, file, progress, err));
+    PEAL_TRY(read_reached(trainer, file, progress, err));
     return read_valid(trainer, progress, file, err);
-}
-
-/* Clocks, or how often rows were seen: neither is beyond the state's step. */
-static peal_status check_rows(const peal_tensor *found, size_t most, peal_error *err) {
-    const uint32_t *values = found->data;
-    for (size_t row = 0; row < found->width; row++) {
-        if (values[row] <= most) continue;
-        return peal_fail(err, PEAL_E_DATA, "its '%s' tells of %u steps where %zu are done", found->name, values[row],
-                         most);
-    }
-    return PEAL_OK;
 }
 
 static peal_status read_tensors(const tensor_list *list, const peal_safetensors *file, peal_error *err) {
@@ -498,14 +468,25 @@ static peal_status read_tensors(const tensor_list *list, const peal_safetensors 
     }
     for (size_t i = 0; i < list->count; i++) {
         const peal_tensor *wanted = &list->tensors[i], *found = peal_safetensors_find(file, wanted->name);
-        if (!found || found->type != wanted->type || found->rows != 0 || found->width != wanted->width) {
-            return peal_fail(err, PEAL_E_DATA, "it lacks '%s' of %zu numbers", wanted->name, wanted->width);
+        if (!found || found->type != wanted->type || found->rows != wanted->rows || found->width != wanted->width) {
+            return peal_fail(err, PEAL_E_DATA, "it lacks '%s' of %zu numbers", wanted->name, peal_tensor_count(wanted));
         }
         if (!peal_tensor_is_finite(found)) {
             return peal_fail(err, PEAL_E_DATA, "its '%s' holds what is no number", wanted->name);
         }
-        if (wanted->type == PEAL_TENSOR_UINT32) PEAL_TRY(check_rows(found, list->most[i], err));
-        memcpy((void *)wanted->data, found->data, wanted->width * sizeof(float)); /* or uint32_t */
+        memcpy((void *)wanted->data, found->data, peal_tensor_count(wanted) * peal_tensor_item(wanted->type));
+    }
+    return PEAL_OK;
+}
+
+/* What a checkpoint has put into shared memory, to the learner's mind. */
+static peal_status check_states(const models__trainer *trainer, const models__progress *progress, peal_error *err) {
+    const peal_learner *learner = trainer->learner;
+    if (!learner->check_state) return PEAL_OK;
+    PEAL_TRY(learner->check_state(trainer->self, trainer->committed, SIZE_MAX, progress->step, err));
+    for (size_t p = 0; p < trainer->training.partitions; p++) {
+        if (progress->reached[p] <= progress->step) continue;
+        PEAL_TRY(learner->check_state(trainer->self, trainer->committed, p, progress->reached[p], err));
     }
     return PEAL_OK;
 }
@@ -525,6 +506,7 @@ static peal_status read_checkpoint(models__trainer *trainer, const char *path, c
     }
     if (status == PEAL_OK) status = list_tensors(trainer, progress, &list, err);
     if (status == PEAL_OK) status = read_tensors(&list, file, err);
+    if (status == PEAL_OK) status = check_states(trainer, progress, err);
     clear_list(&list);
     peal_safetensors_close(file);
     if (status == PEAL_E_DATA) peal_error_context(err, "the checkpoint %s is damaged", path);
@@ -632,9 +614,10 @@ peal_status models__run_begin(models__trainer *trainer, models__progress *progre
     if (options->resume) PEAL_TRY(resume(trainer, progress, &found, err));
     if (found) {
         char steps[64] = "";
-        if (progress->step) snprintf(steps, sizeof steps, " and %zu steps of %zu", progress->step, trainer->steps);
+        if (progress->step)
+            snprintf(steps, sizeof steps, " and %zu steps of %zu", progress->step, trainer->training.steps);
         peal_report(options->reporter, PEAL_EVENT_NOTE, "resumed after epoch %zu of %zu%s", progress->epoch,
-                    trainer->epochs, steps);
+                    trainer->training.epochs, steps);
         return trim_metrics(trainer, progress->epoch, err);
     }
     if (options->resume)

@@ -43,25 +43,25 @@ static bool sample_take(sample *self, size_t columns) {
     size_t rows = VALUES_MOST / columns;
     if (rows < 4 * ROWS_LEAST) rows = 4 * ROWS_LEAST;
     if (rows > ROWS_MOST) rows = ROWS_MOST;
-    if (rows > trainer->train_count) rows = (size_t)trainer->train_count;
+    if (rows > trainer->data.train_count) rows = (size_t)trainer->data.train_count;
     self->rows = rows;
     self->tables = calloc(rows, sizeof(peal_table *));
     self->within = calloc(rows, sizeof *self->within);
     self->labels = calloc(rows, sizeof *self->labels);
     self->learn = calloc(rows, sizeof *self->learn);
-    self->counts = calloc((size_t)trainer->net->shape.classes + 1, sizeof *self->counts);
+    self->counts = calloc((size_t)trainer->data.shape.classes + 1, sizeof *self->counts);
     if (!self->tables || !self->within || !self->labels || !self->learn || !self->counts) return false;
     for (size_t i = 0; i < rows; i++) {
-        const uint32_t row = trainer->train_list[i * (size_t)trainer->train_count / rows];
-        self->tables[i] = peal_rows_find(trainer->rows, row, &self->within[i]);
-        self->labels[i] = peal_net_label(trainer->net, self->tables[i], self->within[i]);
+        const uint32_t row = trainer->data.train_list[i * (size_t)trainer->data.train_count / rows];
+        self->tables[i] = peal_rows_find(trainer->data.rows, row, &self->within[i]);
+        self->labels[i] = peal_shape_label(&trainer->data.shape, self->tables[i], self->within[i]);
     }
     return true;
 }
 
 /* The value of feature, or behind the features of code column, `column` in row `i` of the sample. */
 static double value_of(const sample *self, size_t column, size_t i) {
-    const peal_shape *shape = &self->trainer->net->shape;
+    const peal_shape *shape = &self->trainer->data.shape;
     const peal_table *table = self->tables[i];
     if (column < shape->features) {
         const float *features = table->columns[0].child->values;
@@ -131,7 +131,7 @@ static bool tells_class(sample *self, size_t column) {
         wrong += nearest(self, value_of(self, column, i)) != self->labels[i];
         if (wrong > self->rows / 2000 + 1) return false;
     }
-    for (uint32_t class = 0; class < self->trainer->net->shape.classes; class ++) self->counts[class] = 0;
+    for (uint32_t class = 0; class < self->trainer->data.shape.classes; class ++) self->counts[class] = 0;
     for (size_t i = 1; i < self->rows; i += 2) {
         const uint64_t count = ++self->counts[(size_t)self->labels[i]];
         most = count > most ? (size_t)count : most;
@@ -158,8 +158,8 @@ static bool tells_number(const sample *self, size_t column) {
 }
 
 static const char *name_of(const models__trainer *trainer, size_t column, char *text, size_t size) {
-    const peal_pipeline *pipeline = trainer->pipeline;
-    const uint32_t features = trainer->net->shape.features;
+    const peal_pipeline *pipeline = trainer->data.pipeline;
+    const uint32_t features = trainer->data.shape.features;
     if (column < features) {
         peal_pipeline_feature_name(pipeline, (uint32_t)column, text, size);
         return text;
@@ -189,11 +189,11 @@ static void tell(const models__trainer *trainer, const size_t told[TOLD_MOST], s
 }
 
 void models__warn_of_leaks(const models__trainer *trainer) {
-    const peal_shape *shape = &trainer->net->shape;
+    const peal_shape *shape = &trainer->data.shape;
     const size_t columns = shape->bytes ? 0 : (size_t)shape->features + shape->code_columns;
     size_t told[TOLD_MOST], count = 0;
     const size_t others = columns + (shape->sparse > 0);
-    if (columns == 0 || others < 2 || trainer->train_count < ROWS_LEAST) return;
+    if (columns == 0 || others < 2 || trainer->data.train_count < ROWS_LEAST) return;
     sample self = {.trainer = trainer};
     if (sample_take(&self, columns)) {
         for (size_t column = 0; column < columns; column++) {

@@ -23,18 +23,20 @@ static const peal_reporter *reporter(const models__supervisor *self) {
 /* How far a worker has come among those that wait for each other: the one that has come least far keeps the others
  * waiting. Those that do not step (trainer.h) have come nowhere. */
 static uint64_t distance(const models__supervisor *self, size_t rank) {
-    return rank < self->trainer->at_once ? peal_collective_distance(self->trainer->collective, rank) : 0;
+    return rank < self->trainer->training.at_once ? peal_collective_distance(self->trainer->shared.collective, rank)
+                                                  : 0;
 }
 
 static uint64_t beat_count(const models__supervisor *self, size_t rank) {
-    return atomic_load_explicit(&self->trainer->beats[rank].count, memory_order_relaxed);
+    return atomic_load_explicit(&self->trainer->shared.beats[rank].count, memory_order_relaxed);
 }
 
 peal_status models__supervisor_begin(models__trainer *trainer, models__supervisor *self, peal_error *err) {
     *self = (models__supervisor){.trainer = trainer, .oom_kills = peal_machine_oom_kills()};
-    PEAL_TRY(peal_alloc_checked(&self->duties, trainer->workers, sizeof *self->duties, "workers", err));
-    PEAL_TRY(peal_alloc_checked(&self->deaths, trainer->partitions + 1, sizeof *self->deaths, "partitions", err));
-    const peal_group_options group = {.workers = trainer->workers, .run = models__worker, .user = trainer};
+    PEAL_TRY(peal_alloc_checked(&self->duties, trainer->training.workers, sizeof *self->duties, "workers", err));
+    PEAL_TRY(
+        peal_alloc_checked(&self->deaths, trainer->training.partitions + 1, sizeof *self->deaths, "partitions", err));
+    const peal_group_options group = {.workers = trainer->training.workers, .run = models__worker, .user = trainer};
     return peal_group_start(&group, &self->group, err);
 }
 
@@ -67,8 +69,8 @@ static const char *death_text(const models__supervisor *self, const peal_group_e
 
 /* The partition that a worker was at work on; SIZE_MAX: none. */
 static size_t partition_of(const models__supervisor *self, size_t rank, const models__duty *was) {
-    uint32_t partition = atomic_load_explicit(&self->trainer->beats[rank].partition, memory_order_relaxed);
-    return was->busy && partition < self->trainer->partitions ? partition : SIZE_MAX;
+    uint32_t partition = atomic_load_explicit(&self->trainer->shared.beats[rank].partition, memory_order_relaxed);
+    return was->busy && partition < self->trainer->training.partitions ? partition : SIZE_MAX;
 }
 
 /* Says who died of what, while doing what for how long, and forks the rank anew. */
@@ -90,7 +92,7 @@ static peal_status replace(models__supervisor *self, const peal_group_event *eve
                 (int)event->pid, death, self->epoch + 1, where);
     trainer->result->deaths++;
     PEAL_TRY(models__check_data(trainer, err)); /* a file that was cut ends who reads its map */
-    size_t *count = &self->deaths[partition == SIZE_MAX ? trainer->partitions : partition];
+    size_t *count = &self->deaths[partition == SIZE_MAX ? trainer->training.partitions : partition];
     if (++*count >= trainer->options->deaths) {
         if (partition == SIZE_MAX) snprintf(where, sizeof where, "workers that were training no partition");
         if (partition != SIZE_MAX) snprintf(where, sizeof where, "workers while training partition %zu", partition);
@@ -100,7 +102,7 @@ static peal_status replace(models__supervisor *self, const peal_group_event *eve
             "them; the last one (worker %zu, pid %d) %s",
             *count, where, event->rank, (int)event->pid, death);
     }
-    atomic_store_explicit(&trainer->beats[event->rank].partition, UINT32_MAX, memory_order_relaxed);
+    atomic_store_explicit(&trainer->shared.beats[event->rank].partition, UINT32_MAX, memory_order_relaxed);
     return peal_group_respawn(self->group, event->rank, err);
 }
 
@@ -136,7 +138,7 @@ static void look_for_stopped(models__supervisor *self, size_t rank, int64_t now)
 static void look_for_stuck(models__supervisor *self, int64_t now) {
     const int64_t limit = (int64_t)self->trainer->options->stall_ms * 1000000;
     uint64_t least = UINT64_MAX;
-    size_t stuck = 0, busy = 0, workers = self->trainer->workers;
+    size_t stuck = 0, busy = 0, workers = self->trainer->training.workers;
     for (size_t rank = 0; rank < workers; rank++) {
         models__duty *one = &self->duties[rank];
         if (!one->busy) continue;
@@ -152,7 +154,7 @@ static void look_for_stuck(models__supervisor *self, int64_t now) {
         if (distance(self, rank) < least) least = distance(self, rank);
     }
     /* In steps that all do together nobody is stuck while somebody moves. */
-    bool together = self->trainer->sync == SYNC_STEP;
+    bool together = self->trainer->learner->together != NULL;
     if (stuck == 0 || (together && stuck < busy)) return;
     for (size_t rank = 0; rank < workers; rank++) {
         const models__duty *one = &self->duties[rank];
@@ -167,7 +169,7 @@ static void look_at_all(models__supervisor *self) {
     /* After a pause of the whole job (Ctrl-Z, a laptop's sleep) everybody gets his time anew. */
     bool slept = self->looked && now - self->looked > (int64_t)LOOK_MS * 1000000 * 10;
     self->looked = now;
-    for (size_t rank = 0; rank < self->trainer->workers; rank++) {
+    for (size_t rank = 0; rank < self->trainer->training.workers; rank++) {
         if (slept) self->duties[rank].moved = now;
         look_for_stopped(self, rank, now);
     }

@@ -15,11 +15,11 @@
 #include "core/base/number.h"
 #include "core/base/spec.h"
 #include "core/process/sum.h"
+#include "models/learner/choice.h"
 #include "models/learner/tables.h"
 #include "models/predict/model_file.h"
 #include "models/predict/predictor.h"
 #include "models/train/candidates.h"
-#include "models/train/choice.h"
 #include "models/train/trainer.h"
 #include "models/train/verdict.h"
 
@@ -37,99 +37,48 @@ peal_train_options peal_train_default(void) {
 
 /* ---- what the user wants ---- */
 
-static peal_status parse_sync(models__trainer *trainer, peal_error *err) {
-    const char *text = trainer->options->sync ? trainer->options->sync : "epoch";
-    char *end;
-    unsigned long steps = strtoul(text, &end, 10);
-    if (strcmp(text, "epoch") == 0) return PEAL_OK;
-    if (strcmp(text, "step") == 0) {
-        trainer->sync = SYNC_STEP;
-        return PEAL_OK;
-    }
-    if (*text < '0' || *text > '9' || *end != '\0' || steps == 0) {
-        static const char *const names[] = {"epoch", "step"};
-        size_t chosen;
-        PEAL_TRY(peal_spec_choose("sync (epoch, step or a number of steps)", text, names, 2, &chosen, err));
-    }
-    trainer->steps_per_round = steps;
-    return PEAL_OK;
-}
-
-/* With 0 partitions, as long as their number is not known, it is only checked. */
-static peal_status parse_outer(models__trainer *trainer, size_t partitions, peal_error *err) {
-    static const char *const names[] = {"nesterov", "momentum", "average"};
-    static const char *const keys[] = {"lr", "momentum", NULL}, *const no_keys[] = {NULL};
-    static const models__outer defaults[] = {
-        {.name = "nesterov", .lr = 0.7, .momentum = 0.6, .nesterov = true},
-        {.name = "momentum", .lr = 0.7, .momentum = 0.6},
-        {.name = "average", .lr = 1},
-    };
-    peal_spec spec;
-    size_t chosen;
-    const char *text = trainer->options->outer;
-    /* One partition has nothing to average; between rounds of few steps an outer momentum has nothing to average out.
-     */
-    if (!text) text = partitions == 1 || trainer->steps_per_round ? "average" : "nesterov";
-    PEAL_TRY(peal_spec_parse("outer optimizer", text, &spec, err));
-    PEAL_TRY(peal_spec_choose("outer optimizer", spec.name, names, 3, &chosen, err));
-    PEAL_TRY(peal_spec_check("outer optimizer", &spec, chosen == 2 ? no_keys : keys, err));
-    trainer->outer = defaults[chosen];
-    PEAL_TRY(peal_spec_number(&spec, "lr", trainer->outer.lr, 0, 10, &trainer->outer.lr, err));
-    return peal_spec_number(&spec, "momentum", trainer->outer.momentum, 0, 0.999, &trainer->outer.momentum, err);
-}
-
 /* All that can be known without the data. */
 static peal_status parse_options(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
     if (options->keep == 0) return peal_fail(err, PEAL_E_USAGE, "keep must be at least 1");
     if (options->epochs > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "epochs must be at most %u", UINT32_MAX);
     if (options->lr < 0 || !isfinite(options->lr)) return peal_fail(err, PEAL_E_USAGE, "lr must be a number above 0");
-    if (options->partitions > PARTITIONS_MOST) {
-        return peal_fail(err, PEAL_E_USAGE, "partitions must be at most %d", PARTITIONS_MOST);
+    if (options->partitions > PEAL_PARTITIONS_MOST) {
+        return peal_fail(err, PEAL_E_USAGE, "partitions must be at most %d", PEAL_PARTITIONS_MOST);
     }
     trainer->spec_text = options->model ? options->model : "mlp";
     PEAL_TRY(peal_model_parse(trainer->spec_text, &trainer->spec, err));
-    trainer->schedule_text = options->schedule ? options->schedule : "cosine";
-    PEAL_TRY(peal_schedule_parse(trainer->schedule_text, &trainer->schedule, &trainer->schedule_options, err));
-    if (options->optimizer) {
-        PEAL_TRY(peal_optimizer_parse(options->optimizer, &trainer->optimizer, &trainer->optimizer_options, err));
-    }
-    PEAL_TRY(parse_sync(trainer, err));
-    return parse_outer(trainer, 0, err);
+    PEAL_TRY(peal_sync_choose(options, &trainer->spec, &trainer->learner, err));
+    trainer->training.sync = options->sync ? options->sync : trainer->learner->sync;
+    return trainer->learner->check(options, &trainer->spec, err);
 }
 
 /* The rest, once the rows to train on are known. */
 static peal_status choose(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
-    const models__table table = {.rows = trainer->train_count, .bytes = trainer->eval_net->shape.bytes};
-    trainer->optimizer_text = options->optimizer ? options->optimizer : models__choose_optimizer(&table);
-    PEAL_TRY(peal_optimizer_parse(trainer->optimizer_text, &trainer->optimizer, &trainer->optimizer_options, err));
-    if (trainer->spec.l2 < 0) trainer->spec.l2 = (float)models__choose_l2(&table);
-    trainer->batch = options->batch ? options->batch : models__choose_batch(&table);
-    trainer->partitions = options->partitions ? options->partitions : models__choose_partitions(&table);
-    PEAL_TRY(parse_outer(trainer, trainer->partitions, err));
-    trainer->workers = options->workers ? options->workers : peal_machine_cpus();
-    if (trainer->workers > trainer->partitions) trainer->workers = trainer->partitions;
-    if (trainer->train_count < trainer->partitions) {
+    const models__data *data = &trainer->data;
+    const models__table table = {.rows = data->train_count, .bytes = data->shape.bytes};
+    peal_training *training = &trainer->training;
+    training->options = options;
+    training->pipeline = data->pipeline;
+    training->shape = &data->shape;
+    training->spec = &trainer->spec;
+    training->rows = data->rows;
+    training->row_count = data->train_count;
+    training->partitions = options->partitions ? options->partitions : models__choose_partitions(&table);
+    training->workers = options->workers ? options->workers : peal_machine_cpus();
+    if (training->workers > training->partitions) training->workers = training->partitions;
+    const size_t cpus = peal_machine_cpus();
+    training->at_once = training->workers < cpus ? training->workers : cpus;
+    if (data->train_count < training->partitions) {
         return peal_fail(err, PEAL_E_DATA, "%s has %llu rows to train on, fewer than the %zu partitions",
-                         options->dataset, (unsigned long long)trainer->train_count, trainer->partitions);
+                         options->dataset, (unsigned long long)data->train_count, training->partitions);
     }
-    const size_t most = (size_t)((trainer->train_count + trainer->partitions - 1) / trainer->partitions);
-    const size_t least = (size_t)(trainer->train_count / trainer->partitions);
-    trainer->steps = (most + trainer->batch - 1) / trainer->batch;
-    if (trainer->steps > least) trainer->steps = least; /* no step without rows */
-    trainer->epochs = options->epochs ? options->epochs : models__choose_epochs(&table, &trainer->spec, trainer->steps);
-    trainer->lr = options->lr > 0 ? options->lr
-                                  : models__choose_lr(&table, &trainer->spec, trainer->optimizer,
-                                                      (double)trainer->epochs * (double)trainer->steps);
-    /* A step of all partitions sees P times the rows of one: the rate grows with the root of that (Krizhevsky 2014,
-     * arXiv:1404.5997, section 5; measured in the README of this folder). */
-    if (options->lr == 0 && trainer->sync == SYNC_STEP) trainer->lr *= sqrt((double)trainer->partitions);
-    if (!trainer->last_epoch) trainer->last_epoch = trainer->epochs;
+    PEAL_TRY(trainer->learner->begin(training, &trainer->self, err));
+    training->last_epoch = trainer->last_epoch ? trainer->last_epoch : training->epochs;
     trainer->patience = options->patience;
-    if (!trainer->patience && trainer->stops_early) trainer->patience = models__choose_patience(trainer->epochs);
-    const size_t rows = (most + trainer->steps - 1) / trainer->steps;
-    return peal_net_new(trainer->pipeline, &trainer->spec, rows, true, &trainer->net, err);
+    if (!trainer->patience && trainer->stops_early) trainer->patience = models__choose_patience(training->epochs);
+    return trainer->learner->model_new(data->pipeline, &trainer->spec, NULL, 0, &trainer->best, err);
 }
 
 bool peal_train_is_fraction(const char *valid) {
@@ -184,10 +133,10 @@ typedef struct label_reading {
 static peal_status read_labels(void *user, const peal_table *table, peal_error *err) {
     const label_reading *self = user;
     const models__trainer *trainer = self->trainer;
-    if (self->labels->size == 0) PEAL_TRY(peal_pipeline_check_table(trainer->pipeline, table, self->dataset, err));
+    if (self->labels->size == 0) PEAL_TRY(peal_pipeline_check_table(trainer->data.pipeline, table, self->dataset, err));
     PEAL_TRY(peal_buffer_reserve(self->labels, table->rows * sizeof(double), err));
     double *labels = (double *)(void *)(self->labels->data + self->labels->size);
-    for (size_t row = 0; row < table->rows; row++) labels[row] = peal_net_label(trainer->eval_net, table, row);
+    for (size_t row = 0; row < table->rows; row++) labels[row] = peal_shape_label(&trainer->data.shape, table, row);
     self->labels->size += table->rows * sizeof(double);
     return PEAL_OK;
 }
@@ -200,8 +149,8 @@ static peal_status open_rows(const models__trainer *trainer, const peal_dataset 
 }
 
 peal_status models__check_data(const models__trainer *trainer, peal_error *err) {
-    PEAL_TRY(peal_rows_check(trainer->rows, err));
-    return trainer->valid_rows ? peal_rows_check(trainer->valid_rows, err) : PEAL_OK;
+    PEAL_TRY(peal_rows_check(trainer->data.rows, err));
+    return trainer->data.valid_rows ? peal_rows_check(trainer->data.valid_rows, err) : PEAL_OK;
 }
 
 /* The rows that have a label, among those where held(i) == wanted. */
@@ -226,14 +175,15 @@ static peal_status list_rows(const peal_buffer *labels, const uint8_t *held, uin
 /* The labels of the rows to validate on, in their order. */
 static peal_status take_labels(models__trainer *trainer, const peal_buffer *labels, peal_error *err) {
     const double *label = (const double *)(const void *)labels->data;
-    PEAL_TRY(peal_alloc_checked(&trainer->eval_labels, trainer->valid_count, sizeof(double), "labels", err));
-    for (uint64_t i = 0; i < trainer->valid_count; i++) trainer->eval_labels[i] = label[trainer->valid_list[i]];
+    PEAL_TRY(peal_alloc_checked(&trainer->data.valid_labels, trainer->data.valid_count, sizeof(double), "labels", err));
+    for (uint64_t i = 0; i < trainer->data.valid_count; i++)
+        trainer->data.valid_labels[i] = label[trainer->data.valid_list[i]];
     return PEAL_OK;
 }
 
 /* Marks a random fraction of the rows: a function of the seed and their number. */
 static peal_status hold_out(const models__trainer *trainer, double fraction, uint8_t **held, peal_error *err) {
-    uint64_t rows = peal_rows_count(trainer->rows);
+    uint64_t rows = peal_rows_count(trainer->data.rows);
     if (rows > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows in one split");
     uint32_t *order;
     PEAL_TRY(peal_alloc_checked(held, rows, 1, "held-out rows", err));
@@ -248,8 +198,9 @@ static peal_status hold_out(const models__trainer *trainer, double fraction, uin
 
 static peal_status open_valid_dataset(models__trainer *trainer, const char *path, peal_buffer *labels,
                                       peal_error *err) {
-    PEAL_TRY(peal_dataset_open(path, &trainer->valid_dataset, err));
-    if (!peal_pipeline_same(peal_dataset_pipeline(trainer->valid_dataset), peal_dataset_pipeline(trainer->dataset))) {
+    PEAL_TRY(peal_dataset_open(path, &trainer->data.valid_dataset, err));
+    if (!peal_pipeline_same(peal_dataset_pipeline(trainer->data.valid_dataset),
+                            peal_dataset_pipeline(trainer->data.dataset))) {
         return peal_fail(
             err, PEAL_E_DATA,
             "the validation dataset %s was made with another pipeline than %s; make it like that one (like)", path,
@@ -257,8 +208,8 @@ static peal_status open_valid_dataset(models__trainer *trainer, const char *path
     }
     static const int order[] = {PEAL_SPLIT_VALID, PEAL_SPLIT_TEST, PEAL_SPLIT_TRAIN};
     for (size_t i = 0; i < 3; i++) {
-        if (!peal_dataset_rows(trainer->valid_dataset, order[i])) continue;
-        return open_rows(trainer, trainer->valid_dataset, path, order[i], &trainer->valid_rows, labels, err);
+        if (!peal_dataset_rows(trainer->data.valid_dataset, order[i])) continue;
+        return open_rows(trainer, trainer->data.valid_dataset, path, order[i], &trainer->data.valid_rows, labels, err);
     }
     return peal_fail(err, PEAL_E_DATA, "the validation dataset %s has no rows", path);
 }
@@ -277,16 +228,17 @@ static peal_status choose_rows(models__trainer *trainer, const peal_buffer *labe
         status = hold_out(trainer, fraction, &held, err);
     } else if (options->valid) {
         status = open_valid_dataset(trainer, options->valid, &valid_labels, err);
-    } else if (peal_dataset_rows(trainer->dataset, PEAL_SPLIT_VALID)) {
-        status = open_rows(trainer, trainer->dataset, options->dataset, PEAL_SPLIT_VALID, &trainer->valid_rows,
-                           &valid_labels, err);
+    } else if (peal_dataset_rows(trainer->data.dataset, PEAL_SPLIT_VALID)) {
+        status = open_rows(trainer, trainer->data.dataset, options->dataset, PEAL_SPLIT_VALID,
+                           &trainer->data.valid_rows, &valid_labels, err);
     }
     if (status == PEAL_OK) {
-        status = list_rows(labels, held, 0, &trainer->train_list, &trainer->train_count, &unlabelled, err);
+        status = list_rows(labels, held, 0, &trainer->data.train_list, &trainer->data.train_count, &unlabelled, err);
     }
-    if (status == PEAL_OK && (is_fraction || trainer->valid_rows)) {
+    if (status == PEAL_OK && (is_fraction || trainer->data.valid_rows)) {
         const peal_buffer *list = is_fraction ? labels : &valid_labels;
-        status = list_rows(list, held, is_fraction, &trainer->valid_list, &trainer->valid_count, &unlabelled, err);
+        status =
+            list_rows(list, held, is_fraction, &trainer->data.valid_list, &trainer->data.valid_count, &unlabelled, err);
         if (status == PEAL_OK) status = take_labels(trainer, list, err);
     }
     peal_buffer_clear(&valid_labels);
@@ -295,7 +247,7 @@ static peal_status choose_rows(models__trainer *trainer, const peal_buffer *labe
         peal_report(options->reporter, PEAL_EVENT_WARNING, "%llu rows have no label that is known and are left out",
                     (unsigned long long)unlabelled);
     }
-    if (status == PEAL_OK && (is_fraction || trainer->valid_rows) && trainer->valid_count == 0) {
+    if (status == PEAL_OK && (is_fraction || trainer->data.valid_rows) && trainer->data.valid_count == 0) {
         status = peal_fail(err, PEAL_E_DATA, "there is no row to validate on");
     }
     return status;
@@ -303,13 +255,14 @@ static peal_status choose_rows(models__trainer *trainer, const peal_buffer *labe
 
 static peal_status open_data(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
-    PEAL_TRY(peal_dataset_open(options->dataset, &trainer->dataset, err));
-    PEAL_TRY(peal_pipeline_load(peal_dataset_pipeline(trainer->dataset), &trainer->pipeline, err));
-    PEAL_TRY(peal_net_new(trainer->pipeline, &trainer->spec, PEAL_PREDICT_BATCH, false, &trainer->eval_net, err));
+    PEAL_TRY(peal_dataset_open(options->dataset, &trainer->data.dataset, err));
+    PEAL_TRY(peal_pipeline_load(peal_dataset_pipeline(trainer->data.dataset), &trainer->data.pipeline, err));
+    PEAL_TRY(peal_pipeline_shape(trainer->data.pipeline, &trainer->data.shape, err));
+    PEAL_TRY(peal_model_check_label(trainer->spec.kind, &trainer->data.shape, err));
     peal_buffer labels = {0};
-    peal_status status =
-        open_rows(trainer, trainer->dataset, options->dataset, PEAL_SPLIT_TRAIN, &trainer->rows, &labels, err);
-    if (status == PEAL_OK && peal_rows_count(trainer->rows) == 0) {
+    peal_status status = open_rows(trainer, trainer->data.dataset, options->dataset, PEAL_SPLIT_TRAIN,
+                                   &trainer->data.rows, &labels, err);
+    if (status == PEAL_OK && peal_rows_count(trainer->data.rows) == 0) {
         status = peal_fail(err, PEAL_E_DATA, "%s has no rows to train on", options->dataset);
     }
     if (status == PEAL_OK) status = choose_rows(trainer, &labels, err);
@@ -333,147 +286,74 @@ static json_t *data_hash(const peal_dataset *dataset) {
 
 static json_t *describe_job(const models__trainer *trainer) {
     const peal_train_options *options = trainer->options;
-    json_t *valid = trainer->valid_dataset ? data_hash(trainer->valid_dataset)
-                    : options->valid       ? json_string(options->valid)
-                                           : json_null();
-    char numbers[2][PEAL_NUMBER_TEXT];
-    char *outer =
-        peal_sprintf("%s:lr=%s,momentum=%s", trainer->outer.name, peal_number_text(trainer->outer.lr, numbers[0]),
-                     peal_number_text(trainer->outer.momentum, numbers[1]));
-    const char *applied = trainer->sync == SYNC_STEP ? "none" : outer;
-    json_t *job = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:f, s:f, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:s}", "model",
-                            trainer->spec_text, "epochs", (json_int_t)trainer->epochs, "last_epoch",
-                            (json_int_t)trainer->last_epoch, "batch", (json_int_t)trainer->batch, "patience",
-                            (json_int_t)trainer->patience, "optimizer", trainer->optimizer_text, "lr", trainer->lr,
-                            "l2", (double)trainer->spec.l2, "schedule", trainer->schedule_text, "sync",
-                            options->sync ? options->sync : "epoch", "outer", applied, "partitions",
-                            (json_int_t)trainer->partitions, "seed", (json_int_t)options->seed, "valid", valid, "data",
-                            data_hash(trainer->dataset), "arithmetic", trainer->arithmetic);
-    free(outer);
-    return job;
+    const peal_training *training = &trainer->training;
+    json_t *valid = trainer->data.valid_dataset ? data_hash(trainer->data.valid_dataset)
+                    : options->valid            ? json_string(options->valid)
+                                                : json_null();
+    json_t *job =
+        json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:o, s:o, s:s}", "model", trainer->spec_text, "learner",
+                  trainer->learner->name, "epochs", (json_int_t)training->epochs, "last_epoch",
+                  (json_int_t)training->last_epoch, "patience", (json_int_t)trainer->patience, "sync", training->sync,
+                  "partitions", (json_int_t)training->partitions, "seed", (json_int_t)options->seed, "valid", valid,
+                  "data", data_hash(trainer->data.dataset), "arithmetic", trainer->arithmetic);
+    return peal_json_merge(job, trainer->learner->describe(trainer->self));
 }
 
 /* ---- shared memory ---- */
 
-/* One layout, walked twice: once to sum up, once to place. */
-typedef struct layout {
-    peal_slab_plan plan;
-    uint8_t *base;
-} layout;
-
-static void *take(layout *at, size_t count, size_t size) {
-    size_t offset = peal_slab_plan_take(&at->plan, count, size);
-    return at->base ? at->base + offset : NULL;
+static void lay_out(models__trainer *trainer, uint8_t *base) {
+    models__shared *shared = &trainer->shared;
+    const models__data *data = &trainer->data;
+    peal_layout *at = &shared->layout;
+    peal_layout_clear(at);
+    at->base = base;
+    trainer->learner->lay_out(trainer->self, at);
+    shared->order = peal_layout_scratch(at, data->train_count, sizeof(uint32_t));
+    shared->valid_scores = peal_layout_scratch(at, data->valid_count, peal_shape_scores(&data->shape) * sizeof(double));
+    shared->beats = peal_layout_scratch(at, trainer->training.workers, sizeof(peal_beat));
+    shared->control = peal_layout_scratch(at, 1, sizeof(peal_control));
+    shared->collective = peal_layout_scratch(at, 1, peal_collective_size(trainer->training.at_once));
+    trainer->training.order = shared->order;
 }
 
-static models__state take_state(layout *at, const models__trainer *trainer, bool committed) {
-    models__state state = {.params = take(at, trainer->floats, sizeof(float))};
-    for (size_t i = 0; i < trainer->optimizer->states; i++)
-        state.optimizer[i] = take(at, trainer->floats, sizeof(float));
-    if (committed) state.outer = take(at, trainer->floats, sizeof(float));
-    if (committed) state.losses = take(at, trainer->partitions, sizeof(double));
-    if (!trainer->table_rows) return state;
-    if (!committed || trainer->sync == SYNC_STEP) state.clocks = take(at, trainer->table_rows, sizeof(uint32_t));
-    if (!committed) state.seen = take(at, trainer->table_rows, sizeof(uint32_t));
-    return state;
-}
-
-/* Of a gradient in shared memory; NULL without tables. */
-static peal_touched *take_touched(layout *at, const models__trainer *trainer) {
-    if (!trainer->table_rows) return NULL;
-    peal_touched *touched = take(at, 1, sizeof *touched);
-    uint32_t *rows = take(at, trainer->table_rows, sizeof *rows);
-    uint8_t *marks = take(at, trainer->table_rows, sizeof *marks);
-    if (touched) *touched = (peal_touched){.rows = rows, .marks = marks};
-    return touched;
-}
-
-static size_t lay_out(models__trainer *trainer, uint8_t *base) {
-    layout at = {.base = base};
-    const peal_shape *shape = &trainer->net->shape;
-    trainer->order = take(&at, trainer->train_count, sizeof(uint32_t));
-    trainer->states[0] = take_state(&at, trainer, true);
-    trainer->states[1] = take_state(&at, trainer, true);
-    for (size_t p = 0; trainer->sync == SYNC_ROUNDS && p < trainer->partitions; p++) {
-        trainer->slots[p] = take_state(&at, trainer, false);
-    }
-    for (size_t i = 0; i < trainer->block_count; i++) {
-        trainer->blocks[i].gradient = take(&at, trainer->floats, sizeof(float));
-        trainer->blocks[i].touched = take_touched(&at, trainer);
-    }
-    if (trainer->sync == SYNC_STEP) {
-        trainer->nodes = take(&at, TREE_LEVELS * trainer->partitions, sizeof(models__node));
-    }
-    if (trainer->sync == SYNC_STEP) trainer->published = take(&at, trainer->floats, sizeof(float));
-    trainer->loss_sums = take(&at, trainer->partitions, sizeof(double));
-    trainer->eval_scores = take(&at, trainer->valid_count, (shape->classes ? shape->classes : 1) * sizeof(double));
-    trainer->beats = take(&at, trainer->workers, sizeof(models__beat));
-    trainer->control = take(&at, 1, sizeof(models__control));
-    trainer->collective = take(&at, 1, peal_collective_size(trainer->at_once));
-    return at.plan.size;
-}
-
-/* Each worker that steps has neighbouring partitions; their gradients are summed in as few nodes of the tree as there
- * can be. */
-static void cut_blocks(models__trainer *trainer) {
-    for (size_t rank = 0; rank < trainer->at_once; rank++) {
-        size_t at = trainer->partitions * rank / trainer->at_once;
-        const size_t end = trainer->partitions * (rank + 1) / trainer->at_once;
-        while (at < end) {
-            const size_t size = peal_term_size(at, end);
-            trainer->blocks[trainer->block_count++] = (models__block){.first = at, .size = size, .rank = rank};
-            at += size;
-            while ((size_t)1 << trainer->levels < size) trainer->levels++;
-        }
-    }
-    /* As many sums as can run at once are left to the step's segments, the rest is done where it is in the cache. */
-    trainer->merge_size = 1;
-    while (2 * trainer->merge_size * trainer->at_once <= trainer->partitions) trainer->merge_size *= 2;
+static uint64_t model_bytes(const models__trainer *trainer) {
+    size_t count;
+    uint64_t bytes = 0;
+    const peal_tensor *tensors = trainer->learner->model_tensors(trainer->best, &count);
+    for (size_t i = 0; i < count; i++) bytes += peal_tensor_count(&tensors[i]) * peal_tensor_item(tensors[i].type);
+    return bytes;
 }
 
 /* PEAL_E_MEMORY with the arithmetic if what the training will take is more than there is. */
 static peal_status check_memory(const models__trainer *trainer, peal_error *err) {
-    const uint64_t vector = (uint64_t)trainer->floats * sizeof(float), states = trainer->optimizer->states;
-    const uint64_t rows_of_tables = (uint64_t)trainer->table_rows * 2 * sizeof(uint32_t); /* clocks and what is seen */
-    const uint64_t per_partition = trainer->sync == SYNC_ROUNDS ? vector * (1 + states) + rows_of_tables : 0;
-    const uint64_t per_worker = (vector + rows_of_tables) * trainer->levels +
-                                peal_graph_batch_bytes(trainer->net->graph) +
-                                peal_graph_batch_bytes(trainer->eval_net->graph);
-    uint64_t parameters = 2 * vector * (2 + states) + vector; /* two states, and the best epoch */
-    if (trainer->sync == SYNC_STEP) parameters += (vector + rows_of_tables) * (trainer->block_count + 1);
-    const uint64_t rows = trainer->train_count * sizeof(uint32_t) +
-                          trainer->valid_count * sizeof(double) * (trainer->net->shape.classes + 2);
-    const uint64_t shared = parameters + rows + per_partition * trainer->partitions;
+    const peal_layout *layout = &trainer->shared.layout;
+    const peal_training *training = &trainer->training;
+    const uint64_t model = model_bytes(trainer), per_partition = layout->slot_bytes / training->partitions;
+    const uint64_t per_worker = trainer->learner->worker_bytes(trainer->self) + model;
+    const uint64_t states = layout->state_bytes + model,
+                   rest = layout->plan.size - layout->slot_bytes - layout->state_bytes;
+    const uint64_t shared = layout->plan.size + model;
     char what[256], texts[5][32];
     snprintf(what, sizeof what,
              "the training (%s of parameters; with their states and copies %s, for each of %zu partitions %s more, for "
-             "each of %zu workers %s, for the rows %s)",
-             peal_bytes_text(vector, texts[0]), peal_bytes_text(parameters, texts[1]), trainer->partitions,
-             peal_bytes_text(per_partition, texts[2]), trainer->workers, peal_bytes_text(per_worker, texts[3]),
-             peal_bytes_text(rows, texts[4]));
-    PEAL_TRY(peal_machine_memory_check(shared + per_worker * trainer->workers, what, err));
+             "each of %zu workers %s, for all else %s)",
+             peal_bytes_text(model, texts[0]), peal_bytes_text(states, texts[1]), training->partitions,
+             peal_bytes_text(per_partition, texts[2]), training->workers, peal_bytes_text(per_worker, texts[3]),
+             peal_bytes_text(rest, texts[4]));
+    PEAL_TRY(peal_machine_memory_check(shared + per_worker * training->workers, what, err));
     return peal_machine_address_space_check(shared + per_worker, what, err);
 }
 
 static peal_status share_memory(models__trainer *trainer, peal_error *err) {
-    trainer->floats = peal_graph_parameter_floats(trainer->net->graph);
-    trainer->levels = 1;
-    PEAL_TRY(peal_alloc_checked(&trainer->slots, trainer->partitions, sizeof *trainer->slots, "partitions", err));
-    PEAL_TRY(peal_alloc_checked(&trainer->blocks, trainer->partitions, sizeof *trainer->blocks, "partitions", err));
-    const size_t cpus = peal_machine_cpus();
-    trainer->at_once = trainer->workers < cpus ? trainer->workers : cpus;
-    if (trainer->sync == SYNC_STEP) cut_blocks(trainer);
-    trainer->dense = peal_graph_dense_floats(trainer->net->graph);
-    trainer->table_rows = peal_graph_table_rows(trainer->net->graph);
+    models__shared *shared = &trainer->shared;
+    lay_out(trainer, NULL);
     PEAL_TRY(check_memory(trainer, err));
-    PEAL_TRY(models__tables_new(trainer, err));
-    PEAL_TRY(
-        peal_alloc_checked(&trainer->gradients, trainer->levels * trainer->floats, sizeof(float), "gradients", err));
-    PEAL_TRY(peal_slab_new(lay_out(trainer, NULL), "the training", &trainer->slab, err));
-    lay_out(trainer, trainer->slab.data);
-    trainer->collective = peal_collective_init(trainer->collective, trainer->at_once, true, BARRIER_TIMEOUT_MS);
-    peal_graph_initialise(trainer->net->graph, trainer->options->seed, trainer->states[0].params);
-    if (!trainer->valid_rows) trainer->valid_rows = trainer->rows;
+    PEAL_TRY(peal_slab_new(shared->layout.plan.size, "the training", &shared->slab, err));
+    lay_out(trainer, shared->slab.data);
+    if (shared->layout.has_failed) return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of tensors");
+    shared->collective = peal_collective_init(shared->collective, trainer->training.at_once, true, BARRIER_TIMEOUT_MS);
+    trainer->learner->initialise(trainer->self);
+    if (!trainer->data.valid_rows) trainer->data.valid_rows = trainer->data.rows;
     return PEAL_OK;
 }
 
@@ -481,34 +361,41 @@ static peal_status share_memory(models__trainer *trainer, peal_error *err) {
 
 uint64_t models__parameters(const models__trainer *trainer) {
     uint64_t parameters = 0;
-    for (size_t i = 0; i < peal_graph_parameters(trainer->net->graph); i++) {
-        const peal_node *node = peal_graph_parameter_at(trainer->net->graph, i);
-        parameters += (uint64_t)node->rows * node->width;
-    }
+    size_t count;
+    const peal_tensor *tensors = trainer->learner->model_tensors(trainer->best, &count);
+    for (size_t i = 0; i < count; i++) parameters += peal_tensor_count(&tensors[i]);
     return parameters;
 }
 
 static void describe_choices(const models__trainer *trainer) {
     const peal_reporter *reporter = trainer->options->reporter;
+    const peal_training *training = &trainer->training;
+    const size_t cpus = peal_machine_cpus();
+    char text[160];
     peal_report(reporter, PEAL_EVENT_NOTE, "model: %s, %llu parameters; %llu rows to train on, %llu to validate",
                 trainer->spec_text, (unsigned long long)models__parameters(trainer),
-                (unsigned long long)trainer->train_count, (unsigned long long)trainer->valid_count);
-    peal_report(reporter, PEAL_EVENT_NOTE, "training: %zu epochs of %zu steps of %zu rows; %s, lr %g, l2 %g",
-                trainer->epochs, trainer->steps, trainer->net->rows, trainer->optimizer_text, trainer->lr,
-                (double)trainer->spec.l2);
-    peal_report(reporter, PEAL_EVENT_NOTE, "%zu partition%s, %zu worker%s; arithmetic: %s", trainer->partitions,
-                trainer->partitions == 1 ? "" : "s", trainer->workers, trainer->workers == 1 ? "" : "s",
+                (unsigned long long)trainer->data.train_count, (unsigned long long)trainer->data.valid_count);
+    peal_report(reporter, PEAL_EVENT_NOTE, "training: %s", trainer->learner->summary(trainer->self, text));
+    peal_report(reporter, PEAL_EVENT_NOTE, "%zu partition%s, %zu worker%s; arithmetic: %s", training->partitions,
+                training->partitions == 1 ? "" : "s", training->workers, training->workers == 1 ? "" : "s",
                 trainer->arithmetic);
-    if (trainer->workers > trainer->at_once) {
+    if (training->workers > training->at_once) {
         peal_report(reporter, PEAL_EVENT_NOTE, "%zu workers for %zu CPU%s: %zu work at once, the others stand by",
-                    trainer->workers, trainer->at_once, trainer->at_once == 1 ? "" : "s", trainer->at_once);
+                    training->workers, training->at_once, training->at_once == 1 ? "" : "s", training->at_once);
     }
-    if (trainer->options->partitions && peal_machine_cpus() > trainer->partitions) {
+    if (trainer->options->partitions && cpus > training->partitions) {
         peal_report(reporter, PEAL_EVENT_NOTE, "%zu CPU%s idle: %zu partition%s cannot use more workers (partitions)",
-                    peal_machine_cpus() - trainer->partitions,
-                    peal_machine_cpus() - trainer->partitions == 1 ? " stands" : "s stand", trainer->partitions,
-                    trainer->partitions == 1 ? "" : "s");
+                    cpus - training->partitions, cpus - training->partitions == 1 ? " stands" : "s stand",
+                    training->partitions, training->partitions == 1 ? "" : "s");
     }
+}
+
+/* What is written into the model file, with the values of the best epoch. */
+static peal_model_content content(const models__trainer *trainer) {
+    peal_model_content content = {
+        .spec = trainer->spec_text, .pipeline = peal_dataset_pipeline(trainer->data.dataset), .job = trainer->job};
+    content.tensors = trainer->learner->model_tensors(trainer->best, &content.count);
+    return content;
 }
 
 peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
@@ -517,41 +404,44 @@ peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
     peal_graph_arithmetic(trainer->arithmetic);
     trainer->job = describe_job(trainer);
     if (!trainer->job) return peal_fail(err, PEAL_E_MEMORY, "no memory for the job's description");
-    PEAL_TRY(peal_model_file_check(trainer->net, trainer->spec_text, trainer->pipeline,
-                                   peal_dataset_pipeline(trainer->dataset), trainer->job, err));
+    const peal_model_content file = content(trainer);
+    PEAL_TRY(peal_model_file_check(&file, trainer->data.pipeline, err));
     PEAL_TRY(share_memory(trainer, err));
     PEAL_TRY(peal_graph_check_memory(err));
     describe_choices(trainer);
-    peal_train_result *result = trainer->result;
-    *result = (peal_train_result){.rows = trainer->train_count,
-                                  .partitions = trainer->partitions,
-                                  .workers = trainer->workers,
-                                  .has_valid = trainer->valid_count > 0};
+    *trainer->result = (peal_train_result){.rows = trainer->data.train_count,
+                                           .partitions = trainer->training.partitions,
+                                           .workers = trainer->training.workers,
+                                           .has_valid = trainer->data.valid_count > 0};
     return models__train_epochs(trainer, err);
 }
 
 peal_status models__trainer_write(const models__trainer *trainer, peal_atomic_file *out, peal_error *err) {
-    return peal_model_file_put(out, trainer->net, trainer->states[trainer->committed].params, trainer->spec_text,
-                               peal_dataset_pipeline(trainer->dataset), trainer->job, err);
+    const peal_model_content file = content(trainer);
+    return peal_model_file_put(out, &file, err);
+}
+
+static void clear_data(models__data *data) {
+    if (data->valid_rows != data->rows) peal_rows_close(data->valid_rows);
+    peal_rows_close(data->rows);
+    peal_dataset_close(data->dataset);
+    peal_dataset_close(data->valid_dataset);
+    peal_pipeline_free(data->pipeline);
+    free(data->shape.vocabularies);
+    free(data->train_list);
+    free(data->valid_list);
+    free(data->valid_labels);
 }
 
 void models__trainer_clear(models__trainer *trainer) {
-    if (trainer->valid_rows != trainer->rows) peal_rows_close(trainer->valid_rows);
-    peal_rows_close(trainer->rows);
-    peal_dataset_close(trainer->dataset);
-    peal_dataset_close(trainer->valid_dataset);
-    peal_net_free(trainer->net);
-    peal_net_free(trainer->eval_net);
-    peal_pipeline_free(trainer->pipeline);
-    peal_slab_free(&trainer->slab);
+    const peal_learner *learner = trainer->learner;
+    if (learner) learner->end(trainer->self);
+    if (learner) learner->model_free(trainer->best);
+    if (learner && trainer->scratch) learner->scratch_free(trainer->scratch);
+    peal_layout_clear(&trainer->shared.layout);
+    peal_slab_free(&trainer->shared.slab);
     json_decref(trainer->job);
-    free(trainer->train_list);
-    free(trainer->valid_list);
-    models__tables_free(trainer);
-    free(trainer->slots);
-    free(trainer->blocks);
-    free(trainer->gradients);
-    free(trainer->eval_labels);
+    clear_data(&trainer->data);
 }
 
 peal_status models__train_once(const peal_train_options *options, peal_train_result *result, peal_atomic_file *out,

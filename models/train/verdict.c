@@ -12,8 +12,8 @@ static void warn_of_falling_loss(const models__trainer *trainer) {
     const models__course *course = &trainer->course;
     const double gained = course->first_loss - course->last_loss, lately = course->later_loss - course->last_loss;
     const peal_train_result *result = trainer->result;
-    if (trainer->last_epoch < 3 || result->epochs < trainer->last_epoch) return;
-    if (result->best_epoch <= trainer->last_epoch * 2 / 3) return;
+    if (trainer->training.last_epoch < 3 || result->epochs < trainer->training.last_epoch) return;
+    if (result->best_epoch <= trainer->training.last_epoch * 2 / 3) return;
     if (!(lately > gained / 10) || !(lately > course->last_loss / 100)) return;
     peal_report(trainer->options->reporter, PEAL_EVENT_WARNING,
                 "the loss still falls: %.4g at two thirds of the epochs, %.4g at the end; more epochs would help "
@@ -22,20 +22,20 @@ static void warn_of_falling_loss(const models__trainer *trainer) {
 }
 
 static bool labels_are_the_same(const models__trainer *trainer) {
-    for (uint64_t row = 1; row < trainer->valid_count; row++) {
-        if (trainer->eval_labels[row] != trainer->eval_labels[0]) return false;
+    for (uint64_t row = 1; row < trainer->data.valid_count; row++) {
+        if (trainer->data.valid_labels[row] != trainer->data.valid_labels[0]) return false;
     }
     return true;
 }
 
 double models__loss_of_the_mean(const models__trainer *trainer) {
-    const peal_shape *shape = &trainer->net->shape;
-    const double count = (double)trainer->valid_count;
+    const peal_shape *shape = &trainer->data.shape;
+    const double count = (double)trainer->data.valid_count;
     if (shape->classes == 0) {
         double mean = 0, squares = 0;
-        for (uint64_t row = 0; row < trainer->valid_count; row++) mean += trainer->eval_labels[row] / count;
-        for (uint64_t row = 0; row < trainer->valid_count; row++) {
-            const double difference = (trainer->eval_labels[row] - mean) / shape->label_deviation;
+        for (uint64_t row = 0; row < trainer->data.valid_count; row++) mean += trainer->data.valid_labels[row] / count;
+        for (uint64_t row = 0; row < trainer->data.valid_count; row++) {
+            const double difference = (trainer->data.valid_labels[row] - mean) / shape->label_deviation;
             squares += difference * difference;
         }
         return squares / count / 2;
@@ -43,18 +43,19 @@ double models__loss_of_the_mean(const models__trainer *trainer) {
     double entropy = 0;
     for (uint32_t class = 0; class < shape->classes; class ++) {
         double share = 0;
-        for (uint64_t row = 0; row < trainer->valid_count; row++) share += trainer->eval_labels[row] == class;
+        for (uint64_t row = 0; row < trainer->data.valid_count; row++)
+            share += trainer->data.valid_labels[row] == class;
         if (share > 0) entropy -= share / count * log(share / count);
     }
     return entropy;
 }
 
 static void warn_of_worthless_model(const models__trainer *trainer) {
-    if (trainer->valid_count == 0) return;
+    if (trainer->data.valid_count == 0) return;
     if (labels_are_the_same(trainer)) {
         peal_report(trainer->options->reporter, PEAL_EVENT_WARNING,
                     "the label is the same in all %llu held-out rows: they cannot show what the model is worth",
-                    (unsigned long long)trainer->valid_count);
+                    (unsigned long long)trainer->data.valid_count);
         return;
     }
     const double loss = trainer->result->valid.loss, plain = models__loss_of_the_mean(trainer);
@@ -64,7 +65,7 @@ static void warn_of_worthless_model(const models__trainer *trainer) {
         "on the held-out rows the model is %s better than %s (loss %.4g, that %.4g): these columns may not tell "
         "the label, or more rows are needed",
         loss < plain ? "hardly" : "no",
-        trainer->net->shape.classes ? "always saying how frequent the classes are" : "always saying the mean", loss,
+        trainer->data.shape.classes ? "always saying how frequent the classes are" : "always saying the mean", loss,
         plain);
 }
 
@@ -72,12 +73,14 @@ static void warn_of_worthless_model(const models__trainer *trainer) {
 static void warn_of_luck(const models__trainer *trainer) {
     enum { PARAMETERS_PER_ROW = 20 };
     const uint64_t parameters = models__parameters(trainer);
-    if (!trainer->spec.hidden_count || trainer->valid_count || trainer->last_epoch < trainer->epochs) return;
-    if (parameters < PARAMETERS_PER_ROW * trainer->train_count) return;
+    if (!trainer->spec.hidden_count || trainer->data.valid_count ||
+        trainer->training.last_epoch < trainer->training.epochs)
+        return;
+    if (parameters < PARAMETERS_PER_ROW * trainer->data.train_count) return;
     peal_report(trainer->options->reporter, PEAL_EVENT_WARNING,
                 "%llu parameters for %llu rows: another seed would give another model; a linear one would be steadier, "
                 "held-out rows (valid) would show what it is worth",
-                (unsigned long long)parameters, (unsigned long long)trainer->train_count);
+                (unsigned long long)parameters, (unsigned long long)trainer->data.train_count);
 }
 
 void models__warn(const models__trainer *trainer) {

@@ -22,7 +22,7 @@ mv m.safetensors.old m.safetensors
 change m.safetensors 'xxh3' 'xxh4'
 expect 3 "has no checksum" timeout 60 $peal predict m.safetensors t.csv --out p.csv --quiet
 mv m.safetensors.old m.safetensors
-change m.safetensors '"version":"2"' '"version":"1"'
+change m.safetensors '"version":"3"' '"version":"2"'
 expect 3 "make it again" timeout 60 $peal predict m.safetensors t.csv --out p.csv --quiet
 mv m.safetensors.old m.safetensors
 

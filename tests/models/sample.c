@@ -12,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/seal.h"
 #include "etl/job/etl.h"
+#include "models/net/net.h"
 #include "models/predict/predictor.h"
 
 const char *const sample_rows[3] = {"0.25,red,large,2024-02-29,\"1,250\",u3,Good as new,7,\n",

@@ -1,6 +1,8 @@
 /* linear, logistic and softmax: one layer; they differ in the label that they learn. All parameters begin at zero. */
 #include "models/net/model.h"
 
+extern const peal_learner peal_learner_sgd;
+
 static const char *const options[] = {"l2", NULL};
 
 static peal_status build(peal_builder *builder, peal_node **output, peal_error *err) {
@@ -12,6 +14,7 @@ const peal_model peal_model_linear = {
     .documentation = "linear regression of a number; l2=1/rows",
     .options = options,
     .numbers = true,
+    .learner = &peal_learner_sgd,
     .build = build,
 };
 
@@ -20,6 +23,7 @@ const peal_model peal_model_logistic = {
     .documentation = "logistic regression of two classes; l2=1/rows",
     .options = options,
     .two_classes = true,
+    .learner = &peal_learner_sgd,
     .build = build,
 };
 
@@ -30,5 +34,6 @@ const peal_model peal_model_softmax = {
     .two_classes = true,
     .many_classes = true,
     .softmax = true,
+    .learner = &peal_learner_sgd,
     .build = build,
 };

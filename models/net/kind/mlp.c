@@ -4,6 +4,8 @@
 #include "models/net/model.h"
 #include "ops/op/op.h"
 
+extern const peal_learner peal_learner_sgd;
+
 static const char *const options[] = {"hidden", "activation", "dropout", "l2", NULL};
 
 static peal_status build(peal_builder *builder, peal_node **output, peal_error *err) {
@@ -35,5 +37,6 @@ const peal_model peal_model_mlp = {
     .numbers = true,
     .two_classes = true,
     .many_classes = true,
+    .learner = &peal_learner_sgd,
     .build = build,
 };

@@ -1,6 +1,6 @@
 /* The numbers below were chosen by tools/bench/defaults.py and tools/bench/accuracy.py; the README of this folder has
  * the measurements. */
-#include "models/train/choice.h"
+#include "models/learner/choice.h"
 
 #include <math.h>
 

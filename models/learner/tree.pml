@@ -1,4 +1,4 @@
-/* The tree of sums of trainer_worker.c, for spin: workers make the gradients of their partitions, the second one to
+/* The tree of sums of step.c, for spin: workers make the gradients of their partitions, the second one to
  * come to a node adds both halves up, and all meet before they step. A supervisor that sees a worker die aborts the
  * meeting, waits until all are out, clears what belongs to meetings and has the steps done again.
  *
@@ -7,7 +7,7 @@
  *   - when all have met, the sum of all partitions is there;
  *   - nobody waits for ever: spin reports a deadlock.
  *
- * The labels are the steps that trainer_worker.c names. The meeting is the barrier of core/process/barrier.pml, taken here as
+ * The labels are the steps that step.c names. The meeting is the barrier of core/process/barrier.pml, taken here as
  * one that works. -DBREAK_... brings back a fault that the check must find. */
 
 #ifndef WORKERS

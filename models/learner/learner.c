@@ -1,0 +1,62 @@
+/* The tables of models and of ways to synchronise, and what all learners need; see learner.h. */
+#include "models/learner/learner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/spec.h"
+
+extern const peal_learner peal_learner_sgd, peal_learner_step;
+extern const peal_model peal_model_linear, peal_model_logistic, peal_model_softmax, peal_model_mlp;
+
+const peal_model *const peal_models[] = {&peal_model_linear, &peal_model_logistic, &peal_model_softmax, &peal_model_mlp,
+                                         NULL};
+
+const peal_sync peal_syncs[] = {
+    {"epoch", "mini-batches, each partition on its own; what they change is averaged at each epoch's end",
+     &peal_learner_sgd},
+    {"N", "the same, averaged every N steps", &peal_learner_sgd},
+    {"step", "mini-batches, all partitions together: gradients are summed at each step", &peal_learner_step},
+    {NULL, NULL, NULL},
+};
+
+const peal_learner *peal_learner_find(const char *name) {
+    for (const peal_sync *sync = peal_syncs; sync->name; sync++) {
+        if (strcmp(sync->learner->name, name) == 0) return sync->learner;
+    }
+    for (size_t i = 0; peal_models[i]; i++) {
+        if (strcmp(peal_models[i]->learner->name, name) == 0) return peal_models[i]->learner;
+    }
+    return NULL;
+}
+
+/* Options that only learning by steps has. */
+static bool asks_for_steps(const peal_train_options *options) {
+    return options->batch || options->optimizer || options->lr > 0 || options->schedule || options->outer ||
+           options->patience;
+}
+
+peal_status peal_sync_choose(const peal_train_options *options, const peal_model_spec *spec, const peal_learner **out,
+                             peal_error *err) {
+    const char *names[8], *text = options->sync;
+    size_t count = 0, chosen;
+    peal_spec sync;
+    char *end;
+    *out = spec->kind->build && asks_for_steps(options) ? &peal_learner_sgd : spec->kind->learner;
+    if (!text) return PEAL_OK;
+    *out = &peal_learner_sgd;
+    if (*text >= '0' && *text <= '9' && strtoul(text, &end, 10) > 0 && *end == '\0') return PEAL_OK;
+    PEAL_TRY(peal_spec_parse("sync", text, &sync, err));
+    for (; peal_syncs[count].name; count++) names[count] = peal_syncs[count].name;
+    PEAL_TRY(peal_spec_choose("sync (a way, or a number of steps)", sync.name, names, count, &chosen, err));
+    *out = peal_syncs[chosen].learner;
+    if (strcmp(sync.name, "N") != 0) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "sync: N stands for a number of steps");
+}
+
+size_t peal_steps_of(const peal_training *training, size_t batch) {
+    const uint64_t partitions = training->partitions, least = training->row_count / partitions;
+    const size_t most = (size_t)((training->row_count + partitions - 1) / partitions);
+    const size_t steps = (most + batch - 1) / batch;
+    return steps > least ? (size_t)least : steps;
+}

@@ -1,0 +1,103 @@
+/* Stochastic gradient descent over a net: what sgd.c (rounds of an epoch or of N steps) and step.c (every step
+ * together) share. Private to this folder. */
+#ifndef PEAL_MODELS_SGD_H
+#define PEAL_MODELS_SGD_H
+
+#include "models/learner/learner.h"
+#include "ops/optimizer/optimizer.h"
+
+/* How a round's mean change is applied. */
+typedef struct models__outer {
+    const char *name;
+    double lr, momentum;
+    bool nesterov;
+} models__outer;
+
+/* One state of the training. Each vector has `floats` floats. */
+typedef struct models__state {
+    float *params;
+    float *optimizer[PEAL_OPTIMIZER_STATES];
+    float *outer;     /* momentum of the outer optimiser; not of slots */
+    double *losses;   /* [partitions] sums over the rows of the epoch so far; of a slot [1] */
+    uint32_t *clocks; /* [table_rows] of slots, or where all step together of states: the step that the row is settled
+                         up to */
+    uint32_t *seen;   /* [table_rows] of slots: steps of the round that the row has occurred in */
+} models__state;
+
+/* Of steps together: a node of the tree of sums (core/process/sum.h) whose gradient one worker makes. */
+typedef struct models__block {
+    size_t first, size; /* partitions */
+    size_t rank;
+    float *gradient;       /* [floats], shared */
+    peal_touched *touched; /* its rows of tables, shared */
+} models__block;
+
+/* Of steps together: where workers leave the values of a node of the tree, in shared memory. The second of two
+ * neighbours to come to their parent adds them up; models/learner/tree.pml is the model of it. */
+typedef struct models__node {
+    _Atomic uint32_t came; /* children since the round began: the second one of a step finds it odd */
+    uint32_t block;        /* whose memory holds this node's value; written before the child comes */
+} models__node;
+
+enum { TREE_LEVELS = 11 };
+
+typedef struct models__sgd {
+    peal_training *training;
+    size_t partitions, steps; /* of the training */
+
+    /* what was chosen */
+    const char *optimizer_text, *schedule_text;
+    const peal_optimizer *optimizer;
+    peal_optimizer_options optimizer_options;
+    const peal_schedule *schedule;
+    peal_schedule_options schedule_options;
+    models__outer outer;
+    double lr;
+    size_t batch;
+    bool is_together;
+
+    /* made before the fork */
+    peal_net *net;
+    float *gradients; /* a worker's own: [levels][floats] */
+    size_t levels;
+    size_t floats;            /* of a vector of parameters */
+    size_t dense;             /* those of them that belong to no table */
+    const peal_node **tables; /* [table_count], see tables.h */
+    size_t table_count, table_rows;
+    peal_touched *touched;               /* [levels] of `gradients` */
+    struct models__row_batch *row_batch; /* a worker's own */
+
+    /* shared memory */
+    models__state states[2], *slots; /* [partitions] of rounds */
+    models__block *blocks;           /* [block_count] of steps together, in the order of the partitions */
+    size_t block_count;
+    size_t merge_size;   /* nodes of up to so many partitions are summed by those who make them */
+    models__node *nodes; /* [TREE_LEVELS][partitions], by level and first partition */
+    float *published;    /* [floats] the parameters from which all workers take their gradients */
+} models__sgd;
+
+/* Chooses and makes all that both ways need. */
+peal_status models__sgd_begin(peal_training *training, bool is_together, void **self, peal_error *err);
+peal_status models__sgd_check(const peal_train_options *options, const peal_model_spec *spec, peal_error *err);
+void models__sgd_end(void *self);
+json_t *models__sgd_describe(const void *self);
+const char *models__sgd_summary(const void *self, char text[160]);
+uint64_t models__sgd_worker_bytes(const void *self);
+void models__sgd_lay_out(void *self, peal_layout *layout);
+void models__sgd_initialise(void *self);
+double models__sgd_loss(const void *self, int state);
+peal_status models__sgd_check_state(const void *self, int state, size_t partition, size_t step, peal_error *err);
+void models__sgd_fill(const void *self, int state, void *model);
+
+/* The rate of step `step` of an epoch, both from 0. */
+float models__learning_rate(const models__sgd *self, size_t epoch, size_t step);
+/* Forward and backward over one step's rows; the graph is bound already. Returns the sum of the rows' losses. */
+double models__gradient_of_step(models__sgd *self, size_t p, size_t epoch, size_t step);
+void models__copy_state(const models__sgd *self, models__state *to, const models__state *from, size_t begin,
+                        size_t end);
+
+/* Of steps together: the blocks of each worker's partitions, and their memory. */
+void models__cut_blocks(models__sgd *self);
+void models__lay_out_blocks(models__sgd *self, peal_layout *layout);
+
+#endif
