@@ -6,17 +6,21 @@
 
 #include "core/base/spec.h"
 
-extern const peal_learner peal_learner_sgd, peal_learner_step;
-extern const peal_model peal_model_linear, peal_model_logistic, peal_model_softmax, peal_model_mlp;
+extern const peal_learner peal_learner_sgd, peal_learner_step, peal_learner_full;
+extern const peal_model peal_model_linear, peal_model_logistic, peal_model_softmax, peal_model_svm, peal_model_poisson,
+    peal_model_huber, peal_model_quantile, peal_model_mlp;
 
-const peal_model *const peal_models[] = {&peal_model_linear, &peal_model_logistic, &peal_model_softmax, &peal_model_mlp,
-                                         NULL};
+const peal_model *const peal_models[] = {&peal_model_linear,   &peal_model_logistic, &peal_model_softmax,
+                                         &peal_model_svm,      &peal_model_poisson,  &peal_model_huber,
+                                         &peal_model_quantile, &peal_model_mlp,      NULL};
 
 const peal_sync peal_syncs[] = {
     {"epoch", "mini-batches, each partition on its own; what they change is averaged at each epoch's end",
      &peal_learner_sgd},
     {"N", "the same, averaged every N steps", &peal_learner_sgd},
     {"step", "mini-batches, all partitions together: gradients are summed at each step", &peal_learner_step},
+    {"full", "exact gradients over all rows, for L-BFGS: of linear models, their default; tolerance=1e-6, memory=20",
+     &peal_learner_full},
     {NULL, NULL, NULL},
 };
 

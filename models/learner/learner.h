@@ -38,6 +38,7 @@ typedef struct peal_training {
     /* the rows to train on */
     const peal_rows *rows;
     uint64_t row_count;
+    double label_least;    /* of them, if it is a number */
     const uint32_t *order; /* [row_count] shared: the rows as this epoch takes them, partition by partition */
 
     /* what the learner sets in `begin` */
@@ -112,8 +113,8 @@ static inline bool peal_work_is_halted(const peal_work *work) {
 
 /* ---- what a predictor asks ---- */
 
-/* Rows to be scored, at most PEAL_PREDICT_BATCH: `count` of a table from `first` on, or, without a table, those of
- * `rows` that `order` names. They have the columns of the pipeline's output. */
+/* Some rows; to be scored, at most PEAL_PREDICT_BATCH of them: `count` of a table from `first` on, or, without a table,
+ * those of `rows` that `order` names. They have the columns of the pipeline's output. */
 typedef struct peal_batch {
     const peal_table *table;
     size_t first;

@@ -46,6 +46,7 @@ peal_status models__sgd_check(const peal_train_options *options, const peal_mode
     if (!spec->kind->build) {
         return peal_fail(err, PEAL_E_USAGE, "the model '%s' is not learnt by steps; leave sync out", spec->kind->name);
     }
+    if (spec->l1 > 0) return peal_fail(err, PEAL_E_USAGE, "an l1 penalty is of sync full, not of learning by steps");
     PEAL_TRY(peal_schedule_parse(options->schedule ? options->schedule : "cosine", &parsed.schedule,
                                  &parsed.schedule_options, err));
     if (options->optimizer) {

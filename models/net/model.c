@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/spec.h"
+#include "models/net/loss.h"
 #include "ops/op/op.h"
 
 static peal_status parse_hidden(const peal_spec *spec, peal_model_spec *out, peal_error *err) {
@@ -35,6 +36,14 @@ static bool takes(const peal_model *model, const char *option) {
     return false;
 }
 
+/* The loss's own number. */
+static peal_status parse_parameter(const peal_spec *spec, peal_model_spec *out, peal_error *err) {
+    const peal_loss *loss = out->kind->loss;
+    if (!loss || !loss->parameter) return PEAL_OK;
+    return peal_spec_number(spec, loss->parameter, loss->parameter_default, loss->parameter_least, loss->parameter_most,
+                            &out->parameter, err);
+}
+
 peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error *err) {
     static const peal_op *const activations[] = {&peal_op_relu, &peal_op_tanh, &peal_op_sigmoid};
     static const char *const activation_names[] = {"relu", "tanh", "sigmoid"};
@@ -57,7 +66,8 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
     out->dropout = (float)value;
     PEAL_TRY(peal_spec_number(&spec, "l2", -1, 0, 1e6, &value, err));
     out->l2 = (float)value;
-    return PEAL_OK;
+    PEAL_TRY(peal_spec_number(&spec, "l1", 0, 0, 1e6, &out->l1, err));
+    return parse_parameter(&spec, out, err);
 }
 
 peal_status peal_model_check_label(const peal_model *model, const peal_shape *shape, peal_error *err) {

@@ -15,7 +15,7 @@ enum { PEAL_HIDDEN_MOST = 8 };
 
 typedef struct peal_model peal_model;
 typedef struct peal_learner peal_learner; /* models/learner/learner.h */
-typedef struct peal_loss peal_loss;       /* models/learner/loss.h */
+typedef struct peal_loss peal_loss;       /* models/net/loss.h */
 
 typedef struct peal_model_spec {
     const peal_model *kind;
@@ -23,9 +23,9 @@ typedef struct peal_model_spec {
     size_t hidden_count;
     const peal_op *activation;
     float dropout;
-    float l2; /* negative: to be chosen by who trains it */
-    float l1;
-    double parameter; /* of its loss, see models/learner/loss.h */
+    float l2;         /* negative: to be chosen by who trains it */
+    double l1;        /* of what has a loss of its own */
+    double parameter; /* of that loss, see models/net/loss.h */
 } peal_model_spec;
 
 /* What a model's build function works on. */

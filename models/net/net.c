@@ -96,8 +96,7 @@ size_t peal_shape_scores(const peal_shape *shape) {
     return shape->classes ? shape->classes : 1;
 }
 
-/* Where the row's entries lie in the table, which outlives the run. */
-static peal_sparse_row sparse_row(const peal_column *indices, const peal_column *values, size_t row) {
+peal_sparse_row peal_shape_sparse(const peal_column *indices, const peal_column *values, size_t row) {
     const int32_t begin = indices->offsets[row], end = indices->offsets[row + 1];
     return (peal_sparse_row){.indices = (const uint32_t *)indices->child->values + begin,
                              .values = (const float *)values->child->values + begin,
@@ -116,7 +115,8 @@ static void load_row(peal_net *net, const peal_table *table, size_t row, size_t 
         ((int32_t *)net->codes->value)[to * net->shape.code_columns + i] = code < 0 ? -1 : net->code_offsets[i] + code;
     }
     if (net->sparse) {
-        ((peal_sparse_row *)net->sparse->value)[to] = sparse_row(&table->columns[at], &table->columns[at + 1], row);
+        ((peal_sparse_row *)net->sparse->value)[to] =
+            peal_shape_sparse(&table->columns[at], &table->columns[at + 1], row);
         at += 2;
     }
     if (!net->labels) return;

@@ -65,6 +65,7 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     training->spec = &trainer->spec;
     training->rows = data->rows;
     training->row_count = data->train_count;
+    training->label_least = data->label_least;
     training->partitions = options->partitions ? options->partitions : models__choose_partitions(&table);
     training->workers = options->workers ? options->workers : peal_machine_cpus();
     if (training->workers > training->partitions) training->workers = training->partitions;
@@ -181,6 +182,13 @@ static peal_status take_labels(models__trainer *trainer, const peal_buffer *labe
     return PEAL_OK;
 }
 
+static double least_label(const models__data *data, const peal_buffer *labels) {
+    const double *label = (const double *)(const void *)labels->data;
+    double least = (double)INFINITY;
+    for (uint64_t i = 0; i < data->train_count; i++) least = fmin(least, label[data->train_list[i]]);
+    return least;
+}
+
 /* Marks a random fraction of the rows: a function of the seed and their number. */
 static peal_status hold_out(const models__trainer *trainer, double fraction, uint8_t **held, peal_error *err) {
     uint64_t rows = peal_rows_count(trainer->data.rows);
@@ -235,6 +243,7 @@ static peal_status choose_rows(models__trainer *trainer, const peal_buffer *labe
     if (status == PEAL_OK) {
         status = list_rows(labels, held, 0, &trainer->data.train_list, &trainer->data.train_count, &unlabelled, err);
     }
+    if (status == PEAL_OK) trainer->data.label_least = least_label(&trainer->data, labels);
     if (status == PEAL_OK && (is_fraction || trainer->data.valid_rows)) {
         const peal_buffer *list = is_fraction ? labels : &valid_labels;
         status =

@@ -40,9 +40,15 @@ static peal_status interrupted(peal_error *err) {
 
 /* ---- checkpoints ---- */
 
+/* The committed state becomes the model. */
+static void take_state(const models__trainer *trainer) {
+    trainer->learner->fill(trainer->self, trainer->committed, trainer->best);
+}
+
 static peal_status write_checkpoint(leader *self, peal_error *err) {
     const int64_t begin = peal_now_ns();
     PEAL_TRY(models__check_data(self->trainer, err)); /* slots that are not committed yet go into it, too */
+    if (!self->trainer->learner->judges_epochs) take_state(self->trainer);
     PEAL_TRY(models__run_checkpoint(self->trainer, &self->progress, err));
     self->last_checkpoint = peal_now_ns();
     self->checkpoint_ns = self->last_checkpoint - begin;
@@ -95,8 +101,9 @@ static void report_steps(leader *self) {
     if (steps > total) steps = total;
     /* Of the job, not of the epoch: what people want to know is when it ends. */
     const uint64_t before = (uint64_t)self->progress.epoch * trainer->data.train_count;
+    const bool is_known = trainer->learner->judges_epochs; /* else it ends when it has converged */
     peal_report_progress(reporter(self), "training", "rows", before + trainer->data.train_count * steps / total,
-                         (uint64_t)trainer->training.last_epoch * trainer->data.train_count);
+                         is_known ? (uint64_t)trainer->training.last_epoch * trainer->data.train_count : 0);
 }
 
 /* ---- tasks that any worker can do ---- */
@@ -337,7 +344,7 @@ static void keep_best(leader *self, const peal_metrics *metrics) {
     if (judged && progress->best_epoch && !(metrics->loss < progress->best_loss)) return;
     progress->best_epoch = progress->epoch + 1;
     progress->best_loss = judged ? metrics->loss : 0;
-    trainer->learner->fill(trainer->self, trainer->committed, trainer->best);
+    if (trainer->learner->judges_epochs) take_state(trainer);
     if (judged) trainer->result->valid = *metrics;
 }
 
@@ -459,9 +466,10 @@ static peal_status all_epochs(leader *self, peal_error *err) {
     return PEAL_OK;
 }
 
-/* valid_scores become the best epoch's. */
+/* The best epoch's model stands, and valid_scores become its. */
 static peal_status score_best(leader *self, peal_error *err) {
     models__trainer *trainer = self->trainer;
+    if (!trainer->learner->judges_epochs) take_state(trainer);
     if (!trainer->data.valid_count) return PEAL_OK;
     PEAL_TRY(models__score_valid(trainer, trainer->best, err));
     PEAL_TRY(models__check_data(trainer, err));

@@ -1,0 +1,56 @@
+/* Linear models in double precision: scores of rows, their gradients, and the model that is kept of them.
+ *
+ * The parameters are one vector of float64: first those without penalty (a bias for each output, then the loss's extra
+ * one), then the weights of the features [outputs, features], of the codes [values, outputs] and of the sparse features
+ * [values, outputs]. */
+#ifndef PEAL_MODELS_LINEAR_MODEL_H
+#define PEAL_MODELS_LINEAR_MODEL_H
+
+#include "models/learner/learner.h"
+#include "models/net/loss.h"
+
+typedef struct models__linear {
+    const peal_loss *loss;
+    peal_shape shape; /* its vocabularies are the caller's */
+    size_t outputs, features, code_values;
+    size_t extra, weights, codes, sparse, count; /* where each begins, and where all ends */
+} models__linear;
+
+/* Where everything is. PEAL_E_USAGE if there is nothing to learn from. */
+peal_status models__linear_init(models__linear *linear, const peal_model_spec *spec, const peal_shape *shape,
+                                peal_error *err);
+
+enum { MODELS__LINEAR_ROWS = 4 }; /* that are multiplied together */
+
+/* Up to MODELS__LINEAR_ROWS rows, found and loaded once for all that is done with them. */
+typedef struct models__few {
+    const peal_table *tables[MODELS__LINEAR_ROWS];
+    size_t within[MODELS__LINEAR_ROWS], count;
+    double *features; /* [MODELS__LINEAR_ROWS, features], the caller's; 0 where there is no row */
+} models__few;
+
+/* Finds rows `first`, first + 1... of a batch, and loads their features. */
+void models__linear_load(const models__linear *linear, const peal_batch *batch, size_t first, models__few *few);
+/* Their scores [MODELS__LINEAR_ROWS, outputs]. A row's have the same bits wherever it stands. */
+void models__linear_scores(const models__linear *linear, const double *parameters, const models__few *few,
+                           double *scores);
+/* Adds the gradient by the parameters, the extra one left out, of rows whose derivatives by the scores are given
+ * [MODELS__LINEAR_ROWS, outputs]; of rows that are not there they are 0. */
+void models__linear_add_gradient(const models__linear *linear, const models__few *few, const double *derivatives,
+                                 double *gradient);
+/* Adds the squares of what the rows have for each parameter; for the extra one nothing. */
+void models__linear_add_squares(const models__linear *linear, const models__few *few, double *squares);
+
+/* ---- the model, by a learner's hooks: these parts as tensors ---- */
+
+peal_status models__linear_model_new(const peal_pipeline *pipeline, const peal_model_spec *spec,
+                                     const peal_tensor *given, size_t given_count, void **model, peal_error *err);
+void models__linear_model_free(void *model);
+const peal_tensor *models__linear_model_tensors(const void *model, size_t *count);
+peal_status models__linear_model_scratch(const void *model, void **scratch, peal_error *err);
+void models__linear_model_scratch_free(void *scratch);
+void models__linear_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores);
+/* The vector whose parts its tensors are. */
+double *models__linear_model_parameters(void *model);
+
+#endif
