@@ -169,11 +169,11 @@ struct peal_learner {
     json_t *(*describe)(const void *self);
     /* A sentence on what was chosen. Returns `text`. */
     const char *(*summary)(const void *self, char text[160]);
-    /* Bytes that each worker takes for itself. */
+    /* Bytes that each worker takes for itself; NULL: few. */
     uint64_t (*worker_bytes)(const void *self);
     /* Declares its tensors; called twice, see layout.h. */
     void (*lay_out)(void *self, peal_layout *layout);
-    /* Writes the first committed state, number 0. */
+    /* Writes the first committed state, number 0, which is zeroed. NULL: it stays so. */
     void (*initialise)(void *self);
     /* Any process: one partition from its step work->from on. Returns the step that the slot then holds:
      * work->round->end, or less if the workers are halted. */
@@ -189,7 +189,7 @@ struct peal_learner {
     /* The parent, when all segments of a phase are made: writes the next state, and returns the phase to do next; 0:
      * the round is whole. NULL: there is one phase. */
     size_t (*advance)(void *self, const peal_round *round);
-    /* The mean loss of the epoch that `state` has ended. */
+    /* The mean loss of the epoch that `state` has ended. NULL: it does not know. */
     double (*loss)(const void *self, int state);
     /* Whether the training is over before its last epoch; NULL: never. */
     bool (*is_over)(const void *self, int state);

@@ -23,8 +23,6 @@ struct peal_loss {
     double least_label;    /* labels below it make no sense */
     const double *smooths; /* ends with 0: the kink's width, ever smaller; each begins where the last one ended */
     bool is_count;         /* the label is learnt as it is, in units of its mean */
-    const char *parameter; /* the model's option of that name; NULL: none */
-    double parameter_default, parameter_least, parameter_most;
     /* The loss of one row, and its derivatives by the scores [outputs] and by the extra parameter (added to). */
     double (*row)(const peal_loss_terms *terms, const double *scores, size_t outputs, double target,
                   double *derivatives, double *extra);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "core/base/spec.h"
-#include "models/net/loss.h"
 #include "ops/op/op.h"
 
 static peal_status parse_hidden(const peal_spec *spec, peal_model_spec *out, peal_error *err) {
@@ -36,11 +35,11 @@ static bool takes(const peal_model *model, const char *option) {
     return false;
 }
 
-/* The loss's own number. */
+/* The number that only this model has. */
 static peal_status parse_parameter(const peal_spec *spec, peal_model_spec *out, peal_error *err) {
-    const peal_loss *loss = out->kind->loss;
-    if (!loss || !loss->parameter) return PEAL_OK;
-    return peal_spec_number(spec, loss->parameter, loss->parameter_default, loss->parameter_least, loss->parameter_most,
+    const peal_model *kind = out->kind;
+    if (!kind->parameter) return PEAL_OK;
+    return peal_spec_number(spec, kind->parameter, kind->parameter_default, kind->parameter_least, kind->parameter_most,
                             &out->parameter, err);
 }
 

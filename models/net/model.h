@@ -25,7 +25,7 @@ typedef struct peal_model_spec {
     float dropout;
     float l2;         /* negative: to be chosen by who trains it */
     double l1;        /* of what has a loss of its own */
-    double parameter; /* of that loss, see models/net/loss.h */
+    double parameter; /* the model's own, by kind->parameter */
 } peal_model_spec;
 
 /* What a model's build function works on. */
@@ -43,7 +43,9 @@ typedef struct peal_builder {
 struct peal_model {
     const char *name;
     const char *documentation;
-    const char *const *options;              /* keys of its spec, NULL-terminated */
+    const char *const *options; /* keys of its spec, NULL-terminated */
+    const char *parameter;      /* an option of its own that is a number; NULL: none */
+    double parameter_default, parameter_least, parameter_most;
     bool numbers, two_classes, many_classes; /* labels that it can learn */
     bool softmax;                            /* one output a class even if there are two */
     const peal_learner *learner;             /* that learns it unless another one is asked for */

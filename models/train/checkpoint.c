@@ -452,7 +452,7 @@ static peal_status read_progress(models__trainer *trainer, const peal_safetensor
     PEAL_TRY(read_count(file, "best_epoch", progress->epoch, &progress->best_epoch, err));
     if (progress->epoch && !progress->best_epoch) return wrong(err, "best_epoch"); /* the first epoch is the best yet */
     PEAL_TRY(read_real(file, "best_loss", true, &progress->best_loss, err));
-    PEAL_TRY(read_real(file, "train_loss", false, &progress->train_loss, err));
+    PEAL_TRY(read_real(file, "train_loss", !trainer->learner->loss, &progress->train_loss, err));
     PEAL_TRY(read_real(file, "first_loss", true, &progress->course.first_loss, err));
     PEAL_TRY(read_real(file, "later_loss", true, &progress->course.later_loss, err));
     PEAL_TRY(read_real(file, "last_loss", true, &progress->course.last_loss, err));

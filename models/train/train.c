@@ -338,7 +338,8 @@ static peal_status check_memory(const models__trainer *trainer, peal_error *err)
     const peal_layout *layout = &trainer->shared.layout;
     const peal_training *training = &trainer->training;
     const uint64_t model = model_bytes(trainer), per_partition = layout->slot_bytes / training->partitions;
-    const uint64_t per_worker = trainer->learner->worker_bytes(trainer->self) + model;
+    const uint64_t own = trainer->learner->worker_bytes ? trainer->learner->worker_bytes(trainer->self) : 0;
+    const uint64_t per_worker = own + model;
     const uint64_t states = layout->state_bytes + model,
                    rest = layout->plan.size - layout->slot_bytes - layout->state_bytes;
     const uint64_t shared = layout->plan.size + model;
@@ -361,7 +362,7 @@ static peal_status share_memory(models__trainer *trainer, peal_error *err) {
     lay_out(trainer, shared->slab.data);
     if (shared->layout.has_failed) return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of tensors");
     shared->collective = peal_collective_init(shared->collective, trainer->training.at_once, true, BARRIER_TIMEOUT_MS);
-    trainer->learner->initialise(trainer->self);
+    if (trainer->learner->initialise) trainer->learner->initialise(trainer->self);
     if (!trainer->data.valid_rows) trainer->data.valid_rows = trainer->data.rows;
     return PEAL_OK;
 }

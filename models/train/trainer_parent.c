@@ -315,7 +315,8 @@ static peal_status train_epoch(leader *self, peal_error *err) {
     deal_rows(self);
     clear_beats(self);
     while (self->progress.step < steps) PEAL_TRY(one_round(self, err));
-    self->progress.train_loss = trainer->learner->loss(trainer->self, trainer->committed);
+    self->progress.train_loss =
+        trainer->learner->loss ? trainer->learner->loss(trainer->self, trainer->committed) : (double)NAN;
     self->training_ns += peal_now_ns() - begin;
     self->rows_trained += trainer->data.train_count * (steps - first) / steps;
     return PEAL_OK;
@@ -429,7 +430,7 @@ static peal_status one_epoch(leader *self, peal_error *err) {
     peal_metrics metrics = {0};
     self->supervisor.epoch = self->progress.epoch;
     PEAL_TRY(train_epoch(self, err));
-    if (!model_is_finite(trainer) || !isfinite(self->progress.train_loss)) {
+    if (!model_is_finite(trainer) || (trainer->learner->loss && !isfinite(self->progress.train_loss))) {
         return models__ran_away(trainer, self->progress.epoch, err);
     }
     if (trainer->data.valid_count && trainer->learner->judges_epochs) PEAL_TRY(validate(self, &metrics, err));
