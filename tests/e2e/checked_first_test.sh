@@ -7,11 +7,11 @@ refused() { # refused WORDS ARGUMENTS...: wrong usage, and no dataset was made f
     grep -q '^rows:\|^column\|^dataset:' err.txt && { cat err.txt; fail "work was begun: ${*:2}"; }
     [ -z "$(ls -A cache 2>/dev/null)" ] || fail "a dataset was made: ${*:2}"
 }
-refused "no model is called 'mpl' (did you mean 'mlp'?); there are: linear, logistic, softmax, mlp" --model mpl
+refused "no model is called 'mpl' (did you mean 'mlp'?); there are: linear, logistic, softmax, svm" --model mpl
 refused "no optimizer is called 'adm' (did you mean 'adam'?); there are: sgd, adagrad, adam, adamw" --optimizer adm
 refused "there are: constant, step, cosine" --schedule cosin
 refused "there are: nesterov, momentum, average" --outer nestrov
-refused "there are: epoch, step" --sync epok
+refused "there are: epoch, N, step, full" --sync epok
 refused "has no option 'hiden' (did you mean 'hidden'?); there are: hidden" --model mlp:hiden=3
 refused "no transform is called 'standardise' (did you mean 'standardize'?); there are: standardize, minmax" --transform standardise
 refused "the transform 'minmax' has no option 'columms'" --transform minmax:columms=p00

@@ -14,7 +14,7 @@ narrow() {
         fail "$1 does not fit"
 }
 narrow etl $peal etl "$data/digits/train-*.csv.gz" --label digit --out digits
-narrow train $peal train digits --epochs 300 --valid 0.2 --model softmax --out m.safetensors --run-dir a-folder-with-a-long-name/and-another-one-in-it
+narrow train $peal train digits --epochs 300 --valid 0.2 --model softmax --sync epoch --out m.safetensors --run-dir a-folder-with-a-long-name/and-another-one-in-it
 narrow eval $peal eval m.safetensors "$data/digits/test.csv.gz"
 narrow inspect $peal inspect m.safetensors
 narrow dataset $peal inspect digits

@@ -78,11 +78,22 @@ static peal_train_options options_for(const char *out) {
     return options;
 }
 
+/* What has no optimiser, and ends when it has converged. */
+static void learn_exactly(peal_train_options *options, const char *model, const char *sync) {
+    options->model = model;
+    options->sync = sync;
+    options->optimizer = NULL;
+    options->epochs = 0;
+}
+
 static void workers_do_not_change_the_bits(void **state) {
     (void)state;
-    static const char *const syncs[] = {"epoch", "step", "5"}, *const optimizers[] = {"sgd", "adam"};
+    static const char *const syncs[] = {"epoch", "step", "5", "full", "full", NULL},
+                             *const optimizers[] = {"sgd", "adam"}, *const exact[] = {NULL,  NULL,
+                                                                                      NULL,  "softmax:l1=0.001",
+                                                                                      "svm", "bayes"};
     char *out = test_path(folder, "w.safetensors");
-    for (size_t s = 0; s < 3; s++) {
+    for (size_t s = 0; s < sizeof syncs / sizeof *syncs; s++) {
         for (size_t o = 0; o < 2; o++) {
             char first[65] = "";
             for (size_t workers = 1; workers <= 7; workers += workers < 4 ? 1 : 3) {
@@ -91,6 +102,7 @@ static void workers_do_not_change_the_bits(void **state) {
                 peal_train_options options = options_for(out);
                 options.sync = syncs[s];
                 options.optimizer = optimizers[o];
+                if (exact[s]) learn_exactly(&options, exact[s], syncs[s]);
                 options.workers = workers;
                 options.partitions = 7;
                 /* Once all of them work at once, once as many as there are CPUs. */
@@ -131,15 +143,16 @@ static void *kill_workers(void *argument) {
 
 static void deaths_do_not_change_the_bits(void **state) {
     (void)state;
-    static const char *const syncs[] = {"epoch", "step"};
+    static const char *const syncs[] = {"epoch", "step", "full:tolerance=1e-14"};
     char *out = test_path(folder, "k.safetensors");
-    for (size_t s = 0; s < 2; s++) {
+    for (size_t s = 0; s < 3; s++) {
         peal_error err;
         peal_train_result calm, killed;
         peal_train_options options = options_for(out);
         options.sync = syncs[s];
         options.model = busy_model;
         options.epochs = 6;
+        if (s == 2) learn_exactly(&options, "softmax", syncs[s]);
         options.deaths = 1000;
         options.workers = 2;
         options.partitions = 6; /* partitions 2 and 3 are neighbours in the tree of sums, and of different workers */
@@ -267,6 +280,49 @@ static void resume_goes_on_from_the_end_of_an_epoch(void **state) {
         }
         assert_int_equal(seen, 1); /* else nothing was tried */
     }
+    free(out);
+    free(run);
+}
+
+static void *stop_soon(void *argument) {
+    late_stop *self = argument;
+    usleep(self->after_us);
+    atomic_store(&self->stop, 1);
+    return NULL;
+}
+
+/* In the middle of a line search, with partitions ahead of the others. */
+static void exact_gradients_go_on_from_any_evaluation(void **state) {
+    (void)state;
+    char *out = test_path(folder, "e.safetensors"), *run = test_path(folder, "e.run");
+    peal_error err;
+    peal_train_result calm, resumed;
+    peal_train_options options = options_for(out);
+    learn_exactly(&options, "softmax:l2=0.00001", "full");
+    const int64_t begin = peal_now_ns();
+    assert_ok(peal_train(&options, &calm, &err));
+    const double all_us = (double)(peal_now_ns() - begin) * 1e-3;
+    size_t seen = 0;
+    for (unsigned attempt = 0; attempt < 40 && seen < 8; attempt++) {
+        late_stop stop = {.after_us = (unsigned)(all_us * (attempt * 37 % 100) / 100)};
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stop), 0);
+        peal_train_options first = options;
+        first.run_dir = run;
+        first.stop = &stop.stop;
+        peal_status status = peal_train(&first, &resumed, &err);
+        pthread_join(thread, NULL);
+        if (status == PEAL_OK) continue;
+        assert_int_equal(status, PEAL_E_INTERRUPTED);
+        seen++;
+        first.stop = NULL;
+        first.resume = true;
+        first.workers = 1 + attempt % 3;
+        assert_ok(peal_train(&first, &resumed, &err));
+        assert_string_equal(calm.model_sha256, resumed.model_sha256);
+        assert_int_equal(calm.epochs, resumed.epochs);
+    }
+    assert_true(seen >= 4); /* else nothing was tried */
     free(out);
     free(run);
 }
@@ -445,6 +501,12 @@ static void wrong_wishes_are_refused(void **state) {
         {NULL, NULL, "nestrov", NULL, NULL, "did you mean 'nesterov'"},
         {NULL, NULL, NULL, "1.5", NULL, "valid must be"},
         {NULL, NULL, NULL, NULL, "sdg", "did you mean 'sgd'"},
+        {NULL, "full", NULL, NULL, NULL, "it is not linear"},
+        {"logistic", "full", NULL, NULL, "adam", "optimizer is of learning by steps"},
+        {"logistic", "full:tolerence=1", NULL, NULL, NULL, "did you mean 'tolerance'"},
+        {"logistic:l1=1", "epoch", NULL, NULL, NULL, "l1 penalty is of sync full"},
+        {"svm", "step", NULL, NULL, NULL, "not learnt by steps"},
+        {"bayes", NULL, NULL, NULL, "adam", "counts in one pass"},
     };
     char *out = test_path(folder, "bad.safetensors");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -483,6 +545,7 @@ int main(void) {
         cmocka_unit_test(deaths_do_not_change_the_bits),
         cmocka_unit_test(resume_ends_in_the_same_bits),
         cmocka_unit_test(resume_goes_on_from_the_end_of_an_epoch),
+        cmocka_unit_test(exact_gradients_go_on_from_any_evaluation),
         cmocka_unit_test(predictions_are_the_same_from_everywhere),
         cmocka_unit_test(it_learns),
         cmocka_unit_test(wrong_wishes_are_refused),
@@ -494,6 +557,7 @@ int main(void) {
         cmocka_unit_test(resume_ends_in_the_same_bits),
         cmocka_unit_test(resume_goes_on_from_the_end_of_an_epoch),
         cmocka_unit_test(clocks_that_make_no_sense_are_refused),
+        cmocka_unit_test(exact_gradients_go_on_from_any_evaluation),
         cmocka_unit_test(it_learns),
     };
     return cmocka_run_group_tests(tests, make_dense, clear) + cmocka_run_group_tests(with_tables, make_tables, clear);
