@@ -6,7 +6,7 @@
 #include "etl/codec/codec.h"
 #include "etl/format/format.h"
 #include "etl/transform/transform.h"
-#include "models/net/model.h"
+#include "models/learner/learner.h"
 #include "ops/op/op.h"
 #include "ops/optimizer/optimizer.h"
 #include "tools/command.h"
@@ -52,6 +52,15 @@ static void print_models(void) {
     for (size_t i = 0; peal_models[i]; i++) row(peal_models[i]->name, peal_models[i]->documentation);
 }
 
+static void print_syncs(void) {
+    for (const peal_sync *sync = peal_syncs; sync->name; sync++) row(sync->name, sync->documentation);
+    putchar('\n');
+    tools_print_row(
+        "", 0,
+        "Without --sync, linear models are learnt with full, others with epoch. An option that only learning "
+        "by steps has (--batch, --optimizer, --lr, --schedule, --outer, --patience) means epoch, too.");
+}
+
 static void print_optimizers(void) {
     for (size_t i = 0; peal_optimizers[i]; i++) row(peal_optimizers[i]->name, peal_optimizers[i]->documentation);
 }
@@ -81,9 +90,16 @@ static void print_subcommands(void) {
 static const struct {
     const char *name;
     void (*print)(void);
-} topics[] = {{"subcommands", print_subcommands},      {"formats", print_formats}, {"codecs", print_codecs},
-              {"transforms", print_transforms},        {"models", print_models},   {"optimizers", print_optimizers},
-              {"schedules", print_schedules},          {"ops", print_ops},         {"exit-codes", print_exit_codes},
+} topics[] = {{"subcommands", print_subcommands},
+              {"formats", print_formats},
+              {"codecs", print_codecs},
+              {"transforms", print_transforms},
+              {"models", print_models},
+              {"optimizers", print_optimizers},
+              {"sync", print_syncs},
+              {"schedules", print_schedules},
+              {"ops", print_ops},
+              {"exit-codes", print_exit_codes},
               {"concurrency", tools_print_concurrency}};
 
 enum { TOPICS = sizeof topics / sizeof *topics };

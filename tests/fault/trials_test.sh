@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Random trials: a random job (model or none, optimiser, P, sync, checkpoints), a random death at a random moment
+# Random trials: a random job (learner, model or none, optimiser, P, sync, checkpoints), a random death at a random moment
 # (SIGKILL of a worker or of ten, SIGSTOP of a worker, SIGKILL or SIGINT of the whole job), then --resume with a random
 # W until it is done. The model's SHA-256 must be that of the undisturbed run, and no process, shared object or temporary file may be
 # left.
@@ -28,11 +28,37 @@ awk 'BEGIN { srand(5); print "a,b,c,d,city,y,z"
 $peal etl table.csv --label y --out numbers --drop z --quiet
 $peal etl table.csv --label z --out classes --drop y --quiet
 
+# The same for learners that choose no steps; to the end of what rounding allows, so that it lasts.
+exact_job() {
+    local chosen dataset model partitions tolerance memory
+    one_of chosen numbers/linear numbers/huber numbers/quantile:q=0.7 numbers/linear:l1=0.0005 classes/logistic \
+        classes/svm classes/logistic:l1=0.0005 digits/softmax digits/svm digits/softmax:l1=0.0001 classes/bayes digits/bayes
+    dataset=${chosen%%/*} model=${chosen#*/}
+    between partitions 1 12
+    one_of tolerance 1e-6 1e-9 1e-12
+    one_of memory 3 10 32
+    job=(train "$dataset" --model "$model" --partitions "$partitions")
+    if [ "$model" != bayes ]; then job+=(--sync "full:tolerance=$tolerance,memory=$memory"); fi
+    keep_somehow
+}
+
+# Sets keeping and peal_there.
+keep_somehow() {
+    local with_valid seconds keep
+    between with_valid 0 1
+    if ((with_valid)); then job+=(--valid 0.2); fi
+    one_of seconds 0 0.02 0.1
+    between keep 1 3
+    keeping=(--checkpoint-seconds "$seconds" --keep "$keep" --stall-seconds 1 --deaths 100)
+    one_of cpus 1 4 6
+    peal_there=(env LD_PRELOAD="$root/tests/more_cpus.so" TEST_CPUS="$cpus" "$peal")
+}
+
 # Sets job (the options that shape the model), keeping (its checkpoints) and peal_there at random: the program on a
 # machine with that many CPUs, if they are more than there are. So many workers then work at once.
 random_job() {
-    local dataset model epochs chosen sync kind width depth partitions batch optimizer seed with_valid seconds keep
-    between kind 0 6
+    local dataset model epochs chosen sync kind width depth partitions batch optimizer seed
+    between kind 0 9
     between epochs 150 600
     chosen=()
     case $kind in
@@ -50,6 +76,10 @@ random_job() {
         ;;
     5) dataset=classes model="" epochs=$((epochs / 20)) ;; # two trials before it
     6) dataset=numbers model=mlp:hidden=16 epochs="" ;;    # one
+    7 | 8 | 9)
+        exact_job
+        return
+        ;;
     esac
     if [ -n "$model" ]; then chosen+=(--model "$model"); fi
     if [ -n "$epochs" ]; then chosen+=(--epochs "$epochs"); fi
@@ -61,13 +91,8 @@ random_job() {
     between seed 1 1000
     job=(train $dataset "${chosen[@]}" --sync "$sync" --partitions "$partitions" --batch "$batch"
         --optimizer "$optimizer" --seed "$seed")
-    between with_valid 0 1
-    if ((with_valid)); then job+=(--valid 0.2 --patience 1000); fi
-    one_of seconds 0 0.02 0.1
-    between keep 1 3
-    keeping=(--checkpoint-seconds "$seconds" --keep "$keep" --stall-seconds 1 --deaths 100)
-    one_of cpus 1 4 6
-    peal_there=(env LD_PRELOAD="$root/tests/more_cpus.so" TEST_CPUS="$cpus" "$peal")
+    keep_somehow
+    if [[ " ${job[*]} " = *" --valid "* ]]; then job+=(--patience 1000); fi
 }
 
 now() { date +%s%N; }
