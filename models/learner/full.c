@@ -7,6 +7,7 @@
  * every state is, and vectors in a pool, of which a round writes those that the committed state does not use. So a
  * death, a stop or a resume in the middle of a line search goes on from its last evaluation. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +59,8 @@ typedef struct full {
     peal_training *training;
     models__linear linear;
     double tolerance, l1, l2, unit;
-    size_t memory, h; /* h: memory + 1 */
+    size_t memory, h;          /* h: memory + 1 */
+    char names[2][H_MOST][32]; /* of steps and changes */
 
     /* a worker's own */
     double *at;      /* [count] the weights that are tried */
@@ -197,11 +199,11 @@ static void lay_out(void *opaque, peal_layout *at) {
         }
     }
     self->scales = peal_layout_take(at, PEAL_OWNER_POOL, 0, "scales", f64, count);
-    double *steps = peal_layout_take(at, PEAL_OWNER_POOL, 0, "steps", f64, self->h * count);
-    double *changes = peal_layout_take(at, PEAL_OWNER_POOL, 0, "changes", f64, self->h * count);
-    for (size_t i = 0; steps && i < self->h; i++) {
-        self->steps[i] = steps + i * count;
-        self->changes[i] = changes + i * count;
+    for (size_t i = 0; i < self->h; i++) {
+        snprintf(self->names[0][i], sizeof self->names[0][i], "step%zu", i);
+        snprintf(self->names[1][i], sizeof self->names[1][i], "change%zu", i);
+        self->steps[i] = peal_layout_take(at, PEAL_OWNER_POOL, 0, self->names[0][i], f64, count);
+        self->changes[i] = peal_layout_take(at, PEAL_OWNER_POOL, 0, self->names[1][i], f64, count);
     }
     for (size_t p = 0; p < self->training->partitions; p++) {
         self->slot_losses[p] = peal_layout_take(at, PEAL_OWNER_SLOT, p, "losses", f64, 1);
@@ -585,6 +587,23 @@ static double loss(const void *opaque, int state) {
     return self->states[state]->loss;
 }
 
+/* Whether pair `index` is one of those that are in use. */
+static bool is_live(const full *self, const numbers *it, size_t index) {
+    const size_t age = ((size_t)it->newest + self->h - index) % self->h;
+    return age < (size_t)it->pairs;
+}
+
+static bool needs(const void *opaque, int state, const void *data) {
+    const full *self = opaque;
+    const numbers *it = self->states[state];
+    if (data == self->scales || data == pooled(self->points, it->point)) return true;
+    if (it->state != RUNNING || it->is_fresh != 0) return false;
+    for (size_t i = 0; i < self->h; i++) {
+        if (data == self->steps[i] || data == self->changes[i]) return is_live(self, it, i);
+    }
+    return data == pooled(self->gradients, it->gradient) || data == pooled(self->directions, it->direction);
+}
+
 static bool is_over(const void *opaque, int state) {
     const full *self = opaque;
     return self->states[state]->state != RUNNING;
@@ -642,6 +661,7 @@ const peal_learner peal_learner_full = {
     .loss = loss,
     .is_over = is_over,
     .check_state = check_state,
+    .needs = needs,
     .fill = fill,
     .conclude = conclude,
 };

@@ -198,6 +198,8 @@ struct peal_learner {
     /* PEAL_E_DATA if what a checkpoint has put into the committed state, or into the slot of a partition (SIZE_MAX:
      * none), makes no sense after `step` steps of its epoch. NULL: it always does. */
     peal_status (*check_state)(const void *self, int state, size_t partition, size_t step, peal_error *err);
+    /* Whether the state needs this tensor of the pool: if not, checkpoints leave it out. NULL: all. */
+    bool (*needs)(const void *self, int state, const void *data);
     /* Writes the tensors of `model` from a state. */
     void (*fill)(const void *self, int state, void *model);
     /* Says how the training of `state` went, when all is over. NULL: the trainer sees it by the losses. */

@@ -168,18 +168,27 @@ static peal_status tidy(const models__trainer *trainer, size_t keep, peal_error 
 /* A checkpoint's tensors with room for their names. */
 typedef struct tensor_list {
     peal_tensor *tensors;
+    const peal_shared_tensor **from; /* NULL: of the best model */
     char (*names)[64];
     size_t count;
 } tensor_list;
 
-static void add_tensor(tensor_list *list, const char *owner, const peal_tensor *tensor) {
+static void add_tensor(tensor_list *list, const char *owner, const peal_tensor *tensor,
+                       const peal_shared_tensor *from) {
     snprintf(list->names[list->count], sizeof *list->names, "%s%s", owner, tensor->name);
     list->tensors[list->count] = *tensor;
     list->tensors[list->count].name = list->names[list->count];
+    list->from[list->count] = from;
     list->count++;
 }
 
-/* Whether a checkpoint at `progress` holds it: the committed state, and slots that are ahead of it. */
+/* Whether the committed state needs a tensor of the pool. */
+static bool is_needed(const models__trainer *trainer, const peal_shared_tensor *one) {
+    const peal_learner *learner = trainer->learner;
+    return !learner->needs || learner->needs(trainer->self, trainer->committed, one->tensor.data);
+}
+
+/* Whether a checkpoint at `progress` may hold it: the committed state, slots that are ahead of it, and the pool. */
 static bool is_kept(const models__trainer *trainer, const models__progress *progress, const peal_shared_tensor *one) {
     switch (one->owner) {
     case PEAL_OWNER_STATE:
@@ -192,25 +201,30 @@ static bool is_kept(const models__trainer *trainer, const models__progress *prog
     return true;
 }
 
-/* All that a checkpoint at `progress` holds, larger items first, so that all are aligned; cleared by the caller. */
-static peal_status list_tensors(const models__trainer *trainer, const models__progress *progress, tensor_list *list,
-                                peal_error *err) {
+/* All that a checkpoint at `progress` may hold, larger items first, so that all are aligned; `written`: what it is to
+ * hold, now that the committed state is known. Cleared by the caller. */
+static peal_status list_tensors(const models__trainer *trainer, const models__progress *progress, bool written,
+                                tensor_list *list, peal_error *err) {
     const peal_layout *layout = &trainer->shared.layout;
     size_t best_count;
     const peal_tensor *best = trainer->learner->model_tensors(trainer->best, &best_count);
     const size_t most = layout->count + best_count;
-    *list = (tensor_list){.tensors = calloc(most, sizeof *list->tensors), .names = calloc(most, sizeof *list->names)};
-    if (!list->tensors || !list->names) return peal_fail(err, PEAL_E_MEMORY, "no memory for a checkpoint");
+    *list = (tensor_list){.tensors = calloc(most, sizeof *list->tensors),
+                          .names = calloc(most, sizeof *list->names),
+                          .from = calloc(most, sizeof *list->from)};
+    if (!list->tensors || !list->names || !list->from)
+        return peal_fail(err, PEAL_E_MEMORY, "no memory for a checkpoint");
     for (size_t item = sizeof(double); item; item /= 2) {
         for (size_t i = 0; i < layout->count; i++) {
             const peal_shared_tensor *one = &layout->tensors[i];
             char owner[32] = "";
             if (one->owner == PEAL_OWNER_SLOT) snprintf(owner, sizeof owner, "partition%zu.", one->index);
             if (peal_tensor_item(one->tensor.type) != item || !is_kept(trainer, progress, one)) continue;
-            add_tensor(list, owner, &one->tensor);
+            if (written && one->owner == PEAL_OWNER_POOL && !is_needed(trainer, one)) continue;
+            add_tensor(list, owner, &one->tensor, one);
         }
         for (size_t i = 0; i < best_count; i++) {
-            if (peal_tensor_item(best[i].type) == item) add_tensor(list, "best.", &best[i]);
+            if (peal_tensor_item(best[i].type) == item) add_tensor(list, "best.", &best[i], NULL);
         }
     }
     return PEAL_OK;
@@ -219,6 +233,7 @@ static peal_status list_tensors(const models__trainer *trainer, const models__pr
 static void clear_list(tensor_list *list) {
     free(list->tensors);
     free(list->names);
+    free(list->from);
 }
 
 /* A number as a text of the metadata. */
@@ -300,7 +315,7 @@ peal_status models__run_checkpoint(models__trainer *trainer, const models__progr
     char *path = NULL;
     const checkpoint_name name = name_checkpoint(progress->epoch, progress->step);
     json_t *metadata = describe_progress(trainer, progress);
-    peal_status status = list_tensors(trainer, progress, &list, err);
+    peal_status status = list_tensors(trainer, progress, true, &list, err);
     if (status == PEAL_OK) status = check_finite(trainer, progress, &list, err);
     if (status == PEAL_OK) status = run_path(trainer, name.text, &path, err);
     if (status == PEAL_OK) status = peal_safetensors_write(path, metadata, list.tensors, list.count, err);
@@ -461,21 +476,19 @@ static peal_status read_progress(models__trainer *trainer, const peal_safetensor
     return read_valid(trainer, progress, file, err);
 }
 
-static peal_status read_tensors(const tensor_list *list, const peal_safetensors *file, peal_error *err) {
-    if (peal_safetensors_count(file) != list->count) {
-        return peal_fail(err, PEAL_E_DATA, "it has %zu tensors instead of %zu", peal_safetensors_count(file),
-                         list->count);
+/* One tensor; of the pool it may be missing, which leaves `*found` false. */
+static peal_status read_tensor(const tensor_list *list, size_t index, const peal_safetensors *file, bool *found,
+                               peal_error *err) {
+    const peal_tensor *wanted = &list->tensors[index], *tensor = peal_safetensors_find(file, wanted->name);
+    *found = tensor != NULL;
+    if (!tensor && list->from[index] && list->from[index]->owner == PEAL_OWNER_POOL) return PEAL_OK;
+    if (!tensor || tensor->type != wanted->type || tensor->rows != wanted->rows || tensor->width != wanted->width) {
+        return peal_fail(err, PEAL_E_DATA, "it lacks '%s' of %zu numbers", wanted->name, peal_tensor_count(wanted));
     }
-    for (size_t i = 0; i < list->count; i++) {
-        const peal_tensor *wanted = &list->tensors[i], *found = peal_safetensors_find(file, wanted->name);
-        if (!found || found->type != wanted->type || found->rows != wanted->rows || found->width != wanted->width) {
-            return peal_fail(err, PEAL_E_DATA, "it lacks '%s' of %zu numbers", wanted->name, peal_tensor_count(wanted));
-        }
-        if (!peal_tensor_is_finite(found)) {
-            return peal_fail(err, PEAL_E_DATA, "its '%s' holds what is no number", wanted->name);
-        }
-        memcpy((void *)wanted->data, found->data, peal_tensor_count(wanted) * peal_tensor_item(wanted->type));
+    if (!peal_tensor_is_finite(tensor)) {
+        return peal_fail(err, PEAL_E_DATA, "its '%s' holds what is no number", wanted->name);
     }
+    memcpy((void *)wanted->data, tensor->data, peal_tensor_count(wanted) * peal_tensor_item(wanted->type));
     return PEAL_OK;
 }
 
@@ -491,6 +504,28 @@ static peal_status check_states(const models__trainer *trainer, const models__pr
     return PEAL_OK;
 }
 
+static peal_status read_tensors(const models__trainer *trainer, const models__progress *progress,
+                                const tensor_list *list, const peal_safetensors *file, peal_error *err) {
+    size_t count = 0;
+    bool *found;
+    PEAL_TRY(peal_alloc_checked(&found, list->count, sizeof *found, "a checkpoint", err));
+    peal_status status = PEAL_OK;
+    for (size_t i = 0; status == PEAL_OK && i < list->count; i++) {
+        status = read_tensor(list, i, file, &found[i], err);
+        count += found[i];
+    }
+    if (status == PEAL_OK && peal_safetensors_count(file) != count) {
+        status = peal_fail(err, PEAL_E_DATA, "it has tensors that nobody needs");
+    }
+    if (status == PEAL_OK) status = check_states(trainer, progress, err);
+    for (size_t i = 0; status == PEAL_OK && i < list->count; i++) {
+        if (found[i] || !is_needed(trainer, list->from[i])) continue;
+        status = peal_fail(err, PEAL_E_DATA, "it lacks '%s'", list->tensors[i].name);
+    }
+    free(found);
+    return status;
+}
+
 /* Reads and checks a checkpoint as a whole. What it leaves behind when it fails is written over by the next one. */
 static peal_status read_checkpoint(models__trainer *trainer, const char *path, const checkpoint_name *name,
                                    models__progress *progress, peal_error *err) {
@@ -504,9 +539,8 @@ static peal_status read_checkpoint(models__trainer *trainer, const char *path, c
     if (status == PEAL_OK && (progress->epoch != name->epoch || progress->step != name->step)) {
         status = peal_fail(err, PEAL_E_DATA, "it is of another epoch or step than its name says");
     }
-    if (status == PEAL_OK) status = list_tensors(trainer, progress, &list, err);
-    if (status == PEAL_OK) status = read_tensors(&list, file, err);
-    if (status == PEAL_OK) status = check_states(trainer, progress, err);
+    if (status == PEAL_OK) status = list_tensors(trainer, progress, false, &list, err);
+    if (status == PEAL_OK) status = read_tensors(trainer, progress, &list, file, err);
     clear_list(&list);
     peal_safetensors_close(file);
     if (status == PEAL_E_DATA) peal_error_context(err, "the checkpoint %s is damaged", path);
