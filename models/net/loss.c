@@ -172,7 +172,7 @@ static double quantile_row(const peal_loss_terms *terms, const double *scores, s
     return q * u + h * softplus(-u / h);
 }
 
-static const double quantile_smooths[] = {1, 0.3, 0.1, 0.03, 0.01, 0.003, 0};
+static const double quantile_smooths[] = {1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0};
 
 const peal_loss peal_loss_quantile = {.name = "quantile",
                                       .curvature = 1,
