@@ -68,11 +68,11 @@ typedef struct full {
 
     /* shared memory */
     numbers *states[2];
-    double *scales;                                   /* [count] */
-    double *points[2], *gradients[2], *directions[2]; /* [count] */
-    double **steps, **changes;                        /* [h][count] */
-    double **slot_gradients, **slot_losses;           /* [partitions][count], [partitions][1] */
-    double (*sums)[SUMS];                             /* [segments] */
+    double *scales;                                         /* [count] */
+    double *points[2], *gradients[2], *directions[2];       /* [count] */
+    double **steps, **changes;                              /* [h][count] */
+    double **slot_gradients, **slot_losses, **slot_squares; /* [partitions][count], [partitions][1] */
+    double (*sums)[SUMS];                                   /* [segments] */
 } full;
 
 /* ---- what the user wants, and what is chosen ---- */
@@ -140,6 +140,7 @@ static peal_status make(full *self, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(&self->steps, self->h, sizeof *self->steps, "pairs", err));
     PEAL_TRY(peal_alloc_checked(&self->changes, self->h, sizeof *self->changes, "pairs", err));
     PEAL_TRY(peal_alloc_checked(&self->slot_gradients, partitions, sizeof(double *), "partitions", err));
+    PEAL_TRY(peal_alloc_checked(&self->slot_squares, partitions, sizeof(double *), "partitions", err));
     return peal_alloc_checked(&self->slot_losses, partitions, sizeof(double *), "partitions", err);
 }
 
@@ -160,6 +161,7 @@ static void end(void *opaque) {
     free(self->changes);
     free(self->slot_gradients);
     free(self->slot_losses);
+    free(self->slot_squares);
     free(self);
 }
 
@@ -208,6 +210,7 @@ static void lay_out(void *opaque, peal_layout *at) {
     for (size_t p = 0; p < self->training->partitions; p++) {
         self->slot_losses[p] = peal_layout_take(at, PEAL_OWNER_SLOT, p, "losses", f64, 1);
         self->slot_gradients[p] = peal_layout_take(at, PEAL_OWNER_SLOT, p, "gradient", f64, count);
+        self->slot_squares[p] = peal_layout_take(at, PEAL_OWNER_SLOT, p, "squares", f64, count);
     }
     self->sums = peal_layout_scratch(at, self->training->segments, sizeof *self->sums);
 }
@@ -322,6 +325,7 @@ static size_t work(void *opaque, const peal_work *work) {
     for (size_t j = 0; j < count; j++) self->at[j] = self->scales[j] * tried(self, it, j);
     if (step == round->first) {
         memset(gradient, 0, count * sizeof *gradient);
+        if (it->is_scaled == 0) memset(self->slot_squares[p], 0, count * sizeof *gradient);
         *loss = 0;
     }
     const peal_loss_terms terms = terms_of(self, it);
@@ -331,11 +335,8 @@ static size_t work(void *opaque, const peal_work *work) {
         peal_step_rows(self->training, p, step, &begin, &end);
         const peal_batch rows = {
             .rows = self->training->rows, .order = self->training->order + begin, .count = end - begin};
-        if (it->is_scaled != 0) {
-            add_rows(self, &terms, &rows, loss, gradient);
-        } else {
-            add_squares(self, &rows, gradient);
-        }
+        add_rows(self, &terms, &rows, loss, gradient);
+        if (it->is_scaled == 0) add_squares(self, &rows, self->slot_squares[p]);
         step++;
         peal_work_count(work);
     }
@@ -344,21 +345,21 @@ static size_t work(void *opaque, const peal_work *work) {
 
 /* ---- segments ---- */
 
-/* The sum of the partitions' gradients, as a tree over their numbers. */
-static double sum_slots(const full *self, size_t j, size_t first, size_t count) {
-    if (count == 1) return self->slot_gradients[first][j];
+/* The sum of what the partitions have at `j`, as a tree over their numbers. */
+static double sum_slots(double *const *slots, size_t j, size_t first, size_t count) {
+    if (count == 1) return slots[first][j];
     size_t half = 1;
     while (2 * half < count) half *= 2;
-    return sum_slots(self, j, first, half) + sum_slots(self, j, first + half, count - half);
+    return sum_slots(slots, j, first, half) + sum_slots(slots, j, first + half, count - half);
 }
 
-/* Phase 0 of the first round: what makes the second derivatives about 1. */
+/* In the first round, at 0, where the scales do not matter yet: what makes the second derivatives about 1. */
 static void choose_scales(const full *self, size_t begin, size_t end) {
     const models__linear *linear = &self->linear;
     const double curvature = linear->loss->curvature * self->unit, rows = (double)self->training->row_count;
     for (size_t j = begin; j < end; j++) {
         const bool is_extra = j >= linear->extra && j < linear->weights;
-        const double mean = is_extra ? 1 : sum_slots(self, j, 0, self->training->partitions) / rows;
+        const double mean = is_extra ? 1 : sum_slots(self->slot_squares, j, 0, self->training->partitions) / rows;
         const double second = curvature * mean + (is_penalised(self, j) ? self->l2 : 0);
         self->scales[j] = second > 0 ? 1 / sqrt(second) : 1;
     }
@@ -372,7 +373,8 @@ static void sum_gradient(const full *self, const numbers *it, size_t begin, size
     double *out = other(self->gradients, it->gradient);
     for (size_t j = begin; j < end; j++) {
         const double to = tried(self, it, j), scale = self->scales[j], penalty = is_penalised(self, j) ? scale * to : 0;
-        out[j] = scale * (sum_slots(self, j, 0, self->training->partitions) / rows + self->l2 * penalty);
+        out[j] =
+            scale * (sum_slots(self->slot_gradients, j, 0, self->training->partitions) / rows + self->l2 * penalty);
         sums[SUM_SLOPE] += out[j] * d[j];
         sums[SUM_SQUARES] += penalty * penalty;
         sums[SUM_LENGTHS] += fabs(penalty);
@@ -449,9 +451,8 @@ static void combine(void *opaque, const peal_round *round, size_t segment) {
     peal_segment(self->linear.count, segment, self->training->segments, &begin, &end);
     double *sums = self->sums[segment];
     memset(sums, 0, sizeof *self->sums);
-    if (it->is_scaled == 0) {
-        choose_scales(self, begin, end);
-    } else if (round->phase == 0) {
+    if (round->phase == 0) {
+        if (it->is_scaled == 0) choose_scales(self, begin, end);
         sum_gradient(self, it, begin, end, sums);
     } else if (round->phase == 1) {
         take_point(self, it, begin, end, sums);
@@ -494,7 +495,6 @@ static size_t judge(const full *self, const numbers *it, numbers *next) {
     *next = *it;
     next->trials++;
     next->is_scaled = 1;
-    if (it->is_scaled == 0) return 0;
     if (it->is_fresh == 0) {
         const models__verdict verdict = self->l1 > 0
                                             ? models__line_backtrack(&next->line, loss, sum_of(self, SUM_DESCENT))
