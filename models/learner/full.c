@@ -353,7 +353,10 @@ static double sum_slots(double *const *slots, size_t j, size_t first, size_t cou
     return sum_slots(slots, j, first, half) + sum_slots(slots, j, first + half, count - half);
 }
 
-/* In the first round, at 0, where the scales do not matter yet: what makes the second derivatives about 1. */
+/* In the first round, at 0, where the scales do not matter yet. Numbers, of whatever size, get second derivatives of
+ * about
+ * 1. Codes and sparse features, which are rare rather than small, half of that in orders of magnitude: measured, see
+ * models/README.md. */
 static void choose_scales(const full *self, size_t begin, size_t end) {
     const models__linear *linear = &self->linear;
     const double curvature = linear->loss->curvature * self->unit, rows = (double)self->training->row_count;
@@ -361,7 +364,8 @@ static void choose_scales(const full *self, size_t begin, size_t end) {
         const bool is_extra = j >= linear->extra && j < linear->weights;
         const double mean = is_extra ? 1 : sum_slots(self->slot_squares, j, 0, self->training->partitions) / rows;
         const double second = curvature * mean + (is_penalised(self, j) ? self->l2 : 0);
-        self->scales[j] = second > 0 ? 1 / sqrt(second) : 1;
+        const double power = j < linear->codes ? 1 / sqrt(second) : 1 / sqrt(sqrt(second));
+        self->scales[j] = second > 0 ? power : 1;
     }
 }
 
