@@ -626,18 +626,18 @@ static void conclude(const void *opaque, int state) {
     const peal_reporter *reporter = self->training->options->reporter;
     if (it->state == CONVERGED) {
         peal_report(reporter, PEAL_EVENT_NOTE, "converged after %.0f passes: loss %.6g, gradient at most %.2g",
-                    it->trials, it->loss, it->norm);
+                    it->trials, it->loss, it->norm / self->unit);
     } else if (it->state == ROUNDING) {
         peal_report(reporter, PEAL_EVENT_NOTE,
                     "after %.0f passes rounding hides what is left to gain: loss %.6g, gradient at most %.2g "
                     "(tolerance %g)",
-                    it->trials, it->loss, it->norm, self->tolerance);
+                    it->trials, it->loss, it->norm / self->unit, self->tolerance);
     } else {
         peal_report(
             reporter, PEAL_EVENT_WARNING,
             "not converged after %.0f passes: gradient at most %.2g, tolerance %g; more passes (epochs) or more "
             "l2 would help",
-            it->trials, it->norm, self->tolerance);
+            it->trials, it->norm / self->unit, self->tolerance);
     }
 }
 
