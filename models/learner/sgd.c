@@ -10,7 +10,6 @@
 #include "core/base/spec.h"
 #include "core/process/sum.h"
 #include "models/learner/choice.h"
-#include "models/learner/net_model.h"
 #include "models/learner/sgd.h"
 #include "models/learner/tables.h"
 
@@ -344,21 +343,9 @@ const peal_learner peal_learner_sgd = {
     .name = "sgd",
     .documentation = "gradient descent by mini-batches, each partition on its own; what they change is averaged",
     .sync = "epoch",
-    MODELS__NET_MODEL,
-    .shuffles = true,
-    .judges_epochs = true,
-    .check = models__sgd_check,
+    MODELS__SGD,
     .begin = begin,
-    .end = models__sgd_end,
-    .describe = models__sgd_describe,
-    .summary = models__sgd_summary,
-    .worker_bytes = models__sgd_worker_bytes,
-    .lay_out = models__sgd_lay_out,
-    .initialise = models__sgd_initialise,
     .work = work,
     .combine = combine,
-    .loss = models__sgd_loss,
     .agreement = agreement,
-    .check_state = models__sgd_check_state,
-    .fill = models__sgd_fill,
 };

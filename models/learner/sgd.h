@@ -4,6 +4,7 @@
 #define PEAL_MODELS_SGD_H
 
 #include "models/learner/learner.h"
+#include "models/learner/net_model.h"
 #include "ops/optimizer/optimizer.h"
 
 /* How a round's mean change is applied. */
@@ -88,6 +89,14 @@ void models__sgd_initialise(void *self);
 double models__sgd_loss(const void *self, int state);
 peal_status models__sgd_check_state(const void *self, int state, size_t partition, size_t step, peal_error *err);
 void models__sgd_fill(const void *self, int state, void *model);
+
+/* What both are in the table of learners. */
+#define MODELS__SGD                                                                                                 \
+    MODELS__NET_MODEL, .shuffles = true, .judges_epochs = true, .check = models__sgd_check, .end = models__sgd_end, \
+                       .describe = models__sgd_describe, .summary = models__sgd_summary,                            \
+                       .worker_bytes = models__sgd_worker_bytes, .lay_out = models__sgd_lay_out,                    \
+                       .initialise = models__sgd_initialise, .loss = models__sgd_loss,                              \
+                       .check_state = models__sgd_check_state, .fill = models__sgd_fill
 
 /* The rate of step `step` of an epoch, both from 0. */
 float models__learning_rate(const models__sgd *self, size_t epoch, size_t step);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/process/sum.h"
-#include "models/learner/net_model.h"
 #include "models/learner/sgd.h"
 #include "models/learner/tables.h"
 
@@ -254,20 +253,8 @@ const peal_learner peal_learner_step = {
     .name = "step",
     .documentation = "gradient descent by mini-batches, all partitions together: gradients are summed at each step",
     .sync = "step",
-    MODELS__NET_MODEL,
-    .shuffles = true,
-    .judges_epochs = true,
-    .check = models__sgd_check,
+    MODELS__SGD,
     .begin = begin,
-    .end = models__sgd_end,
-    .describe = models__sgd_describe,
-    .summary = models__sgd_summary,
-    .worker_bytes = models__sgd_worker_bytes,
-    .lay_out = models__sgd_lay_out,
-    .initialise = models__sgd_initialise,
     .together = run_together,
     .regroup = regroup,
-    .loss = models__sgd_loss,
-    .check_state = models__sgd_check_state,
-    .fill = models__sgd_fill,
 };
