@@ -229,12 +229,12 @@ static peal_status check_state(const void *opaque, int state, size_t partition, 
     const full *self = opaque;
     const numbers *it = self->states[state];
     if (partition != SIZE_MAX) return PEAL_OK;
-    const double smooths = 8;
+    size_t smooths = 0; /* beyond the first one */
+    while (self->linear.loss->smooths && self->linear.loss->smooths[smooths + 1] > 0) smooths++;
     const bool right = is_count(it->state, ROUNDING) && is_count(it->point, 1) && is_count(it->gradient, 1) &&
                        is_count(it->direction, 1) && is_count(it->pairs, (double)self->memory) &&
                        is_count(it->newest, (double)self->h - 1) && is_count(it->is_scaled, 1) &&
-                       is_count(it->is_fresh, 1) && is_count(it->is_plain, 1) && is_count(it->smooth, smooths) &&
-                       (it->smooth == 0 || self->linear.loss->smooths);
+                       is_count(it->is_fresh, 1) && is_count(it->is_plain, 1) && is_count(it->smooth, (double)smooths);
     return right ? PEAL_OK : peal_fail(err, PEAL_E_DATA, "its 'search' makes no sense");
 }
 
@@ -353,10 +353,9 @@ static double sum_slots(double *const *slots, size_t j, size_t first, size_t cou
     return sum_slots(slots, j, first, half) + sum_slots(slots, j, first + half, count - half);
 }
 
-/* In the first round, at 0, where the scales do not matter yet. Numbers, of whatever size, get second derivatives of
- * about
- * 1. Codes and sparse features, which are rare rather than small, half of that in orders of magnitude: measured, see
- * models/README.md. */
+/* In the first round, at 0, where the scales do not matter yet. The parameters of numbers, of whatever size, get second
+ * derivatives of about one; those of codes and sparse features, which are rare rather than small, come half as near to
+ * it in orders of magnitude: measured, see models/README.md. */
 static void choose_scales(const full *self, size_t begin, size_t end) {
     const models__linear *linear = &self->linear;
     const double curvature = linear->loss->curvature * self->unit, rows = (double)self->training->row_count;
@@ -364,8 +363,8 @@ static void choose_scales(const full *self, size_t begin, size_t end) {
         const bool is_extra = j >= linear->extra && j < linear->weights;
         const double mean = is_extra ? 1 : sum_slots(self->slot_squares, j, 0, self->training->partitions) / rows;
         const double second = curvature * mean + (is_penalised(self, j) ? self->l2 : 0);
-        const double power = j < linear->codes ? 1 / sqrt(second) : 1 / sqrt(sqrt(second));
-        self->scales[j] = second > 0 ? power : 1;
+        const double root = second > 0 ? sqrt(second) : 1;
+        self->scales[j] = 1 / (j < linear->codes ? root : sqrt(root));
     }
 }
 
