@@ -9,6 +9,7 @@ python=${PEAL_TEST_PYTHON:-python3}
 printf 'n,colour,y\n1.5,red,a\n,"grün, hell",b\n-2,,a\n4,red,b\n' >t.csv
 $peal etl t.csv --label y --transform impute:with=0 --out t.ds --quiet
 $peal train t.ds --model logistic --partitions 2 --epochs 1 --out t.safetensors --quiet
+$peal train t.ds --model logistic --sync epoch --partitions 2 --epochs 1 --out n.safetensors --quiet
 awk 'BEGIN { for (c = 0; c < 20; c++) printf "é%d,", c; print "y"
              for (r = 0; r < 60; r++) { for (c = 0; c < 20; c++) printf "%d,", r * c % 7; print r % 2 ? "a" : "b" } }' >w.csv
 $peal train w.csv --label y --model logistic --epochs 1 --out w.safetensors --quiet
@@ -35,10 +36,11 @@ assert counted == [("a", 2), ("b", 2)], counted
 manifest = json.load(open("t.ds/manifest.json"))
 assert manifest["rows"]["used"] == 4
 
-tensors = load_file("t.safetensors")
-assert {name: t.shape for name, t in tensors.items()} == {
-    "output.weight": (1, 1), "output.bias": (1, 1), "output.codes": (2, 1)}, tensors
-assert all(np.isfinite(t).all() for t in tensors.values())
+for model, shapes, numbers in (("t", {"weight": (1, 1), "bias": (1,), "codes": (2, 1)}, np.float64), ("n", {
+        "output.weight": (1, 1), "output.bias": (1, 1), "output.codes": (2, 1)}, np.float32)):
+    tensors = load_file(model + ".safetensors")
+    assert {name: t.shape for name, t in tensors.items()} == shapes, tensors
+    assert all(np.isfinite(t).all() and t.dtype == numbers for t in tensors.values()), tensors
 with safe_open("t.safetensors", "np") as file:
     assert file.metadata()["kind"] == "peal model"
     json.loads(file.metadata()["pipeline"])
@@ -46,6 +48,6 @@ with safe_open("t.safetensors", "np") as file:
 tensors = load_file("w.safetensors")
 assert bytes(tensors["names.0"]).decode() == "".join(f"é{i}\0" for i in range(20)), tensors
 assert tensors["pipeline.0"].dtype == np.float64 and tensors["pipeline.0"].shape == (20,), tensors
-assert tensors["output.weight"].shape == (20, 1), tensors
+assert tensors["weight"].shape == (1, 20), tensors
 print("ok")
 PYTHON
