@@ -10,6 +10,7 @@
 
 #include "core/base/memory.h"
 #include "models/learner/learner.h"
+#include "models/net/loss.h"
 
 enum { STEP_ROWS = 8192, SEGMENT_NUMBERS = 65536 };
 
@@ -22,8 +23,11 @@ typedef struct places {
 } places;
 
 static void find_places(const peal_shape *shape, places *out) {
-    *out = (places){.shape = *shape, .classes = shape->classes, .features = shape->features, .sparse = shape->sparse};
-    for (uint32_t i = 0; i < shape->code_columns; i++) out->codes += shape->vocabularies[i];
+    *out = (places){.shape = *shape,
+                    .classes = shape->classes,
+                    .features = shape->features,
+                    .sparse = shape->sparse,
+                    .codes = peal_shape_codes(shape)};
     out->means = out->classes;
     out->variances = out->means + out->classes * out->features;
     out->at_codes = out->variances + out->classes * out->features;
@@ -146,10 +150,8 @@ static void score(const void *model, void *scratch, const peal_batch *batch, dou
     for (size_t i = 0; i < batch->count; i++, scores += classes) {
         size_t row;
         const peal_table *table = peal_batch_row(batch, i, &row);
-        double most = -INFINITY, sum = 0;
-        for (size_t k = 0; k < classes; k++) most = fmax(most, scores[k] = likelihood(self, table, row, k));
-        for (size_t k = 0; k < classes; k++) sum += scores[k] = exp(scores[k] - most);
-        for (size_t k = 0; k < classes; k++) scores[k] /= sum;
+        for (size_t k = 0; k < classes; k++) scores[k] = likelihood(self, table, row, k);
+        peal_loss_softmax.predict(&self->at.shape, scores, classes, scores);
     }
 }
 
@@ -163,9 +165,7 @@ typedef struct bayes {
 
 static peal_status check(const peal_train_options *options, const peal_model_spec *spec, peal_error *err) {
     (void)spec;
-    const bool odd = options->epochs || options->batch || options->optimizer || options->lr > 0 || options->schedule ||
-                     options->outer || options->patience;
-    if (!odd) return PEAL_OK;
+    if (!options->epochs && !peal_steps_option(options)) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE,
                      "the model 'bayes' counts in one pass: epochs, batch, optimizer, lr, schedule, outer and patience "
                      "are of learning by steps");

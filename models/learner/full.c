@@ -92,13 +92,7 @@ static peal_status parse(const char *sync, full *self, peal_error *err) {
 
 static peal_status check(const peal_train_options *options, const peal_model_spec *spec, peal_error *err) {
     full parsed = {0};
-    const char *wrong = options->batch       ? "batch"
-                        : options->optimizer ? "optimizer"
-                        : options->lr > 0    ? "lr"
-                        : options->schedule  ? "schedule"
-                        : options->outer     ? "outer"
-                        : options->patience  ? "patience"
-                                             : NULL;
+    const char *wrong = peal_steps_option(options);
     if (!spec->kind->loss) {
         return peal_fail(err, PEAL_E_USAGE, "the model '%s' has no exact gradients (sync full): it is not linear",
                          spec->kind->name);
@@ -286,16 +280,9 @@ static peal_loss_terms terms_of(const full *self, const numbers *it) {
 
 enum { ROWS = MODELS__LINEAR_ROWS };
 
-static void add_squares(const full *self, const peal_batch *rows, double *squares) {
-    models__few few = {.features = self->scratch};
-    for (size_t at = 0; at < rows->count; at += ROWS) {
-        models__linear_load(&self->linear, rows, at, &few);
-        models__linear_add_squares(&self->linear, &few, squares);
-    }
-}
-
-/* Adds the loss and gradient of some rows. */
-static void add_rows(full *self, const peal_loss_terms *terms, const peal_batch *rows, double *loss, double *gradient) {
+/* Adds the loss and gradient of some rows, and the squares of what they hold, unless that is NULL. */
+static void add_rows(full *self, const peal_loss_terms *terms, const peal_batch *rows, double *loss, double *gradient,
+                     double *squares) {
     const models__linear *linear = &self->linear;
     const size_t outputs = linear->outputs;
     models__few few = {.features = self->scratch};
@@ -312,6 +299,7 @@ static void add_rows(full *self, const peal_loss_terms *terms, const peal_batch 
                                        extra);
         }
         models__linear_add_gradient(linear, &few, derivatives, gradient);
+        if (squares) models__linear_add_squares(linear, &few, squares);
     }
 }
 
@@ -321,11 +309,12 @@ static size_t work(void *opaque, const peal_work *work) {
     const numbers *it = self->states[round->committed];
     const size_t p = work->partition, count = self->linear.count;
     double *loss = self->slot_losses[p], *gradient = self->slot_gradients[p];
+    double *squares = it->is_scaled != 0 ? NULL : self->slot_squares[p];
     size_t step = work->from;
     for (size_t j = 0; j < count; j++) self->at[j] = self->scales[j] * tried(self, it, j);
     if (step == round->first) {
         memset(gradient, 0, count * sizeof *gradient);
-        if (it->is_scaled == 0) memset(self->slot_squares[p], 0, count * sizeof *gradient);
+        if (squares) memset(squares, 0, count * sizeof *squares);
         *loss = 0;
     }
     const peal_loss_terms terms = terms_of(self, it);
@@ -335,8 +324,7 @@ static size_t work(void *opaque, const peal_work *work) {
         peal_step_rows(self->training, p, step, &begin, &end);
         const peal_batch rows = {
             .rows = self->training->rows, .order = self->training->order + begin, .count = end - begin};
-        add_rows(self, &terms, &rows, loss, gradient);
-        if (it->is_scaled == 0) add_squares(self, &rows, self->slot_squares[p]);
+        add_rows(self, &terms, &rows, loss, gradient, squares);
         step++;
         peal_work_count(work);
     }
@@ -391,14 +379,20 @@ static size_t free_pair(const full *self, const numbers *it) {
     return it->pairs > 0 ? ((size_t)it->newest + 1) % self->h : 0;
 }
 
+/* Whether pair `index` is one of those that are in use. */
+static bool is_live(const full *self, const numbers *it, size_t index) {
+    const size_t age = ((size_t)it->newest + self->h - index) % self->h;
+    return age < (size_t)it->pairs;
+}
+
 PEAL_VECTOR static double dot(const double *restrict a, const double *restrict b, size_t begin, size_t end) {
-    double lanes[8] = {0};
+    double lanes[MODELS__LANES] = {0};
     size_t j = begin;
-    for (; j + 8 <= end; j += 8) {
-        for (size_t l = 0; l < 8; l++) lanes[l] += a[j + l] * b[j + l];
+    for (; j + MODELS__LANES <= end; j += MODELS__LANES) {
+        for (size_t l = 0; l < MODELS__LANES; l++) lanes[l] += a[j + l] * b[j + l];
     }
     for (size_t l = 0; j < end; j++, l++) lanes[l] += a[j] * b[j];
-    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+    return models__add_lanes(lanes);
 }
 
 /* Phase 1: the point is taken; the step and the gradient's change, and their products with the basis. The gradient of
@@ -419,6 +413,7 @@ static void take_point(const full *self, const numbers *it, size_t begin, size_t
     for (size_t v = 0; v < 3; v++) {
         double *out = sums + v * BASIS_MOST;
         for (size_t i = 0; i < h; i++) {
+            if (i != pair && !is_live(self, it, i)) continue;
             out[i] = dot(vectors[v], self->steps[i], begin, end);
             out[h + i] = dot(vectors[v], self->changes[i], begin, end);
         }
@@ -590,12 +585,6 @@ static double loss(const void *opaque, int state) {
     return self->states[state]->loss;
 }
 
-/* Whether pair `index` is one of those that are in use. */
-static bool is_live(const full *self, const numbers *it, size_t index) {
-    const size_t age = ((size_t)it->newest + self->h - index) % self->h;
-    return age < (size_t)it->pairs;
-}
-
 static bool needs(const void *opaque, int state, const void *data) {
     const full *self = opaque;
     const numbers *it = self->states[state];
@@ -648,7 +637,7 @@ const peal_learner peal_learner_full = {
     .model_free = models__linear_model_free,
     .model_tensors = models__linear_model_tensors,
     .scratch_new = models__linear_model_scratch,
-    .scratch_free = models__linear_model_scratch_free,
+    .scratch_free = free,
     .score = models__linear_model_score,
     .check = check,
     .begin = begin,

@@ -34,10 +34,14 @@ const peal_learner *peal_learner_find(const char *name) {
     return NULL;
 }
 
-/* Options that only learning by steps has. */
-static bool asks_for_steps(const peal_train_options *options) {
-    return options->batch || options->optimizer || options->lr > 0 || options->schedule || options->outer ||
-           options->patience;
+const char *peal_steps_option(const peal_train_options *options) {
+    return options->batch       ? "batch"
+           : options->optimizer ? "optimizer"
+           : options->lr > 0    ? "lr"
+           : options->schedule  ? "schedule"
+           : options->outer     ? "outer"
+           : options->patience  ? "patience"
+                                : NULL;
 }
 
 peal_status peal_sync_choose(const peal_train_options *options, const peal_model_spec *spec, const peal_learner **out,
@@ -46,7 +50,7 @@ peal_status peal_sync_choose(const peal_train_options *options, const peal_model
     size_t count = 0, chosen;
     peal_spec sync;
     char *end;
-    *out = spec->kind->build && asks_for_steps(options) ? &peal_learner_sgd : spec->kind->learner;
+    *out = spec->kind->build && peal_steps_option(options) ? &peal_learner_sgd : spec->kind->learner;
     if (!text) return PEAL_OK;
     *out = &peal_learner_sgd;
     if (*text >= '0' && *text <= '9' && strtoul(text, &end, 10) > 0 && *end == '\0') return PEAL_OK;

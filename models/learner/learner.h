@@ -8,7 +8,7 @@
  * training is a *model*: named tensors that score rows.
  *
  * To add one: a file with a `const peal_learner` and a `const peal_model` (models/net/model.h) whose learner it is, and
- * the latter's line in the table of models/net/model.c. learner/bayes.c is the smallest. */
+ * the latter's line in the table of learner.c. learner/bayes.c is the smallest. */
 #ifndef PEAL_MODELS_LEARNER_H
 #define PEAL_MODELS_LEARNER_H
 
@@ -205,6 +205,9 @@ struct peal_learner {
     /* Says how the training of `state` went, when all is over. NULL: the trainer sees it by the losses. */
     void (*conclude)(const void *self, int state);
 };
+
+/* The first option given that only learning by steps has; NULL: none is. */
+const char *peal_steps_option(const peal_train_options *options);
 
 /* By the name that stands in model files; NULL: there is none. */
 const peal_learner *peal_learner_find(const char *name);

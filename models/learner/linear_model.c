@@ -1,7 +1,6 @@
 /* Rows times weights, four rows at a time, and back; see linear_model.h.
  *
- * A sum over features is made in eight lanes, feature j in lane j mod 8, which are then added in their order: one order
- * for every vector unit. Codes and sparse features follow in theirs. */
+ * A sum over features is made in lanes; codes and sparse features follow in their order. */
 #include "models/learner/linear_model.h"
 
 #include <stdlib.h>
@@ -10,16 +9,16 @@
 #include "core/base/memory.h"
 #include "core/base/vector.h"
 
-enum { ROWS = MODELS__LINEAR_ROWS, LANES = 8 };
+enum { ROWS = MODELS__LINEAR_ROWS, LANES = MODELS__LANES };
 
 peal_status models__linear_init(models__linear *linear, const peal_model_spec *spec, const peal_shape *shape,
                                 peal_error *err) {
     const peal_loss *loss = spec->kind->loss;
     PEAL_TRY(peal_model_check_label(spec->kind, shape, err));
-    *linear = (models__linear){.loss = loss, .shape = *shape, .features = shape->features};
+    *linear = (models__linear){
+        .loss = loss, .shape = *shape, .features = shape->features, .code_values = peal_shape_codes(shape)};
     const bool one = shape->classes == 0 || (shape->classes <= 2 && !spec->kind->softmax);
     linear->outputs = one ? 1 : shape->classes;
-    for (uint32_t i = 0; i < shape->code_columns; i++) linear->code_values += shape->vocabularies[i];
     linear->extra = linear->outputs;
     linear->weights = linear->extra + loss->has_extra;
     linear->codes = linear->weights + linear->outputs * linear->features;
@@ -52,10 +51,6 @@ void models__linear_load(const models__linear *linear, const peal_batch *batch, 
     }
 }
 
-static double add_lanes(const double lanes[LANES]) {
-    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
-}
-
 /* out[i] += row i of x [ROWS, count] times w. */
 PEAL_VECTOR static void multiply(const double *restrict x, const double *restrict w, size_t count, double out[ROWS]) {
     double sums[ROWS][LANES] = {{0}};
@@ -71,7 +66,7 @@ PEAL_VECTOR static void multiply(const double *restrict x, const double *restric
     for (size_t l = 0; j < count; j++, l++) {
         for (size_t i = 0; i < ROWS; i++) sums[i][l] += x[i * count + j] * w[j];
     }
-    for (size_t i = 0; i < ROWS; i++) out[i] += add_lanes(sums[i]);
+    for (size_t i = 0; i < ROWS; i++) out[i] += models__add_lanes(sums[i]);
 }
 
 /* g += the rows of x [ROWS, count], each times its r. */
@@ -255,10 +250,6 @@ peal_status models__linear_model_scratch(const void *model, void **scratch, peal
                                 "predictions", err));
     *scratch = room;
     return PEAL_OK;
-}
-
-void models__linear_model_scratch_free(void *scratch) {
-    free(scratch);
 }
 
 void models__linear_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores) {

@@ -22,6 +22,13 @@ peal_status models__linear_init(models__linear *linear, const peal_model_spec *s
 
 enum { MODELS__LINEAR_ROWS = 4 }; /* that are multiplied together */
 
+/* Sums are made in lanes, number j in lane j mod MODELS__LANES, which are then added in one order: the same bits by
+ * every vector unit. */
+enum { MODELS__LANES = 8 };
+static inline double models__add_lanes(const double lanes[MODELS__LANES]) {
+    return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+}
+
 /* Up to MODELS__LINEAR_ROWS rows, found and loaded once for all that is done with them. */
 typedef struct models__few {
     const peal_table *tables[MODELS__LINEAR_ROWS];
@@ -48,7 +55,6 @@ peal_status models__linear_model_new(const peal_pipeline *pipeline, const peal_m
 void models__linear_model_free(void *model);
 const peal_tensor *models__linear_model_tensors(const void *model, size_t *count);
 peal_status models__linear_model_scratch(const void *model, void **scratch, peal_error *err);
-void models__linear_model_scratch_free(void *scratch);
 void models__linear_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores);
 /* The vector whose parts its tensors are. */
 double *models__linear_model_parameters(void *model);

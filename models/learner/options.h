@@ -18,7 +18,7 @@ typedef struct peal_train_options {
     const char *optimizer; /* spec; NULL: adam, for images sgd */
     double lr;             /* 0: one that suits optimiser and model, with sync step times sqrt(P) */
     const char *schedule;  /* spec; NULL: cosine */
-    const char *sync;      /* "epoch", "step", or a number of steps; NULL: epoch */
+    const char *sync;      /* "epoch", "step", a number of steps, or "full"; NULL: what suits the model */
     const char *outer;     /* the outer optimiser's spec: "nesterov", "momentum" or "average", with lr= and momentum= */
     size_t partitions;     /* P; 0: 1 to 4, as many as the rows can feed */
     size_t workers;        /* W; 0: as many as there are CPUs, at most P */

@@ -92,6 +92,12 @@ double peal_shape_label(const peal_shape *shape, const peal_table *table, size_t
     return code < 0 ? (double)NAN : (double)code;
 }
 
+size_t peal_shape_codes(const peal_shape *shape) {
+    size_t codes = 0;
+    for (uint32_t i = 0; i < shape->code_columns; i++) codes += shape->vocabularies[i];
+    return codes;
+}
+
 size_t peal_shape_scores(const peal_shape *shape) {
     return shape->classes ? shape->classes : 1;
 }

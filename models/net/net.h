@@ -34,6 +34,8 @@ void peal_net_clear_rows(peal_net *net, size_t first, size_t end);
 double peal_shape_label(const peal_shape *shape, const peal_table *table, size_t row);
 /* The entries of a row of two columns of sparse features; they last as long as the table. */
 peal_sparse_row peal_shape_sparse(const peal_column *indices, const peal_column *values, size_t row);
+/* Codes of all columns together. */
+size_t peal_shape_codes(const peal_shape *shape);
 /* Scores a row: one a class, or the number. */
 size_t peal_shape_scores(const peal_shape *shape);
 

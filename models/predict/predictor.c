@@ -83,9 +83,9 @@ static peal_status read_metadata(peal_predictor *predictor, const peal_safetenso
 static peal_status check_size(const peal_predictor *predictor, const peal_tensor *given, peal_error *err) {
     const peal_shape *shape = &predictor->shape;
     const peal_model_spec *spec = &predictor->parsed;
-    uint64_t numbers = 0, codes = 0;
+    const uint64_t codes = peal_shape_codes(shape);
+    uint64_t numbers = 0;
     for (size_t i = 0; i < predictor->count; i++) numbers += peal_tensor_count(&given[i]);
-    for (uint32_t i = 0; i < shape->code_columns; i++) codes += shape->vocabularies[i];
     bool fits =
         shape->features <= numbers && codes <= numbers && shape->sparse <= numbers && shape->classes <= numbers + 1;
     for (size_t i = 0; i < spec->hidden_count; i++) fits = fits && spec->hidden[i] <= numbers;

@@ -255,18 +255,13 @@ static json_t *json_text(json_t *value) {
     return text;
 }
 
-/* Whether the best epoch is one by its validation. */
-static bool is_judged(const models__trainer *trainer) {
-    return trainer->data.valid_count && trainer->learner->judges_epochs;
-}
-
 /* NULL if there is no memory. */
 static json_t *describe_progress(const models__trainer *trainer, const models__progress *progress) {
     json_t *reached = json_array();
     for (size_t p = 0; p < trainer->training.partitions; p++) {
         reached = peal_json_append(reached, json_integer((json_int_t)progress->reached[p]));
     }
-    const bool has_valid = is_judged(trainer) && progress->best_epoch;
+    const bool has_valid = models__is_judged(trainer) && progress->best_epoch;
     json_t *metadata = json_pack("{s:s}", "kind", PEAL_CHECKPOINT_KIND);
     metadata = peal_json_set(metadata, "job", json_text(json_incref(trainer->job)));
     metadata = peal_json_set(metadata, "epoch", count_text(progress->epoch));
@@ -404,7 +399,7 @@ static peal_status read_valid(models__trainer *trainer, const models__progress *
     json_t *saved;
     PEAL_TRY(read_json(file, "valid", &saved, err));
     peal_metrics *valid = &trainer->result->valid;
-    const bool has_valid = is_judged(trainer) && progress->best_epoch;
+    const bool has_valid = models__is_judged(trainer) && progress->best_epoch;
     const struct {
         const char *key;
         double *to;

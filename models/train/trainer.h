@@ -77,6 +77,11 @@ typedef struct models__trainer {
     uint64_t scored; /* the stamp of what scored_model holds, see trainer_worker.c; 0: nothing */
 } models__trainer;
 
+/* Whether the best epoch is one by its validation. */
+static inline bool models__is_judged(const models__trainer *trainer) {
+    return trainer->data.valid_count && trainer->learner->judges_epochs;
+}
+
 /* PEAL_E_DATA names a shard that changed since it was read: what workers saw of it may be anything. */
 peal_status models__check_data(const models__trainer *trainer, peal_error *err);
 

@@ -341,7 +341,7 @@ static peal_status validate(leader *self, peal_metrics *metrics, peal_error *err
 static void keep_best(leader *self, const peal_metrics *metrics) {
     models__trainer *trainer = self->trainer;
     models__progress *progress = &self->progress;
-    const bool judged = trainer->data.valid_count && trainer->learner->judges_epochs;
+    const bool judged = models__is_judged(trainer);
     if (judged && progress->best_epoch && !(metrics->loss < progress->best_loss)) return;
     progress->best_epoch = progress->epoch + 1;
     progress->best_loss = judged ? metrics->loss : 0;
@@ -354,7 +354,7 @@ static void note_course(leader *self, const peal_metrics *metrics) {
     const models__trainer *trainer = self->trainer;
     models__course *course = &self->progress.course;
     const size_t epoch = self->progress.epoch;
-    const bool judged = trainer->data.valid_count && trainer->learner->judges_epochs;
+    const bool judged = models__is_judged(trainer);
     const double loss = judged ? metrics->loss : self->progress.train_loss;
     if (epoch == 0) course->first_loss = loss;
     if (epoch == 0 || epoch < trainer->training.last_epoch * 2 / 3) course->later_loss = loss;
@@ -378,14 +378,13 @@ static void say_epoch(const leader *self, const peal_metrics *metrics) {
 /* All figures go to metrics.jsonl; a learner whose epochs are many and alike tells people at the end. */
 static peal_status tell_epoch(leader *self, const peal_metrics *metrics, double seconds, peal_error *err) {
     models__trainer *trainer = self->trainer;
-    const bool judges = trainer->learner->judges_epochs;
     const double agreed = self->progress.agreed;
     double rate = self->training_ns ? (double)self->rows_trained / ((double)self->training_ns * 1e-9) : 0;
-    if (judges) say_epoch(self, metrics);
+    if (trainer->learner->judges_epochs) say_epoch(self, metrics);
     report_steps(self);
     json_t *line = json_pack("{s:I, s:o, s:f, s:f}", "epoch", (json_int_t)self->progress.epoch + 1, "train_loss",
                              peal_json_real(self->progress.train_loss), "seconds", seconds, "rows_per_second", rate);
-    if (judges && trainer->data.valid_count) line = peal_json_set(line, "valid", peal_metrics_save(metrics));
+    if (models__is_judged(trainer)) line = peal_json_set(line, "valid", peal_metrics_save(metrics));
     if (isfinite(agreed)) line = peal_json_set(line, "agreement", json_real(agreed));
     peal_status status = models__run_metrics(trainer, line, err);
     json_decref(line);
@@ -433,7 +432,7 @@ static peal_status one_epoch(leader *self, peal_error *err) {
     if (!model_is_finite(trainer) || (trainer->learner->loss && !isfinite(self->progress.train_loss))) {
         return models__ran_away(trainer, self->progress.epoch, err);
     }
-    if (trainer->data.valid_count && trainer->learner->judges_epochs) PEAL_TRY(validate(self, &metrics, err));
+    if (models__is_judged(trainer)) PEAL_TRY(validate(self, &metrics, err));
     keep_best(self, &metrics);
     note_course(self, &metrics);
     PEAL_TRY(tell_epoch(self, &metrics, (double)(peal_now_ns() - begin) * 1e-9, err));

@@ -21,22 +21,13 @@ static int free_folder(void **state) {
 
 static char *make_dataset(const char *label, peal_task_kind task) {
     static const char *const labels[] = {"two", "three", "num", "cnt"};
-    const char *drop[4], *sources[] = {"tests/data/linear/rows.csv"};
-    peal_etl_options options = peal_etl_default();
-    peal_etl_result result;
-    peal_error err;
+    const char *drop[4];
+    peal_plan_options plan = {.label = label, .drop = drop, .task = task};
     char *out = test_path(folder, label);
     for (size_t i = 0; i < 4; i++) {
-        if (strcmp(labels[i], label) != 0) drop[options.plan.drop_count++] = labels[i];
+        if (strcmp(labels[i], label) != 0) drop[plan.drop_count++] = labels[i];
     }
-    if (peal_path_exists(out)) return out;
-    options.sources = sources;
-    options.source_count = 1;
-    options.out = out;
-    options.plan.label = label;
-    options.plan.drop = drop;
-    options.plan.task = task;
-    assert_ok(peal_etl(&options, &result, &err));
+    if (!peal_path_exists(out)) test_dataset("tests/data/linear/rows.csv", out, plan);
     return out;
 }
 
@@ -61,9 +52,9 @@ static void train(const char *dataset, const char *model, size_t partitions, pre
     options.dataset = dataset;
     options.out = path;
     options.model = model;
-    options.sync = strcmp(model, "bayes") == 0 ? NULL : "full:tolerance=1e-10";
+    options.sync = "full:tolerance=1e-10";
     options.partitions = partitions;
-    options.epochs = strcmp(model, "bayes") == 0 ? 0 : 20000;
+    options.epochs = 20000;
     assert_ok(peal_train(&options, &result, &err));
     assert_ok(peal_predictor_open(path, &out->predictor, &err));
     assert_ok(peal_dataset_open(dataset, &data, &err));
