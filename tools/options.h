@@ -29,9 +29,9 @@ typedef struct tools_options {
     json_t *types;   /* object */
     json_t *reading; /* object: options of formats, which are theirs (etl/format/format.h) */
     char *out, *job, *format, *label, *task, *on_bad_row, *like;
-    char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split;
+    char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight;
     uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths;
-    double lr, checkpoint_seconds, stall_seconds;
+    double lr, label_smoothing, checkpoint_seconds, stall_seconds;
     bool resume, json, quiet, help;
     bool has_seed, has_checkpoint_seconds;
 } tools_options;

@@ -36,6 +36,8 @@ static peal_train_options train_options(const tools_options *options, const char
     train.workers = options->workers;
     if (options->has_seed) train.seed = options->seed;
     train.valid = options->valid;
+    train.class_weight = options->class_weight;
+    train.label_smoothing = options->label_smoothing;
     train.patience = options->patience;
     train.resume = options->resume;
     if (options->has_checkpoint_seconds) train.checkpoint_seconds = options->checkpoint_seconds;

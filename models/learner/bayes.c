@@ -165,6 +165,9 @@ typedef struct bayes {
 
 static peal_status check(const peal_train_options *options, const peal_model_spec *spec, peal_error *err) {
     (void)spec;
+    if (options->label_smoothing > 0) {
+        return peal_fail(err, PEAL_E_USAGE, "label-smoothing is of logistic, softmax and mlp, not of 'bayes'");
+    }
     if (!options->epochs && !peal_steps_option(options)) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE,
                      "the model 'bayes' counts in one pass: epochs, batch, optimizer, lr, schedule, outer and patience "
@@ -291,7 +294,10 @@ static void fill(const void *opaque, int state, void *model) {
     const double *counts = self->states[state], smooth = self->training->spec->parameter;
     double *out = ((bayes_model *)model)->values;
     const double rows = (double)self->training->row_count;
-    for (size_t k = 0; k < at->classes; k++) out[k] = log(fmax(counts[k], 1e-9) / rows);
+    const double *weights = self->training->class_weights;
+    for (size_t k = 0; k < at->classes; k++) {
+        out[k] = log(fmax(counts[k] * (weights ? weights[k] : 1), 1e-9) / rows);
+    }
     fill_moments(at, counts, out);
     size_t first = 0;
     for (uint32_t c = 0; c < at->shape.code_columns; first += at->shape.vocabularies[c++]) {

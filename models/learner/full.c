@@ -101,6 +101,11 @@ static peal_status check(const peal_train_options *options, const peal_model_spe
         return peal_fail(err, PEAL_E_USAGE, "%s is of learning by steps (sync epoch, step or N), not of sync full",
                          wrong);
     }
+    if (options->label_smoothing > 0 && spec->kind->loss != &peal_loss_logistic &&
+        spec->kind->loss != &peal_loss_softmax) {
+        return peal_fail(err, PEAL_E_USAGE, "label-smoothing is of logistic, softmax and mlp, not of '%s'",
+                         spec->kind->name);
+    }
     return parse(options->sync ? options->sync : "full", &parsed, err);
 }
 
@@ -273,12 +278,22 @@ static double tried(const full *self, const numbers *it, size_t j) {
 static peal_loss_terms terms_of(const full *self, const numbers *it) {
     const peal_loss *loss = self->linear.loss;
     return (peal_loss_terms){.parameter = self->training->spec->parameter,
+                             .smoothing = (double)self->training->spec->smoothing,
                              .smooth = loss->smooths ? loss->smooths[(size_t)it->smooth] : 0,
                              .unit = self->unit,
                              .extra = loss->has_extra ? self->at[self->linear.extra] : 0};
 }
 
 enum { ROWS = MODELS__LINEAR_ROWS };
+
+/* Weighs a row's derivatives, and its loss, which is returned. */
+static double weigh(const full *self, double label, double *derivatives, double loss) {
+    const double *weights = self->training->class_weights;
+    if (!weights) return loss;
+    const double weight = weights[(size_t)label];
+    for (size_t k = 0; k < self->linear.outputs; k++) derivatives[k] *= weight;
+    return weight * loss;
+}
 
 /* Adds the loss and gradient of some rows, and the squares of what they hold, unless that is NULL. */
 static void add_rows(full *self, const peal_loss_terms *terms, const peal_batch *rows, double *loss, double *gradient,
@@ -294,9 +309,10 @@ static void add_rows(full *self, const peal_loss_terms *terms, const peal_batch 
         memset(derivatives, 0, ROWS * outputs * sizeof *derivatives);
         for (size_t i = 0; i < few.count; i++) {
             const double label = peal_shape_label(&linear->shape, few.tables[i], few.within[i]);
-            *loss += linear->loss->row(terms, scores + i * outputs, outputs,
-                                       peal_loss_target(linear->loss, &linear->shape, label), derivatives + i * outputs,
-                                       extra);
+            double *own = derivatives + i * outputs;
+            const double target = peal_loss_target(linear->loss, &linear->shape, label);
+            *loss +=
+                weigh(self, label, own, linear->loss->row(terms, scores + i * outputs, outputs, target, own, extra));
         }
         models__linear_add_gradient(linear, &few, derivatives, gradient);
         if (squares) models__linear_add_squares(linear, &few, squares);

@@ -44,9 +44,10 @@ const peal_loss peal_loss_squared = {
 
 static double logistic_row(const peal_loss_terms *terms, const double *scores, size_t outputs, double target,
                            double *derivatives, double *extra) {
-    (void)terms, (void)outputs, (void)extra;
-    derivatives[0] = sigmoid(scores[0]) - target;
-    return softplus(target > 0 ? -scores[0] : scores[0]);
+    (void)outputs, (void)extra;
+    const double smoothing = terms->smoothing, soft = target * (1 - smoothing) + smoothing / 2;
+    derivatives[0] = sigmoid(scores[0]) - soft;
+    return (1 - soft) * softplus(scores[0]) + soft * softplus(-scores[0]);
 }
 
 static void logistic_predict(const peal_shape *shape, const double *scores, size_t outputs, double *out) {
@@ -70,11 +71,17 @@ static double softmax(const double *scores, size_t outputs, double *out) {
 
 static double softmax_row(const peal_loss_terms *terms, const double *scores, size_t outputs, double target,
                           double *derivatives, double *extra) {
-    (void)terms, (void)extra;
+    (void)extra;
     const size_t class = (size_t)target;
-    const double loss = softmax(scores, outputs, derivatives) - scores[class];
-    derivatives[class] -= 1;
-    return loss;
+    const double smoothing = terms->smoothing, even = smoothing / (double)outputs;
+    double right = (1 - smoothing) * scores[class];
+    const double sum = softmax(scores, outputs, derivatives);
+    for (size_t k = 0; k < outputs; k++) {
+        right += even * scores[k];
+        derivatives[k] -= even;
+    }
+    derivatives[class] -= 1 - smoothing;
+    return sum - right;
 }
 
 static void softmax_predict(const peal_shape *shape, const double *scores, size_t outputs, double *out) {

@@ -11,6 +11,7 @@
 /* What a loss depends on besides the row. */
 typedef struct peal_loss_terms {
     double parameter; /* the model's own: huber's epsilon, the quantile */
+    double smoothing; /* of labels: the part that all classes share */
     double smooth;    /* of losses with a kink: how wide it is rounded off */
     double unit;      /* counts: their mean */
     double extra;     /* the value of the parameter beside the scores, of losses that have one */

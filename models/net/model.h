@@ -23,6 +23,7 @@ typedef struct peal_model_spec {
     size_t hidden_count;
     const peal_op *activation;
     float dropout;
+    float smoothing;  /* of labels, see ops/op/softmax_cross_entropy.c */
     float l2;         /* negative: to be chosen by who trains it */
     double l1;        /* of what has a loss of its own */
     double parameter; /* the model's own, by kind->parameter */

@@ -50,8 +50,9 @@ static peal_status build(peal_net *net, const peal_model_spec *spec, bool traini
     const peal_op *loss = shape->classes == 0 ? &peal_op_squared_error
                           : one               ? &peal_op_sigmoid_cross_entropy
                                               : &peal_op_softmax_cross_entropy;
-    peal_node *inputs[2] = {net->output, net->labels}, *node;
-    return peal_graph_add(net->graph, loss, inputs, 2, 0, &node, err);
+    PEAL_TRY(peal_graph_input(net->graph, "weights", PEAL_ELEMENT_FLOAT32, 1, &net->weights, err));
+    peal_node *inputs[3] = {net->output, net->labels, net->weights}, *node;
+    return peal_graph_add(net->graph, loss, inputs, 3, spec->smoothing, &node, err);
 }
 
 peal_status peal_net_new(const peal_pipeline *pipeline, const peal_model_spec *spec, size_t rows, bool training,
@@ -126,8 +127,12 @@ static void load_row(peal_net *net, const peal_table *table, size_t row, size_t 
         at += 2;
     }
     if (!net->labels) return;
+    float *weight = (float *)net->weights->value + to;
+    *weight = 1;
     if (net->shape.classes) {
-        ((int32_t *)net->labels->value)[to] = peal_column_code(&table->columns[at], row);
+        const int32_t class = peal_column_code(&table->columns[at], row);
+        ((int32_t *)net->labels->value)[to] = class;
+        if (net->class_weights) *weight = (float)net->class_weights[class];
     } else {
         const double label = ((const double *)table->columns[at].values)[row];
         ((float *)net->labels->value)[to] = (float)((label - net->shape.label_mean) / net->shape.label_deviation);

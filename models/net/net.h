@@ -9,12 +9,13 @@
 
 typedef struct peal_net {
     peal_graph *graph;
-    peal_node *features, *codes, *sparse, *labels; /* inputs; NULL if there are none */
-    peal_node *output;                             /* [n, outputs]: logits, or the standardised number */
+    peal_node *features, *codes, *sparse, *labels, *weights; /* inputs; NULL if there are none */
+    peal_node *output;                                       /* [n, outputs]: logits, or the standardised number */
     size_t outputs;
     size_t rows; /* of a batch, at most */
     peal_shape shape;
-    int32_t *code_offsets; /* [code_columns] where each column's codes begin in the table */
+    const double *class_weights; /* [classes] what a row of each counts, the caller's; NULL: 1 */
+    int32_t *code_offsets;       /* [code_columns] where each column's codes begin in the table */
 } peal_net;
 
 /* A net for batches of up to `rows` rows. PEAL_E_USAGE if the model cannot learn such a label. */

@@ -46,8 +46,15 @@ static peal_status parse_options(models__trainer *trainer, peal_error *err) {
     if (options->partitions > PEAL_PARTITIONS_MOST) {
         return peal_fail(err, PEAL_E_USAGE, "partitions must be at most %d", PEAL_PARTITIONS_MOST);
     }
+    if (options->class_weight && strcmp(options->class_weight, "balanced") != 0) {
+        return peal_fail(err, PEAL_E_USAGE, "class-weight can be balanced, not '%s'", options->class_weight);
+    }
+    if (!(options->label_smoothing >= 0 && options->label_smoothing < 1)) {
+        return peal_fail(err, PEAL_E_USAGE, "label-smoothing must be a number from 0 to below 1");
+    }
     trainer->spec_text = options->model ? options->model : "mlp";
     PEAL_TRY(peal_model_parse(trainer->spec_text, &trainer->spec, err));
+    trainer->spec.smoothing = (float)options->label_smoothing;
     PEAL_TRY(peal_sync_choose(options, &trainer->spec, &trainer->learner, err));
     trainer->training.sync = options->sync ? options->sync : trainer->learner->sync;
     return trainer->learner->check(options, &trainer->spec, err);
@@ -66,6 +73,7 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     training->rows = data->rows;
     training->row_count = data->train_count;
     training->label_least = data->label_least;
+    training->class_weights = data->class_weights;
     training->partitions = options->partitions ? options->partitions : models__choose_partitions(&table);
     training->workers = options->workers ? options->workers : peal_machine_cpus();
     if (training->workers > training->partitions) training->workers = training->partitions;
@@ -189,6 +197,22 @@ static double least_label(const models__data *data, const peal_buffer *labels) {
     return least;
 }
 
+/* So that all classes together count alike, and all rows as many as they are: rows / (classes x rows of the class). A
+ * class without rows counts nothing. */
+static peal_status balance(models__data *data, const peal_buffer *labels, peal_error *err) {
+    const double *label = (const double *)(const void *)labels->data;
+    const uint32_t classes = data->shape.classes;
+    uint32_t present = 0;
+    PEAL_TRY(peal_alloc_checked(&data->class_weights, classes, sizeof(double), "classes", err));
+    for (uint64_t i = 0; i < data->train_count; i++) data->class_weights[(size_t)label[data->train_list[i]]] += 1;
+    for (uint32_t k = 0; k < classes; k++) present += data->class_weights[k] > 0;
+    for (uint32_t k = 0; k < classes; k++) {
+        if (data->class_weights[k] == 0) continue;
+        data->class_weights[k] = (double)data->train_count / (present * data->class_weights[k]);
+    }
+    return PEAL_OK;
+}
+
 /* Marks a random fraction of the rows: a function of the seed and their number. */
 static peal_status hold_out(const models__trainer *trainer, double fraction, uint8_t **held, peal_error *err) {
     uint64_t rows = peal_rows_count(trainer->data.rows);
@@ -244,6 +268,7 @@ static peal_status choose_rows(models__trainer *trainer, const peal_buffer *labe
         status = list_rows(labels, held, 0, &trainer->data.train_list, &trainer->data.train_count, &unlabelled, err);
     }
     if (status == PEAL_OK) trainer->data.label_least = least_label(&trainer->data, labels);
+    if (status == PEAL_OK && options->class_weight) status = balance(&trainer->data, labels, err);
     if (status == PEAL_OK && (is_fraction || trainer->data.valid_rows)) {
         const peal_buffer *list = is_fraction ? labels : &valid_labels;
         status =
@@ -268,6 +293,10 @@ static peal_status open_data(models__trainer *trainer, peal_error *err) {
     PEAL_TRY(peal_pipeline_load(peal_dataset_pipeline(trainer->data.dataset), &trainer->data.pipeline, err));
     PEAL_TRY(peal_pipeline_shape(trainer->data.pipeline, &trainer->data.shape, err));
     PEAL_TRY(peal_model_check_label(trainer->spec.kind, &trainer->data.shape, err));
+    if (!trainer->data.shape.classes && (options->class_weight || options->label_smoothing > 0)) {
+        return peal_fail(err, PEAL_E_USAGE, "the label is a number: %s is of classes",
+                         options->class_weight ? "class-weight" : "label-smoothing");
+    }
     peal_buffer labels = {0};
     peal_status status = open_rows(trainer, trainer->data.dataset, options->dataset, PEAL_SPLIT_TRAIN,
                                    &trainer->data.rows, &labels, err);
@@ -305,6 +334,8 @@ static json_t *describe_job(const models__trainer *trainer) {
                   (json_int_t)training->last_epoch, "patience", (json_int_t)trainer->patience, "sync", training->sync,
                   "partitions", (json_int_t)training->partitions, "seed", (json_int_t)options->seed, "valid", valid,
                   "data", data_hash(trainer->data.dataset), "arithmetic", trainer->arithmetic);
+    if (options->class_weight) job = peal_json_set(job, "class_weight", json_string(options->class_weight));
+    if (options->label_smoothing > 0) job = peal_json_set(job, "label_smoothing", json_real(options->label_smoothing));
     return peal_json_merge(job, trainer->learner->describe(trainer->self));
 }
 
@@ -441,6 +472,7 @@ static void clear_data(models__data *data) {
     free(data->train_list);
     free(data->valid_list);
     free(data->valid_labels);
+    free(data->class_weights);
 }
 
 void models__trainer_clear(models__trainer *trainer) {

@@ -33,7 +33,8 @@ typedef struct models__data {
     uint32_t *valid_list; /* [valid_count] rows of valid_rows */
     double *valid_labels; /* [valid_count] */
     uint64_t train_count, valid_count;
-    double label_least; /* of the rows that are trained on */
+    double *class_weights; /* [classes], or NULL */
+    double label_least;    /* of the rows that are trained on */
 } models__data;
 
 /* Memory that the parent shares with the workers. */

@@ -32,8 +32,10 @@ peal_status ops__infer_same(peal_node *node, peal_error *err) {
 
 peal_status ops__infer_loss(peal_node *node, peal_error *err) {
     node->width = 1;
-    if (node->inputs[0]->element != PEAL_ELEMENT_FLOAT32 || node->inputs[1]->width != 1) {
-        return peal_fail(err, PEAL_E_USAGE, "%s wants float32 predictions and one label a row", node->op->name);
+    if (node->inputs[0]->element != PEAL_ELEMENT_FLOAT32 || node->inputs[1]->width != 1 ||
+        node->inputs[2]->element != PEAL_ELEMENT_FLOAT32 || node->inputs[2]->width != 1) {
+        return peal_fail(err, PEAL_E_USAGE, "%s wants float32 predictions, one label and one weight a row",
+                         node->op->name);
     }
     return PEAL_OK;
 }

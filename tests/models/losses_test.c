@@ -15,6 +15,8 @@ static const loss_case cases[] = {
     {&peal_loss_squared, 1, 0, {.unit = 1}},
     {&peal_loss_logistic, 1, 2, {.unit = 1}},
     {&peal_loss_softmax, 3, 3, {.unit = 1}},
+    {&peal_loss_logistic, 1, 2, {.unit = 1, .smoothing = 0.2}},
+    {&peal_loss_softmax, 3, 3, {.unit = 1, .smoothing = 0.3}},
     {&peal_loss_squared_hinge, 1, 2, {.unit = 1}},
     {&peal_loss_squared_hinge, 3, 3, {.unit = 1}},
     {&peal_loss_poisson, 1, 0, {.unit = 3.5}},

@@ -13,7 +13,8 @@ typedef double (*formula)(const double *params);
 
 static double data[N * D]; /* the input x */
 static int32_t labels[N], codes[N * 2];
-static float targets[N];
+static float targets[N], weights[N];
+static double smoothing; /* of labels */
 
 static void fill(double *values, size_t count, uint32_t stream) {
     peal_philox random = peal_philox_stream(11, PEAL_PURPOSE_USER, stream, 0, 0);
@@ -27,6 +28,7 @@ static void make_data(void) {
         codes[2 * i] = i % 3 == 0 ? -1 : i % D;
         codes[2 * i + 1] = (i * 2) % D;
         targets[i] = (float)i / 3 - 0.5f;
+        weights[i] = 0.25f * (float)(i % 5); /* one of them counts nothing */
     }
 }
 
@@ -46,7 +48,10 @@ static double plain_softmax_loss(const double *logits) {
     for (int i = 0; i < N; i++) {
         double sum = 0;
         for (int k = 0; k < K; k++) sum += exp(logits[i * K + k]);
-        loss += log(sum) - logits[i * K + labels[i]];
+        for (int k = 0; k < K; k++) {
+            const double share = (k == labels[i]) * (1 - smoothing) + smoothing / K;
+            loss += (double)weights[i] * share * (log(sum) - logits[i * K + k]);
+        }
     }
     return loss / N;
 }
@@ -101,14 +106,17 @@ static double sigmoid_loss_case(const double *params) {
     double loss = 0;
     for (int i = 0; i < N; i++) {
         double p = plain_sigmoid(column(params, i));
-        loss -= labels[i] % 2 ? log(p) : log(1 - p);
+        const double share = labels[i] % 2 * (1 - smoothing) + smoothing / 2;
+        loss -= (double)weights[i] * (share * log(p) + (1 - share) * log(1 - p));
     }
     return loss / N;
 }
 
 static double squared_case(const double *params) {
     double loss = 0;
-    for (int i = 0; i < N; i++) loss += pow(column(params, i) - (double)targets[i], 2);
+    for (int i = 0; i < N; i++) {
+        loss += (double)weights[i] * pow(column(params, i) - (double)targets[i], 2);
+    }
     return loss / (2 * N);
 }
 
@@ -127,7 +135,7 @@ static double lookup_case(const double *params) {
 
 typedef struct built {
     peal_graph *graph;
-    peal_node *x, *y, *codes, *w, *b, *table, *out;
+    peal_node *x, *y, *weight, *codes, *w, *b, *table, *out;
 } built;
 
 static void build_linear(built *one, size_t width) {
@@ -144,8 +152,9 @@ static void add_loss(built *one, const peal_op *loss) {
     peal_error err;
     peal_element element = loss == &peal_op_squared_error ? PEAL_ELEMENT_FLOAT32 : PEAL_ELEMENT_INT32;
     assert_ok(peal_graph_input(one->graph, "y", element, 1, &one->y, &err));
-    peal_node *inputs[] = {one->out, one->y}, *node;
-    assert_ok(peal_graph_add(one->graph, loss, inputs, 2, 0, &node, &err));
+    assert_ok(peal_graph_input(one->graph, "weights", PEAL_ELEMENT_FLOAT32, 1, &one->weight, &err));
+    peal_node *inputs[] = {one->out, one->y, one->weight}, *node;
+    assert_ok(peal_graph_add(one->graph, loss, inputs, 3, (float)smoothing, &node, &err));
 }
 
 /* Where a formula's parameter lies in the graph's flat vector; the formulas have w as [D, K] always. */
@@ -169,6 +178,7 @@ static void check(built *one, formula plain, size_t count, bool odd_labels) {
     }
     peal_graph_bind(one->graph, params, grads, NULL);
     for (size_t i = 0; i < N * D; i++) ((float *)one->x->value)[i] = (float)data[i];
+    memcpy(one->weight->value, weights, sizeof weights);
     for (size_t i = 0; i < N; i++) {
         if (one->y->element == PEAL_ELEMENT_FLOAT32) {
             ((float *)one->y->value)[i] = targets[i];
@@ -205,6 +215,17 @@ static void linear_and_softmax_cross_entropy(void **state) {
     build_linear(&one, K);
     add_loss(&one, &peal_op_softmax_cross_entropy);
     check(&one, linear_softmax, D * K + K, false);
+}
+
+static void smooth_labels(void **state) {
+    (void)state;
+    smoothing = 0.25;
+    linear_and_softmax_cross_entropy(state);
+    built one = {0};
+    build_linear(&one, 1);
+    add_loss(&one, &peal_op_sigmoid_cross_entropy);
+    check(&one, sigmoid_loss_case, D * K + K, true);
+    smoothing = 0;
 }
 
 static void activations(void **state) {
@@ -267,7 +288,7 @@ enum { TABLE_ROWS = 9, TABLE_BATCH = 3, TABLE_K = 2 };
 /* A lookup and a sparse layer, each over a table or an ordinary parameter, added up. */
 typedef struct row_layers {
     peal_graph *graph;
-    peal_node *codes, *sparse, *parameters[2], *labels;
+    peal_node *codes, *sparse, *parameters[2], *labels, *weights;
     float *values, *gradients;
     peal_touched touched;
     uint32_t rows[2 * TABLE_ROWS];
@@ -283,6 +304,7 @@ static void build_row_layers(row_layers *self, bool tables) {
     assert_ok(peal_graph_input(self->graph, "codes", PEAL_ELEMENT_INT32, 2, &self->codes, &err));
     assert_ok(peal_graph_input(self->graph, "sparse", PEAL_ELEMENT_SPARSE, 1, &self->sparse, &err));
     assert_ok(peal_graph_input(self->graph, "labels", PEAL_ELEMENT_INT32, 1, &self->labels, &err));
+    assert_ok(peal_graph_input(self->graph, "weights", PEAL_ELEMENT_FLOAT32, 1, &self->weights, &err));
     assert_ok(add(self->graph, "c", TABLE_ROWS, TABLE_K, PEAL_INIT_GLOROT, &self->parameters[0], &err));
     assert_ok(add(self->graph, "s", TABLE_ROWS, TABLE_K, PEAL_INIT_GLOROT, &self->parameters[1], &err));
     assert_ok(peal_graph_parameter(self->graph, "b", 1, TABLE_K, PEAL_INIT_ZERO, &bias, &err));
@@ -291,8 +313,8 @@ static void build_row_layers(row_layers *self, bool tables) {
     assert_ok(peal_graph_add(self->graph, &peal_op_sparse, (peal_node *[]){self->sparse, self->parameters[1], bias}, 3,
                              0, &outs[1], &err));
     assert_ok(peal_graph_add(self->graph, &peal_op_add, outs, 2, 0, &out, &err));
-    assert_ok(peal_graph_add(self->graph, &peal_op_softmax_cross_entropy, (peal_node *[]){out, self->labels}, 2, 0,
-                             &loss, &err));
+    assert_ok(peal_graph_add(self->graph, &peal_op_softmax_cross_entropy,
+                             (peal_node *[]){out, self->labels, self->weights}, 3, 0, &loss, &err));
     assert_ok(peal_graph_plan(self->graph, TABLE_BATCH, true, &err));
     const size_t floats = peal_graph_parameter_floats(self->graph);
     self->values = calloc(floats, sizeof(float));
@@ -317,6 +339,7 @@ static void run_row_layers(row_layers *self, uint32_t which) {
         ((peal_sparse_row *)self->sparse->value)[i] =
             (peal_sparse_row){.indices = indices[which], .values = values, .count = (size_t)i};
         ((int32_t *)self->labels->value)[i] = i % TABLE_K;
+        ((float *)self->weights->value)[i] = 1;
     }
     peal_run run = {.rows = TABLE_BATCH, .training = true};
     peal_graph_forward(self->graph, &run);
@@ -423,6 +446,7 @@ static int make(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_and_softmax_cross_entropy),
+        cmocka_unit_test(smooth_labels),
         cmocka_unit_test(activations),
         cmocka_unit_test(l2_penalty),
         cmocka_unit_test(sigmoid_cross_entropy),
