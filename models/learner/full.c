@@ -219,6 +219,13 @@ static void initialise(void *opaque) {
     self->states[0]->is_fresh = 1;
 }
 
+/* The first round measures the scales; until then the point's parameters are weights. */
+static void take(void *opaque, const void *model) {
+    const full *self = opaque;
+    const double *weights = models__linear_model_parameters((void *)model);
+    memcpy(self->points[0], weights, self->linear.count * sizeof *weights);
+}
+
 static bool is_count(double value, double most) {
     return value >= 0 && value <= most && value == floor(value);
 }
@@ -268,6 +275,7 @@ static double moved(const full *self, size_t j, double x, double t, double d, do
 
 static double tried(const full *self, const numbers *it, size_t j) {
     const double x = pooled(self->points, it->point)[j];
+    if (it->is_scaled == 0) return x / self->scales[j];
     if (it->is_fresh != 0) return x;
     return moved(self, j, x, it->line.t, pooled(self->directions, it->direction)[j],
                  pooled(self->gradients, it->gradient)[j]);
@@ -327,7 +335,9 @@ static size_t work(void *opaque, const peal_work *work) {
     double *loss = self->slot_losses[p], *gradient = self->slot_gradients[p];
     double *squares = it->is_scaled != 0 ? NULL : self->slot_squares[p];
     size_t step = work->from;
-    for (size_t j = 0; j < count; j++) self->at[j] = self->scales[j] * tried(self, it, j);
+    for (size_t j = 0; j < count; j++) {
+        self->at[j] = it->is_scaled != 0 ? self->scales[j] * tried(self, it, j) : pooled(self->points, it->point)[j];
+    }
     if (step == round->first) {
         memset(gradient, 0, count * sizeof *gradient);
         if (squares) memset(squares, 0, count * sizeof *squares);
@@ -357,7 +367,7 @@ static double sum_slots(double *const *slots, size_t j, size_t first, size_t cou
     return sum_slots(slots, j, first, half) + sum_slots(slots, j, first + half, count - half);
 }
 
-/* In the first round, at 0, where the scales do not matter yet. The parameters of numbers, of whatever size, get second
+/* In the first round, which is at weights. The parameters of numbers, of whatever size, get second
  * derivatives of about one; those of codes and sparse features, which are rare rather than small, come half as near to
  * it in orders of magnitude: measured, see models/README.md. */
 static void choose_scales(const full *self, size_t begin, size_t end) {
@@ -663,6 +673,7 @@ const peal_learner peal_learner_full = {
     .worker_bytes = worker_bytes,
     .lay_out = lay_out,
     .initialise = initialise,
+    .take = take,
     .work = work,
     .combine = combine,
     .advance = advance,

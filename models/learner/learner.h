@@ -170,6 +170,8 @@ struct peal_learner {
     json_t *(*describe)(const void *self);
     /* A sentence on what was chosen. Returns `text`. */
     const char *(*summary)(const void *self, char text[160]);
+    /* Writes the first committed state, number 0, from a model; after `initialise`. NULL: it begins anew always. */
+    void (*take)(void *self, const void *model);
     /* Bytes that each worker takes for itself; NULL: few. */
     uint64_t (*worker_bytes)(const void *self);
     /* Declares its tensors; called twice, see layout.h. */

@@ -66,6 +66,11 @@ void models__net_model_fill(void *model, const float *parameters) {
     memcpy(self->parameters, parameters, peal_graph_parameter_floats(self->net->graph) * sizeof(float));
 }
 
+const float *models__net_model_parameters(const void *model) {
+    const net_model *self = model;
+    return self->parameters;
+}
+
 /* ---- scores ---- */
 
 peal_status models__net_model_scratch(const void *model, void **scratch, peal_error *err) {

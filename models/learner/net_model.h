@@ -14,6 +14,9 @@ void models__net_model_score(const void *model, void *scratch, const peal_batch 
 /* Its tensors become those of a flat vector of parameters, as a training net's graph lays it out. */
 void models__net_model_fill(void *model, const float *parameters);
 
+/* Its tensors, as one such vector. */
+const float *models__net_model_parameters(const void *model);
+
 /* These in a learner. */
 #define MODELS__NET_MODEL                                                                 \
     .model_new = models__net_model_new, .model_free = models__net_model_free,             \

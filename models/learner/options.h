@@ -23,6 +23,7 @@ typedef struct peal_train_options {
     size_t partitions;     /* P; 0: 1 to 4, as many as the rows can feed */
     size_t workers;        /* W; 0: as many as there are CPUs, at most P */
     uint64_t seed;
+    const char *init;         /* a model to go on from, over the same columns; NULL: begin anew */
     const char *class_weight; /* "balanced": each class counts as much as any other; NULL: each row does */
     double label_smoothing;   /* in [0, 1): the part of each row's label that all classes share */
     const char *valid;        /* a dataset, a fraction like "0.1", or NULL: the dataset's valid split if it has one */

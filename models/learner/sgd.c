@@ -177,6 +177,11 @@ void models__sgd_initialise(void *opaque) {
     peal_graph_initialise(self->net->graph, self->training->options->seed, self->states[0].params);
 }
 
+void models__sgd_take(void *opaque, const void *model) {
+    const models__sgd *self = opaque;
+    memcpy(self->states[0].params, models__net_model_parameters(model), self->floats * sizeof(float));
+}
+
 /* Clocks, or how often rows were seen: neither is beyond the state's step. */
 static peal_status check_rows(const models__sgd *self, const char *name, const uint32_t *values, size_t step,
                               peal_error *err) {

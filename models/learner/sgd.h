@@ -86,6 +86,7 @@ const char *models__sgd_summary(const void *self, char text[160]);
 uint64_t models__sgd_worker_bytes(const void *self);
 void models__sgd_lay_out(void *self, peal_layout *layout);
 void models__sgd_initialise(void *self);
+void models__sgd_take(void *self, const void *model);
 double models__sgd_loss(const void *self, int state);
 peal_status models__sgd_check_state(const void *self, int state, size_t partition, size_t step, peal_error *err);
 void models__sgd_fill(const void *self, int state, void *model);
@@ -95,7 +96,7 @@ void models__sgd_fill(const void *self, int state, void *model);
     MODELS__NET_MODEL, .shuffles = true, .judges_epochs = true, .check = models__sgd_check, .end = models__sgd_end, \
                        .describe = models__sgd_describe, .summary = models__sgd_summary,                            \
                        .worker_bytes = models__sgd_worker_bytes, .lay_out = models__sgd_lay_out,                    \
-                       .initialise = models__sgd_initialise, .loss = models__sgd_loss,                              \
+                       .initialise = models__sgd_initialise, .take = models__sgd_take, .loss = models__sgd_loss,    \
                        .check_state = models__sgd_check_state, .fill = models__sgd_fill
 
 /* The rate of step `step` of an epoch, both from 0. */

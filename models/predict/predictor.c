@@ -187,6 +187,14 @@ const peal_pipeline *peal_predictor_pipeline(const peal_predictor *predictor) {
     return predictor->pipeline;
 }
 
+const peal_learner *models__predictor_learner(const peal_predictor *predictor) {
+    return predictor->learner;
+}
+
+const void *models__predictor_model(const peal_predictor *predictor) {
+    return predictor->model;
+}
+
 json_t *peal_predictor_save_pipeline(const peal_predictor *predictor) {
     return peal_pipeline_save(predictor->pipeline);
 }

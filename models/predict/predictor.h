@@ -13,6 +13,7 @@
 #include "core/base/status.h"
 #include "etl/dataset/dataset.h"
 #include "etl/job/ingest.h"
+#include "models/learner/learner.h"
 #include "models/predict/metrics.h"
 
 typedef struct peal_predictor peal_predictor;
@@ -28,6 +29,9 @@ void peal_predictor_free(peal_predictor *predictor);
 const peal_pipeline *peal_predictor_pipeline(const peal_predictor *predictor);
 const char *peal_predictor_spec(const peal_predictor *predictor);
 const json_t *peal_predictor_job(const peal_predictor *predictor);
+/* Who learnt it, and the model that it made; for training that goes on from it. */
+const peal_learner *models__predictor_learner(const peal_predictor *predictor);
+const void *models__predictor_model(const peal_predictor *predictor);
 /* Its pipeline as a document of the caller's; NULL if there is no memory. */
 json_t *peal_predictor_save_pipeline(const peal_predictor *predictor);
 /* Scores a row: one probability a class (two classes: both), or the predicted number. */

@@ -254,6 +254,7 @@ peal_status models__forget_trials(const char *run_dir, peal_error *err) {
 
 bool models__wants_trial(const peal_train_options *options) {
     peal_model_spec spec;
+    if (options->init) return false; /* its model is gone on with */
     if (!options->model) return true;
     return !options->epochs && !options->valid && peal_model_parse(options->model, &spec, NULL) == PEAL_OK &&
            spec.hidden_count > 0;

@@ -37,6 +37,15 @@ peal_train_options peal_train_default(void) {
 
 /* ---- what the user wants ---- */
 
+/* The model to go on from; without another wish its spec is this training's, too. */
+static peal_status open_init(models__trainer *trainer, peal_error *err) {
+    const peal_train_options *options = trainer->options;
+    PEAL_TRY(peal_predictor_open(options->init, &trainer->init, err));
+    PEAL_TRY(peal_sha256_file(options->init, trainer->init_sha256, err));
+    if (!options->model) trainer->spec_text = peal_predictor_spec(trainer->init);
+    return PEAL_OK;
+}
+
 /* All that can be known without the data. */
 static peal_status parse_options(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
@@ -53,6 +62,7 @@ static peal_status parse_options(models__trainer *trainer, peal_error *err) {
         return peal_fail(err, PEAL_E_USAGE, "label-smoothing must be a number from 0 to below 1");
     }
     trainer->spec_text = options->model ? options->model : "mlp";
+    if (options->init) PEAL_TRY(open_init(trainer, err));
     PEAL_TRY(peal_model_parse(trainer->spec_text, &trainer->spec, err));
     trainer->spec.smoothing = (float)options->label_smoothing;
     PEAL_TRY(peal_sync_choose(options, &trainer->spec, &trainer->learner, err));
@@ -119,7 +129,9 @@ static peal_status check_out(const char *path, peal_error *err) {
 peal_status peal_train_check(const peal_train_options *options, peal_error *err) {
     models__trainer trainer = {.options = options};
     double fraction;
-    PEAL_TRY(parse_options(&trainer, err));
+    const peal_status parsed = parse_options(&trainer, err);
+    peal_predictor_free(trainer.init);
+    PEAL_TRY(parsed);
     const char *valid = options->valid;
     if (valid && peal_train_is_fraction(valid)) {
         PEAL_TRY(parse_fraction(valid, &fraction, err));
@@ -334,6 +346,7 @@ static json_t *describe_job(const models__trainer *trainer) {
                   (json_int_t)training->last_epoch, "patience", (json_int_t)trainer->patience, "sync", training->sync,
                   "partitions", (json_int_t)training->partitions, "seed", (json_int_t)options->seed, "valid", valid,
                   "data", data_hash(trainer->data.dataset), "arithmetic", trainer->arithmetic);
+    if (trainer->init) job = peal_json_set(job, "init", json_string(trainer->init_sha256));
     if (options->class_weight) job = peal_json_set(job, "class_weight", json_string(options->class_weight));
     if (options->label_smoothing > 0) job = peal_json_set(job, "label_smoothing", json_real(options->label_smoothing));
     return peal_json_merge(job, trainer->learner->describe(trainer->self));
@@ -385,6 +398,35 @@ static peal_status check_memory(const models__trainer *trainer, peal_error *err)
     return peal_machine_address_space_check(shared + per_worker, what, err);
 }
 
+/* The first state becomes the model's that is gone on from: one of the same columns, kind and sizes. */
+static peal_status take_init(models__trainer *trainer, peal_error *err) {
+    const peal_learner *learner = trainer->learner;
+    const char *path = trainer->options->init;
+    if (!learner->take || models__predictor_learner(trainer->init)->model_new != learner->model_new) {
+        return peal_fail(err, PEAL_E_USAGE, "'%s' cannot go on from %s, which '%s' has learnt", learner->name, path,
+                         models__predictor_learner(trainer->init)->name);
+    }
+    json_t *own = peal_predictor_save_pipeline(trainer->init);
+    const bool same = own && peal_pipeline_same(peal_dataset_pipeline(trainer->data.dataset), own);
+    json_decref(own);
+    size_t count, init_count;
+    const peal_tensor *tensors = learner->model_tensors(trainer->best, &count);
+    const peal_tensor *init = learner->model_tensors(models__predictor_model(trainer->init), &init_count);
+    bool fits = count == init_count;
+    for (size_t i = 0; fits && i < count; i++) {
+        fits = tensors[i].rows == init[i].rows && tensors[i].width == init[i].width;
+    }
+    if (!same) {
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s was made with another pipeline (other columns, vocabularies or means) than %s: make the "
+                         "dataset like the model (like)",
+                         path, trainer->options->dataset);
+    }
+    if (!fits) return peal_fail(err, PEAL_E_USAGE, "%s has other layers than '%s'", path, trainer->spec_text);
+    learner->take(trainer->self, models__predictor_model(trainer->init));
+    return PEAL_OK;
+}
+
 static peal_status share_memory(models__trainer *trainer, peal_error *err) {
     models__shared *shared = &trainer->shared;
     lay_out(trainer, NULL);
@@ -395,7 +437,7 @@ static peal_status share_memory(models__trainer *trainer, peal_error *err) {
     shared->collective = peal_collective_init(shared->collective, trainer->training.at_once, true, BARRIER_TIMEOUT_MS);
     if (trainer->learner->initialise) trainer->learner->initialise(trainer->self);
     if (!trainer->data.valid_rows) trainer->data.valid_rows = trainer->data.rows;
-    return PEAL_OK;
+    return trainer->init ? take_init(trainer, err) : PEAL_OK;
 }
 
 /* ---- all together ---- */
@@ -483,6 +525,7 @@ void models__trainer_clear(models__trainer *trainer) {
     peal_layout_clear(&trainer->shared.layout);
     peal_slab_free(&trainer->shared.slab);
     json_decref(trainer->job);
+    peal_predictor_free(trainer->init);
     clear_data(&trainer->data);
 }
 

@@ -13,6 +13,7 @@
 #include "core/process/group.h"
 #include "core/process/slab.h"
 #include "models/learner/learner.h"
+#include "models/predict/predictor.h"
 #include "models/train/train.h"
 #include "ops/graph.h"
 
@@ -64,6 +65,9 @@ typedef struct models__trainer {
     size_t patience;
     char arithmetic[PEAL_ARITHMETIC_TEXT]; /* of GEMM and libm on this machine: the sums' bits depend on it */
     json_t *job;                           /* what shapes the model: goes into the model file and names the run */
+
+    peal_predictor *init; /* NULL: it begins anew */
+    char init_sha256[65];
 
     models__data data;
     models__shared shared;
