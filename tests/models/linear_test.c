@@ -42,26 +42,38 @@ static peal_status predict(void *user, const peal_table *table, peal_error *err)
     return peal_predictor_table(self->predictor, table, self->scores, err);
 }
 
+static peal_train_options options_for(const char *dataset, const char *model) {
+    peal_train_options options = peal_train_default();
+    options.dataset = dataset;
+    options.model = model;
+    options.sync = "full:tolerance=1e-10";
+    options.epochs = 20000;
+    return options;
+}
+
 /* Trains and predicts all rows. */
-static void train(const char *dataset, const char *model, size_t partitions, prediction *out) {
+static void train(peal_train_options options, prediction *out) {
     peal_error err;
     peal_train_result result;
     peal_dataset *data;
     char *path = test_path(folder, "m.safetensors");
-    peal_train_options options = peal_train_default();
-    options.dataset = dataset;
     options.out = path;
-    options.model = model;
-    options.sync = "full:tolerance=1e-10";
-    options.partitions = partitions;
-    options.epochs = 20000;
     assert_ok(peal_train(&options, &result, &err));
     assert_ok(peal_predictor_open(path, &out->predictor, &err));
-    assert_ok(peal_dataset_open(dataset, &data, &err));
+    assert_ok(peal_dataset_open(options.dataset, &data, &err));
     assert_ok(peal_dataset_read(data, 1, predict, out, &err));
     peal_dataset_close(data);
     peal_predictor_free(out->predictor);
     free(path);
+}
+
+static void assert_scores(const char *what, const prediction *got, size_t width, size_t column, const double *wanted,
+                          double tolerance) {
+    for (size_t row = 0; row < 6 && wanted[row] > 0; row++) {
+        const double score = got->scores[row * width + column];
+        if (fabs(score - wanted[row]) <= tolerance) continue;
+        fail_msg("%s, row %zu: %.7f, not %.7f", what, row, score, wanted[row]);
+    }
 }
 
 static void optima_are_what_others_find(void **state) {
@@ -111,15 +123,71 @@ static void optima_are_what_others_find(void **state) {
         char *dataset = make_dataset(cases[i].label, cases[i].task);
         for (size_t partitions = 1; partitions < 6; partitions += 2) {
             prediction got;
-            train(dataset, cases[i].model, partitions, &got);
-            for (size_t row = 0; row < 6 && cases[i].wanted[row] > 0; row++) {
-                const double score = got.scores[row * cases[i].width + cases[i].column];
-                if (fabs(score - cases[i].wanted[row]) <= cases[i].tolerance) continue;
-                fail_msg("%s, row %zu: %.7f, not %.7f", cases[i].model, row, score, cases[i].wanted[row]);
-            }
+            peal_train_options options = options_for(dataset, cases[i].model);
+            options.partitions = partitions;
+            train(options, &got);
+            assert_scores(cases[i].model, &got, cases[i].width, cases[i].column, cases[i].wanted, cases[i].tolerance);
         }
         free(dataset);
     }
+}
+
+static void classes_and_labels_are_weighed(void **state) {
+    (void)state;
+    static const double balanced[2][6] = {{0.076164, 0.608828, 0.333246, 0.985619},
+                                          {0.421347, 0.364793, 0.424112, 0.014371}},
+                        smoothed[6] = {0.771012, 0.384285, 0.623596, 0.035794, 0.675075, 0.462893};
+    prediction got;
+    char *three = make_dataset("three", PEAL_TASK_AUTO), *two = make_dataset("two", PEAL_TASK_AUTO);
+    peal_train_options options = options_for(three, "softmax");
+    options.class_weight = "balanced";
+    train(options, &got);
+    for (size_t k = 0; k < 2; k++) assert_scores("balanced", &got, 3, k, balanced[k], 2e-6);
+    options = options_for(two, "logistic");
+    options.label_smoothing = 0.2;
+    train(options, &got);
+    assert_scores("smoothed", &got, 2, 1, smoothed, 2e-6);
+    free(three);
+    free(two);
+}
+
+/* What has converged stays where it is; what began elsewhere ends there, too. */
+static void training_goes_on_from_a_model(void **state) {
+    (void)state;
+    peal_error err;
+    peal_train_result first, again;
+    char *dataset = make_dataset("two", PEAL_TASK_AUTO), *other = make_dataset("three", PEAL_TASK_AUTO),
+         *from = test_path(folder, "from.safetensors"), *out = test_path(folder, "to.safetensors");
+    peal_train_options options = options_for(dataset, "logistic");
+    options.out = from;
+    assert_ok(peal_train(&options, &first, &err));
+    options.init = from;
+    options.out = out;
+    options.model = NULL;
+    assert_ok(peal_train(&options, &again, &err));
+    assert_true(first.epochs > 5 && again.epochs <= 2);
+    assert_true(fabs(first.train_loss - again.train_loss) < 1e-12);
+    options.model = "logistic:l2=0.5";
+    assert_ok(peal_train(&options, &again, &err));
+    options.init = NULL;
+    assert_ok(peal_train(&options, &first, &err));
+    assert_true(again.train_loss > 0 && fabs(first.train_loss - again.train_loss) < 1e-9);
+    options = options_for(dataset, NULL);
+    options.out = out;
+    options.init = from;
+    options.sync = "epoch";
+    assert_int_equal(peal_train(&options, &again, &err), PEAL_E_USAGE);
+    assert_has(err.message, "'sgd' cannot go on from");
+    options = options_for(other, "logistic");
+    options.out = out;
+    options.init = from;
+    options.model = "softmax";
+    assert_int_equal(peal_train(&options, &again, &err), PEAL_E_DATA);
+    assert_has(err.message, "another pipeline");
+    free(dataset);
+    free(other);
+    free(from);
+    free(out);
 }
 
 /* Counts below 0 are none. */
@@ -146,6 +214,8 @@ static void labels_that_make_no_sense_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(optima_are_what_others_find),
+        cmocka_unit_test(classes_and_labels_are_weighed),
+        cmocka_unit_test(training_goes_on_from_a_model),
         cmocka_unit_test(labels_that_make_no_sense_are_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, free_folder);

@@ -528,6 +528,39 @@ static void wrong_wishes_are_refused(void **state) {
     free(out);
 }
 
+/* A net that goes on with steps of nothing is what it was, and with real ones better. */
+static void a_net_goes_on_from_a_model(void **state) {
+    (void)state;
+    static const char *const syncs[] = {"epoch", "step"};
+    peal_error err;
+    peal_train_result first, still, further;
+    char *from = test_path(folder, "from.safetensors"), *out = test_path(folder, "to.safetensors");
+    for (size_t s = 0; s < 2; s++) {
+        peal_train_options options = options_for(from);
+        options.sync = syncs[s];
+        options.valid = "0.2";
+        options.class_weight = "balanced";
+        options.label_smoothing = 0.05;
+        assert_ok(peal_train(&options, &first, &err));
+        options.init = from;
+        options.out = out;
+        options.model = NULL;
+        options.epochs = 1;
+        options.lr = 1e-12;
+        assert_ok(peal_train(&options, &still, &err));
+        assert_true(fabs(still.valid.loss - first.valid.loss) < 1e-5);
+        options.lr = 0;
+        options.epochs = 10;
+        assert_ok(peal_train(&options, &further, &err));
+        assert_true(further.train_loss < first.train_loss);
+        options.model = "mlp:hidden=17";
+        assert_int_equal(peal_train(&options, &further, &err), PEAL_E_USAGE);
+        assert_has(err.message, "has other layers");
+    }
+    free(from);
+    free(out);
+}
+
 static void diverging_training_says_so(void **state) {
     (void)state;
     peal_error err;
@@ -551,6 +584,7 @@ int main(void) {
         cmocka_unit_test(exact_gradients_go_on_from_any_evaluation),
         cmocka_unit_test(predictions_are_the_same_from_everywhere),
         cmocka_unit_test(it_learns),
+        cmocka_unit_test(a_net_goes_on_from_a_model),
         cmocka_unit_test(wrong_wishes_are_refused),
         cmocka_unit_test(diverging_training_says_so),
     };
@@ -561,6 +595,7 @@ int main(void) {
         cmocka_unit_test(resume_goes_on_from_the_end_of_an_epoch),
         cmocka_unit_test(clocks_that_make_no_sense_are_refused),
         cmocka_unit_test(it_learns),
+        cmocka_unit_test(a_net_goes_on_from_a_model),
     };
     return cmocka_run_group_tests(tests, make_dense, clear) + cmocka_run_group_tests(with_tables, make_tables, clear);
 }
