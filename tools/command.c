@@ -121,14 +121,16 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     out->plan.types = options->types;
     out->plan.drop = arrays->drop;
     out->plan.drop_count = json_array_size(options->drop);
-    if (options->like) {
+    const char *like = options->like ? options->like : options->init; /* what goes on from a model has its columns */
+    if (like) {
         if (options->label || options->transforms || options->types || options->drop || options->nulls ||
             options->task) {
             return peal_fail(err, PEAL_E_USAGE,
-                             "--like takes the whole pipeline over: leave --label, --task, --transform, --type, "
-                             "--drop and --null out");
+                             "--%s takes the whole pipeline over: leave --label, --task, --transform, --type, "
+                             "--drop and --null out",
+                             options->like ? "like" : "init");
         }
-        PEAL_TRY(read_fitted(options->like, &arrays->fitted, err));
+        PEAL_TRY(read_fitted(like, &arrays->fitted, err));
         out->fitted = arrays->fitted;
     }
     PEAL_TRY(tools_bad_rows(options, &out->on_bad_row, err));
