@@ -58,7 +58,7 @@ static void print_syncs(void) {
     tools_print_row(
         "", 0,
         "Without --sync, linear models are learnt with full, others with epoch. An option that only learning "
-        "by steps has (--batch, --optimizer, --lr, --schedule, --outer, --patience) means epoch, too.");
+        "by steps has (--batch, --optimizer, --lr, --schedule, --outer, --patience, --clip) means epoch, too.");
 }
 
 static void print_optimizers(void) {

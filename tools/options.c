@@ -63,6 +63,8 @@ const tools_option tools_option_table[] = {
      "what to validate on after each epoch: a dataset, raw files, or a part of the rows, as 0.1", FOR_TRAIN},
     {"patience", OPTION_COUNT, AT(patience), "N", "stop after N epochs without a better validation loss (never)",
      FOR_TRAIN},
+    {"clip", OPTION_NUMBER, AT(clip), "X", "make no step's gradient of a partition longer than X (as it is)",
+     FOR_TRAIN},
     {"init", OPTION_PATH, AT(init), "MODEL", "go on from this model, on a dataset made like it (begin anew)",
      FOR_TRAIN},
     {"class-weight", OPTION_TEXT, AT(class_weight), "balanced",

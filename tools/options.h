@@ -31,7 +31,7 @@ typedef struct tools_options {
     char *out, *job, *format, *label, *task, *on_bad_row, *like;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init;
     uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths;
-    double lr, label_smoothing, checkpoint_seconds, stall_seconds;
+    double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds;
     bool resume, json, quiet, help;
     bool has_seed, has_checkpoint_seconds;
 } tools_options;

@@ -36,6 +36,7 @@ static peal_train_options train_options(const tools_options *options, const char
     train.workers = options->workers;
     if (options->has_seed) train.seed = options->seed;
     train.valid = options->valid;
+    train.clip = options->clip;
     train.init = options->init;
     train.class_weight = options->class_weight;
     train.label_smoothing = options->label_smoothing;

@@ -41,6 +41,7 @@ const char *peal_steps_option(const peal_train_options *options) {
            : options->schedule  ? "schedule"
            : options->outer     ? "outer"
            : options->patience  ? "patience"
+           : options->clip > 0  ? "clip"
                                 : NULL;
 }
 

@@ -23,6 +23,7 @@ typedef struct peal_train_options {
     size_t partitions;     /* P; 0: 1 to 4, as many as the rows can feed */
     size_t workers;        /* W; 0: as many as there are CPUs, at most P */
     uint64_t seed;
+    double clip;              /* a partition's gradient of a step is made no longer than this; 0: as it is */
     const char *init;         /* a model to go on from, over the same columns; NULL: begin anew */
     const char *class_weight; /* "balanced": each class counts as much as any other; NULL: each row does */
     double label_smoothing;   /* in [0, 1): the part of each row's label that all classes share */

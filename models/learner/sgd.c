@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/json.h"
 #include "core/base/memory.h"
 #include "core/base/number.h"
 #include "core/base/spec.h"
@@ -44,6 +45,9 @@ peal_status models__sgd_check(const peal_train_options *options, const peal_mode
     models__sgd parsed = {0};
     if (!spec->kind->build) {
         return peal_fail(err, PEAL_E_USAGE, "the model '%s' is not learnt by steps; leave sync out", spec->kind->name);
+    }
+    if (!(options->clip >= 0 && isfinite(options->clip))) {
+        return peal_fail(err, PEAL_E_USAGE, "clip must be a number above 0");
     }
     if (spec->l1 > 0) return peal_fail(err, PEAL_E_USAGE, "an l1 penalty is of sync full, not of learning by steps");
     PEAL_TRY(peal_schedule_parse(options->schedule ? options->schedule : "cosine", &parsed.schedule,
@@ -125,7 +129,8 @@ json_t *models__sgd_describe(const void *opaque) {
                             self->optimizer_text, "lr", self->lr, "l2", (double)self->training->spec->l2, "schedule",
                             self->schedule_text, "outer", self->is_together ? "none" : outer);
     free(outer);
-    return job;
+    const double clip_at = self->training->options->clip;
+    return clip_at > 0 ? peal_json_set(job, "clip", json_real(clip_at)) : job;
 }
 
 const char *models__sgd_summary(const void *opaque, char text[160]) {
@@ -201,6 +206,48 @@ peal_status models__sgd_check_state(const void *opaque, int state, size_t partit
 
 /* ---- steps ---- */
 
+/* The sum of squares, in float64 and one order. */
+static double squares(const float *values, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)values[i] * (double)values[i];
+    return sum;
+}
+
+static void scale(float *values, size_t count, float factor) {
+    for (size_t i = 0; i < count; i++) values[i] *= factor;
+}
+
+/* Row `index` of those that the gradient has values in: where it lies and how wide it is. */
+static float *touched_row(const models__sgd *self, float *gradient, const peal_touched *touched, size_t index,
+                          size_t *width) {
+    for (size_t t = 0; t < self->table_count; t++) {
+        const peal_node *table = self->tables[t];
+        const size_t own = peal_table_row(table, touched->rows[index]);
+        *width = table->width;
+        if (own != SIZE_MAX) return gradient + table->offset + own * table->width;
+    }
+    return NULL;
+}
+
+/* Makes the gradient no longer than `clip` (Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063, algorithm 1). */
+static void clip(const models__sgd *self, float *gradient, const peal_touched *touched) {
+    const double most = self->training->options->clip;
+    const size_t rows = touched ? touched->count : 0;
+    double sum = squares(gradient, self->dense);
+    size_t width;
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = touched_row(self, gradient, touched, r, &width);
+        sum += squares(row, width);
+    }
+    if (!(sum > most * most)) return;
+    const float factor = (float)(most / sqrt(sum));
+    scale(gradient, self->dense, factor);
+    for (size_t r = 0; r < rows; r++) {
+        float *row = touched_row(self, gradient, touched, r, &width);
+        scale(row, width, factor);
+    }
+}
+
 float models__learning_rate(const models__sgd *self, size_t epoch, size_t step) {
     double done = (double)epoch * (double)self->steps + (double)step + 0.5;
     double progress = done / ((double)self->training->epochs * (double)self->steps);
@@ -208,7 +255,8 @@ float models__learning_rate(const models__sgd *self, size_t epoch, size_t step) 
 }
 
 /* Forward and backward over one step's rows; the graph is bound already. Returns the sum of the rows' losses. */
-double models__gradient_of_step(models__sgd *self, size_t p, size_t epoch, size_t step) {
+double models__gradient_of_step(models__sgd *self, size_t p, size_t epoch, size_t step, float *gradient,
+                                const peal_touched *touched) {
     size_t begin, end;
     peal_step_rows(self->training, p, step, &begin, &end);
     peal_net *net = self->net;
@@ -221,6 +269,7 @@ double models__gradient_of_step(models__sgd *self, size_t p, size_t epoch, size_
     };
     peal_graph_forward(net->graph, &run);
     peal_graph_backward(net->graph, &run);
+    if (self->training->options->clip > 0) clip(self, gradient, touched);
     return peal_graph_loss(net->graph) * (double)(end - begin);
 }
 
@@ -259,7 +308,7 @@ static size_t work(void *opaque, const peal_work *work) {
     peal_graph_bind(self->net->graph, slot->params, self->gradients, self->touched);
     while (step < round->end && !peal_work_is_halted(work)) {
         peal_work_beat(work, p);
-        loss += models__gradient_of_step(self, p, epoch, step);
+        loss += models__gradient_of_step(self, p, epoch, step, self->gradients, self->touched);
         self->optimizer->step(&self->optimizer_options, models__learning_rate(self, epoch, step),
                               epoch * self->steps + step + 1, slot->params, self->gradients, slot->optimizer,
                               self->dense);

@@ -101,8 +101,10 @@ void models__sgd_fill(const void *self, int state, void *model);
 
 /* The rate of step `step` of an epoch, both from 0. */
 float models__learning_rate(const models__sgd *self, size_t epoch, size_t step);
-/* Forward and backward over one step's rows; the graph is bound already. Returns the sum of the rows' losses. */
-double models__gradient_of_step(models__sgd *self, size_t p, size_t epoch, size_t step);
+/* Forward and backward over one step's rows, and the gradient clipped; the graph is bound already, to `gradient` and
+ * `touched`. Returns the sum of the rows' losses. */
+double models__gradient_of_step(models__sgd *self, size_t p, size_t epoch, size_t step, float *gradient,
+                                const peal_touched *touched);
 void models__copy_state(const models__sgd *self, models__state *to, const models__state *from, size_t begin,
                         size_t end);
 

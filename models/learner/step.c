@@ -43,7 +43,7 @@ static void gradient_of_block(together *self, size_t first, size_t size, float *
     if (size == 1) {
         peal_work_beat(self->work, first);
         peal_graph_bind(sgd->net->graph, sgd->published, out, touched);
-        self->next->losses[first] += models__gradient_of_step(sgd, first, self->epoch, self->step);
+        self->next->losses[first] += models__gradient_of_step(sgd, first, self->epoch, self->step, out, touched);
         peal_work_count(self->work);
         return;
     }

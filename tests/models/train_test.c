@@ -561,6 +561,43 @@ static void a_net_goes_on_from_a_model(void **state) {
     free(out);
 }
 
+/* One step of plain descent from 0 is as long as the clipped gradient. */
+static void gradients_are_clipped(void **state) {
+    (void)state;
+    static const char *const syncs[] = {"epoch", "step"};
+    peal_error err;
+    peal_train_result result;
+    char *out = test_path(folder, "c.safetensors");
+    for (size_t s = 0; s < 2; s++) {
+        for (double clip = 1e-3; clip < 1e6; clip *= 1e8) {
+            peal_train_options options = options_for(out);
+            options.model = "logistic:l2=0";
+            options.sync = syncs[s];
+            options.optimizer = "sgd:momentum=0";
+            options.schedule = "constant";
+            options.lr = 1;
+            options.epochs = 1;
+            options.batch = 3000;
+            options.partitions = 1;
+            options.clip = clip;
+            assert_ok(peal_train(&options, &result, &err));
+            peal_safetensors *file;
+            double sum = 0;
+            assert_ok(peal_safetensors_open(out, &file, &err));
+            for (size_t i = 0; i < peal_safetensors_count(file); i++) {
+                const peal_tensor *tensor = peal_safetensors_at(file, i);
+                for (size_t j = 0; tensor->type == PEAL_TENSOR_FLOAT32 && j < peal_tensor_count(tensor); j++) {
+                    const double value = (double)((const float *)tensor->data)[j];
+                    sum += value * value;
+                }
+            }
+            peal_safetensors_close(file);
+            assert_true(clip < 1 ? fabs(sqrt(sum) - clip) < 1e-3 * clip : sqrt(sum) > 0.01 && sqrt(sum) < clip);
+        }
+    }
+    free(out);
+}
+
 static void diverging_training_says_so(void **state) {
     (void)state;
     peal_error err;
@@ -584,6 +621,7 @@ int main(void) {
         cmocka_unit_test(exact_gradients_go_on_from_any_evaluation),
         cmocka_unit_test(predictions_are_the_same_from_everywhere),
         cmocka_unit_test(it_learns),
+        cmocka_unit_test(gradients_are_clipped),
         cmocka_unit_test(a_net_goes_on_from_a_model),
         cmocka_unit_test(wrong_wishes_are_refused),
         cmocka_unit_test(diverging_training_says_so),
@@ -595,6 +633,7 @@ int main(void) {
         cmocka_unit_test(resume_goes_on_from_the_end_of_an_epoch),
         cmocka_unit_test(clocks_that_make_no_sense_are_refused),
         cmocka_unit_test(it_learns),
+        cmocka_unit_test(gradients_are_clipped),
         cmocka_unit_test(a_net_goes_on_from_a_model),
     };
     return cmocka_run_group_tests(tests, make_dense, clear) + cmocka_run_group_tests(with_tables, make_tables, clear);
