@@ -220,6 +220,7 @@ static void scale(float *values, size_t count, float factor) {
 /* Row `index` of those that the gradient has values in: where it lies and how wide it is. */
 static float *touched_row(const models__sgd *self, float *gradient, const peal_touched *touched, size_t index,
                           size_t *width) {
+    *width = 0;
     for (size_t t = 0; t < self->table_count; t++) {
         const peal_node *table = self->tables[t];
         const size_t own = peal_table_row(table, touched->rows[index]);
