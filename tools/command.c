@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/json.h"
 #include "core/base/memory.h"
 #include "core/base/spec.h"
 #include "etl/source/source.h"
@@ -99,6 +100,22 @@ static peal_status read_fitted(const char *path, json_t **out, peal_error *err) 
     return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
 }
 
+static json_t *add_beside(json_t *transforms, const char *name, const char *column) {
+    if (!column) return transforms;
+    return peal_json_append(transforms, json_pack("{s:s, s:s}", "transform", name, "columns", column));
+}
+
+/* The transforms that were named, behind those for the columns that have an option of their own: what is meant for all
+ * numbers is not meant for these. NULL: none was named, or there is no memory. */
+static json_t *all_transforms(const tools_options *options, bool *failed) {
+    *failed = false;
+    if (!options->weight && !options->offset && !options->exposure) return json_incref(options->transforms);
+    json_t *all = add_beside(json_array(), "weight", options->weight);
+    all = add_beside(add_beside(all, "offset", options->offset), "exposure", options->exposure);
+    *failed = !all || (options->transforms && json_array_extend(all, options->transforms) != 0);
+    return all;
+}
+
 peal_status tools_etl_options(const tools_options *options, peal_etl_options *out, tools_arrays *arrays,
                               peal_error *err) {
     static const char *const tasks[] = {"auto", "classify", "regress"};
@@ -117,17 +134,20 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     PEAL_TRY(choose("task (--task)", options->task, tasks, 3, &chosen, err));
     out->plan.task = (peal_task_kind)chosen;
     out->plan.label = options->label;
-    out->plan.transforms = options->transforms;
+    bool failed;
+    arrays->transforms = all_transforms(options, &failed);
+    if (failed) return peal_fail(err, PEAL_E_MEMORY, "no memory for options");
+    out->plan.transforms = arrays->transforms;
     out->plan.types = options->types;
     out->plan.drop = arrays->drop;
     out->plan.drop_count = json_array_size(options->drop);
     const char *like = options->like ? options->like : options->init; /* what goes on from a model has its columns */
     if (like) {
-        if (options->label || options->transforms || options->types || options->drop || options->nulls ||
+        if (options->label || arrays->transforms || options->types || options->drop || options->nulls ||
             options->task) {
             return peal_fail(err, PEAL_E_USAGE,
-                             "--%s takes the whole pipeline over: leave --label, --task, --transform, --type, "
-                             "--drop and --null out",
+                             "--%s takes the whole pipeline over: leave --label, --weight, --offset, --exposure, "
+                             "--task, --transform, --type, --drop and --null out",
                              options->like ? "like" : "init");
         }
         PEAL_TRY(read_fitted(like, &arrays->fitted, err));
@@ -159,6 +179,7 @@ peal_status tools_predict_options(const tools_options *options, peal_predict_opt
 void tools_arrays_clear(tools_arrays *arrays) {
     free(arrays->drop);
     free(arrays->nulls);
+    json_decref(arrays->transforms);
     json_decref(arrays->fitted);
 }
 

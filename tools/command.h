@@ -39,6 +39,7 @@ peal_status tools_check_output(const tools_options *options, const char *out, pe
 
 /* The ETL part of the options; `arrays` keeps what they point to. */
 typedef struct tools_arrays {
+    json_t *transforms;
     const char **drop;
     const char **nulls;
     json_t *fitted;

@@ -29,6 +29,7 @@ typedef struct tools_options {
     json_t *types;   /* object */
     json_t *reading; /* object: options of formats, which are theirs (etl/format/format.h) */
     char *out, *job, *format, *label, *task, *on_bad_row, *like;
+    char *weight, *offset, *exposure;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init;
     uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths;
     double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds;

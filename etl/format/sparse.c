@@ -162,6 +162,7 @@ static peal_status add_columns(const sparse__grammar *grammar, peal_guesser *gue
             field->type = cell->type;
             field->settled = field->decided = true;
         }
+        field->usual = cell->usual;
         out->guesses[schema->count - 1] = guessers[i].guess;
     }
     PEAL_TRY(add_list(schema, "indices", PEAL_TYPE_UINT32, err));

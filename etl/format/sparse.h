@@ -35,6 +35,7 @@ typedef struct sparse__cell {
     const char *name;      /* of its column; NULL ends the list */
     const char *otherwise; /* the value where a record has none, with 8 readable bytes; NULL: it is missing */
     peal_type type;        /* FLOAT64 or DICTIONARY, if `settled` */
+    const char *usual;     /* as in peal_field */
     bool settled;          /* the type is what the grammar says; else values tell */
     bool always;           /* the column is there even if no record of the sample has it */
 } sparse__cell;

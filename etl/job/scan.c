@@ -66,12 +66,12 @@ static peal_status make_nulls(peal_scan *scan, peal_error *err) {
     return status;
 }
 
-/* What no model sees is not read. */
+/* What no prediction needs is not read. */
 static peal_status choose_columns(peal_scan *scan, peal_error *err) {
     const peal_pipeline *pipeline = scan->pipeline;
     scan->read = &pipeline->schema;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (pipeline->columns[i].role != PEAL_ROLE_KEPT) continue;
+        if (pipeline->columns[i].role != PEAL_ROLE_KEPT && pipeline->columns[i].role != PEAL_ROLE_WEIGHT) continue;
         if (!scan->own.count) PEAL_TRY(peal_schema_copy(&pipeline->schema, &scan->own, err));
         scan->own.fields[i].skip = true;
         scan->read = &scan->own;
@@ -216,7 +216,7 @@ static void count_unknown(scan_slot *slot, const peal_column *columns) {
     const peal_pipeline *pipeline = slot->scan->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_column_role role = pipeline->columns[i].role;
-        if (role == PEAL_ROLE_DROPPED || role == PEAL_ROLE_LABEL) continue;
+        if (role == PEAL_ROLE_DROPPED || role == PEAL_ROLE_LABEL || role == PEAL_ROLE_WEIGHT) continue;
         if (!peal_types[columns[i].type].has_vocabulary || !columns[i].dictionary) continue;
         const uint64_t before = slot->unknown;
         slot->unknown += count_unknown_rows(slot, i, &columns[i]);

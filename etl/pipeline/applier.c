@@ -29,10 +29,6 @@ static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_erro
     peal_column *out = &applier->schema.columns[at];
     applier->raw_of[at] = raw;
     out->name = pipeline->schema.fields[raw].name;
-    if (raw == pipeline->label && peal_pipeline_is_number(pipeline, raw)) {
-        out->type = PEAL_TYPE_FLOAT64; /* a label may have an offset that float32 cannot hold */
-        return PEAL_OK;
-    }
     const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
     if (!encoder->transform->dictionary) {
         out->type = out->codes = PEAL_TYPE_INT32;
@@ -62,11 +58,27 @@ static void add_sparse_columns(peal_applier *applier) {
     }
 }
 
+static void add_number_column(peal_applier *applier, size_t raw) {
+    const size_t at = applier->schema.column_count++;
+    applier->raw_of[at] = raw;
+    applier->schema.columns[at] =
+        (peal_column){.name = applier->pipeline->schema.fields[raw].name, .type = PEAL_TYPE_FLOAT64};
+}
+
 static void add_kept_column(peal_applier *applier, size_t raw) {
     const size_t at = applier->schema.column_count++;
     applier->raw_of[at] = raw;
     applier->schema.columns[at] =
         (peal_column){.name = applier->pipeline->schema.fields[raw].name, .type = PEAL_TYPE_UTF8};
+}
+
+/* A number stays a double: it may have an offset that float32 cannot hold. */
+static peal_status add_label(peal_applier *applier, peal_error *err) {
+    const size_t label = applier->pipeline->label;
+    if (label == SIZE_MAX) return PEAL_OK;
+    if (!peal_pipeline_is_number(applier->pipeline, label)) return add_coded_column(applier, label, err);
+    add_number_column(applier, label);
+    return PEAL_OK;
 }
 
 static bool has_texts(const peal_pipeline *pipeline, size_t index) {
@@ -75,11 +87,11 @@ static bool has_texts(const peal_pipeline *pipeline, size_t index) {
 }
 
 /* Room for what is known of the raw columns, and for the output's: few where many are features. */
-static peal_status reserve_schema(peal_applier *applier, peal_error *err) {
+static peal_status reserve_schema(peal_applier *applier, bool keeps, peal_error *err) {
     static const char what[] = "a schema";
     const peal_pipeline *pipeline = applier->pipeline;
     const size_t raw = pipeline->schema.count + 1;
-    size_t most = 4; /* features, indices and values, the label */
+    size_t most = 6; /* features, indices and values, the label, its offset and weight */
     size_t texts = 0;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_column_role role = pipeline->columns[i].role;
@@ -89,7 +101,8 @@ static peal_status reserve_schema(peal_applier *applier, peal_error *err) {
     PEAL_TRY(peal_zeroed_checked(&applier->maps, raw, sizeof(peal_code_map), what, err));
     PEAL_TRY(peal_zeroed_checked(&applier->own, texts, sizeof(applier__map), what, err));
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (has_texts(pipeline, i)) applier->own[applier->own_count++].raw = i;
+        const bool is_there = keeps || pipeline->columns[i].role != PEAL_ROLE_WEIGHT;
+        if (has_texts(pipeline, i) && is_there) applier->own[applier->own_count++].raw = i;
     }
     PEAL_TRY(peal_zeroed_checked(&applier->schema.columns, most, sizeof(peal_column), what, err));
     PEAL_TRY(peal_zeroed_checked(&applier->columns, most, sizeof(peal_column), what, err));
@@ -104,7 +117,7 @@ static peal_status reserve_schema(peal_applier *applier, peal_error *err) {
 
 static peal_status make_schema(peal_applier *applier, bool keeps, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
-    PEAL_TRY(reserve_schema(applier, err));
+    PEAL_TRY(reserve_schema(applier, keeps, err));
     if (pipeline->feature_width) {
         applier->raw_of[0] = SIZE_MAX;
         applier->items = (peal_column){
@@ -126,7 +139,9 @@ static peal_status make_schema(peal_applier *applier, bool keeps, peal_error *er
         if (pipeline->columns[i].role != PEAL_ROLE_SPARSE || i == pipeline->indices || i == pipeline->values) continue;
         applier->text_columns[applier->text_column_count++] = i;
     }
-    if (pipeline->label != SIZE_MAX) PEAL_TRY(add_coded_column(applier, pipeline->label, err));
+    PEAL_TRY(add_label(applier, err));
+    if (pipeline->offset != SIZE_MAX) add_number_column(applier, pipeline->offset);
+    if (keeps && pipeline->weight != SIZE_MAX) add_number_column(applier, pipeline->weight);
     applier->kept_at = applier->schema.column_count;
     for (size_t i = 0; keeps && i < pipeline->schema.count; i++) {
         if (pipeline->columns[i].role == PEAL_ROLE_KEPT) add_kept_column(applier, i);

@@ -201,11 +201,13 @@ static void apply_codes(const peal_applier *applier, size_t from, const peal_raw
     out->validity = out->null_count ? validity : NULL;
 }
 
-static void apply_number_label(const peal_column *raw, const peal_code_map *map, const uint32_t *selection,
-                               size_t count, double *out) {
+/* A label, offset or weight. */
+static void apply_doubles(const peal_pipeline_column *column, const peal_column *raw, const peal_code_map *map,
+                          const uint32_t *selection, size_t count, double *out) {
     for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
         const size_t size = count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK;
         gather_numbers(raw, map, selection ? selection + at : NULL, at, size, out + at);
+        apply_number_steps(column, column->step_count, out + at, size);
     }
 }
 
@@ -232,7 +234,8 @@ static void apply_column(peal_applier *applier, const peal_raw_batch *raw, const
     if (applier__holds_codes(column)) {
         apply_codes(applier, from, raw, maps, selection, count, column, values, applier->validity[index]);
     } else {
-        apply_number_label(&raw->columns[from], maps ? &maps[from] : NULL, selection, count, (double *)(void *)values);
+        apply_doubles(&pipeline->columns[from], &raw->columns[from], maps ? &maps[from] : NULL, selection, count,
+                      (double *)(void *)values);
     }
 }
 

@@ -30,6 +30,10 @@ static bool step_fits(value_kind *kind, peal_column_role role, const peal_transf
         return *kind == (step->bucket ? VALUES_NUMBERS : VALUES_TEXTS) && is_last && role != PEAL_ROLE_LABEL;
     case PEAL_TRANSFORM_KEEP:
         return *kind == VALUES_TEXTS && is_last && role == PEAL_ROLE_KEPT;
+    case PEAL_TRANSFORM_WEIGHT:
+        return *kind == VALUES_NUMBERS && is_last && role == PEAL_ROLE_WEIGHT;
+    case PEAL_TRANSFORM_OFFSET:
+        return *kind == VALUES_NUMBERS && is_last && role == PEAL_ROLE_OFFSET;
     case PEAL_TRANSFORM_LABEL:
         return *kind != VALUES_OTHER && is_last && role == PEAL_ROLE_LABEL;
     case PEAL_TRANSFORM_ROWS:
@@ -62,6 +66,10 @@ static bool ends_right(const peal_pipeline *pipeline, size_t index) {
         return type == PEAL_TYPE_UTF8 && last && last->transform->role == PEAL_TRANSFORM_KEEP;
     case PEAL_ROLE_INDEX:
         return encodes && !last->transform->spreads && !fills && type != PEAL_TYPE_UTF8;
+    case PEAL_ROLE_WEIGHT:
+        return last && last->transform->role == PEAL_TRANSFORM_WEIGHT;
+    case PEAL_ROLE_OFFSET:
+        return last && last->transform->role == PEAL_TRANSFORM_OFFSET;
     case PEAL_ROLE_LABEL:
         return last && last->transform->role == PEAL_TRANSFORM_LABEL && type != PEAL_TYPE_UTF8;
     }
@@ -83,9 +91,10 @@ static peal_status check_column(const peal_pipeline *pipeline, size_t index, pea
         if (fault) return damaged(err, field->name, fault);
     }
     if (!ends_right(pipeline, index)) return damaged(err, field->name, "has steps that do not fit its role");
-    if (column->role == PEAL_ROLE_LABEL && index != pipeline->label)
-        return damaged(err, field->name, "is a second label");
-    return PEAL_OK;
+    const bool is_second = (column->role == PEAL_ROLE_LABEL && index != pipeline->label) ||
+                           (column->role == PEAL_ROLE_WEIGHT && index != pipeline->weight) ||
+                           (column->role == PEAL_ROLE_OFFSET && index != pipeline->offset);
+    return is_second ? damaged(err, field->name, "is a second label, weight or offset") : PEAL_OK;
 }
 
 /* Sparse features are indices and values, once each. */

@@ -178,6 +178,8 @@ peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, 
         const peal_pipeline_step *encoder = last_step(column);
         out->vocabularies[out->code_columns++] = encoder->transform->width(encoder->state);
     }
+    out->has_offset = pipeline->offset != SIZE_MAX;
+    out->has_weight = pipeline->weight != SIZE_MAX;
     if (pipeline->label == SIZE_MAX) return PEAL_OK;
     out->has_label = true;
     out->classes = peal_pipeline_classes(pipeline);

@@ -21,6 +21,8 @@ typedef enum peal_column_role {
     PEAL_ROLE_INDEX,   /* a column of codes of its own */
     PEAL_ROLE_SPARSE,  /* indices or values of sparse features, or texts that become such */
     PEAL_ROLE_KEPT,    /* texts that no model sees */
+    PEAL_ROLE_WEIGHT,  /* what the rows count in training */
+    PEAL_ROLE_OFFSET,  /* what is added to their scores */
     PEAL_ROLE_LABEL
 } peal_column_role;
 
@@ -45,7 +47,7 @@ typedef struct peal_pipeline {
     peal_schema schema;            /* the raw columns: names and types, and no format */
     peal_pipeline_column *columns; /* [schema.count] */
     peal_arena *runs;              /* steps and states of columns that were loaded as one entry; NULL: none */
-    size_t label;                  /* index, or SIZE_MAX */
+    size_t label, weight, offset;  /* indices, or SIZE_MAX */
     bool has_split;
     peal_split split;
     uint32_t feature_width;
@@ -156,7 +158,7 @@ typedef struct peal_shape {
     uint32_t code_columns;
     uint32_t *vocabularies; /* [code_columns] distinct codes of each */
     uint32_t sparse;        /* width of the sparse features, 0 if there are none */
-    bool has_label;
+    bool has_label, has_offset, has_weight;
     uint32_t classes;                   /* of the label; 0: it is a number */
     double label_mean, label_deviation; /* of a number */
 } peal_shape;
@@ -210,7 +212,8 @@ void peal_pipeline_numbers(const peal_pipeline *pipeline, size_t column, size_t 
 
 /* Per thread: scratch memory, and what the texts of the present dictionaries become. */
 typedef struct peal_applier peal_applier;
-/* `keeps`: the output has the columns that no model sees, too; else the raw ones need not be there. */
+/* `keeps`: the output has what no prediction needs, too (weights, columns that are kept); else the raw columns need not
+ * be there. */
 peal_status peal_applier_new(const peal_pipeline *pipeline, bool keeps, peal_applier **out, peal_error *err);
 void peal_applier_free(peal_applier *applier);
 
@@ -224,7 +227,8 @@ peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw
  * call without maps. */
 bool peal_applier_is_unknown(const peal_applier *applier, size_t index, uint32_t code);
 
-/* The columns of the output: `features`, one for each index, `indices` and `values`, the label, those that are kept;
+/* The columns of the output: `features`, one for each index, `indices` and `values`, the label, the
+ * offset, the weight, those that are kept;
  * with names, types and dictionaries but no rows. They live as long as the applier. */
 const peal_table *peal_applier_schema(const peal_applier *applier);
 

@@ -62,6 +62,11 @@ static peal_status check_transform(const json_t *transforms, size_t index, const
     return peal_transform_check_options(*out, options, err);
 }
 
+/* True of what makes a column of numbers beside those that are learnt from. */
+static bool stands_beside(const peal_transform *transform) {
+    return transform->role == PEAL_TRANSFORM_WEIGHT || transform->role == PEAL_TRANSFORM_OFFSET;
+}
+
 static peal_status check_values(const peal_transform *transform, const json_t *options, peal_error *err) {
     peal_split split;
     void *state = NULL;
@@ -76,7 +81,8 @@ static peal_status check_values(const peal_transform *transform, const json_t *o
     }
     peal_status status = transform->load(options, &state, err);
     if (state) transform->free(state);
-    if (status != PEAL_OK || !transform->wants_rows || !transform->wants_rows(options)) return status;
+    const bool wants_names = (transform->wants_rows && transform->wants_rows(options)) || stands_beside(transform);
+    if (status != PEAL_OK || !wants_names) return status;
     const json_t *columns = json_object_get(options, "columns");
     const char *one = json_string_value(columns);
     if (columns && !(one && strcmp(one, "texts") == 0)) return PEAL_OK;
@@ -314,7 +320,7 @@ static peal_status add_reader(plan_work *planner, size_t column, peal_error *err
 /* True if no further step can follow. */
 static bool is_ended(const peal_pipeline_column *column) {
     const peal_transform *last = column->step_count ? column->steps[column->step_count - 1].transform : NULL;
-    return last && (last->role == PEAL_TRANSFORM_ENCODE || last->role == PEAL_TRANSFORM_KEEP);
+    return last && (last->role == PEAL_TRANSFORM_ENCODE || last->role == PEAL_TRANSFORM_KEEP || stands_beside(last));
 }
 
 static peal_status add_named_step(plan_work *planner, size_t column, const peal_transform *transform,
@@ -322,10 +328,11 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
     peal_pipeline_column *at = &planner->pipeline->columns[column];
     const peal_field *field = &planner->pipeline->schema.fields[column];
     const peal_type_info *info = &peal_types[field->type];
-    const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket;
-    const bool ends = transform->role == PEAL_TRANSFORM_ENCODE || transform->role == PEAL_TRANSFORM_KEEP;
-    const bool text_step = transform->role == PEAL_TRANSFORM_TEXT || transform->role == PEAL_TRANSFORM_READ ||
-                           (ends && !transform->bucket);
+    const bool beside = stands_beside(transform);
+    const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket || beside;
+    const bool ends = transform->role == PEAL_TRANSFORM_ENCODE || transform->role == PEAL_TRANSFORM_KEEP || beside;
+    const bool text_step =
+        transform->role == PEAL_TRANSFORM_TEXT || transform->role == PEAL_TRANSFORM_READ || (ends && !number_step);
     if (number_step) PEAL_TRY(add_reader(planner, column, err));
     const bool is_number = peal_pipeline_is_number(planner->pipeline, column);
     if (text_step && info->is_text && is_number) {
@@ -347,6 +354,11 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
     return add_step(planner, column, transform, options, AT_END, err);
 }
 
+static bool is_beside(const plan_work *planner, size_t column) {
+    const peal_pipeline_column *at = &planner->pipeline->columns[column];
+    return at->step_count && stands_beside(at->steps[at->step_count - 1].transform);
+}
+
 /* Adds a transform to the columns it names: a name, a list of names, "numbers" or "texts". */
 static peal_status add_to_columns(plan_work *planner, const peal_transform *transform, const json_t *options,
                                   peal_error *err) {
@@ -363,7 +375,7 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
             if (i == planner->pipeline->label || planner->pipeline->columns[i].role == PEAL_ROLE_DROPPED) continue;
             const peal_type_info *info = &peal_types[schema->fields[i].type];
             const bool as_number = schema->fields[i].as_number;
-            if (numbers && !info->is_number && !as_number) continue;
+            if (numbers && ((!info->is_number && !as_number) || is_beside(planner, i))) continue;
             const bool is_other = !info->is_text || (as_number && transform->role == PEAL_TRANSFORM_ENCODE);
             const bool is_settled = !info->has_vocabulary && is_ended(&planner->pipeline->columns[i]);
             if (texts && (is_other || is_settled)) continue;
@@ -434,6 +446,8 @@ static peal_status complete_numbers(plan_work *planner, size_t index, peal_error
 /* What a column is to models follows from its last step. */
 static peal_column_role role_by(const peal_pipeline_step *last) {
     if (last->transform->role == PEAL_TRANSFORM_KEEP) return PEAL_ROLE_KEPT;
+    if (last->transform->role == PEAL_TRANSFORM_WEIGHT) return PEAL_ROLE_WEIGHT;
+    if (last->transform->role == PEAL_TRANSFORM_OFFSET) return PEAL_ROLE_OFFSET;
     if (peal_transform_fills(last->transform, last->state)) return PEAL_ROLE_SPARSE;
     return last->transform->spreads ? PEAL_ROLE_FEATURE : PEAL_ROLE_INDEX;
 }
@@ -442,6 +456,11 @@ static peal_status complete_column(plan_work *planner, size_t index, peal_error 
     peal_pipeline_column *column = &planner->pipeline->columns[index];
     const peal_field *field = &planner->pipeline->schema.fields[index];
     if (column->role == PEAL_ROLE_DROPPED || index == planner->pipeline->label) return PEAL_OK;
+    if (field->usual && column->step_count == 0) {
+        const peal_transform *known;
+        PEAL_TRY(peal_transform_find(field->usual, &known, err));
+        PEAL_TRY(add_default_step(planner, index, known, AT_END, err));
+    }
     const bool ended = is_ended(column);
     if (!ended) PEAL_TRY(add_reader(planner, index, err));
     if (!ended && peal_pipeline_is_number(planner->pipeline, index)) return complete_numbers(planner, index, err);
@@ -541,6 +560,21 @@ void peal_pipeline_report(const peal_pipeline *pipeline, const peal_reporter *re
 
 /* ---- all together ---- */
 
+/* The one column of a role that stands beside what is learnt from. */
+static peal_status find_beside(const peal_pipeline *pipeline, peal_column_role role, const char *what, size_t *out,
+                               peal_error *err) {
+    *out = SIZE_MAX;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (pipeline->columns[i].role != role) continue;
+        if (*out != SIZE_MAX) {
+            return peal_fail(err, PEAL_E_USAGE, "'%s' and '%s' are both columns of %s, and there can be one",
+                             pipeline->schema.fields[*out].name, pipeline->schema.fields[i].name, what);
+        }
+        *out = i;
+    }
+    return PEAL_OK;
+}
+
 static peal_status plan_steps(plan_work *planner, peal_error *err) {
     const json_t *transforms = planner->plan->transforms, *label_options = NULL;
     peal_pipeline *pipeline = planner->pipeline;
@@ -560,12 +594,14 @@ static peal_status plan_steps(plan_work *planner, peal_error *err) {
         }
     }
     for (size_t i = 0; i < pipeline->schema.count; i++) PEAL_TRY(complete_column(planner, i, err));
+    PEAL_TRY(find_beside(pipeline, PEAL_ROLE_WEIGHT, "weights", &pipeline->weight, err));
+    PEAL_TRY(find_beside(pipeline, PEAL_ROLE_OFFSET, "offsets", &pipeline->offset, err));
     return pipeline->label == SIZE_MAX ? PEAL_OK : add_label_step(planner, label_options, err);
 }
 
 /* The pair of columns that sparse features are. */
 static peal_status find_sparse(peal_pipeline *pipeline, peal_error *err) {
-    pipeline->indices = pipeline->values = SIZE_MAX;
+    pipeline->indices = pipeline->values = pipeline->weight = pipeline->offset = SIZE_MAX;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         if (pipeline->columns[i].role != PEAL_ROLE_SPARSE) continue;
         *(pipeline->schema.fields[i].item == PEAL_TYPE_UINT32 ? &pipeline->indices : &pipeline->values) = i;

@@ -42,6 +42,8 @@ typedef enum peal_transform_role {
     PEAL_TRANSFORM_ENCODE,  /* text (or, with `bucket`, number) to columns of the feature block, to a code, or to a bag
                              */
     PEAL_TRANSFORM_KEEP,    /* text to a column of texts, beside what is learnt from */
+    PEAL_TRANSFORM_WEIGHT,  /* numbers to what the rows count */
+    PEAL_TRANSFORM_OFFSET,  /* numbers to what is added to the rows' scores */
     PEAL_TRANSFORM_LABEL,   /* to the label */
     PEAL_TRANSFORM_ROWS,    /* concerns rows, not a column */
     PEAL_TRANSFORM_TYPES    /* how columns are read: no step */
@@ -124,7 +126,8 @@ typedef struct peal_transform {
 extern const peal_transform peal_transform_standardize, peal_transform_minmax, peal_transform_impute,
     peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split,
     peal_transform_read_number, peal_transform_hash, peal_transform_date, peal_transform_clip, peal_transform_log1p,
-    peal_transform_bucketize, peal_transform_cast, peal_transform_tokens, peal_transform_keep;
+    peal_transform_bucketize, peal_transform_cast, peal_transform_tokens, peal_transform_keep,
+    peal_transform_weight, peal_transform_offset, peal_transform_exposure;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);

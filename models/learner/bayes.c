@@ -214,23 +214,26 @@ static void lay_out(void *opaque, peal_layout *layout) {
     }
 }
 
-static void count_row(const places *at, const peal_table *table, size_t row, double *counts) {
-    const size_t class = (size_t)peal_shape_label(&at->shape, table, row);
+static void count_row(const bayes *self, const peal_table *table, size_t row, double *counts) {
+    const places *at = &self->at;
+    const double label = peal_shape_label(&at->shape, table, row);
+    const double weight = peal_row_weight(&self->training->weighing, &at->shape, table, row, label);
+    const size_t class = (size_t)label;
     double *sums = counts + at->means + class * at->features, *squares = counts + at->variances + class * at->features;
-    counts[class] += 1;
+    counts[class] += weight;
     for (size_t j = 0; j < at->features; j++) {
         const double value = feature(at, table, row, j);
-        sums[j] += value;
-        squares[j] += value * value;
+        sums[j] += weight * value;
+        squares[j] += weight * value * value;
     }
     size_t first = 0;
     for (uint32_t c = 0; c < at->shape.code_columns; first += at->shape.vocabularies[c++]) {
         const size_t place = code_place(at, table, row, c, first);
-        if (place != SIZE_MAX) counts[place + class] += 1;
+        if (place != SIZE_MAX) counts[place + class] += weight;
     }
     const peal_sparse_row sparse = sparse_row(at, table, row);
     for (size_t e = 0; e < sparse.count; e++) {
-        counts[at->at_sparse + sparse.indices[e] * at->classes + class] += fabs((double)sparse.values[e]);
+        counts[at->at_sparse + sparse.indices[e] * at->classes + class] += weight * fabs((double)sparse.values[e]);
     }
 }
 
@@ -247,7 +250,7 @@ static size_t work(void *opaque, const peal_work *work) {
         for (size_t i = begin; i < end; i++) {
             size_t row;
             const peal_table *table = peal_rows_find(training->rows, training->order[i], &row);
-            count_row(&self->at, table, row, counts);
+            count_row(self, table, row, counts);
         }
         peal_work_count(work);
     }
@@ -280,7 +283,8 @@ static void fill_moments(const places *at, const double *counts, double *out) {
     const size_t moments = at->classes * at->features;
     double most = 0;
     for (size_t i = 0; i < moments; i++) {
-        const double rows = fmax(counts[i / at->features], 1), mean = counts[at->means + i] / rows;
+        const double counted = counts[i / at->features], rows = counted > 0 ? counted : 1,
+                     mean = counts[at->means + i] / rows;
         out[at->means + i] = mean;
         out[at->variances + i] = fmax(counts[at->variances + i] / rows - mean * mean, 0);
         most = fmax(most, out[at->variances + i]);
@@ -294,10 +298,7 @@ static void fill(const void *opaque, int state, void *model) {
     const double *counts = self->states[state], smooth = self->training->spec->parameter;
     double *out = ((bayes_model *)model)->values;
     const double rows = (double)self->training->row_count;
-    const double *weights = self->training->class_weights;
-    for (size_t k = 0; k < at->classes; k++) {
-        out[k] = log(fmax(counts[k] * (weights ? weights[k] : 1), 1e-9) / rows);
-    }
+    for (size_t k = 0; k < at->classes; k++) out[k] = log(fmax(counts[k], 1e-9) / rows);
     fill_moments(at, counts, out);
     size_t first = 0;
     for (uint32_t c = 0; c < at->shape.code_columns; first += at->shape.vocabularies[c++]) {

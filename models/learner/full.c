@@ -294,12 +294,19 @@ static peal_loss_terms terms_of(const full *self, const numbers *it) {
 
 enum { ROWS = MODELS__LINEAR_ROWS };
 
-/* Weighs a row's derivatives, and its loss, which is returned. */
-static double weigh(const full *self, double label, double *derivatives, double loss) {
-    const double *weights = self->training->class_weights;
-    if (!weights) return loss;
-    const double weight = weights[(size_t)label];
-    for (size_t k = 0; k < self->linear.outputs; k++) derivatives[k] *= weight;
+/* The loss of row `i` of a few, whose derivatives by the scores and by the extra parameter (added to) are written, by
+ * what it counts. */
+static double row_loss(const full *self, const peal_loss_terms *terms, const models__few *few, size_t i,
+                       const double *scores, double *derivatives, double *extra) {
+    const models__linear *linear = &self->linear;
+    const double label = peal_shape_label(&linear->shape, few->tables[i], few->within[i]);
+    const double target = peal_loss_target(linear->loss, &linear->shape, label);
+    double own_extra = 0;
+    const double loss = linear->loss->row(terms, scores, linear->outputs, target, derivatives, &own_extra);
+    const double weight =
+        peal_row_weight(&self->training->weighing, &linear->shape, few->tables[i], few->within[i], label);
+    for (size_t k = 0; weight != 1 && k < linear->outputs; k++) derivatives[k] *= weight;
+    *extra += weight * own_extra;
     return weight * loss;
 }
 
@@ -316,11 +323,7 @@ static void add_rows(full *self, const peal_loss_terms *terms, const peal_batch 
         models__linear_scores(linear, self->at, &few, scores);
         memset(derivatives, 0, ROWS * outputs * sizeof *derivatives);
         for (size_t i = 0; i < few.count; i++) {
-            const double label = peal_shape_label(&linear->shape, few.tables[i], few.within[i]);
-            double *own = derivatives + i * outputs;
-            const double target = peal_loss_target(linear->loss, &linear->shape, label);
-            *loss +=
-                weigh(self, label, own, linear->loss->row(terms, scores + i * outputs, outputs, target, own, extra));
+            *loss += row_loss(self, terms, &few, i, scores + i * outputs, derivatives + i * outputs, extra);
         }
         models__linear_add_gradient(linear, &few, derivatives, gradient);
         if (squares) models__linear_add_squares(linear, &few, squares);

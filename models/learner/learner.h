@@ -38,9 +38,9 @@ typedef struct peal_training {
     /* the rows to train on */
     const peal_rows *rows;
     uint64_t row_count;
-    const double *class_weights; /* [classes] what a row of each counts, 1 in the mean; NULL: 1 */
-    double label_least;          /* of them, if it is a number */
-    const uint32_t *order;       /* [row_count] shared: the rows as this epoch takes them, partition by partition */
+    peal_weighing weighing; /* what each counts */
+    double label_least;     /* of them, if it is a number */
+    const uint32_t *order;  /* [row_count] shared: the rows as this epoch takes them, partition by partition */
 
     /* what the learner sets in `begin` */
     peal_model_spec *spec; /* where it leaves something open */

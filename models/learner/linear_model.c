@@ -19,6 +19,7 @@ peal_status models__linear_init(models__linear *linear, const peal_model_spec *s
         .loss = loss, .shape = *shape, .features = shape->features, .code_values = peal_shape_codes(shape)};
     const bool one = shape->classes == 0 || (shape->classes <= 2 && !spec->kind->softmax);
     linear->outputs = one ? 1 : shape->classes;
+    linear->offset_unit = loss->is_count ? 1 : shape->label_deviation;
     linear->extra = linear->outputs;
     linear->weights = linear->extra + loss->has_extra;
     linear->codes = linear->weights + linear->outputs * linear->features;
@@ -137,6 +138,9 @@ void models__linear_scores(const models__linear *linear, const double *parameter
     const size_t outputs = linear->outputs;
     for (size_t k = 0; k < outputs; k++) {
         double sums[ROWS] = {parameters[k], parameters[k], parameters[k], parameters[k]};
+        for (size_t i = 0; linear->shape.has_offset && i < few->count; i++) {
+            sums[i] += peal_shape_offset(&linear->shape, few->tables[i], few->within[i]) / linear->offset_unit;
+        }
         if (linear->features) {
             multiply(few->features, parameters + linear->weights + k * linear->features, linear->features, sums);
         }

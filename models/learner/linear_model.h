@@ -13,6 +13,7 @@ typedef struct models__linear {
     const peal_loss *loss;
     peal_shape shape; /* its vocabularies are the caller's */
     size_t outputs, features, code_values;
+    double offset_unit;                          /* of the scores, in the offsets' */
     size_t extra, weights, codes, sparse, count; /* where each begins, and where all ends */
 } models__linear;
 

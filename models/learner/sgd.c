@@ -91,7 +91,7 @@ peal_status models__sgd_begin(peal_training *training, bool is_together, void **
     const size_t most = (size_t)((training->row_count + training->partitions - 1) / training->partitions);
     PEAL_TRY(peal_net_new(training->pipeline, training->spec, (most + self->steps - 1) / self->steps, true, &self->net,
                           err));
-    self->net->class_weights = training->class_weights;
+    self->net->weighing = training->weighing;
     const peal_graph *graph = self->net->graph;
     self->floats = peal_graph_parameter_floats(graph);
     self->dense = peal_graph_dense_floats(graph);

@@ -71,6 +71,13 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
 
 peal_status peal_model_check_label(const peal_model *model, const peal_shape *shape, peal_error *err) {
     if (!shape->has_label) return peal_fail(err, PEAL_E_USAGE, "the data has no label; name its column (label)");
+    const bool has_one_score = (model->build || model->loss) && !model->softmax && shape->classes <= 2;
+    if (shape->has_offset && !has_one_score) {
+        return peal_fail(
+            err, PEAL_E_USAGE,
+            "an offset is added to one score, and the model '%s' of %u classes has others; drop its column",
+            model->name, shape->classes);
+    }
     bool fits = shape->classes == 0 ? model->numbers : shape->classes == 2 ? model->two_classes : model->many_classes;
     if (fits) return PEAL_OK;
     if (shape->classes == 0) {

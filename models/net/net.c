@@ -37,6 +37,12 @@ static peal_status build_inputs(peal_net *net, peal_builder *builder, peal_error
     return PEAL_OK;
 }
 
+static peal_status add_offsets(peal_net *net, peal_error *err) {
+    PEAL_TRY(peal_graph_input(net->graph, "offsets", PEAL_ELEMENT_FLOAT32, 1, &net->offsets, err));
+    return peal_graph_add(net->graph, &peal_op_add, (peal_node *[]){net->output, net->offsets}, 2, 0, &net->output,
+                          err);
+}
+
 static peal_status build(peal_net *net, const peal_model_spec *spec, bool training, peal_error *err) {
     const peal_shape *shape = &net->shape;
     bool one = shape->classes == 0 || (shape->classes == 2 && !spec->kind->softmax);
@@ -44,6 +50,7 @@ static peal_status build(peal_net *net, const peal_model_spec *spec, bool traini
     peal_builder builder = {.graph = net->graph, .spec = spec, .outputs = net->outputs};
     PEAL_TRY(build_inputs(net, &builder, err));
     PEAL_TRY(spec->kind->build(&builder, &net->output, err));
+    if (shape->has_offset) PEAL_TRY(add_offsets(net, err));
     if (!training) return PEAL_OK;
     peal_element element = shape->classes ? PEAL_ELEMENT_INT32 : PEAL_ELEMENT_FLOAT32;
     PEAL_TRY(peal_graph_input(net->graph, "labels", element, 1, &net->labels, err));
@@ -85,9 +92,30 @@ void peal_net_free(peal_net *net) {
 
 /* ---- rows ---- */
 
-/* Columns stand in the pipeline's order: features, codes, indices and values, label, what no model sees. */
+/* Columns stand in the pipeline's order: features, codes, indices and values, label, offset, weight, what no model
+ * sees. */
+static const peal_column *behind_features(const peal_shape *shape, const peal_table *table) {
+    return &table->columns[(shape->features > 0) + shape->code_columns + (shape->sparse ? 2 : 0)];
+}
+
+double peal_shape_offset(const peal_shape *shape, const peal_table *table, size_t row) {
+    if (!shape->has_offset) return 0;
+    return ((const double *)behind_features(shape, table)[shape->has_label].values)[row];
+}
+
+double peal_shape_weight(const peal_shape *shape, const peal_table *table, size_t row) {
+    if (!shape->has_weight) return 1;
+    return ((const double *)behind_features(shape, table)[shape->has_label + shape->has_offset].values)[row];
+}
+
+double peal_row_weight(const peal_weighing *weighing, const peal_shape *shape, const peal_table *table, size_t row,
+                       double label) {
+    const double weight = weighing->unit * peal_shape_weight(shape, table, row);
+    return weighing->classes ? weight * weighing->classes[(size_t)label] : weight;
+}
+
 double peal_shape_label(const peal_shape *shape, const peal_table *table, size_t row) {
-    const peal_column *column = &table->columns[(shape->features > 0) + shape->code_columns + (shape->sparse ? 2 : 0)];
+    const peal_column *column = behind_features(shape, table);
     if (shape->classes == 0) return ((const double *)column->values)[row];
     int32_t code = peal_column_code(column, row);
     return code < 0 ? (double)NAN : (double)code;
@@ -126,15 +154,16 @@ static void load_row(peal_net *net, const peal_table *table, size_t row, size_t 
             peal_shape_sparse(&table->columns[at], &table->columns[at + 1], row);
         at += 2;
     }
+    if (net->offsets) {
+        const double offset = peal_shape_offset(&net->shape, table, row) / net->shape.label_deviation;
+        ((float *)net->offsets->value)[to] = (float)offset;
+    }
     if (!net->labels) return;
-    float *weight = (float *)net->weights->value + to;
-    *weight = 1;
+    const double label = peal_shape_label(&net->shape, table, row);
+    ((float *)net->weights->value)[to] = (float)peal_row_weight(&net->weighing, &net->shape, table, row, label);
     if (net->shape.classes) {
-        const int32_t class = peal_column_code(&table->columns[at], row);
-        ((int32_t *)net->labels->value)[to] = class;
-        if (net->class_weights) *weight = (float)net->class_weights[class];
+        ((int32_t *)net->labels->value)[to] = (int32_t)label;
     } else {
-        const double label = ((const double *)table->columns[at].values)[row];
         ((float *)net->labels->value)[to] = (float)((label - net->shape.label_mean) / net->shape.label_deviation);
     }
 }

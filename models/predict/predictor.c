@@ -272,6 +272,21 @@ static unsigned choose_splits(const peal_dataset *dataset, unsigned splits, cons
     return splits;
 }
 
+/* PEAL_E_DATA names a row that lacks what is added to its score; `before`: good rows of the job in front of these. */
+static peal_status check_offsets(const peal_predictor *predictor, const peal_scan_rows *rows, uint64_t before,
+                                 peal_error *err) {
+    const peal_pipeline *pipeline = predictor->pipeline;
+    for (size_t row = 0; predictor->shape.has_offset && row < rows->table.rows; row++) {
+        if (isfinite(peal_shape_offset(&predictor->shape, &rows->table, row))) continue;
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s: row %llu (of the good ones): column '%s' has no value that can be added to the score (an "
+                         "offset is a number, an exposure is above 0)",
+                         rows->source, (unsigned long long)(before + row + 1),
+                         pipeline->schema.fields[pipeline->offset].name);
+    }
+    return PEAL_OK;
+}
+
 /* The rows of a dataset on their way to the consumer. */
 typedef struct dataset_walk {
     peal_predictor *predictor;
@@ -289,6 +304,7 @@ static peal_status walk_table(void *user, const peal_table *table, peal_error *e
         PEAL_TRY(peal_pipeline_check_table(self->predictor->pipeline, table, options->sources[0], err));
     }
     const peal_scan_rows rows = {.table = *table, .source = options->sources[0]};
+    PEAL_TRY(check_offsets(self->predictor, &rows, self->result->rows_used, err));
     PEAL_TRY(models__lane_run(&self->lanes, 0, table, err));
     PEAL_TRY(self->consumer->consume(self->consumer->user, &rows, self->lanes.lanes[0].scores, err));
     self->result->rows_used += table->rows;
@@ -337,12 +353,14 @@ static peal_status predict_rows(void *user, const peal_scan_rows *rows, peal_err
     return models__lane_run(user, rows->slot, &rows->table, err);
 }
 
-static peal_status walk_rows(const peal_predict_options *options, peal_scan *scan, const models__lanes *lanes,
-                             const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
+static peal_status walk_rows(const peal_predictor *predictor, const peal_predict_options *options, peal_scan *scan,
+                             const models__lanes *lanes, const table_consumer *consumer, peal_predict_result *result,
+                             peal_error *err) {
     for (;;) {
         peal_scan_rows rows;
         PEAL_TRY(peal_scan_next(scan, &rows, err));
         if (rows.ended) return PEAL_OK;
+        PEAL_TRY(check_offsets(predictor, &rows, result->rows_used, err));
         PEAL_TRY(consumer->consume(consumer->user, &rows, lanes->lanes[rows.slot].scores, err));
         result->rows_used += rows.table.rows;
         result->rows_dropped += rows.bad_count;
@@ -381,7 +399,7 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
     const char *column;
     PEAL_TRY(peal_scan_open(predictor->pipeline, &scan_options, &scan, err));
     peal_status status = make_lanes(predictor, peal_scan_slots(scan), &lanes, err);
-    if (status == PEAL_OK) status = walk_rows(options, scan, &lanes, consumer, result, err);
+    if (status == PEAL_OK) status = walk_rows(predictor, options, scan, &lanes, consumer, result, err);
     result->rows_in = result->rows_used + result->rows_dropped;
     result->unknown = peal_scan_unknown(scan, &column);
     if (status == PEAL_OK) say_unknown(options, result, column);

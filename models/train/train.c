@@ -83,7 +83,7 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     training->rows = data->rows;
     training->row_count = data->train_count;
     training->label_least = data->label_least;
-    training->class_weights = data->class_weights;
+    training->weighing = (peal_weighing){.unit = data->weight_unit, .classes = data->class_weights};
     training->partitions = options->partitions ? options->partitions : models__choose_partitions(&table);
     training->workers = options->workers ? options->workers : peal_machine_cpus();
     if (training->workers > training->partitions) training->workers = training->partitions;
@@ -144,29 +144,69 @@ peal_status peal_train_check(const peal_train_options *options, peal_error *err)
 
 /* ---- the data ---- */
 
-/* Collects labels while rows are read: later only the workers look at rows, for they lie in a map. */
-typedef struct label_reading {
+/* What is known of the rows of a split, collected while they are read: later only the workers look at rows, for they
+ * lie in a map. A row that lacks weight or offset has no label that could be learnt. */
+typedef struct known_rows {
+    peal_buffer labels, weights; /* double [rows]; no weights where there are none */
+} known_rows;
+
+typedef struct row_reading {
     const models__trainer *trainer;
     const char *dataset;
-    peal_buffer *labels;
-} label_reading;
+    known_rows *known;
+} row_reading;
 
-static peal_status read_labels(void *user, const peal_table *table, peal_error *err) {
-    const label_reading *self = user;
-    const models__trainer *trainer = self->trainer;
-    if (self->labels->size == 0) PEAL_TRY(peal_pipeline_check_table(trainer->data.pipeline, table, self->dataset, err));
-    PEAL_TRY(peal_buffer_reserve(self->labels, table->rows * sizeof(double), err));
-    double *labels = (double *)(void *)(self->labels->data + self->labels->size);
-    for (size_t row = 0; row < table->rows; row++) labels[row] = peal_shape_label(&trainer->data.shape, table, row);
-    self->labels->size += table->rows * sizeof(double);
+static void known_rows_clear(known_rows *rows) {
+    peal_buffer_clear(&rows->labels);
+    peal_buffer_clear(&rows->weights);
+}
+
+static const double *doubles(const peal_buffer *buffer) {
+    return (const double *)(const void *)buffer->data;
+}
+
+/* What stands beside the row's label. */
+static peal_status read_beside(const row_reading *self, const peal_table *table, size_t row, double *label,
+                               peal_error *err) {
+    const peal_pipeline *pipeline = self->trainer->data.pipeline;
+    const peal_shape *shape = &self->trainer->data.shape;
+    const unsigned long long number = self->known->labels.size / sizeof(double) + row + 1;
+    const double weight = peal_shape_weight(shape, table, row), offset = peal_shape_offset(shape, table, row);
+    if (weight < 0 || isinf(weight)) {
+        return peal_fail(err, PEAL_E_DATA, "%s: row %llu: column '%s': a weight is a number from 0 on, not %g",
+                         self->dataset, number, pipeline->schema.fields[pipeline->weight].name, weight);
+    }
+    if (isinf(offset)) {
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s: row %llu: column '%s': an offset is a finite number, and an exposure is above 0",
+                         self->dataset, number, pipeline->schema.fields[pipeline->offset].name);
+    }
+    if (isnan(weight) || isnan(offset)) *label = (double)NAN;
+    if (shape->has_weight) PEAL_TRY(peal_buffer_append(&self->known->weights, &weight, sizeof weight, err));
     return PEAL_OK;
 }
 
-/* Rows of one split and their labels. */
+static peal_status read_rows(void *user, const peal_table *table, peal_error *err) {
+    const row_reading *self = user;
+    const models__trainer *trainer = self->trainer;
+    const peal_shape *shape = &trainer->data.shape;
+    peal_buffer *known = &self->known->labels;
+    if (known->size == 0) PEAL_TRY(peal_pipeline_check_table(trainer->data.pipeline, table, self->dataset, err));
+    PEAL_TRY(peal_buffer_reserve(known, table->rows * sizeof(double), err));
+    double *labels = (double *)(void *)(known->data + known->size);
+    for (size_t row = 0; row < table->rows; row++) {
+        labels[row] = peal_shape_label(shape, table, row);
+        if (shape->has_weight || shape->has_offset) PEAL_TRY(read_beside(self, table, row, &labels[row], err));
+    }
+    known->size += table->rows * sizeof(double);
+    return PEAL_OK;
+}
+
+/* Rows of one split and what is known of them. */
 static peal_status open_rows(const models__trainer *trainer, const peal_dataset *dataset, const char *path, int split,
-                             peal_rows **rows, peal_buffer *labels, peal_error *err) {
-    label_reading reading = {.trainer = trainer, .dataset = path, .labels = labels};
-    return peal_rows_open(dataset, 1u << split, read_labels, &reading, rows, err);
+                             peal_rows **rows, known_rows *known, peal_error *err) {
+    row_reading reading = {.trainer = trainer, .dataset = path, .known = known};
+    return peal_rows_open(dataset, 1u << split, read_rows, &reading, rows, err);
 }
 
 peal_status models__check_data(const models__trainer *trainer, peal_error *err) {
@@ -175,10 +215,10 @@ peal_status models__check_data(const models__trainer *trainer, peal_error *err) 
 }
 
 /* The rows that have a label, among those where held(i) == wanted. */
-static peal_status list_rows(const peal_buffer *labels, const uint8_t *held, uint8_t wanted, uint32_t **list,
+static peal_status list_rows(const known_rows *known, const uint8_t *held, uint8_t wanted, uint32_t **list,
                              uint64_t *count, uint64_t *unlabelled, peal_error *err) {
-    const uint64_t total = labels->size / sizeof(double);
-    const double *label = (const double *)(const void *)labels->data;
+    const uint64_t total = known->labels.size / sizeof(double);
+    const double *label = doubles(&known->labels);
     if (total > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows in one split");
     PEAL_TRY(peal_alloc_checked(list, total, sizeof **list, "the list of rows", err));
     *count = 0;
@@ -194,29 +234,50 @@ static peal_status list_rows(const peal_buffer *labels, const uint8_t *held, uin
 }
 
 /* The labels of the rows to validate on, in their order. */
-static peal_status take_labels(models__trainer *trainer, const peal_buffer *labels, peal_error *err) {
-    const double *label = (const double *)(const void *)labels->data;
+static peal_status take_labels(models__trainer *trainer, const known_rows *known, peal_error *err) {
+    const double *label = doubles(&known->labels);
     PEAL_TRY(peal_alloc_checked(&trainer->data.valid_labels, trainer->data.valid_count, sizeof(double), "labels", err));
     for (uint64_t i = 0; i < trainer->data.valid_count; i++)
         trainer->data.valid_labels[i] = label[trainer->data.valid_list[i]];
     return PEAL_OK;
 }
 
-static double least_label(const models__data *data, const peal_buffer *labels) {
-    const double *label = (const double *)(const void *)labels->data;
+static double least_label(const models__data *data, const known_rows *known) {
+    const double *label = doubles(&known->labels);
     double least = (double)INFINITY;
     for (uint64_t i = 0; i < data->train_count; i++) least = fmin(least, label[data->train_list[i]]);
     return least;
 }
 
+/* What row `row` counts by its own weight alone, 1 in the mean of those that are trained on. */
+static double own_weight(const models__data *data, const known_rows *known, uint32_t row) {
+    return data->shape.has_weight ? data->weight_unit * doubles(&known->weights)[row] : 1;
+}
+
+static peal_status weigh(models__data *data, const known_rows *known, peal_error *err) {
+    double sum = 0;
+    data->weight_unit = 1;
+    if (!data->shape.has_weight) return PEAL_OK;
+    for (uint64_t i = 0; i < data->train_count; i++) sum += own_weight(data, known, data->train_list[i]);
+    if (!(sum > 0 && isfinite(sum))) {
+        return peal_fail(err, PEAL_E_DATA, "the weights of column '%s' add up to %g: no row counts",
+                         data->pipeline->schema.fields[data->pipeline->weight].name, sum);
+    }
+    data->weight_unit = (double)data->train_count / sum;
+    return PEAL_OK;
+}
+
 /* So that all classes together count alike, and all rows as many as they are: rows / (classes x rows of the class). A
  * class without rows counts nothing. */
-static peal_status balance(models__data *data, const peal_buffer *labels, peal_error *err) {
-    const double *label = (const double *)(const void *)labels->data;
+static peal_status balance(models__data *data, const known_rows *known, peal_error *err) {
+    const double *label = doubles(&known->labels);
     const uint32_t classes = data->shape.classes;
     uint32_t present = 0;
     PEAL_TRY(peal_alloc_checked(&data->class_weights, classes, sizeof(double), "classes", err));
-    for (uint64_t i = 0; i < data->train_count; i++) data->class_weights[(size_t)label[data->train_list[i]]] += 1;
+    for (uint64_t i = 0; i < data->train_count; i++) {
+        const uint32_t row = data->train_list[i];
+        data->class_weights[(size_t)label[row]] += own_weight(data, known, row);
+    }
     for (uint32_t k = 0; k < classes; k++) present += data->class_weights[k] > 0;
     for (uint32_t k = 0; k < classes; k++) {
         if (data->class_weights[k] == 0) continue;
@@ -240,8 +301,7 @@ static peal_status hold_out(const models__trainer *trainer, double fraction, uin
     return PEAL_OK;
 }
 
-static peal_status open_valid_dataset(models__trainer *trainer, const char *path, peal_buffer *labels,
-                                      peal_error *err) {
+static peal_status open_valid_dataset(models__trainer *trainer, const char *path, known_rows *known, peal_error *err) {
     PEAL_TRY(peal_dataset_open(path, &trainer->data.valid_dataset, err));
     if (!peal_pipeline_same(peal_dataset_pipeline(trainer->data.valid_dataset),
                             peal_dataset_pipeline(trainer->data.dataset))) {
@@ -253,45 +313,48 @@ static peal_status open_valid_dataset(models__trainer *trainer, const char *path
     static const int order[] = {PEAL_SPLIT_VALID, PEAL_SPLIT_TEST, PEAL_SPLIT_TRAIN};
     for (size_t i = 0; i < 3; i++) {
         if (!peal_dataset_rows(trainer->data.valid_dataset, order[i])) continue;
-        return open_rows(trainer, trainer->data.valid_dataset, path, order[i], &trainer->data.valid_rows, labels, err);
+        return open_rows(trainer, trainer->data.valid_dataset, path, order[i], &trainer->data.valid_rows, known, err);
     }
     return peal_fail(err, PEAL_E_DATA, "the validation dataset %s has no rows", path);
 }
 
-/* `labels` are those of the rows to train on. */
-static peal_status choose_rows(models__trainer *trainer, const peal_buffer *labels, peal_error *err) {
+/* `known` is of the rows to train on. */
+static peal_status choose_rows(models__trainer *trainer, const known_rows *known, peal_error *err) {
     const peal_train_options *options = trainer->options;
     uint64_t unlabelled = 0;
     uint8_t *held = NULL;
     double fraction = 0;
     const bool is_fraction = options->valid && peal_train_is_fraction(options->valid);
-    peal_buffer valid_labels = {0};
+    known_rows valid = {0};
     peal_status status = PEAL_OK;
     if (is_fraction) PEAL_TRY(parse_fraction(options->valid, &fraction, err));
     if (is_fraction) {
         status = hold_out(trainer, fraction, &held, err);
     } else if (options->valid) {
-        status = open_valid_dataset(trainer, options->valid, &valid_labels, err);
+        status = open_valid_dataset(trainer, options->valid, &valid, err);
     } else if (peal_dataset_rows(trainer->data.dataset, PEAL_SPLIT_VALID)) {
         status = open_rows(trainer, trainer->data.dataset, options->dataset, PEAL_SPLIT_VALID,
-                           &trainer->data.valid_rows, &valid_labels, err);
+                           &trainer->data.valid_rows, &valid, err);
     }
     if (status == PEAL_OK) {
-        status = list_rows(labels, held, 0, &trainer->data.train_list, &trainer->data.train_count, &unlabelled, err);
+        status = list_rows(known, held, 0, &trainer->data.train_list, &trainer->data.train_count, &unlabelled, err);
     }
-    if (status == PEAL_OK) trainer->data.label_least = least_label(&trainer->data, labels);
-    if (status == PEAL_OK && options->class_weight) status = balance(&trainer->data, labels, err);
+    if (status == PEAL_OK) trainer->data.label_least = least_label(&trainer->data, known);
+    if (status == PEAL_OK) status = weigh(&trainer->data, known, err);
+    if (status == PEAL_OK && options->class_weight) status = balance(&trainer->data, known, err);
     if (status == PEAL_OK && (is_fraction || trainer->data.valid_rows)) {
-        const peal_buffer *list = is_fraction ? labels : &valid_labels;
+        const known_rows *list = is_fraction ? known : &valid;
         status =
             list_rows(list, held, is_fraction, &trainer->data.valid_list, &trainer->data.valid_count, &unlabelled, err);
         if (status == PEAL_OK) status = take_labels(trainer, list, err);
     }
-    peal_buffer_clear(&valid_labels);
+    known_rows_clear(&valid);
     free(held);
     if (status == PEAL_OK && unlabelled) {
-        peal_report(options->reporter, PEAL_EVENT_WARNING, "%llu rows have no label that is known and are left out",
-                    (unsigned long long)unlabelled);
+        const peal_shape *shape = &trainer->data.shape;
+        peal_report(options->reporter, PEAL_EVENT_WARNING, "%llu rows have no label that is known%s and are left out",
+                    (unsigned long long)unlabelled,
+                    shape->has_weight || shape->has_offset ? ", or no weight or offset," : "");
     }
     if (status == PEAL_OK && (is_fraction || trainer->data.valid_rows) && trainer->data.valid_count == 0) {
         status = peal_fail(err, PEAL_E_DATA, "there is no row to validate on");
@@ -309,14 +372,14 @@ static peal_status open_data(models__trainer *trainer, peal_error *err) {
         return peal_fail(err, PEAL_E_USAGE, "the label is a number: %s is of classes",
                          options->class_weight ? "class-weight" : "label-smoothing");
     }
-    peal_buffer labels = {0};
-    peal_status status = open_rows(trainer, trainer->data.dataset, options->dataset, PEAL_SPLIT_TRAIN,
-                                   &trainer->data.rows, &labels, err);
+    known_rows known = {0};
+    peal_status status =
+        open_rows(trainer, trainer->data.dataset, options->dataset, PEAL_SPLIT_TRAIN, &trainer->data.rows, &known, err);
     if (status == PEAL_OK && peal_rows_count(trainer->data.rows) == 0) {
         status = peal_fail(err, PEAL_E_DATA, "%s has no rows to train on", options->dataset);
     }
-    if (status == PEAL_OK) status = choose_rows(trainer, &labels, err);
-    peal_buffer_clear(&labels);
+    if (status == PEAL_OK) status = choose_rows(trainer, &known, err);
+    known_rows_clear(&known);
     PEAL_TRY(status);
     return choose(trainer, err);
 }

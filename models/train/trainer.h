@@ -36,6 +36,7 @@ typedef struct models__data {
     uint64_t train_count, valid_count;
     double *class_weights; /* [classes], or NULL */
     double label_least;    /* of the rows that are trained on */
+    double weight_unit;    /* their number by the sum of their weights */
 } models__data;
 
 /* Memory that the parent shares with the workers. */

@@ -64,6 +64,12 @@ static void named_transforms_are_completed(void **state) {
          "number bucketize", "index"},
         {"[{\"transform\": \"hash\", \"columns\": \"n\"}]", "hash", "index"},
         {"[{\"transform\": \"date\", \"columns\": [\"colour\", \"n\"]}]", "date", "date"},
+        {"[{\"transform\": \"weight\", \"columns\": \"n\"}, {\"transform\": \"standardize\"}]", "weight", "index"},
+        {"[{\"transform\": \"exposure\", \"columns\": \"n\"}, {\"transform\": \"bucketize\"}]", "exposure", "index"},
+        {"[{\"transform\": \"impute\", \"columns\": \"n\"}, {\"transform\": \"offset\", \"columns\": \"n\"}]",
+         "impute offset", "index"},
+        {"[{\"transform\": \"number\", \"columns\": \"n\"}, {\"transform\": \"weight\", \"columns\": \"n\"}]",
+         "number weight", "index"},
         {"[{\"transform\": \"cast\", \"columns\": [\"n\"], \"to\": \"text\"}]", "index", "index"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -90,6 +96,13 @@ static void wrong_wishes_are_refused(void **state) {
         {"y", "[{\"transform\": \"onehott\"}]", "did you mean 'onehot'"},
         {"y", "[{\"transform\": \"onehot\", \"columns\": \"y\"}]", "cannot be applied to the label"},
         {"y", "[{\"columns\": \"y\"}]", "has no name"},
+        {"y", "[{\"transform\": \"weight\", \"columns\": \"y\"}]", "does not fit column 'y'"},
+        {"y", "[{\"transform\": \"weight\", \"columns\": \"colour\"}]", "does not fit column 'colour'"},
+        {"colour", "[{\"transform\": \"weight\", \"columns\": [\"n\", \"y\"]}]", "there can be one"},
+        {"y",
+         "[{\"transform\": \"weight\", \"columns\": \"n\"}, {\"transform\": \"clip\", \"most\": 1, \"columns\": "
+         "\"n\"}]",
+         "nothing can follow 'weight'"},
         {"y", "[{\"transform\": \"bucketize\", \"columns\": \"colour\"}]", "does not fit column 'colour'"},
         {"y", "[{\"transform\": \"date\", \"columns\": \"n\"}, {\"transform\": \"number\", \"columns\": \"n\"}]",
          "nothing can follow 'date'"},
@@ -207,6 +220,9 @@ static const char saved_text[] =
     "{\"name\": \"q\", \"type\": \"float64\", \"role\": \"index\", \"steps\": ["
     "{\"transform\": \"clip\", \"quantile\": 0.01, \"least\": -7.0, \"most\": 7.5}, {\"transform\": \"log1p\"},"
     "{\"transform\": \"bucketize\", \"buckets\": 4, \"edges\": [-1.5, 0.0, 2.5]}]},"
+    "{\"name\": \"w\", \"type\": \"float64\", \"role\": \"weight\", \"steps\": [{\"transform\": \"weight\"}]},"
+    "{\"name\": \"e\", \"type\": \"float64\", \"role\": \"offset\", \"steps\": ["
+    "{\"transform\": \"impute\", \"with\": \"mean\", \"fill\": 2.5}, {\"transform\": \"exposure\"}]},"
     "{\"name\": \"y\", \"type\": \"dictionary\", \"role\": \"label\", \"steps\": ["
     "{\"transform\": \"label\", \"as\": \"class\", \"values\": [\"no\", \"yes\"]}]}]}";
 
@@ -287,6 +303,13 @@ static const struct {
     {"\"time_deviation\": 4e7", "\"time_deviation\": -1.0", "deviation of dates that makes no sense"},
     {"\"feature\", \"steps\": [{\"transform\": \"date\"", "\"index\", \"steps\": [{\"transform\": \"date\"",
      "do not fit its role"},
+    {"\"transform\": \"weight\"", "\"transform\": \"offset\"", "do not compose"},
+    {"\"role\": \"weight\", \"steps\": [{\"transform\": \"weight\"}]",
+     "\"role\": \"offset\", \"steps\": [{\"transform\": \"offset\"}]", "second label, weight or offset"},
+    {"{\"transform\": \"weight\"}", "{\"transform\": \"weight\"}, {\"transform\": \"log1p\"}", "do not compose"},
+    {"{\"transform\": \"weight\"}", "{\"transform\": \"weight\", \"least\": 0}", "missing, added or of another type"},
+    {"[{\"transform\": \"weight\"}]", "[]", "do not fit its role"},
+    {", {\"transform\": \"exposure\"}", "", "do not fit its role"},
     {"\"bits\": 12", "\"bits\": 31", "'bits' must be a whole number from 1 to 30"},
     {"\"bits\": 12", "\"bits\": 0", "'bits' must be a whole number from 1 to 30"},
     {"\"bits\": 12", "\"bits\": 12.0", "missing, added or of another type"},

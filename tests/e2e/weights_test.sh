@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Weights, offsets and exposures: columns beside what is learnt from, from the command line to predictions.
+source tests/lib.sh
+
+awk 'BEGIN { srand(5); print "x,hours,w,n,y"; for (i = 0; i < 400; i++) { x = rand() * 4 - 2; h = 1 + int(rand() * 9); n = 0
+    for (k = 0; k < h; k++) n += rand() < 1 / (1 + exp(2 - x))
+    printf "%.3f,%d,%d,%d,%s\n", x, h, i % 4, n, (x + rand() > 0.5) ? "a" : "b" } }' >rows.csv
+
+# A weight is as many rows: the same model, whether rows stand there more than once or are weighed.
+awk -F, 'NR == 1 { print "x,y" } NR > 1 { for (i = 0; i < $3; i++) print $1 "," $5 }' rows.csv >copies.csv
+cut -d, -f1,3,5 rows.csv >weighed.csv
+$peal etl copies.csv --label y --transform cast:columns=x,to=number --transform clip:columns=x,least=-9 --out copies --quiet
+$peal etl weighed.csv --label y --weight w --transform cast:columns=x,to=number --transform clip:columns=x,least=-9 --out weighed --quiet
+for dataset in copies weighed; do
+    $peal train $dataset --model logistic:l2=0.001 --sync full:tolerance=1e-9 --out $dataset.st --quiet
+    $peal predict $dataset.st weighed.csv --quiet | cut -c1-8 >$dataset.txt
+done
+cmp copies.txt weighed.txt || fail "weights are not copies"
+$peal inspect weighed --json | grep -q '"role": "weight"' || fail "inspect does not show the weight"
+cut -d, -f1,3 weighed.csv | $peal predict weighed.st - --quiet >bare.txt || fail "a prediction wants weights"
+$peal predict weighed.st weighed.csv --quiet | cmp - bare.txt || fail "weights change predictions"
+
+# Any number of workers gives the same bits, and every learner takes weights.
+for how in 'logistic --sync full' 'logistic --sync epoch --epochs 3' 'mlp:hidden=8 --sync step --epochs 3' 'bayes'; do
+    for workers in 1 2 3; do
+        $peal train weighed --model $how --partitions 3 --workers $workers --out w$workers.st --quiet
+    done
+    cmp w1.st w2.st && cmp w1.st w3.st || fail "the bits of '$how' depend on the workers"
+    $peal train copies --model $how --partitions 3 --out plain.st --quiet
+    $peal eval w1.st rows.csv --json | grep -q '"accuracy": 0.[89]' || fail "$($peal eval w1.st rows.csv)"
+done
+
+# A count over an exposure: twice the hours, twice the count.
+$peal train rows.csv --label n --task regress --model poisson --exposure hours --drop y --drop w --out n.st --quiet
+$peal predict n.st - --quiet <<<$'x,hours\n0.5,3\n0.5,6\n-1,1' >n.txt
+awk 'NR == 2 { one = $1 } NR == 3 { exit !($1 / one > 1.999999 && $1 / one < 2.000001) }' n.txt || fail "$(cat n.txt)"
+expect 3 "there is no column 'hours'" $peal predict n.st - <<<$'x\n1'
+expect 3 "row 2 (of the good ones): column 'hours' has no value that can be added" $peal predict n.st - <<<$'x,hours\n1,2\n1,'
+expect 3 "row 1 (of the good ones): column 'hours'" $peal predict n.st - <<<$'x,hours\n1,0\n1,1'
+expect 3 "row 3: column 'hours': an offset is a finite number, and an exposure is above 0" \
+    $peal train - --label n --task regress --exposure hours --out no.st <<<$'x,hours,n\n1,1,2\n2,1,3\n3,-2,4\n4,2,6'
+
+# What is missing leaves the row out, what cannot be is named.
+sed '4s/,[0-3],/,,/' weighed.csv >gap.csv
+$peal train gap.csv --label y --weight w --model logistic --out gap.st 2>err.txt
+grep -q '^warning: 1 rows have no label that is known, or no weight or offset, and are left out' err.txt || fail "$(cat err.txt)"
+expect 3 "row 2: column 'w': a weight is a number from 0 on, not -1" \
+    $peal train - --label y --weight w --out no.st <<<$'x,w,y\n1,1,a\n2,-1,b\n3,1,a'
+expect 3 "add up to 0: no row counts" $peal train - --label y --weight w --model logistic --out no.st <<<$'x,w,y\n1,0,a\n2,0,b\n3,0,a'
+expect 2 "both columns of offsets" $peal train rows.csv --label y --offset n --exposure hours --out no.st
+expect 2 "an offset is added to one score" $peal train rows.csv --label w --offset n --model softmax --task classify --out no.st
+expect 2 "weight: its columns must be named" $peal etl rows.csv --transform weight --out no
+expect 2 "does not fit column 'y', which holds texts" $peal etl rows.csv --weight y --out no
+expect 2 "is a dataset already" $peal train weighed --weight w --out no.st
+
+# Vowpal Wabbit's importance and base are these.
+awk 'BEGIN { srand(6); for (i = 0; i < 200; i++) { x = rand(); printf "%d %g 0.25 |f x:%.3f\n", (x > 0.5) ? 1 : -1, 1 + i % 3, x } }' >rows.vw
+$peal train rows.vw --out vw.st --model logistic 2>err.txt
+grep -Eq '^column importance +number +weight' err.txt && grep -Eq '^column base +number +offset' err.txt || fail "$(cat err.txt)"
+$peal predict vw.st - --format vw --quiet <<<'|f x:0.9' | grep -q '^1,' || fail "a row of vw without importance and base"
+echo ok
