@@ -116,8 +116,9 @@ static bool can_decide(const models__trainer *trainer) {
     return classes == 0 || trainer->data.valid_count - most >= OTHERS_LEAST;
 }
 
-/* Whether the second candidate's loss is below the first's by more than one standard error of the difference, row by
- * row, and it tells the classes apart as well. */
+/* Whether the second candidate's loss is below the first's by more than two standard errors of the difference, row by
+ * row, and it tells the classes apart as well. With one, a net would often be taken for luck alone: its best epoch was
+ * chosen by these very rows. */
 static bool second_is_better(const choice *self) {
     const models__trainer *first = &self->candidates[0].trainer, *second = &self->candidates[1].trainer;
     if (!can_decide(first)) return false;
@@ -130,7 +131,7 @@ static bool second_is_better(const choice *self) {
         squares += gain * gain;
     }
     const double mean = sum / count, variance = squares / count - mean * mean;
-    return mean > sqrt(fmax(variance, 0) / count);
+    return mean > 2 * sqrt(fmax(variance, 0) / count);
 }
 
 /* ---- the winner ---- */
