@@ -16,6 +16,7 @@
 #include "core/base/number.h"
 #include "core/base/spec.h"
 #include "core/base/vector.h"
+#include "models/learner/adaptive.h"
 #include "models/learner/choice.h"
 #include "models/learner/linear_model.h"
 #include "models/learner/search.h"
@@ -35,10 +36,13 @@ enum {
 enum { RUNNING, CONVERGED, ROUNDING };
 
 /* What a round hands on; all float64, for it is one tensor. */
+enum { BEFORE, BEHIND, WITHOUT };
+
 typedef struct numbers {
     double state;                      /* RUNNING... */
     double point, gradient, direction; /* which of the pool's two is in use */
     double pairs, newest;              /* of steps and changes: how many, and the place of the last one */
+    double warmth;                     /* BEFORE, BEHIND or WITHOUT the adaptive pass */
     double is_scaled;                  /* the scales are known */
     double is_fresh;                   /* the point itself is to be evaluated: there is no direction yet */
     double is_plain;                   /* the direction is the gradient's */
@@ -60,6 +64,7 @@ typedef struct full {
     models__linear linear;
     double tolerance, l1, l2, unit;
     size_t memory, h;          /* h: memory + 1 */
+    bool is_adaptive;          /* a pass of online learning comes first */
     char names[2][H_MOST][32]; /* of steps and changes */
 
     /* a worker's own */
@@ -72,13 +77,15 @@ typedef struct full {
     double *points[2], *gradients[2], *directions[2];       /* [count] */
     double **steps, **changes;                              /* [h][count] */
     double **slot_gradients, **slot_losses, **slot_squares; /* [partitions][count], [partitions][1] */
+    models__adapted *slot_adapted;                          /* [partitions] of the adaptive pass; NULL: there is none */
     double (*sums)[SUMS];                                   /* [segments] */
 } full;
 
 /* ---- what the user wants, and what is chosen ---- */
 
 static peal_status parse(const char *sync, full *self, peal_error *err) {
-    static const char *const keys[] = {"tolerance", "memory", NULL};
+    static const char *const keys[] = {"tolerance", "memory", "start", NULL};
+    static const char *const starts[] = {"plain", "adaptive"};
     peal_spec spec;
     double memory;
     PEAL_TRY(peal_spec_parse("sync", sync, &spec, err));
@@ -87,6 +94,10 @@ static peal_status parse(const char *sync, full *self, peal_error *err) {
     const double usual = self->linear.count < LARGE ? MEMORY : LARGE_MEMORY;
     PEAL_TRY(peal_spec_number(&spec, "memory", usual, 1, MODELS__MEMORY_MOST, &memory, err));
     self->memory = (size_t)memory;
+    const char *named = peal_spec_find(&spec, "start");
+    size_t start = 0;
+    if (named) PEAL_TRY(peal_spec_choose("start", named, starts, 2, &start, err));
+    self->is_adaptive = start == 1;
     return PEAL_OK;
 }
 
@@ -139,6 +150,9 @@ static peal_status make(full *self, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(&self->steps, self->h, sizeof *self->steps, "pairs", err));
     PEAL_TRY(peal_alloc_checked(&self->changes, self->h, sizeof *self->changes, "pairs", err));
     PEAL_TRY(peal_alloc_checked(&self->slot_gradients, partitions, sizeof(double *), "partitions", err));
+    if (self->is_adaptive) {
+        PEAL_TRY(peal_alloc_checked(&self->slot_adapted, partitions, sizeof *self->slot_adapted, "partitions", err));
+    }
     PEAL_TRY(peal_alloc_checked(&self->slot_squares, partitions, sizeof(double *), "partitions", err));
     return peal_alloc_checked(&self->slot_losses, partitions, sizeof(double *), "partitions", err);
 }
@@ -161,21 +175,24 @@ static void end(void *opaque) {
     free(self->slot_gradients);
     free(self->slot_losses);
     free(self->slot_squares);
+    free(self->slot_adapted);
     free(self);
 }
 
 static json_t *describe(const void *opaque) {
     const full *self = opaque;
-    return json_pack("{s:f, s:f, s:f, s:I}", "l1", self->l1, "l2", self->l2, "tolerance", self->tolerance, "memory",
-                     (json_int_t)self->memory);
+    json_t *job = json_pack("{s:f, s:f, s:f, s:I}", "l1", self->l1, "l2", self->l2, "tolerance", self->tolerance,
+                            "memory", (json_int_t)self->memory);
+    return self->is_adaptive ? peal_json_set(job, "start", json_string("adaptive")) : job;
 }
 
 static const char *summary(const void *opaque, char text[160]) {
     const full *self = opaque;
     char l1[32] = "";
     if (self->l1 > 0) peal_snprintf(l1, sizeof l1, ", l1 %g", self->l1);
-    peal_snprintf(text, 160, "exact gradients (%s), to %g, at most %zu passes; l2 %g%s",
-                  self->l1 > 0 ? "OWL-QN" : "L-BFGS", self->tolerance, self->training->epochs, self->l2, l1);
+    peal_snprintf(text, 160, "%sexact gradients (%s), to %g, at most %zu passes; l2 %g%s",
+                  self->is_adaptive ? "an adaptive pass, then " : "", self->l1 > 0 ? "OWL-QN" : "L-BFGS",
+                  self->tolerance, self->training->epochs, self->l2, l1);
     return text;
 }
 
@@ -210,6 +227,14 @@ static void lay_out(void *opaque, peal_layout *at) {
         self->slot_losses[p] = peal_layout_take(at, PEAL_OWNER_SLOT, p, "losses", f64, 1);
         self->slot_gradients[p] = peal_layout_take(at, PEAL_OWNER_SLOT, p, "gradient", f64, count);
         self->slot_squares[p] = peal_layout_take(at, PEAL_OWNER_SLOT, p, "squares", f64, count);
+        if (!self->is_adaptive) continue;
+        /* Where an evaluation has its gradient and its squares, the pass has its weights and the largest values. */
+        self->slot_adapted[p] = (models__adapted){
+            .weights = self->slot_gradients[p],
+            .largest = self->slot_squares[p],
+            .trust = peal_layout_take(at, PEAL_OWNER_SLOT, p, "trust", f64, count),
+            .tally = peal_layout_take(at, PEAL_OWNER_SLOT, p, "tally", f64, 2),
+        };
     }
     self->sums = peal_layout_scratch(at, self->training->segments, sizeof *self->sums);
 }
@@ -217,6 +242,7 @@ static void lay_out(void *opaque, peal_layout *at) {
 static void initialise(void *opaque) {
     const full *self = opaque;
     self->states[0]->is_fresh = 1;
+    self->states[0]->warmth = self->is_adaptive ? BEFORE : WITHOUT;
 }
 
 /* The first round measures the scales; until then the point's parameters are weights. */
@@ -239,7 +265,8 @@ static peal_status check_state(const void *opaque, int state, size_t partition, 
     while (self->linear.loss->smooths && self->linear.loss->smooths[smooths + 1] > 0) smooths++;
     const bool right = is_count(it->state, ROUNDING) && is_count(it->point, 1) && is_count(it->gradient, 1) &&
                        is_count(it->direction, 1) && is_count(it->pairs, (double)self->memory) &&
-                       is_count(it->newest, (double)self->h - 1) && is_count(it->is_scaled, 1) &&
+                       is_count(it->newest, (double)self->h - 1) && is_count(it->warmth, WITHOUT) &&
+                       (it->warmth == WITHOUT || self->is_adaptive) && is_count(it->is_scaled, 1) &&
                        is_count(it->is_fresh, 1) && is_count(it->is_plain, 1) && is_count(it->smooth, (double)smooths);
     return right ? PEAL_OK : peal_fail(err, PEAL_E_DATA, "its 'search' makes no sense");
 }
@@ -294,22 +321,6 @@ static peal_loss_terms terms_of(const full *self, const numbers *it) {
 
 enum { ROWS = MODELS__LINEAR_ROWS };
 
-/* The loss of row `i` of a few, whose derivatives by the scores and by the extra parameter (added to) are written, by
- * what it counts. */
-static double row_loss(const full *self, const peal_loss_terms *terms, const models__few *few, size_t i,
-                       const double *scores, double *derivatives, double *extra) {
-    const models__linear *linear = &self->linear;
-    const double label = peal_shape_label(&linear->shape, few->tables[i], few->within[i]);
-    const double target = peal_loss_target(linear->loss, &linear->shape, label);
-    double own_extra = 0;
-    const double loss = linear->loss->row(terms, scores, linear->outputs, target, derivatives, &own_extra);
-    const double weight =
-        peal_row_weight(&self->training->weighing, &linear->shape, few->tables[i], few->within[i], label);
-    for (size_t k = 0; weight != 1 && k < linear->outputs; k++) derivatives[k] *= weight;
-    *extra += weight * own_extra;
-    return weight * loss;
-}
-
 /* Adds the loss and gradient of some rows, and the squares of what they hold, unless that is NULL. */
 static void add_rows(full *self, const peal_loss_terms *terms, const peal_batch *rows, double *loss, double *gradient,
                      double *squares) {
@@ -323,11 +334,32 @@ static void add_rows(full *self, const peal_loss_terms *terms, const peal_batch 
         models__linear_scores(linear, self->at, &few, scores);
         memset(derivatives, 0, ROWS * outputs * sizeof *derivatives);
         for (size_t i = 0; i < few.count; i++) {
-            *loss += row_loss(self, terms, &few, i, scores + i * outputs, derivatives + i * outputs, extra);
+            *loss += models__linear_row_loss(linear, &self->training->weighing, terms, &few, i, scores + i * outputs,
+                                             derivatives + i * outputs, extra);
         }
         models__linear_add_gradient(linear, &few, derivatives, gradient);
         if (squares) models__linear_add_squares(linear, &few, squares);
     }
+}
+
+/* Whether this round is the pass of online learning. */
+static bool adapts(const numbers *it) {
+    return it->warmth == BEFORE;
+}
+
+/* Makes partition p's slot ready for a round. */
+static void begin_slot(const full *self, const numbers *it, size_t p) {
+    const size_t size = self->linear.count * sizeof(double);
+    *self->slot_losses[p] = 0;
+    if (it->is_scaled == 0) memset(self->slot_squares[p], 0, size);
+    if (!adapts(it)) {
+        memset(self->slot_gradients[p], 0, size);
+        return;
+    }
+    const models__adapted *slot = &self->slot_adapted[p];
+    memcpy(slot->weights, pooled(self->points, it->point), size);
+    memset(slot->trust, 0, size);
+    slot->tally[0] = slot->tally[1] = 0;
 }
 
 static size_t work(void *opaque, const peal_work *work) {
@@ -341,11 +373,7 @@ static size_t work(void *opaque, const peal_work *work) {
     for (size_t j = 0; j < count; j++) {
         self->at[j] = it->is_scaled != 0 ? self->scales[j] * tried(self, it, j) : pooled(self->points, it->point)[j];
     }
-    if (step == round->first) {
-        memset(gradient, 0, count * sizeof *gradient);
-        if (squares) memset(squares, 0, count * sizeof *squares);
-        *loss = 0;
-    }
+    if (step == round->first) begin_slot(self, it, p);
     const peal_loss_terms terms = terms_of(self, it);
     while (step < round->end && !peal_work_is_halted(work)) {
         size_t begin, end;
@@ -353,7 +381,12 @@ static size_t work(void *opaque, const peal_work *work) {
         peal_step_rows(self->training, p, step, &begin, &end);
         const peal_batch rows = {
             .rows = self->training->rows, .order = self->training->order + begin, .count = end - begin};
-        add_rows(self, &terms, &rows, loss, gradient, squares);
+        if (adapts(it)) {
+            models__adapt(&self->linear, &self->training->weighing, &terms, &rows, &self->slot_adapted[p], loss,
+                          self->scratch);
+        } else {
+            add_rows(self, &terms, &rows, loss, gradient, squares);
+        }
         step++;
         peal_work_count(work);
     }
@@ -400,6 +433,22 @@ static void sum_gradient(const full *self, const numbers *it, size_t begin, size
         sums[SUM_LENGTHS] += fabs(penalty);
         sums[SUM_DESCENT] += pseudo(self, j, x[j], g[j]) * (to - x[j]);
         sums[SUM_MOST] = fmax(sums[SUM_MOST], fabs(pseudo(self, j, to, out[j])) / scale);
+    }
+}
+
+/* Behind the adaptive pass: the mean of the partitions' weights, each by how much it has seen of a parameter; where
+ * none has, it stays what it was. */
+static void take_adapted(const full *self, const numbers *it, size_t begin, size_t end) {
+    const double *x = pooled(self->points, it->point);
+    double *out = other(self->points, it->point);
+    for (size_t j = begin; j < end; j++) {
+        double trust = 0, sum = 0;
+        for (size_t p = 0; p < self->training->partitions; p++) {
+            const models__adapted *slot = &self->slot_adapted[p];
+            trust += slot->trust[j];
+            sum += slot->trust[j] * slot->weights[j];
+        }
+        out[j] = trust > 0 && isfinite(sum) ? sum / trust : x[j];
     }
 }
 
@@ -478,7 +527,9 @@ static void combine(void *opaque, const peal_round *round, size_t segment) {
     peal_segment(self->linear.count, segment, self->training->segments, &begin, &end);
     double *sums = self->sums[segment];
     memset(sums, 0, sizeof *self->sums);
-    if (round->phase == 0) {
+    if (adapts(it)) {
+        take_adapted(self, it, begin, end);
+    } else if (round->phase == 0) {
         if (it->is_scaled == 0) choose_scales(self, begin, end);
         sum_gradient(self, it, begin, end, sums);
     } else if (round->phase == 1) {
@@ -515,12 +566,28 @@ static bool tightens(const full *self, const numbers *it) {
     return smooths && smooths[(size_t)it->smooth + 1] > 0;
 }
 
+/* Whether the adaptive pass has left the first evaluation without a loss: it is made again where the pass began. */
+static bool is_lost(const numbers *it, double loss) {
+    return it->warmth == BEHIND && it->is_scaled == 0 && !isfinite(loss);
+}
+
 /* After phase 0: what the try was worth. */
 static size_t judge(const full *self, const numbers *it, numbers *next) {
     const double penalty = self->l2 / 2 * sum_of(self, SUM_SQUARES) + self->l1 * sum_of(self, SUM_LENGTHS);
     const double loss = loss_of_slots(self) + penalty;
     *next = *it;
     next->trials++;
+    if (adapts(it)) {
+        next->warmth = BEHIND;
+        next->point = 1 - it->point;
+        next->loss = loss;
+        return 0;
+    }
+    if (is_lost(it, loss)) {
+        next->warmth = WITHOUT;
+        next->point = 1 - it->point;
+        return 0;
+    }
     next->is_scaled = 1;
     if (it->is_fresh == 0) {
         const models__verdict verdict = self->l1 > 0
@@ -617,7 +684,9 @@ static double loss(const void *opaque, int state) {
 static bool needs(const void *opaque, int state, const void *data) {
     const full *self = opaque;
     const numbers *it = self->states[state];
-    if (data == self->scales || data == pooled(self->points, it->point)) return true;
+    if (data == self->scales) return it->is_scaled != 0;
+    if (data == other(self->points, it->point)) return it->warmth == BEHIND && it->is_scaled == 0;
+    if (data == pooled(self->points, it->point)) return true;
     if (it->state != RUNNING || it->is_fresh != 0) return false;
     for (size_t i = 0; i < self->h; i++) {
         if (data == self->steps[i] || data == self->changes[i]) return is_live(self, it, i);
@@ -634,7 +703,8 @@ static void fill(const void *opaque, int state, void *model) {
     const full *self = opaque;
     const double *point = pooled(self->points, self->states[state]->point);
     double *out = models__linear_model_parameters(model);
-    for (size_t j = 0; j < self->linear.count; j++) out[j] = self->scales[j] * point[j];
+    const bool is_scaled = self->states[state]->is_scaled != 0;
+    for (size_t j = 0; j < self->linear.count; j++) out[j] = is_scaled ? self->scales[j] * point[j] : point[j];
 }
 
 static void conclude(const void *opaque, int state) {

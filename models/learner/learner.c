@@ -19,7 +19,10 @@ const peal_sync peal_syncs[] = {
      &peal_learner_sgd},
     {"N", "the same, averaged every N steps", &peal_learner_sgd},
     {"step", "mini-batches, all partitions together: gradients are summed at each step", &peal_learner_step},
-    {"full", "exact gradients over all rows, for L-BFGS: of linear models, their default; tolerance=1e-6, memory=20",
+    {"full",
+     "exact gradients over all rows, for L-BFGS: of linear models, their default; tolerance=1e-6, memory=20, "
+     "start=plain or adaptive (a pass of "
+     "online learning comes first)",
      &peal_learner_full},
     {NULL, NULL, NULL},
 };

@@ -70,6 +70,16 @@ PEAL_VECTOR static void multiply(const double *restrict x, const double *restric
     for (size_t i = 0; i < ROWS; i++) out[i] += models__add_lanes(sums[i]);
 }
 
+PEAL_VECTOR static double multiply_one(const double *restrict x, const double *restrict w, size_t count) {
+    double lanes[LANES] = {0};
+    size_t j = 0;
+    for (; j + LANES <= count; j += LANES) {
+        for (size_t l = 0; l < LANES; l++) lanes[l] += x[j + l] * w[j + l];
+    }
+    for (size_t l = 0; j < count; j++, l++) lanes[l] += x[j] * w[j];
+    return models__add_lanes(lanes);
+}
+
 /* g += the rows of x [ROWS, count], each times its r. */
 PEAL_VECTOR static void add_rows(const double *restrict x, const double r[ROWS], size_t count, double *restrict g) {
     const double *restrict x1 = x + count, *restrict x2 = x + 2 * count, *restrict x3 = x + 3 * count;
@@ -79,29 +89,6 @@ PEAL_VECTOR static void add_rows(const double *restrict x, const double r[ROWS],
 
 /* ---- codes and sparse features ---- */
 
-/* Calls `visit` for each entry of row `i` that is not a dense feature: where its weights begin, and its value. */
-#define EACH_ENTRY(linear, few, i, at, value, visit)                                     \
-    do {                                                                                 \
-        const peal_column *columns = &(few)->tables[i]->columns[(linear)->features > 0]; \
-        const size_t within = (few)->within[i];                                          \
-        size_t first = (linear)->codes;                                                  \
-        for (uint32_t c = 0; c < (linear)->shape.code_columns; c++) {                    \
-            const int32_t code = peal_column_code(&columns[c], within);                  \
-            const size_t at = first + (size_t)code * (linear)->outputs;                  \
-            const double value = 1;                                                      \
-            if (code >= 0) visit;                                                        \
-            first += (linear)->shape.vocabularies[c] * (linear)->outputs;                \
-        }                                                                                \
-        if (!(linear)->shape.sparse) break;                                              \
-        columns += (linear)->shape.code_columns;                                         \
-        const peal_sparse_row row = peal_shape_sparse(&columns[0], &columns[1], within); \
-        for (size_t e = 0; e < row.count; e++) {                                         \
-            const size_t at = (linear)->sparse + row.indices[e] * (linear)->outputs;     \
-            const double value = (double)row.values[e];                                  \
-            visit;                                                                       \
-        }                                                                                \
-    } while (0)
-
 static bool has_codes(const models__linear *linear) {
     return linear->shape.code_columns || linear->shape.sparse;
 }
@@ -110,11 +97,11 @@ static void add_scores(const models__linear *linear, const double *parameters, c
                        double *out) {
     if (linear->outputs == 1) {
         double sum = *out;
-        EACH_ENTRY(linear, few, i, at, value, sum += value * parameters[at]);
+        MODELS__EACH_ENTRY(linear, few, i, at, value, sum += value * parameters[at]);
         *out = sum;
         return;
     }
-    EACH_ENTRY(linear, few, i, at, value, {
+    MODELS__EACH_ENTRY(linear, few, i, at, value, {
         for (size_t k = 0; k < linear->outputs; k++) out[k] += value * parameters[at + k];
     });
 }
@@ -123,10 +110,10 @@ static void add_entries(const models__linear *linear, const double *r, const mod
                         double *gradient) {
     if (linear->outputs == 1) {
         const double one = *r;
-        EACH_ENTRY(linear, few, i, at, value, gradient[at] += value * one);
+        MODELS__EACH_ENTRY(linear, few, i, at, value, gradient[at] += value * one);
         return;
     }
-    EACH_ENTRY(linear, few, i, at, value, {
+    MODELS__EACH_ENTRY(linear, few, i, at, value, {
         for (size_t k = 0; k < linear->outputs; k++) gradient[at + k] += value * r[k];
     });
 }
@@ -149,6 +136,32 @@ void models__linear_scores(const models__linear *linear, const double *parameter
     for (size_t i = 0; has_codes(linear) && i < few->count; i++) {
         add_scores(linear, parameters, few, i, scores + i * outputs);
     }
+}
+
+void models__linear_score_row(const models__linear *linear, const double *parameters, const models__few *few, size_t i,
+                              double *scores) {
+    const double *x = few->features + i * linear->features;
+    for (size_t k = 0; k < linear->outputs; k++) {
+        scores[k] =
+            parameters[k] + multiply_one(x, parameters + linear->weights + k * linear->features, linear->features);
+        if (linear->shape.has_offset) {
+            scores[k] += peal_shape_offset(&linear->shape, few->tables[i], few->within[i]) / linear->offset_unit;
+        }
+    }
+    if (has_codes(linear)) add_scores(linear, parameters, few, i, scores);
+}
+
+double models__linear_row_loss(const models__linear *linear, const peal_weighing *weighing,
+                               const peal_loss_terms *terms, const models__few *few, size_t i, const double *scores,
+                               double *derivatives, double *extra) {
+    const double label = peal_shape_label(&linear->shape, few->tables[i], few->within[i]);
+    const double target = peal_loss_target(linear->loss, &linear->shape, label);
+    double own_extra = 0;
+    const double loss = linear->loss->row(terms, scores, linear->outputs, target, derivatives, &own_extra);
+    const double weight = peal_row_weight(weighing, &linear->shape, few->tables[i], few->within[i], label);
+    for (size_t k = 0; weight != 1 && k < linear->outputs; k++) derivatives[k] *= weight;
+    *extra += weight * own_extra;
+    return weight * loss;
 }
 
 void models__linear_add_gradient(const models__linear *linear, const models__few *few, const double *derivatives,
@@ -177,7 +190,7 @@ void models__linear_add_squares(const models__linear *linear, const models__few 
         }
     }
     for (size_t i = 0; has_codes(linear) && i < few->count; i++) {
-        EACH_ENTRY(linear, few, i, at, value, {
+        MODELS__EACH_ENTRY(linear, few, i, at, value, {
             for (size_t k = 0; k < outputs; k++) squares[at + k] += value * value;
         });
     }

@@ -37,11 +37,42 @@ typedef struct models__few {
     double *features; /* [MODELS__LINEAR_ROWS, features], the caller's; 0 where there is no row */
 } models__few;
 
+/* Calls `visit` for each entry of row `i` that is not a dense feature: where its weights begin, and its value. */
+#define MODELS__EACH_ENTRY(linear, few, i, at, value, visit)                             \
+    do {                                                                                 \
+        const peal_column *columns = &(few)->tables[i]->columns[(linear)->features > 0]; \
+        const size_t within = (few)->within[i];                                          \
+        size_t first = (linear)->codes;                                                  \
+        for (uint32_t c = 0; c < (linear)->shape.code_columns; c++) {                    \
+            const int32_t code = peal_column_code(&columns[c], within);                  \
+            const size_t at = first + (size_t)code * (linear)->outputs;                  \
+            const double value = 1;                                                      \
+            if (code >= 0) visit;                                                        \
+            first += (linear)->shape.vocabularies[c] * (linear)->outputs;                \
+        }                                                                                \
+        if (!(linear)->shape.sparse) break;                                              \
+        columns += (linear)->shape.code_columns;                                         \
+        const peal_sparse_row row = peal_shape_sparse(&columns[0], &columns[1], within); \
+        for (size_t e = 0; e < row.count; e++) {                                         \
+            const size_t at = (linear)->sparse + row.indices[e] * (linear)->outputs;     \
+            const double value = (double)row.values[e];                                  \
+            visit;                                                                       \
+        }                                                                                \
+    } while (0)
+
 /* Finds rows `first`, first + 1... of a batch, and loads their features. */
 void models__linear_load(const models__linear *linear, const peal_batch *batch, size_t first, models__few *few);
 /* Their scores [MODELS__LINEAR_ROWS, outputs]. A row's have the same bits wherever it stands. */
 void models__linear_scores(const models__linear *linear, const double *parameters, const models__few *few,
                            double *scores);
+/* Those of row `i` of them alone [outputs]. */
+void models__linear_score_row(const models__linear *linear, const double *parameters, const models__few *few, size_t i,
+                              double *scores);
+/* The loss of row `i`, whose derivatives by the scores are written and by the extra parameter added to `extra`; all by
+ * what the row counts. */
+double models__linear_row_loss(const models__linear *linear, const peal_weighing *weighing,
+                               const peal_loss_terms *terms, const models__few *few, size_t i, const double *scores,
+                               double *derivatives, double *extra);
 /* Adds the gradient by the parameters, the extra one left out, of rows whose derivatives by the scores are given
  * [MODELS__LINEAR_ROWS, outputs]; of rows that are not there they are 0. */
 void models__linear_add_gradient(const models__linear *linear, const models__few *few, const double *derivatives,

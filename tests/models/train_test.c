@@ -91,7 +91,7 @@ static void learn_exactly(peal_train_options *options, const char *model, const 
 
 static void workers_do_not_change_the_bits(void **state) {
     (void)state;
-    static const char *const syncs[] = {"epoch", "step", "5", "full", "full", NULL},
+    static const char *const syncs[] = {"epoch", "step", "5", "full", "full:start=adaptive", NULL},
                              *const optimizers[] = {"sgd", "adam"}, *const exact[] = {NULL,  NULL,
                                                                                       NULL,  "softmax:l1=0.001",
                                                                                       "svm", "bayes"};
