@@ -463,14 +463,33 @@ static bool is_live(const full *self, const numbers *it, size_t index) {
     return age < (size_t)it->pairs;
 }
 
-PEAL_VECTOR static double dot(const double *restrict a, const double *restrict b, size_t begin, size_t end) {
-    double lanes[MODELS__LANES] = {0};
+/* The products of three vectors with one more, which is read once. `b` may be one of them. */
+PEAL_VECTOR static void dot_three(const double *const vectors[3], const double *b, size_t begin, size_t end,
+                                  double out[3]) {
+    const double *v0 = vectors[0], *v1 = vectors[1], *v2 = vectors[2];
+    double lanes[3][MODELS__LANES] = {{0}};
     size_t j = begin;
     for (; j + MODELS__LANES <= end; j += MODELS__LANES) {
-        for (size_t l = 0; l < MODELS__LANES; l++) lanes[l] += a[j + l] * b[j + l];
+        for (size_t l = 0; l < MODELS__LANES; l++) {
+            lanes[0][l] += v0[j + l] * b[j + l];
+            lanes[1][l] += v1[j + l] * b[j + l];
+            lanes[2][l] += v2[j + l] * b[j + l];
+        }
     }
-    for (size_t l = 0; j < end; j++, l++) lanes[l] += a[j] * b[j];
-    return models__add_lanes(lanes);
+    for (size_t l = 0; j < end; j++, l++) {
+        lanes[0][l] += v0[j] * b[j];
+        lanes[1][l] += v1[j] * b[j];
+        lanes[2][l] += v2[j] * b[j];
+    }
+    for (size_t v = 0; v < 3; v++) out[v] = models__add_lanes(lanes[v]);
+}
+
+/* Notes the products of the three with the basis's vector `index`. */
+static void note_dots(const double *const vectors[3], const double *b, size_t begin, size_t end, size_t index,
+                      double *sums) {
+    double three[3];
+    dot_three(vectors, b, begin, end, three);
+    for (size_t v = 0; v < 3; v++) sums[v * BASIS_MOST + index] = three[v];
 }
 
 /* Phase 1: the point is taken; the step and the gradient's change, and their products with the basis. The gradient of
@@ -488,15 +507,12 @@ static void take_point(const full *self, const numbers *it, size_t begin, size_t
         p[j] = pseudo(self, j, x_new[j], g_new[j]);
     }
     const double *const vectors[3] = {s, y, p};
-    for (size_t v = 0; v < 3; v++) {
-        double *out = sums + v * BASIS_MOST;
-        for (size_t i = 0; i < h; i++) {
-            if (i != pair && !is_live(self, it, i)) continue;
-            out[i] = dot(vectors[v], self->steps[i], begin, end);
-            out[h + i] = dot(vectors[v], self->changes[i], begin, end);
-        }
-        out[2 * h] = dot(vectors[v], p, begin, end);
+    for (size_t i = 0; i < h; i++) {
+        if (i != pair && !is_live(self, it, i)) continue;
+        note_dots(vectors, self->steps[i], begin, end, i, sums);
+        note_dots(vectors, self->changes[i], begin, end, h + i, sums);
     }
+    note_dots(vectors, p, begin, end, 2 * h, sums);
 }
 
 /* Phase 2: the direction, over the gradient that phase 1 has left there. */
