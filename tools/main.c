@@ -137,6 +137,7 @@ static peal_status run(int count, char **words, const tools_command **command, t
     PEAL_TRY(tools_command_find(name, command, err));
     PEAL_TRY(
         tools_options_parse((*command)->bit, (*command)->name, count > 2 ? count - 2 : 0, words + 2, options, err));
+    options->words = words;
     if (options->help) {
         tools_command_print(*command);
         return PEAL_OK;

@@ -35,6 +35,7 @@ typedef struct tools_options {
     double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds;
     bool resume, json, quiet, help;
     bool has_seed, has_checkpoint_seconds;
+    char **words; /* all of the program's, as they came */
 } tools_options;
 
 typedef enum tools_option_kind {

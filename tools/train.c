@@ -9,6 +9,7 @@
 #include "models/train/train.h"
 #include "tools/command.h"
 #include "tools/display.h"
+#include "tools/resume.h"
 
 /* model.safetensors -> model.run */
 static char *default_run_dir(const char *out) {
@@ -150,7 +151,8 @@ static peal_status run(const tools_options *options, peal_error *err) {
     data from = {0};
     peal_train_result result;
     peal_train_options train = train_options(options, NULL, out, run_dir);
-    peal_status status = peal_output_check(run_dir, err);
+    peal_status status = options->resume ? tools_resume_arithmetic(options, run_dir, err) : PEAL_OK;
+    if (status == PEAL_OK) status = peal_output_check(run_dir, err);
     if (status == PEAL_OK) status = tools_check_output(options, run_dir, err);
     if (status == PEAL_OK) status = tools_check_output(options, out, err);
     if (status == PEAL_OK) status = peal_train_check(&train, err); /* before the dataset is made, which may take long */

@@ -241,6 +241,10 @@ static const char *model_untried(const choice *self) {
     return self->rows < ROWS_LEAST ? linear_model(&self->shape) : NULL;
 }
 
+const char *models__trial_name(size_t index) {
+    return index < TRIALS ? trial_names[index] : NULL;
+}
+
 peal_status models__forget_trials(const char *run_dir, peal_error *err) {
     for (size_t i = 0; i < TRIALS; i++) {
         char *path = peal_path_join(run_dir, trial_names[i]);

@@ -14,6 +14,8 @@ bool models__wants_trial(const peal_train_options *options);
 peal_status models__train_by_trial(const peal_train_options *options, peal_train_result *result, peal_atomic_file *out,
                                    peal_error *err);
 
+/* The name of trial `index`'s folder in the run folder; NULL: there are not so many. */
+const char *models__trial_name(size_t index);
 /* Removes the trials of an earlier job from a run folder. */
 peal_status models__forget_trials(const char *run_dir, peal_error *err);
 

@@ -19,6 +19,7 @@
 #include "core/base/seal.h"
 #include "models/predict/model_file.h"
 #include "models/predict/safetensors.h"
+#include "models/train/candidates.h"
 #include "models/train/trainer.h"
 
 static peal_status run_path(const models__trainer *trainer, const char *name, char **out, peal_error *err) {
@@ -621,6 +622,34 @@ peal_status models__run_clear(const char *run_dir, peal_error *err) {
         PEAL_TRY(run_path(&trainer, run_files[i], &path, err));
         unlink(path);
         free(path);
+    }
+    return PEAL_OK;
+}
+
+/* The arithmetic in the manifest of the run in `folder`; NULL: none that can be read says it. A resume goes by the
+ * checkpoints; that they are of the manifest's job is checked there. */
+static peal_status read_arithmetic(const char *folder, char **out, peal_error *err) {
+    char *path = peal_path_join(folder, "run.json");
+    json_t *manifest = NULL;
+    *out = NULL;
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_seal_read(path, "a run's manifest", PEAL_RUN_KIND, PEAL_RUN_VERSION, &manifest, NULL);
+    free(path);
+    const char *said = json_string_value(json_object_get(json_object_get(manifest, "job"), "arithmetic"));
+    if (said) *out = peal_strdup(said);
+    const bool lacks_memory = said && !*out;
+    json_decref(manifest);
+    return lacks_memory ? peal_fail(err, PEAL_E_MEMORY, "no memory for a text") : PEAL_OK;
+}
+
+peal_status peal_train_arithmetic(const char *run_dir, char **out, peal_error *err) {
+    PEAL_TRY(read_arithmetic(run_dir, out, err));
+    for (size_t i = 0; !*out && models__trial_name(i); i++) {
+        char *folder = peal_path_join(run_dir, models__trial_name(i));
+        if (!folder) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        const peal_status status = read_arithmetic(folder, out, err);
+        free(folder);
+        PEAL_TRY(status);
     }
     return PEAL_OK;
 }

@@ -47,4 +47,9 @@ bool peal_train_is_fraction(const char *valid);
  * Uses fork: the caller's other threads are not in the workers. */
 peal_status peal_train(const peal_train_options *options, peal_train_result *result, peal_error *err);
 
+/* Under which arithmetic ("openblas-0.3.21/Zen glibc-2.36/fma") the run in this folder was begun, as its manifest says,
+ * or that of a trial if it has not come further: a resume under another one is refused. *out is freed by the caller;
+ * NULL: there is no run, or none that says it. */
+peal_status peal_train_arithmetic(const char *run_dir, char **out, peal_error *err);
+
 #endif
