@@ -20,6 +20,7 @@
 #include "models/predict/model_file.h"
 #include "models/predict/safetensors.h"
 #include "models/train/candidates.h"
+#include "models/train/runaway.h"
 #include "models/train/trainer.h"
 
 static peal_status run_path(const models__trainer *trainer, const char *name, char **out, peal_error *err) {

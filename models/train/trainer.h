@@ -102,8 +102,6 @@ peal_status models__train_once(const peal_train_options *options, peal_train_res
                                peal_error *err);
 /* Numbers that it learns. */
 uint64_t models__parameters(const models__trainer *trainer);
-/* The error of a training whose loss or parameters are no longer finite in an epoch, counted from 0. */
-peal_status models__ran_away(const models__trainer *trainer, size_t epoch, peal_error *err);
 
 /* Runs all epochs. */
 peal_status models__train_epochs(models__trainer *trainer, peal_error *err);

@@ -7,6 +7,7 @@
 #include "core/base/json.h"
 #include "core/base/machine.h"
 #include "core/base/stop.h"
+#include "models/train/runaway.h"
 #include "models/train/supervisor.h"
 #include "models/train/trainer.h"
 
@@ -399,13 +400,6 @@ static bool model_is_finite(const models__trainer *trainer) {
         finite = peal_tensor_is_finite(&one->tensor);
     }
     return finite;
-}
-
-peal_status models__ran_away(const models__trainer *trainer, size_t epoch, peal_error *err) {
-    const json_t *lr = json_object_get(trainer->job, "lr");
-    if (!lr) return peal_fail(err, PEAL_E_FAILED, "pass %zu: the loss is no longer a number", epoch + 1);
-    return peal_fail(err, PEAL_E_FAILED, "epoch %zu: the loss is no longer a number; a lower lr may help (it is %g)",
-                     epoch + 1, json_number_value(lr));
 }
 
 static void next_epoch(leader *self) {
