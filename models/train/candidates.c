@@ -116,22 +116,24 @@ static bool can_decide(const models__trainer *trainer) {
     return classes == 0 || trainer->data.valid_count - most >= OTHERS_LEAST;
 }
 
-/* Whether the second candidate's loss is below the first's by more than two standard errors of the difference, row by
- * row, and it tells the classes apart as well. With one, a net would often be taken for luck alone: its best epoch was
- * chosen by these very rows. */
+/* Whether the second candidate's loss is below the first's, row by row, by more than two standard errors; or by more
+ * than one, where also more rows gain than chance explains: few rows of a long tail make a large error. With one alone
+ * a net would often be taken for luck: its best epoch was chosen by these very rows. And it must tell the classes apart
+ * as well. */
 static bool second_is_better(const choice *self) {
     const models__trainer *first = &self->candidates[0].trainer, *second = &self->candidates[1].trainer;
     if (!can_decide(first)) return false;
     if (ranking(&self->candidates[1].result.valid) < ranking(&self->candidates[0].result.valid)) return false;
     const double count = (double)first->data.valid_count;
-    double sum = 0, squares = 0;
+    double sum = 0, squares = 0, wins = 0;
     for (uint64_t row = 0; row < first->data.valid_count; row++) {
         const double gain = row_loss(first, row) - row_loss(second, row);
         sum += gain;
         squares += gain * gain;
+        wins += gain > 0;
     }
-    const double mean = sum / count, variance = squares / count - mean * mean;
-    return mean > 2 * sqrt(fmax(variance, 0) / count);
+    const double mean = sum / count, error = sqrt(fmax(squares / count - mean * mean, 0) / count);
+    return mean > 2 * error || (mean > error && wins > count / 2 + sqrt(count));
 }
 
 /* ---- the winner ---- */
