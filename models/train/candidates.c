@@ -133,7 +133,7 @@ static bool second_is_better(const choice *self) {
         wins += gain > 0;
     }
     const double mean = sum / count, error = sqrt(fmax(squares / count - mean * mean, 0) / count);
-    return mean > 2 * error || (mean > error && wins > count / 2 + sqrt(count));
+    return mean > 2 * error || (count >= 100 && mean > error && wins > count / 2 + sqrt(count));
 }
 
 /* ---- the winner ---- */
