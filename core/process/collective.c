@@ -31,9 +31,7 @@
 #include <string.h>
 
 #include "core/base/machine.h"
-#include "core/base/memory.h"
 #include "core/process/futex.h"
-#include "core/process/sum.h"
 
 /* A word on which members wait, and how many sleep on it. */
 typedef struct gate {
@@ -62,7 +60,6 @@ enum { CAME, AWAITS_WORK, AWAITS_END, STAGES };
 enum { ABORTED = 1, ONE = 2 }; /* of a gate's word */
 /* About half a millisecond: several times what it takes to wake a sleeper. */
 enum { SPINS = 20000 };
-enum { SHORT_FLOATS = 16384 };
 
 size_t peal_collective_size(size_t members) {
     return sizeof(peal_collective) + members * sizeof(standing);
@@ -196,15 +193,6 @@ uint64_t peal_collective_distance(const peal_collective *collective, size_t rank
 
 /* ---- work by segments ---- */
 
-void peal_segment(size_t count, size_t rank, size_t members, size_t *begin, size_t *end) {
-    const size_t line = PEAL_ALIGNMENT / sizeof(float);
-    size_t lines = (count + line - 1) / line;
-    *begin = lines * rank / members * line;
-    *end = lines * (rank + 1) / members * line;
-    if (*begin > count) *begin = count;
-    if (*end > count) *end = count;
-}
-
 peal_status peal_collective_work(peal_collective *collective, size_t rank, size_t count, size_t hands,
                                  peal_segment_work work, void *user, peal_error *err) {
     if (hands == 0) hands = 1;
@@ -219,10 +207,6 @@ peal_status peal_collective_work(peal_collective *collective, size_t rank, size_
 }
 
 /* ---- allreduce and broadcast ---- */
-
-bool peal_sum_is_short(size_t slot_count, size_t count) {
-    return slot_count * count <= SHORT_FLOATS;
-}
 
 typedef struct reduction {
     float *slots;

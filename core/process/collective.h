@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/base/status.h"
+#include "core/process/sum.h"
 
 typedef struct peal_collective peal_collective;
 
@@ -43,12 +44,6 @@ void peal_collective_reset(peal_collective *collective);
 /* How far member `rank` has come since the collective was made or reset, for a supervisor that finds nobody moving: the
  * members all wait for the one whose distance is the least. */
 uint64_t peal_collective_distance(const peal_collective *collective, size_t rank);
-
-/* The part of `count` floats that member `rank` of `members` works on: [*begin, *end), cut at cache lines. */
-void peal_segment(size_t count, size_t rank, size_t members, size_t *begin, size_t *end);
-
-/* True if a sum of so many slots of `count` floats is shorter than a wait. */
-bool peal_sum_is_short(size_t slot_count, size_t count);
 
 /* Allreduce: all members call with the same arguments but their own rank; afterwards slot 0 holds the sum of all slots,
  * seen by all, until its owner writes to it again. */

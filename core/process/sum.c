@@ -7,10 +7,12 @@
 #include <immintrin.h>
 #endif
 
+#include "core/base/memory.h"
 #include "core/base/vector.h"
 
 enum { CHUNK_FLOATS = 1024 };  /* the sums that wait for their sibling stay in the first cache */
 enum { FAR_BYTES = 32 << 20 }; /* so much is in no cache */
+enum { SHORT_FLOATS = 16384 }; /* a microsecond or two of work */
 
 size_t peal_term_size(size_t first, size_t end) {
     size_t size = 1;
@@ -102,6 +104,21 @@ void peal_sum_slots(float *out, const float *slots, size_t slot_count, size_t st
         terms[s] = (peal_term){slots + s * stride, weights ? weights[s] : 1.0f, 1};
     }
     peal_sum_terms(out, terms, slot_count, begin, end);
+}
+
+/* ---- who adds up what ---- */
+
+void peal_segment(size_t count, size_t rank, size_t hands, size_t *begin, size_t *end) {
+    const size_t floats = PEAL_ALIGNMENT / sizeof(float); /* of a line */
+    const size_t lines = (count + floats - 1) / floats;
+    *begin = lines * rank / hands * floats;
+    *end = lines * (rank + 1) / hands * floats;
+    if (*begin > count) *begin = count;
+    if (*end > count) *end = count;
+}
+
+bool peal_sum_is_short(size_t vectors, size_t count) {
+    return vectors * count <= SHORT_FLOATS;
 }
 
 /* ---- copies ---- */

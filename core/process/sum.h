@@ -31,6 +31,12 @@ void peal_sum_terms(float *out, const peal_term *terms, size_t count, size_t beg
 void peal_sum_slots(float *out, const float *slots, size_t slot_count, size_t stride, const float *weights,
                     size_t begin, size_t end);
 
+/* The part of `count` floats that hand `rank` of `hands` works on: [*begin, *end), cut at cache lines. */
+void peal_segment(size_t count, size_t rank, size_t hands, size_t *begin, size_t *end);
+
+/* True if a sum of so many vectors of `count` floats takes less time than a wait between processes. */
+bool peal_sum_is_short(size_t vectors, size_t count);
+
 /* Copies past the caches where the CPU can: for what other cores read next and this one will write again. `to` is
  * 16-byte aligned, the copies do not overlap. Complete when it returns. */
 void peal_copy_past_caches(float *to, const float *from, size_t count);

@@ -97,23 +97,6 @@ static void broadcast_reaches_everyone(void **state) {
     free(memory);
 }
 
-static void segments_cover_everything_once(void **state) {
-    (void)state;
-    for (size_t count = 0; count < 200; count += 13) {
-        for (size_t members = 1; members < 9; members++) {
-            size_t at = 0;
-            for (size_t rank = 0; rank < members; rank++) {
-                size_t begin, end;
-                peal_segment(count, rank, members, &begin, &end);
-                assert_int_equal(begin, at);
-                assert_true(end >= begin);
-                at = end;
-            }
-            assert_int_equal(at, count);
-        }
-    }
-}
-
 static void *abort_later(void *collective) {
     usleep(30000);
     peal_collective_abort(collective);
@@ -275,7 +258,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allreduce_sums_slots_in_order),
         cmocka_unit_test(broadcast_reaches_everyone),
-        cmocka_unit_test(segments_cover_everything_once),
         cmocka_unit_test(waits_end_by_time_and_by_abort),
         cmocka_unit_test(nobody_overtakes_among_threads),
         cmocka_unit_test(processes_come_back_after_any_death_and_meet_again),

@@ -95,6 +95,23 @@ static void sum_does_not_depend_on_how_partitions_are_spread(void **state) {
     free(nodes);
 }
 
+static void segments_cover_everything_once(void **state) {
+    (void)state;
+    for (size_t count = 0; count < 200; count += 13) {
+        for (size_t hands = 1; hands < 9; hands++) {
+            size_t at = 0;
+            for (size_t rank = 0; rank < hands; rank++) {
+                size_t begin, end;
+                peal_segment(count, rank, hands, &begin, &end);
+                assert_int_equal(begin, at);
+                assert_true(end >= begin);
+                at = end;
+            }
+            assert_int_equal(at, count);
+        }
+    }
+}
+
 static void copy_past_caches_copies(void **state) {
     (void)state;
     float *out = peal_alloc(COUNT, sizeof(float));
@@ -113,6 +130,7 @@ int main(void) {
         cmocka_unit_test(output_may_be_any_of_the_slots),
         cmocka_unit_test(sum_does_not_depend_on_how_partitions_are_spread),
         cmocka_unit_test(sums_of_more_than_the_caches_hold_have_the_same_bits),
+        cmocka_unit_test(segments_cover_everything_once),
         cmocka_unit_test(copy_past_caches_copies),
     };
     return cmocka_run_group_tests(tests, fill, NULL);
