@@ -5,7 +5,7 @@
  *   peal_predictor      from a model and raw rows to predictions, and peal_eval to metrics   models/predict/predictor.h
  *   peal_executor       a pool of threads                       core/thread/executor.h
  *   peal_process_pool   a pool of processes                     core/process/process_pool.h
- *   peal_group, peal_ring, peal_collective   what the trainer stands on: forked workers, messages, allreduce
+ *   peal_group, peal_ring, peal_comm   what the trainer stands on: forked workers, messages, sums and meetings
  *
  * tools/examples has a program for each of the pools, for training and for prediction.
  *
@@ -20,7 +20,7 @@
 #include "core/base/philox.h"
 #include "core/base/status.h"
 #include "core/base/version.h"
-#include "core/process/collective.h"
+#include "core/process/comm.h"
 #include "core/process/group.h"
 #include "core/process/process_pool.h"
 #include "core/process/ring.h"

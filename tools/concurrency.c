@@ -298,7 +298,7 @@ void tools_print_concurrency(void) {
         "others. Each has its own memory map, heap and BLAS; one that is killed or stopped is replaced, and "
         "its part done again. What they share lies in a slab; small messages go through rings.\n\n"
         "Peal's ETL and prediction run in threads (--threads), its training in processes (--workers). "
-        "For your own work: peal_executor (threads), peal_process_pool, peal_group and peal_collective.\n");
+        "For your own work: peal_executor (threads), peal_process_pool, peal_group and peal_comm.\n");
     printf("Measured now (medians of %d), on %zu CPU%s of this machine's %ld (by affinity\n"
            "and cgroup quota); %s of memory can be had:\n\n",
            REPEATS, cpus, cpus == 1 ? "" : "s", sysconf(_SC_NPROCESSORS_ONLN),

@@ -15,7 +15,7 @@
 #include <jansson.h>
 #include <stdatomic.h>
 
-#include "core/process/collective.h"
+#include "core/process/comm.h"
 #include "etl/dataset/dataset.h"
 #include "models/learner/layout.h"
 #include "models/learner/options.h"
@@ -23,7 +23,7 @@
 #include "models/net/net.h"
 #include "models/net/tensor.h"
 
-enum { PEAL_PARTITIONS_MOST = 1024, PEAL_PREDICT_BATCH = 64 };
+enum { PEAL_PARTITIONS_MOST = PEAL_COMM_LEAVES_MOST, PEAL_PREDICT_BATCH = 64 };
 
 /* ---- what a learner is told ---- */
 
@@ -43,12 +43,13 @@ typedef struct peal_training {
     const uint32_t *order;  /* [row_count] shared: the rows as this epoch takes them, partition by partition */
 
     /* what the learner sets in `begin` */
-    peal_model_spec *spec; /* where it leaves something open */
-    size_t steps;          /* of each partition in an epoch; a partition halts at the end of one */
-    size_t round_steps;    /* of a round; 0: all of the epoch */
-    size_t epochs;         /* passes over the rows, at most */
-    size_t last_epoch;     /* end after so many of them; 0: after all */
-    size_t segments;       /* that a state is made in, by any workers: cut by the tensors' sizes, never by W */
+    peal_model_spec *spec;  /* where it leaves something open */
+    size_t steps;           /* of each partition in an epoch; a partition halts at the end of one */
+    size_t round_steps;     /* of a round; 0: all of the epoch */
+    size_t epochs;          /* passes over the rows, at most */
+    size_t last_epoch;      /* end after so many of them; 0: after all */
+    size_t segments;        /* that a state is made in, by any workers: cut by the tensors' sizes, never by W */
+    peal_comm_value summed; /* of `together`: what is added up over the partitions; zero: nothing is */
 } peal_training;
 
 /* The rows of partition p in `order`, and those of its step s. */
@@ -95,7 +96,7 @@ typedef struct peal_work {
     size_t from;      /* step; if it is beyond round->first the slot holds what was done before */
     peal_beat *beat;
     peal_control *control;
-    peal_collective *collective; /* of `together` */
+    peal_comm *comm; /* of `together`: its leaves are the partitions, its members the workers below at_once */
 } peal_work;
 
 /* A sign of life, and which partition it is at. All of the beat is relaxed: the parent only looks whether it moves. */
@@ -182,10 +183,9 @@ struct peal_learner {
      * work->round->end, or less if the workers are halted. */
     size_t (*work)(void *self, const peal_work *work);
     /* All workers below training->at_once, instead of `work` and `combine`: makes the next state. *reached is the step
-     * that it holds, the same for all. An error if the meeting was aborted. */
+     * that it holds, the same for all. An error if the meeting was aborted: then all begin anew, and what has been left
+     * in work->comm may be torn. */
     peal_status (*together)(void *self, const peal_work *work, size_t *reached);
-    /* Before workers come together: as if nobody had ever come to a meeting. */
-    void (*regroup)(void *self);
     /* Any process: makes segment `segment` of the next state, reading the committed one, the slots, and what earlier
      * phases have made of the next one. It may be done twice. */
     void (*combine)(void *self, const peal_round *round, size_t segment);

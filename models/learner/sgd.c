@@ -99,8 +99,9 @@ peal_status models__sgd_begin(peal_training *training, bool is_together, void **
     self->levels = 1;
     training->segments = self->floats / SEGMENT_FLOATS + 1;
     PEAL_TRY(peal_alloc_checked(&self->slots, self->partitions, sizeof *self->slots, "partitions", err));
-    PEAL_TRY(peal_alloc_checked(&self->blocks, self->partitions, sizeof *self->blocks, "partitions", err));
-    if (is_together) models__cut_blocks(self);
+    /* Halves of a worker's largest sum (step.c) meet in its own memory, a buffer a level. */
+    const size_t together = is_together ? (self->partitions + training->at_once - 1) / training->at_once : 1;
+    while ((size_t)2 << self->levels <= together) self->levels++;
     PEAL_TRY(models__tables_new(self, err));
     return peal_alloc_checked(&self->gradients, self->levels * self->floats, sizeof(float), "gradients", err);
 }
@@ -115,7 +116,6 @@ void models__sgd_end(void *opaque) {
     models__tables_free(self);
     peal_net_free(self->net);
     free(self->slots);
-    free(self->blocks);
     free(self->gradients);
     free(self);
 }
@@ -174,7 +174,7 @@ void models__sgd_lay_out(void *opaque, peal_layout *at) {
     for (size_t p = 0; !self->is_together && p < self->partitions; p++) {
         self->slots[p] = take_state(self, at, PEAL_OWNER_SLOT, p);
     }
-    if (self->is_together) models__lay_out_blocks(self, at);
+    if (self->is_together) self->published = peal_layout_scratch(at, self->floats, sizeof(float));
 }
 
 void models__sgd_initialise(void *opaque) {

@@ -25,23 +25,6 @@ typedef struct models__state {
     uint32_t *seen;   /* [table_rows] of slots: steps of the round that the row has occurred in */
 } models__state;
 
-/* Of steps together: a node of the tree of sums (core/process/sum.h) whose gradient one worker makes. */
-typedef struct models__block {
-    size_t first, size; /* partitions */
-    size_t rank;
-    float *gradient;       /* [floats], shared */
-    peal_touched *touched; /* its rows of tables, shared */
-} models__block;
-
-/* Of steps together: where workers leave the values of a node of the tree, in shared memory. The second of two
- * neighbours to come to their parent adds them up; models/learner/tree.pml is the model of it. */
-typedef struct models__node {
-    _Atomic uint32_t came; /* children since the round began: the second one of a step finds it odd */
-    uint32_t block;        /* whose memory holds this node's value; written before the child comes */
-} models__node;
-
-enum { TREE_LEVELS = 11 };
-
 typedef struct models__sgd {
     peal_training *training;
     size_t partitions, steps; /* of the training */
@@ -70,11 +53,7 @@ typedef struct models__sgd {
 
     /* shared memory */
     models__state states[2], *slots; /* [partitions] of rounds */
-    models__block *blocks;           /* [block_count] of steps together, in the order of the partitions */
-    size_t block_count;
-    size_t merge_size;   /* nodes of up to so many partitions are summed by those who make them */
-    models__node *nodes; /* [TREE_LEVELS][partitions], by level and first partition */
-    float *published;    /* [floats] the parameters from which all workers take their gradients */
+    float *published; /* [floats] of steps together: the parameters from which all workers take their gradients */
 } models__sgd;
 
 /* Chooses and makes all that both ways need. */
@@ -107,9 +86,5 @@ double models__gradient_of_step(models__sgd *self, size_t p, size_t epoch, size_
                                 const peal_touched *touched);
 void models__copy_state(const models__sgd *self, models__state *to, const models__state *from, size_t begin,
                         size_t end);
-
-/* Of steps together: the blocks of each worker's partitions, and their memory. */
-void models__cut_blocks(models__sgd *self);
-void models__lay_out_blocks(models__sgd *self, peal_layout *layout);
 
 #endif

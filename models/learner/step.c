@@ -1,9 +1,8 @@
 /* Stochastic gradient descent, step by step: as many workers as can run at once make the gradients of all partitions,
- * add them up along the tree of the partitions, and each steps a segment of the parameters. */
+ * which are the leaves that they add up (core/process/comm.h), and each steps a segment of the parameters. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/process/sum.h"
 #include "models/learner/sgd.h"
 #include "models/learner/tables.h"
 
@@ -15,8 +14,8 @@ typedef struct together {
     const peal_work *work;
     size_t epoch, step;
     models__state *next; /* the state being made: each worker steps its segment of it */
-    size_t hands;        /* how many workers make the sum: one if it is short, else as many as there are CPUs */
     float weights[PEAL_PARTITIONS_MOST];
+    peal_comm_sum sum;
 } together;
 
 static void weigh_partitions(together *self) {
@@ -31,9 +30,9 @@ static void weigh_partitions(together *self) {
     for (size_t p = 0; p < sgd->partitions; p++) self->weights[p] = (float)((double)self->weights[p] / total);
 }
 
-/* A partition alone is weighed when it is summed, more of them have been weighed in their sum. */
-static peal_term term_of(const together *self, const float *gradient, size_t first, size_t size) {
-    return (peal_term){gradient, size == 1 ? self->weights[first] : 1.0f, size};
+/* The rows of tables that a block names; NULL without tables. */
+static peal_touched *touched_of(const models__sgd *sgd, const peal_comm_block *block) {
+    return sgd->table_rows ? block->beside : NULL;
 }
 
 /* The gradient of `size` partitions from `first` on, into out [floats]: unweighted if it is one, else their weighted
@@ -52,138 +51,110 @@ static void gradient_of_block(together *self, size_t first, size_t size, float *
     peal_touched *right_rows = sgd->touched ? &sgd->touched[level] : NULL;
     gradient_of_block(self, first, half, out, touched);
     gradient_of_block(self, first + half, half, right, right_rows);
-    const peal_term halves[2] = {term_of(self, out, first, half), term_of(self, right, first + half, half)};
+    const peal_term halves[2] = {peal_comm_term(&self->sum, out, first, half),
+                                 peal_comm_term(&self->sum, right, first + half, half)};
     peal_sum_terms(out, halves, 2, 0, sgd->dense);
     if (touched) models__tables_add(sgd, out, touched, right_rows, halves);
 }
 
-static models__node *node_of(const models__sgd *sgd, size_t first, size_t size) {
-    return &sgd->nodes[(size_t)__builtin_ctzll(size) * sgd->partitions + first];
+static void merge_tables(void *user, const peal_comm_block *into, const peal_comm_block *from,
+                         const peal_term halves[2]) {
+    const together *self = user;
+    models__tables_add(self->sgd, into->vector, into->beside, from->beside, halves);
 }
 
-/* How many partitions the node has that begins at `first` and is left to the segments: the largest one that is merged,
- * or a block that is larger. */
-static size_t top_size(const models__sgd *sgd, size_t first) {
-    size_t size = peal_term_size(first, sgd->partitions);
-    while (size > sgd->merge_size) size /= 2;
-    for (size_t i = 0; i < sgd->block_count; i++) {
-        const models__block *block = &sgd->blocks[i];
-        if (block->first == first && block->size > size) size = block->size;
-    }
-    return size;
-}
-
-/* Leaves the value of block `i` in the tree [leave], and adds it to its neighbour's if that is there already [come]
- * [add], and so on up. [come] is an acquire-release addition: who comes second sees what the first has left. The names
- * in brackets are the labels of models/train/tree.pml, which CI checks over all interleavings and deaths. */
-static void climb(const together *self, size_t i) {
-    const models__sgd *sgd = self->sgd;
-    const models__block *block = &sgd->blocks[i];
-    size_t first = block->first, size = block->size;
-    for (;;) {
-        node_of(sgd, first, size)->block = (uint32_t)i;
-        const size_t parent = first & ~(2 * size - 1);
-        if (2 * size > sgd->merge_size || parent + 2 * size > sgd->partitions) return;
-        if (atomic_fetch_add_explicit(&node_of(sgd, parent, 2 * size)->came, 1, memory_order_acq_rel) % 2 == 0) return;
-        const models__block *left = &sgd->blocks[node_of(sgd, parent, size)->block];
-        const models__block *right = &sgd->blocks[node_of(sgd, parent + size, size)->block];
-        const peal_term halves[2] = {term_of(self, left->gradient, parent, size),
-                                     term_of(self, right->gradient, parent + size, size)};
-        peal_sum_terms(block->gradient, halves, 2, 0, sgd->dense);
-        const peal_touched *other = block == left ? right->touched : left->touched;
-        if (other) models__tables_add(sgd, block->gradient, block->touched, other, halves);
-        first = parent;
-        size *= 2;
-    }
-}
-
-/* Sums, steps and publishes [begin, end), piece by piece, each in the first cache. The parameters are stepped in the
- * state being made, which other workers do not read, and published past the caches: a cache line that its writer left
- * dirty and another core has read is slow to write again (on AMD's Zen 4 a tenth of the usual rate: the line is
- * "owned", and each write must ask). */
-static void step_segment(void *user, size_t begin, size_t end) {
+/* Sums, steps and publishes a segment, piece by piece, each in the first cache. The parameters are stepped in the state
+ * being made, which other workers do not read. */
+static void step_segment(void *user, const peal_comm_part *part) {
     together *self = user;
     models__sgd *sgd = self->sgd;
     models__state *next = self->next;
     const float lr = models__learning_rate(sgd, self->epoch, self->step);
     const uint64_t t = self->epoch * sgd->steps + self->step + 1;
-    peal_term terms[PEAL_PARTITIONS_MOST];
     const peal_touched *touched[PEAL_PARTITIONS_MOST];
-    size_t term_count = 0;
-    for (size_t first = 0; first < sgd->partitions; first += terms[term_count++].size) {
-        const size_t size = top_size(sgd, first);
-        const models__block *block = &sgd->blocks[node_of(sgd, first, size)->block];
-        terms[term_count] = term_of(self, block->gradient, first, size);
-        touched[term_count] = block->touched;
-    }
+    for (size_t i = 0; i < part->count; i++) touched[i] = touched_of(sgd, part->blocks[i]);
     models__tables_step(sgd, next,
-                        &(models__table_step){.terms = terms,
+                        &(models__table_step){.terms = part->terms,
                                               .touched = touched,
-                                              .term_count = term_count,
+                                              .term_count = part->count,
                                               .epoch = self->epoch,
                                               .step = self->step,
-                                              .begin = begin,
-                                              .end = end,
+                                              .begin = part->begin,
+                                              .end = part->end,
                                               .published = sgd->published});
-    const size_t dense_end = end < sgd->dense ? end : sgd->dense;
-    for (size_t at = begin; at < dense_end; at += STEP_CHUNK) {
+    const size_t dense_end = part->end < sgd->dense ? part->end : sgd->dense;
+    for (size_t at = part->begin; at < dense_end; at += STEP_CHUNK) {
         const size_t stop = dense_end - at < STEP_CHUNK ? dense_end : at + STEP_CHUNK;
-        float *states[PEAL_OPTIMIZER_STATES] = {0}, *sum = sgd->gradients + at;
+        _Alignas(64) float gradient[STEP_CHUNK];
+        float *states[PEAL_OPTIMIZER_STATES] = {0};
         for (size_t i = 0; i < sgd->optimizer->states; i++) states[i] = next->optimizer[i] + at;
-        peal_sum_terms(sgd->gradients, terms, term_count, at, stop);
-        sgd->optimizer->step(&sgd->optimizer_options, lr, t, next->params + at, sum, states, stop - at);
-        if (self->hands == 1) {
-            memcpy(sgd->published + at, next->params + at, (stop - at) * sizeof(float));
-        } else {
-            peal_copy_past_caches(sgd->published + at, next->params + at, stop - at);
-        }
+        peal_comm_add_up(part, gradient, at, stop);
+        sgd->optimizer->step(&sgd->optimizer_options, lr, t, next->params + at, gradient, states, stop - at);
+        peal_comm_publish(part, sgd->published + at, next->params + at, stop - at);
     }
     /* One worker has this segment, and all look at the answer behind the barrier that follows. */
-    if (begin == 0 && peal_work_is_halted(self->work)) {
+    if (part->begin == 0 && peal_work_is_halted(self->work)) {
         atomic_store_explicit(&self->work->control->end_step, self->step + 1, memory_order_relaxed);
     }
 }
 
 static peal_status step_together(together *self) {
     models__sgd *sgd = self->sgd;
+    peal_comm *comm = self->work->comm;
     weigh_partitions(self);
-    for (size_t i = 0; i < sgd->block_count; i++) {
-        const models__block *block = &sgd->blocks[i];
+    for (size_t i = 0; i < comm->block_count; i++) {
+        const peal_comm_block *block = &comm->blocks[i];
         if (block->rank != self->work->rank) continue;
-        gradient_of_block(self, block->first, block->size, block->gradient, block->touched); /* [gradient] */
-        climb(self, i);
+        gradient_of_block(self, block->first, block->size, block->vector, touched_of(sgd, block));
+        peal_comm_leave(comm, i, &self->sum);
     }
     peal_work_beat(self->work, UINT32_MAX);
-    return peal_collective_work(self->work->collective, self->work->rank, sgd->floats, self->hands, step_segment, self,
-                                NULL); /* [meet_all] */
+    return peal_comm_reduce(comm, self->work->rank, &self->sum, NULL);
+}
+
+/* The worker's part of the state being made, which begins as the committed one, and of what all read. */
+static peal_status begin_together(together *self, size_t begin, size_t end) {
+    const models__sgd *sgd = self->sgd;
+    const peal_round *round = self->work->round;
+    const models__state *from = &sgd->states[round->committed];
+    const size_t rank = self->work->rank;
+    peal_comm *comm = self->work->comm;
+    size_t row, last_row;
+    peal_segment(sgd->table_rows, rank, comm->plan.members, &row, &last_row);
+    if (row < last_row) {
+        memcpy(self->next->clocks + row, from->clocks + row, (last_row - row) * sizeof *from->clocks);
+    }
+    models__copy_state(sgd, self->next, from, begin, end);
+    memcpy(self->next->outer + begin, from->outer + begin, (end - begin) * sizeof(float));
+    memcpy(sgd->published + begin, from->params + begin, (end - begin) * sizeof(float));
+    for (size_t i = 0; i < comm->block_count; i++) {
+        const peal_comm_block *block = &comm->blocks[i];
+        if (block->rank != rank) continue;
+        for (size_t p = block->first; p < block->first + block->size; p++) {
+            self->next->losses[p] = round->first ? from->losses[p] : 0;
+        }
+        if (sgd->table_rows) models__tables_reset(sgd, block->vector, block->beside);
+    }
+    peal_work_beat(self->work, UINT32_MAX);
+    return peal_comm_gather(comm, rank, sgd->published, begin * sizeof(float), end * sizeof(float), NULL);
 }
 
 static peal_status run_together(void *opaque, const peal_work *work, size_t *reached) {
     models__sgd *sgd = opaque;
     const peal_round *round = work->round;
-    const models__state *from = &sgd->states[round->committed];
-    const size_t rank = work->rank, at_once = sgd->training->at_once;
     together self = {.sgd = sgd,
                      .work = work,
                      .epoch = round->epoch,
                      .step = round->first,
-                     .next = &sgd->states[1 - round->committed],
-                     .hands = peal_sum_is_short(sgd->block_count, sgd->dense) ? 1 : at_once};
+                     .next = &sgd->states[1 - round->committed]};
+    self.sum = (peal_comm_sum){.weights = self.weights,
+                               .published = sgd->published,
+                               .merge = sgd->table_rows ? merge_tables : NULL,
+                               .work = step_segment,
+                               .user = &self};
     size_t begin, end;
-    peal_segment(sgd->table_rows, rank, at_once, &begin, &end);
-    if (begin < end) memcpy(self.next->clocks + begin, from->clocks + begin, (end - begin) * sizeof *from->clocks);
-    peal_segment(sgd->floats, rank, at_once, &begin, &end);
-    models__copy_state(sgd, self.next, from, begin, end);
-    memcpy(self.next->outer + begin, from->outer + begin, (end - begin) * sizeof(float));
-    memcpy(sgd->published + begin, from->params + begin, (end - begin) * sizeof(float));
-    for (size_t i = 0; i < sgd->block_count; i++) {
-        const models__block *block = &sgd->blocks[i];
-        for (size_t p = block->first; block->rank == rank && p < block->first + block->size; p++) {
-            self.next->losses[p] = round->first ? from->losses[p] : 0;
-        }
-    }
-    peal_work_beat(work, UINT32_MAX);
-    PEAL_TRY(peal_barrier_wait(work->collective, rank, NULL));
+    peal_segment(sgd->floats, work->rank, work->comm->plan.members, &begin, &end);
+    PEAL_TRY(begin_together(&self, begin, end));
     bool halted = false;
     while (self.step < round->end && !halted) {
         PEAL_TRY(step_together(&self));
@@ -195,58 +166,12 @@ static peal_status run_together(void *opaque, const peal_work *work, size_t *rea
     return PEAL_OK;
 }
 
-/* As if nobody had come to any meeting: a worker that died between two children of a node has left it half counted.
- * [clear] of tree.pml. */
-static void regroup(void *opaque) {
-    models__sgd *sgd = opaque;
-    memset(sgd->nodes, 0, TREE_LEVELS * sgd->partitions * sizeof *sgd->nodes);
-    for (size_t i = 0; sgd->table_rows && i < sgd->block_count; i++) {
-        models__tables_reset(sgd, sgd->blocks[i].gradient, sgd->blocks[i].touched);
-    }
-}
-
-/* ---- memory ---- */
-
-/* Each worker that steps has neighbouring partitions; their gradients are summed in as few nodes of the tree as there
- * can be. */
-void models__cut_blocks(models__sgd *sgd) {
-    const size_t at_once = sgd->training->at_once;
-    for (size_t rank = 0; rank < at_once; rank++) {
-        size_t at = sgd->partitions * rank / at_once;
-        const size_t end = sgd->partitions * (rank + 1) / at_once;
-        while (at < end) {
-            const size_t size = peal_term_size(at, end);
-            sgd->blocks[sgd->block_count++] = (models__block){.first = at, .size = size, .rank = rank};
-            at += size;
-            while ((size_t)1 << sgd->levels < size) sgd->levels++;
-        }
-    }
-    /* As many sums as can run at once are left to the step's segments, the rest is done where it is in the cache. */
-    sgd->merge_size = 1;
-    while (2 * sgd->merge_size * at_once <= sgd->partitions) sgd->merge_size *= 2;
-}
-
-/* Of a gradient in shared memory; NULL without tables. */
-static peal_touched *take_touched(const models__sgd *sgd, peal_layout *at) {
-    if (!sgd->table_rows) return NULL;
-    peal_touched *touched = peal_layout_scratch(at, 1, sizeof *touched);
-    uint32_t *rows = peal_layout_scratch(at, sgd->table_rows, sizeof *rows);
-    uint8_t *marks = peal_layout_scratch(at, sgd->table_rows, sizeof *marks);
-    if (touched) *touched = (peal_touched){.rows = rows, .marks = marks};
-    return touched;
-}
-
-void models__lay_out_blocks(models__sgd *sgd, peal_layout *at) {
-    for (size_t i = 0; i < sgd->block_count; i++) {
-        sgd->blocks[i].gradient = peal_layout_scratch(at, sgd->floats, sizeof(float));
-        sgd->blocks[i].touched = take_touched(sgd, at);
-    }
-    sgd->nodes = peal_layout_scratch(at, TREE_LEVELS * sgd->partitions, sizeof(models__node));
-    sgd->published = peal_layout_scratch(at, sgd->floats, sizeof(float));
-}
-
 static peal_status begin(peal_training *training, void **self, peal_error *err) {
-    return models__sgd_begin(training, true, self, err);
+    PEAL_TRY(models__sgd_begin(training, true, self, err));
+    const models__sgd *sgd = *self;
+    training->summed =
+        (peal_comm_value){.floats = sgd->floats, .dense = sgd->dense, .beside = models__touched_bytes(sgd)};
+    return PEAL_OK;
 }
 
 const peal_learner peal_learner_step = {
@@ -256,5 +181,4 @@ const peal_learner peal_learner_step = {
     MODELS__SGD,
     .begin = begin,
     .together = run_together,
-    .regroup = regroup,
 };

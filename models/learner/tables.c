@@ -95,10 +95,25 @@ static size_t place_of(const peal_node *table, size_t row) {
     return own == SIZE_MAX ? SIZE_MAX : table->offset + own * table->width;
 }
 
-void models__tables_reset(const models__sgd *sgd, float *gradient, peal_touched *touched) {
-    memset(gradient + sgd->dense, 0, (sgd->floats - sgd->dense) * sizeof *gradient);
+/* Of memory for touched rows: [peal_touched, rows, marks], each at a cache line of its own. */
+static size_t rows_at(void) {
+    return peal_round_up(sizeof(peal_touched), PEAL_ALIGNMENT);
+}
+
+static size_t marks_at(const models__sgd *sgd) {
+    return rows_at() + peal_round_up(sgd->table_rows * sizeof(uint32_t), PEAL_ALIGNMENT);
+}
+
+size_t models__touched_bytes(const models__sgd *sgd) {
+    return sgd->table_rows ? marks_at(sgd) + sgd->table_rows : 0;
+}
+
+void models__tables_reset(const models__sgd *sgd, float *gradient, void *memory) {
+    uint8_t *bytes = memory;
+    peal_touched *touched = memory;
+    *touched = (peal_touched){.rows = (uint32_t *)(bytes + rows_at()), .marks = bytes + marks_at(sgd)};
     memset(touched->marks, 0, sgd->table_rows);
-    touched->count = 0;
+    memset(gradient + sgd->dense, 0, (sgd->floats - sgd->dense) * sizeof *gradient);
 }
 
 void models__tables_add(const models__sgd *sgd, float *out, peal_touched *rows, const peal_touched *other_rows,

@@ -18,8 +18,11 @@
 peal_status models__tables_new(models__sgd *sgd, peal_error *err);
 void models__tables_free(models__sgd *sgd);
 
-/* No row is touched, and all are zero, whatever a worker that died has left there. */
-void models__tables_reset(const models__sgd *sgd, float *gradient, peal_touched *touched);
+/* Bytes of a list of touched rows in one piece of memory; 0 without tables. */
+size_t models__touched_bytes(const models__sgd *sgd);
+/* Makes such a list at `memory`, which the gradient belongs to: no row is touched, and all are zero, whatever a worker
+ * that died has left there. */
+void models__tables_reset(const models__sgd *sgd, float *gradient, void *memory);
 
 /* The weighted sum of two gradients in the rows that either names, into the one of them that `out` is; its `rows` list
  * them all afterwards. */

@@ -23,8 +23,7 @@ static const peal_reporter *reporter(const models__supervisor *self) {
 /* How far a worker has come among those that wait for each other: the one that has come least far keeps the others
  * waiting. Those that do not step (trainer.h) have come nowhere. */
 static uint64_t distance(const models__supervisor *self, size_t rank) {
-    return rank < self->trainer->training.at_once ? peal_collective_distance(self->trainer->shared.collective, rank)
-                                                  : 0;
+    return rank < self->trainer->training.at_once ? peal_comm_distance(self->trainer->shared.comm, rank) : 0;
 }
 
 static uint64_t beat_count(const models__supervisor *self, size_t rank) {

@@ -428,7 +428,8 @@ static void lay_out(models__trainer *trainer, uint8_t *base) {
     shared->valid_scores = peal_layout_scratch(at, data->valid_count, peal_shape_scores(&data->shape) * sizeof(double));
     shared->beats = peal_layout_scratch(at, trainer->training.workers, sizeof(peal_beat));
     shared->control = peal_layout_scratch(at, 1, sizeof(peal_control));
-    shared->collective = peal_layout_scratch(at, 1, peal_collective_size(trainer->training.at_once));
+    void *comm = peal_layout_scratch(at, 1, peal_comm_bytes(shared->comm));
+    if (comm) peal_comm_attach(shared->comm, comm);
     trainer->training.order = shared->order;
 }
 
@@ -492,12 +493,18 @@ static peal_status take_init(models__trainer *trainer, peal_error *err) {
 
 static peal_status share_memory(models__trainer *trainer, peal_error *err) {
     models__shared *shared = &trainer->shared;
+    const peal_training *training = &trainer->training;
+    const peal_comm_plan plan = {.leaves = training->partitions,
+                                 .members = training->at_once,
+                                 .value = training->summed,
+                                 .spin = true,
+                                 .timeout_ms = BARRIER_TIMEOUT_MS};
+    PEAL_TRY(peal_comm_new(&peal_comm_shared, &plan, &shared->comm, err));
     lay_out(trainer, NULL);
     PEAL_TRY(check_memory(trainer, err));
     PEAL_TRY(peal_slab_new(shared->layout.plan.size, "the training", &shared->slab, err));
     lay_out(trainer, shared->slab.data);
     if (shared->layout.has_failed) return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of tensors");
-    shared->collective = peal_collective_init(shared->collective, trainer->training.at_once, true, BARRIER_TIMEOUT_MS);
     if (trainer->learner->initialise) trainer->learner->initialise(trainer->self);
     if (!trainer->data.valid_rows) trainer->data.valid_rows = trainer->data.rows;
     return trainer->init ? take_init(trainer, err) : PEAL_OK;
@@ -586,6 +593,7 @@ void models__trainer_clear(models__trainer *trainer) {
     if (learner) learner->model_free(trainer->best);
     if (learner && trainer->scratch) learner->scratch_free(trainer->scratch);
     peal_layout_clear(&trainer->shared.layout);
+    peal_comm_free(trainer->shared.comm);
     peal_slab_free(&trainer->shared.slab);
     json_decref(trainer->job);
     peal_predictor_free(trainer->init);

@@ -9,7 +9,7 @@
 
 #include "core/base/file.h"
 #include "core/base/lock.h"
-#include "core/process/collective.h"
+#include "core/process/comm.h"
 #include "core/process/group.h"
 #include "core/process/slab.h"
 #include "models/learner/learner.h"
@@ -47,7 +47,7 @@ typedef struct models__shared {
     double *valid_scores; /* [valid_count, scores] */
     peal_beat *beats;     /* [workers] */
     peal_control *control;
-    peal_collective *collective;
+    peal_comm *comm; /* of workers that come together */
 } models__shared;
 
 typedef struct models__trainer {

@@ -241,7 +241,7 @@ static peal_status round_of_partitions(leader *self, peal_error *err) {
 
 /* ---- steps that workers do together ---- */
 
-/* Waits for the reply of each that steps; a death among them aborts the collective, so that the others come back.
+/* Waits for the reply of each that steps; a death among them aborts the meeting, so that the others come back.
  * *whole is false if the steps must be done again; else *done is how many of the epoch are done. */
 static peal_status gather_steps(leader *self, bool *whole, size_t *done, peal_error *err) {
     *whole = true;
@@ -255,7 +255,7 @@ static peal_status gather_steps(leader *self, bool *whole, size_t *done, peal_er
             *whole = *whole && !answer_of(&event).failed;
             *done = answer_of(&event).reached;
         } else if (event.kind == PEAL_GROUP_DEATH && was.busy) {
-            peal_collective_abort(self->trainer->shared.collective);
+            peal_comm_abort(self->trainer->shared.comm);
             *whole = false;
         }
     }
@@ -263,9 +263,8 @@ static peal_status gather_steps(leader *self, bool *whole, size_t *done, peal_er
 }
 
 static void clear_meetings(leader *self) {
-    models__trainer *trainer = self->trainer;
-    peal_collective_reset(trainer->shared.collective);
-    trainer->learner->regroup(trainer->self);
+    const models__trainer *trainer = self->trainer;
+    peal_comm_reset(trainer->shared.comm);
     atomic_store_explicit(&trainer->shared.control->end_step, UINT64_MAX, memory_order_relaxed);
     clear_beats(self);
 }

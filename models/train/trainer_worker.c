@@ -65,7 +65,7 @@ static models__answer obey(models__trainer *trainer, size_t rank, uint32_t kind,
                             .from = order->from,
                             .beat = &trainer->shared.beats[rank],
                             .control = trainer->shared.control,
-                            .collective = trainer->shared.collective};
+                            .comm = trainer->shared.comm};
     models__answer answer = {0};
     size_t reached = 0;
     switch ((models__duty_kind)kind) {

@@ -52,12 +52,12 @@ done
 breaks core/process/barrier -DHANDS=2 -DBREAK_WORK_UNGATHERED
 breaks core/process/barrier -DHANDS=2 -DBREAK_RELEASE_BEFORE_RESET
 
-holds models/learner/tree -DCUT=1
-holds models/learner/tree -DCUT=2
-holds models/learner/tree -DWORKERS=3 -DCUT=1 -DSTEPS=1
-holds models/learner/tree -DWORKERS=3 -DCUT=2 -DSTEPS=1
+holds core/process/tree -DCUT=1
+holds core/process/tree -DCUT=2
+holds core/process/tree -DMEMBERS=3 -DCUT=1 -DSTEPS=1
+holds core/process/tree -DMEMBERS=3 -DCUT=2 -DSTEPS=1
 for fault in COUNTS_STAY COME_BEFORE_LEFT; do
-    breaks models/learner/tree -DBREAK_$fault
+    breaks core/process/tree -DBREAK_$fault
 done
 
 # steps MODEL FILE...: each label of a model is a step that the C code names.
@@ -72,4 +72,4 @@ steps() {
 }
 steps core/process/ring.pml core/process/ring.c
 steps core/process/barrier.pml core/process/collective.c
-steps models/learner/tree.pml models/learner/step.c models/train/trainer_parent.c
+steps core/process/tree.pml core/process/comm_shared.c

@@ -1,46 +1,46 @@
-/* The tree of sums of step.c, for spin: workers make the gradients of their partitions, the second one to
- * come to a node adds both halves up, and all meet before they step. A supervisor that sees a worker die aborts the
- * meeting, waits until all are out, clears what belongs to meetings and has the steps done again.
+/* The tree of sums of comm_shared.c, for spin: members fill the blocks of their leaves, the second one to come to a node
+ * adds both halves up, and all meet before they work on the sum. A supervisor that sees a member die aborts the meeting,
+ * waits until all are out, clears what belongs to meetings and has the steps done again.
  *
- * Checked over all interleavings, with the death of any one worker before any step:
+ * Checked over all interleavings, with the death of any one member before any step:
  *   - who adds finds both halves whole, of the present step and attempt, and nobody writes what is being read;
- *   - when all have met, the sum of all partitions is there;
+ *   - when all have met, the sum of all leaves is there;
  *   - nobody waits for ever: spin reports a deadlock.
  *
- * The labels are the steps that step.c names. The meeting is the barrier of core/process/barrier.pml, taken here as
- * one that works. -DBREAK_... brings back a fault that the check must find. */
+ * The labels are the steps that comm_shared.c names. The meeting is the barrier of barrier.pml, taken here as one that
+ * works. -DBREAK_... brings back a fault that the check must find. */
 
-#ifndef WORKERS
-#define WORKERS 2
+#ifndef MEMBERS
+#define MEMBERS 2
 #endif
-#ifndef CUT /* worker 0 has the partitions below it; the others share the rest, in turn */
+#ifndef CUT /* member 0 has the leaves below it; the others share the rest, in turn */
 #define CUT 2
 #endif
-#define PARTITIONS 4
+#define LEAVES 4
 #define LEVELS 3
 #ifndef STEPS
 #define STEPS 2
 #endif
 
-#define NODE(level, first) ((level) * PARTITIONS + (first))
-#define OWNER(partition) ((partition) < CUT -> 0 : 1 + ((partition) - CUT) % (WORKERS - 1))
+#define NODE(level, first) ((level) * LEAVES + (first))
+#define OWNER(leaf) ((leaf) < CUT -> 0 : 1 + ((leaf) - CUT) % (MEMBERS - 1))
 
-/* The shared memory: nodes of the tree, and each partition's gradient by what is in it. */
-byte children[LEVELS * PARTITIONS]; /* that have come */
-byte holder[LEVELS * PARTITIONS];   /* the partition whose memory holds the node's value */
-byte stamp[PARTITIONS];             /* of which step it is; 0: being written */
-byte size[PARTITIONS];              /* how many partitions are in the sum */
+/* The shared memory: nodes of the tree, and each block by what is in it. */
+byte children[LEVELS * LEAVES]; /* that have come */
+byte holder[LEVELS * LEAVES];   /* the leaf whose block holds the node's value */
+byte stamp[LEAVES];             /* of which step it is; 0: being written */
+byte size[LEAVES];              /* how many leaves are in the sum */
 
 /* The meeting, and what is checked. */
 byte arrived, generation;
 bit aborted, second_group;
-bit dead[WORKERS], out[WORKERS];
+bit dead[MEMBERS], out[MEMBERS];
 
 inline is_whole(half) {
     assert(stamp[half] == now && size[half] == span)
 }
 
-/* Leaves the gradient of partition `own`, and goes up as long as it is the second to come. */
+/* Leaves the block of leaf `own`, and goes up as long as it is the second to come. */
 inline climb() {
     span = 1;
     first = own;
@@ -54,7 +54,7 @@ leave:
         holder[NODE(level, first)] = own
 #endif
         if
-        :: span == PARTITIONS -> break
+        :: span == LEAVES -> break
         :: else
         fi;
         parent = first - first % (2 * span);
@@ -98,9 +98,9 @@ meet_all:
         :: else ->
             arrived++;
             if
-            :: arrived == WORKERS ->
+            :: arrived == MEMBERS ->
                 left = holder[NODE(LEVELS - 1, 0)];
-                assert(stamp[left] == now && size[left] == PARTITIONS);
+                assert(stamp[left] == now && size[left] == LEAVES);
                 arrived = 0;
                 generation++
             :: else
@@ -117,7 +117,7 @@ meet_all:
     fi
 }
 
-proctype worker(byte me) {
+proctype member(byte me) {
     byte step = 0, own, now, span, first, level, parent, before, left, right, seen;
     bit over = 0;
     {
@@ -127,15 +127,15 @@ proctype worker(byte me) {
             now = 1 + step + second_group * STEPS;
             own = 0;
             do
-            :: own == PARTITIONS -> break
-            :: own < PARTITIONS && OWNER(own) == me -> skip;
-gradient:
+            :: own == LEAVES -> break
+            :: own < LEAVES && OWNER(own) == me -> skip;
+fill:
                 stamp[own] = 0;
                 size[own] = 1;
                 stamp[own] = now;
                 climb();
                 own++
-            :: own < PARTITIONS && OWNER(own) != me -> own++
+            :: own < LEAVES && OWNER(own) != me -> own++
             od;
             meet();
             step++
@@ -151,10 +151,10 @@ inline start_group() {
     atomic {
         i = 0;
         do
-        :: i < WORKERS ->
+        :: i < MEMBERS ->
             out[i] = 0;
             dead[i] = 0;
-            run worker(i);
+            run member(i);
             i++
         :: else -> break
         od
@@ -164,7 +164,7 @@ inline start_group() {
 inline all_out() {
     i = 0;
     do
-    :: i < WORKERS -> out[i]; i++
+    :: i < MEMBERS -> out[i]; i++
     :: else -> break
     od
 }
@@ -190,7 +190,7 @@ clear:
 #ifndef BREAK_COUNTS_STAY
         i = 0;
         do
-        :: i < LEVELS * PARTITIONS -> children[i] = 0; i++
+        :: i < LEVELS * LEAVES -> children[i] = 0; i++
         :: else -> break
         od
 #endif
