@@ -32,6 +32,7 @@
 
 #include "core/base/machine.h"
 #include "core/process/futex.h"
+#include "core/process/sum.h"
 
 /* A word on which members wait, and how many sleep on it. */
 typedef struct gate {
@@ -204,30 +205,4 @@ peal_status peal_collective_work(peal_collective *collective, size_t rank, size_
                         .work = work,
                         .user = user};
     return meet(collective, &plan, err);
-}
-
-/* ---- allreduce and broadcast ---- */
-
-typedef struct reduction {
-    float *slots;
-    size_t slot_count, stride;
-} reduction;
-
-static void reduce_segment(void *user, size_t begin, size_t end) {
-    const reduction *self = user;
-    peal_sum_slots(self->slots, self->slots, self->slot_count, self->stride, NULL, begin, end);
-}
-
-peal_status peal_allreduce(peal_collective *collective, size_t rank, float *slots, size_t slot_count, size_t stride,
-                           size_t count, peal_error *err) {
-    reduction self = {.slots = slots, .slot_count = slot_count, .stride = stride};
-    size_t hands = peal_sum_is_short(slot_count, count) ? 1 : collective->members;
-    return peal_collective_work(collective, rank, count, hands, reduce_segment, &self, err);
-}
-
-peal_status peal_broadcast(peal_collective *collective, size_t rank, bool root, void *destination, const void *source,
-                           size_t size, peal_error *err) {
-    PEAL_TRY(peal_barrier_wait(collective, rank, err));
-    if (!root) memcpy(destination, source, size);
-    return peal_barrier_wait(collective, rank, err);
 }

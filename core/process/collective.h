@@ -1,8 +1,7 @@
-/* Collectives between the members of a group, over shared memory: barrier, work by segments, allreduce, broadcast.
+/* Meetings of the members of a group, over shared memory: the barrier, and work by segments that they do together while
+ * all are there. Sums stand on it in comm.h.
  *
- * Data lies in slabs that all members map; nothing is copied that need not be. Sums run in an order that
- * belongs to the slots (core/process/sum.h), never in that in which members arrive, so the bits do not depend on how
- * many members there are. Every wait ends: by the others' arrival, by `peal_collective_abort`, or by the timeout. */
+ * Every wait ends: by the others' arrival, by `peal_collective_abort`, or by the timeout. */
 #ifndef PEAL_CORE_COLLECTIVE_H
 #define PEAL_CORE_COLLECTIVE_H
 
@@ -11,7 +10,6 @@
 #include <stdint.h>
 
 #include "core/base/status.h"
-#include "core/process/sum.h"
 
 typedef struct peal_collective peal_collective;
 
@@ -44,13 +42,5 @@ void peal_collective_reset(peal_collective *collective);
 /* How far member `rank` has come since the collective was made or reset, for a supervisor that finds nobody moving: the
  * members all wait for the one whose distance is the least. */
 uint64_t peal_collective_distance(const peal_collective *collective, size_t rank);
-
-/* Allreduce: all members call with the same arguments but their own rank; afterwards slot 0 holds the sum of all slots,
- * seen by all, until its owner writes to it again. */
-peal_status peal_allreduce(peal_collective *collective, size_t rank, float *slots, size_t slot_count, size_t stride,
-                           size_t count, peal_error *err);
-/* Broadcast: copies `size` bytes from `source` (of the root) to `destination` (of everyone else), between barriers. */
-peal_status peal_broadcast(peal_collective *collective, size_t rank, bool root, void *destination, const void *source,
-                           size_t size, peal_error *err);
 
 #endif

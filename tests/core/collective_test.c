@@ -11,92 +11,6 @@
 #include "core/process/sum.h"
 #include "tests/support.h"
 
-enum { MEMBERS = 3, COUNT = 5000, SLOTS = 4, ROUNDS = 200 };
-
-typedef struct shared {
-    peal_collective *collective;
-    float *slots;
-    double expected[COUNT];
-    size_t wrong;
-} shared;
-
-typedef struct member {
-    shared *all;
-    size_t rank;
-} member;
-
-static void *reduce_thread(void *argument) {
-    member *self = argument;
-    shared *all = self->all;
-    for (int round = 0; round < ROUNDS; round++) {
-        for (size_t s = self->rank; s < SLOTS; s += MEMBERS) {
-            for (size_t i = 0; i < COUNT; i++)
-                all->slots[s * COUNT + i] = (float)((i * 31 + s * 7 + (size_t)round) % 97);
-        }
-        if (peal_allreduce(all->collective, self->rank, all->slots, SLOTS, COUNT, COUNT, NULL) != PEAL_OK) abort();
-        for (size_t i = self->rank; i < COUNT; i += 101) {
-            float sum = 0;
-            for (size_t s = 0; s < SLOTS; s++) sum += (float)((i * 31 + s * 7 + (size_t)round) % 97);
-            if (all->slots[i] != sum) __atomic_add_fetch(&all->wrong, 1, __ATOMIC_RELAXED);
-        }
-        if (peal_barrier_wait(all->collective, self->rank, NULL) != PEAL_OK) abort();
-    }
-    return NULL;
-}
-
-static void allreduce_sums_slots_in_order(void **state) {
-    (void)state;
-    for (int spin = 0; spin < 2; spin++) {
-        shared all = {.slots = peal_alloc(SLOTS * COUNT, sizeof(float))};
-        void *memory = peal_alloc(1, peal_collective_size(MEMBERS));
-        all.collective = peal_collective_init(memory, MEMBERS, spin, 20000);
-        pthread_t threads[MEMBERS];
-        member members[MEMBERS];
-        for (size_t rank = 0; rank < MEMBERS; rank++) {
-            members[rank] = (member){&all, rank};
-            assert_int_equal(pthread_create(&threads[rank], NULL, reduce_thread, &members[rank]), 0);
-        }
-        for (size_t rank = 0; rank < MEMBERS; rank++) pthread_join(threads[rank], NULL);
-        assert_int_equal(all.wrong, 0);
-        free(memory);
-        free(all.slots);
-    }
-}
-
-typedef struct listener {
-    peal_collective *collective;
-    size_t rank;
-    char heard[16];
-} listener;
-
-static void *broadcast_thread(void *argument) {
-    listener *self = argument;
-    for (int round = 0; round < 100; round++) {
-        char words[16];
-        snprintf(words, sizeof words, "round %d", round);
-        bool root = self->rank == 1;
-        if (peal_broadcast(self->collective, self->rank, root, self->heard, words, sizeof words, NULL) != PEAL_OK)
-            abort();
-        if (!root && strcmp(self->heard, words) != 0) abort();
-    }
-    return NULL;
-}
-
-static void broadcast_reaches_everyone(void **state) {
-    (void)state;
-    void *memory = peal_alloc(1, peal_collective_size(MEMBERS));
-    peal_collective *collective = peal_collective_init(memory, MEMBERS, true, 20000);
-    pthread_t threads[MEMBERS];
-    listener listeners[MEMBERS] = {0};
-    for (size_t rank = 0; rank < MEMBERS; rank++) {
-        listeners[rank] = (listener){.collective = collective, .rank = rank};
-        assert_int_equal(pthread_create(&threads[rank], NULL, broadcast_thread, &listeners[rank]), 0);
-    }
-    for (size_t rank = 0; rank < MEMBERS; rank++) pthread_join(threads[rank], NULL);
-    assert_string_equal(listeners[0].heard, "round 99");
-    free(memory);
-}
-
 static void *abort_later(void *collective) {
     usleep(30000);
     peal_collective_abort(collective);
@@ -256,8 +170,6 @@ static void processes_come_back_after_any_death_and_meet_again(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(allreduce_sums_slots_in_order),
-        cmocka_unit_test(broadcast_reaches_everyone),
         cmocka_unit_test(waits_end_by_time_and_by_abort),
         cmocka_unit_test(nobody_overtakes_among_threads),
         cmocka_unit_test(processes_come_back_after_any_death_and_meet_again),

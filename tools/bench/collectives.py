@@ -4,9 +4,11 @@
 usage: collectives.py [ROUNDS]        (needs openmpi-bin, libopenmpi-dev; gloo comes with PyTorch)
 
 Each round runs the three one after the other; the figures are medians of all repetitions. Float32 sums of 1 KB to 256 MB.
-Peal sums in place in memory that both processes share, so both see the one result; Open MPI and gloo leave a result in
-each process. `limit` is what the triad bandwidth, measured in the same run with both processes at it, allows for two reads
-and one write of each process's half: the time that takes over the time that Peal took (above 1 in the caches).
+Peal's are those of the trainer's steps: each process leaves its vector in memory that both share, both add up a half of it
+(one of them all, if it is short) and publish it, so both see the one result; Open MPI and gloo leave a result in each
+process. `limit` is what the triad bandwidth, measured in the same run with both processes at it, allows for two reads and one
+write of each process's half: the time that takes over the time that Peal took (above 1 in the caches). `bcast` is Peal's
+broadcast between memories of their own.
 """
 import collections
 import os
@@ -65,12 +67,13 @@ def main():
     print(f"triad: {bandwidth / 1e9:.1f} GB/s in each of two processes at once")
     print(f"barrier: Peal spinning {medians['peal', 'barrier_spinning', 0] * 1e6:.2f} us, parked "
           f"{medians['peal', 'barrier_parked', 0] * 1e6:.1f} us; Open MPI {medians['mpi', 'barrier', 0] * 1e6:.2f} us")
-    print(f"{'bytes':>10s} {'Peal us':>10s} {'Open MPI':>10s} {'gloo':>10s}   {'MPI/Peal':>8s} {'gloo/Peal':>9s} {'limit':>6s}")
+    print(f"{'bytes':>10s} {'Peal us':>10s} {'Open MPI':>10s} {'gloo':>10s}   {'MPI/Peal':>8s} {'gloo/Peal':>9s} {'limit':>6s} {'bcast us':>10s}")
     for size in SIZES:
         ours = medians["peal", "allreduce", size]
+        broadcast = medians["peal", "broadcast", size]
         theirs = min(medians["mpi", "separate", size], medians["mpi", "in_place", size])
         gloo, limit = medians["gloo", "gloo", size], 1.5 * size / bandwidth
-        print(f"{size:10d} {ours * 1e6:10.1f} {theirs * 1e6:10.1f} {gloo * 1e6:10.1f}   {theirs / ours:8.1f} {gloo / ours:9.1f} {limit / ours:6.2f}")
+        print(f"{size:10d} {ours * 1e6:10.1f} {theirs * 1e6:10.1f} {gloo * 1e6:10.1f}   {theirs / ours:8.1f} {gloo / ours:9.1f} {limit / ours:6.2f} {broadcast * 1e6:10.1f}")
 
 
 if __name__ == "__main__":
