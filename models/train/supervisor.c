@@ -175,6 +175,14 @@ static void look_at_all(models__supervisor *self) {
     look_for_stuck(self, now);
 }
 
+/* Where all wait for each other, they have waited for the dead worker, too, and on a busy machine it takes a while
+ * until they have come back: their time begins anew. */
+static void excuse_waiters(models__supervisor *self) {
+    if (!self->trainer->learner->together) return;
+    const int64_t now = peal_now_ns();
+    for (size_t rank = 0; rank < self->trainer->training.workers; rank++) self->duties[rank].moved = now;
+}
+
 peal_status models__supervisor_wait(models__supervisor *self, peal_group_event *event, models__duty *was,
                                     peal_error *err) {
     PEAL_TRY(peal_group_wait(self->group, LOOK_MS, event, err));
@@ -182,5 +190,7 @@ peal_status models__supervisor_wait(models__supervisor *self, peal_group_event *
     if (event->kind == PEAL_GROUP_TIMEOUT) return PEAL_OK;
     *was = self->duties[event->rank];
     self->duties[event->rank] = (models__duty){0};
-    return event->kind == PEAL_GROUP_DEATH ? replace(self, event, was, err) : PEAL_OK;
+    if (event->kind != PEAL_GROUP_DEATH) return PEAL_OK;
+    excuse_waiters(self);
+    return replace(self, event, was, err);
 }
