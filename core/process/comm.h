@@ -8,9 +8,9 @@
  *   the parent       peal_comm_new, peal_comm_bytes, peal_comm_attach; then it forks the members
  *   each member      fills its blocks, and leaves each as soon as it is filled (peal_comm_leave): the second of two
  *                    neighbours to come adds both up, up to a node for each member or a few
- *                    then all reduce (peal_comm_reduce): they meet, and a few hands add up what is left, a segment
- * each, and do with it what the caller wants a supervisor     when a member dies: peal_comm_abort, waits until all are
- * out, peal_comm_reset
+ *   all of them      reduce (peal_comm_reduce): they meet, and a few hands add up what is left, a segment each, and
+ *                    do with it what the caller wants
+ *   a supervisor     when a member dies: peal_comm_abort, waits until all are out, peal_comm_reset
  *
  * Every wait ends: by the others' arrival, by peal_comm_abort, or by the timeout. All members make the same calls in
  * the same order.
