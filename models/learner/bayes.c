@@ -194,12 +194,12 @@ static void end(void *opaque) {
 
 static json_t *describe(const void *opaque) {
     const bayes *self = opaque;
-    return json_pack("{s:f}", "smooth", self->training->spec->parameter);
+    return json_pack("{s:f}", "smooth", self->training->spec->parameters[0]);
 }
 
 static const char *summary(const void *opaque, char text[160]) {
     const bayes *self = opaque;
-    peal_snprintf(text, 160, "one pass, which counts; %g added to each count", self->training->spec->parameter);
+    peal_snprintf(text, 160, "one pass, which counts; %g added to each count", self->training->spec->parameters[0]);
     return text;
 }
 
@@ -295,7 +295,7 @@ static void fill_moments(const places *at, const double *counts, double *out) {
 static void fill(const void *opaque, int state, void *model) {
     const bayes *self = opaque;
     const places *at = &self->at;
-    const double *counts = self->states[state], smooth = self->training->spec->parameter;
+    const double *counts = self->states[state], smooth = self->training->spec->parameters[0];
     double *out = ((bayes_model *)model)->values;
     const double rows = (double)self->training->row_count;
     for (size_t k = 0; k < at->classes; k++) out[k] = log(fmax(counts[k], 1e-9) / rows);
@@ -330,15 +330,13 @@ static const peal_learner learner = {
 };
 
 static const char *const options[] = {"smooth", NULL};
+static const peal_model_number parameters[] = {{"smooth", 1, 1e-9, 1e6, false}, {.name = NULL}};
 
 const peal_model peal_model_bayes = {
     .name = "bayes",
     .documentation = "naive Bayes of classes, in one pass; smooth=1",
     .options = options,
-    .parameter = "smooth",
-    .parameter_default = 1,
-    .parameter_least = 1e-9,
-    .parameter_most = 1e6,
+    .parameters = parameters,
     .two_classes = true,
     .many_classes = true,
     .learner = &learner,

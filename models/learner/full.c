@@ -312,7 +312,7 @@ static double tried(const full *self, const numbers *it, size_t j) {
 
 static peal_loss_terms terms_of(const full *self, const numbers *it) {
     const peal_loss *loss = self->linear.loss;
-    return (peal_loss_terms){.parameter = self->training->spec->parameter,
+    return (peal_loss_terms){.parameter = self->training->spec->parameters[0],
                              .smoothing = (double)self->training->spec->smoothing,
                              .smooth = loss->smooths ? loss->smooths[(size_t)it->smooth] : 0,
                              .unit = self->unit,

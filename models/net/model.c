@@ -35,12 +35,18 @@ static bool takes(const peal_model *model, const char *option) {
     return false;
 }
 
-/* The number that only this model has. */
-static peal_status parse_parameter(const peal_spec *spec, peal_model_spec *out, peal_error *err) {
-    const peal_model *kind = out->kind;
-    if (!kind->parameter) return PEAL_OK;
-    return peal_spec_number(spec, kind->parameter, kind->parameter_default, kind->parameter_least, kind->parameter_most,
-                            &out->parameter, err);
+/* The numbers that only this model has. */
+static peal_status parse_parameters(const peal_spec *spec, peal_model_spec *out, peal_error *err) {
+    const peal_model_number *numbers = out->kind->parameters;
+    for (size_t i = 0; numbers && numbers[i].name; i++) {
+        const peal_model_number *one = &numbers[i];
+        double *value = &out->parameters[i];
+        PEAL_TRY(peal_spec_number(spec, one->name, one->otherwise, one->least, one->most, value, err));
+        if (one->is_whole && *value != floor(*value)) {
+            return peal_fail(err, PEAL_E_USAGE, "%s: %s must be a whole number, not %g", spec->name, one->name, *value);
+        }
+    }
+    return PEAL_OK;
 }
 
 peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error *err) {
@@ -66,7 +72,7 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
     PEAL_TRY(peal_spec_number(&spec, "l2", -1, 0, 1e6, &value, err));
     out->l2 = (float)value;
     PEAL_TRY(peal_spec_number(&spec, "l1", 0, 0, 1e6, &out->l1, err));
-    return parse_parameter(&spec, out, err);
+    return parse_parameters(&spec, out, err);
 }
 
 peal_status peal_model_check_label(const peal_model *model, const peal_shape *shape, peal_error *err) {

@@ -11,7 +11,14 @@
 #include "etl/pipeline/pipeline.h"
 #include "ops/graph.h"
 
-enum { PEAL_HIDDEN_MOST = 8 };
+enum { PEAL_HIDDEN_MOST = 8, PEAL_MODEL_NUMBERS = 12 };
+
+/* An option of one model that is a number. */
+typedef struct peal_model_number {
+    const char *name; /* NULL ends a list */
+    double otherwise, least, most;
+    bool is_whole;
+} peal_model_number;
 
 typedef struct peal_model peal_model;
 typedef struct peal_learner peal_learner; /* models/learner/learner.h */
@@ -23,10 +30,10 @@ typedef struct peal_model_spec {
     size_t hidden_count;
     const peal_op *activation;
     float dropout;
-    float smoothing;  /* of labels, see ops/op/softmax_cross_entropy.c */
-    float l2;         /* negative: to be chosen by who trains it */
-    double l1;        /* of what has a loss of its own */
-    double parameter; /* the model's own, by kind->parameter */
+    float smoothing;                       /* of labels, see ops/op/softmax_cross_entropy.c */
+    float l2;                              /* negative: to be chosen by who trains it */
+    double l1;                             /* of what has a loss of its own */
+    double parameters[PEAL_MODEL_NUMBERS]; /* by kind->parameters */
 } peal_model_spec;
 
 /* What a model's build function works on. */
@@ -44,10 +51,10 @@ typedef struct peal_builder {
 struct peal_model {
     const char *name;
     const char *documentation;
-    const char *const *options; /* keys of its spec, NULL-terminated */
-    const char *parameter;      /* an option of its own that is a number; NULL: none */
-    double parameter_default, parameter_least, parameter_most;
+    const char *const *options;              /* keys of its spec, NULL-terminated */
+    const peal_model_number *parameters;     /* options of its own that are numbers; NULL: none */
     bool numbers, two_classes, many_classes; /* labels that it can learn */
+    bool wants_bins;                         /* numbers are best left as buckets, in which what is missing stays so */
     bool softmax;                            /* one output a class even if there are two */
     const peal_learner *learner;             /* that learns it unless another one is asked for */
     /* Of what is learnt by steps: its graph. NULL: it is not. */

@@ -7,6 +7,8 @@ extern const peal_learner peal_learner_full;
 
 static const char *const options[] = {"l1", "l2", NULL};
 static const char *const huber_options[] = {"epsilon", "l1", "l2", NULL};
+static const peal_model_number huber_parameters[] = {{"epsilon", 1.35, 1, 100, false}, {.name = NULL}};
+static const peal_model_number quantile_parameters[] = {{"q", 0.5, 0.0001, 0.9999, false}, {.name = NULL}};
 static const char *const quantile_options[] = {"q", "l1", "l2", NULL};
 
 static peal_status build(peal_builder *builder, peal_node **output, peal_error *err) {
@@ -70,10 +72,7 @@ const peal_model peal_model_huber = {
         "linear regression that outliers do not bend; epsilon=1.35 of the scale that it learns, l2=1/rows, "
         "l1=0",
     .options = huber_options,
-    .parameter = "epsilon",
-    .parameter_default = 1.35,
-    .parameter_least = 1,
-    .parameter_most = 100,
+    .parameters = huber_parameters,
     .numbers = true,
     .learner = &peal_learner_full,
     .loss = &peal_loss_huber,
@@ -83,10 +82,7 @@ const peal_model peal_model_quantile = {
     .name = "quantile",
     .documentation = "linear regression of a quantile of a number; q=0.5, l2=1/rows, l1=0",
     .options = quantile_options,
-    .parameter = "q",
-    .parameter_default = 0.5,
-    .parameter_least = 0.0001,
-    .parameter_most = 0.9999,
+    .parameters = quantile_parameters,
     .numbers = true,
     .learner = &peal_learner_full,
     .loss = &peal_loss_quantile,
