@@ -1,4 +1,5 @@
-/* bucketize: a number becomes the code of its bucket, of buckets that hold about as many values each. */
+/* bucketize and bins: a number becomes the code of its bucket. They differ in how buckets are found: such that each
+ * holds about as many values, or such that a frequent value does not take the room of others. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 #include "etl/transform/histogram.h"
 #include "etl/transform/transform.h"
 
-enum { MOST_BUCKETS = 65536, USUAL_BUCKETS = 10 };
+enum { MOST_BUCKETS = 65536, USUAL_BUCKETS = 10, USUAL_BINS = 255, BIN_LEAST = 3 /* values */ };
 
 typedef struct bucketize {
     uint32_t buckets; /* that were asked for */
@@ -45,12 +46,12 @@ static peal_status load_edges(bucketize *self, const json_t *edges, peal_error *
     return PEAL_OK;
 }
 
-static peal_status bucketize_load(const json_t *options, void **state, peal_error *err) {
+static peal_status load(const json_t *options, double usual_buckets, void **state, peal_error *err) {
     bucketize *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
     *state = self;
     const json_t *edges = json_object_get(options, "edges");
-    const double usual = edges ? (double)json_array_size(edges) + 1 : USUAL_BUCKETS;
+    const double usual = edges ? (double)json_array_size(edges) + 1 : usual_buckets;
     double buckets;
     PEAL_TRY(peal_transform_number(options, "buckets", usual, &buckets, err));
     if (!(buckets >= 2 && buckets <= MOST_BUCKETS && buckets == floor(buckets))) {
@@ -58,6 +59,14 @@ static peal_status bucketize_load(const json_t *options, void **state, peal_erro
     }
     self->buckets = (uint32_t)buckets;
     return load_edges(self, edges, err);
+}
+
+static peal_status bucketize_load(const json_t *options, void **state, peal_error *err) {
+    return load(options, USUAL_BUCKETS, state, err);
+}
+
+static peal_status bins_load(const json_t *options, void **state, peal_error *err) {
+    return load(options, USUAL_BINS, state, err);
 }
 
 static json_t *bucketize_save(const void *state) {
@@ -86,6 +95,31 @@ static peal_status bucketize_fit(void *state, const char *column, peal_summary *
         const double part = (double)i / self->buckets * (double)(histogram->count - 1);
         const double edge = fmin(peal_histogram_at(histogram, &place, (uint64_t)ceil(part)), DBL_MAX);
         if (edge > last) self->edges[self->edge_count++] = last = edge;
+    }
+    return PEAL_OK;
+}
+
+/* From the least value on: a bin is full when it has its share of the values that are left for those that are left, or
+ * when the next value alone fills one. Of few values each has its own. */
+static peal_status bins_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
+    (void)column;
+    bucketize *self = state;
+    const peal_histogram *histogram = summary->histogram;
+    const peal_histogram_cell *cells = (const void *)histogram->cells.data;
+    const size_t count = histogram->cells.size / sizeof *cells;
+    peal_histogram_place place = {0};
+    uint64_t below = 0, left = histogram->count, in_bin = 0;
+    PEAL_TRY(peal_alloc_checked(&self->edges, self->buckets, sizeof *self->edges, "bins", err));
+    for (size_t i = 0; i + 1 < count && self->edge_count + 1 < self->buckets; i++) {
+        const double share = (double)left / (self->buckets - self->edge_count), next = (double)cells[i + 1].count;
+        in_bin += cells[i].count;
+        below += cells[i].count;
+        const double have = (double)in_bin;
+        if (in_bin < BIN_LEAST) continue;
+        if (count > self->buckets && have < share && !(next >= share && have >= share / 2)) continue;
+        self->edges[self->edge_count++] = peal_histogram_at(histogram, &place, below);
+        left -= in_bin;
+        in_bin = 0;
     }
     return PEAL_OK;
 }
@@ -120,6 +154,27 @@ const peal_transform peal_transform_bucketize = {
     .save = bucketize_save,
     .free = bucketize_free,
     .fit = bucketize_fit,
+    .wants_histogram = bucketize_wants_histogram,
+    .width = bucketize_width,
+    .bucket = bucketize_bucket,
+};
+
+static const peal_option bins_options[] = {
+    {"buckets", PEAL_OPTION_COUNT, NULL, 2, MOST_BUCKETS, "N", "how many at most (255)"},
+    {"edges", PEAL_OPTION_NUMBERS, NULL, 0, 0, "[A, B...]", "in a job file: the bounds between them, instead"},
+    {.name = NULL},
+};
+
+const peal_transform peal_transform_bins = {
+    .name = "bins",
+    .documentation = "numbers: as bucketize, but a frequent value does not take the room of others; for trees, which "
+                     "choose it where nothing else is named",
+    .role = PEAL_TRANSFORM_ENCODE,
+    .options = bins_options,
+    .load = bins_load,
+    .save = bucketize_save,
+    .free = bucketize_free,
+    .fit = bins_fit,
     .wants_histogram = bucketize_wants_histogram,
     .width = bucketize_width,
     .bucket = bucketize_bucket,

@@ -126,7 +126,7 @@ typedef struct peal_transform {
 extern const peal_transform peal_transform_standardize, peal_transform_minmax, peal_transform_impute,
     peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split,
     peal_transform_read_number, peal_transform_hash, peal_transform_date, peal_transform_clip, peal_transform_log1p,
-    peal_transform_bucketize, peal_transform_cast, peal_transform_tokens, peal_transform_keep,
+    peal_transform_bucketize, peal_transform_cast, peal_transform_tokens, peal_transform_keep, peal_transform_bins,
     peal_transform_weight, peal_transform_offset, peal_transform_exposure;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 

@@ -64,6 +64,7 @@ static void named_transforms_are_completed(void **state) {
          "number bucketize", "index"},
         {"[{\"transform\": \"hash\", \"columns\": \"n\"}]", "hash", "index"},
         {"[{\"transform\": \"date\", \"columns\": [\"colour\", \"n\"]}]", "date", "date"},
+        {"[{\"transform\": \"bins\", \"columns\": \"numbers\"}]", "bins", "index"},
         {"[{\"transform\": \"weight\", \"columns\": \"n\"}, {\"transform\": \"standardize\"}]", "weight", "index"},
         {"[{\"transform\": \"exposure\", \"columns\": \"n\"}, {\"transform\": \"bucketize\"}]", "exposure", "index"},
         {"[{\"transform\": \"impute\", \"columns\": \"n\"}, {\"transform\": \"offset\", \"columns\": \"n\"}]",
