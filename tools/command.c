@@ -105,14 +105,19 @@ static json_t *add_beside(json_t *transforms, const char *name, const char *colu
     return peal_json_append(transforms, json_pack("{s:s, s:s}", "transform", name, "columns", column));
 }
 
-/* The transforms that were named, behind those for the columns that have an option of their own: what is meant for all
- * numbers is not meant for these. NULL: none was named, or there is no memory. */
+/* The transforms that were named, before what the model wants, behind those for the columns that have an option of
+ * their own: what is meant for all numbers is not meant for these. NULL: none was named, or there is no memory. */
 static json_t *all_transforms(const tools_options *options, bool *failed) {
+    peal_model_spec spec;
+    const bool bins =
+        options->model && peal_model_parse(options->model, &spec, NULL) == PEAL_OK && spec.kind->wants_bins;
     *failed = false;
-    if (!options->weight && !options->offset && !options->exposure) return json_incref(options->transforms);
+    if (!options->weight && !options->offset && !options->exposure && !bins) return json_incref(options->transforms);
     json_t *all = add_beside(json_array(), "weight", options->weight);
     all = add_beside(add_beside(all, "offset", options->offset), "exposure", options->exposure);
     *failed = !all || (options->transforms && json_array_extend(all, options->transforms) != 0);
+    if (bins) all = peal_json_append(all, json_pack("{s:s, s:s}", "transform", "bins", "columns", "numbers"));
+    *failed = *failed || !all;
     return all;
 }
 

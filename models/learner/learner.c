@@ -8,11 +8,19 @@
 
 extern const peal_learner peal_learner_sgd, peal_learner_step, peal_learner_full;
 extern const peal_model peal_model_linear, peal_model_logistic, peal_model_softmax, peal_model_svm, peal_model_poisson,
-    peal_model_huber, peal_model_quantile, peal_model_mlp, peal_model_bayes;
+    peal_model_huber, peal_model_quantile, peal_model_mlp, peal_model_bayes, peal_model_trees;
 
-const peal_model *const peal_models[] = {
-    &peal_model_linear, &peal_model_logistic, &peal_model_softmax, &peal_model_svm,   &peal_model_poisson,
-    &peal_model_huber,  &peal_model_quantile, &peal_model_mlp,     &peal_model_bayes, NULL};
+const peal_model *const peal_models[] = {&peal_model_linear,
+                                         &peal_model_logistic,
+                                         &peal_model_softmax,
+                                         &peal_model_svm,
+                                         &peal_model_poisson,
+                                         &peal_model_huber,
+                                         &peal_model_quantile,
+                                         &peal_model_mlp,
+                                         &peal_model_bayes,
+                                         &peal_model_trees,
+                                         NULL};
 
 const peal_sync peal_syncs[] = {
     {"epoch", "mini-batches, each partition on its own; what they change is averaged at each epoch's end",

@@ -23,7 +23,7 @@
 #include "models/net/net.h"
 #include "models/net/tensor.h"
 
-enum { PEAL_PARTITIONS_MOST = PEAL_COMM_LEAVES_MOST, PEAL_PREDICT_BATCH = 64 };
+enum { PEAL_PARTITIONS_MOST = PEAL_COMM_LEAVES_MOST, PEAL_PREDICT_BATCH = 64, PEAL_SCORE_CHUNK = 4096 };
 
 /* ---- what a learner is told ---- */
 
@@ -35,12 +35,19 @@ typedef struct peal_training {
     size_t partitions, workers;
     size_t at_once; /* workers that can run at once, by the CPUs */
 
-    /* the rows to train on */
+    /* the rows to train on; only workers look into `rows`, before the fork a learner can read the dataset */
+    const peal_dataset *dataset;
     const peal_rows *rows;
+    const uint32_t *list; /* [row_count] in the order of the dataset */
     uint64_t row_count;
     peal_weighing weighing; /* what each counts */
     double label_least;     /* of them, if it is a number */
     const uint32_t *order;  /* [row_count] shared: the rows as this epoch takes them, partition by partition */
+
+    /* the rows that are held out */
+    const peal_rows *valid_rows;
+    const uint32_t *valid_list; /* [valid_count] */
+    uint64_t valid_count;
 
     /* what the learner sets in `begin` */
     peal_model_spec *spec;  /* where it leaves something open */
@@ -160,6 +167,7 @@ struct peal_learner {
 
     bool shuffles;      /* each epoch takes the rows in an order of its own; else in that of the dataset */
     bool judges_epochs; /* each epoch's model may be the best one; else it is the last one's */
+    bool has_no_end;    /* the loss of rows that it is trained on falls as long as it goes on, and says nothing */
 
     /* All that can be known without data: PEAL_E_USAGE for options that it does not have or values that cannot be. */
     peal_status (*check)(const peal_train_options *options, const peal_model_spec *spec, peal_error *err);
@@ -192,6 +200,9 @@ struct peal_learner {
     /* The parent, when all segments of a phase are made: writes the next state, and returns the phase to do next; 0:
      * the round is whole. NULL: there is one phase. */
     size_t (*advance)(void *self, const peal_round *round);
+    /* Any process: scores [end - begin, classes or 1] of the held-out rows begin .. end - 1, which are a whole chunk of
+     * PEAL_SCORE_CHUNK, as the model of a state would score them. It may be done twice. NULL: by the model. */
+    void (*score_valid)(void *self, int state, uint64_t begin, uint64_t end, double *scores);
     /* The mean loss of the epoch that `state` has ended. NULL: it does not know. */
     double (*loss)(const void *self, int state);
     /* Whether the training is over before its last epoch; NULL: never. */

@@ -80,7 +80,12 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     training->pipeline = data->pipeline;
     training->shape = &data->shape;
     training->spec = &trainer->spec;
+    training->dataset = data->dataset;
     training->rows = data->rows;
+    training->list = data->train_list;
+    training->valid_rows = data->valid_rows ? data->valid_rows : data->rows;
+    training->valid_list = data->valid_list;
+    training->valid_count = data->valid_count;
     training->row_count = data->train_count;
     training->label_least = data->label_least;
     training->weighing = (peal_weighing){.unit = data->weight_unit, .classes = data->class_weights};

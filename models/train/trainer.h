@@ -17,8 +17,6 @@
 #include "models/train/train.h"
 #include "ops/graph.h"
 
-enum { EVAL_CHUNK = 4096 };
-
 /* How the loss went (the validation's if there is one), to be told when all is over. */
 typedef struct models__course {
     double first_loss, later_loss, last_loss; /* of the first epoch, at two thirds of them, of the best or last one */
@@ -112,7 +110,7 @@ typedef enum models__duty_kind {
     MODELS__WORK = 1, /* a partition */
     MODELS__COMBINE,  /* a segment of the next state */
     MODELS__TOGETHER, /* all workers */
-    MODELS__SCORE,    /* EVAL_CHUNK held-out rows */
+    MODELS__SCORE,    /* PEAL_SCORE_CHUNK held-out rows */
 } models__duty_kind;
 
 /* What a worker is told. */

@@ -329,7 +329,7 @@ static peal_status measure(const models__trainer *trainer, peal_metrics *metrics
 }
 
 static size_t score_chunks(const models__trainer *trainer) {
-    return (size_t)((trainer->data.valid_count + EVAL_CHUNK - 1) / EVAL_CHUNK);
+    return (size_t)((trainer->data.valid_count + PEAL_SCORE_CHUNK - 1) / PEAL_SCORE_CHUNK);
 }
 
 static peal_status validate(leader *self, peal_metrics *metrics, peal_error *err) {

@@ -44,9 +44,17 @@ static peal_status take_model(models__trainer *trainer, const models__order *ord
 }
 
 static peal_status score_chunk(models__trainer *trainer, const models__order *order) {
-    const uint64_t begin = order->task * EVAL_CHUNK, count = trainer->data.valid_count;
+    const uint64_t begin = order->task * PEAL_SCORE_CHUNK, count = trainer->data.valid_count;
+    const uint64_t end = count - begin < PEAL_SCORE_CHUNK ? count : begin + PEAL_SCORE_CHUNK;
+    const peal_learner *learner = trainer->learner;
+    if (learner->score_valid) {
+        const size_t width = peal_shape_scores(&trainer->data.shape);
+        learner->score_valid(trainer->self, (int)order->committed, begin, end,
+                             trainer->shared.valid_scores + begin * width);
+        return PEAL_OK;
+    }
     PEAL_TRY(take_model(trainer, order));
-    score_rows(trainer, trainer->scored_model, begin, count - begin < EVAL_CHUNK ? count : begin + EVAL_CHUNK);
+    score_rows(trainer, trainer->scored_model, begin, end);
     return PEAL_OK;
 }
 

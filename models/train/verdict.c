@@ -13,6 +13,7 @@ static void warn_of_falling_loss(const models__trainer *trainer) {
     const double gained = course->first_loss - course->last_loss, lately = course->later_loss - course->last_loss;
     const peal_train_result *result = trainer->result;
     if (!trainer->learner->judges_epochs) return; /* it says so itself */
+    if (trainer->learner->has_no_end && !trainer->data.valid_count) return;
     if (trainer->training.last_epoch < 3 || result->epochs < trainer->training.last_epoch) return;
     if (result->best_epoch <= trainer->training.last_epoch * 2 / 3) return;
     if (!(lately > gained / 10) || !(lately > course->last_loss / 100)) return;

@@ -1,0 +1,50 @@
+/* Features as bins: small whole numbers that trees are grown over, and predict by. Private to this folder.
+ *
+ * The features are the numbers of the pipeline's output, then its columns of codes. Bin 0 is for what is missing. A
+ * number's bins follow its order: bin i holds edges[i - 2] < x <= edges[i - 1]. Codes of numbers (bucketize) keep their
+ * order, too; other codes are categories: the most frequent ones have a bin each, the rest shares the last one. */
+#ifndef PEAL_MODELS_BINS_H
+#define PEAL_MODELS_BINS_H
+
+#include "models/learner/learner.h"
+
+enum { MODELS__BINS_MOST = 255 }; /* of a feature, beside bin 0 */
+
+typedef struct models__bins {
+    peal_shape shape; /* its vocabularies are the caller's */
+    size_t features;
+    uint32_t *edge_counts; /* [shape.features] */
+    size_t *edge_first;    /* [shape.features + 1] where a number's edges begin */
+    float *edges;
+    uint8_t *code_bins;  /* [codes of all columns] */
+    size_t *code_first;  /* [shape.code_columns + 1] */
+    uint8_t *categories; /* [shape.code_columns] 1: its bins have no order */
+    uint16_t *counts;    /* [features] bins, bin 0 among them */
+} models__bins;
+
+/* Finds the bins of the rows to train on, at most `most` of each feature: numbers by quantiles of evenly spaced rows.
+ */
+peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, peal_error *err);
+/* Makes room for bins of the shape; edges [edges in all] and what else is learnt are then the caller's to write. */
+peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline, const peal_shape *shape, size_t edges,
+                              peal_error *err);
+/* When edge_counts, edges, code_bins and categories stand there: what follows from them. PEAL_E_DATA if they make no
+ * sense. */
+peal_status models__bins_finish(models__bins *bins, peal_error *err);
+void models__bins_clear(models__bins *bins);
+
+/* Writes the bins [features] of a row. */
+void models__bins_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out);
+
+/* The number that feature `f` is. */
+static inline float models__bins_number(const models__bins *bins, const peal_table *table, size_t row, size_t f) {
+    const void *values = table->columns[0].child->values;
+    const size_t at = row * bins->shape.features + f;
+    return bins->shape.bytes ? (float)((const uint8_t *)values)[at] : ((const float *)values)[at];
+}
+
+static inline bool models__bins_is_category(const models__bins *bins, size_t feature) {
+    return feature >= bins->shape.features && bins->categories[feature - bins->shape.features];
+}
+
+#endif

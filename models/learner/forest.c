@@ -1,0 +1,226 @@
+/* The model of trees: its tensors, their check, and scores; see forest.h. */
+#include "models/learner/forest.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "models/net/loss.h"
+
+const peal_loss *models__forest_loss(const peal_shape *shape) {
+    return shape->classes == 0 ? &peal_loss_squared : shape->classes == 2 ? &peal_loss_logistic : &peal_loss_softmax;
+}
+
+size_t models__forest_outputs(const peal_shape *shape) {
+    return shape->classes > 2 ? shape->classes : 1;
+}
+
+enum { TENSORS = 9 };
+
+typedef struct forest_model {
+    peal_shape shape;
+    models__bins bins;
+    models__forest forest;
+    size_t room; /* trees */
+    peal_tensor tensors[TENSORS];
+    size_t count;
+} forest_model;
+
+void models__forest_model_free(void *model) {
+    forest_model *self = model;
+    if (!self) return;
+    free(self->shape.vocabularies);
+    models__bins_clear(&self->bins);
+    free(self->forest.sizes);
+    free(self->forest.nodes);
+    free(self->forest.sets);
+    free(self->forest.values);
+    free(self->forest.base);
+    free(self);
+}
+
+static void add_tensor(forest_model *self, const char *name, peal_tensor_type type, const void *data, size_t rows,
+                       size_t width) {
+    if (rows == 0 || width == 0) return;
+    self->tensors[self->count++] =
+        (peal_tensor){.name = name, .type = type, .data = data, .rows = rows, .width = width};
+}
+
+static size_t count_edges(const forest_model *self) {
+    size_t edges = 0;
+    for (size_t f = 0; f < self->shape.features; f++) edges += self->bins.edge_counts[f];
+    return edges;
+}
+
+static void list_tensors(forest_model *self, size_t edges) {
+    const models__forest *forest = &self->forest;
+    const models__bins *bins = &self->bins;
+    const size_t nodes = forest->leaves - 1, numbers = self->shape.features;
+    self->count = 0;
+    /* Those of wide numbers first, so that all are aligned in the file. */
+    add_tensor(self, "base", PEAL_TENSOR_FLOAT64, forest->base, 1, forest->outputs);
+    add_tensor(self, "values", PEAL_TENSOR_FLOAT64, forest->values, forest->trees, forest->leaves);
+    add_tensor(self, "edge_counts", PEAL_TENSOR_UINT32, bins->edge_counts, 1, numbers);
+    add_tensor(self, "edges", PEAL_TENSOR_FLOAT32, bins->edges, 1, edges);
+    add_tensor(self, "sizes", PEAL_TENSOR_UINT32, forest->sizes, 1, forest->trees);
+    add_tensor(self, "nodes", PEAL_TENSOR_UINT32, forest->nodes, forest->trees, nodes * 4);
+    if (forest->sets) {
+        add_tensor(self, "sets", PEAL_TENSOR_UINT32, forest->sets, forest->trees, nodes * MODELS__SET_WORDS);
+    }
+    add_tensor(self, "code_bins", PEAL_TENSOR_UINT8, bins->code_bins, 1, peal_shape_codes(&self->shape));
+}
+
+static bool has_categories(const models__bins *bins) {
+    for (size_t c = 0; c < bins->shape.code_columns; c++) {
+        if (bins->categories[c]) return true;
+    }
+    return false;
+}
+
+static peal_status make_room(forest_model *self, size_t trees, peal_error *err) {
+    models__forest *forest = &self->forest;
+    const size_t nodes = forest->leaves - 1;
+    self->room = trees;
+    PEAL_TRY(peal_alloc_checked(&forest->sizes, trees, sizeof(uint32_t), "trees", err));
+    PEAL_TRY(peal_alloc_checked(&forest->nodes, trees * nodes, sizeof(models__tree_node), "trees", err));
+    PEAL_TRY(peal_alloc_checked(&forest->values, trees * forest->leaves, sizeof(double), "trees", err));
+    PEAL_TRY(peal_alloc_checked(&forest->base, forest->outputs, sizeof(double), "trees", err));
+    if (!has_categories(&self->bins)) return PEAL_OK;
+    return peal_alloc_checked(&forest->sets, trees * nodes * MODELS__SET_WORDS, sizeof(uint32_t), "trees", err);
+}
+
+static const peal_tensor *find(const peal_tensor *given, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(given[i].name, name) == 0) return &given[i];
+    }
+    return NULL;
+}
+
+/* How many trees and edges a file has; in training there is room for all rounds. */
+static peal_status make(forest_model *self, const peal_pipeline *pipeline, const peal_model_spec *spec,
+                        const peal_tensor *given, size_t given_count, peal_error *err) {
+    const peal_tensor *sizes = find(given, given_count, "sizes"), *edges = find(given, given_count, "edges");
+    PEAL_TRY(peal_pipeline_shape(pipeline, &self->shape, err));
+    self->forest.outputs = models__forest_outputs(&self->shape);
+    self->forest.leaves = (size_t)spec->parameters[MODELS__LEAVES];
+    const size_t rounds = (size_t)spec->parameters[MODELS__ROUNDS];
+    const size_t most = (size_t)self->shape.features * MODELS__BINS_MOST;
+    if (given && !sizes) return peal_fail(err, PEAL_E_DATA, "it has no tensor 'sizes'");
+    PEAL_TRY(
+        models__bins_init(&self->bins, pipeline, &self->shape, given && edges ? peal_tensor_count(edges) : most, err));
+    PEAL_TRY(make_room(self, given ? peal_tensor_count(sizes) : rounds * self->forest.outputs, err));
+    if (!given) return PEAL_OK;
+    self->forest.trees = self->room;
+    list_tensors(self, edges ? peal_tensor_count(edges) : 0); /* model_check compares these with the counts */
+    return PEAL_OK;
+}
+
+peal_status models__forest_model_new(const peal_pipeline *pipeline, const peal_model_spec *spec,
+                                     const peal_tensor *given, size_t given_count, void **model, peal_error *err) {
+    forest_model *self = calloc(1, sizeof *self);
+    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
+    const peal_status status = make(self, pipeline, spec, given, given_count, err);
+    if (status == PEAL_OK) {
+        *model = self;
+    } else {
+        models__forest_model_free(self);
+    }
+    return status;
+}
+
+const peal_tensor *models__forest_model_tensors(const void *model, size_t *count) {
+    const forest_model *self = model;
+    *count = self->count;
+    return self->tensors;
+}
+
+/* ---- what was loaded ---- */
+
+peal_status models__forest_check(const models__forest *forest, const models__bins *bins, size_t tree, peal_error *err) {
+    const uint32_t size = forest->sizes[tree];
+    if (size >= forest->leaves) return peal_fail(err, PEAL_E_DATA, "tree %zu has too many nodes", tree + 1);
+    for (uint32_t i = 0; i < size; i++) {
+        const models__tree_node *node = &forest->nodes[tree * (forest->leaves - 1) + i];
+        const uint32_t children[] = {node->left, node->right};
+        bool right = node->feature < bins->features && node->what <= (MODELS__CATEGORY | MODELS__MISSING_LEFT | 0xff);
+        right = right && (!(node->what & MODELS__CATEGORY) || forest->sets);
+        for (size_t c = 0; c < 2; c++) {
+            const bool is_leaf = children[c] & MODELS__LEAF;
+            const uint32_t number = children[c] & ~MODELS__LEAF;
+            right = right && (is_leaf ? number <= size : number > i && number < size);
+        }
+        if (!right) return peal_fail(err, PEAL_E_DATA, "node %u of tree %zu makes no sense", i + 1, tree + 1);
+    }
+    return PEAL_OK;
+}
+
+peal_status models__forest_model_check(const void *model, peal_error *err) {
+    forest_model *self = (forest_model *)model; /* what follows from its tensors is made here */
+    const size_t trees = self->forest.trees, outputs = self->forest.outputs;
+    uint64_t have = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        if (strcmp(self->tensors[i].name, "edges") == 0) have = peal_tensor_count(&self->tensors[i]);
+    }
+    if (count_edges(self) != have) return peal_fail(err, PEAL_E_DATA, "it has other edges than its features need");
+    if (trees % outputs) return peal_fail(err, PEAL_E_DATA, "it has not a tree for each class");
+    PEAL_TRY(models__bins_finish(&self->bins, err));
+    for (size_t tree = 0; tree < trees; tree++) PEAL_TRY(models__forest_check(&self->forest, &self->bins, tree, err));
+    return PEAL_OK;
+}
+
+/* ---- scores ---- */
+
+/* Bins [PEAL_PREDICT_BATCH, features], then scores [outputs]. */
+peal_status models__forest_model_scratch(const void *model, void **scratch, peal_error *err) {
+    const forest_model *self = model;
+    const size_t bins = (PEAL_PREDICT_BATCH * self->bins.features + 63) / 64 * 64;
+    uint8_t *room;
+    PEAL_TRY(peal_alloc_checked(&room, bins + PEAL_PREDICT_BATCH * self->forest.outputs * sizeof(double), 1,
+                                "predictions", err));
+    *scratch = room;
+    return PEAL_OK;
+}
+
+/* Tree by tree over all rows, so that a tree is read once for all of them. */
+void models__forest_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores) {
+    const forest_model *self = model;
+    const models__forest *forest = &self->forest;
+    const size_t outputs = forest->outputs, features = self->bins.features;
+    const peal_loss *loss = models__forest_loss(&self->shape);
+    uint8_t *bins = scratch;
+    double *sums = (double *)(void *)(bins + (PEAL_PREDICT_BATCH * features + 63) / 64 * 64);
+    for (size_t i = 0; i < batch->count; i++) {
+        size_t row;
+        const peal_table *table = peal_batch_row(batch, i, &row);
+        models__bins_row(&self->bins, table, row, bins + i * features);
+        const double offset = peal_shape_offset(&self->shape, table, row) / self->shape.label_deviation;
+        for (size_t k = 0; k < outputs; k++) sums[i * outputs + k] = forest->base[k] + offset;
+    }
+    for (size_t tree = 0; tree < forest->trees; tree++) {
+        for (size_t i = 0; i < batch->count; i++) {
+            sums[i * outputs + tree % outputs] += models__tree_value(forest, tree, bins + i * features);
+        }
+    }
+    const size_t width = peal_shape_scores(&self->shape);
+    for (size_t i = 0; i < batch->count; i++) {
+        loss->predict(&self->shape, sums + i * outputs, outputs, scores + i * width);
+    }
+}
+
+void models__forest_model_fill(void *model, const models__forest *forest, const models__bins *bins) {
+    forest_model *self = model;
+    models__forest *own = &self->forest;
+    const size_t trees = forest->trees, nodes = forest->leaves - 1, numbers = self->shape.features;
+    own->trees = trees;
+    memcpy(own->base, forest->base, own->outputs * sizeof(double));
+    memcpy(own->sizes, forest->sizes, trees * sizeof(uint32_t));
+    memcpy(own->nodes, forest->nodes, trees * nodes * sizeof(models__tree_node));
+    if (own->sets) memcpy(own->sets, forest->sets, trees * nodes * MODELS__SET_WORDS * sizeof(uint32_t));
+    memcpy(own->values, forest->values, trees * forest->leaves * sizeof(double));
+    memcpy(self->bins.edge_counts, bins->edge_counts, numbers * sizeof(uint32_t));
+    memcpy(self->bins.edges, bins->edges, count_edges(self) * sizeof(float));
+    memcpy(self->bins.code_bins, bins->code_bins, peal_shape_codes(&self->shape));
+    models__bins_finish(&self->bins, NULL);
+    list_tensors(self, count_edges(self));
+}

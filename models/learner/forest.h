@@ -1,0 +1,83 @@
+/* Trees over bins, and the model that is kept of them. Private to this folder. */
+#ifndef PEAL_MODELS_FOREST_H
+#define PEAL_MODELS_FOREST_H
+
+#include "models/learner/bins.h"
+#include "models/net/loss.h"
+
+/* The numbers of the model's spec, in the order in which trees.c lists them. */
+enum {
+    MODELS__LEAVES,
+    MODELS__DEPTH,
+    MODELS__RATE,
+    MODELS__ROUNDS,
+    MODELS__MIN_ROWS,
+    MODELS__MIN_HESSIAN,
+    MODELS__MIN_GAIN,
+    MODELS__ROWS,
+    MODELS__COLUMNS,
+    MODELS__BINS
+};
+
+enum {
+    MODELS__MISSING_LEFT = 1 << 8, /* rows without a value go left; else right */
+    MODELS__CATEGORY = 1 << 9,     /* the bins of a set go left, all others right */
+    MODELS__SET_WORDS = 8          /* 256 bits, one a bin */
+};
+#define MODELS__LEAF (UINT32_C(1) << 31) /* a child that is a leaf, with its number */
+
+/* A node: rows whose bin of `feature` is up to the last byte of `what` go left. A child's number is above its
+ * parent's. */
+typedef struct models__tree_node {
+    uint32_t feature, what, left, right;
+} models__tree_node;
+
+/* Trees in their order: round by round, and in a round one for each output. A tree of n nodes has n + 1 leaves. */
+typedef struct models__forest {
+    size_t outputs, leaves;   /* leaves of a tree at most */
+    size_t trees;             /* that there are */
+    uint32_t *sizes;          /* [trees] nodes of each */
+    models__tree_node *nodes; /* [trees, leaves - 1] */
+    uint32_t *sets;           /* [trees, leaves - 1, SET_WORDS], or NULL: no feature is a category */
+    double *values;           /* [trees, leaves] */
+    double *base;             /* [outputs] what all rows begin with */
+} models__forest;
+
+static inline bool models__goes_left(const models__tree_node *node, const uint32_t *set, uint8_t bin) {
+    if (node->what & MODELS__CATEGORY) return set[bin / 32] >> bin % 32 & 1;
+    if (bin == 0) return (node->what & MODELS__MISSING_LEFT) != 0;
+    return bin <= (node->what & 0xff);
+}
+
+/* What tree `tree` adds to the score of a row with these bins. */
+static inline double models__tree_value(const models__forest *forest, size_t tree, const uint8_t *bins) {
+    const size_t first = tree * (forest->leaves - 1);
+    uint32_t at = forest->sizes[tree] ? 0 : MODELS__LEAF;
+    while (!(at & MODELS__LEAF)) {
+        const models__tree_node *node = &forest->nodes[first + at];
+        const uint32_t *set = forest->sets ? forest->sets + (first + at) * MODELS__SET_WORDS : NULL;
+        at = models__goes_left(node, set, bins[node->feature]) ? node->left : node->right;
+    }
+    return forest->values[tree * forest->leaves + (at & ~MODELS__LEAF)];
+}
+
+/* PEAL_E_DATA if tree `tree` over these bins makes no sense. */
+peal_status models__forest_check(const models__forest *forest, const models__bins *bins, size_t tree, peal_error *err);
+/* The loss of which trees learn the derivatives, by label and spec. */
+const peal_loss *models__forest_loss(const peal_shape *shape);
+/* Trees of a round. */
+size_t models__forest_outputs(const peal_shape *shape);
+
+/* ---- the model, by a learner's hooks ---- */
+
+peal_status models__forest_model_new(const peal_pipeline *pipeline, const peal_model_spec *spec,
+                                     const peal_tensor *given, size_t given_count, void **model, peal_error *err);
+void models__forest_model_free(void *model);
+const peal_tensor *models__forest_model_tensors(const void *model, size_t *count);
+peal_status models__forest_model_check(const void *model, peal_error *err);
+peal_status models__forest_model_scratch(const void *model, void **scratch, peal_error *err);
+void models__forest_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores);
+/* Its trees become the first ones of `forest`, whose bins these are. */
+void models__forest_model_fill(void *model, const models__forest *forest, const models__bins *bins);
+
+#endif

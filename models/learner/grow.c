@@ -1,0 +1,479 @@
+/* A round of boosting: gradients of all rows, then a tree for each output, leaf by leaf, the one with the greatest gain
+ * first. All workers do all of it together, each with its own rows; what they decide follows from sums that all see,
+ * so that each decides alone and all the same. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/philox.h"
+#include "core/base/vector.h"
+#include "models/learner/split.h"
+
+/* A leaf of the tree that grows, as one worker sees it. */
+typedef struct leaf {
+    size_t first, count; /* of the worker's rows, in its list */
+    models__sum all;     /* of all workers' rows */
+    uint32_t depth, parent;
+    bool is_right; /* of its parent */
+    models__best best;
+} leaf;
+
+typedef struct member {
+    models__trees *self;
+    const peal_work *work;
+    size_t rank, begin, end; /* rows */
+    size_t output, tree;
+    uint32_t *list, *spare; /* of the whole, as rows are numbered */
+    models__packed *packed;
+    models__rules rules;
+    leaf *leaves; /* [leaves] */
+    size_t leaf_count;
+} member;
+
+/* ---- meeting ---- */
+
+static peal_status meet(const member *m) {
+    peal_work_beat(m->work, UINT32_MAX);
+    return peal_comm_barrier(m->work->comm, m->rank, NULL);
+}
+
+/* ---- rows ---- */
+
+/* Own rows as bins, and what they begin with. */
+static void load_rows(const member *m) {
+    models__trees *self = m->self;
+    const peal_training *training = self->training;
+    const peal_shape *shape = training->shape;
+    const size_t rows = (size_t)training->row_count;
+    for (size_t i = m->begin; i < m->end; i++) {
+        size_t row;
+        const peal_table *table = peal_rows_find(training->rows, training->order[i], &row);
+        uint8_t *bins = self->matrix + i * self->bins.features;
+        models__bins_row(&self->bins, table, row, bins);
+        for (size_t f = 0; f < self->bins.features; f++) self->columns[f * rows + i] = bins[f];
+        const double offset = peal_shape_offset(shape, table, row) / shape->label_deviation;
+        for (size_t k = 0; k < self->outputs; k++) self->scores[i * self->outputs + k] = self->base[k] + offset;
+        if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
+    }
+}
+
+/* Brings the scores of own rows to what the first `trees` trees make of them. */
+static void update_scores(const member *m, size_t trees) {
+    models__trees *self = m->self;
+    models__told *told = &self->told[m->rank];
+    const bool is_known = told->applied > 0 && told->applied - 1 <= trees;
+    const size_t first = is_known ? (size_t)(told->applied - 1) : 0;
+    told->applied = 0;
+    if (!is_known) load_rows(m);
+    for (size_t i = m->begin; i < m->end && first < trees; i++) {
+        const uint8_t *bins = self->matrix + i * self->bins.features;
+        double *scores = self->scores + i * self->outputs;
+        for (size_t tree = first; tree < trees; tree++) {
+            scores[tree % self->outputs] += models__tree_value(&self->forest, tree, bins);
+        }
+    }
+    told->applied = trees + 1;
+}
+
+/* ---- gradients ---- */
+
+static double squared(double score, double target, double out[2]) {
+    out[0] = score - target;
+    out[1] = 1;
+    return (score - target) * (score - target) / 2;
+}
+
+static double logistic(double score, double target, double out[2]) {
+    const double e = exp(-fabs(score)), p = score >= 0 ? 1 / (1 + e) : e / (1 + e);
+    out[0] = p - target;
+    out[1] = fmax(p * (1 - p), 1e-16);
+    return fmax(score, 0) - score * target + log1p(e);
+}
+
+static double softmax(const double *scores, size_t count, size_t class, double *out) {
+    double most = scores[0], sum = 0;
+    for (size_t k = 1; k < count; k++) most = fmax(most, scores[k]);
+    for (size_t k = 0; k < count; k++) sum += out[2 * k] = exp(scores[k] - most);
+    const double factor = (double)count / (double)(count - 1);
+    for (size_t k = 0; k < count; k++) {
+        const double p = out[2 * k] / sum;
+        out[2 * k] = p - (k == class);
+        out[2 * k + 1] = fmax(factor * p * (1 - p), 1e-16);
+    }
+    return most + log(sum) - scores[class];
+}
+
+static double row_derivatives(const models__trees *self, const double *scores, double label, double *out) {
+    const peal_shape *shape = self->training->shape;
+    if (shape->classes == 0) return squared(*scores, (label - shape->label_mean) / shape->label_deviation, out);
+    return shape->classes == 2 ? logistic(*scores, label, out) : softmax(scores, self->outputs, (size_t)label, out);
+}
+
+static void find_derivatives(const member *m) {
+    models__trees *self = m->self;
+    const peal_training *training = self->training;
+    const size_t outputs = self->outputs;
+    models__told *told = &self->told[m->rank];
+    told->most_gradient = told->most_hessian = 0;
+    told->loss = 0;
+    for (size_t i = m->begin; i < m->end; i++) {
+        size_t row;
+        const peal_table *table = peal_rows_find(training->rows, training->order[i], &row);
+        double *out = self->derivatives + 2 * i * outputs;
+        const double label = peal_shape_label(training->shape, table, row);
+        const double weight = peal_row_weight(&training->weighing, training->shape, table, row, label);
+        const double loss = weight * row_derivatives(self, self->scores + i * outputs, label, out);
+        told->loss += (__int128)llrint(fmin(loss, 1e9) * (1 << 30));
+        for (size_t k = 0; k < 2 * outputs; k++) out[k] *= weight;
+        for (size_t k = 0; k < outputs; k++) {
+            told->most_gradient = fmax(told->most_gradient, fabs(out[2 * k]));
+            told->most_hessian = fmax(told->most_hessian, out[2 * k + 1]);
+        }
+    }
+}
+
+/* The power of two by which the largest becomes a whole number of so many bits. */
+static double scale_for(double most, int bits) {
+    return most > 0 && isfinite(most) ? ldexp(1, bits - 1 - ilogb(most)) : 1;
+}
+
+static double most_of(const models__trees *self, bool hessian) {
+    double most = 0;
+    for (size_t r = 0; r < self->members; r++) {
+        most = fmax(most, hessian ? self->told[r].most_hessian : self->told[r].most_gradient);
+    }
+    return most;
+}
+
+/* Whole numbers, rounded up or down at random so that sums are right in the mean: keyed by seed, tree, output and row
+ * of the dataset. */
+static void find_quanta(const member *m) {
+    models__trees *self = m->self;
+    const peal_training *training = self->training;
+    const double gradient_scale = 1 / m->rules.gradient_unit, hessian_scale = 1 / m->rules.hessian_unit;
+    const uint64_t seed = training->options->seed;
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    const size_t rows = (size_t)training->row_count;
+    for (size_t k = 0; k < self->outputs; k++) {
+        models__quantum *out = self->quanta + k * rows;
+        for (size_t i = m->begin; i < m->end; i++) {
+            const uint32_t counter[4] = {training->order[i], (uint32_t)m->work->round->epoch, (uint32_t)k,
+                                         PEAL_PURPOSE_ROUND << 24};
+            uint32_t random[4];
+            peal_philox_block(counter, key, random);
+            const double *own = self->derivatives + 2 * (i * self->outputs + k);
+            out[i].gradient = (int32_t)floor(own[0] * gradient_scale + random[0] * 0x1p-32);
+            out[i].hessian = (int32_t)floor(own[1] * hessian_scale + random[1] * 0x1p-32);
+        }
+    }
+}
+
+/* ---- histograms ---- */
+
+/* Adds a leaf's rows of this worker. */
+static void add_rows(const member *m, const leaf *one) {
+    const models__trees *self = m->self;
+    const size_t features = self->bins.features;
+    const models__quantum *quanta = self->quanta + m->output * (size_t)self->training->row_count;
+    const uint32_t *first = self->bins_first, *list = m->list + one->first;
+    models__packed *packed = m->packed;
+    for (size_t i = 0; i < one->count; i++) {
+        const uint32_t row = list[i];
+        const uint8_t *bins = self->matrix + (size_t)row * features;
+        if (i + 16 < one->count) {
+            __builtin_prefetch(self->matrix + (size_t)list[i + 16] * features);
+            __builtin_prefetch(&quanta[list[i + 16]]);
+        }
+        const models__packed own = {quanta[row].gradient, ((int64_t)quanta[row].hessian << self->row_bits) + 1};
+        for (size_t f = 0; f < features; f++) packed[first[f] + bins[f]] += own;
+    }
+}
+
+/* The sum over all workers of bin `at`, which is then zero again. */
+static models__packed take_sum(const models__trees *self, size_t at) {
+    models__packed sum = {0};
+    for (size_t r = 0; r < self->members; r++) {
+        sum += self->packed[r * self->bins_all + at];
+        self->packed[r * self->bins_all + at] = (models__packed){0};
+    }
+    return sum;
+}
+
+/* ---- splits ---- */
+
+static bool may_split(const member *m, const leaf *one) {
+    return one->all.rows >= 2 * m->rules.min_rows && (m->self->depth == 0 || one->depth < m->self->depth);
+}
+
+/* Whether the tree may look at the feature: a part of them, drawn for each tree. */
+static bool is_drawn(const member *m, size_t feature) {
+    const models__trees *self = m->self;
+    if (self->columns_part >= 1) return true;
+    peal_philox random = peal_philox_stream(self->training->options->seed, PEAL_PURPOSE_COLUMNS,
+                                            (uint32_t)m->work->round->epoch, (uint32_t)m->output, (uint32_t)feature);
+    return peal_philox_unit64(&random) < self->columns_part;
+}
+
+static void search(const member *m, size_t index, size_t begin, size_t end) {
+    models__trees *self = m->self;
+    const leaf *one = &m->leaves[index];
+    models__best *best = &self->bests[index * self->members + m->rank];
+    best->gain = 0;
+    if (!may_split(m, one)) return;
+    for (size_t f = begin; f < end; f++) {
+        if (!is_drawn(m, f)) continue;
+        const models__packed *bins = self->histograms + index * self->bins_all + self->bins_first[f];
+        (models__bins_is_category(&self->bins, f) ? models__split_categories : models__split_numbers)(
+            &m->rules, bins, self->bins.counts[f], &one->all, (uint32_t)f, best);
+    }
+}
+
+/* The features that this worker sums and searches. */
+static void own_features(const member *m, size_t *begin, size_t *end) {
+    *begin = m->self->bins.features * m->rank / m->self->members;
+    *end = m->self->bins.features * (m->rank + 1) / m->self->members;
+}
+
+static void pick_best(member *m, size_t index) {
+    const models__trees *self = m->self;
+    models__best *best = &m->leaves[index].best;
+    best->gain = 0;
+    for (size_t r = 0; r < self->members; r++) {
+        const models__best *one = &self->bests[index * self->members + r];
+        if (one->gain > best->gain) *best = *one;
+    }
+}
+
+/* ---- growing ---- */
+
+static bool is_in_sample(const member *m, size_t i) {
+    const models__trees *self = m->self;
+    if (self->rows_part >= 1) return true;
+    const uint64_t seed = self->training->options->seed;
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    const uint32_t counter[4] = {self->training->order[i], (uint32_t)m->work->round->epoch, 0,
+                                 PEAL_PURPOSE_SAMPLE << 24};
+    uint32_t random[4];
+    peal_philox_block(counter, key, random);
+    return random[0] * 0x1p-32 < self->rows_part;
+}
+
+/* The root's histogram is summed, and its best split found. */
+static peal_status begin_tree(member *m) {
+    models__trees *self = m->self;
+    leaf *root = &m->leaves[0];
+    *root = (leaf){.first = m->begin};
+    m->leaf_count = 1;
+    for (size_t i = m->begin; i < m->end; i++) {
+        if (is_in_sample(m, i)) m->list[m->begin + root->count++] = (uint32_t)i;
+    }
+    add_rows(m, root);
+    PEAL_TRY(meet(m));
+    size_t begin, end;
+    models__packed all = {0};
+    own_features(m, &begin, &end);
+    for (size_t at = self->bins_first[begin]; at < self->bins_first[end]; at++) {
+        self->histograms[at] = take_sum(self, at);
+    }
+    PEAL_TRY(meet(m));
+    /* Any feature's bins hold all rows. */
+    for (size_t at = 0; at < self->bins.counts[0]; at++) all += self->histograms[at];
+    root->all = models__unpack(all, self->row_bits);
+    search(m, 0, begin, end);
+    PEAL_TRY(meet(m));
+    pick_best(m, 0);
+    return PEAL_OK;
+}
+
+/* Parts own rows of a leaf: those that go left stay in front, in their order. Returns how many do. */
+static size_t part_rows(const member *m, const leaf *one, const models__tree_node *node, const uint32_t *set) {
+    const models__trees *self = m->self;
+    const uint8_t *column = self->columns + node->feature * (size_t)self->training->row_count;
+    uint32_t *list = m->list + one->first, *spare = m->spare + one->first;
+    size_t left = 0, right = 0;
+    bool sides[MODELS__BINS_MOST + 1];
+    for (size_t bin = 0; bin <= MODELS__BINS_MOST; bin++) sides[bin] = models__goes_left(node, set, (uint8_t)bin);
+    for (size_t i = 0; i < one->count; i++) {
+        const uint32_t row = list[i];
+        const bool goes_left = sides[column[row]];
+        list[left] = row;
+        spare[right] = row;
+        left += goes_left;
+        right += !goes_left;
+    }
+    memcpy(list + left, spare, right * sizeof *list);
+    return left;
+}
+
+static size_t node_place(const member *m, size_t node) {
+    return m->tree * m->self->nodes + node;
+}
+
+/* Writes node `number`, which splits leaf `index` into itself and leaf `number` + 1. All workers would write the same;
+ * the first one does. */
+static void write_node(const member *m, size_t index, size_t number, models__tree_node *node) {
+    models__trees *self = m->self;
+    models__forest *forest = &self->forest;
+    const leaf *one = &m->leaves[index];
+    *node = (models__tree_node){.feature = one->best.feature,
+                                .what = one->best.what,
+                                .left = MODELS__LEAF | (uint32_t)index,
+                                .right = MODELS__LEAF | (uint32_t)(number + 1)};
+    if (m->rank) return;
+    forest->nodes[node_place(m, number)] = *node;
+    if (forest->sets) {
+        memcpy(forest->sets + node_place(m, number) * MODELS__SET_WORDS, one->best.set, sizeof one->best.set);
+    }
+    if (number == 0) return;
+    models__tree_node *parent = &forest->nodes[node_place(m, one->parent)];
+    *(one->is_right ? &parent->right : &parent->left) = (uint32_t)number;
+}
+
+/* The smaller child's histogram is summed, the other one is what is left of the parent's. */
+static void divide_histogram(const member *m, size_t small, size_t large, size_t parent, size_t begin, size_t end) {
+    const models__trees *self = m->self;
+    models__packed *smalls = self->histograms + small * self->bins_all;
+    models__packed *larges = self->histograms + large * self->bins_all;
+    const models__packed *parents = self->histograms + parent * self->bins_all;
+    for (size_t at = self->bins_first[begin]; at < self->bins_first[end]; at++) {
+        const models__packed all = parents[at], own = take_sum(self, at);
+        smalls[at] = own;
+        larges[at] = all - own;
+    }
+}
+
+static peal_status split_leaf(member *m, size_t index) {
+    const size_t number = m->leaf_count - 1, other = m->leaf_count++;
+    leaf *left = &m->leaves[index], *right = &m->leaves[other];
+    const models__sum all = left->all;
+    models__tree_node node;
+    write_node(m, index, number, &node);
+    const size_t stays = part_rows(m, left, &node, left->best.set);
+    *right = (leaf){.first = left->first + stays,
+                    .count = left->count - stays,
+                    .all = {all.gradient - left->best.left.gradient, all.hessian - left->best.left.hessian,
+                            all.rows - left->best.left.rows},
+                    .depth = left->depth + 1,
+                    .parent = (uint32_t)number,
+                    .is_right = true};
+    left->all = left->best.left;
+    left->count = stays;
+    left->depth++;
+    left->parent = (uint32_t)number;
+    left->is_right = false;
+    if (!may_split(m, left) && !may_split(m, right)) {
+        left->best.gain = right->best.gain = 0;
+        return PEAL_OK;
+    }
+    const bool left_is_small = left->all.rows <= right->all.rows;
+    add_rows(m, left_is_small ? left : right);
+    PEAL_TRY(meet(m));
+    size_t begin, end;
+    own_features(m, &begin, &end);
+    divide_histogram(m, left_is_small ? index : other, left_is_small ? other : index, index, begin, end);
+    search(m, index, begin, end);
+    search(m, other, begin, end);
+    PEAL_TRY(meet(m));
+    pick_best(m, index);
+    pick_best(m, other);
+    return PEAL_OK;
+}
+
+/* What leaves add to scores, by sums of the derivatives as they are, exact to 2^-40 of the largest. */
+static peal_status end_tree(member *m) {
+    models__trees *self = m->self;
+    models__forest *forest = &self->forest;
+    const double gradient_scale = scale_for(most_of(self, false), 40),
+                 hessian_scale = scale_for(most_of(self, true), 40);
+    models__exact *own = self->exacts + m->rank * self->leaves;
+    for (size_t l = 0; l < m->leaf_count; l++) {
+        own[l] = (models__exact){0};
+        for (size_t i = 0; i < m->leaves[l].count; i++) {
+            const size_t row = m->list[m->leaves[l].first + i];
+            const double *derivatives = self->derivatives + 2 * (row * self->outputs + m->output);
+            own[l].gradient += llrint(derivatives[0] * gradient_scale);
+            own[l].hessian += llrint(derivatives[1] * hessian_scale);
+        }
+    }
+    PEAL_TRY(meet(m));
+    if (m->rank == 0) {
+        forest->sizes[m->tree] = (uint32_t)(m->leaf_count - 1);
+        for (size_t l = 0; l < m->leaf_count; l++) {
+            models__exact sum = {0};
+            for (size_t r = 0; r < self->members; r++) {
+                sum.gradient += self->exacts[r * self->leaves + l].gradient;
+                sum.hessian += self->exacts[r * self->leaves + l].hessian;
+            }
+            const double g = (double)sum.gradient / gradient_scale, h = (double)sum.hessian / hessian_scale + self->l2;
+            forest->values[m->tree * self->leaves + l] = h > 0 ? -self->rate * g / h : 0;
+        }
+    }
+    return PEAL_OK;
+}
+
+static peal_status grow_tree(member *m) {
+    PEAL_TRY(begin_tree(m));
+    while (m->leaf_count < m->self->leaves) {
+        size_t best = 0;
+        for (size_t l = 1; l < m->leaf_count; l++) {
+            if (m->leaves[l].best.gain > m->leaves[best].best.gain) best = l;
+        }
+        if (!(m->leaves[best].best.gain > 0)) break;
+        PEAL_TRY(split_leaf(m, best));
+    }
+    return end_tree(m);
+}
+
+/* ---- the round ---- */
+
+static void write_state(const member *m, int state, size_t rounds) {
+    models__trees *self = m->self;
+    __int128 loss = 0;
+    for (size_t r = 0; r < self->members; r++) loss += self->told[r].loss;
+    self->states[state][MODELS__STATE_ROUNDS] = (double)(rounds + 1);
+    self->states[state][MODELS__STATE_LOSS] = (double)loss / (1 << 30) / (double)self->training->row_count;
+}
+
+static peal_status grow_trees(member *m, size_t *reached) {
+    models__trees *self = m->self;
+    const int committed = m->work->round->committed;
+    const size_t rounds = (size_t)self->states[committed][MODELS__STATE_ROUNDS];
+    update_scores(m, rounds * self->outputs);
+    find_derivatives(m);
+    PEAL_TRY(meet(m));
+    m->rules.gradient_unit = 1 / scale_for(most_of(self, false), MODELS__GRADIENT_BITS);
+    m->rules.hessian_unit = 1 / scale_for(most_of(self, true), self->hessian_bits);
+    m->rules.row_bits = self->row_bits;
+    /* What a round that was aborted has left. */
+    memset(m->packed, 0, self->bins_all * sizeof *m->packed);
+    find_quanta(m);
+    for (size_t k = 0; k < self->outputs; k++) {
+        m->output = k;
+        m->tree = rounds * self->outputs + k;
+        PEAL_TRY(grow_tree(m));
+    }
+    if (m->rank == 0) write_state(m, 1 - committed, rounds);
+    PEAL_TRY(meet(m));
+    peal_work_count(m->work);
+    *reached = m->work->round->end;
+    return PEAL_OK;
+}
+
+peal_status models__trees_round(void *opaque, const peal_work *work, size_t *reached) {
+    models__trees *self = opaque;
+    member m = {
+        .self = self,
+        .work = work,
+        .rank = work->rank,
+        .list = self->lists[0],
+        .spare = self->lists[1],
+        .packed = self->packed + work->rank * self->bins_all,
+        .rules = {
+            .l2 = self->l2, .min_gain = self->min_gain, .min_hessian = self->min_hessian, .min_rows = self->min_rows}};
+    models__member_rows(self, m.rank, &m.begin, &m.end);
+    m.leaves = calloc(self->leaves, sizeof *m.leaves);
+    if (!m.leaves) return PEAL_E_MEMORY;
+    const peal_status status = grow_trees(&m, reached);
+    free(m.leaves);
+    return status;
+}

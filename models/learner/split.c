@@ -1,0 +1,132 @@
+/* Walks over a histogram and finds where the gain is the greatest; see split.h. */
+#include "models/learner/split.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Categories: rows that a bin must have to be ordered, rows by which its mean is smoothed, how many go left at most,
+ * the further penalty, and with how few each is tried alone. As LightGBM has them by default. */
+enum { CATEGORY_ROWS = 10, CATEGORY_MOST = 32, CATEGORY_ALONE = 4, CATEGORY_GROUP = 100 };
+#define CATEGORY_SMOOTH 10.0
+#define CATEGORY_L2 10.0
+
+static models__sum add(const models__sum *a, const models__sum *b) {
+    return (models__sum){a->gradient + b->gradient, a->hessian + b->hessian, a->rows + b->rows};
+}
+
+static models__sum subtract(const models__sum *a, const models__sum *b) {
+    return (models__sum){a->gradient - b->gradient, a->hessian - b->hessian, a->rows - b->rows};
+}
+
+/* G^2 / (H + l2) */
+static double worth(const models__rules *rules, const models__sum *sum, double l2) {
+    const double g = (double)sum->gradient * rules->gradient_unit, h = (double)sum->hessian * rules->hessian_unit;
+    return h + l2 > 0 ? g * g / (h + l2) : 0;
+}
+
+static bool is_large(const models__rules *rules, const models__sum *sum) {
+    return sum->rows >= rules->min_rows && (double)sum->hessian * rules->hessian_unit >= rules->min_hessian;
+}
+
+/* The gain of a split beyond what it must have; 0 or less: it must not be. */
+static double gain_of(const models__rules *rules, const models__sum *left, const models__sum *all, double l2) {
+    const models__sum right = subtract(all, left);
+    if (!is_large(rules, left) || !is_large(rules, &right)) return 0;
+    return worth(rules, left, l2) + worth(rules, &right, l2) - worth(rules, all, rules->l2) - rules->min_gain;
+}
+
+static void take(models__best *best, double gain, uint32_t feature, uint32_t what, const models__sum *left) {
+    if (!(gain > best->gain)) return;
+    best->gain = gain;
+    best->feature = feature;
+    best->what = what;
+    memset(best->set, 0, sizeof best->set);
+    best->left = *left;
+}
+
+void models__split_numbers(const models__rules *rules, const models__packed *bins, size_t count, const models__sum *all,
+                           uint32_t feature, models__best *best) {
+    const bool has_missing = models__unpack(bins[0], rules->row_bits).rows > 0;
+    for (uint32_t side = 0; side < 1u + has_missing; side++) {
+        models__packed sum = side ? bins[0] : (models__packed){0};
+        for (size_t b = 1; b + !(has_missing && !side) < count; b++) {
+            sum += bins[b];
+            const models__sum left = models__unpack(sum, rules->row_bits);
+            if (left.rows < rules->min_rows) continue;
+            if (all->rows - left.rows < rules->min_rows) break;
+            if (bins[b][1] == 0) continue;
+            take(best, gain_of(rules, &left, all, rules->l2), feature, (uint32_t)b | (side ? MODELS__MISSING_LEFT : 0),
+                 &left);
+        }
+    }
+}
+
+/* ---- categories ---- */
+
+typedef struct category {
+    double ratio;
+    uint32_t bin;
+} category;
+
+static int by_ratio(const void *a, const void *b) {
+    const category *p = a, *q = b;
+    if (p->ratio != q->ratio) return p->ratio < q->ratio ? -1 : 1;
+    return (p->bin > q->bin) - (p->bin < q->bin);
+}
+
+static void take_set(models__best *best, double gain, uint32_t feature, const models__sum *left, const category *all,
+                     size_t count, size_t step) {
+    if (!(gain > best->gain)) return;
+    take(best, gain, feature, MODELS__CATEGORY, left);
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t bin = step ? all[-(ptrdiff_t)i].bin : all[i].bin;
+        best->set[bin / 32] |= UINT32_C(1) << bin % 32;
+    }
+}
+
+static void split_alone(const models__rules *rules, const models__sum *bins, size_t count, const models__sum *all,
+                        uint32_t feature, models__best *best) {
+    for (size_t b = 0; b < count; b++) {
+        const category one = {.bin = (uint32_t)b};
+        take_set(best, gain_of(rules, &bins[b], all, rules->l2), feature, &bins[b], &one, 1, 0);
+    }
+}
+
+/* From one end of the order on; a try is made whenever a group of rows has come together. */
+static void split_from(const models__rules *rules, const models__sum *bins, const category *first, size_t count,
+                       bool backwards, const models__sum *all, uint32_t feature, models__best *best) {
+    models__sum left = {0};
+    uint64_t group = 0;
+    for (size_t i = 0; i < count && i < CATEGORY_MOST; i++) {
+        const models__sum *own = &bins[backwards ? first[-(ptrdiff_t)i].bin : first[i].bin];
+        left = add(&left, own);
+        group += own->rows;
+        if (left.rows < rules->min_rows || group < CATEGORY_GROUP) continue;
+        if (all->rows - left.rows < rules->min_rows || all->rows - left.rows < CATEGORY_GROUP) break;
+        group = 0;
+        take_set(best, gain_of(rules, &left, all, rules->l2 + CATEGORY_L2), feature, &left, first, i + 1, backwards);
+    }
+}
+
+void models__split_categories(const models__rules *rules, const models__packed *bins, size_t count,
+                              const models__sum *all, uint32_t feature, models__best *best) {
+    models__sum sums[MODELS__BINS_MOST + 1];
+    category ordered[MODELS__BINS_MOST + 1];
+    size_t used = 0, seen = 0;
+    for (size_t b = 0; b < count; b++) {
+        sums[b] = models__unpack(bins[b], rules->row_bits);
+        seen += sums[b].rows > 0;
+        if (sums[b].rows < CATEGORY_ROWS) continue;
+        const double g = (double)sums[b].gradient * rules->gradient_unit;
+        const double h = (double)sums[b].hessian * rules->hessian_unit;
+        ordered[used++] = (category){g / (h + CATEGORY_SMOOTH), (uint32_t)b};
+    }
+    if (seen <= CATEGORY_ALONE) {
+        split_alone(rules, sums, count, all, feature, best);
+        return;
+    }
+    qsort(ordered, used, sizeof *ordered, by_ratio);
+    const size_t most = (used + 1) / 2;
+    split_from(rules, sums, ordered, most, false, all, feature, best);
+    if (used) split_from(rules, sums, ordered + used - 1, most, true, all, feature, best);
+}

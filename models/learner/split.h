@@ -1,0 +1,23 @@
+/* The best split of a leaf by one feature's histogram. Private to this folder. */
+#ifndef PEAL_MODELS_SPLIT_H
+#define PEAL_MODELS_SPLIT_H
+
+#include "models/learner/trees.h"
+
+/* What decides about splits. */
+typedef struct models__rules {
+    double gradient_unit, hessian_unit; /* of sums */
+    double l2, min_gain, min_hessian;
+    uint64_t min_rows;
+    int row_bits; /* of packed sums */
+} models__rules;
+
+/* Improves `best` of a leaf of which `all` is the sum if one of feature `feature`'s splits is better; of equal ones the
+ * first is. `bins` [count] are its histogram, bin 0 what is missing. Categories are ordered by their mean gradient
+ * (Fisher 1958, JASA 53), smoothed, and few of them go left. */
+void models__split_numbers(const models__rules *rules, const models__packed *bins, size_t count, const models__sum *all,
+                           uint32_t feature, models__best *best);
+void models__split_categories(const models__rules *rules, const models__packed *bins, size_t count,
+                              const models__sum *all, uint32_t feature, models__best *best);
+
+#endif

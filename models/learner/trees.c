@@ -1,0 +1,326 @@
+/* Gradient boosting of trees (Friedman 2001, Ann. Statist. 29(5)), with second derivatives (Chen and Guestrin 2016,
+ * KDD): the learner; see trees.h. */
+#include "models/learner/trees.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/json.h"
+#include "core/base/memory.h"
+#include "models/net/loss.h"
+
+/* ---- what the user wants, and what is chosen ---- */
+
+static peal_status check(const peal_train_options *options, const peal_model_spec *spec, peal_error *err) {
+    const char *wrong = peal_steps_option(options);
+    (void)spec;
+    if (options->sync) return peal_fail(err, PEAL_E_USAGE, "trees grow together; leave sync out");
+    if (options->init) return peal_fail(err, PEAL_E_USAGE, "trees cannot go on from a model yet; leave init out");
+    if (options->label_smoothing > 0) {
+        return peal_fail(err, PEAL_E_USAGE, "label-smoothing is of logistic, softmax and mlp, not of 'trees'");
+    }
+    if (!wrong || strcmp(wrong, "patience") == 0) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "%s is of learning by steps, not of trees", wrong);
+}
+
+/* The mean label, the log-odds, or the logarithms of the classes' shares; by what the rows count. */
+typedef struct base_reading {
+    models__trees *self;
+    double *sums; /* [classes or 1] */
+    double all;
+    uint64_t row, at;
+} base_reading;
+
+static peal_status add_labels(void *user, const peal_table *table, peal_error *err) {
+    (void)err;
+    base_reading *read = user;
+    const peal_training *training = read->self->training;
+    const peal_shape *shape = training->shape;
+    for (size_t row = 0; row < table->rows; row++) {
+        if (read->at == training->row_count || training->list[read->at] != read->row + row) continue;
+        const double label = peal_shape_label(shape, table, row);
+        const double weight = peal_row_weight(&training->weighing, shape, table, row, label);
+        read->sums[shape->classes ? (size_t)label : 0] +=
+            shape->classes ? weight : weight * (label - shape->label_mean) / shape->label_deviation;
+        read->all += weight;
+        read->at++;
+    }
+    read->row += table->rows;
+    return PEAL_OK;
+}
+
+static peal_status find_base(models__trees *self, peal_error *err) {
+    const peal_training *training = self->training;
+    const uint32_t classes = training->shape->classes;
+    base_reading read = {.self = self};
+    PEAL_TRY(peal_alloc_checked(&read.sums, classes + 1, sizeof(double), "classes", err));
+    const peal_status status = peal_dataset_read(training->dataset, 1u << PEAL_SPLIT_TRAIN, add_labels, &read, err);
+    for (size_t k = 0; k < self->outputs; k++) {
+        const double least = 1e-10 * read.all;
+        self->base[k] = training->shape->has_offset ? 0
+                        : classes == 0              ? read.sums[0] / read.all
+                        : classes == 2              ? log(fmax(read.sums[1], least) / fmax(read.sums[0], least))
+                                                    : log(fmax(read.sums[k], least) / read.all);
+    }
+    free(read.sums);
+    return status;
+}
+
+/* What is missing tells trees something, but not once it has been filled in. */
+static void say_imputed(const models__trees *self) {
+    const peal_training *training = self->training;
+    const peal_pipeline *pipeline = training->pipeline;
+    size_t first = SIZE_MAX, last = 0, count = 0;
+    char text[PEAL_COLUMNS_TEXT];
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_pipeline_column *column = &pipeline->columns[i];
+        if (column->role != PEAL_ROLE_FEATURE || !peal_pipeline_column_has(column, &peal_transform_impute)) continue;
+        if (first == SIZE_MAX) first = i;
+        last = i;
+        count++;
+    }
+    if (count == 0) return;
+    peal_report(training->options->reporter, PEAL_EVENT_NOTE,
+                "%s: what is missing was filled in; trees use it as it is in a dataset made for them (transform "
+                "bins, which training on raw files with model trees chooses)",
+                peal_pipeline_columns_text(pipeline, first, last, count, text));
+}
+
+static peal_status make(models__trees *self, peal_error *err) {
+    peal_training *training = self->training;
+    peal_model_spec *spec = training->spec;
+    const double *numbers = spec->parameters;
+    if (training->shape->sparse) {
+        return peal_fail(err, PEAL_E_USAGE, "trees do not learn sparse features yet; drop these columns (drop)");
+    }
+    if (!training->shape->features && !training->shape->code_columns) {
+        return peal_fail(err, PEAL_E_USAGE, "there is nothing to learn from: every column but the label is dropped");
+    }
+    self->outputs = models__forest_outputs(training->shape);
+    self->members = training->at_once;
+    self->leaves = (size_t)numbers[MODELS__LEAVES];
+    self->nodes = self->leaves - 1;
+    self->depth = (uint32_t)numbers[MODELS__DEPTH];
+    self->rate = numbers[MODELS__RATE];
+    self->min_rows = (uint64_t)numbers[MODELS__MIN_ROWS];
+    self->min_hessian = numbers[MODELS__MIN_HESSIAN];
+    self->min_gain = numbers[MODELS__MIN_GAIN];
+    self->rows_part = numbers[MODELS__ROWS];
+    self->columns_part = numbers[MODELS__COLUMNS];
+    self->l2 = spec->l2 < 0 ? 0 : (double)spec->l2;
+    if (training->options->epochs) spec->parameters[MODELS__ROUNDS] = (double)training->options->epochs;
+    training->epochs = (size_t)spec->parameters[MODELS__ROUNDS];
+    training->steps = 1;
+    while (training->row_count >> self->row_bits) self->row_bits++;
+    self->hessian_bits = 63 - 2 * self->row_bits;
+    if (self->hessian_bits > MODELS__GRADIENT_BITS) self->hessian_bits = MODELS__GRADIENT_BITS;
+    if (self->hessian_bits < 4) return peal_fail(err, PEAL_E_USAGE, "trees are grown over at most 2^29 rows");
+    say_imputed(self);
+    PEAL_TRY(models__bins_fit(&self->bins, training, (size_t)numbers[MODELS__BINS], err));
+    PEAL_TRY(peal_alloc_checked(&self->bins_first, self->bins.features + 1, sizeof(uint32_t), "bins", err));
+    for (size_t f = 0; f < self->bins.features; f++) {
+        self->bins_first[f + 1] = self->bins_first[f] + self->bins.counts[f];
+    }
+    self->bins_all = self->bins_first[self->bins.features];
+    PEAL_TRY(peal_alloc_checked(&self->base, self->outputs, sizeof(double), "classes", err));
+    return find_base(self, err);
+}
+
+static peal_status begin(peal_training *training, void **out, peal_error *err) {
+    models__trees *self = calloc(1, sizeof *self);
+    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a training");
+    *out = self;
+    self->training = training;
+    return make(self, err);
+}
+
+static void end(void *opaque) {
+    models__trees *self = opaque;
+    if (!self) return;
+    models__bins_clear(&self->bins);
+    free(self->bins_first);
+    free(self->base);
+    free(self);
+}
+
+static json_t *describe(const void *opaque) {
+    const models__trees *self = opaque;
+    return json_pack("{s:f, s:I}", "l2", self->l2, "rounds", (json_int_t)self->training->epochs);
+}
+
+static const char *summary(const void *opaque, char text[160]) {
+    const models__trees *self = opaque;
+    peal_snprintf(text, 160, "%zu rounds of trees, up to %zu leaves, rate %g; %zu features, %zu bins",
+                  self->training->epochs, self->leaves, self->rate, self->bins.features, self->bins_all);
+    return text;
+}
+
+/* ---- shared memory ---- */
+
+static bool has_categories(const models__trees *self) {
+    for (size_t f = 0; f < self->bins.features; f++) {
+        if (models__bins_is_category(&self->bins, f)) return true;
+    }
+    return false;
+}
+
+static void lay_out_trees(models__trees *self, peal_layout *at) {
+    const size_t trees = self->training->epochs * self->outputs;
+    models__forest *forest = &self->forest;
+    *forest = (models__forest){.outputs = self->outputs, .leaves = self->leaves, .base = self->base};
+    forest->sizes = peal_layout_take(at, PEAL_OWNER_POOL, 0, "sizes", PEAL_TENSOR_UINT32, trees);
+    forest->nodes = peal_layout_take(at, PEAL_OWNER_POOL, 0, "nodes", PEAL_TENSOR_UINT32, trees * self->nodes * 4);
+    if (has_categories(self)) {
+        forest->sets = peal_layout_take(at, PEAL_OWNER_POOL, 0, "sets", PEAL_TENSOR_UINT32,
+                                        trees * self->nodes * MODELS__SET_WORDS);
+    }
+    forest->values = peal_layout_take(at, PEAL_OWNER_POOL, 0, "values", PEAL_TENSOR_FLOAT64, trees * self->leaves);
+}
+
+static void lay_out(void *opaque, peal_layout *at) {
+    models__trees *self = opaque;
+    const peal_training *training = self->training;
+    const size_t rows = (size_t)training->row_count, features = self->bins.features, outputs = self->outputs;
+    const size_t valid = (size_t)training->valid_count;
+    for (size_t i = 0; i < 2; i++) {
+        self->states[i] =
+            peal_layout_take(at, PEAL_OWNER_STATE, i, "boosting", PEAL_TENSOR_FLOAT64, MODELS__STATE_NUMBERS);
+    }
+    lay_out_trees(self, at);
+    self->matrix = peal_layout_scratch(at, rows, features);
+    self->columns = peal_layout_scratch(at, rows, features);
+    self->scores = peal_layout_scratch(at, rows * outputs, sizeof(double));
+    self->derivatives = peal_layout_scratch(at, rows * outputs, 2 * sizeof(double));
+    self->quanta = peal_layout_scratch(at, rows * outputs, sizeof(models__quantum));
+    for (size_t i = 0; i < 2; i++) self->lists[i] = peal_layout_scratch(at, rows, sizeof(uint32_t));
+    self->packed = peal_layout_scratch(at, self->members * self->bins_all, sizeof(models__packed));
+    self->histograms = peal_layout_scratch(at, self->leaves * self->bins_all, sizeof(models__packed));
+    self->bests = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__best));
+    self->exacts = peal_layout_scratch(at, self->members * self->leaves, sizeof(models__exact));
+    self->told = peal_layout_scratch(at, self->members, sizeof(models__told));
+    self->valid_matrix = peal_layout_scratch(at, valid, features);
+    self->valid_sums = peal_layout_scratch(at, valid * outputs, sizeof(double));
+    self->valid_applied = peal_layout_scratch(at, valid / PEAL_SCORE_CHUNK + 1, sizeof(uint64_t));
+}
+
+static size_t rounds_of(const models__trees *self, int state) {
+    return (size_t)self->states[state][MODELS__STATE_ROUNDS];
+}
+
+static bool needs(const void *opaque, int state, const void *data) {
+    (void)data;
+    return rounds_of(opaque, state) > 0;
+}
+
+static peal_status check_state(const void *opaque, int state, size_t partition, size_t step, peal_error *err) {
+    (void)step;
+    const models__trees *self = opaque;
+    const double rounds = self->states[state][MODELS__STATE_ROUNDS];
+    if (partition != SIZE_MAX) return PEAL_OK;
+    if (!(rounds >= 0 && rounds <= (double)self->training->epochs && rounds == floor(rounds))) {
+        return peal_fail(err, PEAL_E_DATA, "its 'boosting' makes no sense");
+    }
+    const size_t trees = (size_t)rounds * self->outputs;
+    for (size_t tree = 0; tree < trees; tree++) PEAL_TRY(models__forest_check(&self->forest, &self->bins, tree, err));
+    return PEAL_OK;
+}
+
+static double loss(const void *opaque, int state) {
+    const models__trees *self = opaque;
+    return self->states[state][MODELS__STATE_LOSS];
+}
+
+static void fill(const void *opaque, int state, void *model) {
+    const models__trees *self = opaque;
+    models__forest forest = self->forest;
+    forest.trees = rounds_of(self, state) * self->outputs;
+    models__forest_model_fill(model, &forest, &self->bins);
+}
+
+/* ---- held-out rows ---- */
+
+/* The chunk's sums get the trees that they do not have yet. If whoever did it last died meanwhile, all of them again.
+ */
+static void score_valid(void *opaque, int state, uint64_t from, uint64_t to, double *scores) {
+    models__trees *self = opaque;
+    const peal_training *training = self->training;
+    const peal_shape *shape = training->shape;
+    const size_t outputs = self->outputs, features = self->bins.features, width = peal_shape_scores(shape);
+    uint64_t *applied = &self->valid_applied[from / PEAL_SCORE_CHUNK];
+    const size_t trees = rounds_of(self, state) * outputs;
+    const bool is_known = *applied > 0 && *applied - 1 <= trees;
+    const size_t first = is_known ? (size_t)(*applied - 1) : 0;
+    *applied = 0;
+    for (uint64_t i = from; i < to; i++) {
+        uint8_t *bins = self->valid_matrix + i * features;
+        double *sums = self->valid_sums + i * outputs;
+        if (!is_known) {
+            size_t row;
+            const peal_table *table = peal_rows_find(training->valid_rows, training->valid_list[i], &row);
+            models__bins_row(&self->bins, table, row, bins);
+            const double offset = peal_shape_offset(shape, table, row) / shape->label_deviation;
+            for (size_t k = 0; k < outputs; k++) sums[k] = self->base[k] + offset;
+        }
+        for (size_t tree = first; tree < trees; tree++) {
+            sums[tree % outputs] += models__tree_value(&self->forest, tree, bins);
+        }
+        models__forest_loss(shape)->predict(shape, sums, outputs, scores + (i - from) * width);
+    }
+    *applied = trees + 1;
+}
+
+static const peal_learner learner = {
+    .name = "trees",
+    .documentation = "gradient boosting of trees over bins, grown by all workers together",
+    .sync = "tree",
+    .model_new = models__forest_model_new,
+    .model_free = models__forest_model_free,
+    .model_tensors = models__forest_model_tensors,
+    .model_check = models__forest_model_check,
+    .scratch_new = models__forest_model_scratch,
+    .scratch_free = free,
+    .score = models__forest_model_score,
+    .judges_epochs = true,
+    .has_no_end = true,
+    .check = check,
+    .begin = begin,
+    .end = end,
+    .describe = describe,
+    .summary = summary,
+    .lay_out = lay_out,
+    .together = models__trees_round,
+    .score_valid = score_valid,
+    .loss = loss,
+    .check_state = check_state,
+    .needs = needs,
+    .fill = fill,
+};
+
+static const peal_model_number parameters[] = {{"leaves", 31, 2, 65536, true},
+                                               {"depth", 0, 0, 10000, true},
+                                               {"rate", 0.1, 1e-6, 10, false},
+                                               {"rounds", 100, 1, 1e6, true},
+                                               {"min_rows", 20, 1, 1e9, true},
+                                               {"min_hessian", 1e-3, 0, 1e12, false},
+                                               {"min_gain", 0, 0, 1e12, false},
+                                               {"rows", 1, 1e-6, 1, false},
+                                               {"columns", 1, 1e-6, 1, false},
+                                               {"bins", MODELS__BINS_MOST, 2, MODELS__BINS_MOST, true},
+                                               {.name = NULL}};
+
+static const char *const options[] = {"leaves",   "depth", "rate",    "rounds", "min_rows", "min_hessian",
+                                      "min_gain", "rows",  "columns", "bins",   "l2",       NULL};
+
+const peal_model peal_model_trees = {
+    .name = "trees",
+    .documentation = "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0, min_hessian=0.001, "
+                     "min_gain=0, l2=0, rows=1, columns=1 (parts of them for a tree), bins=255",
+    .options = options,
+    .parameters = parameters,
+    .numbers = true,
+    .two_classes = true,
+    .many_classes = true,
+    .wants_bins = true,
+    .learner = &learner,
+};

@@ -1,0 +1,97 @@
+/* Gradient boosting: what trees.c (the learner) and grow.c (how a tree grows) share. Private to this folder.
+ *
+ * A round makes a tree for each output. All workers grow it together: each has some rows, and adds up their gradients
+ * by bins; these histograms are summed, and the best split of a leaf is found, feature by feature. Gradients are whole
+ * numbers of 15 bits, so that sums have no order and trees do not depend on workers, partitions or machines. */
+#ifndef PEAL_MODELS_TREES_H
+#define PEAL_MODELS_TREES_H
+
+#include "models/learner/forest.h"
+
+/* Sums of gradients, second derivatives and rows, in units of the round's scales. */
+typedef struct models__sum {
+    int64_t gradient, hessian;
+    uint64_t rows;
+} models__sum;
+
+/* The same as histograms hold it: the gradient, and beside it rows in the lower bits and the second derivative above
+ * them. One addition of 16 bytes adds a row, one subtraction makes a sibling. */
+typedef int64_t models__packed __attribute__((vector_size(16)));
+enum { MODELS__GRADIENT_BITS = 15 };
+
+/* The best way to split a leaf. */
+typedef struct models__best {
+    double gain; /* 0: there is none */
+    uint32_t feature, what;
+    uint32_t set[MODELS__SET_WORDS];
+    models__sum left;
+} models__best;
+
+/* Exact sums over a leaf's rows, in units of 2^-40 of the largest. */
+typedef struct models__exact {
+    __int128 gradient, hessian;
+} models__exact;
+
+/* A row's gradient for one output, as a whole number. */
+typedef struct models__quantum {
+    int32_t gradient, hessian;
+} models__quantum;
+
+/* What a worker tells the others; it alone writes. */
+typedef struct models__told {
+    _Alignas(64) double most_gradient, most_hessian; /* of its rows, by their size */
+    __int128 loss;                                   /* in units of 2^-30 */
+    size_t left_rows;
+    uint64_t applied; /* trees that the scores of its rows hold, and 1; 0: it is not known */
+} models__told;
+
+/* The numbers of a state. */
+enum { MODELS__STATE_ROUNDS, MODELS__STATE_LOSS, MODELS__STATE_NUMBERS };
+
+typedef struct models__trees {
+    peal_training *training;
+    models__bins bins;
+    size_t outputs, members, leaves, nodes;
+    int row_bits;         /* of a packed sum that tell rows: so many as all rows need */
+    int hessian_bits;     /* of one row's second derivative: as many as are then left, 15 at most */
+    size_t bins_all;      /* of all features */
+    uint32_t *bins_first; /* [features + 1] where a feature's begin */
+    double rate, l2, min_gain, min_hessian, rows_part, columns_part;
+    uint64_t min_rows;
+    uint32_t depth; /* at most; 0: no limit */
+    double *base;   /* [outputs] */
+
+    /* shared memory: tensors */
+    double *states[2];
+    models__forest forest; /* of all rounds; the committed state says how many of its trees there are */
+
+    /* and what is made anew from them */
+    uint8_t *matrix, *columns;  /* [rows, features], and [features, rows] */
+    double *scores;             /* [rows, outputs] */
+    double *derivatives;        /* [rows, outputs, 2] */
+    models__quantum *quanta;    /* [outputs, rows] */
+    uint32_t *lists[2];         /* [rows] by leaves, and room to part them */
+    models__packed *packed;     /* [members, bins_all] a worker's rows of a leaf; zero between two leaves */
+    models__packed *histograms; /* [leaves, bins_all] */
+    models__best *bests;        /* [leaves, members] */
+    models__exact *exacts;      /* [members, leaves] */
+    models__told *told;         /* [members] */
+    uint8_t *valid_matrix;      /* [valid rows, features] */
+    double *valid_sums;         /* [valid rows, outputs] */
+    uint64_t *valid_applied;    /* [chunks] as `applied` */
+} models__trees;
+
+static inline models__sum models__unpack(models__packed packed, int row_bits) {
+    return (models__sum){packed[0], packed[1] >> row_bits, (uint64_t)packed[1] & ((UINT64_C(1) << row_bits) - 1)};
+}
+
+/* All workers: makes the next state; see peal_learner. */
+peal_status models__trees_round(void *self, const peal_work *work, size_t *reached);
+
+/* The rows that a member works on, of those to train on. */
+static inline void models__member_rows(const models__trees *self, size_t rank, size_t *begin, size_t *end) {
+    *begin = (size_t)(self->training->row_count * rank / self->members);
+    *end = (size_t)(self->training->row_count * (rank + 1) / self->members);
+}
+
+#endif
