@@ -91,12 +91,18 @@ static void learn_exactly(peal_train_options *options, const char *model, const 
 
 static void workers_do_not_change_the_bits(void **state) {
     (void)state;
-    static const char *const syncs[] = {"epoch", "step", "5", "full", "full:start=adaptive", NULL},
-                             *const optimizers[] = {"sgd", "adam"}, *const exact[] = {NULL,  NULL,
-                                                                                      NULL,  "softmax:l1=0.001",
-                                                                                      "svm", "bayes"};
+    static const char *const syncs[] = {"epoch", "step", "5", "full", "full:start=adaptive", NULL, NULL},
+                             *const optimizers[] = {"sgd", "adam"},
+                             *const exact[] = {NULL,
+                                               NULL,
+                                               NULL,
+                                               "softmax:l1=0.001",
+                                               "svm",
+                                               "bayes",
+                                               "trees:rounds=4,leaves=15,rows=0.8,columns=0.7"};
     char *out = test_path(folder, "w.safetensors");
-    for (size_t s = 0; s < sizeof syncs / sizeof *syncs; s++) {
+    const size_t count = sizeof syncs / sizeof *syncs - has_tables; /* trees have no sparse features */
+    for (size_t s = 0; s < count; s++) {
         for (size_t o = 0; o < (exact[s] ? 1 : 2); o++) {
             char first[65] = "";
             for (size_t workers = 1; workers <= 7; workers += workers < 4 ? 1 : 3) {
@@ -146,9 +152,9 @@ static void *kill_workers(void *argument) {
 
 static void deaths_do_not_change_the_bits(void **state) {
     (void)state;
-    static const char *const syncs[] = {"epoch", "step", "full:tolerance=1e-14"};
+    static const char *const syncs[] = {"epoch", "step", "full:tolerance=1e-14", NULL};
     char *out = test_path(folder, "k.safetensors");
-    for (size_t s = 0; s < (has_tables ? 2 : 3); s++) {
+    for (size_t s = 0; s < (has_tables ? 2 : 4); s++) {
         peal_error err;
         peal_train_result calm, killed;
         peal_train_options options = options_for(out);
@@ -156,6 +162,7 @@ static void deaths_do_not_change_the_bits(void **state) {
         options.model = busy_model;
         options.epochs = 6;
         if (s == 2) learn_exactly(&options, "softmax", syncs[s], 150);
+        if (s == 3) learn_exactly(&options, "trees:rounds=150", NULL, 0);
         options.deaths = 1000;
         options.workers = 2;
         options.partitions = 6; /* partitions 2 and 3 are neighbours in the tree of sums, and of different workers */

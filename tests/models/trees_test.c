@@ -1,0 +1,232 @@
+/* Trees: what a split and a leaf are, held against obvious ways to find them; missing values and categories. */
+#include <math.h>
+
+#include "core/base/file.h"
+#include "tests/models/dataset.h"
+
+enum { ROWS = 1500, NUMBERS = 3, LEVELS = 12 };
+
+static char *folder;
+
+static int make_folder(void **state) {
+    (void)state;
+    folder = test_folder();
+    return 0;
+}
+
+static int free_folder(void **state) {
+    (void)state;
+    free(folder);
+    return 0;
+}
+
+/* Rows of numbers with few digits, so that each value can have a bin of its own, and a category. NaN: missing. */
+typedef struct rows {
+    double x[ROWS][NUMBERS], y[ROWS];
+    int level[ROWS];
+} rows;
+
+static void draw(rows *all, uint64_t seed) {
+    peal_philox random = peal_philox_stream(seed, PEAL_PURPOSE_USER, 0, 0, 0);
+    for (size_t i = 0; i < ROWS; i++) {
+        for (size_t j = 0; j < NUMBERS; j++) all->x[i][j] = (double)peal_philox_below(&random, 100) / 10;
+        if (peal_philox_below(&random, 4) == 0) all->x[i][2] = (double)NAN;
+        all->level[i] = (int)peal_philox_below(&random, LEVELS);
+        const double odd = all->level[i] * 7 % LEVELS < 5 ? 3 : 0;
+        all->y[i] = sin(all->x[i][0]) + all->x[i][1] / 5 + (isnan(all->x[i][2]) ? 2 : all->x[i][2] / 10) + odd +
+                    (double)peal_philox_normal(&random);
+    }
+}
+
+static void print(const rows *all, size_t i, bool with_label, peal_buffer *text) {
+    char line[160], last[32] = "";
+    peal_error err;
+    if (!isnan(all->x[i][2])) snprintf(last, sizeof last, "%.1f", all->x[i][2]);
+    const int size = snprintf(line, sizeof line, "%.1f,%.1f,%s,v%d", all->x[i][0], all->x[i][1], last, all->level[i]);
+    assert_ok(peal_buffer_append(text, line, (size_t)size, &err));
+    const int more = snprintf(line, sizeof line, ",%.17g\n", all->y[i]);
+    assert_ok(peal_buffer_append(text, with_label ? line : "\n", with_label ? (size_t)more : 1, &err));
+}
+
+/* Trains on the rows and predicts them; numbers go through buckets that leave missing what is missing. */
+static void train(const rows *all, const char *model, const char *const *drop, size_t drop_count, double *out) {
+    peal_error err;
+    peal_buffer text = {0};
+    peal_train_result result;
+    peal_predictor *predictor;
+    peal_dataset *data;
+    char *csv = test_path(folder, "t.csv"), *dataset = test_path(folder, "t.ds"), *path = test_path(folder, "t.st");
+    assert_ok(peal_buffer_append(&text, "a,b,c,v,y\n", 10, &err));
+    for (size_t i = 0; i < ROWS; i++) print(all, i, true, &text);
+    assert_ok(peal_file_write_atomic(csv, text.data, text.size, &err));
+    json_t *transforms = json_pack("[{s:s, s:i, s:s}]", "transform", "bucketize", "buckets", 255, "columns", "numbers");
+    test_dataset(csv, dataset,
+                 (peal_plan_options){
+                     .task = PEAL_TASK_REGRESS, .transforms = transforms, .drop = drop, .drop_count = drop_count});
+    json_decref(transforms);
+    peal_train_options options = peal_train_default();
+    options.dataset = dataset;
+    options.out = path;
+    options.model = model;
+    options.partitions = 3;
+    assert_ok(peal_train(&options, &result, &err));
+    assert_ok(peal_predictor_open(path, &predictor, &err));
+    assert_ok(peal_dataset_open(dataset, &data, &err));
+    text.size = 0;
+    for (size_t i = 0; i < ROWS; i++) print(all, i, true, &text);
+    size_t count;
+    assert_ok(peal_predictor_text(predictor, (const char *)text.data, text.size, out, ROWS, &count, &err));
+    assert_int_equal(count, ROWS);
+    peal_dataset_close(data);
+    peal_predictor_free(predictor);
+    peal_buffer_clear(&text);
+    free(csv);
+    free(dataset);
+    free(path);
+}
+
+/* Squares of the labels about their means, on both sides of a split. */
+static double left_over(const rows *all, const bool *left) {
+    double sums[2] = {0}, squares[2] = {0}, counts[2] = {0};
+    for (size_t i = 0; i < ROWS; i++) {
+        sums[left[i]] += all->y[i];
+        squares[left[i]] += all->y[i] * all->y[i];
+        counts[left[i]]++;
+    }
+    double all_squares = 0;
+    for (size_t s = 0; s < 2; s++) all_squares += counts[s] ? squares[s] - sums[s] * sums[s] / counts[s] : 0;
+    return all_squares;
+}
+
+static size_t count_left(const bool *left) {
+    size_t count = 0;
+    for (size_t i = 0; i < ROWS; i++) count += left[i];
+    return count;
+}
+
+/* The best split of numbers, by trying all. */
+static double best_of_numbers(const rows *all) {
+    bool left[ROWS];
+    double best = (double)INFINITY;
+    for (size_t j = 0; j < NUMBERS; j++) {
+        for (int at = 0; at < 100; at++) {
+            for (int missing = 0; missing < 2; missing++) {
+                for (size_t i = 0; i < ROWS; i++) {
+                    left[i] = isnan(all->x[i][j]) ? missing : all->x[i][j] <= at / 10.0 + 0.05;
+                }
+                const size_t count = count_left(left);
+                if (count >= 20 && ROWS - count >= 20) best = fmin(best, left_over(all, left));
+            }
+        }
+    }
+    return best;
+}
+
+static void one_split_is_the_best(void **state) {
+    (void)state;
+    static rows all;
+    static double got[ROWS];
+    static const char *const drop[] = {"v"};
+    for (uint64_t seed = 1; seed < 4; seed++) {
+        bool left[ROWS];
+        draw(&all, seed);
+        train(&all, "trees:leaves=2,rounds=1,rate=1", drop, 1, got);
+        for (size_t i = 0; i < ROWS; i++) left[i] = got[i] == got[0];
+        assert_true(count_left(left) < ROWS);
+        /* Gradients are rounded, so that of two splits that are nearly as good either may be taken. */
+        assert_true(left_over(&all, left) <= 1.0005 * best_of_numbers(&all));
+    }
+}
+
+/* With rate 1 and no penalty a leaf says the mean of its rows. */
+static void leaves_are_means(void **state) {
+    (void)state;
+    static rows all;
+    static double got[ROWS];
+    draw(&all, 7);
+    train(&all, "trees:leaves=12,rounds=1,rate=1,min_rows=5", NULL, 0, got);
+    size_t leaves = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        double sum = 0, count = 0;
+        bool is_first = true;
+        for (size_t j = 0; j < ROWS; j++) {
+            if (got[j] != got[i]) continue;
+            is_first = is_first && j >= i;
+            sum += all.y[j];
+            count++;
+        }
+        leaves += is_first;
+        assert_true(count >= 5);
+        assert_true(fabs(got[i] - sum / count) < 1e-6);
+    }
+    assert_int_equal(leaves, 12);
+}
+
+/* Levels, whose order says nothing, are parted as their means say. */
+static void categories_are_parted_by_their_means(void **state) {
+    (void)state;
+    static rows all;
+    static double got[ROWS];
+    static const char *const drop[] = {"a", "b", "c"};
+    draw(&all, 3);
+    train(&all, "trees:leaves=2,rounds=1,rate=1", drop, 3, got);
+    for (size_t i = 0; i < ROWS; i++) {
+        const bool odd = all.level[i] * 7 % LEVELS < 5;
+        for (size_t j = 0; j < i; j++) {
+            if ((all.level[j] * 7 % LEVELS < 5) == odd) assert_true(got[i] == got[j]);
+        }
+    }
+    assert_true(got[0] != got[1] || got[0] != got[2] || got[0] != got[3]);
+}
+
+static void more_rounds_learn_more(void **state) {
+    (void)state;
+    static rows all;
+    static double got[ROWS];
+    double last = (double)INFINITY;
+    static const char *const models[] = {"trees:rounds=2", "trees:rounds=20", "trees:rounds=200,leaves=8",
+                                         "trees:rounds=400,leaves=8,rows=0.7,columns=0.5"};
+    draw(&all, 9);
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+        double squares = 0;
+        train(&all, models[m], NULL, 0, got);
+        for (size_t i = 0; i < ROWS; i++) squares += (got[i] - all.y[i]) * (got[i] - all.y[i]) / ROWS;
+        assert_true(squares < last);
+        last = m < 2 ? squares : 1; /* the noise is learnt, too */
+    }
+}
+
+static void wrong_wishes_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *model, *optimizer, *sync, *what;
+    } cases[] = {{"trees:leaves=1", NULL, NULL, "leaves"},
+                 {"trees:leaves=2.5", NULL, NULL, "must be a whole number"},
+                 {"trees:leafs=3", NULL, NULL, "did you mean 'leaves'"},
+                 {"trees:bins=300", NULL, NULL, "bins"},
+                 {"trees", "adam", NULL, "optimizer is of learning by steps"},
+                 {"trees", NULL, "step", "leave sync out"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err;
+        char *out = test_path(folder, "no.st");
+        peal_train_options options = peal_train_default();
+        options.out = out;
+        options.model = cases[i].model;
+        options.optimizer = cases[i].optimizer;
+        options.sync = cases[i].sync;
+        assert_int_equal(peal_train_check(&options, &err), PEAL_E_USAGE);
+        assert_has(err.message, cases[i].what);
+        free(out);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_split_is_the_best),
+        cmocka_unit_test(leaves_are_means),
+        cmocka_unit_test(categories_are_parted_by_their_means),
+        cmocka_unit_test(more_rounds_learn_more),
+        cmocka_unit_test(wrong_wishes_are_refused),
+    };
+    return cmocka_run_group_tests(tests, make_folder, free_folder);
+}
