@@ -48,8 +48,10 @@ static void print(const rows *all, size_t i, bool with_label, peal_buffer *text)
     assert_ok(peal_buffer_append(text, with_label ? line : "\n", with_label ? (size_t)more : 1, &err));
 }
 
-/* Trains on the rows and predicts them; numbers go through buckets that leave missing what is missing. */
-static void train(const rows *all, const char *model, const char *const *drop, size_t drop_count, double *out) {
+/* Trains on the rows and predicts them; numbers go through bins, which leave missing what is missing, or become
+ * features that are filled in. */
+static void train_with(const rows *all, const char *model, const char *const *drop, size_t drop_count, bool bins,
+                       double *out) {
     peal_error err;
     peal_buffer text = {0};
     peal_train_result result;
@@ -59,7 +61,7 @@ static void train(const rows *all, const char *model, const char *const *drop, s
     assert_ok(peal_buffer_append(&text, "a,b,c,v,y\n", 10, &err));
     for (size_t i = 0; i < ROWS; i++) print(all, i, true, &text);
     assert_ok(peal_file_write_atomic(csv, text.data, text.size, &err));
-    json_t *transforms = json_pack("[{s:s, s:i, s:s}]", "transform", "bucketize", "buckets", 255, "columns", "numbers");
+    json_t *transforms = bins ? json_pack("[{s:s, s:s}]", "transform", "bins", "columns", "numbers") : json_array();
     test_dataset(csv, dataset,
                  (peal_plan_options){
                      .task = PEAL_TASK_REGRESS, .transforms = transforms, .drop = drop, .drop_count = drop_count});
@@ -83,6 +85,10 @@ static void train(const rows *all, const char *model, const char *const *drop, s
     free(csv);
     free(dataset);
     free(path);
+}
+
+static void train(const rows *all, const char *model, const char *const *drop, size_t drop_count, double *out) {
+    train_with(all, model, drop, drop_count, true, out);
 }
 
 /* Squares of the labels about their means, on both sides of a split. */
@@ -196,6 +202,77 @@ static void more_rounds_learn_more(void **state) {
     }
 }
 
+/* A whole file, sealed again, in which number `index` of a tensor is another one. */
+static peal_status open_changed(const char *path, const char *tensor, size_t index, uint32_t value, peal_error *err) {
+    enum { TENSORS = 16 };
+    static const char *const keys[] = {"kind", "model", "job", "pipeline"};
+    peal_safetensors *file;
+    peal_tensor tensors[TENSORS];
+    peal_predictor *predictor = NULL;
+    char *changed = test_path(folder, "changed.st");
+    json_t *metadata = json_object();
+    uint32_t *numbers = NULL;
+    assert_ok(peal_safetensors_open(path, &file, err));
+    const size_t count = peal_safetensors_count(file);
+    assert_true(count <= TENSORS);
+    for (size_t i = 0; i < count; i++) {
+        tensors[i] = *peal_safetensors_at(file, i);
+        if (strcmp(tensors[i].name, tensor) != 0) continue;
+        numbers = malloc(peal_tensor_count(&tensors[i]) * sizeof *numbers);
+        memcpy(numbers, tensors[i].data, peal_tensor_count(&tensors[i]) * sizeof *numbers);
+        assert_true(index < peal_tensor_count(&tensors[i]));
+        numbers[index] = value;
+        tensors[i].data = numbers;
+    }
+    assert_non_null(numbers);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *text = peal_safetensors_metadata(file, keys[i]);
+        if (text) json_object_set_new(metadata, keys[i], json_string(text));
+    }
+    assert_ok(peal_safetensors_write(changed, metadata, tensors, count, err));
+    const peal_status status = peal_predictor_open(changed, &predictor, err);
+    peal_predictor_free(predictor);
+    peal_safetensors_close(file);
+    json_decref(metadata);
+    free(numbers);
+    free(changed);
+    return status;
+}
+
+static void trees_that_make_no_sense_are_refused(void **state) {
+    (void)state;
+    static rows all;
+    static double got[ROWS];
+    static const struct {
+        const char *tensor;
+        size_t index;
+        uint32_t value;
+        const char *what; /* NULL: it is right */
+    } cases[] = {{"nodes", 1, 3, NULL},
+                 {"nodes", 0, 4, "makes no sense"},                    /* a feature that is not there */
+                 {"nodes", 1, 1 << 10, "makes no sense"},              /* no such kind of split */
+                 {"nodes", 2, 0, "makes no sense"},                    /* its own child */
+                 {"nodes", 2, 7, "makes no sense"},                    /* a node that is not there */
+                 {"nodes", 3, UINT32_C(0x80000008), "makes no sense"}, /* a leaf that is not there */
+                 {"sizes", 0, 8, "too many nodes"},
+                 {"edge_counts", 0, 5, "other edges"},
+                 {"edge_counts", 0, 1 << 30, "other edges"}};
+    char *path = test_path(folder, "t.st");
+    draw(&all, 5);
+    train_with(&all, "trees:leaves=8,rounds=2", NULL, 0, false, got);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err;
+        const peal_status status = open_changed(path, cases[i].tensor, cases[i].index, cases[i].value, &err);
+        if (cases[i].what) {
+            assert_int_equal(status, PEAL_E_DATA);
+            assert_has(err.message, cases[i].what);
+        } else {
+            assert_ok(status);
+        }
+    }
+    free(path);
+}
+
 static void wrong_wishes_are_refused(void **state) {
     (void)state;
     static const struct {
@@ -226,6 +303,7 @@ int main(void) {
         cmocka_unit_test(leaves_are_means),
         cmocka_unit_test(categories_are_parted_by_their_means),
         cmocka_unit_test(more_rounds_learn_more),
+        cmocka_unit_test(trees_that_make_no_sense_are_refused),
         cmocka_unit_test(wrong_wishes_are_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, free_folder);
