@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/memory.h"
 #include "core/base/philox.h"
 #include "core/base/vector.h"
 #include "models/learner/split.h"
@@ -21,9 +22,10 @@ typedef struct leaf {
 typedef struct member {
     models__trees *self;
     const peal_work *work;
-    size_t rank, begin, end; /* rows */
+    size_t rank;
+    size_t begin, count;   /* rows: the first one, and how many */
+    models__own_rows *own; /* of them */
     size_t output, tree;
-    uint32_t *list, *spare; /* of the whole, as rows are numbered */
     models__packed *packed;
     models__rules rules;
     leaf *leaves; /* [leaves] */
@@ -39,40 +41,55 @@ static peal_status meet(const member *m) {
 
 /* ---- rows ---- */
 
-/* Own rows as bins, and what they begin with. */
-static void load_rows(const member *m) {
-    models__trees *self = m->self;
-    const peal_training *training = self->training;
-    const peal_shape *shape = training->shape;
-    const size_t rows = (size_t)training->row_count;
-    for (size_t i = m->begin; i < m->end; i++) {
-        size_t row;
-        const peal_table *table = peal_rows_find(training->rows, training->order[i], &row);
-        uint8_t *bins = self->matrix + i * self->bins.features;
-        models__bins_row(&self->bins, table, row, bins);
-        for (size_t f = 0; f < self->bins.features; f++) self->columns[f * rows + i] = bins[f];
-        const double offset = peal_shape_offset(shape, table, row) / shape->label_deviation;
-        for (size_t k = 0; k < self->outputs; k++) self->scores[i * self->outputs + k] = self->base[k] + offset;
-        if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
-    }
+static const peal_table *find_row(const member *m, size_t i, size_t *row) {
+    const peal_training *training = m->self->training;
+    return peal_rows_find(training->rows, training->order[m->begin + i], row);
 }
 
-/* Brings the scores of own rows to what the first `trees` trees make of them. */
-static void update_scores(const member *m, size_t trees) {
+static peal_status make_room(member *m) {
+    const size_t rows = m->count, features = m->self->bins.features, outputs = m->self->outputs;
+    models__own_rows *own = calloc(1, sizeof *own);
+    if (!own) return PEAL_E_MEMORY;
+    m->self->own = own; /* until this process ends */
+    PEAL_TRY(peal_alloc_checked(&own->matrix, rows, features, "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->columns, rows, features, "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->scores, rows * outputs, sizeof(double), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->derivatives, rows * outputs, 2 * sizeof(double), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->quanta, rows * outputs, sizeof(models__quantum), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->lists[0], rows, sizeof(uint32_t), "rows", NULL));
+    return peal_alloc_checked(&own->lists[1], rows, sizeof(uint32_t), "rows", NULL);
+}
+
+/* Own rows as bins, and what they begin with. */
+static peal_status load_rows(member *m) {
     models__trees *self = m->self;
-    models__told *told = &self->told[m->rank];
-    const bool is_known = told->applied > 0 && told->applied - 1 <= trees;
-    const size_t first = is_known ? (size_t)(told->applied - 1) : 0;
-    told->applied = 0;
-    if (!is_known) load_rows(m);
-    for (size_t i = m->begin; i < m->end && first < trees; i++) {
-        const uint8_t *bins = self->matrix + i * self->bins.features;
-        double *scores = self->scores + i * self->outputs;
-        for (size_t tree = first; tree < trees; tree++) {
+    const peal_shape *shape = self->training->shape;
+    if (self->own) return PEAL_OK;
+    PEAL_TRY(make_room(m));
+    for (size_t i = 0; i < m->count; i++) {
+        size_t row;
+        const peal_table *table = find_row(m, i, &row);
+        uint8_t *bins = self->own->matrix + i * self->bins.features;
+        models__bins_row(&self->bins, table, row, bins);
+        for (size_t f = 0; f < self->bins.features; f++) self->own->columns[f * m->count + i] = bins[f];
+        const double offset = peal_shape_offset(shape, table, row) / shape->label_deviation;
+        for (size_t k = 0; k < self->outputs; k++) self->own->scores[i * self->outputs + k] = self->base[k] + offset;
+        if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
+    }
+    return PEAL_OK;
+}
+
+/* Brings the scores of own rows to what the first `trees` trees make of them: these are committed. */
+static void update_scores(const member *m, size_t trees) {
+    const models__trees *self = m->self;
+    for (size_t i = 0; i < m->count && m->own->trees < trees; i++) {
+        const uint8_t *bins = m->own->matrix + i * self->bins.features;
+        double *scores = m->own->scores + i * self->outputs;
+        for (size_t tree = m->own->trees; tree < trees; tree++) {
             scores[tree % self->outputs] += models__tree_value(&self->forest, tree, bins);
         }
     }
-    told->applied = trees + 1;
+    m->own->trees = trees;
 }
 
 /* ---- gradients ---- */
@@ -116,13 +133,13 @@ static void find_derivatives(const member *m) {
     models__told *told = &self->told[m->rank];
     told->most_gradient = told->most_hessian = 0;
     told->loss = 0;
-    for (size_t i = m->begin; i < m->end; i++) {
+    for (size_t i = 0; i < m->count; i++) {
         size_t row;
-        const peal_table *table = peal_rows_find(training->rows, training->order[i], &row);
-        double *out = self->derivatives + 2 * i * outputs;
+        const peal_table *table = find_row(m, i, &row);
+        double *out = m->own->derivatives + 2 * i * outputs;
         const double label = peal_shape_label(training->shape, table, row);
         const double weight = peal_row_weight(&training->weighing, training->shape, table, row, label);
-        const double loss = weight * row_derivatives(self, self->scores + i * outputs, label, out);
+        const double loss = weight * row_derivatives(self, m->own->scores + i * outputs, label, out);
         told->loss += (__int128)llrint(fmin(loss, 1e9) * (1 << 30));
         for (size_t k = 0; k < 2 * outputs; k++) out[k] *= weight;
         for (size_t k = 0; k < outputs; k++) {
@@ -153,15 +170,14 @@ static void find_quanta(const member *m) {
     const double gradient_scale = 1 / m->rules.gradient_unit, hessian_scale = 1 / m->rules.hessian_unit;
     const uint64_t seed = training->options->seed;
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    const size_t rows = (size_t)training->row_count;
     for (size_t k = 0; k < self->outputs; k++) {
-        models__quantum *out = self->quanta + k * rows;
-        for (size_t i = m->begin; i < m->end; i++) {
-            const uint32_t counter[4] = {training->order[i], (uint32_t)m->work->round->epoch, (uint32_t)k,
+        models__quantum *out = m->own->quanta + k * m->count;
+        for (size_t i = 0; i < m->count; i++) {
+            const uint32_t counter[4] = {training->order[m->begin + i], (uint32_t)m->work->round->epoch, (uint32_t)k,
                                          PEAL_PURPOSE_ROUND << 24};
             uint32_t random[4];
             peal_philox_block(counter, key, random);
-            const double *own = self->derivatives + 2 * (i * self->outputs + k);
+            const double *own = m->own->derivatives + 2 * (i * self->outputs + k);
             out[i].gradient = (int32_t)floor(own[0] * gradient_scale + random[0] * 0x1p-32);
             out[i].hessian = (int32_t)floor(own[1] * hessian_scale + random[1] * 0x1p-32);
         }
@@ -170,22 +186,62 @@ static void find_quanta(const member *m) {
 
 /* ---- histograms ---- */
 
-/* Adds a leaf's rows of this worker. */
+/* Some rows that are added together: where their bins stand, and what each adds. */
+enum { BLOCK_ROWS = 256, TILE_BYTES = 24 << 10 };
+typedef struct row_block {
+    const uint8_t *bins[BLOCK_ROWS];
+    models__packed own[BLOCK_ROWS];
+    size_t count;
+} row_block;
+
+/* Takes rows of the list, and asks for the memory of those after them. */
+static void take_block(const member *m, const leaf *one, size_t at, row_block *block) {
+    const models__trees *self = m->self;
+    const size_t features = self->bins.features, left = one->count - at;
+    const models__quantum *quanta = m->own->quanta + m->output * m->count;
+    const uint32_t *list = m->own->lists[0] + one->first + at;
+    block->count = left < BLOCK_ROWS ? left : BLOCK_ROWS;
+    for (size_t i = 0; i < block->count; i++) {
+        const models__quantum *quantum = &quanta[list[i]];
+        block->bins[i] = m->own->matrix + (size_t)list[i] * features;
+        block->own[i] = (models__packed){quantum->gradient, ((int64_t)quantum->hessian << self->row_bits) + 1};
+        if (i + BLOCK_ROWS >= left) continue;
+        const uint32_t later = list[i + BLOCK_ROWS];
+        __builtin_prefetch(&quanta[later]);
+        __builtin_prefetch(m->own->matrix + (size_t)later * features);
+        __builtin_prefetch(m->own->matrix + (size_t)later * features + features - 1);
+    }
+}
+
+/* Features begin .. end - 1, whose histograms fit the first cache. */
+static void add_tile(const row_block *block, const uint32_t *first, size_t begin, size_t end, models__packed *packed) {
+    for (size_t i = 0; i < block->count; i++) {
+        const uint8_t *bins = block->bins[i];
+        const models__packed own = block->own[i];
+        size_t f = begin;
+        for (; f + 4 <= end; f += 4) {
+            packed[first[f] + bins[f]] += own;
+            packed[first[f + 1] + bins[f + 1]] += own;
+            packed[first[f + 2] + bins[f + 2]] += own;
+            packed[first[f + 3] + bins[f + 3]] += own;
+        }
+        for (; f < end; f++) packed[first[f] + bins[f]] += own;
+    }
+}
+
+/* Adds a leaf's rows of this worker: a block of them, tile by tile, while their bins are in the cache. */
 static void add_rows(const member *m, const leaf *one) {
     const models__trees *self = m->self;
     const size_t features = self->bins.features;
-    const models__quantum *quanta = self->quanta + m->output * (size_t)self->training->row_count;
-    const uint32_t *first = self->bins_first, *list = m->list + one->first;
-    models__packed *packed = m->packed;
-    for (size_t i = 0; i < one->count; i++) {
-        const uint32_t row = list[i];
-        const uint8_t *bins = self->matrix + (size_t)row * features;
-        if (i + 16 < one->count) {
-            __builtin_prefetch(self->matrix + (size_t)list[i + 16] * features);
-            __builtin_prefetch(&quanta[list[i + 16]]);
+    const uint32_t *first = self->bins_first;
+    row_block block;
+    for (size_t at = 0; at < one->count; at += block.count) {
+        take_block(m, one, at, &block);
+        for (size_t begin = 0, end; begin < features; begin = end) {
+            end = begin + 1;
+            while (end < features && (first[end + 1] - first[begin]) * sizeof *m->packed <= TILE_BYTES) end++;
+            add_tile(&block, first, begin, end, m->packed);
         }
-        const models__packed own = {quanta[row].gradient, ((int64_t)quanta[row].hessian << self->row_bits) + 1};
-        for (size_t f = 0; f < features; f++) packed[first[f] + bins[f]] += own;
     }
 }
 
@@ -251,7 +307,7 @@ static bool is_in_sample(const member *m, size_t i) {
     if (self->rows_part >= 1) return true;
     const uint64_t seed = self->training->options->seed;
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    const uint32_t counter[4] = {self->training->order[i], (uint32_t)m->work->round->epoch, 0,
+    const uint32_t counter[4] = {self->training->order[m->begin + i], (uint32_t)m->work->round->epoch, 0,
                                  PEAL_PURPOSE_SAMPLE << 24};
     uint32_t random[4];
     peal_philox_block(counter, key, random);
@@ -262,10 +318,10 @@ static bool is_in_sample(const member *m, size_t i) {
 static peal_status begin_tree(member *m) {
     models__trees *self = m->self;
     leaf *root = &m->leaves[0];
-    *root = (leaf){.first = m->begin};
+    *root = (leaf){0};
     m->leaf_count = 1;
-    for (size_t i = m->begin; i < m->end; i++) {
-        if (is_in_sample(m, i)) m->list[m->begin + root->count++] = (uint32_t)i;
+    for (size_t i = 0; i < m->count; i++) {
+        if (is_in_sample(m, i)) m->own->lists[0][root->count++] = (uint32_t)i;
     }
     add_rows(m, root);
     PEAL_TRY(meet(m));
@@ -287,9 +343,8 @@ static peal_status begin_tree(member *m) {
 
 /* Parts own rows of a leaf: those that go left stay in front, in their order. Returns how many do. */
 static size_t part_rows(const member *m, const leaf *one, const models__tree_node *node, const uint32_t *set) {
-    const models__trees *self = m->self;
-    const uint8_t *column = self->columns + node->feature * (size_t)self->training->row_count;
-    uint32_t *list = m->list + one->first, *spare = m->spare + one->first;
+    const uint8_t *column = m->own->columns + node->feature * m->count;
+    uint32_t *list = m->own->lists[0] + one->first, *spare = m->own->lists[1];
     size_t left = 0, right = 0;
     bool sides[MODELS__BINS_MOST + 1];
     for (size_t bin = 0; bin <= MODELS__BINS_MOST; bin++) sides[bin] = models__goes_left(node, set, (uint8_t)bin);
@@ -389,8 +444,8 @@ static peal_status end_tree(member *m) {
     for (size_t l = 0; l < m->leaf_count; l++) {
         own[l] = (models__exact){0};
         for (size_t i = 0; i < m->leaves[l].count; i++) {
-            const size_t row = m->list[m->leaves[l].first + i];
-            const double *derivatives = self->derivatives + 2 * (row * self->outputs + m->output);
+            const size_t row = m->own->lists[0][m->leaves[l].first + i];
+            const double *derivatives = m->own->derivatives + 2 * (row * self->outputs + m->output);
             own[l].gradient += llrint(derivatives[0] * gradient_scale);
             own[l].hessian += llrint(derivatives[1] * hessian_scale);
         }
@@ -438,6 +493,8 @@ static peal_status grow_trees(member *m, size_t *reached) {
     models__trees *self = m->self;
     const int committed = m->work->round->committed;
     const size_t rounds = (size_t)self->states[committed][MODELS__STATE_ROUNDS];
+    PEAL_TRY(load_rows(m));
+    m->own = self->own;
     update_scores(m, rounds * self->outputs);
     find_derivatives(m);
     PEAL_TRY(meet(m));
@@ -465,12 +522,10 @@ peal_status models__trees_round(void *opaque, const peal_work *work, size_t *rea
         .self = self,
         .work = work,
         .rank = work->rank,
-        .list = self->lists[0],
-        .spare = self->lists[1],
         .packed = self->packed + work->rank * self->bins_all,
         .rules = {
             .l2 = self->l2, .min_gain = self->min_gain, .min_hessian = self->min_hessian, .min_rows = self->min_rows}};
-    models__member_rows(self, m.rank, &m.begin, &m.end);
+    models__member_rows(self, m.rank, &m.begin, &m.count);
     m.leaves = calloc(self->leaves, sizeof *m.leaves);
     if (!m.leaves) return PEAL_E_MEMORY;
     const peal_status status = grow_trees(&m, reached);

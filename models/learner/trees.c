@@ -156,6 +156,13 @@ static const char *summary(const void *opaque, char text[160]) {
     return text;
 }
 
+static uint64_t worker_bytes(const void *opaque) {
+    const models__trees *self = opaque;
+    const uint64_t rows = self->training->row_count / self->members + 1;
+    const uint64_t scores = self->outputs * (3 * sizeof(double) + sizeof(models__quantum));
+    return rows * (2 * self->bins.features + scores + 2 * sizeof(uint32_t));
+}
+
 /* ---- shared memory ---- */
 
 static bool has_categories(const models__trees *self) {
@@ -181,19 +188,13 @@ static void lay_out_trees(models__trees *self, peal_layout *at) {
 static void lay_out(void *opaque, peal_layout *at) {
     models__trees *self = opaque;
     const peal_training *training = self->training;
-    const size_t rows = (size_t)training->row_count, features = self->bins.features, outputs = self->outputs;
+    const size_t features = self->bins.features, outputs = self->outputs;
     const size_t valid = (size_t)training->valid_count;
     for (size_t i = 0; i < 2; i++) {
         self->states[i] =
             peal_layout_take(at, PEAL_OWNER_STATE, i, "boosting", PEAL_TENSOR_FLOAT64, MODELS__STATE_NUMBERS);
     }
     lay_out_trees(self, at);
-    self->matrix = peal_layout_scratch(at, rows, features);
-    self->columns = peal_layout_scratch(at, rows, features);
-    self->scores = peal_layout_scratch(at, rows * outputs, sizeof(double));
-    self->derivatives = peal_layout_scratch(at, rows * outputs, 2 * sizeof(double));
-    self->quanta = peal_layout_scratch(at, rows * outputs, sizeof(models__quantum));
-    for (size_t i = 0; i < 2; i++) self->lists[i] = peal_layout_scratch(at, rows, sizeof(uint32_t));
     self->packed = peal_layout_scratch(at, self->members * self->bins_all, sizeof(models__packed));
     self->histograms = peal_layout_scratch(at, self->leaves * self->bins_all, sizeof(models__packed));
     self->bests = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__best));
@@ -288,6 +289,7 @@ static const peal_learner learner = {
     .end = end,
     .describe = describe,
     .summary = summary,
+    .worker_bytes = worker_bytes,
     .lay_out = lay_out,
     .together = models__trees_round,
     .score_valid = score_valid,

@@ -37,12 +37,21 @@ typedef struct models__quantum {
     int32_t gradient, hessian;
 } models__quantum;
 
+/* A worker's rows: its own memory, made when it first works, and made anew by the one that takes its place if it dies.
+ */
+typedef struct models__own_rows {
+    size_t trees;              /* that the scores hold */
+    uint8_t *matrix, *columns; /* [rows, features], and [features, rows] */
+    double *scores;            /* [rows, outputs] */
+    double *derivatives;       /* [rows, outputs, 2] */
+    models__quantum *quanta;   /* [outputs, rows] */
+    uint32_t *lists[2];        /* [rows] by leaves, and room to part them */
+} models__own_rows;
+
 /* What a worker tells the others; it alone writes. */
 typedef struct models__told {
     _Alignas(64) double most_gradient, most_hessian; /* of its rows, by their size */
     __int128 loss;                                   /* in units of 2^-30 */
-    size_t left_rows;
-    uint64_t applied; /* trees that the scores of its rows hold, and 1; 0: it is not known */
 } models__told;
 
 /* The numbers of a state. */
@@ -58,19 +67,15 @@ typedef struct models__trees {
     uint32_t *bins_first; /* [features + 1] where a feature's begin */
     double rate, l2, min_gain, min_hessian, rows_part, columns_part;
     uint64_t min_rows;
-    uint32_t depth; /* at most; 0: no limit */
-    double *base;   /* [outputs] */
+    uint32_t depth;        /* at most; 0: no limit */
+    double *base;          /* [outputs] */
+    models__own_rows *own; /* a worker's; NULL: not yet */
 
     /* shared memory: tensors */
     double *states[2];
     models__forest forest; /* of all rounds; the committed state says how many of its trees there are */
 
-    /* and what is made anew from them */
-    uint8_t *matrix, *columns;  /* [rows, features], and [features, rows] */
-    double *scores;             /* [rows, outputs] */
-    double *derivatives;        /* [rows, outputs, 2] */
-    models__quantum *quanta;    /* [outputs, rows] */
-    uint32_t *lists[2];         /* [rows] by leaves, and room to part them */
+    /* and what is made anew from them, or in each round */
     models__packed *packed;     /* [members, bins_all] a worker's rows of a leaf; zero between two leaves */
     models__packed *histograms; /* [leaves, bins_all] */
     models__best *bests;        /* [leaves, members] */
@@ -89,9 +94,9 @@ static inline models__sum models__unpack(models__packed packed, int row_bits) {
 peal_status models__trees_round(void *self, const peal_work *work, size_t *reached);
 
 /* The rows that a member works on, of those to train on. */
-static inline void models__member_rows(const models__trees *self, size_t rank, size_t *begin, size_t *end) {
+static inline void models__member_rows(const models__trees *self, size_t rank, size_t *begin, size_t *count) {
     *begin = (size_t)(self->training->row_count * rank / self->members);
-    *end = (size_t)(self->training->row_count * (rank + 1) / self->members);
+    *count = (size_t)(self->training->row_count * (rank + 1) / self->members) - *begin;
 }
 
 #endif

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "core/base/file.h"
+#include "models/predict/safetensors.h"
 #include "tests/models/dataset.h"
 
 enum { ROWS = 1500, NUMBERS = 3, LEVELS = 12 };
