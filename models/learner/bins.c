@@ -15,13 +15,12 @@ enum {
 
 /* ---- memory ---- */
 
-peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline, const peal_shape *shape, size_t edges,
+peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline, const peal_shape *shape,
                               peal_error *err) {
     const size_t numbers = shape->features, columns = shape->code_columns, codes = peal_shape_codes(shape);
     *bins = (models__bins){.shape = *shape, .features = numbers + columns};
     PEAL_TRY(peal_alloc_checked(&bins->edge_counts, numbers, sizeof(uint32_t), "bins", err));
-    PEAL_TRY(peal_alloc_checked(&bins->edge_first, numbers + 1, sizeof(size_t), "bins", err));
-    PEAL_TRY(peal_alloc_checked(&bins->edges, edges, sizeof(float), "bins", err));
+    PEAL_TRY(peal_alloc_checked(&bins->edges, numbers * MODELS__BINS_MOST, sizeof(float), "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->code_bins, codes, 1, "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->code_first, columns + 1, sizeof(size_t), "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->categories, columns, 1, "bins", err));
@@ -38,7 +37,6 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
 
 void models__bins_clear(models__bins *bins) {
     free(bins->edge_counts);
-    free(bins->edge_first);
     free(bins->edges);
     free(bins->code_bins);
     free(bins->code_first);
@@ -51,12 +49,11 @@ peal_status models__bins_finish(models__bins *bins, peal_error *err) {
     const size_t numbers = bins->shape.features;
     for (size_t f = 0; f < numbers; f++) {
         const uint32_t count = bins->edge_counts[f];
-        const float *edges = bins->edges + bins->edge_first[f];
+        const float *edges = bins->edges + f * MODELS__BINS_MOST;
         if (count >= MODELS__BINS_MOST) return peal_fail(err, PEAL_E_DATA, "a feature has too many bins");
         for (uint32_t i = 1; i < count; i++) {
             if (!(edges[i] > edges[i - 1])) return peal_fail(err, PEAL_E_DATA, "the edges of a feature do not rise");
         }
-        bins->edge_first[f + 1] = bins->edge_first[f] + count;
         bins->counts[f] = (uint16_t)(count + 2);
     }
     for (size_t c = 0; c < bins->shape.code_columns; c++) {
@@ -166,22 +163,12 @@ static size_t find_edges(const float *values, size_t count, size_t most, float *
     return made;
 }
 
-static peal_status fit_numbers(models__bins *bins, const reading *read, size_t most, peal_error *err) {
-    float edges[MODELS__BINS_MOST];
-    size_t all = 0;
+static void fit_numbers(models__bins *bins, const reading *read, size_t most) {
     for (size_t f = 0; f < bins->shape.features; f++) {
         float *values = read->sample + f * read->room;
         sort_values(values, read->spare, read->count);
-        const size_t count = find_edges(values, read->count, most, edges);
-        float *grown = realloc(bins->edges, (all + count + 1) * sizeof *grown);
-        if (!grown) return peal_fail(err, PEAL_E_MEMORY, "no memory for bins");
-        bins->edges = grown;
-        memcpy(bins->edges + all, edges, count * sizeof *edges);
-        bins->edge_first[f] = all;
-        bins->edge_counts[f] = (uint32_t)count;
-        all += count;
+        bins->edge_counts[f] = (uint32_t)find_edges(values, read->count, most, bins->edges + f * MODELS__BINS_MOST);
     }
-    return PEAL_OK;
 }
 
 typedef struct frequency {
@@ -234,7 +221,7 @@ static void fit_ordered(models__bins *bins, size_t column, const uint64_t *frequ
 static peal_status fit(models__bins *bins, reading *read, size_t most, peal_error *err) {
     const peal_training *training = read->training;
     PEAL_TRY(peal_dataset_read(training->dataset, 1u << PEAL_SPLIT_TRAIN, note_table, read, err));
-    PEAL_TRY(fit_numbers(bins, read, most, err));
+    fit_numbers(bins, read, most);
     for (size_t c = 0; c < bins->shape.code_columns; c++) {
         if (bins->categories[c]) {
             PEAL_TRY(fit_categories(bins, c, read->frequencies, most, err));
@@ -248,7 +235,7 @@ static peal_status fit(models__bins *bins, reading *read, size_t most, peal_erro
 peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, peal_error *err) {
     const uint64_t rows = training->row_count;
     reading read = {.bins = bins, .training = training, .stride = (rows + SAMPLE_MOST - 1) / SAMPLE_MOST};
-    PEAL_TRY(models__bins_init(bins, training->pipeline, training->shape, 0, err));
+    PEAL_TRY(models__bins_init(bins, training->pipeline, training->shape, err));
     if (read.stride == 0) read.stride = 1;
     read.room = (size_t)(rows / read.stride + 1);
     peal_status status =
@@ -281,7 +268,7 @@ void models__bins_row(const models__bins *bins, const peal_table *table, size_t 
     const size_t numbers = bins->shape.features;
     for (size_t f = 0; f < numbers; f++) {
         out[f] =
-            bin_of(bins->edges + bins->edge_first[f], bins->edge_counts[f], models__bins_number(bins, table, row, f));
+            bin_of(bins->edges + f * MODELS__BINS_MOST, bins->edge_counts[f], models__bins_number(bins, table, row, f));
     }
     for (size_t c = 0; c < bins->shape.code_columns; c++) {
         const int32_t code = peal_column_code(&table->columns[(numbers > 0) + c], row);

@@ -14,21 +14,20 @@ typedef struct models__bins {
     peal_shape shape; /* its vocabularies are the caller's */
     size_t features;
     uint32_t *edge_counts; /* [shape.features] */
-    size_t *edge_first;    /* [shape.features + 1] where a number's edges begin */
-    float *edges;
-    uint8_t *code_bins;  /* [codes of all columns] */
-    size_t *code_first;  /* [shape.code_columns + 1] */
-    uint8_t *categories; /* [shape.code_columns] 1: its bins have no order */
-    uint16_t *counts;    /* [features] bins, bin 0 among them */
+    float *edges;          /* [shape.features, MODELS__BINS_MOST], rising; the rest is 0 */
+    uint8_t *code_bins;    /* [codes of all columns] */
+    size_t *code_first;    /* [shape.code_columns + 1] */
+    uint8_t *categories;   /* [shape.code_columns] 1: its bins have no order */
+    uint16_t *counts;      /* [features] bins, bin 0 among them */
 } models__bins;
 
 /* Finds the bins of the rows to train on, at most `most` of each feature: numbers by quantiles of evenly spaced rows.
  */
 peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, peal_error *err);
-/* Makes room for bins of the shape; edges [edges in all] and what else is learnt are then the caller's to write. */
-peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline, const peal_shape *shape, size_t edges,
+/* Makes room for bins of the shape; edge_counts, edges and code_bins are then the caller's to write. */
+peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline, const peal_shape *shape,
                               peal_error *err);
-/* When edge_counts, edges, code_bins and categories stand there: what follows from them. PEAL_E_DATA if they make no
+/* When they stand there: what follows from them. PEAL_E_DATA if they make no
  * sense. */
 peal_status models__bins_finish(models__bins *bins, peal_error *err);
 void models__bins_clear(models__bins *bins);

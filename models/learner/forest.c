@@ -22,7 +22,6 @@ typedef struct forest_model {
     peal_shape shape;
     models__bins bins;
     models__forest forest;
-    size_t room; /* trees */
     peal_tensor tensors[TENSORS];
     size_t count;
 } forest_model;
@@ -47,13 +46,7 @@ static void add_tensor(forest_model *self, const char *name, peal_tensor_type ty
         (peal_tensor){.name = name, .type = type, .data = data, .rows = rows, .width = width};
 }
 
-static size_t count_edges(const forest_model *self) {
-    size_t edges = 0;
-    for (size_t f = 0; f < self->shape.features; f++) edges += self->bins.edge_counts[f];
-    return edges;
-}
-
-static void list_tensors(forest_model *self, size_t edges) {
+static void list_tensors(forest_model *self) {
     const models__forest *forest = &self->forest;
     const models__bins *bins = &self->bins;
     const size_t nodes = forest->leaves - 1, numbers = self->shape.features;
@@ -62,7 +55,7 @@ static void list_tensors(forest_model *self, size_t edges) {
     add_tensor(self, "base", PEAL_TENSOR_FLOAT64, forest->base, 1, forest->outputs);
     add_tensor(self, "values", PEAL_TENSOR_FLOAT64, forest->values, forest->trees, forest->leaves);
     add_tensor(self, "edge_counts", PEAL_TENSOR_UINT32, bins->edge_counts, 1, numbers);
-    add_tensor(self, "edges", PEAL_TENSOR_FLOAT32, bins->edges, 1, edges);
+    add_tensor(self, "edges", PEAL_TENSOR_FLOAT32, bins->edges, numbers, MODELS__BINS_MOST);
     add_tensor(self, "sizes", PEAL_TENSOR_UINT32, forest->sizes, 1, forest->trees);
     add_tensor(self, "nodes", PEAL_TENSOR_UINT32, forest->nodes, forest->trees, nodes * 4);
     if (forest->sets) {
@@ -78,10 +71,9 @@ static bool has_categories(const models__bins *bins) {
     return false;
 }
 
-static peal_status make_room(forest_model *self, size_t trees, peal_error *err) {
+static peal_status make_room(forest_model *self, peal_error *err) {
     models__forest *forest = &self->forest;
-    const size_t nodes = forest->leaves - 1;
-    self->room = trees;
+    const size_t trees = forest->trees, nodes = forest->leaves - 1;
     PEAL_TRY(peal_alloc_checked(&forest->sizes, trees, sizeof(uint32_t), "trees", err));
     PEAL_TRY(peal_alloc_checked(&forest->nodes, trees * nodes, sizeof(models__tree_node), "trees", err));
     PEAL_TRY(peal_alloc_checked(&forest->values, trees * forest->leaves, sizeof(double), "trees", err));
@@ -97,22 +89,19 @@ static const peal_tensor *find(const peal_tensor *given, size_t count, const cha
     return NULL;
 }
 
-/* How many trees and edges a file has; in training there is room for all rounds. */
+/* As many trees as a file has; in training there is room for all rounds, and those that are not taken stay empty. */
 static peal_status make(forest_model *self, const peal_pipeline *pipeline, const peal_model_spec *spec,
                         const peal_tensor *given, size_t given_count, peal_error *err) {
-    const peal_tensor *sizes = find(given, given_count, "sizes"), *edges = find(given, given_count, "edges");
+    const peal_tensor *sizes = find(given, given_count, "sizes");
     PEAL_TRY(peal_pipeline_shape(pipeline, &self->shape, err));
     self->forest.outputs = models__forest_outputs(&self->shape);
     self->forest.leaves = (size_t)spec->parameters[MODELS__LEAVES];
-    const size_t rounds = (size_t)spec->parameters[MODELS__ROUNDS];
-    const size_t most = (size_t)self->shape.features * MODELS__BINS_MOST;
+    self->forest.trees = (size_t)spec->parameters[MODELS__ROUNDS] * self->forest.outputs;
     if (given && !sizes) return peal_fail(err, PEAL_E_DATA, "it has no tensor 'sizes'");
-    PEAL_TRY(
-        models__bins_init(&self->bins, pipeline, &self->shape, given && edges ? peal_tensor_count(edges) : most, err));
-    PEAL_TRY(make_room(self, given ? peal_tensor_count(sizes) : rounds * self->forest.outputs, err));
-    if (!given) return PEAL_OK;
-    self->forest.trees = self->room;
-    list_tensors(self, edges ? peal_tensor_count(edges) : 0); /* model_check compares these with the counts */
+    if (given) self->forest.trees = peal_tensor_count(sizes);
+    PEAL_TRY(models__bins_init(&self->bins, pipeline, &self->shape, err));
+    PEAL_TRY(make_room(self, err));
+    list_tensors(self);
     return PEAL_OK;
 }
 
@@ -158,11 +147,6 @@ peal_status models__forest_check(const models__forest *forest, const models__bin
 peal_status models__forest_model_check(const void *model, peal_error *err) {
     forest_model *self = (forest_model *)model; /* what follows from its tensors is made here */
     const size_t trees = self->forest.trees, outputs = self->forest.outputs;
-    uint64_t have = 0;
-    for (size_t i = 0; i < self->count; i++) {
-        if (strcmp(self->tensors[i].name, "edges") == 0) have = peal_tensor_count(&self->tensors[i]);
-    }
-    if (count_edges(self) != have) return peal_fail(err, PEAL_E_DATA, "it has other edges than its features need");
     if (trees % outputs) return peal_fail(err, PEAL_E_DATA, "it has not a tree for each class");
     PEAL_TRY(models__bins_finish(&self->bins, err));
     for (size_t tree = 0; tree < trees; tree++) PEAL_TRY(models__forest_check(&self->forest, &self->bins, tree, err));
@@ -212,15 +196,13 @@ void models__forest_model_fill(void *model, const models__forest *forest, const 
     forest_model *self = model;
     models__forest *own = &self->forest;
     const size_t trees = forest->trees, nodes = forest->leaves - 1, numbers = self->shape.features;
-    own->trees = trees;
     memcpy(own->base, forest->base, own->outputs * sizeof(double));
     memcpy(own->sizes, forest->sizes, trees * sizeof(uint32_t));
     memcpy(own->nodes, forest->nodes, trees * nodes * sizeof(models__tree_node));
     if (own->sets) memcpy(own->sets, forest->sets, trees * nodes * MODELS__SET_WORDS * sizeof(uint32_t));
     memcpy(own->values, forest->values, trees * forest->leaves * sizeof(double));
     memcpy(self->bins.edge_counts, bins->edge_counts, numbers * sizeof(uint32_t));
-    memcpy(self->bins.edges, bins->edges, count_edges(self) * sizeof(float));
+    memcpy(self->bins.edges, bins->edges, numbers * MODELS__BINS_MOST * sizeof(float));
     memcpy(self->bins.code_bins, bins->code_bins, peal_shape_codes(&self->shape));
     models__bins_finish(&self->bins, NULL);
-    list_tensors(self, count_edges(self));
 }

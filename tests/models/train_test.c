@@ -301,14 +301,13 @@ static void *stop_soon(void *argument) {
     return NULL;
 }
 
-/* In the middle of a line search, with partitions ahead of the others. */
-static void exact_gradients_go_on_from_any_evaluation(void **state) {
-    (void)state;
+/* In the middle of a line search, with partitions ahead of the others; or between two trees. */
+static void go_on_from_anywhere(const char *model, const char *sync) {
     char *out = test_path(folder, "e.safetensors"), *run = test_path(folder, "e.run");
     peal_error err;
     peal_train_result calm, resumed;
     peal_train_options options = options_for(out);
-    learn_exactly(&options, "softmax:l2=0.00001", "full", 60);
+    learn_exactly(&options, model, sync, 60);
     const int64_t begin = peal_now_ns();
     assert_ok(peal_train(&options, &calm, &err));
     const double all_us = (double)(peal_now_ns() - begin) * 1e-3;
@@ -335,6 +334,16 @@ static void exact_gradients_go_on_from_any_evaluation(void **state) {
     assert_true(seen >= 4); /* else nothing was tried */
     free(out);
     free(run);
+}
+
+static void exact_gradients_go_on_from_any_evaluation(void **state) {
+    (void)state;
+    go_on_from_anywhere("softmax:l2=0.00001", "full");
+}
+
+static void trees_go_on_from_any_round(void **state) {
+    (void)state;
+    go_on_from_anywhere("trees:rounds=80", NULL);
 }
 
 /* The checkpoint that the run was interrupted with, in the middle of an epoch; NULL if it was at the end of one. */
@@ -626,6 +635,7 @@ int main(void) {
         cmocka_unit_test(resume_ends_in_the_same_bits),
         cmocka_unit_test(resume_goes_on_from_the_end_of_an_epoch),
         cmocka_unit_test(exact_gradients_go_on_from_any_evaluation),
+        cmocka_unit_test(trees_go_on_from_any_round),
         cmocka_unit_test(predictions_are_the_same_from_everywhere),
         cmocka_unit_test(it_learns),
         cmocka_unit_test(gradients_are_clipped),
