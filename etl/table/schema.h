@@ -7,16 +7,16 @@
 typedef struct peal_field {
     const char *name; /* belongs to the schema */
     peal_type type;
-    peal_type item; /* of LIST and FIXED_LIST */
-    uint32_t width; /* of FIXED_LIST: items a row */
-    bool skip;      /* nobody wants this column: do not convert it */
-    bool settled;   /* the type is given, and what does not fit it is bad; else values vote (etl/format/votes.h) */
-    bool found;     /* it was settled by what all values speak for, not by what anybody gave */
-    bool numeric;   /* of a DICTIONARY: texts that must be numbers, of a label whose classes are numbers */
-    bool as_number; /* of a DICTIONARY: texts that become numbers in the pipeline (transform number) */
-    bool as_date;   /* of a DICTIONARY: its texts are dates (transform date, unless another is named) */
+    peal_type item;    /* of LIST and FIXED_LIST */
+    uint32_t width;    /* of FIXED_LIST: items a row */
+    bool skip;         /* nobody wants this column: do not convert it */
+    bool settled;      /* the type is given, and what does not fit it is bad; else values vote (etl/format/votes.h) */
+    bool found;        /* it was settled by what all values speak for, not by what anybody gave */
+    bool numeric;      /* of a DICTIONARY: texts that must be numbers, of a label whose classes are numbers */
+    bool as_number;    /* of a DICTIONARY: texts that become numbers in the pipeline (transform number) */
+    bool as_date;      /* of a DICTIONARY: its texts are dates (transform date, unless another is named) */
     const char *usual; /* the transform that it comes to unless another is named; NULL: what its type speaks for */
-    bool decided;   /* a sample had values: the type is no mere guess */
+    bool decided;      /* a sample had values: the type is no mere guess */
     /* Of an INT32: its values are codes of texts, made as these are read: `encode` gives that of a text that is there,
      * with `encoder`, which belongs to who set it; -1 is missing. NULL of all else. */
     int32_t (*encode)(const void *encoder, peal_text text);
