@@ -1,188 +1,11 @@
-/* A round of boosting: gradients of all rows, then a tree for each output, leaf by leaf, the one with the greatest gain
- * first. All workers do all of it together, each with its own rows; what they decide follows from sums that all see,
- * so that each decides alone and all the same. */
+/* How a tree grows: leaf by leaf, the one with the greatest gain first. All workers do all of it together, each with
+ * its own rows; what they decide follows from sums that all see, so that each decides alone and all the same. */
+#include "models/learner/grow.h"
+
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/base/memory.h"
 #include "core/base/philox.h"
-#include "core/base/vector.h"
-#include "models/learner/split.h"
-
-/* A leaf of the tree that grows, as one worker sees it. */
-typedef struct leaf {
-    size_t first, count; /* of the worker's rows, in its list */
-    models__sum all;     /* of all workers' rows */
-    uint32_t depth, parent;
-    bool is_right; /* of its parent */
-    models__best best;
-} leaf;
-
-typedef struct member {
-    models__trees *self;
-    const peal_work *work;
-    size_t rank;
-    size_t begin, count;   /* rows: the first one, and how many */
-    models__own_rows *own; /* of them */
-    size_t output, tree;
-    models__packed *packed;
-    models__rules rules;
-    leaf *leaves; /* [leaves] */
-    size_t leaf_count;
-} member;
-
-/* ---- meeting ---- */
-
-static peal_status meet(const member *m) {
-    peal_work_beat(m->work, UINT32_MAX);
-    return peal_comm_barrier(m->work->comm, m->rank, NULL);
-}
-
-/* ---- rows ---- */
-
-static const peal_table *find_row(const member *m, size_t i, size_t *row) {
-    const peal_training *training = m->self->training;
-    return peal_rows_find(training->rows, training->order[m->begin + i], row);
-}
-
-static peal_status make_room(member *m) {
-    const size_t rows = m->count, features = m->self->bins.features, outputs = m->self->outputs;
-    models__own_rows *own = calloc(1, sizeof *own);
-    if (!own) return PEAL_E_MEMORY;
-    m->self->own = own; /* until this process ends */
-    PEAL_TRY(peal_alloc_checked(&own->matrix, rows, features, "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->columns, rows, features, "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->scores, rows * outputs, sizeof(double), "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->derivatives, rows * outputs, 2 * sizeof(double), "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->quanta, rows * outputs, sizeof(models__quantum), "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->lists[0], rows, sizeof(uint32_t), "rows", NULL));
-    return peal_alloc_checked(&own->lists[1], rows, sizeof(uint32_t), "rows", NULL);
-}
-
-/* Own rows as bins, and what they begin with. */
-static peal_status load_rows(member *m) {
-    models__trees *self = m->self;
-    const peal_shape *shape = self->training->shape;
-    if (self->own) return PEAL_OK;
-    PEAL_TRY(make_room(m));
-    for (size_t i = 0; i < m->count; i++) {
-        size_t row;
-        const peal_table *table = find_row(m, i, &row);
-        uint8_t *bins = self->own->matrix + i * self->bins.features;
-        models__bins_row(&self->bins, table, row, bins);
-        for (size_t f = 0; f < self->bins.features; f++) self->own->columns[f * m->count + i] = bins[f];
-        const double offset = peal_shape_offset(shape, table, row) / shape->label_deviation;
-        for (size_t k = 0; k < self->outputs; k++) self->own->scores[i * self->outputs + k] = self->base[k] + offset;
-        if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
-    }
-    return PEAL_OK;
-}
-
-/* Brings the scores of own rows to what the first `trees` trees make of them: these are committed. */
-static void update_scores(const member *m, size_t trees) {
-    const models__trees *self = m->self;
-    for (size_t i = 0; i < m->count && m->own->trees < trees; i++) {
-        const uint8_t *bins = m->own->matrix + i * self->bins.features;
-        double *scores = m->own->scores + i * self->outputs;
-        for (size_t tree = m->own->trees; tree < trees; tree++) {
-            scores[tree % self->outputs] += models__tree_value(&self->forest, tree, bins);
-        }
-    }
-    m->own->trees = trees;
-}
-
-/* ---- gradients ---- */
-
-static double squared(double score, double target, double out[2]) {
-    out[0] = score - target;
-    out[1] = 1;
-    return (score - target) * (score - target) / 2;
-}
-
-static double logistic(double score, double target, double out[2]) {
-    const double e = exp(-fabs(score)), p = score >= 0 ? 1 / (1 + e) : e / (1 + e);
-    out[0] = p - target;
-    out[1] = fmax(p * (1 - p), 1e-16);
-    return fmax(score, 0) - score * target + log1p(e);
-}
-
-static double softmax(const double *scores, size_t count, size_t class, double *out) {
-    double most = scores[0], sum = 0;
-    for (size_t k = 1; k < count; k++) most = fmax(most, scores[k]);
-    for (size_t k = 0; k < count; k++) sum += out[2 * k] = exp(scores[k] - most);
-    const double factor = (double)count / (double)(count - 1);
-    for (size_t k = 0; k < count; k++) {
-        const double p = out[2 * k] / sum;
-        out[2 * k] = p - (k == class);
-        out[2 * k + 1] = fmax(factor * p * (1 - p), 1e-16);
-    }
-    return most + log(sum) - scores[class];
-}
-
-static double row_derivatives(const models__trees *self, const double *scores, double label, double *out) {
-    const peal_shape *shape = self->training->shape;
-    if (shape->classes == 0) return squared(*scores, (label - shape->label_mean) / shape->label_deviation, out);
-    return shape->classes == 2 ? logistic(*scores, label, out) : softmax(scores, self->outputs, (size_t)label, out);
-}
-
-static void find_derivatives(const member *m) {
-    models__trees *self = m->self;
-    const peal_training *training = self->training;
-    const size_t outputs = self->outputs;
-    models__told *told = &self->told[m->rank];
-    told->most_gradient = told->most_hessian = 0;
-    told->loss = 0;
-    for (size_t i = 0; i < m->count; i++) {
-        size_t row;
-        const peal_table *table = find_row(m, i, &row);
-        double *out = m->own->derivatives + 2 * i * outputs;
-        const double label = peal_shape_label(training->shape, table, row);
-        const double weight = peal_row_weight(&training->weighing, training->shape, table, row, label);
-        const double loss = weight * row_derivatives(self, m->own->scores + i * outputs, label, out);
-        told->loss += (__int128)llrint(fmin(loss, 1e9) * (1 << 30));
-        for (size_t k = 0; k < 2 * outputs; k++) out[k] *= weight;
-        for (size_t k = 0; k < outputs; k++) {
-            told->most_gradient = fmax(told->most_gradient, fabs(out[2 * k]));
-            told->most_hessian = fmax(told->most_hessian, out[2 * k + 1]);
-        }
-    }
-}
-
-/* The power of two by which the largest becomes a whole number of so many bits. */
-static double scale_for(double most, int bits) {
-    return most > 0 && isfinite(most) ? ldexp(1, bits - 1 - ilogb(most)) : 1;
-}
-
-static double most_of(const models__trees *self, bool hessian) {
-    double most = 0;
-    for (size_t r = 0; r < self->members; r++) {
-        most = fmax(most, hessian ? self->told[r].most_hessian : self->told[r].most_gradient);
-    }
-    return most;
-}
-
-/* Whole numbers, rounded up or down at random so that sums are right in the mean: keyed by seed, tree, output and row
- * of the dataset. */
-static void find_quanta(const member *m) {
-    models__trees *self = m->self;
-    const peal_training *training = self->training;
-    const double gradient_scale = 1 / m->rules.gradient_unit, hessian_scale = 1 / m->rules.hessian_unit;
-    const uint64_t seed = training->options->seed;
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    for (size_t k = 0; k < self->outputs; k++) {
-        models__quantum *out = m->own->quanta + k * m->count;
-        for (size_t i = 0; i < m->count; i++) {
-            const uint32_t counter[4] = {training->order[m->begin + i], (uint32_t)m->work->round->epoch, (uint32_t)k,
-                                         PEAL_PURPOSE_ROUND << 24};
-            uint32_t random[4];
-            peal_philox_block(counter, key, random);
-            const double *own = m->own->derivatives + 2 * (i * self->outputs + k);
-            out[i].gradient = (int32_t)floor(own[0] * gradient_scale + random[0] * 0x1p-32);
-            out[i].hessian = (int32_t)floor(own[1] * hessian_scale + random[1] * 0x1p-32);
-        }
-    }
-}
 
 /* ---- histograms ---- */
 
@@ -195,7 +18,7 @@ typedef struct row_block {
 } row_block;
 
 /* Takes rows of the list, and asks for the memory of those after them. */
-static void take_block(const member *m, const leaf *one, size_t at, row_block *block) {
+static void take_block(const models__member *m, const models__leaf *one, size_t at, row_block *block) {
     const models__trees *self = m->self;
     const size_t features = self->bins.features, left = one->count - at;
     const models__quantum *quanta = m->own->quanta + m->output * m->count;
@@ -230,7 +53,7 @@ static void add_tile(const row_block *block, const uint32_t *first, size_t begin
 }
 
 /* Adds a leaf's rows of this worker: a block of them, tile by tile, while their bins are in the cache. */
-static void add_rows(const member *m, const leaf *one) {
+static void add_rows(const models__member *m, const models__leaf *one) {
     const models__trees *self = m->self;
     const size_t features = self->bins.features;
     const uint32_t *first = self->bins_first;
@@ -257,12 +80,12 @@ static models__packed take_sum(const models__trees *self, size_t at) {
 
 /* ---- splits ---- */
 
-static bool may_split(const member *m, const leaf *one) {
+static bool may_split(const models__member *m, const models__leaf *one) {
     return one->all.rows >= 2 * m->rules.min_rows && (m->self->depth == 0 || one->depth < m->self->depth);
 }
 
 /* Whether the tree may look at the feature: a part of them, drawn for each tree. */
-static bool is_drawn(const member *m, size_t feature) {
+static bool is_drawn(const models__member *m, size_t feature) {
     const models__trees *self = m->self;
     if (self->columns_part >= 1) return true;
     peal_philox random = peal_philox_stream(self->training->options->seed, PEAL_PURPOSE_COLUMNS,
@@ -270,9 +93,9 @@ static bool is_drawn(const member *m, size_t feature) {
     return peal_philox_unit64(&random) < self->columns_part;
 }
 
-static void search(const member *m, size_t index, size_t begin, size_t end) {
+static void search(const models__member *m, size_t index, size_t begin, size_t end) {
     models__trees *self = m->self;
-    const leaf *one = &m->leaves[index];
+    const models__leaf *one = &m->leaves[index];
     models__best *best = &self->bests[index * self->members + m->rank];
     best->gain = 0;
     if (!may_split(m, one)) return;
@@ -285,12 +108,12 @@ static void search(const member *m, size_t index, size_t begin, size_t end) {
 }
 
 /* The features that this worker sums and searches. */
-static void own_features(const member *m, size_t *begin, size_t *end) {
+static void own_features(const models__member *m, size_t *begin, size_t *end) {
     *begin = m->self->bins.features * m->rank / m->self->members;
     *end = m->self->bins.features * (m->rank + 1) / m->self->members;
 }
 
-static void pick_best(member *m, size_t index) {
+static void pick_best(models__member *m, size_t index) {
     const models__trees *self = m->self;
     models__best *best = &m->leaves[index].best;
     best->gain = 0;
@@ -302,7 +125,7 @@ static void pick_best(member *m, size_t index) {
 
 /* ---- growing ---- */
 
-static bool is_in_sample(const member *m, size_t i) {
+static bool is_in_sample(const models__member *m, size_t i) {
     const models__trees *self = m->self;
     if (self->rows_part >= 1) return true;
     const uint64_t seed = self->training->options->seed;
@@ -315,34 +138,35 @@ static bool is_in_sample(const member *m, size_t i) {
 }
 
 /* The root's histogram is summed, and its best split found. */
-static peal_status begin_tree(member *m) {
+static peal_status begin_tree(models__member *m) {
     models__trees *self = m->self;
-    leaf *root = &m->leaves[0];
-    *root = (leaf){0};
+    models__leaf *root = &m->leaves[0];
+    *root = (models__leaf){0};
     m->leaf_count = 1;
     for (size_t i = 0; i < m->count; i++) {
         if (is_in_sample(m, i)) m->own->lists[0][root->count++] = (uint32_t)i;
     }
     add_rows(m, root);
-    PEAL_TRY(meet(m));
+    PEAL_TRY(models__meet(m));
     size_t begin, end;
     models__packed all = {0};
     own_features(m, &begin, &end);
     for (size_t at = self->bins_first[begin]; at < self->bins_first[end]; at++) {
         self->histograms[at] = take_sum(self, at);
     }
-    PEAL_TRY(meet(m));
+    PEAL_TRY(models__meet(m));
     /* Any feature's bins hold all rows. */
     for (size_t at = 0; at < self->bins.counts[0]; at++) all += self->histograms[at];
     root->all = models__unpack(all, self->row_bits);
     search(m, 0, begin, end);
-    PEAL_TRY(meet(m));
+    PEAL_TRY(models__meet(m));
     pick_best(m, 0);
     return PEAL_OK;
 }
 
 /* Parts own rows of a leaf: those that go left stay in front, in their order. Returns how many do. */
-static size_t part_rows(const member *m, const leaf *one, const models__tree_node *node, const uint32_t *set) {
+static size_t part_rows(const models__member *m, const models__leaf *one, const models__tree_node *node,
+                        const uint32_t *set) {
     const uint8_t *column = m->own->columns + node->feature * m->count;
     uint32_t *list = m->own->lists[0] + one->first, *spare = m->own->lists[1];
     size_t left = 0, right = 0;
@@ -360,16 +184,16 @@ static size_t part_rows(const member *m, const leaf *one, const models__tree_nod
     return left;
 }
 
-static size_t node_place(const member *m, size_t node) {
+static size_t node_place(const models__member *m, size_t node) {
     return m->tree * m->self->nodes + node;
 }
 
 /* Writes node `number`, which splits leaf `index` into itself and leaf `number` + 1. All workers would write the same;
  * the first one does. */
-static void write_node(const member *m, size_t index, size_t number, models__tree_node *node) {
+static void write_node(const models__member *m, size_t index, size_t number, models__tree_node *node) {
     models__trees *self = m->self;
     models__forest *forest = &self->forest;
-    const leaf *one = &m->leaves[index];
+    const models__leaf *one = &m->leaves[index];
     *node = (models__tree_node){.feature = one->best.feature,
                                 .what = one->best.what,
                                 .left = MODELS__LEAF | (uint32_t)index,
@@ -385,7 +209,8 @@ static void write_node(const member *m, size_t index, size_t number, models__tre
 }
 
 /* The smaller child's histogram is summed, the other one is what is left of the parent's. */
-static void divide_histogram(const member *m, size_t small, size_t large, size_t parent, size_t begin, size_t end) {
+static void divide_histogram(const models__member *m, size_t small, size_t large, size_t parent, size_t begin,
+                             size_t end) {
     const models__trees *self = m->self;
     models__packed *smalls = self->histograms + small * self->bins_all;
     models__packed *larges = self->histograms + large * self->bins_all;
@@ -397,20 +222,20 @@ static void divide_histogram(const member *m, size_t small, size_t large, size_t
     }
 }
 
-static peal_status split_leaf(member *m, size_t index) {
+static peal_status split_leaf(models__member *m, size_t index) {
     const size_t number = m->leaf_count - 1, other = m->leaf_count++;
-    leaf *left = &m->leaves[index], *right = &m->leaves[other];
+    models__leaf *left = &m->leaves[index], *right = &m->leaves[other];
     const models__sum all = left->all;
     models__tree_node node;
     write_node(m, index, number, &node);
     const size_t stays = part_rows(m, left, &node, left->best.set);
-    *right = (leaf){.first = left->first + stays,
-                    .count = left->count - stays,
-                    .all = {all.gradient - left->best.left.gradient, all.hessian - left->best.left.hessian,
-                            all.rows - left->best.left.rows},
-                    .depth = left->depth + 1,
-                    .parent = (uint32_t)number,
-                    .is_right = true};
+    *right = (models__leaf){.first = left->first + stays,
+                            .count = left->count - stays,
+                            .all = {all.gradient - left->best.left.gradient, all.hessian - left->best.left.hessian,
+                                    all.rows - left->best.left.rows},
+                            .depth = left->depth + 1,
+                            .parent = (uint32_t)number,
+                            .is_right = true};
     left->all = left->best.left;
     left->count = stays;
     left->depth++;
@@ -422,24 +247,24 @@ static peal_status split_leaf(member *m, size_t index) {
     }
     const bool left_is_small = left->all.rows <= right->all.rows;
     add_rows(m, left_is_small ? left : right);
-    PEAL_TRY(meet(m));
+    PEAL_TRY(models__meet(m));
     size_t begin, end;
     own_features(m, &begin, &end);
     divide_histogram(m, left_is_small ? index : other, left_is_small ? other : index, index, begin, end);
     search(m, index, begin, end);
     search(m, other, begin, end);
-    PEAL_TRY(meet(m));
+    PEAL_TRY(models__meet(m));
     pick_best(m, index);
     pick_best(m, other);
     return PEAL_OK;
 }
 
 /* What leaves add to scores, by sums of the derivatives as they are, exact to 2^-40 of the largest. */
-static peal_status end_tree(member *m) {
+static peal_status end_tree(models__member *m) {
     models__trees *self = m->self;
     models__forest *forest = &self->forest;
-    const double gradient_scale = scale_for(most_of(self, false), 40),
-                 hessian_scale = scale_for(most_of(self, true), 40);
+    const double gradient_scale = models__scale_for(models__most_of(self, false), 40),
+                 hessian_scale = models__scale_for(models__most_of(self, true), 40);
     models__exact *own = self->exacts + m->rank * self->leaves;
     for (size_t l = 0; l < m->leaf_count; l++) {
         own[l] = (models__exact){0};
@@ -450,7 +275,7 @@ static peal_status end_tree(member *m) {
             own[l].hessian += llrint(derivatives[1] * hessian_scale);
         }
     }
-    PEAL_TRY(meet(m));
+    PEAL_TRY(models__meet(m));
     if (m->rank == 0) {
         forest->sizes[m->tree] = (uint32_t)(m->leaf_count - 1);
         for (size_t l = 0; l < m->leaf_count; l++) {
@@ -466,7 +291,7 @@ static peal_status end_tree(member *m) {
     return PEAL_OK;
 }
 
-static peal_status grow_tree(member *m) {
+peal_status models__grow_tree(models__member *m) {
     PEAL_TRY(begin_tree(m));
     while (m->leaf_count < m->self->leaves) {
         size_t best = 0;
@@ -477,58 +302,4 @@ static peal_status grow_tree(member *m) {
         PEAL_TRY(split_leaf(m, best));
     }
     return end_tree(m);
-}
-
-/* ---- the round ---- */
-
-static void write_state(const member *m, int state, size_t rounds) {
-    models__trees *self = m->self;
-    __int128 loss = 0;
-    for (size_t r = 0; r < self->members; r++) loss += self->told[r].loss;
-    self->states[state][MODELS__STATE_ROUNDS] = (double)(rounds + 1);
-    self->states[state][MODELS__STATE_LOSS] = (double)loss / (1 << 30) / (double)self->training->row_count;
-}
-
-static peal_status grow_trees(member *m, size_t *reached) {
-    models__trees *self = m->self;
-    const int committed = m->work->round->committed;
-    const size_t rounds = (size_t)self->states[committed][MODELS__STATE_ROUNDS];
-    PEAL_TRY(load_rows(m));
-    m->own = self->own;
-    update_scores(m, rounds * self->outputs);
-    find_derivatives(m);
-    PEAL_TRY(meet(m));
-    m->rules.gradient_unit = 1 / scale_for(most_of(self, false), MODELS__GRADIENT_BITS);
-    m->rules.hessian_unit = 1 / scale_for(most_of(self, true), self->hessian_bits);
-    m->rules.row_bits = self->row_bits;
-    /* What a round that was aborted has left. */
-    memset(m->packed, 0, self->bins_all * sizeof *m->packed);
-    find_quanta(m);
-    for (size_t k = 0; k < self->outputs; k++) {
-        m->output = k;
-        m->tree = rounds * self->outputs + k;
-        PEAL_TRY(grow_tree(m));
-    }
-    if (m->rank == 0) write_state(m, 1 - committed, rounds);
-    PEAL_TRY(meet(m));
-    peal_work_count(m->work);
-    *reached = m->work->round->end;
-    return PEAL_OK;
-}
-
-peal_status models__trees_round(void *opaque, const peal_work *work, size_t *reached) {
-    models__trees *self = opaque;
-    member m = {
-        .self = self,
-        .work = work,
-        .rank = work->rank,
-        .packed = self->packed + work->rank * self->bins_all,
-        .rules = {
-            .l2 = self->l2, .min_gain = self->min_gain, .min_hessian = self->min_hessian, .min_rows = self->min_rows}};
-    models__member_rows(self, m.rank, &m.begin, &m.count);
-    m.leaves = calloc(self->leaves, sizeof *m.leaves);
-    if (!m.leaves) return PEAL_E_MEMORY;
-    const peal_status status = grow_trees(&m, reached);
-    free(m.leaves);
-    return status;
 }

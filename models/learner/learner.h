@@ -191,8 +191,8 @@ struct peal_learner {
      * work->round->end, or less if the workers are halted. */
     size_t (*work)(void *self, const peal_work *work);
     /* All workers below training->at_once, instead of `work` and `combine`: makes the next state. *reached is the step
-     * that it holds, the same for all. An error if the meeting was aborted: then all begin anew, and what has been left
-     * in work->comm may be torn. */
+     * that it holds, the same for all. PEAL_E_MEMORY ends the job; any other error says that the meeting was
+     * aborted: then all begin anew, and what has been left in work->comm may be torn. */
     peal_status (*together)(void *self, const peal_work *work, size_t *reached);
     /* Any process: makes segment `segment` of the next state, reading the committed one, the slots, and what earlier
      * phases have made of the next one. It may be done twice. */

@@ -1,5 +1,5 @@
-/* Training from options to model file: reads the data, chooses what was left open, lays out the shared memory. Epochs
- * are in trainer_parent.c. */
+/* Training from options to model file: chooses what was left open, lays out the shared memory. The data are read in
+ * data.c, epochs are in trainer_parent.c. */
 #include "models/train/train.h"
 
 #include <math.h>
@@ -12,7 +12,6 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/machine.h"
-#include "core/base/number.h"
 #include "core/base/spec.h"
 #include "core/process/sum.h"
 #include "models/learner/choice.h"
@@ -105,16 +104,6 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     return trainer->learner->model_new(data->pipeline, &trainer->spec, NULL, 0, &trainer->best, err);
 }
 
-bool peal_train_is_fraction(const char *valid) {
-    double fraction;
-    return peal_number_parse(valid, strlen(valid), &fraction) && !peal_path_exists(valid);
-}
-
-static peal_status parse_fraction(const char *valid, double *out, peal_error *err) {
-    if (peal_number_parse(valid, strlen(valid), out) && *out > 0 && *out < 1) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE, "valid must be a source or a fraction between 0 and 1, not '%s'", valid);
-}
-
 /* Begins the model file, which cannot be a special file. */
 static peal_status open_model(const char *path, peal_atomic_file **out, peal_error *err) {
     PEAL_TRY(peal_atomic_file_open(path, out, err));
@@ -139,254 +128,12 @@ peal_status peal_train_check(const peal_train_options *options, peal_error *err)
     PEAL_TRY(parsed);
     const char *valid = options->valid;
     if (valid && peal_train_is_fraction(valid)) {
-        PEAL_TRY(parse_fraction(valid, &fraction, err));
+        PEAL_TRY(models__parse_fraction(valid, &fraction, err));
     } else if (valid && strcmp(valid, "-") != 0 && !peal_path_exists(valid) && !strpbrk(valid, "*?[")) {
         return peal_fail(err, PEAL_E_USAGE, "valid must be a source or a fraction: there is no '%s'", valid);
     }
     if (options->run_dir && !options->resume) PEAL_TRY(models__run_check(&trainer, err));
     return check_out(options->out, err);
-}
-
-/* ---- the data ---- */
-
-/* What is known of the rows of a split, collected while they are read: later only the workers look at rows, for they
- * lie in a map. A row that lacks weight or offset has no label that could be learnt. */
-typedef struct known_rows {
-    peal_buffer labels, weights; /* double [rows]; no weights where there are none */
-} known_rows;
-
-typedef struct row_reading {
-    const models__trainer *trainer;
-    const char *dataset;
-    known_rows *known;
-} row_reading;
-
-static void known_rows_clear(known_rows *rows) {
-    peal_buffer_clear(&rows->labels);
-    peal_buffer_clear(&rows->weights);
-}
-
-static const double *doubles(const peal_buffer *buffer) {
-    return (const double *)(const void *)buffer->data;
-}
-
-/* What stands beside the row's label. */
-static peal_status read_beside(const row_reading *self, const peal_table *table, size_t row, double *label,
-                               peal_error *err) {
-    const peal_pipeline *pipeline = self->trainer->data.pipeline;
-    const peal_shape *shape = &self->trainer->data.shape;
-    const unsigned long long number = self->known->labels.size / sizeof(double) + row + 1;
-    const double weight = peal_shape_weight(shape, table, row), offset = peal_shape_offset(shape, table, row);
-    if (weight < 0 || isinf(weight)) {
-        return peal_fail(err, PEAL_E_DATA, "%s: row %llu: column '%s': a weight is a number from 0 on, not %g",
-                         self->dataset, number, pipeline->schema.fields[pipeline->weight].name, weight);
-    }
-    if (isinf(offset)) {
-        return peal_fail(err, PEAL_E_DATA,
-                         "%s: row %llu: column '%s': an offset is a finite number, and an exposure is above 0",
-                         self->dataset, number, pipeline->schema.fields[pipeline->offset].name);
-    }
-    if (isnan(weight) || isnan(offset)) *label = (double)NAN;
-    if (shape->has_weight) PEAL_TRY(peal_buffer_append(&self->known->weights, &weight, sizeof weight, err));
-    return PEAL_OK;
-}
-
-static peal_status read_rows(void *user, const peal_table *table, peal_error *err) {
-    const row_reading *self = user;
-    const models__trainer *trainer = self->trainer;
-    const peal_shape *shape = &trainer->data.shape;
-    peal_buffer *known = &self->known->labels;
-    if (known->size == 0) PEAL_TRY(peal_pipeline_check_table(trainer->data.pipeline, table, self->dataset, err));
-    PEAL_TRY(peal_buffer_reserve(known, table->rows * sizeof(double), err));
-    double *labels = (double *)(void *)(known->data + known->size);
-    for (size_t row = 0; row < table->rows; row++) {
-        labels[row] = peal_shape_label(shape, table, row);
-        if (shape->has_weight || shape->has_offset) PEAL_TRY(read_beside(self, table, row, &labels[row], err));
-    }
-    known->size += table->rows * sizeof(double);
-    return PEAL_OK;
-}
-
-/* Rows of one split and what is known of them. */
-static peal_status open_rows(const models__trainer *trainer, const peal_dataset *dataset, const char *path, int split,
-                             peal_rows **rows, known_rows *known, peal_error *err) {
-    row_reading reading = {.trainer = trainer, .dataset = path, .known = known};
-    return peal_rows_open(dataset, 1u << split, read_rows, &reading, rows, err);
-}
-
-peal_status models__check_data(const models__trainer *trainer, peal_error *err) {
-    PEAL_TRY(peal_rows_check(trainer->data.rows, err));
-    return trainer->data.valid_rows ? peal_rows_check(trainer->data.valid_rows, err) : PEAL_OK;
-}
-
-/* The rows that have a label, among those where held(i) == wanted. */
-static peal_status list_rows(const known_rows *known, const uint8_t *held, uint8_t wanted, uint32_t **list,
-                             uint64_t *count, uint64_t *unlabelled, peal_error *err) {
-    const uint64_t total = known->labels.size / sizeof(double);
-    const double *label = doubles(&known->labels);
-    if (total > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows in one split");
-    PEAL_TRY(peal_alloc_checked(list, total, sizeof **list, "the list of rows", err));
-    *count = 0;
-    for (uint64_t row = 0; row < total; row++) {
-        if (held && held[row] != wanted) continue;
-        if (isnan(label[row])) {
-            ++*unlabelled;
-        } else {
-            (*list)[(*count)++] = (uint32_t)row;
-        }
-    }
-    return PEAL_OK;
-}
-
-/* The labels of the rows to validate on, in their order. */
-static peal_status take_labels(models__trainer *trainer, const known_rows *known, peal_error *err) {
-    const double *label = doubles(&known->labels);
-    PEAL_TRY(peal_alloc_checked(&trainer->data.valid_labels, trainer->data.valid_count, sizeof(double), "labels", err));
-    for (uint64_t i = 0; i < trainer->data.valid_count; i++)
-        trainer->data.valid_labels[i] = label[trainer->data.valid_list[i]];
-    return PEAL_OK;
-}
-
-static double least_label(const models__data *data, const known_rows *known) {
-    const double *label = doubles(&known->labels);
-    double least = (double)INFINITY;
-    for (uint64_t i = 0; i < data->train_count; i++) least = fmin(least, label[data->train_list[i]]);
-    return least;
-}
-
-/* What row `row` counts by its own weight alone, 1 in the mean of those that are trained on. */
-static double own_weight(const models__data *data, const known_rows *known, uint32_t row) {
-    return data->shape.has_weight ? data->weight_unit * doubles(&known->weights)[row] : 1;
-}
-
-static peal_status weigh(models__data *data, const known_rows *known, peal_error *err) {
-    double sum = 0;
-    data->weight_unit = 1;
-    if (!data->shape.has_weight) return PEAL_OK;
-    for (uint64_t i = 0; i < data->train_count; i++) sum += own_weight(data, known, data->train_list[i]);
-    if (!(sum > 0 && isfinite(sum))) {
-        return peal_fail(err, PEAL_E_DATA, "the weights of column '%s' add up to %g: no row counts",
-                         data->pipeline->schema.fields[data->pipeline->weight].name, sum);
-    }
-    data->weight_unit = (double)data->train_count / sum;
-    return PEAL_OK;
-}
-
-/* So that all classes together count alike, and all rows as many as they are: rows / (classes x rows of the class). A
- * class without rows counts nothing. */
-static peal_status balance(models__data *data, const known_rows *known, peal_error *err) {
-    const double *label = doubles(&known->labels);
-    const uint32_t classes = data->shape.classes;
-    uint32_t present = 0;
-    PEAL_TRY(peal_alloc_checked(&data->class_weights, classes, sizeof(double), "classes", err));
-    for (uint64_t i = 0; i < data->train_count; i++) {
-        const uint32_t row = data->train_list[i];
-        data->class_weights[(size_t)label[row]] += own_weight(data, known, row);
-    }
-    for (uint32_t k = 0; k < classes; k++) present += data->class_weights[k] > 0;
-    for (uint32_t k = 0; k < classes; k++) {
-        if (data->class_weights[k] == 0) continue;
-        data->class_weights[k] = (double)data->train_count / (present * data->class_weights[k]);
-    }
-    return PEAL_OK;
-}
-
-/* Marks a random fraction of the rows: a function of the seed and their number. */
-static peal_status hold_out(const models__trainer *trainer, double fraction, uint8_t **held, peal_error *err) {
-    uint64_t rows = peal_rows_count(trainer->data.rows);
-    if (rows > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows in one split");
-    uint32_t *order;
-    PEAL_TRY(peal_alloc_checked(held, rows, 1, "held-out rows", err));
-    PEAL_TRY(peal_alloc_checked(&order, rows, sizeof *order, "held-out rows", err));
-    for (uint64_t i = 0; i < rows; i++) order[i] = (uint32_t)i;
-    peal_philox random = peal_philox_stream(trainer->options->seed, PEAL_PURPOSE_SPLIT, 0, 0, 0);
-    peal_philox_shuffle(&random, order, rows);
-    for (uint64_t i = 0; i < (uint64_t)((double)rows * fraction + 0.5); i++) (*held)[order[i]] = 1;
-    free(order);
-    return PEAL_OK;
-}
-
-static peal_status open_valid_dataset(models__trainer *trainer, const char *path, known_rows *known, peal_error *err) {
-    PEAL_TRY(peal_dataset_open(path, &trainer->data.valid_dataset, err));
-    if (!peal_pipeline_same(peal_dataset_pipeline(trainer->data.valid_dataset),
-                            peal_dataset_pipeline(trainer->data.dataset))) {
-        return peal_fail(
-            err, PEAL_E_DATA,
-            "the validation dataset %s was made with another pipeline than %s; make it like that one (like)", path,
-            trainer->options->dataset);
-    }
-    static const int order[] = {PEAL_SPLIT_VALID, PEAL_SPLIT_TEST, PEAL_SPLIT_TRAIN};
-    for (size_t i = 0; i < 3; i++) {
-        if (!peal_dataset_rows(trainer->data.valid_dataset, order[i])) continue;
-        return open_rows(trainer, trainer->data.valid_dataset, path, order[i], &trainer->data.valid_rows, known, err);
-    }
-    return peal_fail(err, PEAL_E_DATA, "the validation dataset %s has no rows", path);
-}
-
-/* `known` is of the rows to train on. */
-static peal_status choose_rows(models__trainer *trainer, const known_rows *known, peal_error *err) {
-    const peal_train_options *options = trainer->options;
-    uint64_t unlabelled = 0;
-    uint8_t *held = NULL;
-    double fraction = 0;
-    const bool is_fraction = options->valid && peal_train_is_fraction(options->valid);
-    known_rows valid = {0};
-    peal_status status = PEAL_OK;
-    if (is_fraction) PEAL_TRY(parse_fraction(options->valid, &fraction, err));
-    if (is_fraction) {
-        status = hold_out(trainer, fraction, &held, err);
-    } else if (options->valid) {
-        status = open_valid_dataset(trainer, options->valid, &valid, err);
-    } else if (peal_dataset_rows(trainer->data.dataset, PEAL_SPLIT_VALID)) {
-        status = open_rows(trainer, trainer->data.dataset, options->dataset, PEAL_SPLIT_VALID,
-                           &trainer->data.valid_rows, &valid, err);
-    }
-    if (status == PEAL_OK) {
-        status = list_rows(known, held, 0, &trainer->data.train_list, &trainer->data.train_count, &unlabelled, err);
-    }
-    if (status == PEAL_OK) trainer->data.label_least = least_label(&trainer->data, known);
-    if (status == PEAL_OK) status = weigh(&trainer->data, known, err);
-    if (status == PEAL_OK && options->class_weight) status = balance(&trainer->data, known, err);
-    if (status == PEAL_OK && (is_fraction || trainer->data.valid_rows)) {
-        const known_rows *list = is_fraction ? known : &valid;
-        status =
-            list_rows(list, held, is_fraction, &trainer->data.valid_list, &trainer->data.valid_count, &unlabelled, err);
-        if (status == PEAL_OK) status = take_labels(trainer, list, err);
-    }
-    known_rows_clear(&valid);
-    free(held);
-    if (status == PEAL_OK && unlabelled) {
-        const peal_shape *shape = &trainer->data.shape;
-        peal_report(options->reporter, PEAL_EVENT_WARNING, "%llu rows have no label that is known%s and are left out",
-                    (unsigned long long)unlabelled,
-                    shape->has_weight || shape->has_offset ? ", or no weight or offset," : "");
-    }
-    if (status == PEAL_OK && (is_fraction || trainer->data.valid_rows) && trainer->data.valid_count == 0) {
-        status = peal_fail(err, PEAL_E_DATA, "there is no row to validate on");
-    }
-    return status;
-}
-
-static peal_status open_data(models__trainer *trainer, peal_error *err) {
-    const peal_train_options *options = trainer->options;
-    PEAL_TRY(peal_dataset_open(options->dataset, &trainer->data.dataset, err));
-    PEAL_TRY(peal_pipeline_load(peal_dataset_pipeline(trainer->data.dataset), &trainer->data.pipeline, err));
-    PEAL_TRY(peal_pipeline_shape(trainer->data.pipeline, &trainer->data.shape, err));
-    PEAL_TRY(peal_model_check_label(trainer->spec.kind, &trainer->data.shape, err));
-    if (!trainer->data.shape.classes && (options->class_weight || options->label_smoothing > 0)) {
-        return peal_fail(err, PEAL_E_USAGE, "the label is a number: %s is of classes",
-                         options->class_weight ? "class-weight" : "label-smoothing");
-    }
-    known_rows known = {0};
-    peal_status status =
-        open_rows(trainer, trainer->data.dataset, options->dataset, PEAL_SPLIT_TRAIN, &trainer->data.rows, &known, err);
-    if (status == PEAL_OK && peal_rows_count(trainer->data.rows) == 0) {
-        status = peal_fail(err, PEAL_E_DATA, "%s has no rows to train on", options->dataset);
-    }
-    if (status == PEAL_OK) status = choose_rows(trainer, &known, err);
-    known_rows_clear(&known);
-    PEAL_TRY(status);
-    return choose(trainer, err);
 }
 
 /* ---- the job, as it goes into the model file ---- */
@@ -558,7 +305,8 @@ static peal_model_content content(const models__trainer *trainer) {
 
 peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
     PEAL_TRY(parse_options(trainer, err));
-    PEAL_TRY(open_data(trainer, err));
+    PEAL_TRY(models__data_open(trainer, err));
+    PEAL_TRY(choose(trainer, err));
     peal_graph_arithmetic(trainer->arithmetic);
     trainer->job = describe_job(trainer);
     if (!trainer->job) return peal_fail(err, PEAL_E_MEMORY, "no memory for the job's description");
@@ -579,19 +327,6 @@ peal_status models__trainer_write(const models__trainer *trainer, peal_atomic_fi
     return peal_model_file_put(out, &file, err);
 }
 
-static void clear_data(models__data *data) {
-    if (data->valid_rows != data->rows) peal_rows_close(data->valid_rows);
-    peal_rows_close(data->rows);
-    peal_dataset_close(data->dataset);
-    peal_dataset_close(data->valid_dataset);
-    peal_pipeline_free(data->pipeline);
-    free(data->shape.vocabularies);
-    free(data->train_list);
-    free(data->valid_list);
-    free(data->valid_labels);
-    free(data->class_weights);
-}
-
 void models__trainer_clear(models__trainer *trainer) {
     const peal_learner *learner = trainer->learner;
     if (learner) learner->end(trainer->self);
@@ -602,7 +337,7 @@ void models__trainer_clear(models__trainer *trainer) {
     peal_slab_free(&trainer->shared.slab);
     json_decref(trainer->job);
     peal_predictor_free(trainer->init);
-    clear_data(&trainer->data);
+    models__data_clear(&trainer->data);
 }
 
 peal_status models__train_once(const peal_train_options *options, peal_train_result *result, peal_atomic_file *out,

@@ -1,9 +1,10 @@
 /* What the parts of the trainer share.
  *
- * The flow: train.c reads options and data and lays out one shared slab; trainer_parent.c forks the workers and leads
- * them through rounds; supervisor.c waits for them, names and replaces those that die; trainer_worker.c is what they
- * do; checkpoint.c keeps the run folder. What a round is about is the learner's (models/learner/learner.h). A job that
- * is to stop, or to write a checkpoint in the middle of an epoch, halts all workers at the ends of their steps. */
+ * The flow: train.c reads the options, data.c the rows; train.c lays out one shared slab; trainer_parent.c forks the
+ * workers and leads them through rounds; supervisor.c waits for them, names and replaces those that die;
+ * trainer_worker.c is what they do; checkpoint.c keeps the run folder. What a round is about is the learner's
+ * (models/learner/learner.h). A job that is to stop, or to write a checkpoint in the middle of an epoch, halts all
+ * workers at the ends of their steps. */
 #ifndef PEAL_MODELS_TRAINER_H
 #define PEAL_MODELS_TRAINER_H
 
@@ -86,6 +87,11 @@ static inline bool models__is_judged(const models__trainer *trainer) {
     return trainer->data.valid_count && trainer->learner->judges_epochs;
 }
 
+/* Opens the datasets, finds the rows to train on and those that are held out, and what they count. */
+peal_status models__data_open(models__trainer *trainer, peal_error *err);
+void models__data_clear(models__data *data);
+/* The part of the rows that `valid` says; PEAL_E_USAGE if it is none. */
+peal_status models__parse_fraction(const char *valid, double *out, peal_error *err);
 /* PEAL_E_DATA names a shard that changed since it was read: what workers saw of it may be anything. */
 peal_status models__check_data(const models__trainer *trainer, peal_error *err);
 
@@ -121,10 +127,13 @@ typedef struct models__order {
     uint64_t stamp; /* of the state that is scored: another one after each round */
 } models__order;
 
+/* Of an answer's `failed`, beside 1: the meeting was aborted. */
+enum { MODELS__NO_MEMORY = 2 };
+
 /* What it answers. */
 typedef struct models__answer {
     uint64_t reached; /* step, of WORK and TOGETHER */
-    uint64_t failed;  /* of TOGETHER: the meeting was aborted; of SCORE: there was no memory */
+    uint64_t failed;  /* of TOGETHER and SCORE; 0: it did not */
 } models__answer;
 
 /* What each worker runs. */

@@ -244,6 +244,7 @@ static peal_status round_of_partitions(leader *self, peal_error *err) {
 /* Waits for the reply of each that steps; a death among them aborts the meeting, so that the others come back.
  * *whole is false if the steps must be done again; else *done is how many of the epoch are done. */
 static peal_status gather_steps(leader *self, bool *whole, size_t *done, peal_error *err) {
+    bool lacks_memory = false;
     *whole = true;
     while (busy_workers(self) > 0) {
         if (is_to_halt(self)) set_halt(self, true);
@@ -254,11 +255,15 @@ static peal_status gather_steps(leader *self, bool *whole, size_t *done, peal_er
         if (event.kind == PEAL_GROUP_REPLY) {
             *whole = *whole && !answer_of(&event).failed;
             *done = answer_of(&event).reached;
+            if (answer_of(&event).failed != MODELS__NO_MEMORY) continue;
+            peal_comm_abort(self->trainer->shared.comm); /* the others wait for it */
+            lacks_memory = true;
         } else if (event.kind == PEAL_GROUP_DEATH && was.busy) {
             peal_comm_abort(self->trainer->shared.comm);
             *whole = false;
         }
     }
+    if (lacks_memory) return peal_fail(err, PEAL_E_MEMORY, "a worker has no memory for its rows");
     return PEAL_OK;
 }
 

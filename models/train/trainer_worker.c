@@ -76,6 +76,7 @@ static models__answer obey(models__trainer *trainer, size_t rank, uint32_t kind,
                             .comm = trainer->shared.comm};
     models__answer answer = {0};
     size_t reached = 0;
+    peal_status status;
     switch ((models__duty_kind)kind) {
     case MODELS__WORK:
         reached = learner->work(trainer->self, &work);
@@ -84,7 +85,8 @@ static models__answer obey(models__trainer *trainer, size_t rank, uint32_t kind,
         learner->combine(trainer->self, &round, order->task);
         break;
     case MODELS__TOGETHER:
-        answer.failed = learner->together(trainer->self, &work, &reached) != PEAL_OK;
+        status = learner->together(trainer->self, &work, &reached);
+        answer.failed = status == PEAL_E_MEMORY ? MODELS__NO_MEMORY : status != PEAL_OK;
         break;
     case MODELS__SCORE:
         answer.failed = score_chunk(trainer, order) != PEAL_OK;

@@ -1,0 +1,213 @@
+/* A round of boosting: gradients of all rows, then a tree for each output. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "core/base/philox.h"
+#include "models/learner/grow.h"
+
+/* ---- what all workers know ---- */
+
+peal_status models__meet(const models__member *m) {
+    peal_work_beat(m->work, UINT32_MAX);
+    return peal_comm_barrier(m->work->comm, m->rank, NULL);
+}
+
+double models__scale_for(double most, int bits) {
+    return most > 0 && isfinite(most) ? ldexp(1, bits - 1 - ilogb(most)) : 1;
+}
+
+double models__most_of(const models__trees *self, bool hessian) {
+    double most = 0;
+    for (size_t r = 0; r < self->members; r++) {
+        most = fmax(most, hessian ? self->told[r].most_hessian : self->told[r].most_gradient);
+    }
+    return most;
+}
+
+/* ---- rows ---- */
+
+static const peal_table *find_row(const models__member *m, size_t i, size_t *row) {
+    const peal_training *training = m->self->training;
+    return peal_rows_find(training->rows, training->order[m->begin + i], row);
+}
+
+static peal_status make_room(const models__member *m, models__own_rows *own) {
+    const size_t rows = m->count, features = m->self->bins.features, outputs = m->self->outputs;
+    PEAL_TRY(peal_alloc_checked(&own->matrix, rows, features, "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->columns, rows, features, "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->scores, rows * outputs, sizeof(double), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->derivatives, rows * outputs, 2 * sizeof(double), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->quanta, rows * outputs, sizeof(models__quantum), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->lists[0], rows, sizeof(uint32_t), "rows", NULL));
+    return peal_alloc_checked(&own->lists[1], rows, sizeof(uint32_t), "rows", NULL);
+}
+
+/* Own rows as bins, and what they begin with. */
+static peal_status load_rows(models__member *m) {
+    models__trees *self = m->self;
+    const peal_shape *shape = self->training->shape;
+    if (self->own) return PEAL_OK;
+    models__own_rows *own = calloc(1, sizeof *own); /* until this process ends, or the job for want of memory */
+    if (!own) return PEAL_E_MEMORY;
+    PEAL_TRY(make_room(m, own));
+    self->own = own;
+    for (size_t i = 0; i < m->count; i++) {
+        size_t row;
+        const peal_table *table = find_row(m, i, &row);
+        uint8_t *bins = self->own->matrix + i * self->bins.features;
+        models__bins_row(&self->bins, table, row, bins);
+        for (size_t f = 0; f < self->bins.features; f++) self->own->columns[f * m->count + i] = bins[f];
+        const double offset = peal_shape_offset(shape, table, row) / shape->label_deviation;
+        for (size_t k = 0; k < self->outputs; k++) self->own->scores[i * self->outputs + k] = self->base[k] + offset;
+        if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
+    }
+    return PEAL_OK;
+}
+
+/* Brings the scores of own rows to what the first `trees` trees make of them: these are committed. */
+static void update_scores(const models__member *m, size_t trees) {
+    const models__trees *self = m->self;
+    for (size_t i = 0; i < m->count && m->own->trees < trees; i++) {
+        const uint8_t *bins = m->own->matrix + i * self->bins.features;
+        double *scores = m->own->scores + i * self->outputs;
+        for (size_t tree = m->own->trees; tree < trees; tree++) {
+            scores[tree % self->outputs] += models__tree_value(&self->forest, tree, bins);
+        }
+    }
+    m->own->trees = trees;
+}
+
+/* ---- gradients ---- */
+
+static double squared(double score, double target, double out[2]) {
+    out[0] = score - target;
+    out[1] = 1;
+    return (score - target) * (score - target) / 2;
+}
+
+static double logistic(double score, double target, double out[2]) {
+    const double e = exp(-fabs(score)), p = score >= 0 ? 1 / (1 + e) : e / (1 + e);
+    out[0] = p - target;
+    out[1] = fmax(p * (1 - p), 1e-16);
+    return fmax(score, 0) - score * target + log1p(e);
+}
+
+static double softmax(const double *scores, size_t count, size_t class, double *out) {
+    double most = scores[0], sum = 0;
+    for (size_t k = 1; k < count; k++) most = fmax(most, scores[k]);
+    for (size_t k = 0; k < count; k++) sum += out[2 * k] = exp(scores[k] - most);
+    const double factor = (double)count / (double)(count - 1);
+    for (size_t k = 0; k < count; k++) {
+        const double p = out[2 * k] / sum;
+        out[2 * k] = p - (k == class);
+        out[2 * k + 1] = fmax(factor * p * (1 - p), 1e-16);
+    }
+    return most + log(sum) - scores[class];
+}
+
+static double row_derivatives(const models__trees *self, const double *scores, double label, double *out) {
+    const peal_shape *shape = self->training->shape;
+    if (shape->classes == 0) return squared(*scores, (label - shape->label_mean) / shape->label_deviation, out);
+    return shape->classes == 2 ? logistic(*scores, label, out) : softmax(scores, self->outputs, (size_t)label, out);
+}
+
+static void find_derivatives(const models__member *m) {
+    models__trees *self = m->self;
+    const peal_training *training = self->training;
+    const size_t outputs = self->outputs;
+    models__told *told = &self->told[m->rank];
+    told->most_gradient = told->most_hessian = 0;
+    told->loss = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        size_t row;
+        const peal_table *table = find_row(m, i, &row);
+        double *out = m->own->derivatives + 2 * i * outputs;
+        const double label = peal_shape_label(training->shape, table, row);
+        const double weight = peal_row_weight(&training->weighing, training->shape, table, row, label);
+        const double loss = weight * row_derivatives(self, m->own->scores + i * outputs, label, out);
+        told->loss += (__int128)llrint(fmin(loss, 1e9) * (1 << 30));
+        for (size_t k = 0; k < 2 * outputs; k++) out[k] *= weight;
+        for (size_t k = 0; k < outputs; k++) {
+            told->most_gradient = fmax(told->most_gradient, fabs(out[2 * k]));
+            told->most_hessian = fmax(told->most_hessian, out[2 * k + 1]);
+        }
+    }
+}
+
+/* Whole numbers, rounded up or down at random so that sums are right in the mean: keyed by seed, tree, output and row
+ * of the dataset. */
+static void find_quanta(const models__member *m) {
+    models__trees *self = m->self;
+    const peal_training *training = self->training;
+    const double gradient_scale = 1 / m->rules.gradient_unit, hessian_scale = 1 / m->rules.hessian_unit;
+    const uint64_t seed = training->options->seed;
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    for (size_t k = 0; k < self->outputs; k++) {
+        models__quantum *out = m->own->quanta + k * m->count;
+        for (size_t i = 0; i < m->count; i++) {
+            const uint32_t counter[4] = {training->order[m->begin + i], (uint32_t)m->work->round->epoch, (uint32_t)k,
+                                         PEAL_PURPOSE_ROUND << 24};
+            uint32_t random[4];
+            peal_philox_block(counter, key, random);
+            const double *own = m->own->derivatives + 2 * (i * self->outputs + k);
+            out[i].gradient = (int32_t)floor(own[0] * gradient_scale + random[0] * 0x1p-32);
+            out[i].hessian = (int32_t)floor(own[1] * hessian_scale + random[1] * 0x1p-32);
+        }
+    }
+}
+
+/* ---- the round ---- */
+
+static void write_state(const models__member *m, int state, size_t rounds) {
+    models__trees *self = m->self;
+    __int128 loss = 0;
+    for (size_t r = 0; r < self->members; r++) loss += self->told[r].loss;
+    self->states[state][MODELS__STATE_ROUNDS] = (double)(rounds + 1);
+    self->states[state][MODELS__STATE_LOSS] = (double)loss / (1 << 30) / (double)self->training->row_count;
+}
+
+static peal_status grow_trees(models__member *m, size_t *reached) {
+    models__trees *self = m->self;
+    const int committed = m->work->round->committed;
+    const size_t rounds = (size_t)self->states[committed][MODELS__STATE_ROUNDS];
+    PEAL_TRY(load_rows(m));
+    m->own = self->own;
+    update_scores(m, rounds * self->outputs);
+    find_derivatives(m);
+    PEAL_TRY(models__meet(m));
+    m->rules.gradient_unit = 1 / models__scale_for(models__most_of(self, false), MODELS__GRADIENT_BITS);
+    m->rules.hessian_unit = 1 / models__scale_for(models__most_of(self, true), self->hessian_bits);
+    m->rules.row_bits = self->row_bits;
+    /* What a round that was aborted has left. */
+    memset(m->packed, 0, self->bins_all * sizeof *m->packed);
+    find_quanta(m);
+    for (size_t k = 0; k < self->outputs; k++) {
+        m->output = k;
+        m->tree = rounds * self->outputs + k;
+        PEAL_TRY(models__grow_tree(m));
+    }
+    if (m->rank == 0) write_state(m, 1 - committed, rounds);
+    PEAL_TRY(models__meet(m));
+    peal_work_count(m->work);
+    *reached = m->work->round->end;
+    return PEAL_OK;
+}
+
+peal_status models__trees_round(void *opaque, const peal_work *work, size_t *reached) {
+    models__trees *self = opaque;
+    models__member m = {
+        .self = self,
+        .work = work,
+        .rank = work->rank,
+        .packed = self->packed + work->rank * self->bins_all,
+        .rules = {
+            .l2 = self->l2, .min_gain = self->min_gain, .min_hessian = self->min_hessian, .min_rows = self->min_rows}};
+    models__member_rows(self, m.rank, &m.begin, &m.count);
+    m.leaves = calloc(self->leaves, sizeof *m.leaves);
+    if (!m.leaves) return PEAL_E_MEMORY;
+    const peal_status status = grow_trees(&m, reached);
+    free(m.leaves);
+    return status;
+}

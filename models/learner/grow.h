@@ -1,0 +1,39 @@
+/* What a worker holds while it makes a round of trees, and growing one. Private to this folder. */
+#ifndef PEAL_MODELS_GROW_H
+#define PEAL_MODELS_GROW_H
+
+#include "models/learner/split.h"
+
+/* A leaf of the tree that grows, as one worker sees it. */
+typedef struct models__leaf {
+    size_t first, count; /* of the worker's rows, in its list */
+    models__sum all;     /* of all workers' rows */
+    uint32_t depth, parent;
+    bool is_right; /* of its parent */
+    models__best best;
+} models__leaf;
+
+typedef struct models__member {
+    models__trees *self;
+    const peal_work *work;
+    size_t rank;
+    size_t begin, count;   /* rows: the first one, and how many */
+    models__own_rows *own; /* of them */
+    size_t output, tree;
+    models__packed *packed;
+    models__rules rules;
+    models__leaf *leaves; /* [leaves] */
+    size_t leaf_count;
+} models__member;
+
+/* Waits for all workers. */
+peal_status models__meet(const models__member *m);
+/* The largest gradient of all rows, or second derivative, by its size; all workers have told theirs. */
+double models__most_of(const models__trees *self, bool hessian);
+/* The power of two by which the largest becomes a whole number of so many bits. */
+double models__scale_for(double most, int bits);
+
+/* Grows tree m->tree of output m->output over the quanta of all workers' rows, and writes it into the forest. */
+peal_status models__grow_tree(models__member *m);
+
+#endif
