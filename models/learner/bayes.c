@@ -165,9 +165,6 @@ typedef struct bayes {
 
 static peal_status check(const peal_train_options *options, const peal_model_spec *spec, peal_error *err) {
     (void)spec;
-    if (options->label_smoothing > 0) {
-        return peal_fail(err, PEAL_E_USAGE, "label-smoothing is of logistic, softmax and mlp, not of 'bayes'");
-    }
     if (!options->epochs && !peal_steps_option(options)) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE,
                      "the model 'bayes' counts in one pass: epochs, batch, optimizer, lr, schedule, outer, patience "

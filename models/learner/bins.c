@@ -1,8 +1,6 @@
 /* Finds bins in one reading of the rows; see bins.h. */
 #include "models/learner/bins.h"
 
-#include <float.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,44 +64,45 @@ peal_status models__bins_finish(models__bins *bins, peal_error *err) {
     return PEAL_OK;
 }
 
+bool models__bins_have_categories(const models__bins *bins) {
+    for (size_t c = 0; c < bins->shape.code_columns; c++) {
+        if (bins->categories[c]) return true;
+    }
+    return false;
+}
+
 /* ---- finding ---- */
 
 typedef struct reading {
     models__bins *bins;
     const peal_training *training;
-    uint64_t row, at; /* of the split; among those that are trained on */
-    uint64_t stride;  /* every so-manieth of the latter is in the sample */
-    float *sample;    /* [features][room] */
-    float *spare;     /* [room] */
+    peal_row_visit also;
+    void *user;
+    uint64_t at;     /* rows that came */
+    uint64_t stride; /* every so-manieth is in the sample */
+    float *sample;   /* [features][room] */
+    float *spare;    /* [room] */
     size_t room, count;
     uint64_t *frequencies; /* [codes] */
 } reading;
 
-static void note_row(reading *self, const peal_table *table, size_t row) {
+static void note_codes(const reading *self, const peal_table *table, size_t row) {
     const models__bins *bins = self->bins;
-    const size_t numbers = bins->shape.features;
     for (size_t c = 0; c < bins->shape.code_columns; c++) {
-        const int32_t code = peal_column_code(&table->columns[(numbers > 0) + c], row);
+        const int32_t code = peal_column_code(&table->columns[(bins->shape.features > 0) + c], row);
         if (code >= 0) self->frequencies[bins->code_first[c] + (size_t)code]++;
     }
-    if (!numbers || self->at % self->stride || self->count == self->room) return;
-    for (size_t f = 0; f < numbers; f++) {
-        self->sample[f * self->room + self->count] = models__bins_number(bins, table, row, f);
-    }
-    self->count++;
 }
 
-static peal_status note_table(void *user, const peal_table *table, peal_error *err) {
-    (void)err;
-    reading *self = user;
-    const peal_training *training = self->training;
-    for (size_t row = 0; row < table->rows; row++) {
-        if (self->at == training->row_count || training->list[self->at] != self->row + row) continue;
-        note_row(self, table, row);
-        self->at++;
+static void note_row(void *opaque, const peal_table *table, size_t row, uint64_t number) {
+    reading *self = opaque;
+    note_codes(self, table, row);
+    self->also(self->user, table, row, number);
+    if (self->at++ % self->stride || self->count == self->room) return;
+    for (size_t f = 0; f < self->bins->shape.features; f++) {
+        self->sample[f * self->room + self->count] = models__bins_number(self->bins, table, row, f);
     }
-    self->row += table->rows;
-    return PEAL_OK;
+    self->count++;
 }
 
 /* A whole number in whose order the values are. */
@@ -219,8 +218,7 @@ static void fit_ordered(models__bins *bins, size_t column, const uint64_t *frequ
 }
 
 static peal_status fit(models__bins *bins, reading *read, size_t most, peal_error *err) {
-    const peal_training *training = read->training;
-    PEAL_TRY(peal_dataset_read(training->dataset, 1u << PEAL_SPLIT_TRAIN, note_table, read, err));
+    PEAL_TRY(peal_training_read(read->training, note_row, read, err));
     fit_numbers(bins, read, most);
     for (size_t c = 0; c < bins->shape.code_columns; c++) {
         if (bins->categories[c]) {
@@ -232,9 +230,14 @@ static peal_status fit(models__bins *bins, reading *read, size_t most, peal_erro
     return models__bins_finish(bins, err);
 }
 
-peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, peal_error *err) {
+peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, peal_row_visit also,
+                             void *user, peal_error *err) {
     const uint64_t rows = training->row_count;
-    reading read = {.bins = bins, .training = training, .stride = (rows + SAMPLE_MOST - 1) / SAMPLE_MOST};
+    reading read = {.bins = bins,
+                    .training = training,
+                    .also = also,
+                    .user = user,
+                    .stride = (rows + SAMPLE_MOST - 1) / SAMPLE_MOST};
     PEAL_TRY(models__bins_init(bins, training->pipeline, training->shape, err));
     if (read.stride == 0) read.stride = 1;
     read.room = (size_t)(rows / read.stride + 1);

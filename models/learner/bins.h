@@ -22,8 +22,9 @@ typedef struct models__bins {
 } models__bins;
 
 /* Finds the bins of the rows to train on, at most `most` of each feature: numbers by quantiles of evenly spaced rows.
- */
-peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, peal_error *err);
+ * `also` is given each row, too, so that one reading serves. */
+peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, peal_row_visit also,
+                             void *user, peal_error *err);
 /* Makes room for bins of the shape; edge_counts, edges and code_bins are then the caller's to write. */
 peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline, const peal_shape *shape,
                               peal_error *err);
@@ -31,6 +32,8 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
  * sense. */
 peal_status models__bins_finish(models__bins *bins, peal_error *err);
 void models__bins_clear(models__bins *bins);
+
+bool models__bins_have_categories(const models__bins *bins);
 
 /* Writes the bins [features] of a row. */
 void models__bins_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out);

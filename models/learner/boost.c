@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "core/base/philox.h"
 #include "models/learner/grow.h"
 
 /* ---- what all workers know ---- */
@@ -24,6 +23,15 @@ double models__most_of(const models__trees *self, bool hessian) {
         most = fmax(most, hessian ? self->told[r].most_hessian : self->told[r].most_gradient);
     }
     return most;
+}
+
+void models__row_random(const models__member *m, size_t i, size_t output, peal_purpose purpose, uint32_t out[4]) {
+    const peal_training *training = m->self->training;
+    const uint64_t seed = training->options->seed;
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    const uint32_t counter[4] = {training->order[m->begin + i], (uint32_t)m->work->round->epoch, (uint32_t)output,
+                                 (uint32_t)purpose << 24};
+    peal_philox_block(counter, key, out);
 }
 
 /* ---- rows ---- */
@@ -47,7 +55,6 @@ static peal_status make_room(const models__member *m, models__own_rows *own) {
 /* Own rows as bins, and what they begin with. */
 static peal_status load_rows(models__member *m) {
     models__trees *self = m->self;
-    const peal_shape *shape = self->training->shape;
     if (self->own) return PEAL_OK;
     models__own_rows *own = calloc(1, sizeof *own); /* until this process ends, or the job for want of memory */
     if (!own) return PEAL_E_MEMORY;
@@ -56,11 +63,10 @@ static peal_status load_rows(models__member *m) {
     for (size_t i = 0; i < m->count; i++) {
         size_t row;
         const peal_table *table = find_row(m, i, &row);
-        uint8_t *bins = self->own->matrix + i * self->bins.features;
+        uint8_t *bins = own->matrix + i * self->bins.features;
         models__bins_row(&self->bins, table, row, bins);
-        for (size_t f = 0; f < self->bins.features; f++) self->own->columns[f * m->count + i] = bins[f];
-        const double offset = peal_shape_offset(shape, table, row) / shape->label_deviation;
-        for (size_t k = 0; k < self->outputs; k++) self->own->scores[i * self->outputs + k] = self->base[k] + offset;
+        for (size_t f = 0; f < self->bins.features; f++) own->columns[f * m->count + i] = bins[f];
+        models__forest_begin(&self->forest, self->training->shape, table, row, own->scores + i * self->outputs);
         if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
     }
     return PEAL_OK;
@@ -71,10 +77,7 @@ static void update_scores(const models__member *m, size_t trees) {
     const models__trees *self = m->self;
     for (size_t i = 0; i < m->count && m->own->trees < trees; i++) {
         const uint8_t *bins = m->own->matrix + i * self->bins.features;
-        double *scores = m->own->scores + i * self->outputs;
-        for (size_t tree = m->own->trees; tree < trees; tree++) {
-            scores[tree % self->outputs] += models__tree_value(&self->forest, tree, bins);
-        }
+        models__forest_add(&self->forest, m->own->trees, trees, bins, m->own->scores + i * self->outputs);
     }
     m->own->trees = trees;
 }
@@ -140,17 +143,12 @@ static void find_derivatives(const models__member *m) {
  * of the dataset. */
 static void find_quanta(const models__member *m) {
     models__trees *self = m->self;
-    const peal_training *training = self->training;
     const double gradient_scale = 1 / m->rules.gradient_unit, hessian_scale = 1 / m->rules.hessian_unit;
-    const uint64_t seed = training->options->seed;
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     for (size_t k = 0; k < self->outputs; k++) {
         models__quantum *out = m->own->quanta + k * m->count;
         for (size_t i = 0; i < m->count; i++) {
-            const uint32_t counter[4] = {training->order[m->begin + i], (uint32_t)m->work->round->epoch, (uint32_t)k,
-                                         PEAL_PURPOSE_ROUND << 24};
             uint32_t random[4];
-            peal_philox_block(counter, key, random);
+            models__row_random(m, i, k, PEAL_PURPOSE_ROUND, random);
             const double *own = m->own->derivatives + 2 * (i * self->outputs + k);
             out[i].gradient = (int32_t)floor(own[0] * gradient_scale + random[0] * 0x1p-32);
             out[i].hessian = (int32_t)floor(own[1] * hessian_scale + random[1] * 0x1p-32);

@@ -1,7 +1,6 @@
 /* The model of trees: its tensors, their check, and scores; see forest.h. */
 #include "models/learner/forest.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,13 +63,6 @@ static void list_tensors(forest_model *self) {
     add_tensor(self, "code_bins", PEAL_TENSOR_UINT8, bins->code_bins, 1, peal_shape_codes(&self->shape));
 }
 
-static bool has_categories(const models__bins *bins) {
-    for (size_t c = 0; c < bins->shape.code_columns; c++) {
-        if (bins->categories[c]) return true;
-    }
-    return false;
-}
-
 static peal_status make_room(forest_model *self, peal_error *err) {
     models__forest *forest = &self->forest;
     const size_t trees = forest->trees, nodes = forest->leaves - 1;
@@ -78,7 +70,7 @@ static peal_status make_room(forest_model *self, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(&forest->nodes, trees * nodes, sizeof(models__tree_node), "trees", err));
     PEAL_TRY(peal_alloc_checked(&forest->values, trees * forest->leaves, sizeof(double), "trees", err));
     PEAL_TRY(peal_alloc_checked(&forest->base, forest->outputs, sizeof(double), "trees", err));
-    if (!has_categories(&self->bins)) return PEAL_OK;
+    if (!models__bins_have_categories(&self->bins)) return PEAL_OK;
     return peal_alloc_checked(&forest->sets, trees * nodes * MODELS__SET_WORDS, sizeof(uint32_t), "trees", err);
 }
 
@@ -178,12 +170,11 @@ void models__forest_model_score(const void *model, void *scratch, const peal_bat
         size_t row;
         const peal_table *table = peal_batch_row(batch, i, &row);
         models__bins_row(&self->bins, table, row, bins + i * features);
-        const double offset = peal_shape_offset(&self->shape, table, row) / self->shape.label_deviation;
-        for (size_t k = 0; k < outputs; k++) sums[i * outputs + k] = forest->base[k] + offset;
+        models__forest_begin(forest, &self->shape, table, row, sums + i * outputs);
     }
     for (size_t tree = 0; tree < forest->trees; tree++) {
         for (size_t i = 0; i < batch->count; i++) {
-            sums[i * outputs + tree % outputs] += models__tree_value(forest, tree, bins + i * features);
+            models__forest_add(forest, tree, tree + 1, bins + i * features, sums + i * outputs);
         }
     }
     const size_t width = peal_shape_scores(&self->shape);

@@ -61,6 +61,21 @@ static inline double models__tree_value(const models__forest *forest, size_t tre
     return forest->values[tree * forest->leaves + (at & ~MODELS__LEAF)];
 }
 
+/* What a row's scores [outputs] begin with. */
+static inline void models__forest_begin(const models__forest *forest, const peal_shape *shape, const peal_table *table,
+                                        size_t row, double *scores) {
+    const double offset = peal_shape_offset(shape, table, row) / shape->label_deviation;
+    for (size_t k = 0; k < forest->outputs; k++) scores[k] = forest->base[k] + offset;
+}
+
+/* Adds trees begin .. end - 1. */
+static inline void models__forest_add(const models__forest *forest, size_t begin, size_t end, const uint8_t *bins,
+                                      double *scores) {
+    for (size_t tree = begin; tree < end; tree++) {
+        scores[tree % forest->outputs] += models__tree_value(forest, tree, bins);
+    }
+}
+
 /* PEAL_E_DATA if tree `tree` over these bins makes no sense. */
 peal_status models__forest_check(const models__forest *forest, const models__bins *bins, size_t tree, peal_error *err);
 /* The loss of which trees learn the derivatives, by label and spec. */

@@ -61,11 +61,6 @@ static peal_status check(const peal_train_options *options, const peal_model_spe
         return peal_fail(err, PEAL_E_USAGE, "%s is of learning by steps (sync epoch, step or N), not of sync full",
                          wrong);
     }
-    if (options->label_smoothing > 0 && spec->kind->loss != &peal_loss_logistic &&
-        spec->kind->loss != &peal_loss_softmax) {
-        return peal_fail(err, PEAL_E_USAGE, "label-smoothing is of logistic, softmax and mlp, not of '%s'",
-                         spec->kind->name);
-    }
     return parse(options->sync ? options->sync : "full", &parsed, err);
 }
 

@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/base/philox.h"
-
 /* ---- histograms ---- */
 
 /* Some rows that are added together: where their bins stand, and what each adds. */
@@ -128,12 +126,8 @@ static void pick_best(models__member *m, size_t index) {
 static bool is_in_sample(const models__member *m, size_t i) {
     const models__trees *self = m->self;
     if (self->rows_part >= 1) return true;
-    const uint64_t seed = self->training->options->seed;
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    const uint32_t counter[4] = {self->training->order[m->begin + i], (uint32_t)m->work->round->epoch, 0,
-                                 PEAL_PURPOSE_SAMPLE << 24};
     uint32_t random[4];
-    peal_philox_block(counter, key, random);
+    models__row_random(m, i, 0, PEAL_PURPOSE_SAMPLE, random);
     return random[0] * 0x1p-32 < self->rows_part;
 }
 

@@ -2,6 +2,7 @@
 #ifndef PEAL_MODELS_GROW_H
 #define PEAL_MODELS_GROW_H
 
+#include "core/base/philox.h"
 #include "models/learner/split.h"
 
 /* A leaf of the tree that grows, as one worker sees it. */
@@ -32,6 +33,9 @@ peal_status models__meet(const models__member *m);
 double models__most_of(const models__trees *self, bool hessian);
 /* The power of two by which the largest becomes a whole number of so many bits. */
 double models__scale_for(double most, int bits);
+
+/* Random numbers of row `i` of the worker's, keyed by seed, round, output and the row of the dataset. */
+void models__row_random(const models__member *m, size_t i, size_t output, peal_purpose purpose, uint32_t out[4]);
 
 /* Grows tree m->tree of output m->output over the quanta of all workers' rows, and writes it into the forest. */
 peal_status models__grow_tree(models__member *m);

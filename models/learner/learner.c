@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/spec.h"
+#include "core/base/stop.h"
 
 extern const peal_learner peal_learner_sgd, peal_learner_step, peal_learner_full;
 extern const peal_model peal_model_linear, peal_model_logistic, peal_model_softmax, peal_model_svm, peal_model_poisson,
@@ -79,4 +80,28 @@ size_t peal_steps_of(const peal_training *training, size_t batch) {
     const size_t most = (size_t)((training->row_count + partitions - 1) / partitions);
     const size_t steps = (most + batch - 1) / batch;
     return steps > least ? (size_t)least : steps;
+}
+
+typedef struct row_walk {
+    const peal_training *training;
+    peal_row_visit visit;
+    void *user;
+    uint64_t number, at; /* of the split; among those that are trained on */
+} row_walk;
+
+static peal_status walk_table(void *opaque, const peal_table *table, peal_error *err) {
+    row_walk *self = opaque;
+    const peal_training *training = self->training;
+    if (peal_is_stopped(training->options->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted");
+    for (size_t row = 0; row < table->rows; row++, self->number++) {
+        if (self->at == training->row_count || training->list[self->at] != self->number) continue;
+        self->visit(self->user, table, row, self->number);
+        self->at++;
+    }
+    return PEAL_OK;
+}
+
+peal_status peal_training_read(const peal_training *training, peal_row_visit visit, void *user, peal_error *err) {
+    row_walk walk = {.training = training, .visit = visit, .user = user};
+    return peal_dataset_read(training->dataset, 1u << PEAL_SPLIT_TRAIN, walk_table, &walk, err);
 }

@@ -70,6 +70,12 @@ static inline void peal_step_rows(const peal_training *training, size_t p, size_
     *begin = first + (last - first) * s / training->steps;
     *end = first + (last - first) * (s + 1) / training->steps;
 }
+/* Is given the rows to train on, in the order of the dataset: a table, where in it, and the row's number in its split.
+ */
+typedef void (*peal_row_visit)(void *user, const peal_table *table, size_t row, uint64_t number);
+/* Reads them from the dataset, not by the map that workers look into. PEAL_E_DATA as peal_dataset_read;
+ * PEAL_E_INTERRUPTED if the job is to stop. */
+peal_status peal_training_read(const peal_training *training, peal_row_visit visit, void *user, peal_error *err);
 /* Steps of at most `batch` rows, none of which is empty. */
 size_t peal_steps_of(const peal_training *training, size_t batch);
 

@@ -17,52 +17,47 @@ static peal_status check(const peal_train_options *options, const peal_model_spe
     (void)spec;
     if (options->sync) return peal_fail(err, PEAL_E_USAGE, "trees grow together; leave sync out");
     if (options->init) return peal_fail(err, PEAL_E_USAGE, "trees cannot go on from a model yet; leave init out");
-    if (options->label_smoothing > 0) {
-        return peal_fail(err, PEAL_E_USAGE, "label-smoothing is of logistic, softmax and mlp, not of 'trees'");
-    }
     if (!wrong || strcmp(wrong, "patience") == 0) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "%s is of learning by steps, not of trees", wrong);
 }
 
 /* The mean label, the log-odds, or the logarithms of the classes' shares; by what the rows count. */
 typedef struct base_reading {
-    models__trees *self;
+    const peal_training *training;
     double *sums; /* [classes or 1] */
     double all;
-    uint64_t row, at;
 } base_reading;
 
-static peal_status add_labels(void *user, const peal_table *table, peal_error *err) {
-    (void)err;
-    base_reading *read = user;
-    const peal_training *training = read->self->training;
+static void add_label(void *opaque, const peal_table *table, size_t row, uint64_t number) {
+    (void)number;
+    base_reading *read = opaque;
+    const peal_training *training = read->training;
     const peal_shape *shape = training->shape;
-    for (size_t row = 0; row < table->rows; row++) {
-        if (read->at == training->row_count || training->list[read->at] != read->row + row) continue;
-        const double label = peal_shape_label(shape, table, row);
-        const double weight = peal_row_weight(&training->weighing, shape, table, row, label);
-        read->sums[shape->classes ? (size_t)label : 0] +=
-            shape->classes ? weight : weight * (label - shape->label_mean) / shape->label_deviation;
-        read->all += weight;
-        read->at++;
-    }
-    read->row += table->rows;
-    return PEAL_OK;
+    const double label = peal_shape_label(shape, table, row);
+    const double weight = peal_row_weight(&training->weighing, shape, table, row, label);
+    read->sums[shape->classes ? (size_t)label : 0] +=
+        shape->classes ? weight : weight * (label - shape->label_mean) / shape->label_deviation;
+    read->all += weight;
 }
 
-static peal_status find_base(models__trees *self, peal_error *err) {
-    const peal_training *training = self->training;
-    const uint32_t classes = training->shape->classes;
-    base_reading read = {.self = self};
-    PEAL_TRY(peal_alloc_checked(&read.sums, classes + 1, sizeof(double), "classes", err));
-    const peal_status status = peal_dataset_read(training->dataset, 1u << PEAL_SPLIT_TRAIN, add_labels, &read, err);
+static void set_base(const models__trees *self, const base_reading *read) {
+    const peal_shape *shape = self->training->shape;
+    const double least = 1e-10 * read->all;
     for (size_t k = 0; k < self->outputs; k++) {
-        const double least = 1e-10 * read.all;
-        self->base[k] = training->shape->has_offset ? 0
-                        : classes == 0              ? read.sums[0] / read.all
-                        : classes == 2              ? log(fmax(read.sums[1], least) / fmax(read.sums[0], least))
-                                                    : log(fmax(read.sums[k], least) / read.all);
+        self->base[k] = shape->has_offset     ? 0
+                        : shape->classes == 0 ? read->sums[0] / read->all
+                        : shape->classes == 2 ? log(fmax(read->sums[1], least) / fmax(read->sums[0], least))
+                                              : log(fmax(read->sums[k], least) / read->all);
     }
+}
+
+/* Bins and base, in one reading of the rows. */
+static peal_status look_at_rows(models__trees *self, size_t bins, peal_error *err) {
+    base_reading read = {.training = self->training};
+    PEAL_TRY(peal_alloc_checked(&self->base, self->outputs, sizeof(double), "classes", err));
+    PEAL_TRY(peal_alloc_checked(&read.sums, self->training->shape->classes + 1, sizeof(double), "classes", err));
+    const peal_status status = models__bins_fit(&self->bins, self->training, bins, add_label, &read, err);
+    if (status == PEAL_OK) set_base(self, &read);
     free(read.sums);
     return status;
 }
@@ -117,14 +112,13 @@ static peal_status make(models__trees *self, peal_error *err) {
     if (self->hessian_bits > MODELS__GRADIENT_BITS) self->hessian_bits = MODELS__GRADIENT_BITS;
     if (self->hessian_bits < 4) return peal_fail(err, PEAL_E_USAGE, "trees are grown over at most 2^29 rows");
     say_imputed(self);
-    PEAL_TRY(models__bins_fit(&self->bins, training, (size_t)numbers[MODELS__BINS], err));
+    PEAL_TRY(look_at_rows(self, (size_t)numbers[MODELS__BINS], err));
     PEAL_TRY(peal_alloc_checked(&self->bins_first, self->bins.features + 1, sizeof(uint32_t), "bins", err));
     for (size_t f = 0; f < self->bins.features; f++) {
         self->bins_first[f + 1] = self->bins_first[f] + self->bins.counts[f];
     }
     self->bins_all = self->bins_first[self->bins.features];
-    PEAL_TRY(peal_alloc_checked(&self->base, self->outputs, sizeof(double), "classes", err));
-    return find_base(self, err);
+    return PEAL_OK;
 }
 
 static peal_status begin(peal_training *training, void **out, peal_error *err) {
@@ -165,20 +159,13 @@ static uint64_t worker_bytes(const void *opaque) {
 
 /* ---- shared memory ---- */
 
-static bool has_categories(const models__trees *self) {
-    for (size_t f = 0; f < self->bins.features; f++) {
-        if (models__bins_is_category(&self->bins, f)) return true;
-    }
-    return false;
-}
-
 static void lay_out_trees(models__trees *self, peal_layout *at) {
     const size_t trees = self->training->epochs * self->outputs;
     models__forest *forest = &self->forest;
     *forest = (models__forest){.outputs = self->outputs, .leaves = self->leaves, .base = self->base};
     forest->sizes = peal_layout_take(at, PEAL_OWNER_POOL, 0, "sizes", PEAL_TENSOR_UINT32, trees);
     forest->nodes = peal_layout_take(at, PEAL_OWNER_POOL, 0, "nodes", PEAL_TENSOR_UINT32, trees * self->nodes * 4);
-    if (has_categories(self)) {
+    if (models__bins_have_categories(&self->bins)) {
         forest->sets = peal_layout_take(at, PEAL_OWNER_POOL, 0, "sets", PEAL_TENSOR_UINT32,
                                         trees * self->nodes * MODELS__SET_WORDS);
     }
@@ -260,12 +247,9 @@ static void score_valid(void *opaque, int state, uint64_t from, uint64_t to, dou
             size_t row;
             const peal_table *table = peal_rows_find(training->valid_rows, training->valid_list[i], &row);
             models__bins_row(&self->bins, table, row, bins);
-            const double offset = peal_shape_offset(shape, table, row) / shape->label_deviation;
-            for (size_t k = 0; k < outputs; k++) sums[k] = self->base[k] + offset;
+            models__forest_begin(&self->forest, shape, table, row, sums);
         }
-        for (size_t tree = first; tree < trees; tree++) {
-            sums[tree % outputs] += models__tree_value(&self->forest, tree, bins);
-        }
+        models__forest_add(&self->forest, first, trees, bins, sums);
         models__forest_loss(shape)->predict(shape, sums, outputs, scores + (i - from) * width);
     }
     *applied = trees + 1;

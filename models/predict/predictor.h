@@ -13,7 +13,7 @@
 #include "core/base/status.h"
 #include "etl/dataset/dataset.h"
 #include "etl/job/ingest.h"
-#include "models/learner/learner.h"
+#include "models/net/model.h"
 #include "models/predict/metrics.h"
 
 typedef struct peal_predictor peal_predictor;

@@ -84,7 +84,8 @@ static peal_status open_rows(const models__trainer *trainer, const peal_dataset 
 
 peal_status models__check_data(const models__trainer *trainer, peal_error *err) {
     PEAL_TRY(peal_rows_check(trainer->data.rows, err));
-    return trainer->data.valid_rows ? peal_rows_check(trainer->data.valid_rows, err) : PEAL_OK;
+    const bool is_one = trainer->data.valid_rows == trainer->data.rows; /* held out from those that are trained on */
+    return is_one ? PEAL_OK : peal_rows_check(trainer->data.valid_rows, err);
 }
 
 /* The rows that have a label, among those where held(i) == wanted. */
@@ -253,6 +254,7 @@ peal_status models__data_open(models__trainer *trainer, peal_error *err) {
     }
     if (status == PEAL_OK) status = choose_rows(trainer, &known, err);
     known_rows_clear(&known);
+    if (status == PEAL_OK && !trainer->data.valid_rows) trainer->data.valid_rows = trainer->data.rows;
     return status;
 }
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "core/base/memory.h"
-#include "core/base/stop.h"
 
 /* Behind the transforms a feature is about 1. What is so much more is out of the way. */
 #define FAR 1e4
@@ -26,8 +25,6 @@ typedef struct search {
     const models__trainer *trainer;
     extent *features; /* [shape.features] */
     extent sparse, label;
-    uint64_t row; /* of the split, the next one to come */
-    uint64_t at;  /* in the list of rows that are trained on */
 } search;
 
 /* ---- looking ---- */
@@ -41,34 +38,22 @@ static void look(extent *self, double value, uint64_t row, uint32_t index) {
     self->index = index;
 }
 
-static void look_at_row(search *self, const peal_table *table, size_t row) {
+static void look_at_row(void *opaque, const peal_table *table, size_t row, uint64_t number) {
+    search *self = opaque;
     const peal_shape *shape = &self->trainer->data.shape;
     const size_t features = shape->bytes ? 0 : shape->features;
     if (features) {
         const float *values = (const float *)table->columns[0].child->values + row * features;
-        for (size_t i = 0; i < features; i++) look(&self->features[i], (double)values[i], self->row + row, 0);
+        for (size_t i = 0; i < features; i++) look(&self->features[i], (double)values[i], number, 0);
     }
     if (shape->sparse) {
         const peal_column *indices = &table->columns[(shape->features > 0) + shape->code_columns];
         const peal_sparse_row entries = peal_shape_sparse(indices, indices + 1, row);
         for (size_t i = 0; i < entries.count; i++) {
-            look(&self->sparse, (double)entries.values[i], self->row + row, entries.indices[i]);
+            look(&self->sparse, (double)entries.values[i], number, entries.indices[i]);
         }
     }
-    if (!shape->classes) look(&self->label, peal_shape_label(shape, table, row), self->row + row, 0);
-}
-
-static peal_status look_at_table(void *user, const peal_table *table, peal_error *err) {
-    search *self = user;
-    const models__data *data = &self->trainer->data;
-    if (peal_is_stopped(self->trainer->options->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted");
-    for (size_t row = 0; row < table->rows; row++) {
-        if (self->at == data->train_count || data->train_list[self->at] != self->row + row) continue;
-        look_at_row(self, table, row);
-        self->at++;
-    }
-    self->row += table->rows;
-    return PEAL_OK;
+    if (!shape->classes) look(&self->label, peal_shape_label(shape, table, row), number, 0);
 }
 
 /* ---- telling ---- */
@@ -206,21 +191,15 @@ static peal_status blame(const search *self, const suspect *worst, size_t others
     return PEAL_E_DATA;
 }
 
-/* Not by the map that workers look into: a shard that is cut meanwhile must be an error here. */
-static peal_status read_rows(search *self, peal_error *err) {
-    self->row = self->at = 0;
-    return peal_dataset_read(self->trainer->data.dataset, 1u << PEAL_SPLIT_TRAIN, look_at_table, self, err);
-}
-
 /* The rows are read once to find the worst values, and once more to know what is usual where these stand. */
 static peal_status look_through(search *self, const char *when, peal_error *err) {
     uint64_t binary[EXPONENTS] = {0};
     suspect worst;
     size_t others;
-    PEAL_TRY(read_rows(self, err));
+    PEAL_TRY(peal_training_read(&self->trainer->training, look_at_row, self, err));
     if (!find_suspect(self, &worst, &others)) return PEAL_OK;
     worst.extent->binary = binary;
-    PEAL_TRY(read_rows(self, err));
+    PEAL_TRY(peal_training_read(&self->trainer->training, look_at_row, self, err));
     return blame(self, &worst, others, when, err);
 }
 

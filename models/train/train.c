@@ -64,6 +64,10 @@ static peal_status parse_options(models__trainer *trainer, peal_error *err) {
     if (options->init) PEAL_TRY(open_init(trainer, err));
     PEAL_TRY(peal_model_parse(trainer->spec_text, &trainer->spec, err));
     trainer->spec.smoothing = (float)options->label_smoothing;
+    if (options->label_smoothing > 0 && !trainer->spec.kind->smooths) {
+        return peal_fail(err, PEAL_E_USAGE, "label-smoothing is of logistic, softmax and mlp, not of '%s'",
+                         trainer->spec.kind->name);
+    }
     PEAL_TRY(peal_sync_choose(options, &trainer->spec, &trainer->learner, err));
     trainer->training.sync = options->sync ? options->sync : trainer->learner->sync;
     return trainer->learner->check(options, &trainer->spec, err);
@@ -82,7 +86,7 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     training->dataset = data->dataset;
     training->rows = data->rows;
     training->list = data->train_list;
-    training->valid_rows = data->valid_rows ? data->valid_rows : data->rows;
+    training->valid_rows = data->valid_rows;
     training->valid_list = data->valid_list;
     training->valid_count = data->valid_count;
     training->row_count = data->train_count;
@@ -258,7 +262,6 @@ static peal_status share_memory(models__trainer *trainer, peal_error *err) {
     lay_out(trainer, shared->slab.data);
     if (shared->layout.has_failed) return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of tensors");
     if (trainer->learner->initialise) trainer->learner->initialise(trainer->self);
-    if (!trainer->data.valid_rows) trainer->data.valid_rows = trainer->data.rows;
     return trainer->init ? take_init(trainer, err) : PEAL_OK;
 }
 
