@@ -308,5 +308,6 @@ const peal_model peal_model_trees = {
     .two_classes = true,
     .many_classes = true,
     .wants_bins = true,
+    .takes_offset = true,
     .learner = &learner,
 };

@@ -77,8 +77,7 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
 
 peal_status peal_model_check_label(const peal_model *model, const peal_shape *shape, peal_error *err) {
     if (!shape->has_label) return peal_fail(err, PEAL_E_USAGE, "the data has no label; name its column (label)");
-    const bool has_one_score = (model->build || model->loss) && !model->softmax && shape->classes <= 2;
-    if (shape->has_offset && !has_one_score) {
+    if (shape->has_offset && !(model->takes_offset && shape->classes <= 2)) {
         return peal_fail(
             err, PEAL_E_USAGE,
             "an offset is added to one score, and the model '%s' of %u classes has others; drop its column",

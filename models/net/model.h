@@ -55,6 +55,7 @@ struct peal_model {
     const peal_model_number *parameters;     /* options of its own that are numbers; NULL: none */
     bool numbers, two_classes, many_classes; /* labels that it can learn */
     bool wants_bins;                         /* numbers are best left as buckets, in which what is missing stays so */
+    bool takes_offset;                       /* of labels with one score: it can be added to that */
     bool smooths;                            /* its labels can be smoothed */
     bool softmax;                            /* one output a class even if there are two */
     const peal_learner *learner;             /* that learns it unless another one is asked for */

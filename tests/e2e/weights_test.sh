@@ -40,6 +40,13 @@ expect 3 "row 1 (of the good ones): column 'hours'" $peal predict n.st - <<<$'x,
 expect 3 "row 3: column 'hours': an offset is a finite number, and an exposure is above 0" \
     $peal train - --label n --task regress --exposure hours --out no.st <<<$'x,hours,n\n1,1,2\n2,1,3\n3,-2,4\n4,2,6'
 
+# Trees and nets add an offset to their score, too.
+for model in trees:rounds=20 mlp:hidden=4; do
+    $peal train rows.csv --label x --task regress --offset hours --drop w --model $model --epochs 20 --out o.st --quiet
+    $peal predict o.st - --quiet <<<$'hours,n,y\n1,3,a\n11,3,a' >o.txt
+    awk 'NR == 2 { one = $1 } NR == 3 { exit !($1 - one > 9.9999 && $1 - one < 10.0001) }' o.txt || fail "$model: $(cat o.txt)"
+done
+
 # What is missing leaves the row out, what cannot be is named.
 sed '4s/,[0-3],/,,/' weighed.csv >gap.csv
 $peal train gap.csv --label y --weight w --model logistic --out gap.st 2>err.txt

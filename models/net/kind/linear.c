@@ -20,6 +20,7 @@ const peal_model peal_model_linear = {
     .documentation = "linear regression of a number; l2=1/rows, l1=0",
     .options = options,
     .numbers = true,
+    .takes_offset = true,
     .learner = &peal_learner_full,
     .build = build,
     .loss = &peal_loss_squared,
@@ -31,6 +32,7 @@ const peal_model peal_model_logistic = {
     .options = options,
     .two_classes = true,
     .smooths = true,
+    .takes_offset = true,
     .learner = &peal_learner_full,
     .build = build,
     .loss = &peal_loss_logistic,
@@ -55,6 +57,7 @@ const peal_model peal_model_svm = {
     .options = options,
     .two_classes = true,
     .many_classes = true,
+    .takes_offset = true,
     .learner = &peal_learner_full,
     .loss = &peal_loss_squared_hinge,
 };
@@ -64,6 +67,7 @@ const peal_model peal_model_poisson = {
     .documentation = "Poisson regression of a count, log link; l2=1/rows, l1=0",
     .options = options,
     .numbers = true,
+    .takes_offset = true,
     .learner = &peal_learner_full,
     .loss = &peal_loss_poisson,
 };
@@ -76,6 +80,7 @@ const peal_model peal_model_huber = {
     .options = huber_options,
     .parameters = huber_parameters,
     .numbers = true,
+    .takes_offset = true,
     .learner = &peal_learner_full,
     .loss = &peal_loss_huber,
 };
@@ -86,6 +91,7 @@ const peal_model peal_model_quantile = {
     .options = quantile_options,
     .parameters = quantile_parameters,
     .numbers = true,
+    .takes_offset = true,
     .learner = &peal_learner_full,
     .loss = &peal_loss_quantile,
 };

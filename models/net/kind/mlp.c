@@ -32,6 +32,7 @@ static peal_status build(peal_builder *builder, peal_node **output, peal_error *
 const peal_model peal_model_mlp = {
     .name = "mlp",
     .smooths = true,
+    .takes_offset = true,
     .documentation = "multi-layer perceptron of numbers or classes; hidden=256x128, activation=relu (tanh, sigmoid), "
                      "dropout=0, l2=1/rows",
     .options = options,
