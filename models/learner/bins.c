@@ -218,7 +218,7 @@ static void fit_ordered(models__bins *bins, size_t column, const uint64_t *frequ
 }
 
 static peal_status fit(models__bins *bins, reading *read, size_t most, peal_error *err) {
-    PEAL_TRY(peal_training_read(read->training, note_row, read, err));
+    PEAL_TRY(peal_training_read(read->training, NULL, note_row, read, err));
     fit_numbers(bins, read, most);
     for (size_t c = 0; c < bins->shape.code_columns; c++) {
         if (bins->categories[c]) {

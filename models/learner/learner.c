@@ -84,6 +84,7 @@ size_t peal_steps_of(const peal_training *training, size_t batch) {
 
 typedef struct row_walk {
     const peal_training *training;
+    const atomic_int *stop;
     peal_row_visit visit;
     void *user;
     uint64_t number, at; /* of the split; among those that are trained on */
@@ -92,7 +93,7 @@ typedef struct row_walk {
 static peal_status walk_table(void *opaque, const peal_table *table, peal_error *err) {
     row_walk *self = opaque;
     const peal_training *training = self->training;
-    if (peal_is_stopped(training->options->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted");
+    if (peal_is_stopped(self->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted");
     for (size_t row = 0; row < table->rows; row++, self->number++) {
         if (self->at == training->row_count || training->list[self->at] != self->number) continue;
         self->visit(self->user, table, row, self->number);
@@ -101,7 +102,8 @@ static peal_status walk_table(void *opaque, const peal_table *table, peal_error 
     return PEAL_OK;
 }
 
-peal_status peal_training_read(const peal_training *training, peal_row_visit visit, void *user, peal_error *err) {
-    row_walk walk = {.training = training, .visit = visit, .user = user};
+peal_status peal_training_read(const peal_training *training, const atomic_int *stop, peal_row_visit visit, void *user,
+                               peal_error *err) {
+    row_walk walk = {.training = training, .stop = stop, .visit = visit, .user = user};
     return peal_dataset_read(training->dataset, 1u << PEAL_SPLIT_TRAIN, walk_table, &walk, err);
 }

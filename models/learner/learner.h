@@ -74,8 +74,9 @@ static inline void peal_step_rows(const peal_training *training, size_t p, size_
  */
 typedef void (*peal_row_visit)(void *user, const peal_table *table, size_t row, uint64_t number);
 /* Reads them from the dataset, not by the map that workers look into. PEAL_E_DATA as peal_dataset_read;
- * PEAL_E_INTERRUPTED if the job is to stop. */
-peal_status peal_training_read(const peal_training *training, peal_row_visit visit, void *user, peal_error *err);
+ * PEAL_E_INTERRUPTED if `stop` (NULL: nothing) says so. */
+peal_status peal_training_read(const peal_training *training, const atomic_int *stop, peal_row_visit visit, void *user,
+                               peal_error *err);
 /* Steps of at most `batch` rows, none of which is empty. */
 size_t peal_steps_of(const peal_training *training, size_t batch);
 

@@ -193,13 +193,15 @@ static peal_status blame(const search *self, const suspect *worst, size_t others
 
 /* The rows are read once to find the worst values, and once more to know what is usual where these stand. */
 static peal_status look_through(search *self, const char *when, peal_error *err) {
+    const peal_training *training = &self->trainer->training;
+    const atomic_int *stop = training->options->stop;
     uint64_t binary[EXPONENTS] = {0};
     suspect worst;
     size_t others;
-    PEAL_TRY(peal_training_read(&self->trainer->training, look_at_row, self, err));
+    PEAL_TRY(peal_training_read(training, stop, look_at_row, self, err));
     if (!find_suspect(self, &worst, &others)) return PEAL_OK;
     worst.extent->binary = binary;
-    PEAL_TRY(peal_training_read(&self->trainer->training, look_at_row, self, err));
+    PEAL_TRY(peal_training_read(training, stop, look_at_row, self, err));
     return blame(self, &worst, others, when, err);
 }
 
