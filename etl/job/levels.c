@@ -101,8 +101,10 @@ static peal_status consume(void *user, size_t index, peal_error *err) {
     slot *place = &self->slots[index % self->window];
     for (size_t i = 0; i < self->waiting_count; i++) {
         peal_summary_merge(&self->sketches[i].summary, &place->sketches[i].summary);
-        if (place->sketches[i].histogram.count == 0) continue;
-        PEAL_TRY(peal_histogram_merge(&self->sketches[i].histogram, &place->sketches[i].histogram, err));
+        peal_histogram *part = &place->sketches[i].histogram;
+        if (part->count == 0) continue;
+        PEAL_TRY(peal_histogram_merge(&self->sketches[i].histogram, part, err));
+        part->dropped = self->sketches[i].histogram.dropped; /* the slot's next chunk needs no more bits */
     }
     self->rows_done += place->rows.table.rows;
     peal_report_progress(self->job->reporter, "fitting", "rows", self->rows_done, self->rows_total);

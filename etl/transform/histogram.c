@@ -1,27 +1,24 @@
-/* Keys are the first 22 bits of a double, turned so that they sort as the values do; see histogram.h. */
+/* Keys are doubles without their last bits, turned so that they sort as the values do; see histogram.h. */
 #include "etl/transform/histogram.h"
 
 #include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
-enum { KEY_BITS = 22, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, KEY_SHIFT = 64 - KEY_BITS };
-_Static_assert(KEY_BITS == 2 * DIGIT_BITS, "the sort takes two digits");
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, KEY_BITS = 64 };
 
 /* Of negative numbers all bits are turned, of others the sign. */
-static uint32_t key_of(double value) {
+static uint64_t key_of(double value) {
     uint64_t bits;
     value += 0.0; /* -0 is 0 */
     memcpy(&bits, &value, sizeof bits);
-    bits ^= bits >> 63 ? UINT64_MAX : (uint64_t)1 << 63;
-    return (uint32_t)(bits >> KEY_SHIFT);
+    return bits ^ (bits >> 63 ? UINT64_MAX : (uint64_t)1 << 63);
 }
 
-static double least_of(uint32_t key) {
-    uint64_t bits = (uint64_t)key << KEY_SHIFT;
+static double least_of(uint64_t key) {
     double value;
-    bits ^= bits >> 63 ? (uint64_t)1 << 63 : UINT64_MAX;
-    memcpy(&value, &bits, sizeof value);
+    key ^= key >> 63 ? (uint64_t)1 << 63 : UINT64_MAX;
+    memcpy(&value, &key, sizeof value);
     return value;
 }
 
@@ -29,6 +26,7 @@ void peal_histogram_clear(peal_histogram *histogram) {
     peal_buffer_clear(&histogram->cells);
     peal_buffer_clear(&histogram->scratch);
     histogram->count = 0;
+    histogram->dropped = 0;
 }
 
 static size_t cell_count(const peal_histogram *histogram) {
@@ -36,19 +34,49 @@ static size_t cell_count(const peal_histogram *histogram) {
 }
 
 /* One pass of a radix sort. */
-static void sort_by_digit(const uint32_t *from, uint32_t *to, size_t count, unsigned shift) {
-    uint32_t begins[DIGITS + 1] = {0};
+static void sort_by_digit(const uint64_t *from, uint64_t *to, size_t count, unsigned shift) {
+    size_t begins[DIGITS + 1] = {0};
     for (size_t i = 0; i < count; i++) begins[(from[i] >> shift & (DIGITS - 1)) + 1]++;
     for (size_t digit = 0; digit < DIGITS; digit++) begins[digit + 1] += begins[digit];
     for (size_t i = 0; i < count; i++) to[begins[from[i] >> shift & (DIGITS - 1)]++] = from[i];
 }
 
-static peal_status add_cell(peal_buffer *cells, uint32_t key, uint64_t count, peal_error *err) {
-    peal_histogram_cell cell;
-    memset(&cell, 0, sizeof cell); /* its padding, too */
-    cell.key = key;
-    cell.count = count;
+/* Sorts keys of so many bits; which of the two places then holds them. */
+static uint64_t *sort_keys(uint64_t *keys, uint64_t *spare, size_t count, unsigned bits) {
+    for (unsigned shift = 0; shift < bits; shift += DIGIT_BITS) {
+        sort_by_digit(keys, spare, count, shift);
+        uint64_t *swap = keys;
+        keys = spare;
+        spare = swap;
+    }
+    return keys;
+}
+
+static peal_status add_cell(peal_buffer *cells, uint64_t key, uint64_t count, peal_error *err) {
+    const peal_histogram_cell cell = {key, count};
     return peal_buffer_append(cells, &cell, sizeof cell, err);
+}
+
+/* Drops `bits` more bits: cells that are then equal become one. */
+static void coarsen(peal_histogram *histogram, unsigned bits) {
+    peal_histogram_cell *cells = (peal_histogram_cell *)(void *)histogram->cells.data;
+    const size_t count = cell_count(histogram);
+    size_t left = 0;
+    if (bits == 0) return;
+    for (size_t i = 0; i < count; i++) {
+        const peal_histogram_cell cell = {cells[i].key >> bits, cells[i].count};
+        if (left && cells[left - 1].key == cell.key) {
+            cells[left - 1].count += cell.count;
+        } else {
+            cells[left++] = cell;
+        }
+    }
+    histogram->cells.size = left * sizeof *cells;
+    histogram->dropped += bits;
+}
+
+static void fit_cells(peal_histogram *histogram) {
+    while (cell_count(histogram) > PEAL_HISTOGRAM_CELLS) coarsen(histogram, 1);
 }
 
 peal_status peal_histogram_take(peal_histogram *histogram, const double *values, const uint8_t *keep, size_t count,
@@ -56,38 +84,41 @@ peal_status peal_histogram_take(peal_histogram *histogram, const double *values,
     size_t used = 0;
     histogram->cells.size = histogram->scratch.size = 0;
     histogram->count = 0;
-    PEAL_TRY(peal_buffer_reserve(&histogram->scratch, 2 * count * sizeof(uint32_t), err));
-    uint32_t *keys = (uint32_t *)(void *)histogram->scratch.data, *sorted = keys + count;
+    PEAL_TRY(peal_buffer_reserve(&histogram->scratch, 2 * count * sizeof(uint64_t), err));
+    uint64_t *keys = (uint64_t *)(void *)histogram->scratch.data;
     for (size_t i = 0; i < count; i++) {
         if ((keep && !keep[i]) || values[i] != values[i]) continue;
-        keys[used++] = key_of(values[i]);
+        keys[used++] = key_of(values[i]) >> histogram->dropped;
     }
-    sort_by_digit(keys, sorted, used, 0);
-    sort_by_digit(sorted, keys, used, DIGIT_BITS);
+    keys = sort_keys(keys, keys + count, used, KEY_BITS - histogram->dropped);
     for (size_t begin = 0, end; begin < used; begin = end) {
         for (end = begin + 1; end < used && keys[end] == keys[begin];) end++;
         PEAL_TRY(add_cell(&histogram->cells, keys[begin], end - begin, err));
     }
     histogram->count = used;
+    fit_cells(histogram);
     return PEAL_OK;
 }
 
 peal_status peal_histogram_merge(peal_histogram *histogram, const peal_histogram *more, peal_error *err) {
+    if (histogram->dropped < more->dropped) coarsen(histogram, more->dropped - histogram->dropped);
+    const unsigned shift = histogram->dropped - more->dropped;
     const peal_histogram_cell *a = (const void *)histogram->cells.data, *b = (const void *)more->cells.data;
     const size_t a_count = cell_count(histogram), b_count = cell_count(more);
     histogram->scratch.size = 0;
     for (size_t i = 0, k = 0; i < a_count || k < b_count;) {
-        const bool takes_a = i < a_count && (k == b_count || a[i].key <= b[k].key);
-        const bool takes_b = k < b_count && (i == a_count || b[k].key <= a[i].key);
-        const uint64_t count = (takes_a ? a[i].count : 0) + (takes_b ? b[k].count : 0);
-        PEAL_TRY(add_cell(&histogram->scratch, takes_a ? a[i].key : b[k].key, count, err));
-        i += takes_a;
-        k += takes_b;
+        const uint64_t b_key = k < b_count ? b[k].key >> shift : 0;
+        const bool takes_a = i < a_count && (k == b_count || a[i].key <= b_key);
+        const uint64_t key = takes_a ? a[i].key : b_key;
+        uint64_t count = takes_a ? a[i++].count : 0;
+        for (; k < b_count && b[k].key >> shift == key; k++) count += b[k].count;
+        PEAL_TRY(add_cell(&histogram->scratch, key, count, err));
     }
     const peal_buffer merged = histogram->scratch;
     histogram->scratch = histogram->cells;
     histogram->cells = merged;
     histogram->count += more->count;
+    fit_cells(histogram);
     return PEAL_OK;
 }
 
@@ -95,5 +126,5 @@ double peal_histogram_at(const peal_histogram *histogram, peal_histogram_place *
     const peal_histogram_cell *cells = (const void *)histogram->cells.data;
     assert(rank < histogram->count);
     while (place->below + cells[place->cell].count <= rank) place->below += cells[place->cell++].count;
-    return least_of(cells[place->cell].key);
+    return least_of(cells[place->cell].key << histogram->dropped);
 }

@@ -1,6 +1,7 @@
-/* A histogram of numbers whose cells are those that share sign, exponent and the first 10 bits of the mantissa: what
- * quantiles are told from. Counts are whole, so parts merge to the same bits in any order; a cell's least value differs
- * from each of its values by less than 2^-10 of it. Memory goes by the cells that are not empty, at most 2^22. */
+/* A histogram of numbers, exact while these have few distinct values: what quantiles are told from. If they have more
+ * than PEAL_HISTOGRAM_CELLS, a cell is what is equal but for the last bits of the mantissa, as few of them as will do.
+ * Counts are whole, and a part never needs more bits to be dropped than the whole does, so parts merge to the same
+ * histogram in any order. */
 #ifndef PEAL_ETL_TRANSFORM_HISTOGRAM_H
 #define PEAL_ETL_TRANSFORM_HISTOGRAM_H
 
@@ -10,19 +11,23 @@
 #include "core/base/memory.h"
 #include "core/base/status.h"
 
+enum { PEAL_HISTOGRAM_CELLS = 1 << 15 };
+
 typedef struct peal_histogram_cell {
-    uint32_t key; /* in the order of the values */
+    uint64_t key; /* in the order of the values */
     uint64_t count;
 } peal_histogram_cell;
 
 typedef struct peal_histogram {
     peal_buffer cells; /* peal_histogram_cell, by their keys */
     peal_buffer scratch;
-    uint64_t count; /* of all */
+    uint64_t count;   /* of all */
+    unsigned dropped; /* last bits of the values that keys are without */
 } peal_histogram;
 
 void peal_histogram_clear(peal_histogram *histogram);
-/* Becomes the histogram of these values (NaN is missing) of which `keep` (may be NULL: all) is not zero. */
+/* Becomes the histogram of these values (NaN is missing) of which `keep` (may be NULL: all) is not zero. The bits that
+ * it has dropped before stay dropped, which is right, and faster, where all that it is given is of one whole. */
 peal_status peal_histogram_take(peal_histogram *histogram, const double *values, const uint8_t *keep, size_t count,
                                 peal_error *err);
 peal_status peal_histogram_merge(peal_histogram *histogram, const peal_histogram *more, peal_error *err);
