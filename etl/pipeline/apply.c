@@ -40,6 +40,27 @@ static void apply_number_steps(const peal_pipeline_column *column, size_t step_c
     }
 }
 
+static bool is_filled(const peal_pipeline_column *column, peal_impute_trace trace) {
+    if (column->role != PEAL_ROLE_FEATURE) return false;
+    for (size_t s = 0; s < column->step_count; s++) {
+        const peal_pipeline_step *step = &column->steps[s];
+        if (step->transform == &peal_transform_impute && peal_impute_left(step->state) == trace) return true;
+    }
+    return false;
+}
+
+bool peal_pipeline_hides_missing(const peal_pipeline *pipeline, size_t index) {
+    return is_filled(&pipeline->columns[index], PEAL_IMPUTE_HIDES);
+}
+
+float peal_pipeline_filled(const peal_pipeline *pipeline, size_t index) {
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    double value = (double)NAN;
+    if (!is_filled(column, PEAL_IMPUTE_SHOWS)) return (float)NAN;
+    apply_number_steps(column, column->step_count, &value, 1);
+    return to_feature(value);
+}
+
 void peal_pipeline_numbers(const peal_pipeline *pipeline, size_t index, size_t step, const peal_column *raw,
                            const peal_code_map *map, size_t first, size_t count, double *out) {
     gather_numbers(raw, map, NULL, first, count, out);

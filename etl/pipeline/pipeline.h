@@ -210,6 +210,11 @@ int32_t peal_pipeline_code(const peal_pipeline *pipeline, size_t index, peal_tex
 void peal_pipeline_numbers(const peal_pipeline *pipeline, size_t column, size_t step, const peal_column *raw,
                            const peal_code_map *map, size_t first, size_t count, double *out);
 
+/* The feature that a missing number of the column becomes, where it shows; else NaN. Whether the column has been filled
+ * in so that it does not. See peal_impute_left. */
+float peal_pipeline_filled(const peal_pipeline *pipeline, size_t column);
+bool peal_pipeline_hides_missing(const peal_pipeline *pipeline, size_t column);
+
 /* Per thread: scratch memory, and what the texts of the present dictionaries become. */
 typedef struct peal_applier peal_applier;
 /* `keeps`: the output has what no prediction needs, too (weights, columns that are kept); else the raw columns need not

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/json.h"
 #include "core/base/number.h"
 #include "etl/transform/transform.h"
 
 typedef struct impute {
     char with[32]; /* "mean", "min", "max" or a number */
     double fill;
+    bool has_filled; /* some of the rows that it was fitted on */
 } impute;
 
 static const peal_state_number impute_numbers_of[] = {{"fill", offsetof(impute, fill)}, {NULL, 0}};
@@ -37,16 +39,19 @@ static peal_status impute_load(const json_t *options, void **state, peal_error *
         !peal_number_parse(self->with, strlen(self->with), &number)) {
         return peal_fail(err, PEAL_E_USAGE, "impute: 'with' must be mean, min, max or a number, not '%s'", self->with);
     }
+    self->has_filled = json_is_true(json_object_get(options, "filled"));
     return peal_transform_number(options, "fill", 0, &self->fill, err);
 }
 
 static json_t *impute_save(const void *state) {
     const impute *self = state;
-    return json_pack("{s:s, s:f}", "with", self->with, "fill", self->fill);
+    json_t *saved = json_pack("{s:s, s:f}", "with", self->with, "fill", self->fill);
+    return self->has_filled ? peal_json_set(saved, "filled", json_true()) : saved;
 }
 
 static const char *impute_check(const void *state) {
-    return isfinite(((const impute *)state)->fill) ? NULL : "has a number for what is missing that is none";
+    const impute *self = state;
+    return isfinite(self->fill) ? NULL : "has a number for what is missing that is none";
 }
 
 static peal_status impute_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
@@ -67,6 +72,7 @@ static peal_status impute_fit(void *state, const char *column, peal_summary *sum
     }
     peal_summary filled = {
         .count = summary->nulls, .mean = self->fill, .min = self->fill, .max = self->fill, .nulls = 0};
+    self->has_filled = summary->nulls > 0;
     summary->nulls = 0;
     peal_summary_merge(summary, &filled);
     return PEAL_OK;
@@ -75,6 +81,12 @@ static peal_status impute_fit(void *state, const char *column, peal_summary *sum
 static void impute_numbers(const void *state, double *values, size_t count) {
     const impute *self = state;
     for (size_t i = 0; i < count; i++) values[i] = isnan(values[i]) ? self->fill : values[i];
+}
+
+peal_impute_trace peal_impute_left(const void *state) {
+    const impute *self = state;
+    if (!self->has_filled) return PEAL_IMPUTE_NOTHING;
+    return strcmp(self->with, "mean") == 0 ? PEAL_IMPUTE_SHOWS : PEAL_IMPUTE_HIDES;
 }
 
 const peal_transform peal_transform_impute = {

@@ -132,6 +132,10 @@ extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);
 
+/* What a state of impute has done to the rows that it was fitted on: none lacked the number; what they got instead
+ * tells who did, for it is a mean, which hardly any number equals; or it does not. */
+typedef enum peal_impute_trace { PEAL_IMPUTE_NOTHING, PEAL_IMPUTE_SHOWS, PEAL_IMPUTE_HIDES } peal_impute_trace;
+peal_impute_trace peal_impute_left(const void *state);
 /* True of an encoder whose output is sparse features. */
 bool peal_transform_fills(const peal_transform *transform, const void *state);
 /* `load` and `save` of what has no options and learns nothing. */

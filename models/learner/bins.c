@@ -1,6 +1,7 @@
 /* Finds bins in one reading of the rows; see bins.h. */
 #include "models/learner/bins.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
     const size_t numbers = shape->features, columns = shape->code_columns, codes = peal_shape_codes(shape);
     *bins = (models__bins){.shape = *shape, .features = numbers + columns};
     PEAL_TRY(peal_alloc_checked(&bins->edge_counts, numbers, sizeof(uint32_t), "bins", err));
+    PEAL_TRY(peal_alloc_checked(&bins->filled, numbers, sizeof(float), "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->edges, numbers * MODELS__BINS_MOST, sizeof(float), "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->code_bins, codes, 1, "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->code_first, columns + 1, sizeof(size_t), "bins", err));
@@ -25,8 +27,12 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
     PEAL_TRY(peal_alloc_checked(&bins->counts, bins->features, sizeof(uint16_t), "bins", err));
     for (size_t c = 0; c < columns; c++) bins->code_first[c + 1] = bins->code_first[c] + shape->vocabularies[c];
     size_t column = 0;
+    for (size_t f = 0; f < numbers; f++) bins->filled[f] = (float)NAN;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_pipeline_column *one = &pipeline->columns[i];
+        if (one->role == PEAL_ROLE_FEATURE && one->width == 1) {
+            bins->filled[one->offset] = peal_pipeline_filled(pipeline, i);
+        }
         if (one->role != PEAL_ROLE_INDEX) continue;
         bins->categories[column++] = one->steps[one->step_count - 1].transform->bucket == NULL;
     }
@@ -35,6 +41,7 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
 
 void models__bins_clear(models__bins *bins) {
     free(bins->edge_counts);
+    free(bins->filled);
     free(bins->edges);
     free(bins->code_bins);
     free(bins->code_first);
@@ -162,11 +169,22 @@ static size_t find_edges(const float *values, size_t count, size_t most, float *
     return made;
 }
 
+/* Leaves those that are not missing in front. */
+static size_t drop_missing(float *values, size_t count, float filled) {
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        values[left] = values[i];
+        left += values[i] != filled;
+    }
+    return left;
+}
+
 static void fit_numbers(models__bins *bins, const reading *read, size_t most) {
     for (size_t f = 0; f < bins->shape.features; f++) {
         float *values = read->sample + f * read->room;
-        sort_values(values, read->spare, read->count);
-        bins->edge_counts[f] = (uint32_t)find_edges(values, read->count, most, bins->edges + f * MODELS__BINS_MOST);
+        const size_t count = drop_missing(values, read->count, bins->filled[f]);
+        sort_values(values, read->spare, count);
+        bins->edge_counts[f] = (uint32_t)find_edges(values, count, most, bins->edges + f * MODELS__BINS_MOST);
     }
 }
 
@@ -270,8 +288,8 @@ static uint8_t bin_of(const float *edges, uint32_t count, float x) {
 void models__bins_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out) {
     const size_t numbers = bins->shape.features;
     for (size_t f = 0; f < numbers; f++) {
-        out[f] =
-            bin_of(bins->edges + f * MODELS__BINS_MOST, bins->edge_counts[f], models__bins_number(bins, table, row, f));
+        const float x = models__bins_number(bins, table, row, f);
+        out[f] = x == bins->filled[f] ? 0 : bin_of(bins->edges + f * MODELS__BINS_MOST, bins->edge_counts[f], x);
     }
     for (size_t c = 0; c < bins->shape.code_columns; c++) {
         const int32_t code = peal_column_code(&table->columns[(numbers > 0) + c], row);

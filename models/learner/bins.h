@@ -1,8 +1,9 @@
 /* Features as bins: small whole numbers that trees are grown over, and predict by. Private to this folder.
  *
- * The features are the numbers of the pipeline's output, then its columns of codes. Bin 0 is for what is missing. A
- * number's bins follow its order: bin i holds edges[i - 2] < x <= edges[i - 1]. Codes of numbers (bucketize) keep their
- * order, too; other codes are categories: the most frequent ones have a bin each, the rest shares the last one. */
+ * The features are the numbers of the pipeline's output, then its columns of codes. Bin 0 is for what is missing. (A
+ * number that was filled in with its column's mean is known by that.) A number's bins follow its order: bin i holds
+ * edges[i - 2] < x <= edges[i - 1]. Codes of numbers (bucketize) keep their order, too; other codes are categories: the
+ * most frequent ones have a bin each, the rest shares the last one. */
 #ifndef PEAL_MODELS_BINS_H
 #define PEAL_MODELS_BINS_H
 
@@ -14,6 +15,7 @@ typedef struct models__bins {
     peal_shape shape; /* its vocabularies are the caller's */
     size_t features;
     uint32_t *edge_counts; /* [shape.features] */
+    float *filled;         /* [shape.features] what a missing number has become; NaN: none, or it cannot be told */
     float *edges;          /* [shape.features, MODELS__BINS_MOST], rising; the rest is 0 */
     uint8_t *code_bins;    /* [codes of all columns] */
     size_t *code_first;    /* [shape.code_columns + 1] */

@@ -62,23 +62,22 @@ static peal_status look_at_rows(models__trees *self, size_t bins, peal_error *er
     return status;
 }
 
-/* What is missing tells trees something, but not once it has been filled in. */
+/* What is missing tells trees something, but not once it has been filled in with what others have, too. */
 static void say_imputed(const models__trees *self) {
     const peal_training *training = self->training;
     const peal_pipeline *pipeline = training->pipeline;
     size_t first = SIZE_MAX, last = 0, count = 0;
     char text[PEAL_COLUMNS_TEXT];
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        const peal_pipeline_column *column = &pipeline->columns[i];
-        if (column->role != PEAL_ROLE_FEATURE || !peal_pipeline_column_has(column, &peal_transform_impute)) continue;
+        if (!peal_pipeline_hides_missing(pipeline, i)) continue;
         if (first == SIZE_MAX) first = i;
         last = i;
         count++;
     }
     if (count == 0) return;
     peal_report(training->options->reporter, PEAL_EVENT_NOTE,
-                "%s: what is missing was filled in; trees use it as it is in a dataset made for them (transform "
-                "bins, which training on raw files with model trees chooses)",
+                "%s: what is missing was filled in and cannot be told from numbers; trees use it as it is where it is "
+                "filled in with the mean, or in a dataset made for them (transform bins)",
                 peal_pipeline_columns_text(pipeline, first, last, count, text));
 }
 

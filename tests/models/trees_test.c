@@ -145,6 +145,24 @@ static void one_split_is_the_best(void **state) {
     }
 }
 
+/* A number that was filled in with the mean is missing all the same, and not near the mean. */
+static void what_was_filled_in_is_missing(void **state) {
+    (void)state;
+    static rows all;
+    static double bins[ROWS], filled[ROWS];
+    static const char *const drop[] = {"a", "b", "v"};
+    double missing = (double)NAN;
+    draw(&all, 11);
+    train_with(&all, "trees:leaves=2,rounds=1,rate=1", drop, 3, false, filled);
+    train_with(&all, "trees:leaves=2,rounds=1,rate=1", drop, 3, true, bins);
+    for (size_t i = 0; i < ROWS; i++) {
+        if (isnan(all.x[i][2]) && isnan(missing)) missing = filled[i];
+        if (isnan(all.x[i][2])) assert_true(filled[i] == missing);
+        if (fabs(all.x[i][2] - 5) < 1) assert_true(filled[i] != missing);
+        assert_true(fabs(filled[i] - bins[i]) < 1e-9);
+    }
+}
+
 /* With rate 1 and no penalty a leaf says the mean of its rows. */
 static void leaves_are_means(void **state) {
     (void)state;
@@ -302,11 +320,9 @@ static void wrong_wishes_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_split_is_the_best),
-        cmocka_unit_test(leaves_are_means),
-        cmocka_unit_test(categories_are_parted_by_their_means),
-        cmocka_unit_test(more_rounds_learn_more),
-        cmocka_unit_test(trees_that_make_no_sense_are_refused),
+        cmocka_unit_test(one_split_is_the_best),    cmocka_unit_test(what_was_filled_in_is_missing),
+        cmocka_unit_test(leaves_are_means),         cmocka_unit_test(categories_are_parted_by_their_means),
+        cmocka_unit_test(more_rounds_learn_more),   cmocka_unit_test(trees_that_make_no_sense_are_refused),
         cmocka_unit_test(wrong_wishes_are_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, free_folder);
