@@ -164,7 +164,7 @@ static peal_status describe_run(const char *folder, json_t **out, peal_error *er
     return status;
 }
 
-static const char *const trial_names[] = {"trial-1", "trial-2"};
+static const char *const trial_names[] = {"trial-1", "trial-2", "trial-3"};
 
 static bool holds_run(const char *folder, const char *name) {
     char *within = name ? peal_path_join(folder, name) : peal_strdup(folder);

@@ -1,7 +1,7 @@
-/* The linear model is what a table is worth without further ado; the mlp must beat it on the same held-out rows by more
- * than chance would, or it is not taken. A net is trained as long as serves it best on held-out rows: longer, it learns
- * a small table by heart. A small table's winner is then trained on all rows; of a large one the rows held out are not
- * missed. */
+/* The linear model is what a table is worth without further ado; trees or a net must beat it on the same held-out rows
+ * by more than chance would, or they are not taken. A net is trained as long as serves it best on held-out rows:
+ * longer, it learns a small table by heart. A small table's winner is then trained on all rows; of a large one the rows
+ * held out are not missed. */
 #include "models/train/candidates.h"
 
 #include <math.h>
@@ -21,11 +21,12 @@ enum {
     SPARSE_MOST =
         1 << 14,        /* sparse features up to which a net is tried: its first layer has a hundredfold of numbers */
     ROWS_AGAIN = 20000, /* up to so many the winner is trained again, on all rows */
+    CLASSES_MOST = 100, /* up to which trees are tried: each round grows one for each class */
 };
 
 /* Their folders in the run folder, in the order in which they are tried. */
-static const char *const trial_names[] = {"trial-1", "trial-2"};
-enum { TRIALS = sizeof trial_names / sizeof *trial_names };
+enum { LINEAR, TREES, NET, TRIALS };
+static const char *const trial_names[TRIALS] = {"trial-1", "trial-2", "trial-3"};
 
 typedef struct candidate {
     const char *model;
@@ -67,8 +68,7 @@ static peal_status look(choice *self, peal_error *err) {
 
 /* ---- trying ---- */
 
-static peal_status try_model(choice *self, const char *model, peal_error *err) {
-    const char *name = trial_names[self->count];
+static peal_status try_model(choice *self, const char *model, const char *name, peal_error *err) {
     candidate *one = &self->candidates[self->count++];
     one->model = model;
     one->options = *self->options;
@@ -82,6 +82,26 @@ static peal_status try_model(choice *self, const char *model, peal_error *err) {
     one->trainer =
         (models__trainer){.options = &one->options, .result = &one->result, .title = "trial", .stops_early = true};
     return models__trainer_run(&one->trainer, err);
+}
+
+static void forget_candidate(candidate *one) {
+    models__trainer_clear(&one->trainer);
+    free(one->run_dir);
+    *one = (candidate){0};
+}
+
+/* Trees want no sparse features and none of the options of learning by steps, and may want more memory than there is:
+ * then they are no candidate. */
+static peal_status try_trees(choice *self, peal_error *err) {
+    peal_train_options options = *self->options;
+    options.model = "trees";
+    if (self->shape.sparse || self->shape.classes > CLASSES_MOST || options.epochs) return PEAL_OK;
+    if (!models__can_learn(&options)) return PEAL_OK;
+    const peal_status status = try_model(self, options.model, trial_names[TREES], err);
+    if (status != PEAL_E_MEMORY) return status;
+    peal_report(reporter(self), PEAL_EVENT_NOTE, "trees are not tried: %s", err ? err->message : "too little memory");
+    forget_candidate(&self->candidates[--self->count]);
+    return PEAL_OK;
 }
 
 /* The loss of one held-out row: log loss of a class, half the squared error of a standardised number. */
@@ -116,14 +136,14 @@ static bool can_decide(const models__trainer *trainer) {
     return classes == 0 || trainer->data.valid_count - most >= OTHERS_LEAST;
 }
 
-/* Whether the second candidate's loss is below the first's, row by row, by more than two standard errors; or by more
- * than one, where also more rows gain than chance explains: few rows of a long tail make a large error. With one alone
- * a net would often be taken for luck: its best epoch was chosen by these very rows. And it must tell the classes apart
- * as well. */
-static bool second_is_better(const choice *self) {
-    const models__trainer *first = &self->candidates[0].trainer, *second = &self->candidates[1].trainer;
+/* Whether the second one's loss is below the first's, row by row, by more than two standard errors; or by more than
+ * one, where also more rows gain than chance explains: few rows of a long tail make a large error. With one alone a net
+ * would often be taken for luck: its best epoch was chosen by these very rows. And it must tell the classes apart as
+ * well. */
+static bool is_better(const candidate *one, const candidate *two) {
+    const models__trainer *first = &one->trainer, *second = &two->trainer;
     if (!can_decide(first)) return false;
-    if (ranking(&self->candidates[1].result.valid) < ranking(&self->candidates[0].result.valid)) return false;
+    if (ranking(&two->result.valid) < ranking(&one->result.valid)) return false;
     const double count = (double)first->data.valid_count;
     double sum = 0, squares = 0, wins = 0;
     for (uint64_t row = 0; row < first->data.valid_count; row++) {
@@ -187,7 +207,8 @@ static peal_status train_again(const choice *self, candidate *winner, peal_train
     options.epochs = winner->trainer.training.epochs;
     models__trainer trainer = {.options = &options, .result = result};
     /* A linear model that has converged has nothing to stop early for. */
-    if (winner->trainer.spec.hidden_count) trainer.last_epoch = winner->result.best_epoch;
+    if (winner->trainer.spec.hidden_count || winner->trainer.learner->has_no_end)
+        trainer.last_epoch = winner->result.best_epoch;
     peal_status status = models__trainer_run(&trainer, err);
     if (status == PEAL_OK) status = write_better(&trainer, winner, result, out, err);
     models__trainer_clear(&trainer);
@@ -196,18 +217,32 @@ static peal_status train_again(const choice *self, candidate *winner, peal_train
     return status;
 }
 
+static void say_choice(const choice *self, const candidate *winner) {
+    char text[160];
+    size_t at = 0;
+    for (size_t i = 0; i < self->count && at < sizeof text; i++) {
+        const candidate *one = &self->candidates[i];
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s %s %.4g", i ? "," : "", one->model,
+                               one->result.valid.loss);
+    }
+    peal_report(reporter(self), PEAL_EVENT_NOTE, "model: %s is chosen: loss on %llu held-out rows:%s", winner->model,
+                (unsigned long long)winner->trainer.data.valid_count, text);
+}
+
+/* Of those that are better than the first one, which is the plainest, the one with the least loss. */
 static candidate *choose(choice *self) {
-    candidate *first = &self->candidates[0], *second = &self->candidates[1];
-    if (self->count == 1) return first;
-    candidate *winner = second_is_better(self) ? second : first;
-    peal_report(reporter(self), PEAL_EVENT_NOTE, "model: %s is chosen: loss on %llu held-out rows: %s %.4g, %s %.4g",
-                winner->model, (unsigned long long)first->trainer.data.valid_count, first->model,
-                first->result.valid.loss, second->model, second->result.valid.loss);
+    candidate *winner = &self->candidates[0];
+    for (size_t i = 1; i < self->count; i++) {
+        candidate *one = &self->candidates[i];
+        if (!is_better(&self->candidates[0], one)) continue;
+        if (winner == &self->candidates[0] || one->result.valid.loss < winner->result.valid.loss) winner = one;
+    }
+    if (self->count > 1) say_choice(self, winner);
     return winner;
 }
 
-/* What an earlier job left in the run folder would be taken for a part of this one: not all jobs have two trials, nor a
- * training after them. */
+/* What an earlier job left in the run folder would be taken for a part of this one: not all jobs have as many trials,
+ * nor a training after them. */
 static peal_status forget_earlier_job(const peal_train_options *options, peal_error *err) {
     if (!options->run_dir || options->resume) return PEAL_OK;
     PEAL_TRY(models__run_clear(options->run_dir, err));
@@ -217,10 +252,11 @@ static peal_status forget_earlier_job(const peal_train_options *options, peal_er
 static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_file *out, peal_error *err) {
     PEAL_TRY(forget_earlier_job(self->options, err));
     if (self->options->model) {
-        PEAL_TRY(try_model(self, self->options->model, err));
+        PEAL_TRY(try_model(self, self->options->model, trial_names[LINEAR], err));
     } else {
-        PEAL_TRY(try_model(self, linear_model(&self->shape), err));
-        if (self->shape.sparse <= SPARSE_MOST) PEAL_TRY(try_model(self, "mlp", err));
+        PEAL_TRY(try_model(self, linear_model(&self->shape), trial_names[LINEAR], err));
+        PEAL_TRY(try_trees(self, err));
+        if (self->shape.sparse <= SPARSE_MOST) PEAL_TRY(try_model(self, "mlp", trial_names[NET], err));
     }
     candidate *winner = choose(self);
     const bool again = !self->has_valid && self->rows <= ROWS_AGAIN;
@@ -283,10 +319,7 @@ peal_status models__train_by_trial(const peal_train_options *options, peal_train
     } else if (status == PEAL_OK) {
         status = try_all(&self, result, out, err);
     }
-    for (size_t i = 0; i < self.count; i++) {
-        models__trainer_clear(&self.candidates[i].trainer);
-        free(self.candidates[i].run_dir);
-    }
+    for (size_t i = 0; i < self.count; i++) forget_candidate(&self.candidates[i]);
     free(self.shape.vocabularies);
     return status;
 }

@@ -73,6 +73,13 @@ static peal_status parse_options(models__trainer *trainer, peal_error *err) {
     return trainer->learner->check(options, &trainer->spec, err);
 }
 
+bool models__can_learn(const peal_train_options *options) {
+    models__trainer trainer = {.options = options};
+    const peal_status status = parse_options(&trainer, NULL);
+    peal_predictor_free(trainer.init);
+    return status == PEAL_OK;
+}
+
 /* The rest, once the rows to train on are known. */
 static peal_status choose(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;

@@ -104,6 +104,8 @@ void models__trainer_clear(models__trainer *trainer);
 /* The three in one, with what is to be said at the end. */
 peal_status models__train_once(const peal_train_options *options, peal_train_result *result, peal_atomic_file *out,
                                peal_error *err);
+/* Whether the options can be the model's, as far as is known without data. */
+bool models__can_learn(const peal_train_options *options);
 /* Numbers that it learns. */
 uint64_t models__parameters(const models__trainer *trainer);
 

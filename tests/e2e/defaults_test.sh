@@ -51,7 +51,7 @@ done
 
 # Trials of an earlier job do not stay in the run folder, nor its training beside trials.
 run=m.run
-[ -e $run/trial-1 ] && [ -e $run/trial-2 ] || fail "there are no trials in $(ls $run)"
+[ -e $run/trial-1 ] && [ -e $run/trial-2 ] && [ -e $run/trial-3 ] || fail "there are no trials in $(ls $run)"
 echo mine >$run/trial-2/notes
 numbers y --model mlp:hidden=8 --out m.safetensors --quiet
 [ -e $run/trial-1/run.json ] || fail "the trial of the present job is missing"
@@ -60,5 +60,5 @@ numbers y --model linear --out m.safetensors --quiet
 [ -e $run/trial-1 ] && fail "a trial of an earlier job is left"
 numbers y --valid 0.2 --epochs 5 --out m.safetensors --quiet # the better trial is the model: no training comes after it
 [ -e $run/run.json ] && fail "the training of an earlier job is left"
-[ -e $run/trial-2/run.json ] || fail "the trials of the present job are missing"
+[ -e $run/trial-3/run.json ] || fail "the trials of the present job are missing"
 [ "$(cat $run/trial-2/notes)" = mine ]

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""What `peal train` gives with nothing but a label, beside scikit-learn's defaults, on many tables.
+"""What `peal train` gives with nothing but a label, beside scikit-learn's and LightGBM's defaults, on many tables.
 
 usage: defaults.py [--data FOLDER] [--cases FOLDER] [--quick] [--only NAME,NAME] [--seeds N] [--folds N]
-                   [--peal PROGRAM] [--cache FILE.json] [--no-peers] [--strict] [--list]      (needs scikit-learn and pandas)
+                   [--peal PROGRAM] [--cache FILE.json] [--no-peers] [--strict] [--list]      (needs scikit-learn and pandas;
+                   LightGBM is run if there is one)
 
 Contenders, on the same splits (shuffled 5-fold, stratified for classes, another shuffle for each seed):
-  peal      `peal train --label y`;   peal mlp   the same with `--model mlp`, so that another choice of model does not hide it
+  peal      `peal train --label y`;   peal mlp, peal trees   the same with `--model mlp` or `--model trees`, so that another
+            choice of model does not hide them
   linear    LogisticRegression, or the better of Ridge and LinearRegression
   mlp       MLPClassifier or MLPRegressor. The target of MLPRegressor is standardised, which makes it a stronger peer.
-The peers get imputation, scaling and one-hot columns, and as many iterations as they need to converge. All else is default.
+  trees     LightGBM's LGBMClassifier or LGBMRegressor on one thread; numbers with their gaps, texts as its categories
+The other peers get imputation, scaling and one-hot columns, and as many iterations as they need to converge. All else is default.
 Scores: AUC for two classes, accuracy for more, R2 for numbers; computed here from the predictions of all contenders alike.
 A constant target has no R2; there it is 1 - (root mean square error / a thousandth of the target)^2.
 Times are whole processes from two CSV files to predictions (Peal: train, then predict). A peer's fit is a process forked from
@@ -22,7 +25,9 @@ A table passes if (2 SE: two standard errors of the paired difference over folds
      what the linear model, which has no luck, loses on the same splits is allowed for, and two standard errors of its mean
      over a seed's folds in place of 0.05 if they are more.
   d  every exit code is 0 and every prediction is a number
-In a, b and c a fold's R2 below -1 counts as -1, or one blow-up would widen the standard error until no difference counts.
+  t  peal trees' mean is no more than max(0.005, 2 SE) below LightGBM's
+  x  peal's mean is no more than max(0.005, 2 SE) below the best of peal mlp, peal trees and the better linear model
+In all but d a fold's R2 below -1 counts as -1, or one blow-up would widen the standard error until no difference counts.
 m is c of peal mlp; it is shown, and is no failure. A table without its peers' results (--no-peers) counts as failed: '?'.
 And in total  e  peal takes no longer than the peers' MLP on the same fits, in wall and in CPU seconds: the first alone would
 favour one side if the machine was busier when the cache was filled.
@@ -36,6 +41,7 @@ for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # OpenBLAS reads the
 
 import argparse
 import gzip
+import importlib.util
 import json
 import multiprocessing
 import resource
@@ -66,7 +72,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LABEL = "y"  # every table's label column
 FOLDS = 5
 TIMEOUT_SECONDS = 1200
-PEAL_MODELS = {"peal": [], "peal mlp": ["--model", "mlp"]}
+PEAL_MODELS = {"peal": [], "peal mlp": ["--model", "mlp"], "peal trees": ["--model", "trees"]}
+HAS_LIGHTGBM = importlib.util.find_spec("lightgbm") is not None
 LINEAR_PEERS = {"class": ["logistic"], "number": ["ridge", "least squares"]}
 
 Fit = namedtuple("Fit", "score wall cpu error")  # one contender on one fold of one seed; an error leaves the score NaN
@@ -402,6 +409,17 @@ def estimator(contender, kind, seed):
     return TransformedTargetRegressor(MLPRegressor(max_iter=5000, random_state=seed), transformer=StandardScaler())
 
 
+def fit_trees(kind, train, test, texts, label):
+    """A LightGBM model, and the test rows as it takes them."""
+    import lightgbm
+    names = {c: f"c{i}" for i, c in enumerate(train.columns)}  # it does not take all names
+    for c in texts:
+        train[c] = train[c].astype("category")
+        test[c] = pd.Categorical(test[c], categories=train[c].cat.categories)
+    make = lightgbm.LGBMRegressor if kind == "number" else lightgbm.LGBMClassifier
+    return make(verbose=-1, n_jobs=1).fit(train.rename(columns=names), label), test.rename(columns=names)
+
+
 def fit_peer(contender, kind, classes, seed, folder, answer):
     """In a process of its own: from the fold's two files to predictions, which go into the pipe `answer`."""
     try:
@@ -411,6 +429,11 @@ def fit_peer(contender, kind, classes, seed, folder, answer):
         label = train.pop(LABEL)
         numbers = [c for c in train.columns if train[c].dtype.kind in "iuf"]
         texts = [c for c in train.columns if c not in numbers]
+        if contender == "trees":
+            model, test = fit_trees(kind, train, test, texts, label)
+            answer.send(np.asarray(model.predict(test)) if kind == "number" else
+                        model.predict_proba(test)[:, [list(model.classes_).index(c) for c in classes]])
+            return
         train[texts], test[texts] = train[texts].astype(object), test[texts].astype(object)
         prepare = ColumnTransformer([
             ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), numbers),
@@ -602,6 +625,10 @@ class Table:
             failed.add("m")
         if any(fit.error for fit in self.fits.values()):
             failed.add("d")
+        if self.below("peal trees", "trees", 0.005):
+            failed.add("t")
+        if any(self.below("peal", other, 0.005) for other in [linear, "peal mlp", "peal trees"] if other):
+            failed.add("x")
         if not linear or not self.scores("mlp"):
             failed.add("?")
         return failed
@@ -613,7 +640,8 @@ def run_table(table, options, peers, work):
         for fold, (train, test) in enumerate(table.splits(seed)[:min(options.folds, table.folds)]):
             folder = tempfile.mkdtemp(dir=work)
             truth = table.write_fold(train, test, folder)
-            for contender in [*LINEAR_PEERS[table.kind], *(["mlp"] if seed <= table.mlp_seeds else [])]:
+            for contender in [*LINEAR_PEERS[table.kind], *(["mlp"] if seed <= table.mlp_seeds else []),
+                              *(["trees"] if HAS_LIGHTGBM else [])]:
                 key = f"{table.name}/{table.checksum:08x}/{contender}/{seed}/{fold}"
                 if key not in peers and not options.no_peers:
                     peers[key] = run_peer(contender, table.kind, table.classes, seed, folder, truth)
@@ -639,9 +667,9 @@ def short(value, width):
 
 
 def print_heading():
-    print(f"{'':15} {'':6} {'':4} {'':3}   scikit-learn   peal        peal mlp    seconds a fit, wall")
-    print(f"{'table':15} {'rows':>6} {'cols':>4} {'':3} {'linear':>6} {'mlp':>5}  {'mean':>5} {'worst':>5}  {'mean':>5} {'worst':>5}"
-          f"  {'lin':>4} {'mlp':>4} {'peal':>4} {'mlp':>4} fails")
+    print(f"{'':15} {'':6} {'':4} {'':3}   scikit-learn L'GBM  peal        peal mlp    p.trees  seconds a fit, wall")
+    print(f"{'table':15} {'rows':>6} {'cols':>4} {'':3} {'linear':>6} {'mlp':>5} {'trees':>5}  {'mean':>5} {'worst':>5}  {'mean':>5} {'worst':>5}"
+          f"  {'mean':>5}  {'lin':>4} {'mlp':>4} {'tree':>4} {'peal':>4} {'mlp':>4} {'tree':>4} fails")
 
 
 def print_table(table, strict):
@@ -649,11 +677,12 @@ def print_table(table, strict):
         fits = table.select(contender).values()
         return short(float(np.mean([fit.wall for fit in fits])) if fits else float("nan"), 4)
     linear = table.linear() or "-"
-    scores = [short(table.mean(linear), 6), short(table.mean("mlp"), 5), "", short(table.mean("peal"), 5), short(table.worst("peal"), 5),
-              "", short(table.mean("peal mlp"), 5), short(table.worst("peal mlp"), 5), ""]
+    scores = [short(table.mean(linear), 6), short(table.mean("mlp"), 5), short(table.mean("trees"), 5), "", short(table.mean("peal"), 5), short(table.worst("peal"), 5),
+              "", short(table.mean("peal mlp"), 5), short(table.worst("peal mlp"), 5), "",
+              short(table.mean("peal trees"), 5), ""]
     failed = table.verdict(strict)
-    print(f"{table.name[:15]:15} {len(table.frame):6} {table.frame.shape[1] - 1:4} {table.task:3}", *scores, seconds(linear), seconds("mlp"),
-          seconds("peal"), seconds("peal mlp"), " ".join(sorted(failed)) or "ok")
+    print(f"{table.name[:15]:15} {len(table.frame):6} {table.frame.shape[1] - 1:4} {table.task:3}", *scores, seconds(linear), seconds("mlp"), seconds("trees"),
+          seconds("peal"), seconds("peal mlp"), seconds("peal trees"), " ".join(sorted(failed)) or "ok")
     errors = [(key, fit.error) for key, fit in table.fits.items() if fit.error]
     if errors:
         (contender, seed, fold), text = errors[0]
@@ -670,7 +699,8 @@ def print_totals(tables, failures, options):
     """Totals over the fits that both sides of a comparison have. Returns whether rule e fails."""
     print()
     for rule, what in [("a", "below the linear model"), ("b", "peal mlp below the peers' MLP"), ("c", "depends on the seed"),
-                       ("d", "exit code or NaN"), ("m", "peal mlp depends on the seed"), ("?", "not judged, a peer's results are missing")]:
+                       ("d", "exit code or NaN"), ("t", "peal trees below LightGBM"),
+                       ("x", "another of Peal's models is better"), ("m", "peal mlp depends on the seed"), ("?", "not judged, a peer's results are missing")]:
         names = [table.name for table, failed in zip(tables, failures) if rule in failed]
         print(f"{rule}  {what}: {len(names)} of {len(tables)} tables" + (": " + " ".join(names) if names else ""))
     slower = False
