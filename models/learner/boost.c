@@ -43,43 +43,71 @@ static const peal_table *find_row(const models__member *m, size_t i, size_t *row
 
 static peal_status make_room(const models__member *m, models__own_rows *own) {
     const size_t rows = m->count, features = m->self->bins.features, outputs = m->self->outputs;
-    PEAL_TRY(peal_alloc_checked(&own->matrix, rows, features, "rows", NULL));
+    own->stride = models__row_stride(features);
+    PEAL_TRY(peal_alloc_checked(&own->matrix, rows, own->stride, "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->columns, rows, features, "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->scores, rows * outputs, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->derivatives, rows * outputs, 2 * sizeof(double), "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->quanta, rows * outputs, sizeof(models__quantum), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->labels, rows, sizeof(double), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->weights, rows, sizeof(double), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->leaves, rows * outputs, sizeof(uint32_t), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->lists[0], rows, sizeof(uint32_t), "rows", NULL));
     return peal_alloc_checked(&own->lists[1], rows, sizeof(uint32_t), "rows", NULL);
 }
 
-/* Own rows as bins, and what they begin with. */
+/* Own rows as bins, their labels, what they count, and what they begin with. */
 static peal_status load_rows(models__member *m) {
     models__trees *self = m->self;
+    const peal_training *training = self->training;
+    const peal_shape *shape = training->shape;
     if (self->own) return PEAL_OK;
     models__own_rows *own = calloc(1, sizeof *own); /* until this process ends, or the job for want of memory */
     if (!own) return PEAL_E_MEMORY;
     PEAL_TRY(make_room(m, own));
     self->own = own;
+    own->grown = SIZE_MAX;
     for (size_t i = 0; i < m->count; i++) {
         size_t row;
         const peal_table *table = find_row(m, i, &row);
-        uint8_t *bins = own->matrix + i * self->bins.features;
+        uint8_t *bins = models__row_bins(own, i);
         models__bins_row(&self->bins, table, row, bins);
         for (size_t f = 0; f < self->bins.features; f++) own->columns[f * m->count + i] = bins[f];
-        models__forest_begin(&self->forest, self->training->shape, table, row, own->scores + i * self->outputs);
+        own->labels[i] = peal_shape_label(shape, table, row);
+        own->weights[i] = peal_row_weight(&training->weighing, shape, table, row, own->labels[i]);
+        models__forest_begin(&self->forest, shape, table, row, own->scores + i * self->outputs);
         if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
     }
     return PEAL_OK;
 }
 
+/* Adds the trees of the round that these rows have seen grow: it is known where they fell. */
+static void add_last_round(const models__member *m) {
+    const models__trees *self = m->self;
+    const models__own_rows *own = m->own;
+    for (size_t k = 0; k < self->outputs; k++) {
+        const uint32_t *leaves = own->leaves + k * m->count;
+        const size_t tree = own->grown + k;
+        const double *values = self->forest.values + tree * self->leaves;
+        for (size_t i = 0; i < m->count; i++) {
+            own->scores[i * self->outputs + k] +=
+                leaves[i] == MODELS__NO_LEAF ? models__tree_value(&self->forest, tree, models__row_bins(own, i))
+                                             : values[leaves[i]];
+        }
+    }
+}
+
 /* Brings the scores of own rows to what the first `trees` trees make of them: these are committed. */
 static void update_scores(const models__member *m, size_t trees) {
     const models__trees *self = m->self;
-    for (size_t i = 0; i < m->count && m->own->trees < trees; i++) {
-        const uint8_t *bins = m->own->matrix + i * self->bins.features;
-        models__forest_add(&self->forest, m->own->trees, trees, bins, m->own->scores + i * self->outputs);
+    models__own_rows *own = m->own;
+    if (own->grown == own->trees && trees == own->trees + self->outputs) {
+        add_last_round(m);
+        own->trees = trees;
     }
-    m->own->trees = trees;
+    for (size_t i = 0; i < m->count && own->trees < trees; i++) {
+        models__forest_add(&self->forest, own->trees, trees, models__row_bins(own, i), own->scores + i * self->outputs);
+    }
+    own->trees = trees;
 }
 
 /* ---- gradients ---- */
@@ -118,18 +146,14 @@ static double row_derivatives(const models__trees *self, const double *scores, d
 
 static void find_derivatives(const models__member *m) {
     models__trees *self = m->self;
-    const peal_training *training = self->training;
     const size_t outputs = self->outputs;
     models__told *told = &self->told[m->rank];
     told->most_gradient = told->most_hessian = 0;
     told->loss = 0;
     for (size_t i = 0; i < m->count; i++) {
-        size_t row;
-        const peal_table *table = find_row(m, i, &row);
         double *out = m->own->derivatives + 2 * i * outputs;
-        const double label = peal_shape_label(training->shape, table, row);
-        const double weight = peal_row_weight(&training->weighing, training->shape, table, row, label);
-        const double loss = weight * row_derivatives(self, m->own->scores + i * outputs, label, out);
+        const double weight = m->own->weights[i];
+        const double loss = weight * row_derivatives(self, m->own->scores + i * outputs, m->own->labels[i], out);
         told->loss += (__int128)llrint(fmin(loss, 1e9) * (1 << 30));
         for (size_t k = 0; k < 2 * outputs; k++) out[k] *= weight;
         for (size_t k = 0; k < outputs; k++) {
@@ -140,19 +164,18 @@ static void find_derivatives(const models__member *m) {
 }
 
 /* Whole numbers, rounded up or down at random so that sums are right in the mean: keyed by seed, tree, output and row
- * of the dataset. */
+ * of the dataset. Those of output m->output. */
 static void find_quanta(const models__member *m) {
-    models__trees *self = m->self;
+    const models__trees *self = m->self;
     const double gradient_scale = 1 / m->rules.gradient_unit, hessian_scale = 1 / m->rules.hessian_unit;
-    for (size_t k = 0; k < self->outputs; k++) {
-        models__quantum *out = m->own->quanta + k * m->count;
-        for (size_t i = 0; i < m->count; i++) {
-            uint32_t random[4];
-            models__row_random(m, i, k, PEAL_PURPOSE_ROUND, random);
-            const double *own = m->own->derivatives + 2 * (i * self->outputs + k);
-            out[i].gradient = (int32_t)floor(own[0] * gradient_scale + random[0] * 0x1p-32);
-            out[i].hessian = (int32_t)floor(own[1] * hessian_scale + random[1] * 0x1p-32);
-        }
+    for (size_t i = 0; i < m->count; i++) {
+        uint32_t random[4];
+        models__row_random(m, i, m->output, PEAL_PURPOSE_ROUND, random);
+        const double *own = m->own->derivatives + 2 * (i * self->outputs + m->output);
+        const double gradient = floor(own[0] * gradient_scale + random[0] * 0x1p-32);
+        const models__quantum quantum = {(int16_t)(gradient < INT16_MAX ? gradient : INT16_MAX),
+                                         (uint16_t)floor(own[1] * hessian_scale + random[1] * 0x1p-32)};
+        memcpy(m->own->matrix + i * m->own->stride, &quantum, sizeof quantum);
     }
 }
 
@@ -173,6 +196,7 @@ static peal_status grow_trees(models__member *m, size_t *reached) {
     PEAL_TRY(load_rows(m));
     m->own = self->own;
     update_scores(m, rounds * self->outputs);
+    m->own->grown = SIZE_MAX;
     find_derivatives(m);
     PEAL_TRY(models__meet(m));
     m->rules.gradient_unit = 1 / models__scale_for(models__most_of(self, false), MODELS__GRADIENT_BITS);
@@ -180,12 +204,13 @@ static peal_status grow_trees(models__member *m, size_t *reached) {
     m->rules.row_bits = self->row_bits;
     /* What a round that was aborted has left. */
     memset(m->packed, 0, self->bins_all * sizeof *m->packed);
-    find_quanta(m);
     for (size_t k = 0; k < self->outputs; k++) {
         m->output = k;
+        find_quanta(m);
         m->tree = rounds * self->outputs + k;
         PEAL_TRY(models__grow_tree(m));
     }
+    m->own->grown = rounds * self->outputs;
     if (m->rank == 0) write_state(m, 1 - committed, rounds);
     PEAL_TRY(models__meet(m));
     peal_work_count(m->work);

@@ -8,7 +8,7 @@
 /* ---- histograms ---- */
 
 /* Some rows that are added together: where their bins stand, and what each adds. */
-enum { BLOCK_ROWS = 256, TILE_BYTES = 24 << 10 };
+enum { BLOCK_ROWS = 128, TILE_BYTES = 24 << 10 };
 typedef struct row_block {
     const uint8_t *bins[BLOCK_ROWS];
     models__packed own[BLOCK_ROWS];
@@ -17,20 +17,20 @@ typedef struct row_block {
 
 /* Takes rows of the list, and asks for the memory of those after them. */
 static void take_block(const models__member *m, const models__leaf *one, size_t at, row_block *block) {
-    const models__trees *self = m->self;
-    const size_t features = self->bins.features, left = one->count - at;
-    const models__quantum *quanta = m->own->quanta + m->output * m->count;
+    const int row_bits = m->self->row_bits;
+    const size_t left = one->count - at, stride = m->own->stride;
     const uint32_t *list = m->own->lists[0] + one->first + at;
     block->count = left < BLOCK_ROWS ? left : BLOCK_ROWS;
     for (size_t i = 0; i < block->count; i++) {
-        const models__quantum *quantum = &quanta[list[i]];
-        block->bins[i] = m->own->matrix + (size_t)list[i] * features;
-        block->own[i] = (models__packed){quantum->gradient, ((int64_t)quantum->hessian << self->row_bits) + 1};
+        const uint8_t *row = m->own->matrix + list[i] * stride;
+        models__quantum quantum;
+        memcpy(&quantum, row, sizeof quantum);
+        block->bins[i] = row + sizeof quantum;
+        block->own[i] = (models__packed){quantum.gradient, ((int64_t)quantum.hessian << row_bits) + 1};
         if (i + BLOCK_ROWS >= left) continue;
-        const uint32_t later = list[i + BLOCK_ROWS];
-        __builtin_prefetch(&quanta[later]);
-        __builtin_prefetch(m->own->matrix + (size_t)later * features);
-        __builtin_prefetch(m->own->matrix + (size_t)later * features + features - 1);
+        const uint8_t *later = m->own->matrix + list[i + BLOCK_ROWS] * stride;
+        for (size_t line = 0; line < stride; line += 64) __builtin_prefetch(later + line);
+        __builtin_prefetch(later + stride - 1);
     }
 }
 
@@ -260,6 +260,8 @@ static peal_status end_tree(models__member *m) {
     const double gradient_scale = models__scale_for(models__most_of(self, false), 40),
                  hessian_scale = models__scale_for(models__most_of(self, true), 40);
     models__exact *own = self->exacts + m->rank * self->leaves;
+    uint32_t *leaves = m->own->leaves + m->output * m->count;
+    if (self->rows_part < 1) memset(leaves, 0xff, m->count * sizeof *leaves); /* MODELS__NO_LEAF */
     for (size_t l = 0; l < m->leaf_count; l++) {
         own[l] = (models__exact){0};
         for (size_t i = 0; i < m->leaves[l].count; i++) {
@@ -267,6 +269,7 @@ static peal_status end_tree(models__member *m) {
             const double *derivatives = m->own->derivatives + 2 * (row * self->outputs + m->output);
             own[l].gradient += llrint(derivatives[0] * gradient_scale);
             own[l].hessian += llrint(derivatives[1] * hessian_scale);
+            leaves[row] = (uint32_t)l;
         }
     }
     PEAL_TRY(models__meet(m));

@@ -44,17 +44,29 @@ static void take(models__best *best, double gain, uint32_t feature, uint32_t wha
     best->left = *left;
 }
 
+/* Whether a split may gain more than `bar`, which has the worth of all in it: the sum of two quotients beside a number,
+ * without division, which few splits deserve. */
+static bool may_gain(const models__rules *rules, const models__sum *left, const models__sum *right, double bar) {
+    const double g = (double)left->gradient * rules->gradient_unit, h = (double)left->hessian * rules->hessian_unit;
+    const double g2 = (double)right->gradient * rules->gradient_unit, h2 = (double)right->hessian * rules->hessian_unit;
+    const double below = h + rules->l2, below2 = h2 + rules->l2;
+    if (!(below > 0 && below2 > 0)) return true;
+    return g * g * below2 + g2 * g2 * below >= bar * (1 - 1e-12) * below * below2;
+}
+
 void models__split_numbers(const models__rules *rules, const models__packed *bins, size_t count, const models__sum *all,
                            uint32_t feature, models__best *best) {
     const bool has_missing = models__unpack(bins[0], rules->row_bits).rows > 0;
+    const double all_worth = worth(rules, all, rules->l2) + rules->min_gain;
     for (uint32_t side = 0; side < 1u + has_missing; side++) {
         models__packed sum = side ? bins[0] : (models__packed){0};
         for (size_t b = 1; b + !(has_missing && !side) < count; b++) {
+            if (bins[b][1] == 0) continue; /* it has no rows */
             sum += bins[b];
-            const models__sum left = models__unpack(sum, rules->row_bits);
+            const models__sum left = models__unpack(sum, rules->row_bits), right = subtract(all, &left);
             if (left.rows < rules->min_rows) continue;
-            if (all->rows - left.rows < rules->min_rows) break;
-            if (bins[b][1] == 0) continue;
+            if (right.rows < rules->min_rows) break;
+            if (!may_gain(rules, &left, &right, all_worth + best->gain)) continue;
             take(best, gain_of(rules, &left, all, rules->l2), feature, (uint32_t)b | (side ? MODELS__MISSING_LEFT : 0),
                  &left);
         }

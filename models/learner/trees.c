@@ -152,8 +152,9 @@ static const char *summary(const void *opaque, char text[160]) {
 static uint64_t worker_bytes(const void *opaque) {
     const models__trees *self = opaque;
     const uint64_t rows = self->training->row_count / self->members + 1;
-    const uint64_t scores = self->outputs * (3 * sizeof(double) + sizeof(models__quantum));
-    return rows * (2 * self->bins.features + scores + 2 * sizeof(uint32_t));
+    const uint64_t numbers = (2 + 3 * self->outputs) * sizeof(double);
+    return rows * (models__row_stride(self->bins.features) + self->bins.features + numbers +
+                   (2 + self->outputs) * sizeof(uint32_t));
 }
 
 /* ---- shared memory ---- */

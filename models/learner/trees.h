@@ -32,21 +32,43 @@ typedef struct models__exact {
     __int128 gradient, hessian;
 } models__exact;
 
-/* A row's gradient for one output, as a whole number. */
+/* A row's derivatives for one output, as whole numbers. */
 typedef struct models__quantum {
-    int32_t gradient, hessian;
+    int16_t gradient;
+    uint16_t hessian;
 } models__quantum;
 
+#define MODELS__NO_LEAF UINT32_MAX
+
 /* A worker's rows: its own memory, made when it first works, and made anew by the one that takes its place if it dies.
- */
+ * What a histogram wants of a row, which is anywhere, stands together: a models__quantum of the tree that grows, then
+ * its bins, in one line of the cache if they fit. */
 typedef struct models__own_rows {
-    size_t trees;              /* that the scores hold */
-    uint8_t *matrix, *columns; /* [rows, features], and [features, rows] */
-    double *scores;            /* [rows, outputs] */
-    double *derivatives;       /* [rows, outputs, 2] */
-    models__quantum *quanta;   /* [outputs, rows] */
-    uint32_t *lists[2];        /* [rows] by leaves, and room to part them */
+    size_t trees;        /* that the scores hold */
+    size_t stride;       /* bytes of a row */
+    uint8_t *matrix;     /* [rows, stride] */
+    uint8_t *columns;    /* [features, rows] the bins again */
+    double *labels;      /* [rows] */
+    double *weights;     /* [rows] */
+    double *scores;      /* [rows, outputs] */
+    double *derivatives; /* [rows, outputs, 2] */
+    uint32_t *lists[2];  /* [rows] by leaves, and room to part them */
+    size_t grown;        /* trees before those of the last round; SIZE_MAX: of a round that was not whole */
+    uint32_t *leaves;    /* [outputs, rows] where the last round's trees have put them; MODELS__NO_LEAF: nowhere */
 } models__own_rows;
+
+static inline uint8_t *models__row_bins(const models__own_rows *own, size_t row) {
+    return own->matrix + row * own->stride + sizeof(models__quantum);
+}
+
+/* Bytes of a row: a part of a cache line, or whole ones, where that costs little. */
+static inline size_t models__row_stride(size_t features) {
+    const size_t bytes = sizeof(models__quantum) + features;
+    size_t whole = 8;
+    while (whole < bytes && whole < 64) whole *= 2;
+    if (whole < bytes) whole = (bytes + 63) / 64 * 64;
+    return whole - bytes <= bytes / 4 || whole <= 16 ? whole : (bytes + 3) / 4 * 4;
+}
 
 /* What a worker tells the others; it alone writes. */
 typedef struct models__told {
