@@ -46,7 +46,7 @@ const tools_option tools_option_table[] = {
     {"threads", OPTION_COUNT, AT(threads), "N", "threads that read and transform (as many as there are CPUs)",
      FOR_READING},
     {"model", OPTION_TEXT, AT(model), "SPEC",
-     "NAME:key=value, as in mlp:hidden=512x256 (the better of a linear model and mlp; see 'peal help models')",
+     "NAME:key=value, as in mlp:hidden=512x256 (the best of a linear model, trees and mlp; see 'peal help models')",
      FOR_TRAIN},
     {"epochs", OPTION_COUNT, AT(epochs), "N", "times that all rows are seen (chosen by the table)", FOR_TRAIN},
     {"batch", OPTION_COUNT, AT(batch), "N", "rows of one step of one partition (64)", FOR_TRAIN},
