@@ -21,7 +21,7 @@ enum {
     SPARSE_MOST =
         1 << 14,        /* sparse features up to which a net is tried: its first layer has a hundredfold of numbers */
     ROWS_AGAIN = 20000, /* up to so many the winner is trained again, on all rows */
-    CLASSES_MOST = 100, /* up to which trees are tried: each round grows one for each class */
+    CLASSES_MOST = 30,  /* up to which trees are tried: each round grows one for each class */
 };
 
 /* Their folders in the run folder, in the order in which they are tried. */
