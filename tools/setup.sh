@@ -6,6 +6,7 @@
 #   zlib1g-dev, libisal-dev inflate: the reference and the fast one
 #   libzstd-dev, libbz2-dev, liblzma-dev                    the codecs zstd, bzip2 and xz
 #   liblz4-dev             LZ4 within Arrow data
+#   libjpeg62-turbo-dev, libspng-dev                        images: JPEG and PNG
 #   libutf8proc-dev        letters and their cases, for the words of texts
 #   libxxhash-dev          checksums, content keys          libmd-dev      SHA-256
 #   libjansson-dev         JSON                             libyaml-dev    job files
@@ -16,8 +17,8 @@
 set -euo pipefail
 
 packages=(bazel-bootstrap g++ libopenblas-serial-dev zlib1g-dev libisal-dev libzstd-dev libbz2-dev liblz4-dev
-    liblzma-dev libutf8proc-dev libxxhash-dev libmd-dev libjansson-dev libyaml-dev libcmocka-dev procps spin jq strace locales
-    clang clang-format libclang-rt-14-dev)
+    liblzma-dev libjpeg62-turbo-dev libspng-dev libutf8proc-dev libxxhash-dev libmd-dev libjansson-dev libyaml-dev libcmocka-dev procps spin jq strace
+    locales clang clang-format libclang-rt-14-dev)
 
 missing=()
 for package in "${packages[@]}"; do
