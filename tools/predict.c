@@ -15,6 +15,7 @@ typedef struct output {
     peal_atomic_file *file; /* NULL: standard output */
     peal_buffer text;
     double deviation;             /* of a number that is predicted */
+    bool names_files;             /* the model takes images: a column says which each row is */
     char *quarantine_path;        /* NULL: bad rows are not written */
     peal_atomic_file *quarantine; /* NULL: there is none so far */
 } output;
@@ -49,6 +50,10 @@ static peal_status put_field(output *self, const char *text, size_t size, peal_e
 
 static peal_status put_header(output *self, peal_error *err) {
     const peal_pipeline *pipeline = peal_predictor_pipeline(self->predictor);
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        self->names_files = self->names_files || pipeline->columns[i].recipe != NULL;
+    }
+    if (self->names_files) PEAL_TRY(put(self, "file,", 5, err));
     PEAL_TRY(put(self, "prediction", 10, err));
     for (uint32_t i = 0; i < peal_predictor_classes(self->predictor); i++) {
         peal_text name = peal_pipeline_class_name(pipeline, i);
@@ -92,6 +97,16 @@ static peal_status put_row(output *self, const double *scores, peal_error *err) 
     return put(self, "\n", 1, err);
 }
 
+/* The file that row `row`, good or bad, of these is. */
+static peal_status put_file(output *self, const peal_predicted *rows, size_t row, peal_error *err) {
+    if (!self->names_files) return PEAL_OK;
+    char *name = rows->items ? peal_item_name(&rows->items->items[rows->first_item + row]) : peal_strdup(rows->source);
+    peal_status status =
+        name ? put_field(self, name, strlen(name), err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    free(name);
+    return status == PEAL_OK ? put(self, ",", 1, err) : status;
+}
+
 /* A row that could not be predicted keeps its line, with nothing in it, so that lines and rows stay together. */
 static peal_status put_empty_row(output *self, peal_error *err) {
     for (uint32_t i = 0; i < peal_predictor_classes(self->predictor); i++) PEAL_TRY(put(self, ",", 1, err));
@@ -117,9 +132,11 @@ static peal_status emit(void *user, const peal_predicted *rows, peal_error *err)
     size_t bad = 0;
     for (size_t row = 0; row <= rows->rows; row++) {
         for (; bad < rows->bad_count && rows->bad_rows[bad].before == row; bad++) {
+            PEAL_TRY(put_file(self, rows, row + bad, err));
             PEAL_TRY(put_empty_row(self, err));
             PEAL_TRY(put_quarantined(self, rows->source, &rows->bad_rows[bad], err));
         }
+        if (row < rows->rows) PEAL_TRY(put_file(self, rows, row + bad, err));
         if (row < rows->rows) PEAL_TRY(put_row(self, rows->scores + row * width, err));
         if (self->text.size > 1 << 16) PEAL_TRY(flush(self, err));
     }
@@ -204,7 +221,8 @@ const tools_command tools_command_predict = {
     .name = "predict",
     .usage = "MODEL SOURCE... [--out FILE] [options]",
     .documentation =
-        "Predicts raw rows: CSV of the prediction and, for classes, a probability each, in the order of the rows.",
+        "Predicts raw rows: CSV of the prediction and, for classes, a probability each, in the order of the rows. "
+        "Of images a first column names the file.",
     .bit = FOR_PREDICT,
     .run = run,
 };

@@ -11,9 +11,17 @@
 #include "core/base/spelling.h"
 #include "etl/format/formats.h"
 
-const peal_format *const peal_formats[] = {
-    &peal_format_csv, &peal_format_tsv, &peal_format_jsonl, &peal_format_arrow, &peal_format_libsvm,
-    &peal_format_vw,  &peal_format_npy, &peal_format_npz,   &peal_format_idx,   NULL};
+const peal_format *const peal_formats[] = {&peal_format_csv,
+                                           &peal_format_tsv,
+                                           &peal_format_jsonl,
+                                           &peal_format_arrow,
+                                           &peal_format_libsvm,
+                                           &peal_format_vw,
+                                           &peal_format_npy,
+                                           &peal_format_npz,
+                                           &peal_format_idx,
+                                           &peal_format_image,
+                                           NULL};
 
 peal_status peal_format_find(const char *name, const peal_format **out, peal_error *err) {
     const char *names[sizeof peal_formats / sizeof *peal_formats];
@@ -85,8 +93,10 @@ static const stranger strangers[] = {
     {"a PDF document", "it holds no rows", "%PDF", 4, 0},
     {"an HDF5 file", "write its tables as CSV or Arrow", "\x89HDF\r\n", 6, 0},
     {"an SQLite database", "export its tables as CSV", "SQLite format 3", 15, 0},
-    {"a PNG image", "images are not read yet", "\x89PNG", 4, 0},
-    {"a JPEG image", "images are not read yet", "\xFF\xD8\xFF", 3, 0},
+    {"a GIF image", "images are read as JPEG and PNG", "GIF8", 4, 0},
+    {"a WebP image", "images are read as JPEG and PNG", "WEBP", 4, 8},
+    {"a TIFF image", "images are read as JPEG and PNG", "II*\0", 4, 0},
+    {"a TIFF image", "images are read as JPEG and PNG", "MM\0*", 4, 0},
     {"lz4 data", "decompress it first", "\x04\x22\x4D\x18", 4, 0},
     {"zstd data", "decompress it first", "\x28\xB5\x2F\xFD", 4, 0},
     {"bzip2 data", "decompress it first", "BZh", 3, 0},
@@ -216,6 +226,7 @@ peal_status peal_block_reserve(peal_block *block, const peal_wanted *wanted, siz
 
 void peal_block_forget_bad_rows(peal_block *block) {
     for (size_t i = 0; i < block->bad_count; i++) {
+        free(block->bad_rows[i].file);
         free(block->bad_rows[i].reason);
         free(block->bad_rows[i].text);
     }
@@ -243,6 +254,17 @@ peal_status peal_block_add_bad_row(peal_block *block, uint64_t line, int64_t col
     }
     rows[block->bad_count++] = row;
     return PEAL_OK;
+}
+
+peal_status peal_block_name_bad_row(peal_block *block, char *file, peal_error *err) {
+    if (!file) return peal_fail(err, PEAL_E_MEMORY, "no memory for bad rows");
+    block->bad_rows[block->bad_count - 1].file = file;
+    return PEAL_OK;
+}
+
+peal_status peal_bad_row_fail(const peal_bad_row *bad, const char *name, peal_error *err) {
+    if (bad->file) return peal_fail(err, PEAL_E_DATA, "%s: %s", bad->file, bad->reason);
+    return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", name, (unsigned long long)bad->line, bad->reason);
 }
 
 /* ---- votes and guesses ---- */

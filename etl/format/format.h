@@ -15,6 +15,7 @@
 #include "core/base/event.h"
 #include "core/base/option.h"
 #include "core/base/status.h"
+#include "etl/archive/item.h"
 #include "etl/codec/codec.h"
 #include "etl/format/cell.h"
 #include "etl/table/room.h"
@@ -27,6 +28,7 @@ typedef struct peal_input {
     peal_stream *stream; /* reads on; if it has read_at, it reads at an offset and knows its size */
     peal_stream *labels; /* a second file that belongs to it (is_companion), or NULL */
     const char *labels_name;
+    const peal_items *items; /* of a format that `gathers`: in place of the stream, which is NULL then */
 } peal_input;
 
 /* What the one who reads wants; outlives the reader. */
@@ -69,6 +71,7 @@ void peal_found_clear(peal_found *found);
 enum { PEAL_NO_COLUMN = -1 };
 
 typedef struct peal_bad_row {
+    char *file;     /* that is the row, of an input that is many; else NULL */
     uint64_t line;  /* 1-based; of binary formats the row */
     size_t before;  /* good rows of the block that stand before it */
     int64_t column; /* of a value that does not fit the column's type, settled or not; else PEAL_NO_COLUMN */
@@ -117,6 +120,10 @@ peal_status peal_block_grow(peal_block *block, size_t capacity, peal_error *err)
 peal_status peal_block_reserve(peal_block *block, const peal_wanted *wanted, size_t rows, peal_error *err);
 peal_status peal_block_add_bad_row(peal_block *block, uint64_t line, int64_t column, const char *text, size_t size,
                                    peal_error *err, const char *reason, ...) __attribute__((format(printf, 7, 8)));
+/* The row that was added last is this file. */
+peal_status peal_block_name_bad_row(peal_block *block, char *file, peal_error *err);
+/* PEAL_E_DATA, of a row that fails the job; `name` is the input's. */
+peal_status peal_bad_row_fail(const peal_bad_row *bad, const char *name, peal_error *err);
 void peal_block_forget_bad_rows(peal_block *block);
 
 /* ---- readers and formats ---- */
@@ -149,6 +156,9 @@ typedef struct peal_format {
                         peal_error *err);
     /* Of formats whose inputs come in pairs: whether bytes that begin so are the labels of another file. */
     bool (*is_companion)(const uint8_t *head, size_t size);
+    /* Small objects, of which each is a row, are handed to it many at once (peal_input.items) if they have one of its
+     * suffixes. */
+    bool gathers;
 } peal_format;
 
 extern const peal_format *const peal_formats[]; /* ends with NULL */

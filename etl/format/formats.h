@@ -13,5 +13,6 @@ extern const peal_format peal_format_jsonl;
 extern const peal_format peal_format_arrow;
 extern const peal_format peal_format_npy;
 extern const peal_format peal_format_npz;
+extern const peal_format peal_format_image;
 
 #endif

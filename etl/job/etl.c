@@ -148,12 +148,27 @@ static peal_status begin(etl_job *job, peal_error *err) {
 
 /* ---- reading ---- */
 
+/* Adds the steps of a column of images, which are done while it is read. */
+static peal_status hash_steps(const peal_pipeline_column *column, uint64_t *hash, peal_error *err) {
+    for (size_t i = 0; i < column->step_count; i++) {
+        const peal_transform *transform = column->steps[i].transform;
+        json_t *saved = transform->save(column->steps[i].state);
+        if (!saved) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+        *hash = peal_hash(transform->name, strlen(transform->name), *hash);
+        const peal_status status = peal_json_hash(saved, *hash, hash, err);
+        json_decref(saved);
+        PEAL_TRY(status);
+    }
+    return PEAL_OK;
+}
+
 /* A hash of the job and of what is read how: what shapes a spill. */
 static peal_status spill_hash(const etl_job *job, uint64_t *out, peal_error *err) {
     PEAL_TRY(peal_json_hash(job->description, 0, out, err));
     for (size_t i = 0; i < job->read.count; i++) {
         const peal_field *field = &job->read.fields[i];
         const uint8_t facts[] = {(uint8_t)field->type, field->skip, field->settled, field->numeric};
+        if (field->recipe) PEAL_TRY(hash_steps(&job->pipeline->columns[i], out, err));
         *out = peal_hash(field->name, strlen(field->name), *out);
         *out = peal_hash(facts, sizeof facts, *out);
     }
@@ -166,12 +181,15 @@ static bool label_is_text(const etl_job *job) {
     return json_object_get(plan->types, job->read.fields[job->label].name) != NULL;
 }
 
-/* Texts whose one step needs to see no others become codes as they are read: they need no vocabulary. */
-static void encode_at_once(etl_job *job) {
+/* What is done while a column is read: images are made alike, and texts whose one step needs to see no others become
+ * codes, for they need no vocabulary. */
+static void work_at_once(etl_job *job) {
     for (size_t i = 0; i < job->read.count; i++) {
         const peal_pipeline_column *column = &job->pipeline->columns[i];
         const peal_transform *step = column->step_count == 1 ? column->steps[0].transform : NULL;
         peal_field *field = &job->read.fields[i];
+        field->recipe = column->recipe;
+        if (column->recipe) field->width = job->pipeline->schema.fields[i].width;
         if (column->role != PEAL_ROLE_INDEX || !step || !step->encode || step->fit) continue;
         field->type = PEAL_TYPE_INT32;
         field->encode = step->encode;
@@ -204,7 +222,7 @@ static peal_status ingest(etl_job *job, bool adopt, peal_error *err) {
         .stop = options->stop,
         .reporter = options->reporter,
     };
-    encode_at_once(job);
+    work_at_once(job);
     PEAL_TRY(spill_hash(job, &ingest.job_hash, err));
     return peal_ingest(job->executor, &job->objects, job->pipeline, &ingest, &job->ingested, &job->result->times, err);
 }

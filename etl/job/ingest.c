@@ -231,8 +231,8 @@ static peal_status parse_block(ingest *self, slot *place, peal_vocabulary *vocab
 }
 
 peal_status peal_bad_row_text(const char *path, const peal_bad_row *bad, char **out, peal_error *err) {
-    json_t *one = json_pack("{s:o, s:I, s:o, s:o}", "file", peal_json_path(path), "line", (json_int_t)bad->line,
-                            "reason", peal_json_bytes(bad->reason, strlen(bad->reason)), "text",
+    json_t *one = json_pack("{s:o, s:I, s:o, s:o}", "file", peal_json_path(bad->file ? bad->file : path), "line",
+                            (json_int_t)bad->line, "reason", peal_json_bytes(bad->reason, strlen(bad->reason)), "text",
                             peal_json_bytes(bad->text, strlen(bad->text)));
     char *line;
     const peal_status status = peal_json_dump(one, JSON_COMPACT, "bad rows", &line, err);
@@ -256,9 +256,7 @@ static peal_status note_fault(peal_type_fault *fault, const peal_bad_row *bad, p
 static peal_status fail_at(const ingest *self, size_t input, const peal_bad_row *bad, peal_error *err) {
     const peal_field *field = bad->column == PEAL_NO_COLUMN ? NULL : &self->read->fields[bad->column];
     const char *name = self->objects->objects[input].name;
-    if (!field || !field->found) {
-        return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", name, (unsigned long long)bad->line, bad->reason);
-    }
+    if (!field || !field->found) return peal_bad_row_fail(bad, name, err);
     return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s (type %s=text keeps such values)", name,
                      (unsigned long long)bad->line, bad->reason, field->name);
 }
@@ -383,8 +381,8 @@ static peal_status finish_input(ingest *self, size_t input, peal_error *err) {
     peal_reader_close(self->feeds[input].reader); /* all its blocks are parsed */
     self->feeds[input].reader = NULL;
     what->rows = spill->rows_used + spill->rows_bad;
-    /* A member is told by its archive. */
-    what->hash = what->member ? what->source->hash : spill->hash;
+    /* A member is told by its archive, many files by their identities. */
+    what->hash = what->items.count ? what->identity : what->member ? what->source->hash : spill->hash;
     /* Nothing to write for a spill that was taken over. */
     return spill->out.path ? peal_spill_finish(spill, spill_key(self, input), err) : PEAL_OK;
 }

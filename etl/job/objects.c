@@ -6,6 +6,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/json.h"
+#include "etl/job/gather.h"
 
 enum { FORMAT_SURE = 80 };  /* of a format's recognition */
 enum { SURVEYS_MOST = 16 }; /* objects that are looked at before any is read */
@@ -41,6 +42,16 @@ static peal_status open_stream(const peal_object *object, peal_source_meter *met
     return peal_decode(stream, object->name, out, err);
 }
 
+/* Of many small objects nothing is open before their format's threads open them. */
+static peal_status open_items(const peal_object_list *list, const peal_object *object, peal_input *out,
+                              const peal_format **format, peal_error *err) {
+    *format = job__gathering_format();
+    out->items = &object->items;
+    const peal_status status = peal_format_check_options(*format, list->options, err);
+    if (status != PEAL_OK) peal_error_context(err, "%s", object->name);
+    return status;
+}
+
 /* Opens the streams of an object that is not empty and finds its format; *format is NULL if it is empty. */
 static peal_status open_input(const peal_object_list *list, const peal_object *object, peal_source_meter *meter,
                               peal_input *out, const peal_format **format, peal_error *err) {
@@ -48,6 +59,7 @@ static peal_status open_input(const peal_object_list *list, const peal_object *o
     size_t size = 0;
     *out = (peal_input){.name = object->name};
     *format = NULL;
+    if (object->items.count) return open_items(list, object, out, format, err);
     PEAL_TRY(open_stream(object, meter, &out->stream, err));
     PEAL_TRY(peal_stream_look(&out->stream, head, sizeof head, &size, err));
     peal_status status = size ? choose_format(list, object, head, size, format, err) : PEAL_OK;
@@ -155,11 +167,35 @@ static uint64_t identity_of(const peal_object *object) {
     return peal_hash(&source->identity, sizeof source->identity, companion);
 }
 
+static uint64_t item_identity(const peal_item *item) {
+    return identity_of(&(peal_object){.source = item->source, .member = item->member});
+}
+
+/* "photos/cat/1.jpg and 2047 more". What tells them from others is the identity of each. */
+static peal_status describe_items(peal_object *object, bool identify, peal_error *err) {
+    const peal_items *items = &object->items;
+    object->size = 0;
+    for (size_t i = 0; i < items->count; i++) {
+        const peal_item *item = &items->items[i];
+        object->size += item->member ? item->member->size : item->source->size;
+        if (!identify) continue;
+        const uint64_t parts[] = {object->identity, item_identity(item), item->label ? item_identity(item->label) : 0};
+        const char *path = item->source->path;
+        object->identity = peal_hash(parts, sizeof parts, peal_hash(path, strlen(path), 0));
+    }
+    if (items->count == 1) return object->name ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    char *longer = object->name ? peal_sprintf("%s and %zu more", object->name, items->count - 1) : NULL;
+    free(object->name);
+    object->name = longer;
+    return longer ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+}
+
 static peal_status describe(peal_object *object, bool identify, peal_error *err) {
     const char *name = peal_source_name(object->source);
     object->path = object->source->path;
     object->name = object->member ? peal_sprintf("%s/%s", name, object->member->path) : peal_strdup(name);
     object->size = object->member ? object->member->size : object->source->size;
+    if (object->items.count) return describe_items(object, identify, err);
     if (identify) object->identity = identity_of(object);
     return object->name ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
 }
@@ -218,7 +254,7 @@ static peal_status find_archive(peal_source *source, const peal_source_options *
     size_t size = 0;
     peal_stream *stream;
     *out = NULL;
-    if (source->live) return PEAL_OK;
+    if (source->live || job__is_gathered(source->path)) return PEAL_OK;
     PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
     PEAL_TRY(peal_stream_look(&stream, head, sizeof head, &size, err));
     peal_stream_close(stream);
@@ -339,6 +375,7 @@ static peal_status make(peal_object_list *list, const peal_source_options *optio
     if (format) PEAL_TRY(peal_format_find(format, &list->format, err));
     PEAL_TRY(peal_format_check_options(list->format, list->options, err));
     for (size_t i = 0; i < list->sources.count; i++) PEAL_TRY(add_source(list, i, options, err));
+    PEAL_TRY(job__gather(list, options->reporter, err));
     PEAL_TRY(find_pairing(list, &pairing, err));
     if (pairing) PEAL_TRY(pair(list, pairing, options->identify, err));
     for (size_t i = 0; i < list->count; i++) PEAL_TRY(describe(&list->objects[i], options->identify, err));
@@ -360,6 +397,8 @@ void peal_object_list_clear(peal_object_list *list) {
     peal_source_list_clear(&list->sources);
     free(list->members);
     free(list->objects);
+    free(list->items);
+    free(list->labels);
     *list = (peal_object_list){0};
 }
 
@@ -369,13 +408,15 @@ json_t *peal_object_list_save(const peal_object_list *list) {
     json_t *saved = json_array();
     for (size_t i = 0; i < list->count; i++) {
         const peal_object *object = &list->objects[i];
-        const peal_identity none = {0}, *identity = object->source->hashed ? &none : &object->source->identity;
+        const bool by_hash = object->source->hashed || object->items.count > 0;
+        const peal_identity none = {0}, *identity = by_hash ? &none : &object->source->identity;
         char hash[17];
         peal_hash_text(object->hash, hash);
         json_t *one = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:I}", "path", peal_json_path(object->path),
                                 "size", (json_int_t)object->size, "mtime_ns", (json_int_t)identity->mtime_ns,
                                 "ctime_ns", (json_int_t)identity->ctime_ns, "inode", (json_int_t)identity->inode,
                                 "device", (json_int_t)identity->device, "xxh3", hash, "rows", (json_int_t)object->rows);
+        if (object->items.count) one = peal_json_set(one, "items", json_integer((json_int_t)object->items.count));
         if (object->member) one = peal_json_set(one, "member", peal_json_path(object->member->path));
         if (object->companion) {
             peal_hash_text(object->companion->hash, hash);
@@ -438,6 +479,11 @@ static char *object_difference(const peal_object_list *list, const peal_object *
         return peal_sprintf("%s changed its size from %lld to %llu bytes", name, (long long)size,
                             (unsigned long long)object->size);
     }
+    const size_t items = (size_t)json_integer_value(json_object_get(saved, "items"));
+    if (items != object->items.count || (items && !is_saved_hash(saved, object->identity))) {
+        return peal_sprintf("%s changed", object->name);
+    }
+    if (items) return NULL;
     const json_t *companion = json_object_get(saved, "companion");
     if (!object->companion != !companion || (companion && !is_saved_hash(companion, object->companion->hash))) {
         return peal_sprintf("the labels of %s changed", name);

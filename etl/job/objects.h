@@ -1,6 +1,6 @@
 /* Objects: what a job reads, one after the other: its sources, or the members of those that are archives, each with its
- * companion if the format has one, how they
- * are opened, and what tells later whether they changed. Each may be of another format and dialect.
+ * companion if the format has one, how they are opened, and what tells later whether they changed. Each may be of
+ * another format and dialect. Of a format that gathers (images) many sources or members in a row are one object.
  *
  * An object is the same if its identity is (core/base/identity.h), else if its bytes are, by their XXH3. What has no
  * identity that lasts (a pipe, which is read from a copy) is compared by its bytes alone, whatever its name; so are
@@ -22,6 +22,7 @@ typedef struct peal_object {
     const peal_source *companion; /* the file of labels, or NULL */
     const peal_archive *archive;  /* that the source is; NULL: none */
     const peal_member *member;    /* of the archive, which the object is; into the list */
+    peal_items items;             /* of many small objects that are one input; the source is the first one's */
     const char *path;             /* the source's */
     char *name;                   /* for messages: "a.zip/b.csv" of a member */
     uint64_t size;                /* bytes, of a member its stored ones */
@@ -35,6 +36,8 @@ typedef struct peal_object_list {
     peal_member_list *members; /* [sources.count] of those that are archives */
     peal_object *objects;
     size_t count, capacity;
+    peal_item *items, *labels; /* that objects are made of, and what stands beside them */
+    size_t item_count, label_count;
     const atomic_int *stop;    /* of the options */
     const peal_format *format; /* asked for; NULL: each object's own */
     const json_t *options;     /* of the formats; borrowed */

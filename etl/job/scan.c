@@ -12,7 +12,8 @@
 typedef struct scan_input {
     peal_reader *reader;
     const char *name;
-    size_t users; /* slots with a block of it, and the scan while it reads */
+    const peal_items *items; /* NULL: none */
+    size_t users;            /* slots with a block of it, and the scan while it reads */
 } scan_input;
 
 /* A block on its way: the caller's thread reads it, any thread makes rows of it. */
@@ -161,6 +162,8 @@ static peal_status open_next(peal_scan *scan, peal_error *err) {
         return peal_fail(err, PEAL_E_MEMORY, "no memory for a reader");
     }
     *scan->input = (scan_input){.reader = reader, .name = name, .users = 1};
+    const peal_items *items = scan->options.text ? NULL : &scan->objects.objects[scan->next - 1].items;
+    if (items && items->count) scan->input->items = items;
     return PEAL_OK;
 }
 
@@ -242,11 +245,11 @@ static peal_status make_rows(scan_slot *slot, peal_error *err) {
     *rows = (peal_scan_rows){.slot = (size_t)(slot - scan->slots),
                              .bad_rows = block->bad_rows,
                              .bad_count = block->bad_count,
-                             .source = slot->input->name};
+                             .source = slot->input->name,
+                             .items = slot->input->items};
+    if (rows->items) rows->first_item = block->first_line - 1 - rows->items->first;
     if (rows->bad_count && scan->options.on_bad_row == PEAL_BAD_ROWS_FAIL) {
-        const peal_bad_row *bad = &block->bad_rows[0];
-        return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s", rows->source, (unsigned long long)bad->line,
-                         bad->reason);
+        return peal_bad_row_fail(&block->bad_rows[0], rows->source, err);
     }
     const size_t label = scan->pipeline->label;
     const peal_column *columns = peal_table_room_view(&block->table);

@@ -44,6 +44,8 @@ struct peal_scan_rows {
     const peal_bad_row *bad_rows; /* [bad_count] those that are not good, each behind so many good ones (`before`) */
     size_t bad_count;
     const char *source;                 /* its name, for messages */
+    const peal_items *items;            /* of an input that is many: the rows, good and bad, are these from: */
+    size_t first_item;                  /* ; NULL: it is one */
     const peal_dictionary *label_texts; /* of the label, as the source spells them; NULL if it is no text */
     bool ended;                         /* there are no more: the rest is empty */
 };

@@ -19,6 +19,8 @@ static bool step_fits(value_kind *kind, peal_column_role role, const peal_transf
     switch (step->role) {
     case PEAL_TRANSFORM_NUMBERS:
         return *kind == VALUES_NUMBERS && role != PEAL_ROLE_LABEL;
+    case PEAL_TRANSFORM_IMAGE:
+        return *kind == VALUES_OTHER && role == PEAL_ROLE_FEATURE;
     case PEAL_TRANSFORM_TEXT:
         return *kind == VALUES_TEXTS;
     case PEAL_TRANSFORM_READ: {

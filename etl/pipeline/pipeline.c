@@ -11,6 +11,9 @@ static void free_steps(peal_pipeline_column *column) {
         column->steps[s].transform->free(column->steps[s].state);
     }
     if (!column->run) free(column->steps);
+    if (column->recipe) free(column->recipe->steps);
+    free(column->recipe);
+    column->recipe = NULL;
     column->steps = NULL;
     column->step_count = 0;
 }

@@ -39,7 +39,8 @@ typedef struct peal_pipeline_column {
     uint32_t run; /* columns of its entry, if it was loaded with others, steps and states in `runs`; else 0 */
     peal_pipeline_step *steps;
     size_t step_count;
-    uint32_t offset, width; /* of a feature: where in the block; of sparse ones: from which index on */
+    peal_image_recipe *recipe; /* of a column of images: its steps for who reads them; NULL: none */
+    uint32_t offset, width;    /* of a feature: where in the block; of sparse ones: from which index on */
 } peal_pipeline_column;
 
 typedef struct peal_pipeline {
@@ -81,6 +82,9 @@ peal_status peal_plan_schema(const peal_found *found, const char *name, const pe
  * does not fit a column that is not decided is passed over, for it will be planned again. */
 peal_status peal_pipeline_plan(const peal_schema *schema, size_t label, const peal_nulls *nulls,
                                const peal_plan_options *plan, bool is_early, peal_pipeline **out, peal_error *err);
+/* Makes the recipe of each column that has steps for images, and the width of the column of it; in images.c.
+ * PEAL_E_USAGE if its images would not have one size. */
+peal_status peal_pipeline_make_recipes(peal_pipeline *pipeline, peal_error *err);
 /* Leaves a column out that was not named by the user. */
 void peal_pipeline_drop(peal_pipeline *pipeline, size_t column);
 /* True if the plan names a transform for this column, or leaves it out. */

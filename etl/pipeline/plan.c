@@ -329,6 +329,7 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
     const peal_field *field = &planner->pipeline->schema.fields[column];
     const peal_type_info *info = &peal_types[field->type];
     const bool beside = stands_beside(transform);
+    const bool image_step = transform->role == PEAL_TRANSFORM_IMAGE;
     const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket || beside;
     const bool ends = transform->role == PEAL_TRANSFORM_ENCODE || transform->role == PEAL_TRANSFORM_KEEP || beside;
     const bool text_step =
@@ -339,10 +340,11 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
         return peal_fail(err, PEAL_E_USAGE, "column '%s': '%s' takes texts, but '%s' has made numbers of them",
                          field->name, transform->name, peal_pipeline_reader(at)->transform->name);
     }
-    if ((number_step && !is_number) || (text_step && !info->is_text)) {
+    if ((number_step && !is_number) || (text_step && !info->is_text) || (image_step && !field->is_image)) {
         if (planner->is_early && !field->settled) return PEAL_OK;
         return peal_fail(err, PEAL_E_USAGE, "'%s' does not fit column '%s', which holds %s%s", transform->name,
-                         field->name, info->kind, info->is_number || info->is_text ? "s" : "");
+                         field->name, field->is_image ? "images" : info->kind,
+                         info->is_number || info->is_text ? "s" : "");
     }
     if (is_ended(at)) {
         return peal_fail(err, PEAL_E_USAGE, "column '%s': nothing can follow '%s'", field->name,
@@ -359,13 +361,29 @@ static bool is_beside(const plan_work *planner, size_t column) {
     return at->step_count && stands_beside(at->steps[at->step_count - 1].transform);
 }
 
+/* Adds a transform to all columns of images. */
+static peal_status add_to_images(plan_work *planner, const peal_transform *transform, const json_t *options,
+                                 peal_error *err) {
+    const peal_schema *schema = &planner->pipeline->schema;
+    bool found = false;
+    for (size_t i = 0; i < schema->count; i++) {
+        if (!schema->fields[i].is_image || planner->pipeline->columns[i].role == PEAL_ROLE_DROPPED) continue;
+        found = true;
+        PEAL_TRY(add_named_step(planner, i, transform, options, err));
+    }
+    if (found) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "'%s' is for images, and the input has none", transform->name);
+}
+
 /* Adds a transform to the columns it names: a name, a list of names, "numbers" or "texts". */
 static peal_status add_to_columns(plan_work *planner, const peal_transform *transform, const json_t *options,
                                   peal_error *err) {
     const peal_schema *schema = &planner->pipeline->schema;
     const json_t *columns = json_object_get(options, "columns");
     const char *group = json_string_value(columns);
+    const bool images = !columns && transform->role == PEAL_TRANSFORM_IMAGE;
     bool numbers = group && strcmp(group, "numbers") == 0, texts = group && strcmp(group, "texts") == 0;
+    if (images) return add_to_images(planner, transform, options, err);
     if (!columns) {
         numbers = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket;
         texts = !numbers;
@@ -443,6 +461,40 @@ static peal_status complete_numbers(plan_work *planner, size_t index, peal_error
     return untouched ? add_default_step(planner, index, &peal_transform_standardize, AT_END, err) : PEAL_OK;
 }
 
+/* The shape that the steps so far give to images that come in as `shape`. */
+static peal_image_shape shape_behind(const peal_pipeline_column *column, peal_image_shape shape) {
+    for (size_t i = 0; i < column->step_count; i++) {
+        column->steps[i].transform->image_shape(column->steps[i].state, &shape);
+    }
+    return shape;
+}
+
+static peal_status add_resize(plan_work *planner, size_t index, uint32_t width, uint32_t height, size_t before,
+                              peal_error *err) {
+    json_t *options = json_pack("{s:i, s:i}", "width", (int)width, "height", (int)height);
+    if (!options) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    const peal_status status = add_step(planner, index, &peal_transform_resize, options, before, err);
+    json_decref(options);
+    return status;
+}
+
+/* Images that differ in their channels or size are made alike, unless the steps do so: first the channels; then the
+ * size that all images looked at have, before all other steps, or one for all, behind them. */
+static peal_status complete_image(plan_work *planner, size_t index, peal_error *err) {
+    enum { USUAL_SIDE = 64 };
+    const peal_image_shape *found = &planner->pipeline->schema.fields[index].image;
+    const peal_pipeline_column *column = &planner->pipeline->columns[index];
+    const peal_image_shape shape = shape_behind(column, (peal_image_shape){0});
+    if (shape.width == 0 && found->width > 0) {
+        PEAL_TRY(add_resize(planner, index, found->width, found->height, 0, err));
+    } else if (shape.width == 0) {
+        PEAL_TRY(add_resize(planner, index, USUAL_SIDE, USUAL_SIDE, AT_END, err));
+    }
+    const bool grey = found->channels == 1;
+    if (shape.channels) return PEAL_OK;
+    return add_default_step(planner, index, grey ? &peal_transform_grey : &peal_transform_rgb, 0, err);
+}
+
 /* What a column is to models follows from its last step. */
 static peal_column_role role_by(const peal_pipeline_step *last) {
     if (last->transform->role == PEAL_TRANSFORM_KEEP) return PEAL_ROLE_KEPT;
@@ -464,6 +516,7 @@ static peal_status complete_column(plan_work *planner, size_t index, peal_error 
     const bool ended = is_ended(column);
     if (!ended) PEAL_TRY(add_reader(planner, index, err));
     if (!ended && peal_pipeline_is_number(planner->pipeline, index)) return complete_numbers(planner, index, err);
+    if (field->is_image) return complete_image(planner, index, err);
     if (peal_types[field->type].has_child) return PEAL_OK;
     const peal_transform *usual = field->as_date ? &peal_transform_date : &peal_transform_index;
     if (!ended) PEAL_TRY(add_default_step(planner, index, usual, AT_END, err));
@@ -594,6 +647,7 @@ static peal_status plan_steps(plan_work *planner, peal_error *err) {
         }
     }
     for (size_t i = 0; i < pipeline->schema.count; i++) PEAL_TRY(complete_column(planner, i, err));
+    PEAL_TRY(peal_pipeline_make_recipes(pipeline, err));
     PEAL_TRY(find_beside(pipeline, PEAL_ROLE_WEIGHT, "weights", &pipeline->weight, err));
     PEAL_TRY(find_beside(pipeline, PEAL_ROLE_OFFSET, "offsets", &pipeline->offset, err));
     return pipeline->label == SIZE_MAX ? PEAL_OK : add_label_step(planner, label_options, err);

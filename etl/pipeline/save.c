@@ -455,6 +455,7 @@ static peal_status pipeline_load(peal_pipeline *pipeline, const json_t *saved, c
     PEAL_TRY(status);
     pipeline->has_split = split != NULL;
     if (split) PEAL_TRY(peal_split_load(split, &pipeline->split, err));
+    PEAL_TRY(peal_pipeline_make_recipes(pipeline, err));
     PEAL_TRY(peal_pipeline_check(pipeline, saved, err));
     return peal_pipeline_fitted(pipeline, err);
 }

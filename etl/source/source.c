@@ -9,19 +9,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/file.h"
+#include "etl/source/beside.h"
 #include "etl/source/copy.h"
+#include "etl/source/image_folder.h"
 
 /* ---- the list ---- */
 
 static peal_status list_add(peal_source_list *list, const peal_source *source, peal_error *err) {
-    peal_source *sources = realloc(list->sources, (list->count + 1) * sizeof *sources);
-    if (!sources) return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of sources");
-    list->sources = sources;
+    if (list->count == list->capacity) {
+        const size_t capacity = list->capacity * 2 + 16;
+        peal_source *sources = realloc(list->sources, capacity * sizeof *sources);
+        if (!sources) return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of sources");
+        list->sources = sources;
+        list->capacity = capacity;
+    }
     list->sources[list->count++] = *source;
     return PEAL_OK;
 }
@@ -208,20 +213,6 @@ static peal_status tell_left_out(const making *self, const char *what, left_out 
     return status;
 }
 
-/* Files that stand beside data and are none: marks and checksums that other programs leave, and texts for people. */
-static bool is_beside_data(const char *name) {
-    static const char *const endings[] = {".md",   ".rst", ".html", ".htm", ".pdf",    ".py",  ".sh",  ".sql",
-                                          ".yaml", ".yml", ".crc",  ".md5", ".sha256", ".png", ".jpg", ".docx"};
-    const size_t length = strlen(name);
-    if (name[0] == '_') return true;
-    if (strncasecmp(name, "readme", 6) == 0 || strncasecmp(name, "license", 7) == 0) return true;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        const size_t size = strlen(endings[i]);
-        if (length > size && strcasecmp(name + length - size, endings[i]) == 0) return true;
-    }
-    return false;
-}
-
 /* Takes regular files only. A link that leads nowhere is an error: its file was meant to be here. */
 static peal_status add_found(making *self, const char *path, const char *name, left_out *left, peal_error *err) {
     struct stat info;
@@ -237,7 +228,7 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static peal_status add_folder(making *self, const char *path, peal_error *err) {
+static peal_status add_data_folder(making *self, const char *path, peal_error *err) {
     struct dirent **entries;
     int count = scandir(path, &entries, is_shown, by_name);
     if (count < 0) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot open the folder %s", path);
@@ -248,7 +239,7 @@ static peal_status add_folder(making *self, const char *path, peal_error *err) {
     for (int i = 0; i < count; i++) {
         char *child = status == PEAL_OK ? peal_path_join(path, entries[i]->d_name) : NULL;
         if (status == PEAL_OK && !child) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-        if (status == PEAL_OK && is_beside_data(entries[i]->d_name)) {
+        if (status == PEAL_OK && source__is_beside_data(entries[i]->d_name)) {
             status = leave_out(&left, entries[i]->d_name, S_IFREG, err);
         } else if (status == PEAL_OK) {
             status = add_found(self, child, entries[i]->d_name, &left, err);
@@ -261,6 +252,21 @@ static peal_status add_folder(making *self, const char *path, peal_error *err) {
         tell_left_out(self, what ? what : path, &left, self->list->count - before, status == PEAL_OK ? err : NULL);
     free(what);
     return status == PEAL_OK ? told : status;
+}
+
+static peal_status take_image(void *user, const char *path, const struct stat *info, peal_error *err) {
+    return add_file(user, path, info, err);
+}
+
+static peal_status add_folder(making *self, const char *path, peal_error *err) {
+    source__image_walk walk = {.take = take_image, .user = self};
+    PEAL_TRY(source__walk_images(&walk, path, err));
+    if (walk.images == 0) return add_data_folder(self, path, err);
+    if (walk.left_out) {
+        peal_report(self->options->reporter, PEAL_EVENT_NOTE, "the folder %s: left out: %zu file%s beside the images",
+                    path, walk.left_out, walk.left_out == 1 ? "" : "s");
+    }
+    return PEAL_OK;
 }
 
 static peal_status add_glob(making *self, const char *pattern, peal_error *err) {

@@ -1,5 +1,5 @@
 /* Sources: where bytes come from. Files, folders (their regular files, sorted by name; what is hidden, begins with "_"
- * or is plainly no data, such as README.md, is left out and named), globs, "-".
+ * or is plainly no data, such as README.md, is left out and named), trees of images (all of them), globs, "-".
  *
  * A regular file is opened by its name, as often as a job wants. What is no regular file (a pipe, a FIFO, a device,
  * standard input) gives its bytes once: it is opened once and copied into a file without a name, which all later reads
@@ -33,7 +33,7 @@ typedef struct peal_source {
 /* In the order in which their rows count. */
 typedef struct peal_source_list {
     peal_source *sources;
-    size_t count;
+    size_t count, capacity;
 } peal_source_list;
 
 typedef struct peal_source_options {

@@ -2,6 +2,7 @@
 #ifndef PEAL_ETL_TABLE_SCHEMA_H
 #define PEAL_ETL_TABLE_SCHEMA_H
 
+#include "etl/image/recipe.h"
 #include "etl/table/table.h"
 
 typedef struct peal_field {
@@ -21,6 +22,10 @@ typedef struct peal_field {
      * with `encoder`, which belongs to who set it; -1 is missing. NULL of all else. */
     int32_t (*encode)(const void *encoder, peal_text text);
     const void *encoder;
+    /* Of a FIXED_LIST of bytes that are an image's pixels: */
+    bool is_image;
+    peal_image_shape image;          /* what a survey tells of all images; 0 where they differ */
+    const peal_image_recipe *recipe; /* what is done to each while it is read; belongs to who set it. NULL: nothing */
 } peal_field;
 
 typedef struct peal_schema {

@@ -13,6 +13,7 @@
 #include "core/base/option.h"
 #include "core/base/status.h"
 #include "etl/format/cell.h"
+#include "etl/image/recipe.h"
 #include "etl/table/dictionary.h"
 #include "etl/transform/bag.h"
 
@@ -37,6 +38,7 @@ double peal_summary_deviation(const peal_summary *summary); /* standard deviatio
 
 typedef enum peal_transform_role {
     PEAL_TRANSFORM_NUMBERS, /* numbers to numbers */
+    PEAL_TRANSFORM_IMAGE,   /* images to images, while they are read */
     PEAL_TRANSFORM_TEXT,    /* text to text */
     PEAL_TRANSFORM_READ,    /* text to number */
     PEAL_TRANSFORM_ENCODE,  /* text (or, with `bucket`, number) to columns of the feature block, to a code, or to a bag
@@ -116,6 +118,10 @@ typedef struct peal_transform {
      * there is none, as when a code stands for what is missing. Without this function and `code_name` the codes are
      * numbers without names, and stand in a plain column of int32. */
     const peal_dictionary *(*dictionary)(const void *state);
+    /* Of images, as in etl/image/recipe.h. Their steps are run by who reads the images. */
+    peal_image_effect image_effect;
+    void (*image_shape)(const void *state, peal_image_shape *shape);
+    peal_status (*image)(const void *state, peal_image *image, peal_image *spare, peal_error *err);
     bool wants_text; /* the columns that it is named for are read as texts, also if all of these are numbers */
     /* The same, without a vocabulary: because nearly every row is expected to have a text of its own, or for `fill`.
      * NULL: never. */
@@ -127,7 +133,9 @@ extern const peal_transform peal_transform_standardize, peal_transform_minmax, p
     peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split,
     peal_transform_read_number, peal_transform_hash, peal_transform_date, peal_transform_clip, peal_transform_log1p,
     peal_transform_bucketize, peal_transform_cast, peal_transform_tokens, peal_transform_keep, peal_transform_bins,
-    peal_transform_weight, peal_transform_offset, peal_transform_exposure;
+    peal_transform_weight, peal_transform_offset, peal_transform_exposure, peal_transform_resize, peal_transform_crop,
+    peal_transform_pad, peal_transform_flip, peal_transform_rotate, peal_transform_grey, peal_transform_rgb,
+    peal_transform_normalize;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);

@@ -428,7 +428,9 @@ static peal_status predict_consume(void *user, const peal_scan_rows *rows, const
                                       .rows = rows->table.rows,
                                       .bad_rows = rows->bad_rows,
                                       .bad_count = rows->bad_count,
-                                      .source = rows->source};
+                                      .source = rows->source,
+                                      .items = rows->items,
+                                      .first_item = rows->first_item};
     return self->emit(self->user, &predicted, err);
 }
 

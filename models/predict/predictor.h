@@ -73,7 +73,9 @@ typedef struct peal_predicted {
     size_t rows;
     const peal_bad_row *bad_rows; /* [bad_count] the others, each behind so many good ones (`before`) */
     size_t bad_count;
-    const char *source; /* the name of the input */
+    const char *source;      /* the name of the input */
+    const peal_items *items; /* of an input that is many files: the rows, good and bad, are these */
+    size_t first_item;       /* from this one on; NULL: it is one file */
 } peal_predicted;
 
 /* Predicts raw rows (or all of a dataset's) and hands them out in order. */

@@ -1,0 +1,264 @@
+/* The format image: a row is an image, a file or a member of an archive (peal_items), or the bytes of a stream. `next`
+ * hands out names only; `parse`, on any thread, reads the files, decodes them and makes them alike by the column's
+ * recipe. So reading waits on all threads at once, and an image is in memory on the thread that decodes it and nowhere
+ * else. */
+#include "etl/format/image.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/digest.h"
+#include "etl/format/formats.h"
+
+enum { BLOCK_ROWS = 64 };
+
+typedef struct image_reader {
+    peal_reader base;
+    const peal_wanted *wanted;
+    char *name;
+    peal_items items;  /* none of a stream: */
+    peal_buffer bytes; /* its bytes, */
+    bool is_stream;
+    size_t count, next; /* rows */
+    uint64_t number;
+    size_t image, label; /* columns; SIZE_MAX: not wanted */
+    /* What decoders passed over, for the end; guarded by the lock. */
+    pthread_mutex_t lock;
+    size_t warnings, first_warned;
+    char warning[PEAL_IMAGE_WARNING];
+} image_reader;
+
+/* What a thread decodes with. */
+typedef struct workbench {
+    peal_image image, spare;
+    peal_buffer bytes, label;
+} workbench;
+
+static void bench_clear(workbench *self) {
+    peal_image_clear(&self->image);
+    peal_image_clear(&self->spare);
+    peal_buffer_clear(&self->bytes);
+    peal_buffer_clear(&self->label);
+}
+
+static char *row_name(const image_reader *self, size_t row) {
+    return self->is_stream ? peal_strdup(self->name) : peal_item_name(&self->items.items[row]);
+}
+
+static void tell_warnings(const image_reader *self) {
+    char *name = self->warnings ? row_name(self, self->first_warned) : NULL;
+    if (name) {
+        peal_report(self->wanted->reporter, PEAL_EVENT_WARNING,
+                    "%zu image%s damaged and decoded as far as %s; the first is %s: %s", self->warnings,
+                    self->warnings == 1 ? " is" : "s are", self->warnings == 1 ? "it goes" : "they go", name,
+                    self->warning);
+    }
+    free(name);
+}
+
+static void image_close(peal_reader *base) {
+    image_reader *self = (image_reader *)base;
+    tell_warnings(self);
+    pthread_mutex_destroy(&self->lock);
+    peal_buffer_clear(&self->bytes);
+    free(self->name);
+    free(self);
+}
+
+/* ---- reading ---- */
+
+static size_t block_rows(const image_reader *self) {
+    const size_t block_size = self->wanted->block_size ? self->wanted->block_size : PEAL_BLOCK_SIZE;
+    const size_t width = self->image == SIZE_MAX ? 1 : self->wanted->schema->fields[self->image].width;
+    const size_t rows = block_size / width + 1;
+    return rows < BLOCK_ROWS ? rows : BLOCK_ROWS;
+}
+
+static peal_status image_next(peal_reader *base, peal_block *block, peal_error *err) {
+    image_reader *self = (image_reader *)base;
+    const size_t left = self->count - self->next, most = block_rows(self);
+    (void)err;
+    block->size = 0;
+    block->records = left < most ? left : most;
+    block->number = self->number++;
+    block->first_line = self->items.first + self->next + 1;
+    self->next += block->records;
+    return PEAL_OK;
+}
+
+/* ---- one image ---- */
+
+/* Counts what a decoder passed over; the first by the order of rows is kept, whoever comes first. */
+static void note_warning(image_reader *self, size_t row, const char *warning) {
+    pthread_mutex_lock(&self->lock);
+    if (self->warnings++ == 0 || row < self->first_warned) {
+        self->first_warned = row;
+        memcpy(self->warning, warning, PEAL_IMAGE_WARNING);
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+static peal_status decode(const image_reader *self, size_t row, const peal_buffer *bytes, workbench *bench,
+                          peal_error *err) {
+    static const peal_image_wish whole = {0};
+    const peal_field *field = &self->wanted->schema->fields[self->image];
+    char warning[PEAL_IMAGE_WARNING];
+    PEAL_TRY(peal_image_decode(bytes->data, bytes->size, field->recipe ? &field->recipe->wish : &whole, &bench->image,
+                               &bench->spare, warning, err));
+    if (warning[0]) note_warning((image_reader *)self, row, warning);
+    if (field->recipe) PEAL_TRY(peal_image_recipe_apply(field->recipe, &bench->image, &bench->spare, err));
+    const size_t size = peal_image_size(&bench->image.shape);
+    if (size == field->width) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "the image is %u x %u of %u channel%s, %zu bytes; column '%s' has %u a row",
+                     bench->image.shape.width, bench->image.shape.height, bench->image.shape.channels,
+                     bench->image.shape.channels == 1 ? "" : "s", size, field->name, field->width);
+}
+
+/* The pixels and the label of row `row`. *is_bad: the image, or what stands beside it, is damaged. */
+static peal_status make_row(const image_reader *self, size_t row, bool pixels, bool label, workbench *bench,
+                            bool *is_bad, peal_error *err) {
+    const peal_buffer *bytes = self->is_stream ? &self->bytes : &bench->bytes;
+    if (pixels && !self->is_stream) {
+        PEAL_TRY(peal_item_read(&self->items.items[row], IMAGE_BYTES_MOST, &bench->bytes, err));
+    }
+    peal_status status = pixels ? decode(self, row, bytes, bench, err) : PEAL_OK;
+    if (status == PEAL_OK && label) {
+        status = self->is_stream ? image__folder(self->name, true, &bench->label, err)
+                                 : image__label(&self->items.items[row], &bench->label, err);
+    }
+    *is_bad = status == PEAL_E_DATA;
+    return *is_bad ? PEAL_OK : status;
+}
+
+static peal_status add_bad_row(const image_reader *self, peal_block *block, size_t row, const char *reason,
+                               peal_error *err) {
+    char *name = row_name(self, row);
+    PEAL_TRY(peal_block_add_bad_row(block, self->items.first + row + 1, PEAL_NO_COLUMN, "", 0, err, "%s", reason));
+    return peal_block_name_bad_row(block, name, err);
+}
+
+static bool is_wanted(const peal_schema *schema, size_t column) {
+    return column != SIZE_MAX && !schema->fields[column].skip;
+}
+
+/* Appends a good row. */
+static peal_status put_row(const image_reader *self, peal_block *block, bool pixels, bool label, const workbench *bench,
+                           peal_error *err) {
+    peal_table_room *table = &block->table;
+    const size_t size = pixels ? peal_image_size(&bench->image.shape) : 0;
+    if (pixels) memcpy((uint8_t *)table->columns[self->image].values + table->rows * size, bench->image.pixels, size);
+    if (self->wanted->hash_rows) block->hashes[table->rows] = pixels ? peal_hash(bench->image.pixels, size, 0) : 0;
+    if (label) {
+        uint32_t code;
+        PEAL_TRY(peal_dictionary_put(&table->dictionaries[self->label], (const char *)bench->label.data,
+                                     bench->label.size, &code, err));
+        ((int32_t *)table->columns[self->label].values)[table->rows] = (int32_t)code;
+    }
+    table->rows++;
+    return PEAL_OK;
+}
+
+static peal_status make_rows(const image_reader *self, peal_block *block, workbench *bench, peal_error *err) {
+    const peal_schema *schema = self->wanted->schema;
+    const bool pixels = is_wanted(schema, self->image), label = is_wanted(schema, self->label);
+    const size_t first = block->first_line - 1 - self->items.first;
+    for (size_t row = first; row < first + block->records; row++) {
+        peal_error error;
+        bool is_bad = false;
+        const peal_status status = make_row(self, row, pixels, label, bench, &is_bad, &error);
+        if (status != PEAL_OK) {
+            if (err) *err = error;
+            return status;
+        }
+        PEAL_TRY(is_bad ? add_bad_row(self, block, row, error.message, err)
+                        : put_row(self, block, pixels, label, bench, err));
+    }
+    return PEAL_OK;
+}
+
+static peal_status image_parse(const peal_reader *base, peal_block *block, peal_error *err) {
+    const image_reader *self = (const image_reader *)base;
+    workbench bench = {0};
+    PEAL_TRY(peal_block_reserve(block, self->wanted, block->records, err));
+    const peal_status status = make_rows(self, block, &bench, err);
+    bench_clear(&bench);
+    return status;
+}
+
+/* ---- opening ---- */
+
+/* Which columns are wanted, and that images can fill them. */
+static peal_status find_columns(image_reader *self, peal_error *err) {
+    const peal_schema *schema = self->wanted->schema;
+    char names[PEAL_NAMES_TEXT];
+    self->image = peal_schema_find(schema, "image", 5);
+    self->label = peal_schema_find(schema, "label", 5);
+    const peal_field *image = self->image == SIZE_MAX ? NULL : &schema->fields[self->image];
+    bool fits = image && image->type == PEAL_TYPE_FIXED_LIST && image->item == PEAL_TYPE_UINT8;
+    for (size_t i = 0; i < schema->count; i++) {
+        const bool is_spare = schema->fields[i].skip || (i == self->wanted->label && !self->wanted->label_required);
+        fits = fits && (i == self->image || i == self->label || is_spare);
+    }
+    fits = fits && (self->label == SIZE_MAX || peal_types[schema->fields[self->label].type].has_vocabulary ||
+                    schema->fields[self->label].skip);
+    if (fits) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "%s: images have the columns 'image' and 'label', but the job's are %s",
+                     self->name, peal_schema_names(schema, names));
+}
+
+static peal_status image_begin(image_reader *self, const peal_input *input, peal_error *err) {
+    if (!self->name) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    PEAL_TRY(find_columns(self, err));
+    if (input->items) {
+        self->items = *input->items;
+        self->count = input->items->count;
+        return PEAL_OK;
+    }
+    self->is_stream = true;
+    self->count = 1;
+    return peal_stream_read_all(input->stream, self->name, IMAGE_BYTES_MOST, &self->bytes, err);
+}
+
+static peal_status image_open(const json_t *options, const peal_wanted *wanted, const peal_input *input,
+                              peal_reader **out, peal_error *err) {
+    (void)options;
+    *out = NULL;
+    image_reader *self = calloc(1, sizeof *self);
+    peal_status status = self ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a reader");
+    if (self) {
+        self->base = (peal_reader){.next = image_next, .parse = image_parse, .close = image_close};
+        self->wanted = wanted;
+        self->name = peal_strdup(input->name);
+        pthread_mutex_init(&self->lock, NULL);
+        status = image_begin(self, input, err);
+    }
+    peal_stream_close(input->stream);
+    peal_stream_close(input->labels);
+    if (status == PEAL_OK) {
+        *out = &self->base;
+    } else if (self) {
+        image_close(&self->base);
+    }
+    return status;
+}
+
+static int image_recognise(const uint8_t *head, size_t size, const char *name) {
+    (void)name;
+    return peal_image_is_one(head, size) ? 100 : 0;
+}
+
+static const char *const image_suffixes[] = {".jpg", ".jpeg", ".png", NULL};
+static const peal_option image_options[] = {{.name = NULL}};
+
+const peal_format peal_format_image = {
+    .name = "image",
+    .documentation = "JPEG and PNG, one a row: files, folders of them, members of archives; the label is the name of "
+                     "their folder, or stands beside each (key.cls, key.json, key.txt)",
+    .suffixes = image_suffixes,
+    .options = image_options,
+    .recognise = image_recognise,
+    .survey = image__survey,
+    .open = image_open,
+    .gathers = true,
+};

@@ -1,0 +1,22 @@
+/* See beside.h. */
+#include "etl/source/beside.h"
+
+#include <string.h>
+#include <strings.h>
+
+bool source__has_ending(const char *name, const char *const *endings) {
+    const size_t length = strlen(name);
+    for (; *endings; endings++) {
+        const size_t size = strlen(*endings);
+        if (length > size && strcasecmp(name + length - size, *endings) == 0) return true;
+    }
+    return false;
+}
+
+bool source__is_beside_data(const char *name) {
+    static const char *const endings[] = {".md",  ".rst", ".html", ".htm", ".pdf", ".py",   ".sh",   ".sql",    ".yaml",
+                                          ".yml", ".crc", ".md5",  ".png", ".jpg", ".jpeg", ".docx", ".sha256", NULL};
+    if (name[0] == '_') return true;
+    if (strncasecmp(name, "readme", 6) == 0 || strncasecmp(name, "license", 7) == 0) return true;
+    return source__has_ending(name, endings);
+}

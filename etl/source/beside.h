@@ -1,0 +1,12 @@
+/* Names of files that stand beside data. Private to this folder. */
+#ifndef PEAL_ETL_SOURCE_BESIDE_H
+#define PEAL_ETL_SOURCE_BESIDE_H
+
+#include <stdbool.h>
+
+/* True if the name ends in one of `endings` (ends with NULL), in whatever case, and has more before it. */
+bool source__has_ending(const char *name, const char *const *endings);
+/* Files that are no data: marks and checksums that other programs leave, and texts and pictures for people. */
+bool source__is_beside_data(const char *name);
+
+#endif

@@ -1,0 +1,149 @@
+/* Finds images in a tree of folders; see image_folder.h. */
+#include "etl/source/image_folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/file.h"
+#include "core/base/memory.h"
+#include "etl/source/beside.h"
+
+enum { DEPTH_MOST = 32 }; /* of folders in folders: a link may lead round */
+
+typedef struct folder {
+    const char *path;
+    struct dirent **entries;
+    int count;
+} folder;
+
+static int is_shown(const struct dirent *entry) {
+    return entry->d_name[0] != '.' && entry->d_name[0] != '_';
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static peal_status folder_open(folder *self, const char *path, peal_error *err) {
+    self->path = path;
+    self->count = scandir(path, &self->entries, is_shown, by_name);
+    if (self->count >= 0) return PEAL_OK;
+    return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot open the folder %s", path);
+}
+
+static void folder_close(folder *self) {
+    for (int i = 0; i < self->count; i++) free(self->entries[i]);
+    free(self->entries);
+}
+
+/* ---- names ---- */
+
+static bool is_image(const char *name) {
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", NULL};
+    return source__has_ending(name, endings);
+}
+
+static bool may_be_label(const char *name) {
+    static const char *const endings[] = {".cls", ".json", ".txt", NULL};
+    return source__has_ending(name, endings);
+}
+
+/* Up to the first point: what is of one key stands together in the folder's order. */
+static bool same_key(const char *a, const char *b) {
+    const size_t length = strcspn(a, ".");
+    return length == strcspn(b, ".") && memcmp(a, b, length) == 0;
+}
+
+static bool has_image_of_key(const folder *self, int at) {
+    const char *name = self->entries[at]->d_name;
+    int i = at;
+    while (i > 0 && same_key(name, self->entries[i - 1]->d_name)) i--;
+    for (; i < self->count && same_key(name, self->entries[i]->d_name); i++) {
+        if (is_image(self->entries[i]->d_name)) return true;
+    }
+    return false;
+}
+
+static bool is_label(const folder *self, int at) {
+    return may_be_label(self->entries[at]->d_name) && has_image_of_key(self, at);
+}
+
+/* ---- the walk ---- */
+
+static peal_status look(const folder *self, int at, char **path, struct stat *info, peal_error *err) {
+    *path = peal_path_join(self->path, self->entries[at]->d_name);
+    if (!*path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (stat(*path, info) == 0) return PEAL_OK;
+    const peal_status status = peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look at %s", *path);
+    free(*path);
+    *path = NULL;
+    return status;
+}
+
+static peal_status walk(source__image_walk *self, const char *path, unsigned depth, peal_error *err);
+
+static peal_status take_entry(source__image_walk *self, const folder *in, int at, bool folders, unsigned depth,
+                              peal_error *err) {
+    const char *name = in->entries[at]->d_name;
+    struct stat info;
+    char *path;
+    PEAL_TRY(look(in, at, &path, &info, err));
+    peal_status status = PEAL_OK;
+    if (folders) {
+        if (S_ISDIR(info.st_mode)) status = walk(self, path, depth + 1, err);
+    } else if (S_ISREG(info.st_mode) && (is_image(name) || is_label(in, at))) {
+        self->images += is_image(name);
+        status = self->take(self->user, path, &info, err);
+    } else {
+        self->left_out += !S_ISDIR(info.st_mode);
+    }
+    free(path);
+    return status;
+}
+
+static peal_status walk(source__image_walk *self, const char *path, unsigned depth, peal_error *err) {
+    folder in;
+    if (depth > DEPTH_MOST) {
+        return peal_fail(err, PEAL_E_DATA, "%s: more than %d folders within each other", path, DEPTH_MOST);
+    }
+    PEAL_TRY(folder_open(&in, path, err));
+    peal_status status = PEAL_OK;
+    for (int folders = 0; folders < 2; folders++) {
+        for (int i = 0; i < in.count && status == PEAL_OK; i++) {
+            const bool known = in.entries[i]->d_type == DT_REG || in.entries[i]->d_type == DT_DIR;
+            if (known && (in.entries[i]->d_type == DT_DIR) != (folders == 1)) continue;
+            status = take_entry(self, &in, i, folders == 1, depth, err);
+        }
+    }
+    folder_close(&in);
+    return status;
+}
+
+/* True if one of the files is data that is read in another way. */
+static peal_status has_other_data(const folder *in, bool *out, peal_error *err) {
+    *out = false;
+    for (int i = 0; i < in->count && !*out; i++) {
+        struct stat info;
+        char *path;
+        const char *name = in->entries[i]->d_name;
+        if (is_image(name) || source__is_beside_data(name) || is_label(in, i)) continue;
+        PEAL_TRY(look(in, i, &path, &info, err));
+        *out = !S_ISDIR(info.st_mode);
+        free(path);
+    }
+    return PEAL_OK;
+}
+
+peal_status source__walk_images(source__image_walk *self, const char *path, peal_error *err) {
+    folder in;
+    bool other;
+    self->images = self->left_out = 0;
+    PEAL_TRY(folder_open(&in, path, err));
+    const peal_status status = has_other_data(&in, &other, err);
+    folder_close(&in);
+    PEAL_TRY(status);
+    return other ? PEAL_OK : walk(self, path, 0, err);
+}
