@@ -358,7 +358,8 @@ static peal_status find_pairing(const peal_object_list *list, const peal_format 
     size_t got = 0;
     *out = NULL;
     for (size_t i = 0; i < list->count; i++) {
-        if (list->objects[i].member || list->objects[i].source->live) return PEAL_OK;
+        const peal_object *object = &list->objects[i];
+        if (object->member || object->items.count || object->source->live) return PEAL_OK;
     }
     PEAL_TRY(read_head(&list->objects[0], head, &got, err));
     for (size_t i = 0; peal_formats[i]; i++) {
