@@ -49,9 +49,10 @@ static peal_status run(const tools_options *options, peal_error *err) {
 const tools_command tools_command_etl = {
     .name = "etl",
     .usage = "SOURCE... --out DATASET [options]",
-    .documentation = "Turns files (tables as text, JSON Lines, Arrow, NumPy, LIBSVM, VW, IDX; plain, compressed or in "
-                     "archives) into a dataset: a folder of Arrow shards and a manifest. "
-                     "A SOURCE is a file, a folder, a glob or - for standard input.",
+    .documentation =
+        "Turns files (tables as text, JSON Lines, Arrow, NumPy, LIBSVM, VW, IDX, images; plain, compressed or in "
+        "archives) into a dataset: a folder of Arrow shards and a manifest. "
+        "A SOURCE is a file, a folder, a glob or - for standard input.",
     .bit = FOR_ETL,
     .run = run,
 };

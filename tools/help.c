@@ -42,9 +42,11 @@ static void print_transforms(void) {
         "", 0,
         "On the command line: --transform NAME:key=value,columns=COLUMN (several columns joined with +).\n"
         "In a job file: a list 'transforms' of mappings, {transform: NAME, columns: [...], key: value}.\n"
-        "Without columns=, a transform of numbers goes to all numbers, one of texts to all texts. Columns that no "
+        "Without columns=, a transform of numbers goes to all numbers, one of texts to all texts, one of images to all "
+        "images. Columns that no "
         "transform is named for get: numbers impute and standardize, dates date, texts index (which the model looks "
-        "up, as if it were one-hot), the label label; texts that are nearly all different are left out. Where only "
+        "up, as if it were one-hot), the label label, images grey or rgb and a resize; texts that are nearly all "
+        "different are left out. Where only "
         "impute is named, nothing else is done to the number.");
 }
 

@@ -27,19 +27,24 @@ peal_status peal_stream_read_all(peal_stream *stream, const char *name, size_t m
     return PEAL_OK;
 }
 
-static peal_status read_named(const peal_item *item, const char *name, size_t most, peal_buffer *out, peal_error *err) {
-    peal_stream *stream;
-    PEAL_TRY(peal_source_stream_open(item->source, NULL, &stream, err));
-    if (item->member) PEAL_TRY(item->archive->open(stream, name, item->member, &stream, err));
-    const peal_status status = peal_stream_read_all(stream, name, most, out, err);
-    peal_stream_close(stream);
+static peal_status open_named(const peal_item *item, const char *name, peal_stream **out, peal_error *err) {
+    if (!name) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    PEAL_TRY(peal_source_stream_open(item->source, NULL, out, err));
+    return item->member ? item->archive->open(*out, name, item->member, out, err) : PEAL_OK;
+}
+
+peal_status peal_item_open(const peal_item *item, peal_stream **out, peal_error *err) {
+    char *name = peal_item_name(item);
+    *out = NULL;
+    const peal_status status = open_named(item, name, out, err);
+    free(name);
     return status;
 }
 
 peal_status peal_item_read(const peal_item *item, size_t most, peal_buffer *out, peal_error *err) {
-    char *name = peal_item_name(item);
-    if (!name) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    const peal_status status = read_named(item, name, most, out, err);
-    free(name);
+    peal_stream *stream;
+    PEAL_TRY(peal_item_open(item, &stream, err));
+    const peal_status status = peal_stream_read_all(stream, peal_item_path(item), most, out, err);
+    peal_stream_close(stream);
     return status;
 }

@@ -28,8 +28,9 @@ typedef struct peal_items {
 const char *peal_item_path(const peal_item *item);
 /* "photos/a.jpg", "a.zip/b.jpg"; freed by the caller, NULL if there is no memory. */
 char *peal_item_name(const peal_item *item);
-/* All bytes of an item, in place of what `out` held. Any thread. PEAL_E_DATA if there are more than `most`, or if the
- * file is no longer what it was when it was listed. */
+/* Its bytes, from the beginning. Any thread. PEAL_E_DATA if the file is no longer what it was when it was listed. */
+peal_status peal_item_open(const peal_item *item, peal_stream **out, peal_error *err);
+/* All bytes of an item, in place of what `out` held. PEAL_E_DATA also if there are more than `most`. */
 peal_status peal_item_read(const peal_item *item, size_t most, peal_buffer *out, peal_error *err);
 /* The same of a stream, which is read to its end and stays the caller's; `name` is for messages. */
 peal_status peal_stream_read_all(peal_stream *stream, const char *name, size_t most, peal_buffer *out, peal_error *err);

@@ -42,6 +42,7 @@ typedef struct peal_wanted {
     bool tell_extra;               /* columns of an input that are not wanted are told */
     size_t block_size;             /* bytes of a block; 0: the default */
     const peal_reporter *reporter; /* is told what a person might not expect of an input; may be NULL */
+    const peal_reporter *damage;   /* is told, when a reader is closed, what it passed over; may be NULL */
 } peal_wanted;
 
 /* What is known before there is a schema. */

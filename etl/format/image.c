@@ -49,7 +49,7 @@ static char *row_name(const image_reader *self, size_t row) {
 static void tell_warnings(const image_reader *self) {
     char *name = self->warnings ? row_name(self, self->first_warned) : NULL;
     if (name) {
-        peal_report(self->wanted->reporter, PEAL_EVENT_WARNING,
+        peal_report(self->wanted->damage, PEAL_EVENT_WARNING,
                     "%zu image%s damaged and decoded as far as %s; the first is %s: %s", self->warnings,
                     self->warnings == 1 ? " is" : "s are", self->warnings == 1 ? "it goes" : "they go", name,
                     self->warning);

@@ -4,7 +4,7 @@
 
 #include "etl/format/image.h"
 
-enum { LOOKED_AT_MOST = 1000 };
+enum { LOOKED_AT_MOST = 1000, HEAD_SIZE = 1 << 17 };
 
 typedef struct size_notes {
     peal_image_shape first;
@@ -40,12 +40,27 @@ static peal_status look(size_notes *self, const peal_buffer *bytes, peal_error *
     return status == PEAL_E_DATA ? PEAL_OK : status;
 }
 
+/* The beginning of a large file, if that tells; else all of it. */
+static peal_status look_at_item(size_notes *self, const peal_item *item, peal_buffer *bytes, peal_error *err) {
+    peal_stream *stream;
+    peal_image_shape shape;
+    PEAL_TRY(peal_buffer_reserve(bytes, HEAD_SIZE, err));
+    PEAL_TRY(peal_item_open(item, &stream, err));
+    const peal_status status = peal_stream_fill(stream, bytes->data, HEAD_SIZE, &bytes->size, err);
+    peal_stream_close(stream);
+    PEAL_TRY(status);
+    if (bytes->size == HEAD_SIZE && peal_image_look(bytes->data, bytes->size, &shape, NULL) != PEAL_OK) {
+        PEAL_TRY(peal_item_read(item, IMAGE_BYTES_MOST, bytes, err));
+    }
+    return look(self, bytes, err);
+}
+
 static peal_status look_at_items(const peal_items *items, size_notes *out, peal_buffer *bytes, peal_error *err) {
     const size_t count = items->all_count, looks = count < LOOKED_AT_MOST ? count : LOOKED_AT_MOST;
     for (size_t i = 0; i < looks; i++) {
         const size_t at = (size_t)((uint64_t)i * count / looks);
-        PEAL_TRY(peal_item_read(&items->all[at], IMAGE_BYTES_MOST, bytes, err));
-        PEAL_TRY(look(out, bytes, err));
+        bytes->size = 0;
+        PEAL_TRY(look_at_item(out, &items->all[at], bytes, err));
     }
     return PEAL_OK;
 }

@@ -42,7 +42,8 @@ typedef struct peal_image_wish {
     uint32_t least_width, least_height;
 } peal_image_wish;
 
-/* What an image is without its pixels: as people see it, turned as its EXIF data say. */
+/* What an image is without its pixels: as people see it, turned as its EXIF data say. The bytes need not go on to its
+ * end; PEAL_E_DATA if they do not tell. */
 peal_status peal_image_look(const uint8_t *bytes, size_t size, peal_image_shape *out, peal_error *err);
 /* The pixels, turned as the EXIF data say. Transparent ones are seen before white, 16 bits become the upper 8. A JPEG
  * is scaled by its decoder to the least of 1/8, 2/8 ... 8/8 that is not below the wish. `spare` is scratch. `warning`

@@ -34,10 +34,9 @@ static peal_status begin(spng_ctx *png, const uint8_t *bytes, size_t size, struc
     if (code == 0) code = spng_get_ihdr(png, header);
     if (code) return failed(code, err);
     PEAL_TRY(peal_image_check_size(header->width, header->height, err));
-    if (spng_get_exif(png, &exif) == 0) {
-        told->orientation = image__exif_orientation((const uint8_t *)exif.data, exif.length);
-    }
-    return PEAL_OK;
+    code = spng_get_exif(png, &exif);
+    if (code == 0) told->orientation = image__exif_orientation((const uint8_t *)exif.data, exif.length);
+    return code == SPNG_IO_EOF ? failed(code, err) : PEAL_OK;
 }
 
 /* Red, green, blue and opacity, before white, to `channels`. */

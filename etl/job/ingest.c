@@ -746,7 +746,7 @@ peal_status peal_ingest(peal_executor *executor, peal_object_list *objects, cons
         .vocabulary_most = vocabulary_most(options, threads),
     };
     self.reporter = (peal_reporter){.handle = tell, .user = &self};
-    self.wanted.reporter = &self.reporter;
+    self.wanted.reporter = self.wanted.damage = &self.reporter;
     *out = (peal_ingested){0};
     self.out = out;
     PEAL_TRY(peal_alloc_checked(&out->spills, objects->count, sizeof *out->spills, "spills", err));

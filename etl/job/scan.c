@@ -114,6 +114,7 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
         .label = pipeline->label,
         .label_required = options->label_required,
         .label_as_text = true,
+        .damage = options->reporter,
     };
     peal_status status = make_nulls(scan, err);
     if (status == PEAL_OK) status = choose_columns(scan, err);

@@ -21,7 +21,8 @@ const peal_transform *const peal_transforms[] = {
     &peal_transform_bins,        &peal_transform_offset,    &peal_transform_exposure,
     &peal_transform_resize,      &peal_transform_crop,      &peal_transform_pad,
     &peal_transform_flip,        &peal_transform_rotate,    &peal_transform_grey,
-    &peal_transform_rgb,         &peal_transform_normalize, NULL,
+    &peal_transform_rgb,         &peal_transform_normalize, &peal_transform_blur,
+    &peal_transform_sharpen,     &peal_transform_edges,     NULL,
 };
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err) {

@@ -84,6 +84,8 @@ $peal etl bad --out bad-ds --on-bad-row quarantine 2>err.txt
 grep -q 'rows: 486 in = 481 used + 0 dropped + 5 quarantined' err.txt || fail "$(cat err.txt)"
 grep -q '1 image is damaged and decoded as far as it goes; the first is bad/6/cut.jpg: Premature end' err.txt ||
     fail "$(cat err.txt)"
+$peal predict m.safetensors "$data/images/cut.jpg" 2>err.txt >cut.csv
+grep -q 'images/cut.jpg: Premature end' err.txt || fail "$(cat err.txt)"
 for name in bomb.png cut.png checksum.png text.png empty.jpg; do
     grep -rq "\"file\":\"bad/5/$name\"" bad-ds* || fail "$name is not in the quarantine"
 done
