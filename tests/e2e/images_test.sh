@@ -25,6 +25,7 @@ same() {
     cmp a/train-00000.arrow "$1/train-00000.arrow" || fail "$1 is another dataset"
 }
 $peal etl digits/train --out a --quiet
+$peal inspect a 2>&1 | grep -q 'features: 64' || fail "$($peal inspect a 2>&1)"
 tar cf folders.tar --sort=name digits/train
 gzip -k folders.tar
 for from in folders.tar folders.tar.gz 'digits/train/*/*'; do
@@ -38,7 +39,7 @@ for file in digits/train/*/*; do
     class=${class##*/} key=keys/$class-${name%.*}
     cp "$file" "$key.${name##*.}"
     case $((10#${name%.*} % 3)) in
-    0) echo "$class" >"$key.cls" ;;
+    0) echo "$class" >"$key.cls" && echo "$key" >"$key.txt" ;;
     1) echo "{\"label\": \"$class\"}" >"$key.json" ;;
     2) echo "$class" >"$key.txt" ;;
     esac
@@ -93,10 +94,24 @@ $peal predict m.safetensors bad/5 --on-bad-row drop --quiet >bad.csv
 grep -qx 'bad/5/cut.png,,,,,,,,,,,' bad.csv || fail "$(cat bad.csv)"
 [ "$(wc -l <bad.csv)" = $(($(ls bad/5 | wc -l) + 1)) ] || fail "rows are missing in $(cat bad.csv)"
 
+# More than one input has room for: each row keeps its file, and the rows are those of the parts.
+mkdir many
+for i in 1 2 3 4 5; do cp -r digits/train "many/$i"; done
+cp "$data/images/cut.png" many/5/9
+$peal predict m.safetensors many --on-bad-row drop --quiet | tail -n +2 >many.csv
+find many -type f | LC_ALL=C sort >files.txt
+cut -d, -f1 many.csv | cmp - files.txt || fail "the files of many.csv are others"
+grep -qx 'many/5/9/cut.png,,,,,,,,,,,' many.csv || fail "cut.png is predicted"
+$peal predict m.safetensors digits/train --quiet | tail -n +2 | cut -d, -f2- >part.csv
+sed -n '1921,$p' many.csv | grep -v cut.png | cut -d, -f2- | cmp - part.csv || fail "rows of many are others"
+rm many/5/9/cut.png
+for threads in 1 3; do $peal etl many --out "many-$threads" --threads "$threads" --quiet; done
+cmp many-1/train-00000.arrow many-3/train-00000.arrow || fail "threads differ in many"
+
 # The cache sees a change of one image.
 $peal train digits/train --epochs 1 --out n.safetensors 2>err.txt
 grep -q 'is up to date' err.txt || fail "$(cat err.txt)"
-cp digits/test/1/"$(ls digits/test/1 | head -1)" "$(ls -d digits/train/1/* | head -1)"
+touch "$(ls -d digits/train/1/* | tail -1)"
 $peal train digits/train --epochs 1 --out n.safetensors 2>err.txt
 grep -q 'changed' err.txt || fail "$(cat err.txt)"
 

@@ -94,6 +94,8 @@ static void images_are_turned_as_exif_says(void **state) {
         snprintf(name, sizeof name, "turned%d", i);
         check(name, ".jpg", 1);
     }
+    check("turned_little", ".jpg", 1);
+    check("turned_png", ".png", 0);
 }
 
 static void a_jpeg_comes_in_the_least_scale_that_will_do(void **state) {
@@ -181,6 +183,16 @@ static void damage_is_named(void **state) {
     }
 }
 
+static void a_size_that_is_not_decoded_is_not_told(void **state) {
+    (void)state;
+    peal_error err;
+    peal_image_shape shape;
+    file in = read_file("bomb", ".png");
+    assert_int_equal(peal_image_look(in.bytes, in.size, &shape, &err), PEAL_E_DATA);
+    assert_has(err.message, "60000 x 60000");
+    free(in.bytes);
+}
+
 static void a_jpeg_that_is_cut_short_is_a_warning(void **state) {
     (void)state;
     peal_error err;
@@ -201,6 +213,7 @@ int main(void) {
         cmocka_unit_test(resizing_gives_pillows_bytes),
         cmocka_unit_test(a_window_is_filled_beyond_the_image),
         cmocka_unit_test(damage_is_named),
+        cmocka_unit_test(a_size_that_is_not_decoded_is_not_told),
         cmocka_unit_test(a_jpeg_that_is_cut_short_is_a_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
