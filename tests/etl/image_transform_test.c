@@ -1,6 +1,6 @@
 /* The transforms of images, on one small image. Expected values of blur, sharpen and edges are SciPy's correlate
  * (nearest) in whole numbers, those of resize Pillow's BILINEAR, the others are by hand. */
-#include "etl/transform/transform.h"
+#include "etl/pipeline/pipeline.h"
 #include "tests/support.h"
 
 typedef struct trial {
@@ -124,11 +124,52 @@ static void a_recipe_knows_its_shape_and_what_is_enough(void **state) {
     for (size_t i = 0; i < 3; i++) transforms[i]->free(states[i]);
 }
 
+/* A saved pipeline whose one column has these members. */
+static peal_status load_pipeline(const char *members, peal_pipeline **out, peal_error *err) {
+    char text[600];
+    snprintf(text, sizeof text, "{\"nulls\": [], \"columns\": [{\"name\": \"image\", \"role\": \"feature\", %s}]}",
+             members);
+    json_t *saved = json_loads(text, 0, NULL);
+    assert_non_null(saved);
+    const peal_status status = peal_pipeline_load(saved, out, err);
+    json_decref(saved);
+    return status;
+}
+
+static void a_pipeline_of_images_is_checked_as_a_whole(void **state) {
+    (void)state;
+#define BYTES "\"type\": \"fixed_list\", \"item\": \"uint8\", "
+#define RESIZE "{\"transform\": \"resize\", \"width\": 2, \"height\": 2, \"fit\": \"stretch\"}"
+    static const struct {
+        const char *members, *what;
+    } cases[] = {
+        {BYTES "\"width\": 13, \"steps\": [{\"transform\": \"rgb\"}, " RESIZE "]", "of another type"},
+        {BYTES "\"width\": 4, \"steps\": [{\"transform\": \"rgb\"}, " RESIZE "]", "of another type"},
+        {BYTES "\"width\": 12, \"steps\": [" RESIZE "]", "would not have one size"},
+        {BYTES "\"width\": 12, \"steps\": [{\"transform\": \"rgb\"}]", "would not have one size"},
+        {BYTES "\"width\": 12, \"steps\": [{\"transform\": \"rgb\"}, {\"transform\": \"index\"}]", ""},
+        {BYTES "\"width\": 12, \"steps\": [{\"transform\": \"log1p\"}, " RESIZE "]", "do not compose"},
+        {"\"type\": \"number\", \"steps\": [" RESIZE "]", ""},
+    };
+    peal_pipeline *pipeline = NULL;
+    peal_error err;
+    assert_ok(load_pipeline(BYTES "\"width\": 12, \"steps\": [{\"transform\": \"rgb\"}, " RESIZE "]", &pipeline, &err));
+    assert_int_equal(pipeline->columns[0].recipe->count, 2);
+    assert_ptr_equal(pipeline->schema.fields[0].recipe, pipeline->columns[0].recipe);
+    assert_int_equal(pipeline->feature_width, 12);
+    peal_pipeline_free(pipeline);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(load_pipeline(cases[i].members, &pipeline, &err), PEAL_E_DATA);
+        assert_has(err.message, cases[i].what);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_does_what_it_says),
         cmocka_unit_test(normalize_takes_the_whole_range),
         cmocka_unit_test(a_recipe_knows_its_shape_and_what_is_enough),
+        cmocka_unit_test(a_pipeline_of_images_is_checked_as_a_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
