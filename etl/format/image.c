@@ -127,6 +127,10 @@ static peal_status make_row(const image_reader *self, size_t row, bool pixels, b
         status = self->is_stream ? image__folder(self->name, true, &bench->label, err)
                                  : image__label(&self->items.items[row], &bench->label, err);
     }
+    const bool is_label = self->label == self->wanted->label && self->wanted->label_required;
+    if (status == PEAL_OK && label && is_label && bench->label.size == 0) {
+        status = peal_fail(err, PEAL_E_DATA, "the image has no label: what stands beside it is empty");
+    }
     *is_bad = status == PEAL_E_DATA;
     return *is_bad ? PEAL_OK : status;
 }

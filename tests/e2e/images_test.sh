@@ -49,6 +49,10 @@ rm keys/*.other
 $peal etl keys --out b --quiet
 same b
 rm -r b
+cp "$data/images/grey.jpg" keys/zz.jpg
+: >keys/zz.cls
+expect 3 'keys/zz.jpg: the image has no label' $peal etl keys --out refused
+rm keys/zz.*
 tar cf keys.tar --sort=name -C keys .
 $peal etl keys.tar --out b --quiet
 same b
