@@ -7,7 +7,7 @@
 
 #include "core/base/status.h"
 
-enum { PEAL_SPEC_OPTIONS = 16, PEAL_SPEC_TEXT = 256 };
+enum { PEAL_SPEC_OPTIONS = 24, PEAL_SPEC_TEXT = 512 };
 
 typedef struct peal_spec {
     char text[PEAL_SPEC_TEXT]; /* the words, each ended by a NUL */

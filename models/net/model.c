@@ -49,6 +49,40 @@ static peal_status parse_parameters(const peal_spec *spec, peal_model_spec *out,
     return PEAL_OK;
 }
 
+/* The words that only this model has. */
+static peal_status parse_words(const peal_spec *spec, peal_model_spec *out, peal_error *err) {
+    enum { SPELLINGS_MOST = 64 };
+    const peal_model_word *words = out->kind->words;
+    for (size_t i = 0; i < PEAL_MODEL_WORDS; i++) out->words[i] = PEAL_MODEL_NO_WORD;
+    for (size_t i = 0; words && words[i].name; i++) {
+        const char *names[SPELLINGS_MOST], *said = peal_spec_find(spec, words[i].name);
+        size_t count = 0, chosen;
+        if (!said) continue;
+        for (; words[i].spellings[count].text && count < SPELLINGS_MOST; count++) {
+            names[count] = words[i].spellings[count].text;
+        }
+        PEAL_TRY(peal_spec_choose(words[i].name, said, names, count, &chosen, err));
+        out->words[i] = words[i].spellings[chosen].number;
+    }
+    return PEAL_OK;
+}
+
+/* Options by their own names, whatever they were called; PEAL_E_USAGE if there is none of the name. */
+static peal_status check_options(const peal_model *model, peal_spec *spec, peal_error *err) {
+    enum { NAMES_MOST = 96 };
+    const char *names[NAMES_MOST + 1] = {NULL};
+    const peal_model_alias *aliases = model->aliases;
+    size_t count = 0;
+    for (; model->options[count] && count < NAMES_MOST; count++) names[count] = model->options[count];
+    for (size_t i = 0; aliases && aliases[i].alias && count < NAMES_MOST; i++) {
+        names[count++] = aliases[i].alias;
+        for (size_t k = 0; k < spec->count; k++) {
+            if (strcmp(spec->keys[k], aliases[i].alias) == 0) spec->keys[k] = aliases[i].option;
+        }
+    }
+    return peal_spec_check("model", spec, names, err);
+}
+
 peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error *err) {
     static const peal_op *const activations[] = {&peal_op_relu, &peal_op_tanh, &peal_op_sigmoid};
     static const char *const activation_names[] = {"relu", "tanh", "sigmoid"};
@@ -61,7 +95,7 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
     PEAL_TRY(peal_spec_parse("model", text ? text : "mlp", &spec, err));
     PEAL_TRY(peal_spec_choose("model", spec.name, names, count, &chosen, err));
     out->kind = peal_models[chosen];
-    PEAL_TRY(peal_spec_check("model", &spec, out->kind->options, err));
+    PEAL_TRY(check_options(out->kind, &spec, err));
     if (takes(out->kind, "hidden")) PEAL_TRY(parse_hidden(&spec, out, err));
     const char *activation = peal_spec_find(&spec, "activation");
     PEAL_TRY(peal_spec_choose("activation", activation ? activation : "relu", activation_names, 3, &chosen, err));
@@ -72,6 +106,7 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
     PEAL_TRY(peal_spec_number(&spec, "l2", -1, 0, 1e6, &value, err));
     out->l2 = (float)value;
     PEAL_TRY(peal_spec_number(&spec, "l1", 0, 0, 1e6, &out->l1, err));
+    PEAL_TRY(parse_words(&spec, out, err));
     return parse_parameters(&spec, out, err);
 }
 

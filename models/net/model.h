@@ -11,7 +11,7 @@
 #include "etl/pipeline/pipeline.h"
 #include "ops/graph.h"
 
-enum { PEAL_HIDDEN_MOST = 8, PEAL_MODEL_NUMBERS = 12 };
+enum { PEAL_HIDDEN_MOST = 8, PEAL_MODEL_NUMBERS = 16, PEAL_MODEL_WORDS = 2 };
 
 /* An option of one model that is a number. */
 typedef struct peal_model_number {
@@ -19,6 +19,23 @@ typedef struct peal_model_number {
     double otherwise, least, most;
     bool is_whole;
 } peal_model_number;
+
+/* An option of one model that is a word: one of some spellings, each of which stands for a number. */
+typedef struct peal_model_spelling {
+    const char *text; /* NULL ends a list */
+    int number;
+} peal_model_spelling;
+typedef struct peal_model_word {
+    const char *name; /* NULL ends a list */
+    const peal_model_spelling *spellings;
+} peal_model_word;
+#define PEAL_MODEL_NO_WORD (-1)
+
+/* What else an option may be called. */
+typedef struct peal_model_alias {
+    const char *alias; /* NULL ends a list */
+    const char *option;
+} peal_model_alias;
 
 typedef struct peal_model peal_model;
 typedef struct peal_learner peal_learner; /* models/learner/learner.h */
@@ -34,6 +51,7 @@ typedef struct peal_model_spec {
     float l2;                              /* negative: to be chosen by who trains it */
     double l1;                             /* of what has a loss of its own */
     double parameters[PEAL_MODEL_NUMBERS]; /* by kind->parameters */
+    int words[PEAL_MODEL_WORDS];           /* by kind->words; PEAL_MODEL_NO_WORD where none is said */
 } peal_model_spec;
 
 /* What a model's build function works on. */
@@ -53,6 +71,8 @@ struct peal_model {
     const char *documentation;
     const char *const *options;              /* keys of its spec, NULL-terminated */
     const peal_model_number *parameters;     /* options of its own that are numbers; NULL: none */
+    const peal_model_word *words;            /* those that are words; NULL: none */
+    const peal_model_alias *aliases;         /* other names of options; NULL: none */
     bool numbers, two_classes, many_classes; /* labels that it can learn */
     bool wants_bins;                         /* numbers are best left as buckets, in which what is missing stays so */
     bool takes_offset;                       /* of labels with one score: it can be added to that */
