@@ -46,20 +46,20 @@ static peal_status make_room(const models__member *m, models__own_rows *own) {
     own->stride = models__row_stride(features);
     PEAL_TRY(peal_alloc_checked(&own->matrix, rows, own->stride, "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->columns, rows, features, "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->targets, rows, sizeof(double), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->weights, rows, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->scores, rows * outputs, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->derivatives, rows * outputs, 2 * sizeof(double), "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->labels, rows, sizeof(double), "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->weights, rows, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->leaves, rows * outputs, sizeof(uint32_t), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->lists[0], rows, sizeof(uint32_t), "rows", NULL));
     return peal_alloc_checked(&own->lists[1], rows, sizeof(uint32_t), "rows", NULL);
 }
 
-/* Own rows as bins, their labels, what they count, and what they begin with. */
+/* Own rows as bins, their targets, what they count, and what they begin with. */
 static peal_status load_rows(models__member *m) {
     models__trees *self = m->self;
     const peal_training *training = self->training;
-    const peal_shape *shape = training->shape;
+    const peal_shape *shape = &self->goal.shape;
     if (self->own) return PEAL_OK;
     models__own_rows *own = calloc(1, sizeof *own); /* until this process ends, or the job for want of memory */
     if (!own) return PEAL_E_MEMORY;
@@ -72,8 +72,9 @@ static peal_status load_rows(models__member *m) {
         uint8_t *bins = models__row_bins(own, i);
         models__bins_row(&self->bins, table, row, bins);
         for (size_t f = 0; f < self->bins.features; f++) own->columns[f * m->count + i] = bins[f];
-        own->labels[i] = peal_shape_label(shape, table, row);
-        own->weights[i] = peal_row_weight(&training->weighing, shape, table, row, own->labels[i]);
+        const double label = peal_shape_label(shape, table, row);
+        own->targets[i] = models__goal_target(&self->goal, label);
+        own->weights[i] = peal_row_weight(&training->weighing, shape, table, row, label);
         models__forest_begin(&self->forest, shape, table, row, own->scores + i * self->outputs);
         if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
     }
@@ -112,54 +113,39 @@ static void update_scores(const models__member *m, size_t trees) {
 
 /* ---- gradients ---- */
 
-static double squared(double score, double target, double out[2]) {
-    out[0] = score - target;
-    out[1] = 1;
-    return (score - target) * (score - target) / 2;
+enum { BLOCK_ROWS = 256 };
+
+static double largest(const double *numbers, size_t count) {
+    double most = 0;
+    for (size_t i = 0; i < count; i++) most = fmax(most, fabs(numbers[2 * i]));
+    return most;
 }
 
-static double logistic(double score, double target, double out[2]) {
-    const double e = exp(-fabs(score)), p = score >= 0 ? 1 / (1 + e) : e / (1 + e);
-    out[0] = p - target;
-    out[1] = fmax(p * (1 - p), 1e-16);
-    return fmax(score, 0) - score * target + log1p(e);
-}
-
-static double softmax(const double *scores, size_t count, size_t class, double *out) {
-    double most = scores[0], sum = 0;
-    for (size_t k = 1; k < count; k++) most = fmax(most, scores[k]);
-    for (size_t k = 0; k < count; k++) sum += out[2 * k] = exp(scores[k] - most);
-    const double factor = (double)count / (double)(count - 1);
-    for (size_t k = 0; k < count; k++) {
-        const double p = out[2 * k] / sum;
-        out[2 * k] = p - (k == class);
-        out[2 * k + 1] = fmax(factor * p * (1 - p), 1e-16);
+/* By what each row counts; and the loss in whole numbers, so that its sum has no order. */
+static void weigh(const models__member *m, size_t begin, size_t count, const double *losses) {
+    const size_t outputs = m->self->outputs;
+    models__told *told = &m->self->told[m->rank];
+    for (size_t i = 0; i < count; i++) {
+        const double weight = m->own->weights[begin + i], loss = weight * losses[i];
+        double *out = m->own->derivatives + 2 * (begin + i) * outputs;
+        told->loss += (__int128)llrint(fmax(fmin(loss, 1e9), -1e9) * (1 << 30));
+        for (size_t k = 0; k < 2 * outputs; k++) out[k] *= weight;
     }
-    return most + log(sum) - scores[class];
-}
-
-static double row_derivatives(const models__trees *self, const double *scores, double label, double *out) {
-    const peal_shape *shape = self->training->shape;
-    if (shape->classes == 0) return squared(*scores, (label - shape->label_mean) / shape->label_deviation, out);
-    return shape->classes == 2 ? logistic(*scores, label, out) : softmax(scores, self->outputs, (size_t)label, out);
 }
 
 static void find_derivatives(const models__member *m) {
-    models__trees *self = m->self;
+    const models__trees *self = m->self;
     const size_t outputs = self->outputs;
     models__told *told = &self->told[m->rank];
     told->most_gradient = told->most_hessian = 0;
     told->loss = 0;
-    for (size_t i = 0; i < m->count; i++) {
-        double *out = m->own->derivatives + 2 * i * outputs;
-        const double weight = m->own->weights[i];
-        const double loss = weight * row_derivatives(self, m->own->scores + i * outputs, m->own->labels[i], out);
-        told->loss += (__int128)llrint(fmin(loss, 1e9) * (1 << 30));
-        for (size_t k = 0; k < 2 * outputs; k++) out[k] *= weight;
-        for (size_t k = 0; k < outputs; k++) {
-            told->most_gradient = fmax(told->most_gradient, fabs(out[2 * k]));
-            told->most_hessian = fmax(told->most_hessian, out[2 * k + 1]);
-        }
+    for (size_t begin = 0, count; begin < m->count; begin += count) {
+        double losses[BLOCK_ROWS], *out = m->own->derivatives + 2 * begin * outputs;
+        count = m->count - begin < BLOCK_ROWS ? m->count - begin : BLOCK_ROWS;
+        models__goal_rows(&self->goal, m->own->scores + begin * outputs, m->own->targets + begin, count, out, losses);
+        weigh(m, begin, count, losses);
+        told->most_gradient = fmax(told->most_gradient, largest(out, count * outputs));
+        told->most_hessian = fmax(told->most_hessian, largest(out + 1, count * outputs));
     }
 }
 
@@ -220,13 +206,16 @@ static peal_status grow_trees(models__member *m, size_t *reached) {
 
 peal_status models__trees_round(void *opaque, const peal_work *work, size_t *reached) {
     models__trees *self = opaque;
-    models__member m = {
-        .self = self,
-        .work = work,
-        .rank = work->rank,
-        .packed = self->packed + work->rank * self->bins_all,
-        .rules = {
-            .l2 = self->l2, .min_gain = self->min_gain, .min_hessian = self->min_hessian, .min_rows = self->min_rows}};
+    models__member m = {.self = self,
+                        .work = work,
+                        .rank = work->rank,
+                        .packed = self->packed + work->rank * self->bins_all,
+                        .rules = {.l1 = self->l1,
+                                  .l2 = self->l2,
+                                  .max_delta = self->max_delta,
+                                  .min_gain = self->min_gain,
+                                  .min_hessian = self->min_hessian,
+                                  .min_rows = self->min_rows}};
     models__member_rows(self, m.rank, &m.begin, &m.count);
     m.leaves = calloc(self->leaves, sizeof *m.leaves);
     if (!m.leaves) return PEAL_E_MEMORY;

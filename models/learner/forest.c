@@ -5,20 +5,12 @@
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "models/net/loss.h"
-
-const peal_loss *models__forest_loss(const peal_shape *shape) {
-    return shape->classes == 0 ? &peal_loss_squared : shape->classes == 2 ? &peal_loss_logistic : &peal_loss_softmax;
-}
-
-size_t models__forest_outputs(const peal_shape *shape) {
-    return shape->classes > 2 ? shape->classes : 1;
-}
 
 enum { TENSORS = 9 };
 
 typedef struct forest_model {
-    peal_shape shape;
+    peal_shape shape; /* the data's */
+    models__goal goal;
     models__bins bins;
     models__forest forest;
     peal_tensor tensors[TENSORS];
@@ -86,7 +78,8 @@ static peal_status make(forest_model *self, const peal_pipeline *pipeline, const
                         const peal_tensor *given, size_t given_count, peal_error *err) {
     const peal_tensor *sizes = find(given, given_count, "sizes");
     PEAL_TRY(peal_pipeline_shape(pipeline, &self->shape, err));
-    self->forest.outputs = models__forest_outputs(&self->shape);
+    PEAL_TRY(models__goal_choose(spec, &self->shape, &self->goal, err));
+    self->forest.outputs = self->goal.outputs;
     self->forest.leaves = (size_t)spec->parameters[MODELS__LEAVES];
     self->forest.trees = (size_t)spec->parameters[MODELS__ROUNDS] * self->forest.outputs;
     if (given && !sizes) return peal_fail(err, PEAL_E_DATA, "it has no tensor 'sizes'");
@@ -163,14 +156,13 @@ void models__forest_model_score(const void *model, void *scratch, const peal_bat
     const forest_model *self = model;
     const models__forest *forest = &self->forest;
     const size_t outputs = forest->outputs, features = self->bins.features;
-    const peal_loss *loss = models__forest_loss(&self->shape);
     uint8_t *bins = scratch;
     double *sums = (double *)(void *)(bins + (PEAL_PREDICT_BATCH * features + 63) / 64 * 64);
     for (size_t i = 0; i < batch->count; i++) {
         size_t row;
         const peal_table *table = peal_batch_row(batch, i, &row);
         models__bins_row(&self->bins, table, row, bins + i * features);
-        models__forest_begin(forest, &self->shape, table, row, sums + i * outputs);
+        models__forest_begin(forest, &self->goal.shape, table, row, sums + i * outputs);
     }
     for (size_t tree = 0; tree < forest->trees; tree++) {
         for (size_t i = 0; i < batch->count; i++) {
@@ -179,7 +171,7 @@ void models__forest_model_score(const void *model, void *scratch, const peal_bat
     }
     const size_t width = peal_shape_scores(&self->shape);
     for (size_t i = 0; i < batch->count; i++) {
-        loss->predict(&self->shape, sums + i * outputs, outputs, scores + i * width);
+        self->goal.objective->predict(&self->goal, sums + i * outputs, scores + i * width);
     }
 }
 

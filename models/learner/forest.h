@@ -3,7 +3,7 @@
 #define PEAL_MODELS_FOREST_H
 
 #include "models/learner/bins.h"
-#include "models/net/loss.h"
+#include "models/learner/objective.h"
 
 /* The numbers of the model's spec, in the order in which trees.c lists them. */
 enum {
@@ -16,8 +16,15 @@ enum {
     MODELS__MIN_GAIN,
     MODELS__ROWS,
     MODELS__COLUMNS,
-    MODELS__BINS
+    MODELS__BINS,
+    MODELS__MAX_DELTA,
+    MODELS__ALPHA,
+    MODELS__TWEEDIE_POWER,
+    MODELS__POISSON_STEP
 };
+
+/* And its words. */
+enum { MODELS__OBJECTIVE };
 
 enum {
     MODELS__MISSING_LEFT = 1 << 8, /* rows without a value go left; else right */
@@ -78,10 +85,6 @@ static inline void models__forest_add(const models__forest *forest, size_t begin
 
 /* PEAL_E_DATA if tree `tree` over these bins makes no sense. */
 peal_status models__forest_check(const models__forest *forest, const models__bins *bins, size_t tree, peal_error *err);
-/* The loss of which trees learn the derivatives, by label and spec. */
-const peal_loss *models__forest_loss(const peal_shape *shape);
-/* Trees of a round. */
-size_t models__forest_outputs(const peal_shape *shape);
 
 /* ---- the model, by a learner's hooks ---- */
 

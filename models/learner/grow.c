@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "models/learner/renew.h"
+
 /* ---- histograms ---- */
 
 /* Some rows that are added together: where their bins stand, and what each adds. */
@@ -282,7 +284,7 @@ static peal_status end_tree(models__member *m) {
                 sum.hessian += self->exacts[r * self->leaves + l].hessian;
             }
             const double g = (double)sum.gradient / gradient_scale, h = (double)sum.hessian / hessian_scale + self->l2;
-            forest->values[m->tree * self->leaves + l] = h > 0 ? -self->rate * g / h : 0;
+            forest->values[m->tree * self->leaves + l] = self->rate * models__leaf_value(&m->rules, g, h);
         }
     }
     return PEAL_OK;
@@ -298,5 +300,6 @@ peal_status models__grow_tree(models__member *m) {
         if (!(m->leaves[best].best.gain > 0)) break;
         PEAL_TRY(split_leaf(m, best));
     }
-    return end_tree(m);
+    PEAL_TRY(end_tree(m));
+    return m->self->goal.objective->renews ? models__renew_leaves(m) : PEAL_OK;
 }

@@ -18,10 +18,13 @@ static models__sum subtract(const models__sum *a, const models__sum *b) {
     return (models__sum){a->gradient - b->gradient, a->hessian - b->hessian, a->rows - b->rows};
 }
 
-/* G^2 / (H + l2) */
+/* What a leaf of these rows gains: G^2 / (H + l2), or with value v that is drawn to 0 or bounded -(2 T(G) v + (H + l2)
+ * v^2). */
 static double worth(const models__rules *rules, const models__sum *sum, double l2) {
-    const double g = (double)sum->gradient * rules->gradient_unit, h = (double)sum->hessian * rules->hessian_unit;
-    return h + l2 > 0 ? g * g / (h + l2) : 0;
+    const double g = (double)sum->gradient * rules->gradient_unit, h = (double)sum->hessian * rules->hessian_unit + l2;
+    if (rules->l1 <= 0 && rules->max_delta <= 0) return h > 0 ? g * g / h : 0;
+    const double value = fabs(models__leaf_value(rules, g, h));
+    return 2 * fmax(fabs(g) - rules->l1, 0) * value - h * value * value;
 }
 
 static bool is_large(const models__rules *rules, const models__sum *sum) {

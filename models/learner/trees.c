@@ -8,57 +8,79 @@
 
 #include "core/base/json.h"
 #include "core/base/memory.h"
-#include "models/net/loss.h"
 
 /* ---- what the user wants, and what is chosen ---- */
 
 static peal_status check(const peal_train_options *options, const peal_model_spec *spec, peal_error *err) {
     const char *wrong = peal_steps_option(options);
-    (void)spec;
+    PEAL_TRY(models__goal_check(spec, err));
     if (options->sync) return peal_fail(err, PEAL_E_USAGE, "trees grow together; leave sync out");
     if (options->init) return peal_fail(err, PEAL_E_USAGE, "trees cannot go on from a model yet; leave init out");
     if (!wrong || strcmp(wrong, "patience") == 0) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "%s is of learning by steps, not of trees", wrong);
 }
 
-/* The mean label, the log-odds, or the logarithms of the classes' shares; by what the rows count. */
+/* The mean target or the classes' shares, by what the rows count; or all targets. */
 typedef struct base_reading {
-    const peal_training *training;
-    double *sums; /* [classes or 1] */
+    const models__trees *self;
+    double *sums; /* [classes + 1] */
     double all;
+    models__keys keys; /* [rows] if the base is a quantile of them */
+    size_t count;
 } base_reading;
 
 static void add_label(void *opaque, const peal_table *table, size_t row, uint64_t number) {
     (void)number;
     base_reading *read = opaque;
-    const peal_training *training = read->training;
+    const models__goal *goal = &read->self->goal;
+    const peal_training *training = read->self->training;
     const peal_shape *shape = training->shape;
     const double label = peal_shape_label(shape, table, row);
     const double weight = peal_row_weight(&training->weighing, shape, table, row, label);
     read->sums[shape->classes ? (size_t)label : 0] +=
-        shape->classes ? weight : weight * (label - shape->label_mean) / shape->label_deviation;
+        shape->classes ? weight : weight * models__goal_target(goal, label);
     read->all += weight;
+    if (read->keys.keys) models__keys_set(&read->keys, read->count++, models__goal_target(goal, label), weight);
 }
 
+/* An offset is what all rows begin with. */
 static void set_base(const models__trees *self, const base_reading *read) {
-    const peal_shape *shape = self->training->shape;
-    const double least = 1e-10 * read->all;
+    const models__goal *goal = &self->goal;
+    const models__span all = {0, read->count};
+    if (goal->shape.has_offset) return;
     for (size_t k = 0; k < self->outputs; k++) {
-        self->base[k] = shape->has_offset     ? 0
-                        : shape->classes == 0 ? read->sums[0] / read->all
-                        : shape->classes == 2 ? log(fmax(read->sums[1], least) / fmax(read->sums[0], least))
-                                              : log(fmax(read->sums[k], least) / read->all);
+        const size_t class = goal->shape.classes == 2 && self->outputs == 1 ? 1 : k;
+        self->base[k] = goal->objective->base ? goal->objective->base(read->sums[class] / read->all)
+                                              : models__quantile(&read->keys, &all, 1, goal->alpha);
     }
+}
+
+static bool is_weighted(const models__trees *self) {
+    return self->goal.shape.has_weight || self->training->weighing.classes;
+}
+
+static peal_status read_rows(models__trees *self, size_t bins, base_reading *read, peal_error *err) {
+    const size_t rows = (size_t)self->training->row_count;
+    PEAL_TRY(peal_alloc_checked(&self->base, self->outputs, sizeof(double), "classes", err));
+    PEAL_TRY(peal_alloc_checked(&read->sums, self->goal.shape.classes + 1, sizeof(double), "classes", err));
+    if (!self->goal.objective->base) {
+        PEAL_TRY(peal_alloc_checked(&read->keys.keys, rows, sizeof(uint64_t), "labels", err));
+        if (is_weighted(self)) {
+            PEAL_TRY(peal_alloc_checked(&read->keys.weights, rows, sizeof(uint64_t), "labels", err));
+        }
+    }
+    PEAL_TRY(models__bins_fit(&self->bins, self->training, bins, add_label, read, err));
+    set_base(self, read);
+    return PEAL_OK;
 }
 
 /* Bins and base, in one reading of the rows. */
 static peal_status look_at_rows(models__trees *self, size_t bins, peal_error *err) {
-    base_reading read = {.training = self->training};
-    PEAL_TRY(peal_alloc_checked(&self->base, self->outputs, sizeof(double), "classes", err));
-    PEAL_TRY(peal_alloc_checked(&read.sums, self->training->shape->classes + 1, sizeof(double), "classes", err));
-    const peal_status status = models__bins_fit(&self->bins, self->training, bins, add_label, &read, err);
-    if (status == PEAL_OK) set_base(self, &read);
+    base_reading read = {.self = self};
+    const peal_status status = read_rows(self, bins, &read, err);
     free(read.sums);
+    free(read.keys.keys);
+    free(read.keys.weights);
     return status;
 }
 
@@ -91,7 +113,9 @@ static peal_status make(models__trees *self, peal_error *err) {
     if (!training->shape->features && !training->shape->code_columns) {
         return peal_fail(err, PEAL_E_USAGE, "there is nothing to learn from: every column but the label is dropped");
     }
-    self->outputs = models__forest_outputs(training->shape);
+    PEAL_TRY(models__goal_choose(spec, training->shape, &self->goal, err));
+    PEAL_TRY(models__goal_check_labels(&self->goal, training->label_least, err));
+    self->outputs = self->goal.outputs;
     self->members = training->at_once;
     self->leaves = (size_t)numbers[MODELS__LEAVES];
     self->nodes = self->leaves - 1;
@@ -99,10 +123,13 @@ static peal_status make(models__trees *self, peal_error *err) {
     self->rate = numbers[MODELS__RATE];
     self->min_rows = (uint64_t)numbers[MODELS__MIN_ROWS];
     self->min_hessian = numbers[MODELS__MIN_HESSIAN];
-    self->min_gain = numbers[MODELS__MIN_GAIN];
     self->rows_part = numbers[MODELS__ROWS];
     self->columns_part = numbers[MODELS__COLUMNS];
+    /* Of gradients in the label's own unit. */
     self->l2 = spec->l2 < 0 ? 0 : (double)spec->l2;
+    self->l1 = spec->l1 / self->goal.unit;
+    self->max_delta = numbers[MODELS__MAX_DELTA] / self->goal.unit;
+    self->min_gain = numbers[MODELS__MIN_GAIN] / (self->goal.unit * self->goal.unit);
     if (training->options->epochs) spec->parameters[MODELS__ROUNDS] = (double)training->options->epochs;
     training->epochs = (size_t)spec->parameters[MODELS__ROUNDS];
     training->steps = 1;
@@ -139,13 +166,15 @@ static void end(void *opaque) {
 
 static json_t *describe(const void *opaque) {
     const models__trees *self = opaque;
-    return json_pack("{s:f, s:I}", "l2", self->l2, "rounds", (json_int_t)self->training->epochs);
+    return json_pack("{s:s, s:f, s:I}", "objective", self->goal.objective->name, "l2", self->l2, "rounds",
+                     (json_int_t)self->training->epochs);
 }
 
 static const char *summary(const void *opaque, char text[160]) {
     const models__trees *self = opaque;
-    peal_snprintf(text, 160, "%zu rounds of trees, up to %zu leaves, rate %g; %zu features, %zu bins",
-                  self->training->epochs, self->leaves, self->rate, self->bins.features, self->bins_all);
+    peal_snprintf(text, 160, "%s, %zu rounds of trees, up to %zu leaves, rate %g; %zu features, %zu bins",
+                  self->goal.objective->name, self->training->epochs, self->leaves, self->rate, self->bins.features,
+                  self->bins_all);
     return text;
 }
 
@@ -187,6 +216,12 @@ static void lay_out(void *opaque, peal_layout *at) {
     self->bests = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__best));
     self->exacts = peal_layout_scratch(at, self->members * self->leaves, sizeof(models__exact));
     self->told = peal_layout_scratch(at, self->members, sizeof(models__told));
+    if (self->goal.objective->renews) {
+        const size_t rows = (size_t)training->row_count;
+        self->keys.keys = peal_layout_scratch(at, rows, sizeof(uint64_t));
+        if (is_weighted(self)) self->keys.weights = peal_layout_scratch(at, rows, sizeof(uint64_t));
+        self->spans = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__span));
+    }
     self->valid_matrix = peal_layout_scratch(at, valid, features);
     self->valid_sums = peal_layout_scratch(at, valid * outputs, sizeof(double));
     self->valid_applied = peal_layout_scratch(at, valid / PEAL_SCORE_CHUNK + 1, sizeof(uint64_t));
@@ -233,7 +268,7 @@ static void fill(const void *opaque, int state, void *model) {
 static void score_valid(void *opaque, int state, uint64_t from, uint64_t to, double *scores) {
     models__trees *self = opaque;
     const peal_training *training = self->training;
-    const peal_shape *shape = training->shape;
+    const peal_shape *shape = &self->goal.shape;
     const size_t outputs = self->outputs, features = self->bins.features, width = peal_shape_scores(shape);
     uint64_t *applied = &self->valid_applied[from / PEAL_SCORE_CHUNK];
     const size_t trees = rounds_of(self, state) * outputs;
@@ -250,9 +285,14 @@ static void score_valid(void *opaque, int state, uint64_t from, uint64_t to, dou
             models__forest_begin(&self->forest, shape, table, row, sums);
         }
         models__forest_add(&self->forest, first, trees, bins, sums);
-        models__forest_loss(shape)->predict(shape, sums, outputs, scores + (i - from) * width);
+        self->goal.objective->predict(&self->goal, sums, scores + (i - from) * width);
     }
     *applied = trees + 1;
+}
+
+static double valid_loss(const void *opaque, const double *scores, const double *labels, uint64_t count) {
+    const models__trees *self = opaque;
+    return models__goal_loss(&self->goal, scores, labels, count);
 }
 
 static const peal_learner learner = {
@@ -277,6 +317,7 @@ static const peal_learner learner = {
     .lay_out = lay_out,
     .together = models__trees_round,
     .score_valid = score_valid,
+    .valid_loss = valid_loss,
     .loss = loss,
     .check_state = check_state,
     .needs = needs,
@@ -293,17 +334,62 @@ static const peal_model_number parameters[] = {{"leaves", 31, 2, 65536, true},
                                                {"rows", 1, 1e-6, 1, false},
                                                {"columns", 1, 1e-6, 1, false},
                                                {"bins", MODELS__BINS_MOST, 2, MODELS__BINS_MOST, true},
+                                               {"max_delta", 0, 0, 1e12, false},
+                                               {"alpha", 0.9, 1e-9, 1e12, false},
+                                               {"tweedie_power", 1.5, 1.001, 1.999, false},
+                                               {"poisson_step", 0.7, 1e-6, 100, false},
                                                {.name = NULL}};
 
-static const char *const options[] = {"leaves",   "depth", "rate",    "rounds", "min_rows", "min_hessian",
-                                      "min_gain", "rows",  "columns", "bins",   "l2",       NULL};
+static const peal_model_word words[] = {{"objective", models__objective_spellings}, {.name = NULL}};
+
+static const char *const options[] = {"objective",   "leaves",    "depth", "rate",          "rounds",       "min_rows",
+                                      "min_hessian", "min_gain",  "rows",  "columns",       "bins",         "l1",
+                                      "l2",          "max_delta", "alpha", "tweedie_power", "poisson_step", NULL};
+
+/* As LightGBM, XGBoost and their friends call them. `alpha` is LightGBM's. */
+static const peal_model_alias aliases[] = {
+    {"num_leaves", "leaves"},
+    {"max_leaves", "leaves"},
+    {"max_depth", "depth"},
+    {"learning_rate", "rate"},
+    {"eta", "rate"},
+    {"num_iterations", "rounds"},
+    {"n_estimators", "rounds"},
+    {"num_boost_round", "rounds"},
+    {"min_data_in_leaf", "min_rows"},
+    {"min_child_samples", "min_rows"},
+    {"min_sum_hessian_in_leaf", "min_hessian"},
+    {"min_child_weight", "min_hessian"},
+    {"min_split_gain", "min_gain"},
+    {"min_gain_to_split", "min_gain"},
+    {"min_split_loss", "min_gain"},
+    {"gamma", "min_gain"},
+    {"bagging_fraction", "rows"},
+    {"subsample", "rows"},
+    {"feature_fraction", "columns"},
+    {"colsample_bytree", "columns"},
+    {"max_bin", "bins"},
+    {"lambda_l1", "l1"},
+    {"reg_alpha", "l1"},
+    {"lambda_l2", "l2"},
+    {"reg_lambda", "l2"},
+    {"max_delta_step", "max_delta"},
+    {"tweedie_variance_power", "tweedie_power"},
+    {"poisson_max_delta_step", "poisson_step"},
+    {.alias = NULL},
+};
 
 const peal_model peal_model_trees = {
     .name = "trees",
     .documentation = "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0, min_hessian=0.001, "
-                     "min_gain=0, l2=0, rows=1, columns=1 (parts of them for a tree), bins=255",
+                     "min_gain=0, l1=0, l2=0, max_delta=0 (none), rows=1, columns=1 (parts of them for a tree), "
+                     "bins=255, or as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
+                     "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "
+                     "ova, by the label if left out",
     .options = options,
     .parameters = parameters,
+    .words = words,
+    .aliases = aliases,
     .numbers = true,
     .two_classes = true,
     .many_classes = true,

@@ -7,6 +7,7 @@
 #define PEAL_MODELS_TREES_H
 
 #include "models/learner/forest.h"
+#include "models/learner/quantile.h"
 
 /* Sums of gradients, second derivatives and rows, in units of the round's scales. */
 typedef struct models__sum {
@@ -48,8 +49,8 @@ typedef struct models__own_rows {
     size_t stride;       /* bytes of a row */
     uint8_t *matrix;     /* [rows, stride] */
     uint8_t *columns;    /* [features, rows] the bins again */
-    double *labels;      /* [rows] */
-    double *weights;     /* [rows] */
+    double *targets;     /* [rows] what is learnt */
+    double *weights;     /* [rows] what each counts */
     double *scores;      /* [rows, outputs] */
     double *derivatives; /* [rows, outputs, 2] */
     uint32_t *lists[2];  /* [rows] by leaves, and room to part them */
@@ -82,12 +83,13 @@ enum { MODELS__STATE_ROUNDS, MODELS__STATE_LOSS, MODELS__STATE_NUMBERS };
 typedef struct models__trees {
     peal_training *training;
     models__bins bins;
+    models__goal goal;
     size_t outputs, members, leaves, nodes;
     int row_bits;         /* of a packed sum that tell rows: so many as all rows need */
     int hessian_bits;     /* of one row's second derivative: as many as are then left, 15 at most */
     size_t bins_all;      /* of all features */
     uint32_t *bins_first; /* [features + 1] where a feature's begin */
-    double rate, l2, min_gain, min_hessian, rows_part, columns_part;
+    double rate, l1, l2, max_delta, min_gain, min_hessian, rows_part, columns_part;
     uint64_t min_rows;
     uint32_t depth;        /* at most; 0: no limit */
     double *base;          /* [outputs] */
@@ -103,6 +105,8 @@ typedef struct models__trees {
     models__best *bests;        /* [leaves, members] */
     models__exact *exacts;      /* [members, leaves] */
     models__told *told;         /* [members] */
+    models__keys keys;          /* [rows] of leaves that are renewed: what their rows lack */
+    models__span *spans;        /* [leaves, members] where they stand */
     uint8_t *valid_matrix;      /* [valid rows, features] */
     double *valid_sums;         /* [valid rows, outputs] */
     uint64_t *valid_applied;    /* [chunks] as `applied` */

@@ -329,8 +329,12 @@ static peal_status train_epoch(leader *self, peal_error *err) {
 
 static peal_status measure(const models__trainer *trainer, peal_metrics *metrics, peal_error *err) {
     const models__data *data = &trainer->data;
-    return peal_metrics_compute(trainer->shared.valid_scores, peal_shape_scores(&data->shape), data->valid_labels,
-                                data->valid_count, data->shape.classes, data->shape.label_deviation, metrics, err);
+    const double *scores = trainer->shared.valid_scores;
+    PEAL_TRY(peal_metrics_compute(scores, peal_shape_scores(&data->shape), data->valid_labels, data->valid_count,
+                                  data->shape.classes, data->shape.label_deviation, metrics, err));
+    if (data->shape.classes || !trainer->learner->valid_loss) return PEAL_OK;
+    metrics->loss = trainer->learner->valid_loss(trainer->self, scores, data->valid_labels, data->valid_count);
+    return PEAL_OK;
 }
 
 static size_t score_chunks(const models__trainer *trainer) {
