@@ -383,15 +383,19 @@ void models__goal_rows(const models__goal *goal, const double *scores, const dou
     for (size_t i = 0; i < count; i++) losses[i] = bounded(losses[i], -DERIVATIVE_MOST);
 }
 
+static double loss_of(const models__goal *goal, double target, double predicted) {
+    double derivatives[2], loss, score = predicted;
+    if (goal->objective->is_log) score = predicted > 0 ? peal_log(predicted) : -SCORE_MOST;
+    models__goal_rows(goal, &score, &target, 1, derivatives, &loss);
+    return loss;
+}
+
 double models__goal_loss(const models__goal *goal, const double *predicted, const double *labels, uint64_t count) {
     double sum = 0, rows = 0;
     for (uint64_t i = 0; i < count; i++) {
-        double derivatives[2], loss;
         if (isnan(labels[i])) continue;
         const double target = models__goal_target(goal, labels[i]);
-        const double score = goal->objective->is_log ? peal_log(predicted[i]) : models__goal_target(goal, predicted[i]);
-        models__goal_rows(goal, &score, &target, 1, derivatives, &loss);
-        sum += loss;
+        sum += loss_of(goal, target, models__goal_target(goal, predicted[i])) - loss_of(goal, target, target);
         rows++;
     }
     return rows > 0 ? sum / rows : (double)NAN;

@@ -30,17 +30,22 @@ static bool labels_are_the_same(const models__trainer *trainer) {
     return true;
 }
 
+/* The loss of a held-out row of a number, as the trainer judges models. */
+static double loss_of_saying(const models__trainer *trainer, double number, uint64_t row) {
+    const double label = trainer->data.valid_labels[row];
+    if (trainer->learner->valid_loss) return trainer->learner->valid_loss(trainer->self, &number, &label, 1);
+    const double difference = (label - number) / trainer->data.shape.label_deviation;
+    return difference * difference / 2;
+}
+
 double models__loss_of_the_mean(const models__trainer *trainer) {
     const peal_shape *shape = &trainer->data.shape;
     const double count = (double)trainer->data.valid_count;
     if (shape->classes == 0) {
-        double mean = 0, squares = 0;
+        double mean = 0, loss = 0;
         for (uint64_t row = 0; row < trainer->data.valid_count; row++) mean += trainer->data.valid_labels[row] / count;
-        for (uint64_t row = 0; row < trainer->data.valid_count; row++) {
-            const double difference = (trainer->data.valid_labels[row] - mean) / shape->label_deviation;
-            squares += difference * difference;
-        }
-        return squares / count / 2;
+        for (uint64_t row = 0; row < trainer->data.valid_count; row++) loss += loss_of_saying(trainer, mean, row);
+        return loss / count;
     }
     double entropy = 0;
     for (uint32_t class = 0; class < shape->classes; class ++) {

@@ -10,7 +10,7 @@
 void models__warn(const models__trainer *trainer);
 
 /* The loss on the validation rows of always saying what their label is on average: the entropy of its classes, or half
- * a number's variance. */
+ * a number's variance, or by what else the learner judges. */
 double models__loss_of_the_mean(const models__trainer *trainer);
 
 #endif

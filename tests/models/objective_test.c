@@ -185,6 +185,23 @@ static void scores_mean_what_they_should(void **state) {
     assert_true(fabs(models__goal_loss(&goal, (double[]){1, 2, 3}, (double[]){5, 2, (double)NAN}, 3) - 0.5) < 1e-12);
 }
 
+static void no_loss_of_numbers_is_below_that_of_the_truth(void **state) {
+    (void)state;
+    peal_philox random = peal_philox_stream(6, PEAL_PURPOSE_USER, 0, 0, 0);
+    for (size_t c = 0; c < CASES; c++) {
+        if (cases[c].classes) continue;
+        const models__goal goal = goal_of(cases[c].model, 0);
+        for (int trial = 0; trial < 200; trial++) {
+            const double label = draw_target(&random, &goal), predicted = draw_target(&random, &goal);
+            assert_true(models__goal_loss(&goal, &label, &label, 1) == 0);
+            assert_true(models__goal_loss(&goal, &predicted, &label, 1) > 0);
+        }
+        if (goal.objective->is_above) continue;
+        assert_true(models__goal_loss(&goal, (double[]){1e-3}, (double[]){0}, 1) > 0);
+        assert_true(fabs(models__goal_loss(&goal, (double[]){0}, (double[]){0}, 1)) < 1e-9);
+    }
+}
+
 static void all_spellings_are_known(void **state) {
     (void)state;
     size_t count = 0;
@@ -364,6 +381,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_out_of_bounds),
         cmocka_unit_test(the_base_loses_least),
         cmocka_unit_test(scores_mean_what_they_should),
+        cmocka_unit_test(no_loss_of_numbers_is_below_that_of_the_truth),
         cmocka_unit_test(all_spellings_are_known),
         cmocka_unit_test(options_have_other_names),
         cmocka_unit_test(wrong_objectives_are_refused),
