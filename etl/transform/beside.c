@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/base/explog.h"
 #include "etl/transform/transform.h"
 
 static const peal_option no_options[] = {
@@ -14,7 +15,7 @@ static const peal_option no_options[] = {
 static void take_logs(const void *state, double *values, size_t count) {
     (void)state;
     for (size_t i = 0; i < count; i++)
-        values[i] = values[i] > 0 ? log(values[i]) : values[i] <= 0 ? -INFINITY : values[i];
+        values[i] = values[i] > 0 ? peal_log(values[i]) : values[i] <= 0 ? -INFINITY : values[i];
 }
 
 const peal_transform peal_transform_weight = {
