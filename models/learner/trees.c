@@ -172,9 +172,10 @@ static json_t *describe(const void *opaque) {
 
 static const char *summary(const void *opaque, char text[160]) {
     const models__trees *self = opaque;
-    peal_snprintf(text, 160, "%s, %zu rounds of trees, up to %zu leaves, rate %g; %zu features, %zu bins",
-                  self->goal.objective->name, self->training->epochs, self->leaves, self->rate, self->bins.features,
-                  self->bins_all);
+    const bool is_named = self->training->spec->words[MODELS__OBJECTIVE] != PEAL_MODEL_NO_WORD;
+    peal_snprintf(text, 160, "%s%s%zu rounds of trees, up to %zu leaves, rate %g; %zu features, %zu bins",
+                  is_named ? self->goal.objective->name : "", is_named ? ", " : "", self->training->epochs,
+                  self->leaves, self->rate, self->bins.features, self->bins_all);
     return text;
 }
 
