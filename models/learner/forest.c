@@ -1,12 +1,13 @@
 /* The model of trees: its tensors, their check, and scores; see forest.h. */
 #include "models/learner/forest.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
 
-enum { TENSORS = 9 };
+enum { TENSORS = 12 };
 
 typedef struct forest_model {
     peal_shape shape; /* the data's */
@@ -27,6 +28,9 @@ void models__forest_model_free(void *model) {
     free(self->forest.sets);
     free(self->forest.values);
     free(self->forest.base);
+    free(self->forest.gains);
+    free(self->forest.leaf_covers);
+    free(self->forest.leaf_rows);
     free(self);
 }
 
@@ -45,6 +49,10 @@ static void list_tensors(forest_model *self) {
     /* Those of wide numbers first, so that all are aligned in the file. */
     add_tensor(self, "base", PEAL_TENSOR_FLOAT64, forest->base, 1, forest->outputs);
     add_tensor(self, "values", PEAL_TENSOR_FLOAT64, forest->values, forest->trees, forest->leaves);
+    if (forest->gains) add_tensor(self, "gains", PEAL_TENSOR_FLOAT64, forest->gains, forest->trees, nodes);
+    if (forest->leaf_covers) {
+        add_tensor(self, "leaf_covers", PEAL_TENSOR_FLOAT64, forest->leaf_covers, forest->trees, forest->leaves);
+    }
     add_tensor(self, "edge_counts", PEAL_TENSOR_UINT32, bins->edge_counts, 1, numbers);
     add_tensor(self, "edges", PEAL_TENSOR_FLOAT32, bins->edges, numbers, MODELS__BINS_MOST);
     add_tensor(self, "sizes", PEAL_TENSOR_UINT32, forest->sizes, 1, forest->trees);
@@ -52,7 +60,30 @@ static void list_tensors(forest_model *self) {
     if (forest->sets) {
         add_tensor(self, "sets", PEAL_TENSOR_UINT32, forest->sets, forest->trees, nodes * MODELS__SET_WORDS);
     }
+    if (forest->leaf_rows) {
+        add_tensor(self, "leaf_rows", PEAL_TENSOR_UINT32, forest->leaf_rows, forest->trees, forest->leaves);
+    }
     add_tensor(self, "code_bins", PEAL_TENSOR_UINT8, bins->code_bins, 1, peal_shape_codes(&self->shape));
+}
+
+static const peal_tensor *find(const peal_tensor *given, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(given[i].name, name) == 0) return &given[i];
+    }
+    return NULL;
+}
+
+/* Room for how trees came about: all of it in training, of a file what it has. */
+static peal_status make_history(models__forest *forest, const peal_tensor *given, size_t given_count, peal_error *err) {
+    const size_t nodes = forest->trees * (forest->leaves - 1), leaves = forest->trees * forest->leaves;
+    if (!given || find(given, given_count, "gains")) {
+        PEAL_TRY(peal_alloc_checked(&forest->gains, nodes, sizeof(double), "trees", err));
+    }
+    if (!given || find(given, given_count, "leaf_covers")) {
+        PEAL_TRY(peal_alloc_checked(&forest->leaf_covers, leaves, sizeof(double), "trees", err));
+    }
+    if (given && !find(given, given_count, "leaf_rows")) return PEAL_OK;
+    return peal_alloc_checked(&forest->leaf_rows, leaves, sizeof(uint32_t), "trees", err);
 }
 
 static peal_status make_room(forest_model *self, peal_error *err) {
@@ -64,13 +95,6 @@ static peal_status make_room(forest_model *self, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(&forest->base, forest->outputs, sizeof(double), "trees", err));
     if (!models__bins_have_categories(&self->bins)) return PEAL_OK;
     return peal_alloc_checked(&forest->sets, trees * nodes * MODELS__SET_WORDS, sizeof(uint32_t), "trees", err);
-}
-
-static const peal_tensor *find(const peal_tensor *given, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(given[i].name, name) == 0) return &given[i];
-    }
-    return NULL;
 }
 
 /* As many trees as a file has; in training there is room for all rounds, and those that are not taken stay empty. */
@@ -86,6 +110,7 @@ static peal_status make(forest_model *self, const peal_pipeline *pipeline, const
     if (given) self->forest.trees = peal_tensor_count(sizes);
     PEAL_TRY(models__bins_init(&self->bins, pipeline, &self->shape, err));
     PEAL_TRY(make_room(self, err));
+    PEAL_TRY(make_history(&self->forest, given, given_count, err));
     list_tensors(self);
     return PEAL_OK;
 }
@@ -111,22 +136,50 @@ const peal_tensor *models__forest_model_tensors(const void *model, size_t *count
 
 /* ---- what was loaded ---- */
 
+/* How a tree came about: no gain or cover is negative, and no leaf that a split made is without a row. */
+static bool history_is_right(const models__forest *forest, size_t tree) {
+    const uint32_t size = forest->sizes[tree];
+    const double *gains = forest->gains ? forest->gains + tree * (forest->leaves - 1) : NULL;
+    const double *covers = forest->leaf_covers ? forest->leaf_covers + tree * forest->leaves : NULL;
+    const uint32_t *rows = forest->leaf_rows ? forest->leaf_rows + tree * forest->leaves : NULL;
+    bool right = true;
+    for (uint32_t i = 0; i < size; i++) right = right && (!gains || (gains[i] >= 0 && isfinite(gains[i])));
+    for (uint32_t i = 0; i <= size; i++) {
+        right = right && (!covers || (covers[i] >= 0 && isfinite(covers[i]))) && (!rows || size == 0 || rows[i] > 0);
+    }
+    return right;
+}
+
+/* Every node but the first and every leaf has one parent: a child that occurs twice is wrong. `seen` [2 leaves]. */
+static bool node_is_right(const models__forest *forest, const models__bins *bins, size_t tree, uint32_t i,
+                          uint8_t *seen) {
+    const uint32_t size = forest->sizes[tree];
+    const models__tree_node *node = &forest->nodes[tree * (forest->leaves - 1) + i];
+    const uint32_t children[] = {node->left, node->right};
+    bool right = node->feature < bins->features && node->what <= (MODELS__CATEGORY | MODELS__MISSING_LEFT | 0xff);
+    right = right && (!(node->what & MODELS__CATEGORY) || forest->sets);
+    for (size_t c = 0; c < 2; c++) {
+        const bool is_leaf = children[c] & MODELS__LEAF;
+        const uint32_t number = children[c] & ~MODELS__LEAF;
+        right = right && (is_leaf ? number <= size : number > i && number < size);
+        if (right) right = !seen[2 * (size_t)number + is_leaf]++;
+    }
+    return right;
+}
+
 peal_status models__forest_check(const models__forest *forest, const models__bins *bins, size_t tree, peal_error *err) {
     const uint32_t size = forest->sizes[tree];
     if (size >= forest->leaves) return peal_fail(err, PEAL_E_DATA, "tree %zu has too many nodes", tree + 1);
-    for (uint32_t i = 0; i < size; i++) {
-        const models__tree_node *node = &forest->nodes[tree * (forest->leaves - 1) + i];
-        const uint32_t children[] = {node->left, node->right};
-        bool right = node->feature < bins->features && node->what <= (MODELS__CATEGORY | MODELS__MISSING_LEFT | 0xff);
-        right = right && (!(node->what & MODELS__CATEGORY) || forest->sets);
-        for (size_t c = 0; c < 2; c++) {
-            const bool is_leaf = children[c] & MODELS__LEAF;
-            const uint32_t number = children[c] & ~MODELS__LEAF;
-            right = right && (is_leaf ? number <= size : number > i && number < size);
-        }
-        if (!right) return peal_fail(err, PEAL_E_DATA, "node %u of tree %zu makes no sense", i + 1, tree + 1);
+    if (!history_is_right(forest, tree)) {
+        return peal_fail(err, PEAL_E_DATA, "the gains, rows or covers of tree %zu make no sense", tree + 1);
     }
-    return PEAL_OK;
+    uint8_t *seen;
+    PEAL_TRY(peal_zeroed_checked(&seen, 2 * ((size_t)size + 1), 1, "trees", err));
+    uint32_t i = 0;
+    while (i < size && node_is_right(forest, bins, tree, i, seen)) i++;
+    free(seen);
+    if (i == size) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "node %u of tree %zu makes no sense", i + 1, tree + 1);
 }
 
 peal_status models__forest_model_check(const void *model, peal_error *err) {
@@ -184,6 +237,9 @@ void models__forest_model_fill(void *model, const models__forest *forest, const 
     memcpy(own->nodes, forest->nodes, trees * nodes * sizeof(models__tree_node));
     if (own->sets) memcpy(own->sets, forest->sets, trees * nodes * MODELS__SET_WORDS * sizeof(uint32_t));
     memcpy(own->values, forest->values, trees * forest->leaves * sizeof(double));
+    memcpy(own->gains, forest->gains, trees * nodes * sizeof(double));
+    memcpy(own->leaf_covers, forest->leaf_covers, trees * forest->leaves * sizeof(double));
+    memcpy(own->leaf_rows, forest->leaf_rows, trees * forest->leaves * sizeof(uint32_t));
     memcpy(self->bins.edge_counts, bins->edge_counts, numbers * sizeof(uint32_t));
     memcpy(self->bins.edges, bins->edges, numbers * MODELS__BINS_MOST * sizeof(float));
     memcpy(self->bins.code_bins, bins->code_bins, peal_shape_codes(&self->shape));

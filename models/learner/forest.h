@@ -48,6 +48,11 @@ typedef struct models__forest {
     uint32_t *sets;           /* [trees, leaves - 1, SET_WORDS], or NULL: no feature is a category */
     double *values;           /* [trees, leaves] */
     double *base;             /* [outputs] what all rows begin with */
+
+    /* How the trees came about, of the rows that they were grown over; NULL: the file does not tell. */
+    double *gains;       /* [trees, leaves - 1] by how much a node's split makes twice the loss smaller */
+    double *leaf_covers; /* [trees, leaves] sums of second derivatives */
+    uint32_t *leaf_rows; /* [trees, leaves] of a tree that has nodes at least 1 */
 } models__forest;
 
 static inline bool models__goes_left(const models__tree_node *node, const uint32_t *set, uint8_t bin) {

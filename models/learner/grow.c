@@ -196,6 +196,7 @@ static void write_node(const models__member *m, size_t index, size_t number, mod
                                 .right = MODELS__LEAF | (uint32_t)(number + 1)};
     if (m->rank) return;
     forest->nodes[node_place(m, number)] = *node;
+    forest->gains[node_place(m, number)] = one->best.gain;
     if (forest->sets) {
         memcpy(forest->sets + node_place(m, number) * MODELS__SET_WORDS, one->best.set, sizeof one->best.set);
     }
@@ -285,6 +286,8 @@ static peal_status end_tree(models__member *m) {
             }
             const double g = (double)sum.gradient / gradient_scale, h = (double)sum.hessian / hessian_scale + self->l2;
             forest->values[m->tree * self->leaves + l] = self->rate * models__leaf_value(&m->rules, g, h);
+            forest->leaf_covers[m->tree * self->leaves + l] = (double)sum.hessian / hessian_scale;
+            forest->leaf_rows[m->tree * self->leaves + l] = (uint32_t)m->leaves[l].all.rows;
         }
     }
     return PEAL_OK;

@@ -200,6 +200,10 @@ static void lay_out_trees(models__trees *self, peal_layout *at) {
                                         trees * self->nodes * MODELS__SET_WORDS);
     }
     forest->values = peal_layout_take(at, PEAL_OWNER_POOL, 0, "values", PEAL_TENSOR_FLOAT64, trees * self->leaves);
+    forest->gains = peal_layout_take(at, PEAL_OWNER_POOL, 0, "gains", PEAL_TENSOR_FLOAT64, trees * self->nodes);
+    forest->leaf_covers =
+        peal_layout_take(at, PEAL_OWNER_POOL, 0, "leaf_covers", PEAL_TENSOR_FLOAT64, trees * self->leaves);
+    forest->leaf_rows = peal_layout_take(at, PEAL_OWNER_POOL, 0, "leaf_rows", PEAL_TENSOR_UINT32, trees * self->leaves);
 }
 
 static void lay_out(void *opaque, peal_layout *at) {
