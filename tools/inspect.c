@@ -15,6 +15,7 @@
 #include "models/train/train.h"
 #include "tools/command.h"
 #include "tools/display.h"
+#include "tools/tree.h"
 
 /* Each of these makes a JSON description; people get the same facts as indented text. What there was no memory for is
  * NULL, and so is then the whole. */
@@ -117,6 +118,9 @@ static peal_status inspect_safetensors(const char *path, json_t **out, peal_erro
             *out = json_pack("{s:s, s:s, s:s, s:O, s:o, s:o}", "kind", "model", "model", peal_predictor_spec(predictor),
                              "sha256", sha256, "job", peal_predictor_job(predictor), "columns",
                              columns_json(peal_predictor_pipeline(predictor)), "tensors", tensors_json(file));
+            json_t *importance = NULL;
+            if (status == PEAL_OK) status = peal_predictor_importance(predictor, &importance, err);
+            if (importance) *out = peal_json_set(*out, "importance", importance);
         }
         peal_predictor_free(predictor);
     } else {
@@ -345,6 +349,7 @@ static void print_value(const char *name, const json_t *value, int depth) {
 
 static peal_status run(const tools_options *options, peal_error *err) {
     if (options->source_count != 1) return peal_fail(err, PEAL_E_USAGE, "inspect wants one path");
+    if (options->tree || options->to) return tools_inspect_tree(options, err);
     json_t *value = NULL;
     PEAL_TRY(inspect(options->sources[0], &value, err));
     if (options->json || !value) return tools_print_json(value, err);
@@ -357,8 +362,9 @@ static peal_status run(const tools_options *options, peal_error *err) {
 
 const tools_command tools_command_inspect = {
     .name = "inspect",
-    .usage = "PATH",
-    .documentation = "Shows what a dataset, shard, model, checkpoint or run holds, and verifies its checksums.",
+    .usage = "PATH [--tree N]",
+    .documentation = "Shows what a dataset, shard, model, checkpoint or run holds, and verifies its checksums. Of a "
+                     "model of trees, how much the columns serve it, and its trees in the units of the input.",
     .bit = FOR_INSPECT,
     .run = run,
 };

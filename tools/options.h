@@ -30,10 +30,11 @@ typedef struct tools_options {
     json_t *reading; /* object: options of formats, which are theirs (etl/format/format.h) */
     char *out, *job, *format, *label, *task, *on_bad_row, *like;
     char *weight, *offset, *exposure;
+    char *to;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init;
-    uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths;
+    uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree;
     double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds;
-    bool resume, json, quiet, help;
+    bool resume, json, quiet, help, raw, leaves, contributions;
     bool has_seed, has_checkpoint_seconds;
     char **words; /* all of the program's, as they came */
 } tools_options;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/file.h"
+#include "core/base/number.h"
 #include "models/predict/predictor.h"
 #include "tools/command.h"
 #include "tools/display.h"
@@ -54,13 +55,16 @@ static peal_status put_header(output *self, peal_error *err) {
         self->names_files = self->names_files || pipeline->columns[i].recipe != NULL;
     }
     if (self->names_files) PEAL_TRY(put(self, "file,", 5, err));
-    PEAL_TRY(put(self, "prediction", 10, err));
-    for (uint32_t i = 0; i < peal_predictor_classes(self->predictor); i++) {
-        peal_text name = peal_pipeline_class_name(pipeline, i);
-        char column[300];
-        int size = snprintf(column, sizeof column, "p_%.*s", (int)(name.length < 256 ? name.length : 256), name.data);
-        PEAL_TRY(put(self, ",", 1, err));
-        PEAL_TRY(put_field(self, column, (size_t)size, err));
+    const size_t width = peal_predictor_scores(self->predictor);
+    const bool has_prediction = !peal_predictor_is_view(self->predictor) && peal_predictor_classes(self->predictor);
+    if (has_prediction) PEAL_TRY(put(self, "prediction", 10, err));
+    for (size_t i = 0; i < width; i++) {
+        char *title = peal_predictor_title(self->predictor, i);
+        if (!title) return peal_fail(err, PEAL_E_MEMORY, "no memory for a name");
+        peal_status status = i || has_prediction ? put(self, ",", 1, err) : PEAL_OK;
+        if (status == PEAL_OK) status = put_field(self, title, strlen(title), err);
+        free(title);
+        if (status != PEAL_OK) return status;
     }
     return put(self, "\n", 1, err);
 }
@@ -81,8 +85,21 @@ static peal_status put_number(output *self, double value, peal_error *err) {
     return put(self, text, (size_t)size, err);
 }
 
+/* All digits, so that contributions add up to the raw score. */
+static peal_status put_view(output *self, const double *scores, peal_error *err) {
+    const size_t width = peal_predictor_scores(self->predictor);
+    for (size_t i = 0; i < width; i++) {
+        char text[PEAL_NUMBER_TEXT];
+        peal_number_text(scores[i], text);
+        if (i) PEAL_TRY(put(self, ",", 1, err));
+        PEAL_TRY(put(self, text, strlen(text), err));
+    }
+    return put(self, "\n", 1, err);
+}
+
 static peal_status put_row(output *self, const double *scores, peal_error *err) {
     uint32_t classes = peal_predictor_classes(self->predictor), best = 0;
+    if (peal_predictor_is_view(self->predictor)) return put_view(self, scores, err);
     if (classes == 0) {
         PEAL_TRY(put_number(self, scores[0], err));
         return put(self, "\n", 1, err);
@@ -109,7 +126,9 @@ static peal_status put_file(output *self, const peal_predicted *rows, size_t row
 
 /* A row that could not be predicted keeps its line, with nothing in it, so that lines and rows stay together. */
 static peal_status put_empty_row(output *self, peal_error *err) {
-    for (uint32_t i = 0; i < peal_predictor_classes(self->predictor); i++) PEAL_TRY(put(self, ",", 1, err));
+    const size_t commas = peal_predictor_is_view(self->predictor) ? peal_predictor_scores(self->predictor) - 1
+                                                                  : peal_predictor_classes(self->predictor);
+    for (size_t i = 0; i < commas; i++) PEAL_TRY(put(self, ",", 1, err));
     return put(self, "\n", 1, err);
 }
 
@@ -149,9 +168,15 @@ static peal_status commit(peal_atomic_file **file, peal_error *err) {
     return whole ? peal_atomic_file_commit(whole, err) : PEAL_OK;
 }
 
+/* What is asked for in the place of predictions, or NULL. */
+static const char *view_of(const tools_options *options) {
+    return options->raw ? "raw" : options->leaves ? "leaves" : options->contributions ? "contributions" : NULL;
+}
+
 static peal_status predict(const tools_options *options, const peal_predict_options *wanted, output *self,
                            peal_predict_result *result, peal_error *err) {
     PEAL_TRY(peal_predictor_open(options->sources[0], &self->predictor, err));
+    PEAL_TRY(peal_predictor_show(self->predictor, view_of(options), err));
     if (options->out) PEAL_TRY(peal_atomic_file_open_stoppable(options->out, &tools_stop, &self->file, err));
     peal_shape shape;
     PEAL_TRY(peal_pipeline_shape(peal_predictor_pipeline(self->predictor), &shape, err));
@@ -200,6 +225,10 @@ static peal_status run(const tools_options *given, peal_error *err) {
     const tools_options *options = &own;
     if (own.out && strcmp(own.out, "-") == 0) own.out = NULL; /* standard output */
     if (options->source_count < 2) return peal_fail(err, PEAL_E_USAGE, "predict wants a model and then sources");
+    if (options->raw + options->leaves + options->contributions > 1) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "raw, leaves and contributions each take the place of predictions; choose one");
+    }
     peal_predict_options wanted;
     tools_arrays arrays = {0};
     output self = {0};
@@ -222,7 +251,8 @@ const tools_command tools_command_predict = {
     .usage = "MODEL SOURCE... [--out FILE] [options]",
     .documentation =
         "Predicts raw rows: CSV of the prediction and, for classes, a probability each, in the order of the rows. "
-        "Of images a first column names the file.",
+        "Of images a first column names the file. In the place of predictions, models of trees tell raw scores, leaves "
+        "or the contributions of columns.",
     .bit = FOR_PREDICT,
     .run = run,
 };

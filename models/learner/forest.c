@@ -7,22 +7,17 @@
 
 #include "core/base/memory.h"
 
-enum { TENSORS = 12 };
-
-typedef struct forest_model {
-    peal_shape shape; /* the data's */
-    models__goal goal;
-    models__bins bins;
-    models__forest forest;
-    peal_tensor tensors[TENSORS];
-    size_t count;
-} forest_model;
+models__unit models__forest_unit(const models__goal *goal) {
+    const peal_shape *shape = &goal->shape;
+    return shape->classes == 0 ? (models__unit){shape->label_deviation, shape->label_mean} : (models__unit){1, 0};
+}
 
 void models__forest_model_free(void *model) {
-    forest_model *self = model;
+    models__forest_model *self = model;
     if (!self) return;
     free(self->shape.vocabularies);
     models__bins_clear(&self->bins);
+    models__columns_clear(&self->columns);
     free(self->forest.sizes);
     free(self->forest.nodes);
     free(self->forest.sets);
@@ -34,14 +29,14 @@ void models__forest_model_free(void *model) {
     free(self);
 }
 
-static void add_tensor(forest_model *self, const char *name, peal_tensor_type type, const void *data, size_t rows,
-                       size_t width) {
+static void add_tensor(models__forest_model *self, const char *name, peal_tensor_type type, const void *data,
+                       size_t rows, size_t width) {
     if (rows == 0 || width == 0) return;
     self->tensors[self->count++] =
         (peal_tensor){.name = name, .type = type, .data = data, .rows = rows, .width = width};
 }
 
-static void list_tensors(forest_model *self) {
+static void list_tensors(models__forest_model *self) {
     const models__forest *forest = &self->forest;
     const models__bins *bins = &self->bins;
     const size_t nodes = forest->leaves - 1, numbers = self->shape.features;
@@ -86,7 +81,7 @@ static peal_status make_history(models__forest *forest, const peal_tensor *given
     return peal_alloc_checked(&forest->leaf_rows, leaves, sizeof(uint32_t), "trees", err);
 }
 
-static peal_status make_room(forest_model *self, peal_error *err) {
+static peal_status make_room(models__forest_model *self, peal_error *err) {
     models__forest *forest = &self->forest;
     const size_t trees = forest->trees, nodes = forest->leaves - 1;
     PEAL_TRY(peal_alloc_checked(&forest->sizes, trees, sizeof(uint32_t), "trees", err));
@@ -98,7 +93,7 @@ static peal_status make_room(forest_model *self, peal_error *err) {
 }
 
 /* As many trees as a file has; in training there is room for all rounds, and those that are not taken stay empty. */
-static peal_status make(forest_model *self, const peal_pipeline *pipeline, const peal_model_spec *spec,
+static peal_status make(models__forest_model *self, const peal_pipeline *pipeline, const peal_model_spec *spec,
                         const peal_tensor *given, size_t given_count, peal_error *err) {
     const peal_tensor *sizes = find(given, given_count, "sizes");
     PEAL_TRY(peal_pipeline_shape(pipeline, &self->shape, err));
@@ -109,6 +104,7 @@ static peal_status make(forest_model *self, const peal_pipeline *pipeline, const
     if (given && !sizes) return peal_fail(err, PEAL_E_DATA, "it has no tensor 'sizes'");
     if (given) self->forest.trees = peal_tensor_count(sizes);
     PEAL_TRY(models__bins_init(&self->bins, pipeline, &self->shape, err));
+    PEAL_TRY(models__columns_init(&self->columns, pipeline, err));
     PEAL_TRY(make_room(self, err));
     PEAL_TRY(make_history(&self->forest, given, given_count, err));
     list_tensors(self);
@@ -117,7 +113,7 @@ static peal_status make(forest_model *self, const peal_pipeline *pipeline, const
 
 peal_status models__forest_model_new(const peal_pipeline *pipeline, const peal_model_spec *spec,
                                      const peal_tensor *given, size_t given_count, void **model, peal_error *err) {
-    forest_model *self = calloc(1, sizeof *self);
+    models__forest_model *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a model");
     const peal_status status = make(self, pipeline, spec, given, given_count, err);
     if (status == PEAL_OK) {
@@ -129,7 +125,7 @@ peal_status models__forest_model_new(const peal_pipeline *pipeline, const peal_m
 }
 
 const peal_tensor *models__forest_model_tensors(const void *model, size_t *count) {
-    const forest_model *self = model;
+    const models__forest_model *self = model;
     *count = self->count;
     return self->tensors;
 }
@@ -183,7 +179,7 @@ peal_status models__forest_check(const models__forest *forest, const models__bin
 }
 
 peal_status models__forest_model_check(const void *model, peal_error *err) {
-    forest_model *self = (forest_model *)model; /* what follows from its tensors is made here */
+    models__forest_model *self = (models__forest_model *)model; /* what follows from its tensors is made here */
     const size_t trees = self->forest.trees, outputs = self->forest.outputs;
     if (trees % outputs) return peal_fail(err, PEAL_E_DATA, "it has not a tree for each class");
     PEAL_TRY(models__bins_finish(&self->bins, err));
@@ -195,7 +191,7 @@ peal_status models__forest_model_check(const void *model, peal_error *err) {
 
 /* Bins [PEAL_PREDICT_BATCH, features], then scores [outputs]. */
 peal_status models__forest_model_scratch(const void *model, void **scratch, peal_error *err) {
-    const forest_model *self = model;
+    const models__forest_model *self = model;
     const size_t bins = (PEAL_PREDICT_BATCH * self->bins.features + 63) / 64 * 64;
     uint8_t *room;
     PEAL_TRY(peal_alloc_checked(&room, bins + PEAL_PREDICT_BATCH * self->forest.outputs * sizeof(double), 1,
@@ -204,17 +200,22 @@ peal_status models__forest_model_scratch(const void *model, void **scratch, peal
     return PEAL_OK;
 }
 
+const peal_table *models__forest_model_row(const models__forest_model *self, const peal_batch *batch, size_t i,
+                                           uint8_t *bins, size_t *row) {
+    const peal_table *table = peal_batch_row(batch, i, row);
+    models__bins_row(&self->bins, table, *row, bins);
+    return table;
+}
+
 /* Tree by tree over all rows, so that a tree is read once for all of them. */
-void models__forest_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores) {
-    const forest_model *self = model;
+static const double *sum_trees(const models__forest_model *self, void *scratch, const peal_batch *batch) {
     const models__forest *forest = &self->forest;
     const size_t outputs = forest->outputs, features = self->bins.features;
     uint8_t *bins = scratch;
     double *sums = (double *)(void *)(bins + (PEAL_PREDICT_BATCH * features + 63) / 64 * 64);
     for (size_t i = 0; i < batch->count; i++) {
         size_t row;
-        const peal_table *table = peal_batch_row(batch, i, &row);
-        models__bins_row(&self->bins, table, row, bins + i * features);
+        const peal_table *table = models__forest_model_row(self, batch, i, bins + i * features, &row);
         models__forest_begin(forest, &self->goal.shape, table, row, sums + i * outputs);
     }
     for (size_t tree = 0; tree < forest->trees; tree++) {
@@ -222,14 +223,26 @@ void models__forest_model_score(const void *model, void *scratch, const peal_bat
             models__forest_add(forest, tree, tree + 1, bins + i * features, sums + i * outputs);
         }
     }
-    const size_t width = peal_shape_scores(&self->shape);
+    return sums;
+}
+
+void models__forest_model_raw(const void *model, void *scratch, const peal_batch *batch, double *out) {
+    const models__forest_model *self = model;
+    const size_t outputs = self->forest.outputs;
+    memcpy(out, sum_trees(self, scratch, batch), batch->count * outputs * sizeof *out);
+}
+
+void models__forest_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores) {
+    const models__forest_model *self = model;
+    const double *sums = sum_trees(self, scratch, batch);
+    const size_t outputs = self->forest.outputs, width = peal_shape_scores(&self->shape);
     for (size_t i = 0; i < batch->count; i++) {
         self->goal.objective->predict(&self->goal, sums + i * outputs, scores + i * width);
     }
 }
 
 void models__forest_model_fill(void *model, const models__forest *forest, const models__bins *bins) {
-    forest_model *self = model;
+    models__forest_model *self = model;
     models__forest *own = &self->forest;
     const size_t trees = forest->trees, nodes = forest->leaves - 1, numbers = self->shape.features;
     memcpy(own->base, forest->base, own->outputs * sizeof(double));

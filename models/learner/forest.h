@@ -3,6 +3,7 @@
 #define PEAL_MODELS_FOREST_H
 
 #include "models/learner/bins.h"
+#include "models/learner/columns.h"
 #include "models/learner/objective.h"
 
 /* The numbers of the model's spec, in the order in which trees.c lists them. */
@@ -61,8 +62,8 @@ static inline bool models__goes_left(const models__tree_node *node, const uint32
     return bin <= (node->what & 0xff);
 }
 
-/* What tree `tree` adds to the score of a row with these bins. */
-static inline double models__tree_value(const models__forest *forest, size_t tree, const uint8_t *bins) {
+/* The leaf of tree `tree` that a row with these bins comes to. */
+static inline uint32_t models__tree_leaf(const models__forest *forest, size_t tree, const uint8_t *bins) {
     const size_t first = tree * (forest->leaves - 1);
     uint32_t at = forest->sizes[tree] ? 0 : MODELS__LEAF;
     while (!(at & MODELS__LEAF)) {
@@ -70,7 +71,12 @@ static inline double models__tree_value(const models__forest *forest, size_t tre
         const uint32_t *set = forest->sets ? forest->sets + (first + at) * MODELS__SET_WORDS : NULL;
         at = models__goes_left(node, set, bins[node->feature]) ? node->left : node->right;
     }
-    return forest->values[tree * forest->leaves + (at & ~MODELS__LEAF)];
+    return at & ~MODELS__LEAF;
+}
+
+/* What the tree adds to the row's score. */
+static inline double models__tree_value(const models__forest *forest, size_t tree, const uint8_t *bins) {
+    return forest->values[tree * forest->leaves + models__tree_leaf(forest, tree, bins)];
 }
 
 /* What a row's scores [outputs] begin with. */
@@ -90,8 +96,25 @@ static inline void models__forest_add(const models__forest *forest, size_t begin
 
 /* PEAL_E_DATA if tree `tree` over these bins makes no sense. */
 peal_status models__forest_check(const models__forest *forest, const models__bins *bins, size_t tree, peal_error *err);
+/* From scores to the unit in which they are told: that of the label, where a score is a number of its kind. */
+typedef struct models__unit {
+    double scale, shift;
+} models__unit;
+models__unit models__forest_unit(const models__goal *goal);
 
 /* ---- the model, by a learner's hooks ---- */
+
+enum { MODELS__FOREST_TENSORS = 12 };
+
+typedef struct models__forest_model {
+    peal_shape shape; /* the data's */
+    models__goal goal;
+    models__bins bins;
+    models__columns columns;
+    models__forest forest;
+    peal_tensor tensors[MODELS__FOREST_TENSORS];
+    size_t count;
+} models__forest_model;
 
 peal_status models__forest_model_new(const peal_pipeline *pipeline, const peal_model_spec *spec,
                                      const peal_tensor *given, size_t given_count, void **model, peal_error *err);
@@ -100,7 +123,18 @@ const peal_tensor *models__forest_model_tensors(const void *model, size_t *count
 peal_status models__forest_model_check(const void *model, peal_error *err);
 peal_status models__forest_model_scratch(const void *model, void **scratch, peal_error *err);
 void models__forest_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores);
+/* The sums of trees, before they become a prediction. */
+void models__forest_model_raw(const void *model, void *scratch, const peal_batch *batch, double *out);
+/* The bins [features] of row `i` of a batch, the table in which it stands, and where. */
+const peal_table *models__forest_model_row(const models__forest_model *model, const peal_batch *batch, size_t i,
+                                           uint8_t *bins, size_t *row);
 /* Its trees become the first ones of `forest`, whose bins these are. */
 void models__forest_model_fill(void *model, const models__forest *forest, const models__bins *bins);
+
+/* What it tells besides predictions; see learner.h. */
+extern const peal_view *const models__forest_views[];
+json_t *models__forest_importance(const void *model, const peal_pipeline *pipeline);
+peal_status models__forest_tree(const void *model, const peal_pipeline *pipeline, uint64_t number, json_t **out,
+                                peal_error *err);
 
 #endif

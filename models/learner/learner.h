@@ -146,6 +146,21 @@ static inline const peal_table *peal_batch_row(const peal_batch *batch, size_t i
     return batch->table;
 }
 
+/* Numbers of rows that a model can tell in the place of its predictions. */
+typedef struct peal_view {
+    const char *name;
+    const char *documentation;
+    /* PEAL_E_DATA if this model cannot, though others of its learner can. NULL: all can. */
+    peal_status (*check)(const void *model, peal_error *err);
+    size_t (*width)(const void *model); /* numbers a row */
+    /* The name of number `index`, freed by the caller; NULL if there is no memory. */
+    char *(*title)(const void *model, const peal_pipeline *pipeline, size_t index);
+    /* As those of a learner, which score rows. */
+    peal_status (*scratch_new)(const void *model, void **scratch, peal_error *err);
+    void (*scratch_free)(void *scratch);
+    void (*score)(const void *model, void *scratch, const peal_batch *batch, double *out); /* [batch->count, width] */
+} peal_view;
+
 struct peal_learner {
     const char *name;
     const char *documentation;
@@ -169,6 +184,16 @@ struct peal_learner {
     /* scores [batch->count, classes or 1]: a probability for each class, or the number in its own unit. A row's scores
      * have the same bits whatever stands beside it. */
     void (*score)(const void *model, void *scratch, const peal_batch *batch, double *scores);
+
+    /* ---- what it tells of the model besides; NULL: nothing ---- */
+
+    const peal_view *const *views; /* ends with NULL */
+    /* For each column of the input that it learnt from, by what they serve it: an array of objects with a name, and in
+     * `gain` and `splits` how much. NULL if there is no memory. */
+    json_t *(*importance)(const void *model, const peal_pipeline *pipeline);
+    /* Tree `number`, from 1 on, as an object. PEAL_E_USAGE if there is no such one. */
+    peal_status (*tree)(const void *model, const peal_pipeline *pipeline, uint64_t number, json_t **out,
+                        peal_error *err);
 
     /* ---- the training ---- */
 

@@ -14,7 +14,8 @@ peal_status models__lanes_init(models__lanes *lanes, size_t count, peal_error *e
 void models__lanes_clear(models__lanes *lanes) {
     for (size_t i = 0; i < lanes->count; i++) {
         models__lane *lane = &lanes->lanes[i];
-        if (lane->is_ready && lanes->learner->scratch_free) lanes->learner->scratch_free(lane->scratch);
+        void (*scratch_free)(void *) = lanes->view ? lanes->view->scratch_free : lanes->learner->scratch_free;
+        if (lane->is_ready && scratch_free) scratch_free(lane->scratch);
         free(lane->scores);
     }
     free(lanes->lanes);
@@ -23,9 +24,10 @@ void models__lanes_clear(models__lanes *lanes) {
 
 /* Scratch is made when it is needed: most jobs have rows for one lane only. */
 static peal_status make_ready(const models__lanes *lanes, models__lane *lane, peal_error *err) {
-    const peal_learner *learner = lanes->learner;
+    peal_status (*scratch_new)(const void *, void **, peal_error *) =
+        lanes->view ? lanes->view->scratch_new : lanes->learner->scratch_new;
     if (lane->is_ready) return PEAL_OK;
-    if (learner->scratch_new) PEAL_TRY(learner->scratch_new(lanes->model, &lane->scratch, err));
+    if (scratch_new) PEAL_TRY(scratch_new(lanes->model, &lane->scratch, err));
     lane->is_ready = true;
     return PEAL_OK;
 }
@@ -38,7 +40,8 @@ peal_status models__lane_score(models__lanes *lanes, size_t index, const peal_ta
         const size_t left = table->rows - at;
         const peal_batch batch = {
             .table = table, .first = at, .count = left < PEAL_PREDICT_BATCH ? left : PEAL_PREDICT_BATCH};
-        lanes->learner->score(lanes->model, lane->scratch, &batch, scores + at * lanes->width);
+        (lanes->view ? lanes->view->score : lanes->learner->score)(lanes->model, lane->scratch, &batch,
+                                                                   scores + at * lanes->width);
     }
     return PEAL_OK;
 }

@@ -14,8 +14,9 @@ typedef struct models__lane {
 
 typedef struct models__lanes {
     const peal_learner *learner;
-    const void *model; /* only read */
-    size_t width;      /* scores a row */
+    const peal_view *view; /* what is told in the place of predictions; NULL: nothing is */
+    const void *model;     /* only read */
+    size_t width;          /* scores a row */
     models__lane *lanes;
     size_t count;
 } models__lanes;

@@ -24,13 +24,16 @@ struct peal_predictor {
     peal_model_spec parsed; /* of `spec` */
     const peal_learner *learner;
     void *model;
-    models__lanes alone; /* one lane, for tables and texts that the caller has */
+    const peal_view *view; /* shown instead of predictions; NULL: none */
+    models__lanes alone;   /* one lane, for tables and texts that the caller has */
 };
 
 /* Lanes for as many threads as meet. */
 static peal_status make_lanes(const peal_predictor *predictor, size_t count, models__lanes *out, peal_error *err) {
-    *out = (models__lanes){
-        .learner = predictor->learner, .model = predictor->model, .width = peal_shape_scores(&predictor->shape)};
+    *out = (models__lanes){.learner = predictor->learner,
+                           .view = predictor->view,
+                           .model = predictor->model,
+                           .width = peal_predictor_scores(predictor)};
     return models__lanes_init(out, count, err);
 }
 
@@ -212,7 +215,62 @@ uint32_t peal_predictor_classes(const peal_predictor *predictor) {
 }
 
 size_t peal_predictor_scores(const peal_predictor *predictor) {
-    return peal_shape_scores(&predictor->shape);
+    return predictor->view ? predictor->view->width(predictor->model) : peal_shape_scores(&predictor->shape);
+}
+
+/* ---- looking inside ---- */
+
+static peal_status find_view(const peal_predictor *predictor, const char *name, const peal_view **out,
+                             peal_error *err) {
+    const peal_view *const *views = predictor->learner->views;
+    while (views && *views && strcmp((*views)->name, name) != 0) views++;
+    if (views && *views) {
+        *out = *views;
+        return (*out)->check ? (*out)->check(predictor->model, err) : PEAL_OK;
+    }
+    return peal_fail(err, PEAL_E_USAGE, "a model '%s' tells no %s of its rows; trees do", predictor->parsed.kind->name,
+                     name);
+}
+
+peal_status peal_predictor_show(peal_predictor *predictor, const char *view, peal_error *err) {
+    const peal_view *found = NULL, *shown = predictor->view;
+    models__lanes lanes;
+    if (view) PEAL_TRY(find_view(predictor, view, &found, err));
+    predictor->view = found;
+    const peal_status status = make_lanes(predictor, 1, &lanes, err);
+    if (status == PEAL_OK) {
+        models__lanes_clear(&predictor->alone);
+        predictor->alone = lanes;
+    } else {
+        predictor->view = shown;
+    }
+    return status;
+}
+
+bool peal_predictor_is_view(const peal_predictor *predictor) {
+    return predictor->view != NULL;
+}
+
+char *peal_predictor_title(const peal_predictor *predictor, size_t index) {
+    if (predictor->view) return predictor->view->title(predictor->model, predictor->pipeline, index);
+    if (predictor->shape.classes == 0) return peal_strdup("prediction");
+    const peal_text name = peal_pipeline_class_name(predictor->pipeline, (uint32_t)index);
+    return peal_sprintf("p_%.*s", (int)(name.length < 256 ? name.length : 256), name.data);
+}
+
+peal_status peal_predictor_importance(const peal_predictor *predictor, json_t **out, peal_error *err) {
+    const peal_learner *learner = predictor->learner;
+    *out = NULL;
+    if (!learner->importance) return PEAL_OK;
+    *out = learner->importance(predictor->model, predictor->pipeline);
+    return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for the importance of columns");
+}
+
+peal_status peal_predictor_tree(const peal_predictor *predictor, uint64_t number, json_t **out, peal_error *err) {
+    const peal_learner *learner = predictor->learner;
+    *out = NULL;
+    if (learner->tree) return learner->tree(predictor->model, predictor->pipeline, number, out, err);
+    return peal_fail(err, PEAL_E_USAGE, "a model '%s' has no trees", predictor->parsed.kind->name);
 }
 
 /* ---- predicting ---- */
@@ -505,6 +563,9 @@ static peal_status check_labels(const eval_walk *self, const peal_predict_option
 
 peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
                       peal_metrics *metrics, peal_predict_result *result, peal_error *err) {
+    if (predictor->view) {
+        return peal_fail(err, PEAL_E_USAGE, "labels are compared with predictions, not with %s", predictor->view->name);
+    }
     eval_walk self = {.predictor = predictor};
     const table_consumer consumer = {.stage = "evaluating", .consume = eval_consume, .user = &self};
     peal_status status = walk(predictor, options, splits, true, &consumer, result, err);

@@ -34,10 +34,32 @@ const peal_learner *models__predictor_learner(const peal_predictor *predictor);
 const void *models__predictor_model(const peal_predictor *predictor);
 /* Its pipeline as a document of the caller's; NULL if there is no memory. */
 json_t *peal_predictor_save_pipeline(const peal_predictor *predictor);
-/* Scores a row: one probability a class (two classes: both), or the predicted number. */
+/* Scores a row: one probability a class (two classes: both), or the predicted number; or what is shown instead. */
 size_t peal_predictor_scores(const peal_predictor *predictor);
+
+/* ---- looking inside ---- */
+
+/* From now on scores are not predictions but what `view` is called: "raw" (the score before it becomes a probability),
+ * "leaves" (the leaf that the row comes to in each tree, from 0 on) or "contributions" (what each column of the input
+ * adds to the raw score, and last the score that is expected, class by class: they add up to it). NULL: predictions
+ * again. Raw scores of numbers are in the label's unit, of counts logarithms, of classes log-odds. PEAL_E_USAGE if no
+ * such model tells this, PEAL_E_DATA if this file does not. peal_eval wants predictions. */
+peal_status peal_predictor_show(peal_predictor *predictor, const char *view, peal_error *err);
+/* Whether something else than predictions is shown. */
+bool peal_predictor_is_view(const peal_predictor *predictor);
+/* The name of what is shown as score `index` ("age", "expected"), freed by the caller; NULL if there is no memory. */
+char *peal_predictor_title(const peal_predictor *predictor, size_t index);
+/* How much the columns served the model, the best first: an array of objects with `name`, `splits` and, if the file has
+ * it, `gain` (how much all its splits lessened twice the loss) and `share` (of the gain of all). *out is NULL if the
+ * model knows nothing of it. */
+peal_status peal_predictor_importance(const peal_predictor *predictor, json_t **out, peal_error *err);
+/* Tree `number`, from 1 on: an object with an array `nodes` of inner nodes, the root first, and leaves. PEAL_E_USAGE if
+ * there is no such tree. */
+peal_status peal_predictor_tree(const peal_predictor *predictor, uint64_t number, json_t **out, peal_error *err);
 /* Classes of the label; 0 if it is a number. */
 uint32_t peal_predictor_classes(const peal_predictor *predictor);
+
+/* ---- rows ---- */
 
 /* scores [table->rows, peal_predictor_scores] of a table with the columns of the pipeline's output. */
 peal_status peal_predictor_table(peal_predictor *predictor, const peal_table *table, double *scores, peal_error *err);

@@ -1,0 +1,92 @@
+/* Features and the columns that they come from; see columns.h. */
+#include "models/learner/columns.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+
+static bool is_used(const peal_pipeline_column *column) {
+    return column->role == PEAL_ROLE_FEATURE || column->role == PEAL_ROLE_INDEX;
+}
+
+peal_status models__columns_init(models__columns *columns, const peal_pipeline *pipeline, peal_error *err) {
+    const size_t all = pipeline->schema.count;
+    size_t used = 0, codes = 0;
+    for (size_t i = 0; i < all; i++) {
+        used += is_used(&pipeline->columns[i]);
+        codes += pipeline->columns[i].role == PEAL_ROLE_INDEX;
+    }
+    *columns = (models__columns){.numbers = pipeline->feature_width, .features = pipeline->feature_width + codes};
+    PEAL_TRY(peal_alloc_checked(&columns->places, used, sizeof(uint32_t), "columns", err));
+    PEAL_TRY(peal_alloc_checked(&columns->of, columns->features, sizeof(uint32_t), "columns", err));
+    size_t code = columns->numbers;
+    for (size_t i = 0; i < all; i++) {
+        const peal_pipeline_column *column = &pipeline->columns[i];
+        if (!is_used(column)) continue;
+        const uint32_t number = (uint32_t)columns->count++;
+        columns->places[number] = (uint32_t)i;
+        if (column->role == PEAL_ROLE_INDEX) {
+            columns->of[code++] = number;
+            continue;
+        }
+        for (uint32_t j = 0; j < column->width; j++) columns->of[column->offset + j] = number;
+    }
+    return PEAL_OK;
+}
+
+void models__columns_clear(models__columns *columns) {
+    free(columns->places);
+    free(columns->of);
+    *columns = (models__columns){0};
+}
+
+static const peal_pipeline_column *column_of(const models__columns *columns, const peal_pipeline *pipeline, size_t f) {
+    return &pipeline->columns[columns->places[columns->of[f]]];
+}
+
+bool models__column_is_ordered(const models__columns *columns, const peal_pipeline *pipeline, size_t f) {
+    const peal_pipeline_column *column = column_of(columns, pipeline, f);
+    if (f < columns->numbers && column->width != 1) return false;
+    for (size_t i = 0; i < column->step_count; i++) {
+        const peal_transform *transform = column->steps[i].transform;
+        if (transform->role == PEAL_TRANSFORM_ENCODE && !transform->bucket) return false;
+    }
+    return true;
+}
+
+/* What the number becomes; the steps never let the order go. A logarithm of what has none is below all. */
+static double forward(const peal_pipeline_column *column, double value) {
+    for (size_t i = 0; i < column->step_count; i++) {
+        const peal_pipeline_step *step = &column->steps[i];
+        if (step->transform->numbers) step->transform->numbers(step->state, &value, 1);
+        if (isnan(value)) return -INFINITY;
+        if (step->transform->bucket) return step->transform->bucket(step->state, value);
+    }
+    return (double)(float)value;
+}
+
+/* The double number `key` of all that are finite, in their order, the middle one 0. */
+static double from_key(int64_t key) {
+    const int64_t bits = key < 0 ? -key : key;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return key < 0 ? -value : value;
+}
+
+double models__column_bound(const models__columns *columns, const peal_pipeline *pipeline, size_t f, double most) {
+    const peal_pipeline_column *column = column_of(columns, pipeline, f);
+    int64_t high = INT64_C(0x7fefffffffffffff), low = -high; /* DBL_MAX */
+    if (forward(column, from_key(high)) <= most) return INFINITY;
+    if (!(forward(column, from_key(low)) <= most)) return -INFINITY;
+    while (low < high - 1) { /* low goes left, high goes right */
+        const int64_t middle = low + (int64_t)(((uint64_t)high - (uint64_t)low) / 2);
+        if (forward(column, from_key(middle)) <= most) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return from_key(low);
+}
