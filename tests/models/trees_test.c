@@ -274,6 +274,10 @@ static void trees_that_make_no_sense_are_refused(void **state) {
                  {"nodes", 2, 0, "makes no sense"},                    /* its own child */
                  {"nodes", 2, 7, "makes no sense"},                    /* a node that is not there */
                  {"nodes", 3, UINT32_C(0x80000008), "makes no sense"}, /* a leaf that is not there */
+                 {"nodes", 7, UINT32_C(0x80000000), "makes no sense"}, /* a leaf that is there already */
+                 {"leaf_rows", 0, 0, "rows or covers of tree 1 make no sense"},
+                 {"gains", 1, UINT32_C(0xbff00000), "gains, rows or covers of tree 1"}, /* -1: the upper half */
+                 {"leaf_covers", 3, UINT32_C(0xbff00000), "covers of tree 1"},
                  {"sizes", 0, 8, "too many nodes"},
                  {"edge_counts", 0, 255, "too many bins"},
                  {"edge_counts", 0, 1 << 30, "too many bins"},
@@ -290,6 +294,154 @@ static void trees_that_make_no_sense_are_refused(void **state) {
         } else {
             assert_ok(status);
         }
+    }
+    free(path);
+}
+
+/* A model's file without some of its tensors. */
+static void open_without(const char *path, const char *const *left_out, size_t left_out_count,
+                         peal_predictor **predictor) {
+    peal_error err;
+    enum { TENSORS = 16 };
+    static const char *const keys[] = {"kind", "model", "job", "pipeline"};
+    peal_safetensors *file;
+    peal_tensor tensors[TENSORS];
+    size_t count = 0;
+    char *changed = test_path(folder, "without.st");
+    json_t *metadata = json_object();
+    assert_ok(peal_safetensors_open(path, &file, &err));
+    assert_true(peal_safetensors_count(file) <= TENSORS);
+    for (size_t i = 0; i < peal_safetensors_count(file); i++) {
+        bool stays = true;
+        for (size_t j = 0; j < left_out_count; j++) {
+            stays = stays && strcmp(peal_safetensors_at(file, i)->name, left_out[j]) != 0;
+        }
+        if (stays) tensors[count++] = *peal_safetensors_at(file, i);
+    }
+    assert_int_equal(count + left_out_count, peal_safetensors_count(file));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *text = peal_safetensors_metadata(file, keys[i]);
+        if (text) json_object_set_new(metadata, keys[i], json_string(text));
+    }
+    assert_ok(peal_safetensors_write(changed, metadata, tensors, count, &err));
+    peal_safetensors_close(file);
+    assert_ok(peal_predictor_open(changed, predictor, &err));
+    json_decref(metadata);
+    free(changed);
+}
+
+static void files_without_a_history_predict(void **state) {
+    (void)state;
+    static rows all;
+    static double got[ROWS];
+    static const char *const history[] = {"gains", "leaf_rows", "leaf_covers"};
+    peal_error err;
+    peal_predictor *predictor;
+    json_t *told;
+    size_t count;
+    double score[2];
+    char *path = test_path(folder, "t.st");
+    draw(&all, 6);
+    train(&all, "trees:leaves=8,rounds=3", NULL, 0, got);
+    open_without(path, history, 3, &predictor);
+    peal_buffer text = {0};
+    print(&all, 0, true, &text);
+    assert_ok(peal_predictor_text(predictor, (char *)text.data, text.size, score, 1, &count, &err));
+    assert_true(score[0] == got[0]);
+    assert_int_equal(peal_predictor_show(predictor, "contributions", &err), PEAL_E_DATA);
+    assert_has(err.message, "leaf_rows");
+    assert_ok(peal_predictor_show(predictor, "raw", &err));
+    assert_ok(peal_predictor_text(predictor, (char *)text.data, text.size, score, 1, &count, &err));
+    assert_true(fabs(score[0] - got[0]) < 1e-12);
+    assert_ok(peal_predictor_importance(predictor, &told, &err));
+    assert_true(json_integer_value(json_object_get(json_array_get(told, 0), "splits")) > 0);
+    assert_null(json_object_get(json_array_get(told, 0), "gain"));
+    json_decref(told);
+    assert_ok(peal_predictor_tree(predictor, 3, &told, &err));
+    assert_null(json_object_get(json_array_get(json_object_get(told, "nodes"), 0), "rows"));
+    json_decref(told);
+    peal_predictor_free(predictor);
+    peal_buffer_clear(&text);
+    free(path);
+}
+
+/* A node of a description, or NULL. */
+static const json_t *node_at(const json_t *tree, json_int_t number) {
+    return json_array_get(json_object_get(tree, "nodes"), (size_t)number);
+}
+
+/* The leaf that a row comes to by what is told of a tree, of numbers of the input. */
+static json_int_t walk(const json_t *tree, const double *x) {
+    const json_t *node = node_at(tree, 0);
+    while (!json_object_get(node, "value")) {
+        const double value = x[json_string_value(json_object_get(node, "column"))[0] - 'a'];
+        const json_t *at_most = json_object_get(node, "at_most"), *below = json_object_get(node, "below");
+        const char *missing = json_string_value(json_object_get(node, "missing"));
+        bool left;
+        if (isnan(value) && missing) {
+            left = strcmp(missing, "left") == 0;
+        } else if (at_most || below) {
+            left = at_most ? value <= json_real_value(at_most) : value < json_real_value(below);
+        } else {
+            left = strcmp(json_string_value(json_object_get(node, "known")), "left") == 0;
+        }
+        node = node_at(tree, json_integer_value(json_object_get(node, left ? "left" : "right")));
+    }
+    return json_integer_value(json_object_get(node, "leaf"));
+}
+
+enum { TREES = 4, LEAVES = 8 };
+
+static void check_tree(const peal_predictor *predictor, const rows *all, size_t t, double leaves[ROWS][TREES]) {
+    peal_error err;
+    json_t *tree;
+    size_t counts[LEAVES] = {0};
+    assert_ok(peal_predictor_tree(predictor, t + 1, &tree, &err));
+    for (size_t i = 0; i < ROWS; i++) {
+        assert_int_equal(walk(tree, all->x[i]), (json_int_t)leaves[i][t]);
+        counts[(size_t)leaves[i][t]]++;
+    }
+    const size_t nodes = json_array_size(json_object_get(tree, "nodes"));
+    for (size_t l = 0; l <= nodes / 2; l++) {
+        const json_t *leaf = node_at(tree, (json_int_t)(nodes / 2 + l));
+        assert_int_equal(json_integer_value(json_object_get(leaf, "rows")), counts[l]);
+        assert_true(fabs(json_real_value(json_object_get(leaf, "cover")) - (double)counts[l]) < 1e-6);
+    }
+    json_decref(tree);
+}
+
+/* Rows of the input walk down what is told of trees to the leaves that they come to, whose rows are counted right, and
+ * contributions add up: of bins, and of numbers that are standardised. */
+static void what_is_told_of_trees_is_so(void **state) {
+    (void)state;
+    static rows all;
+    static double got[ROWS], leaves[ROWS][TREES], told[ROWS][NUMBERS + 1];
+    static const char *const drop[] = {"v"};
+    char *path = test_path(folder, "t.st");
+    draw(&all, 11);
+    for (size_t bins = 0; bins < 2; bins++) {
+        peal_error err;
+        peal_predictor *predictor;
+        peal_buffer text = {0};
+        size_t count;
+        for (size_t i = 0; !bins && i < ROWS; i++) all.x[i][2] = isnan(all.x[i][2]) ? 3 : all.x[i][2];
+        train_with(&all, "trees:leaves=8,rounds=4", drop, 1, bins, got);
+        for (size_t i = 0; i < ROWS; i++) print(&all, i, true, &text);
+        assert_ok(peal_predictor_open(path, &predictor, &err));
+        assert_ok(peal_predictor_show(predictor, "leaves", &err));
+        assert_int_equal(peal_predictor_scores(predictor), TREES);
+        assert_ok(peal_predictor_text(predictor, (char *)text.data, text.size, leaves[0], ROWS, &count, &err));
+        for (size_t t = 0; t < TREES; t++) check_tree(predictor, &all, t, leaves);
+        assert_ok(peal_predictor_show(predictor, "contributions", &err));
+        assert_ok(peal_predictor_text(predictor, (char *)text.data, text.size, told[0], ROWS, &count, &err));
+        for (size_t i = 0; i < ROWS; i++) {
+            double sum = 0;
+            for (size_t j = 0; j <= NUMBERS; j++) sum += told[i][j];
+            assert_true(fabs(sum - got[i]) < 1e-9);
+        }
+        peal_predictor_free(predictor);
+        peal_buffer_clear(&text);
+        draw(&all, 12); /* with gaps again */
     }
     free(path);
 }
@@ -320,9 +472,14 @@ static void wrong_wishes_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_split_is_the_best),    cmocka_unit_test(what_was_filled_in_is_missing),
-        cmocka_unit_test(leaves_are_means),         cmocka_unit_test(categories_are_parted_by_their_means),
-        cmocka_unit_test(more_rounds_learn_more),   cmocka_unit_test(trees_that_make_no_sense_are_refused),
+        cmocka_unit_test(one_split_is_the_best),
+        cmocka_unit_test(what_was_filled_in_is_missing),
+        cmocka_unit_test(leaves_are_means),
+        cmocka_unit_test(categories_are_parted_by_their_means),
+        cmocka_unit_test(more_rounds_learn_more),
+        cmocka_unit_test(trees_that_make_no_sense_are_refused),
+        cmocka_unit_test(files_without_a_history_predict),
+        cmocka_unit_test(what_is_told_of_trees_is_so),
         cmocka_unit_test(wrong_wishes_are_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, free_folder);
