@@ -251,8 +251,9 @@ const tools_command tools_command_predict = {
     .usage = "MODEL SOURCE... [--out FILE] [options]",
     .documentation =
         "Predicts raw rows: CSV of the prediction and, for classes, a probability each, in the order of the rows. "
-        "Of images a first column names the file. In the place of predictions, models of trees tell raw scores, leaves "
-        "or the contributions of columns.",
+        "Of images a first column names the file. In the place of predictions, models tell raw scores, and trees "
+        "leaves "
+        "and the contributions of columns.",
     .bit = FOR_PREDICT,
     .run = run,
 };

@@ -8,8 +8,7 @@
 #include "core/base/memory.h"
 
 models__unit models__forest_unit(const models__goal *goal) {
-    const peal_shape *shape = &goal->shape;
-    return shape->classes == 0 ? (models__unit){shape->label_deviation, shape->label_mean} : (models__unit){1, 0};
+    return models__unit_of(&goal->shape, NULL);
 }
 
 void models__forest_model_free(void *model) {

@@ -5,6 +5,7 @@
 #include "models/learner/bins.h"
 #include "models/learner/columns.h"
 #include "models/learner/objective.h"
+#include "models/learner/views.h"
 
 /* The numbers of the model's spec, in the order in which trees.c lists them. */
 enum {
@@ -96,10 +97,6 @@ static inline void models__forest_add(const models__forest *forest, size_t begin
 
 /* PEAL_E_DATA if tree `tree` over these bins makes no sense. */
 peal_status models__forest_check(const models__forest *forest, const models__bins *bins, size_t tree, peal_error *err);
-/* From scores to the unit in which they are told: that of the label, where a score is a number of its kind. */
-typedef struct models__unit {
-    double scale, shift;
-} models__unit;
 models__unit models__forest_unit(const models__goal *goal);
 
 /* ---- the model, by a learner's hooks ---- */

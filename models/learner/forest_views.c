@@ -6,14 +6,7 @@
 #include "core/base/memory.h"
 #include "models/learner/forest.h"
 #include "models/learner/shap.h"
-
-/* "NAME" or, of several classes, "CLASS:NAME"; freed by the caller. */
-static char *title_of(const models__forest_model *self, const peal_pipeline *pipeline, size_t output,
-                      const char *name) {
-    if (self->forest.outputs == 1) return peal_strdup(name);
-    const peal_text class = peal_pipeline_class_name(pipeline, (uint32_t)output);
-    return peal_sprintf("%.*s:%s", (int)class.length, class.data, name);
-}
+#include "models/learner/views.h"
 
 /* ---- the raw score ---- */
 
@@ -23,7 +16,7 @@ static size_t raw_width(const void *model) {
 }
 
 static char *raw_title(const void *model, const peal_pipeline *pipeline, size_t index) {
-    return title_of(model, pipeline, index, "raw");
+    return models__output_title(pipeline, raw_width(model), index, "raw");
 }
 
 /* Scores of numbers are told in the unit in which they are predicted. */
@@ -35,13 +28,8 @@ static void raw_score(const void *model, void *scratch, const peal_batch *batch,
 }
 
 static const peal_view raw = {
-    .name = "raw",
-    .documentation = "the sum of the trees, which becomes a probability or a number",
-    .width = raw_width,
-    .title = raw_title,
-    .scratch_new = models__forest_model_scratch,
-    .scratch_free = free,
-    .score = raw_score,
+    MODELS__RAW,          .width = raw_width, .title = raw_title, .scratch_new = models__forest_model_scratch,
+    .scratch_free = free, .score = raw_score,
 };
 
 /* ---- leaves ---- */
@@ -97,8 +85,8 @@ static char *contributions_title(const void *model, const peal_pipeline *pipelin
     const models__forest_model *self = model;
     const size_t output = index / (self->columns.count + 1), column = index % (self->columns.count + 1);
     const bool is_last = column == self->columns.count;
-    return title_of(self, pipeline, output,
-                    is_last ? "expected" : models__column_name(&self->columns, pipeline, column));
+    return models__output_title(pipeline, self->forest.outputs, output,
+                                is_last ? "expected" : models__column_name(&self->columns, pipeline, column));
 }
 
 typedef struct contributions_room {

@@ -278,6 +278,7 @@ const peal_learner peal_learner_full = {
     .scratch_new = models__linear_model_scratch,
     .scratch_free = free,
     .score = models__linear_model_score,
+    .views = models__linear_views,
     .check = check,
     .begin = begin,
     .end = end,

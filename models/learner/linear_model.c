@@ -8,6 +8,7 @@
 
 #include "core/base/memory.h"
 #include "core/base/vector.h"
+#include "models/learner/views.h"
 
 enum { ROWS = MODELS__LINEAR_ROWS, LANES = MODELS__LANES };
 
@@ -284,3 +285,34 @@ void models__linear_model_score(const void *model, void *scratch, const peal_bat
         }
     }
 }
+
+/* ---- raw scores ---- */
+
+static size_t raw_width(const void *model) {
+    const linear_model *self = model;
+    return self->linear.outputs;
+}
+
+static char *raw_title(const void *model, const peal_pipeline *pipeline, size_t index) {
+    return models__output_title(pipeline, raw_width(model), index, "raw");
+}
+
+static void raw_score(const void *model, void *scratch, const peal_batch *batch, double *out) {
+    const linear_model *self = model;
+    const models__linear *linear = &self->linear;
+    const models__unit unit = models__unit_of(&linear->shape, linear->loss);
+    models__few few = {.features = scratch};
+    double *own = few.features + ROWS * linear->features;
+    for (size_t at = 0; at < batch->count; at += ROWS) {
+        models__linear_load(linear, batch, at, &few);
+        models__linear_scores(linear, self->parameters, &few, own);
+        for (size_t i = 0; i < few.count * linear->outputs; i++) *out++ = own[i] * unit.scale + unit.shift;
+    }
+}
+
+static const peal_view raw = {
+    MODELS__RAW,          .width = raw_width, .title = raw_title, .scratch_new = models__linear_model_scratch,
+    .scratch_free = free, .score = raw_score,
+};
+
+const peal_view *const models__linear_views[] = {&raw, NULL};

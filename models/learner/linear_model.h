@@ -88,6 +88,8 @@ void models__linear_model_free(void *model);
 const peal_tensor *models__linear_model_tensors(const void *model, size_t *count);
 peal_status models__linear_model_scratch(const void *model, void **scratch, peal_error *err);
 void models__linear_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores);
+/* What it tells besides: its raw scores. */
+extern const peal_view *const models__linear_views[];
 /* The vector whose parts its tensors are. */
 double *models__linear_model_parameters(void *model);
 

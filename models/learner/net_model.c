@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "models/learner/views.h"
 
 typedef struct net_model {
     const peal_pipeline *pipeline;
@@ -112,9 +113,7 @@ static void output_to_scores(const peal_net *net, const float *output, size_t ro
 
 /* Batches are always padded to the same size, so that a row's sums do not depend on how many stand beside it. The
  * inputs behind the batch keep old rows: their results are not looked at. */
-void models__net_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores) {
-    (void)model;
-    peal_net *net = scratch;
+static const float *forward(peal_net *net, const peal_batch *batch) {
     peal_run run = {.rows = PEAL_PREDICT_BATCH};
     if (batch->table) {
         peal_net_load_table(net, batch->table, batch->first, batch->count);
@@ -123,5 +122,41 @@ void models__net_model_score(const void *model, void *scratch, const peal_batch 
     }
     peal_net_clear_rows(net, batch->count, PEAL_PREDICT_BATCH);
     peal_graph_forward(net->graph, &run);
-    output_to_scores(net, net->output->value, batch->count, scores);
+    return net->output->value;
 }
+
+void models__net_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores) {
+    (void)model;
+    peal_net *net = scratch;
+    output_to_scores(net, forward(net, batch), batch->count, scores);
+}
+
+/* ---- raw scores ---- */
+
+static size_t raw_width(const void *model) {
+    const net_model *self = model;
+    return self->net->outputs;
+}
+
+static char *raw_title(const void *model, const peal_pipeline *pipeline, size_t index) {
+    return models__output_title(pipeline, raw_width(model), index, "raw");
+}
+
+static void raw_score(const void *model, void *scratch, const peal_batch *batch, double *out) {
+    (void)model;
+    peal_net *net = scratch;
+    const models__unit unit = models__unit_of(&net->shape, NULL);
+    const float *output = forward(net, batch);
+    for (size_t i = 0; i < batch->count * net->outputs; i++) out[i] = (double)output[i] * unit.scale + unit.shift;
+}
+
+static const peal_view raw = {
+    MODELS__RAW,
+    .width = raw_width,
+    .title = raw_title,
+    .scratch_new = models__net_model_scratch,
+    .scratch_free = models__net_model_scratch_free,
+    .score = raw_score,
+};
+
+const peal_view *const models__net_views[] = {&raw, NULL};

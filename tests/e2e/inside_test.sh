@@ -99,6 +99,20 @@ rm run/checkpoint-000005.safetensors whole.st
 $peal train "${job[@]}" --keep 9 --out whole.st --resume
 cmp whole.st class.st || fail "resumption changes the model"
 
+# Linear models and nets tell raw scores, too; a class of several has one each.
+for model in softmax mlp:hidden=3; do
+    $peal train rows.csv --label class --drop y --model $model --epochs 2 --out net.st --quiet
+    $peal predict net.st rows.csv --quiet >net.csv
+    $peal predict net.st rows.csv --raw --quiet | paste -d, net.csv - | awk -F, "$near"' NR > 1 {
+        if (!near($2, exp($5) / (exp($5) + exp($6) + exp($7)))) exit 1 }' || fail "raw scores of $model"
+done
+for model in linear mlp:hidden=3; do
+    $peal train rows.csv --label y --drop class --task regress --model $model --epochs 5 --out net.st --quiet
+    $peal predict net.st rows.csv --quiet >net.csv
+    $peal predict net.st rows.csv --raw --quiet | paste -d, net.csv - | awk -F, "$near"' NR > 1 && !near($1, $2) { exit 1 }' ||
+        fail "raw numbers of $model"
+done
+
 # What there is not.
 $peal train rows.csv --label class --drop y --model softmax --out linear.st --quiet
 expect 2 "a model 'softmax' tells no leaves of its rows" $peal predict linear.st rows.csv --leaves
