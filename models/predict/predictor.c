@@ -228,8 +228,8 @@ static peal_status find_view(const peal_predictor *predictor, const char *name, 
         *out = *views;
         return (*out)->check ? (*out)->check(predictor->model, err) : PEAL_OK;
     }
-    return peal_fail(err, PEAL_E_USAGE, "a model '%s' tells no %s of its rows; trees do", predictor->parsed.kind->name,
-                     name);
+    return peal_fail(err, PEAL_E_USAGE, "a model '%s' has no '%s' to tell of rows; trees have",
+                     predictor->parsed.kind->name, name);
 }
 
 peal_status peal_predictor_show(peal_predictor *predictor, const char *view, peal_error *err) {

@@ -115,7 +115,7 @@ done
 
 # What there is not.
 $peal train rows.csv --label class --drop y --model softmax --out linear.st --quiet
-expect 2 "a model 'softmax' tells no leaves of its rows" $peal predict linear.st rows.csv --leaves
+expect 2 "a model 'softmax' has no 'leaves' to tell of rows" $peal predict linear.st rows.csv --leaves
 expect 2 "has no trees" $peal inspect linear.st --tree 1
 expect 2 "there is no tree 4: the model's are 1 to 3" $peal inspect y.st --tree 4
 expect 2 "choose one" $peal predict y.st rows.csv --leaves --raw

@@ -221,7 +221,7 @@ static void more_rounds_learn_more(void **state) {
     }
 }
 
-/* A whole file, sealed again, in which number `index` of a tensor is another one. */
+/* A whole file, sealed again, in which word `index` (of 32 bits) of a tensor is another one. */
 static peal_status open_changed(const char *path, const char *tensor, size_t index, uint32_t value, peal_error *found) {
     peal_error err;
     enum { TENSORS = 16 };
@@ -238,9 +238,10 @@ static peal_status open_changed(const char *path, const char *tensor, size_t ind
     for (size_t i = 0; i < count; i++) {
         tensors[i] = *peal_safetensors_at(file, i);
         if (strcmp(tensors[i].name, tensor) != 0) continue;
-        numbers = malloc(peal_tensor_count(&tensors[i]) * sizeof *numbers);
-        memcpy(numbers, tensors[i].data, peal_tensor_count(&tensors[i]) * sizeof *numbers);
-        assert_true(index < peal_tensor_count(&tensors[i]));
+        const size_t size = peal_tensor_count(&tensors[i]) * peal_tensor_item(tensors[i].type);
+        numbers = malloc(size);
+        memcpy(numbers, tensors[i].data, size);
+        assert_true(index < size / sizeof *numbers);
         numbers[index] = value;
         tensors[i].data = numbers;
     }
