@@ -182,6 +182,11 @@ static json_t *set_sums(const one_tree *self, json_t *out, uint32_t number) {
     return self->covers ? peal_json_set(out, "cover", json_real(self->covers[number])) : out;
 }
 
+/* Whether rows can lack the feature: codes, and numbers of which it is known what they were filled in with. */
+static bool knows_missing(const models__bins *bins, size_t f) {
+    return f >= bins->shape.features || !isnan(bins->filled[f]);
+}
+
 static json_t *node_json(const one_tree *self, uint32_t i) {
     const models__forest_model *model = self->model;
     const models__forest *forest = &model->forest;
@@ -190,7 +195,7 @@ static json_t *node_json(const one_tree *self, uint32_t i) {
     const double unit = squared(models__forest_unit(&model->goal).scale);
     json_t *out = set_feature(self, json_pack("{s:i}", "node", (int)i), node->feature);
     out = node->what & MODELS__CATEGORY ? set_categories(self, out, node, set) : set_bound(self, out, node);
-    if (node->feature >= model->bins.shape.features) {
+    if (knows_missing(&model->bins, node->feature)) {
         out = peal_json_set(out, "missing", json_string(models__goes_left(node, set, 0) ? "left" : "right"));
     }
     if (forest->gains) out = peal_json_set(out, "gain", json_real(forest->gains[self->first + i] * unit));
