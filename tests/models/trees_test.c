@@ -187,6 +187,36 @@ static void leaves_are_means(void **state) {
     assert_int_equal(leaves, 12);
 }
 
+static int by_size(const void *a, const void *b) {
+    const double *p = a, *q = b;
+    return (*p > *q) - (*p < *q);
+}
+
+/* With rate 1 a leaf of the absolute loss says the median of its rows, one of a quantile that quantile. */
+static void leaves_are_quantiles(void **state) {
+    (void)state;
+    static rows all;
+    static double got[ROWS];
+    static const char *const models[] = {"trees:leaves=12,rounds=1,rate=1,objective=mae",
+                                         "trees:leaves=12,rounds=1,rate=1,objective=quantile,alpha=0.8"};
+    draw(&all, 11);
+    for (size_t m = 0; m < 2; m++) {
+        train(&all, models[m], NULL, 0, got);
+        for (size_t i = 0; i < ROWS; i++) {
+            double own[ROWS];
+            size_t count = 0;
+            for (size_t j = 0; j < ROWS; j++) {
+                if (got[j] == got[i]) own[count++] = all.y[j];
+            }
+            assert_true(count >= 20 && count < ROWS);
+            qsort(own, count, sizeof *own, by_size);
+            const double place = (double)(count - 1) * (m ? 0.8 : 0.5), low = floor(place);
+            const double first = own[(size_t)low], second = own[(size_t)low + (place > low)];
+            assert_true(fabs(got[i] - (first + (second - first) * (place - low))) < 1e-9);
+        }
+    }
+}
+
 /* Levels, whose order says nothing, are parted as their means say. */
 static void categories_are_parted_by_their_means(void **state) {
     (void)state;
@@ -474,6 +504,7 @@ int main(void) {
         cmocka_unit_test(one_split_is_the_best),
         cmocka_unit_test(what_was_filled_in_is_missing),
         cmocka_unit_test(leaves_are_means),
+        cmocka_unit_test(leaves_are_quantiles),
         cmocka_unit_test(categories_are_parted_by_their_means),
         cmocka_unit_test(more_rounds_learn_more),
         cmocka_unit_test(trees_that_make_no_sense_are_refused),
