@@ -3,6 +3,8 @@
  *   peal_etl            from sources to a dataset               etl/job/etl.h
  *   peal_train          from a dataset to a model               models/train/train.h
  *   peal_predictor      from a model and raw rows to predictions, and peal_eval to metrics   models/predict/predictor.h
+ *   peal_import, peal_export   models of LightGBM and XGBoost to models of Peal's and back
+ *                                                           models/interchange/interchange.h
  *   peal_executor       a pool of threads                       core/thread/executor.h
  *   peal_process_pool   a pool of processes                     core/process/process_pool.h
  *   peal_group, peal_ring, peal_comm   what the trainer stands on: forked workers, messages, sums and meetings
@@ -29,6 +31,7 @@
 #include "core/thread/executor.h"
 #include "etl/dataset/dataset.h"
 #include "etl/job/etl.h"
+#include "models/interchange/interchange.h"
 #include "models/predict/metrics.h"
 #include "models/predict/predictor.h"
 #include "models/train/train.h"

@@ -67,6 +67,15 @@ void peal_pipeline_numbers(const peal_pipeline *pipeline, size_t index, size_t s
     apply_number_steps(&pipeline->columns[index], step, out, count);
 }
 
+double peal_pipeline_raw_number(const peal_pipeline_column *column, double value) {
+    apply_number_steps(column, column->step_count, &value, 1);
+    return value;
+}
+
+float peal_pipeline_feature(const peal_pipeline_column *column, double value) {
+    return to_feature(peal_pipeline_raw_number(column, value));
+}
+
 /* At most NUMBER_CHUNK rows of a column of numbers. */
 static void apply_number_column(const peal_pipeline_column *column, const peal_column *raw, const peal_code_map *map,
                                 const uint32_t *selection, size_t first, size_t count, float *out, size_t stride) {

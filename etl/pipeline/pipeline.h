@@ -197,6 +197,11 @@ typedef struct peal_raw_batch {
     const peal_code_map *maps; /* NULL: made from the columns' dictionaries */
 } peal_raw_batch;
 
+/* What the steps of a column of numbers make of a raw value (NaN: missing): the number that its encoder is given, and
+ * the feature that it becomes where there is none. */
+double peal_pipeline_raw_number(const peal_pipeline_column *column, double value);
+float peal_pipeline_feature(const peal_pipeline_column *column, double value);
+
 /* A text of column `index` as it comes to the encoder, or to what reads it as a number, perhaps in `scratch`: data is
  * NULL if it spells a missing value.
  */

@@ -14,18 +14,34 @@ enum {
 
 /* ---- memory ---- */
 
+/* Which column each feature of codes is of, and where its bins begin. */
+static peal_status place_codes(models__bins *bins, const char *aspects, peal_error *err) {
+    const peal_shape *shape = &bins->shape;
+    PEAL_TRY(peal_alloc_checked(&bins->code_column, bins->code_features, sizeof(uint32_t), "bins", err));
+    PEAL_TRY(peal_alloc_checked(&bins->code_first, bins->code_features + 1, sizeof(size_t), "bins", err));
+    for (size_t c = 0; c < bins->code_features; c++) {
+        uint32_t column = (uint32_t)c;
+        if (c >= shape->code_columns)
+            memcpy(&column, aspects + (c - shape->code_columns) * sizeof column, sizeof column);
+        if (column >= shape->code_columns) return peal_fail(err, PEAL_E_DATA, "an aspect is of no column of codes");
+        bins->code_column[c] = column;
+        bins->code_first[c + 1] = bins->code_first[c] + shape->vocabularies[column];
+    }
+    return PEAL_OK;
+}
+
 peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline, const peal_shape *shape,
-                              peal_error *err) {
-    const size_t numbers = shape->features, columns = shape->code_columns, codes = peal_shape_codes(shape);
-    *bins = (models__bins){.shape = *shape, .features = numbers + columns};
+                              const void *aspects, size_t aspect_count, peal_error *err) {
+    const size_t numbers = shape->features, columns = shape->code_columns;
+    *bins = (models__bins){
+        .shape = *shape, .features = numbers + columns + aspect_count, .code_features = columns + aspect_count};
+    PEAL_TRY(place_codes(bins, aspects, err));
     PEAL_TRY(peal_alloc_checked(&bins->edge_counts, numbers, sizeof(uint32_t), "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->filled, numbers, sizeof(float), "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->edges, numbers * MODELS__BINS_MOST, sizeof(float), "bins", err));
-    PEAL_TRY(peal_alloc_checked(&bins->code_bins, codes, 1, "bins", err));
-    PEAL_TRY(peal_alloc_checked(&bins->code_first, columns + 1, sizeof(size_t), "bins", err));
+    PEAL_TRY(peal_alloc_checked(&bins->code_bins, bins->code_first[bins->code_features], 1, "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->categories, columns, 1, "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->counts, bins->features, sizeof(uint16_t), "bins", err));
-    for (size_t c = 0; c < columns; c++) bins->code_first[c + 1] = bins->code_first[c] + shape->vocabularies[c];
     size_t column = 0;
     for (size_t f = 0; f < numbers; f++) bins->filled[f] = (float)NAN;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
@@ -43,6 +59,7 @@ void models__bins_clear(models__bins *bins) {
     free(bins->edge_counts);
     free(bins->filled);
     free(bins->edges);
+    free(bins->code_column);
     free(bins->code_bins);
     free(bins->code_first);
     free(bins->categories);
@@ -61,7 +78,7 @@ peal_status models__bins_finish(models__bins *bins, peal_error *err) {
         }
         bins->counts[f] = (uint16_t)(count + 2);
     }
-    for (size_t c = 0; c < bins->shape.code_columns; c++) {
+    for (size_t c = 0; c < bins->code_features; c++) {
         uint8_t most = 0;
         for (size_t i = bins->code_first[c]; i < bins->code_first[c + 1]; i++) {
             if (bins->code_bins[i] > most) most = bins->code_bins[i];
@@ -256,7 +273,7 @@ peal_status models__bins_fit(models__bins *bins, const peal_training *training, 
                     .also = also,
                     .user = user,
                     .stride = (rows + SAMPLE_MOST - 1) / SAMPLE_MOST};
-    PEAL_TRY(models__bins_init(bins, training->pipeline, training->shape, err));
+    PEAL_TRY(models__bins_init(bins, training->pipeline, training->shape, NULL, 0, err));
     if (read.stride == 0) read.stride = 1;
     read.room = (size_t)(rows / read.stride + 1);
     peal_status status =
@@ -291,8 +308,8 @@ void models__bins_row(const models__bins *bins, const peal_table *table, size_t 
         const float x = models__bins_number(bins, table, row, f);
         out[f] = x == bins->filled[f] ? 0 : bin_of(bins->edges + f * MODELS__BINS_MOST, bins->edge_counts[f], x);
     }
-    for (size_t c = 0; c < bins->shape.code_columns; c++) {
-        const int32_t code = peal_column_code(&table->columns[(numbers > 0) + c], row);
+    for (size_t c = 0; c < bins->code_features; c++) {
+        const int32_t code = peal_column_code(&table->columns[(numbers > 0) + bins->code_column[c]], row);
         out[numbers + c] = code < 0 ? 0 : bins->code_bins[bins->code_first[c] + (size_t)code];
     }
 }

@@ -3,7 +3,10 @@
  * The features are the numbers of the pipeline's output, then its columns of codes. Bin 0 is for what is missing. (A
  * number that was filled in with its column's mean is known by that.) A number's bins follow its order: bin i holds
  * edges[i - 2] < x <= edges[i - 1]. Codes of numbers (bucketize) keep their order, too; other codes are categories: the
- * most frequent ones have a bin each, the rest shares the last one. */
+ * most frequent ones have a bin each, the rest shares the last one.
+ *
+ * Behind them come *aspects*, of models from elsewhere: a column of codes once more, with other bins. So a column can
+ * have more bounds than a feature has bins, and sets of more categories. */
 #ifndef PEAL_MODELS_BINS_H
 #define PEAL_MODELS_BINS_H
 
@@ -17,8 +20,10 @@ typedef struct models__bins {
     uint32_t *edge_counts; /* [shape.features] */
     float *filled;         /* [shape.features] what a missing number has become; NaN: none, or it cannot be told */
     float *edges;          /* [shape.features, MODELS__BINS_MOST], rising; the rest is 0 */
-    uint8_t *code_bins;    /* [codes of all columns] */
-    size_t *code_first;    /* [shape.code_columns + 1] */
+    size_t code_features;  /* shape.code_columns and the aspects */
+    uint32_t *code_column; /* [code_features] the column of codes that it is of */
+    uint8_t *code_bins;    /* [codes of all code_features] */
+    size_t *code_first;    /* [code_features + 1] */
     uint8_t *categories;   /* [shape.code_columns] 1: its bins have no order */
     uint16_t *counts;      /* [features] bins, bin 0 among them */
 } models__bins;
@@ -27,9 +32,11 @@ typedef struct models__bins {
  * `also` is given each row, too, so that one reading serves. */
 peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, peal_row_visit also,
                              void *user, peal_error *err);
-/* Makes room for bins of the shape; edge_counts, edges and code_bins are then the caller's to write. */
+/* Makes room for bins of the shape and for aspects of the columns `aspects` ([aspect_count] uint32_t, perhaps
+ * unaligned); edge_counts, edges and code_bins are then the caller's to write. PEAL_E_DATA if an aspect is of no
+ * column. */
 peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline, const peal_shape *shape,
-                              peal_error *err);
+                              const void *aspects, size_t aspect_count, peal_error *err);
 /* When they stand there: what follows from them. PEAL_E_DATA if they make no
  * sense. */
 peal_status models__bins_finish(models__bins *bins, peal_error *err);
@@ -48,7 +55,7 @@ static inline float models__bins_number(const models__bins *bins, const peal_tab
 }
 
 static inline bool models__bins_is_category(const models__bins *bins, size_t feature) {
-    return feature >= bins->shape.features && bins->categories[feature - bins->shape.features];
+    return feature >= bins->shape.features && bins->categories[bins->code_column[feature - bins->shape.features]];
 }
 
 #endif

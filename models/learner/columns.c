@@ -11,14 +11,12 @@ static bool is_used(const peal_pipeline_column *column) {
     return column->role == PEAL_ROLE_FEATURE || column->role == PEAL_ROLE_INDEX;
 }
 
-peal_status models__columns_init(models__columns *columns, const peal_pipeline *pipeline, peal_error *err) {
-    const size_t all = pipeline->schema.count;
-    size_t used = 0, codes = 0;
-    for (size_t i = 0; i < all; i++) {
-        used += is_used(&pipeline->columns[i]);
-        codes += pipeline->columns[i].role == PEAL_ROLE_INDEX;
-    }
-    *columns = (models__columns){.numbers = pipeline->feature_width, .features = pipeline->feature_width + codes};
+peal_status models__columns_init(models__columns *columns, const peal_pipeline *pipeline, const models__bins *bins,
+                                 peal_error *err) {
+    const size_t all = pipeline->schema.count, codes = bins->shape.code_columns;
+    size_t used = 0;
+    for (size_t i = 0; i < all; i++) used += is_used(&pipeline->columns[i]);
+    *columns = (models__columns){.numbers = pipeline->feature_width, .features = bins->features};
     PEAL_TRY(peal_alloc_checked(&columns->places, used, sizeof(uint32_t), "columns", err));
     PEAL_TRY(peal_alloc_checked(&columns->of, columns->features, sizeof(uint32_t), "columns", err));
     size_t code = columns->numbers;
@@ -32,6 +30,9 @@ peal_status models__columns_init(models__columns *columns, const peal_pipeline *
             continue;
         }
         for (uint32_t j = 0; j < column->width; j++) columns->of[column->offset + j] = number;
+    }
+    for (size_t c = codes; c < bins->code_features; c++) {
+        columns->of[columns->numbers + c] = columns->of[columns->numbers + bins->code_column[c]];
     }
     return PEAL_OK;
 }

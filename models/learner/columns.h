@@ -1,9 +1,9 @@
 /* Which input columns the features of a model come from, and what a feature's values mean in the input. Private to this
- * folder. Features are the numbers of the pipeline's output, then its columns of codes. */
+ * folder. Features are as in bins.h. */
 #ifndef PEAL_MODELS_COLUMNS_H
 #define PEAL_MODELS_COLUMNS_H
 
-#include "etl/pipeline/pipeline.h"
+#include "models/learner/bins.h"
 
 /* The columns that features come from, in the order of the schema. */
 typedef struct models__columns {
@@ -13,7 +13,8 @@ typedef struct models__columns {
     uint32_t numbers; /* features that are no codes */
 } models__columns;
 
-peal_status models__columns_init(models__columns *columns, const peal_pipeline *pipeline, peal_error *err);
+peal_status models__columns_init(models__columns *columns, const peal_pipeline *pipeline, const models__bins *bins,
+                                 peal_error *err);
 void models__columns_clear(models__columns *columns);
 
 /* The name of an input column. */

@@ -57,7 +57,8 @@ static void list_tensors(models__forest_model *self) {
     if (forest->leaf_rows) {
         add_tensor(self, "leaf_rows", PEAL_TENSOR_UINT32, forest->leaf_rows, forest->trees, forest->leaves);
     }
-    add_tensor(self, "code_bins", PEAL_TENSOR_UINT8, bins->code_bins, 1, peal_shape_codes(&self->shape));
+    add_tensor(self, "aspects", PEAL_TENSOR_UINT32, bins->code_column + self->shape.code_columns, 1, self->aspects);
+    add_tensor(self, "code_bins", PEAL_TENSOR_UINT8, bins->code_bins, 1, bins->code_first[bins->code_features]);
 }
 
 static const peal_tensor *find(const peal_tensor *given, size_t count, const char *name) {
@@ -80,21 +81,34 @@ static peal_status make_history(models__forest *forest, const peal_tensor *given
     return peal_alloc_checked(&forest->leaf_rows, leaves, sizeof(uint32_t), "trees", err);
 }
 
-static peal_status make_room(models__forest_model *self, peal_error *err) {
+static peal_status make_room(models__forest_model *self, bool has_sets, peal_error *err) {
     models__forest *forest = &self->forest;
     const size_t trees = forest->trees, nodes = forest->leaves - 1;
     PEAL_TRY(peal_alloc_checked(&forest->sizes, trees, sizeof(uint32_t), "trees", err));
     PEAL_TRY(peal_alloc_checked(&forest->nodes, trees * nodes, sizeof(models__tree_node), "trees", err));
     PEAL_TRY(peal_alloc_checked(&forest->values, trees * forest->leaves, sizeof(double), "trees", err));
     PEAL_TRY(peal_alloc_checked(&forest->base, forest->outputs, sizeof(double), "trees", err));
-    if (!models__bins_have_categories(&self->bins)) return PEAL_OK;
+    if (!has_sets && !models__bins_have_categories(&self->bins)) return PEAL_OK;
     return peal_alloc_checked(&forest->sets, trees * nodes * MODELS__SET_WORDS, sizeof(uint32_t), "trees", err);
+}
+
+/* Whether a file has the bins of all codes that its aspects are of; else these would make us take memory by their word.
+ */
+static bool aspects_fit(const peal_shape *shape, const peal_tensor *aspects, const peal_tensor *code_bins) {
+    size_t codes = peal_shape_codes(shape);
+    for (size_t i = 0; i < peal_tensor_count(aspects); i++) {
+        uint32_t column;
+        memcpy(&column, (const char *)aspects->data + i * sizeof column, sizeof column);
+        codes += column < shape->code_columns ? shape->vocabularies[column] : 0;
+    }
+    return code_bins && peal_tensor_count(code_bins) == codes;
 }
 
 /* As many trees as a file has; in training there is room for all rounds, and those that are not taken stay empty. */
 static peal_status make(models__forest_model *self, const peal_pipeline *pipeline, const peal_model_spec *spec,
                         const peal_tensor *given, size_t given_count, peal_error *err) {
-    const peal_tensor *sizes = find(given, given_count, "sizes");
+    const peal_tensor *sizes = find(given, given_count, "sizes"), *aspects = find(given, given_count, "aspects");
+    const bool has_sets = find(given, given_count, "sets") != NULL;
     PEAL_TRY(peal_pipeline_shape(pipeline, &self->shape, err));
     PEAL_TRY(models__goal_choose(spec, &self->shape, &self->goal, err));
     self->forest.outputs = self->goal.outputs;
@@ -102,9 +116,15 @@ static peal_status make(models__forest_model *self, const peal_pipeline *pipelin
     self->forest.trees = (size_t)spec->parameters[MODELS__ROUNDS] * self->forest.outputs;
     if (given && !sizes) return peal_fail(err, PEAL_E_DATA, "it has no tensor 'sizes'");
     if (given) self->forest.trees = peal_tensor_count(sizes);
-    PEAL_TRY(models__bins_init(&self->bins, pipeline, &self->shape, err));
-    PEAL_TRY(models__columns_init(&self->columns, pipeline, err));
-    PEAL_TRY(make_room(self, err));
+    if (aspects && (aspects->type != PEAL_TENSOR_UINT32 ||
+                    !aspects_fit(&self->shape, aspects, find(given, given_count, "code_bins")))) {
+        return peal_fail(err, PEAL_E_DATA, "its 'aspects' do not fit its columns of codes");
+    }
+    self->aspects = aspects ? peal_tensor_count(aspects) : 0;
+    PEAL_TRY(
+        models__bins_init(&self->bins, pipeline, &self->shape, aspects ? aspects->data : NULL, self->aspects, err));
+    PEAL_TRY(models__columns_init(&self->columns, pipeline, &self->bins, err));
+    PEAL_TRY(make_room(self, has_sets, err));
     PEAL_TRY(make_history(&self->forest, given, given_count, err));
     list_tensors(self);
     return PEAL_OK;
@@ -254,6 +274,6 @@ void models__forest_model_fill(void *model, const models__forest *forest, const 
     memcpy(own->leaf_rows, forest->leaf_rows, trees * forest->leaves * sizeof(uint32_t));
     memcpy(self->bins.edge_counts, bins->edge_counts, numbers * sizeof(uint32_t));
     memcpy(self->bins.edges, bins->edges, numbers * MODELS__BINS_MOST * sizeof(float));
-    memcpy(self->bins.code_bins, bins->code_bins, peal_shape_codes(&self->shape));
+    memcpy(self->bins.code_bins, bins->code_bins, bins->code_first[bins->code_features]);
     models__bins_finish(&self->bins, NULL);
 }

@@ -101,12 +101,13 @@ models__unit models__forest_unit(const models__goal *goal);
 
 /* ---- the model, by a learner's hooks ---- */
 
-enum { MODELS__FOREST_TENSORS = 12 };
+enum { MODELS__FOREST_TENSORS = 13 };
 
 typedef struct models__forest_model {
     peal_shape shape; /* the data's */
     models__goal goal;
     models__bins bins;
+    size_t aspects; /* of columns of codes; see bins.h */
     models__columns columns;
     models__forest forest;
     peal_tensor tensors[MODELS__FOREST_TENSORS];
