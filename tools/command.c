@@ -14,8 +14,8 @@
 #include "tools/display.h"
 
 const tools_command *const tools_commands[TOOLS_COMMANDS + 1] = {
-    &tools_command_etl,     &tools_command_train, &tools_command_eval, &tools_command_predict,
-    &tools_command_inspect, &tools_command_cache, &tools_command_help, NULL};
+    &tools_command_etl,    &tools_command_train,  &tools_command_eval,  &tools_command_predict, &tools_command_inspect,
+    &tools_command_import, &tools_command_export, &tools_command_cache, &tools_command_help,    NULL};
 
 atomic_int tools_stop;
 

@@ -18,8 +18,8 @@ typedef struct tools_command {
 } tools_command;
 
 extern const tools_command tools_command_etl, tools_command_train, tools_command_eval, tools_command_predict,
-    tools_command_inspect, tools_command_cache, tools_command_help;
-enum { TOOLS_COMMANDS = 7 };
+    tools_command_inspect, tools_command_import, tools_command_export, tools_command_cache, tools_command_help;
+enum { TOOLS_COMMANDS = 9 };
 extern const tools_command *const tools_commands[TOOLS_COMMANDS + 1]; /* ends with NULL */
 
 /* The command called `name`; PEAL_E_USAGE with the nearest right one otherwise. */

@@ -18,10 +18,14 @@
 
 const tools_option tools_option_table[] = {
     {"out", OPTION_PATH, AT(out), "PATH", "where the result goes: dataset folder, model file or predictions",
-     FOR_ETL | FOR_TRAIN | FOR_PREDICT},
+     FOR_ETL | FOR_TRAIN | FOR_PREDICT | FOR_IMPORT | FOR_EXPORT},
+    {"to", OPTION_TEXT, AT(to), "FORM",
+     "what is to be written: of export whose model file (lightgbm), of inspect's tree a text for people (text) or for "
+     "Graphviz (dot)",
+     FOR_EXPORT | FOR_INSPECT},
     {"job", OPTION_PATH, AT(job), "FILE.yaml", "a job file; any option here can stand in it, and the command line wins",
-     FOR_ALL & ~(FOR_INSPECT | FOR_CACHE | FOR_HELP)},
-    {"label", OPTION_TEXT, AT(label), "COLUMN", "the column to predict", FOR_ETL | FOR_TRAIN},
+     FOR_READING},
+    {"label", OPTION_TEXT, AT(label), "COLUMN", "the column to predict", FOR_ETL | FOR_TRAIN | FOR_IMPORT},
     {"weight", OPTION_TEXT, AT(weight), "COLUMN", "what each row counts in training: numbers from 0 on",
      FOR_ETL | FOR_TRAIN},
     {"offset", OPTION_TEXT, AT(offset), "COLUMN", "what is added to each row's score (see 'peal help transforms')",
@@ -96,7 +100,6 @@ const tools_option tools_option_table[] = {
     {"contributions", OPTION_FLAG, AT(contributions), NULL,
      "write what each column adds to the raw score, and what is expected, instead (trees)", FOR_PREDICT},
     {"tree", OPTION_COUNT, AT(tree), "N", "show tree N of a model of trees, from 1 on", FOR_INSPECT},
-    {"to", OPTION_TEXT, AT(to), "text|dot", "how to write the tree: for people (text), or for Graphviz", FOR_INSPECT},
     {"json", OPTION_FLAG, AT(json), NULL, "print one JSON object on standard output and nothing else there",
      FOR_ALL & ~FOR_HELP},
     {"quiet", OPTION_FLAG, AT(quiet), NULL, "no progress and no notes", FOR_ALL & ~FOR_HELP},

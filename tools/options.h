@@ -17,7 +17,9 @@ enum {
     FOR_INSPECT = 16,
     FOR_HELP = 32,
     FOR_CACHE = 64,
-    FOR_ALL = 127
+    FOR_IMPORT = 128,
+    FOR_EXPORT = 256,
+    FOR_ALL = 511
 };
 
 /* Every value that a job can have, as text where the library parses it. NULL or 0: not given. */
@@ -28,9 +30,8 @@ typedef struct tools_options {
     json_t *transforms, *drop, *nulls;
     json_t *types;   /* object */
     json_t *reading; /* object: options of formats, which are theirs (etl/format/format.h) */
-    char *out, *job, *format, *label, *task, *on_bad_row, *like;
+    char *out, *to, *job, *format, *label, *task, *on_bad_row, *like;
     char *weight, *offset, *exposure;
-    char *to;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init;
     uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree;
     double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds;
