@@ -3,7 +3,7 @@
 source tests/lib.sh
 
 $peal help >help.txt
-for topic in subcommands formats codecs transforms models optimizers sync schedules ops exit-codes concurrency etl train eval predict inspect cache help; do
+for topic in subcommands formats codecs transforms models optimizers sync schedules ops exit-codes concurrency etl train eval predict inspect import export cache help; do
     $peal help $topic >topic.txt || fail "help $topic"
     [ "$(wc -l <topic.txt)" -ge 2 ] || fail "help $topic is empty"
     awk 'length($0) > 80 { print; bad = 1 } END { exit bad }' topic.txt help.txt || fail "help $topic is wider than 80 columns"
