@@ -351,6 +351,16 @@ static peal_status make_spec(build *self, peal_error *err) {
                      self->foreign->objective);
 }
 
+/* Whether the model has as many scores of a row as the file. */
+static bool fits_outputs(const build *self) {
+    size_t count;
+    const peal_tensor *all = self->out->learner->model_tensors(self->out->model, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(all[i].name, "base") == 0) return peal_tensor_count(&all[i]) == self->foreign->outputs;
+    }
+    return false;
+}
+
 static peal_status make(build *self, walk *at, peal_error *err) {
     PEAL_TRY(interchange__aspects_make(self->foreign, &self->aspects, err));
     PEAL_TRY(count_columns(self, err));
@@ -360,6 +370,10 @@ static peal_status make(build *self, walk *at, peal_error *err) {
     PEAL_TRY(make_spec(self, err));
     PEAL_TRY(make_pipeline(self, err));
     PEAL_TRY(make_model(self, err));
+    if (!fits_outputs(self)) {
+        return peal_fail(err, PEAL_E_DATA, "its %zu scores of a row are not what the objective '%s' has",
+                         self->foreign->outputs, self->foreign->objective);
+    }
     memcpy(tensor_of(self, "base"), self->foreign->base, self->foreign->outputs * sizeof(double));
     PEAL_TRY(write_trees(self, at, err));
     write_bins(self);

@@ -121,7 +121,7 @@ static const struct {
     {"fair", NULL, NUMBER},         {"quantile", NULL, NUMBER},           {"mape", NULL, NUMBER},
     {"lambdarank", NULL, NUMBER},   {"rank_xendcg", NULL, NUMBER},        {"custom", NULL, NUMBER},
     {"poisson", "poisson", NUMBER}, {"gamma", "gamma", NUMBER},           {"tweedie", "tweedie", NUMBER},
-    {"binary", NULL, TWO_CLASSES},  {"cross_entropy", NULL, TWO_CLASSES}, {"multiclass", NULL, MORE_CLASSES},
+    {"binary", NULL, TWO_CLASSES},  {"cross_entropy", NULL, TWO_CLASSES}, {"multiclass", "softmax", MORE_CLASSES},
 };
 
 typedef struct reading {
@@ -207,7 +207,6 @@ static peal_status read_header(reading *self, peal_error *err) {
         return wrong("the header", "max_feature_idx", err);
     }
     PEAL_TRY(read_objective(self, classes, err));
-    if (self->out->classes == 2 && classes == 2) return refuse_objective(self->header[OBJECTIVE], err);
     PEAL_TRY(interchange__foreign_reserve(self->out, (size_t)last + 1, (size_t)outputs, err));
     return read_names(self, err);
 }

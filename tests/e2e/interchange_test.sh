@@ -38,8 +38,9 @@ import csv, os, subprocess, sys, warnings
 import lightgbm as lgb, numpy as np, pandas as pd, xgboost as xgb
 warnings.filterwarnings("ignore")
 PEAL = os.environ["PEAL"]
-LGB = ["regression", "regression_l1", "huber", "quantile", "binary", "cross_entropy", "multiclass"]
-XGB = ["reg:squarederror", "reg:absoluteerror", "binary:logistic", "multi:softprob", "multi:softmax", "reg:logistic"]
+LGB = ["regression", "regression_l1", "huber", "quantile", "binary", "cross_entropy", "multiclass", "poisson", "gamma", "tweedie"]
+XGB = ["reg:squarederror", "reg:absoluteerror", "binary:logistic", "multi:softprob", "multi:softmax", "reg:logistic", "count:poisson", "reg:gamma", "reg:tweedie"]
+RATES = ("poisson", "gamma", "tweedie", "count:poisson", "reg:gamma", "reg:tweedie")
 
 def run(*words):
     done = subprocess.run([PEAL, *words], capture_output=True, text=True)
@@ -84,12 +85,12 @@ def make_label(random, table, kind):
 def light(random, seed):
     texts, objective = random.random() < 0.5, str(random.choice(LGB))
     table = make_table(random, int(random.choice([300, 2000])), texts)
-    kind = 3 if objective == "multiclass" else 2 if objective in ("binary", "cross_entropy") else 0
+    kind = int(random.choice([3, 2])) if objective == "multiclass" else 2 if objective in ("binary", "cross_entropy") else 0
     options = {"objective": objective, "verbose": -1, "num_threads": 1, "seed": seed, "min_data_in_leaf": int(random.choice([1, 20])),
                "num_leaves": int(random.choice([2, 7, 31, 200])), "max_bin": int(random.choice([15, 255, 2000])),
                "zero_as_missing": bool(random.random() < 0.3), "use_missing": bool(random.random() < 0.8),
                "max_cat_to_onehot": int(random.choice([1, 4, 100])), "cat_smooth": 1, "min_data_per_group": 5, "min_data_in_bin": 1}
-    if kind == 3: options["num_class"] = 3
+    if objective == "multiclass": options["num_class"] = kind
     if objective == "binary": options["sigmoid"] = float(random.choice([1, 0.7]))
     if random.random() < 0.3: options.update(boosting="rf", bagging_freq=1, bagging_fraction=0.7)
     elif random.random() < 0.2: options.update(boosting="dart")
@@ -97,7 +98,9 @@ def light(random, seed):
     # Which pandas list is of which feature cannot be told if there are numbers among the categories.
     categorical = random.choice(["text"] if texts else ["code"], 1).tolist() if random.random() < 0.8 else []
     if texts and not categorical: categorical = ["text"]
-    data = lgb.Dataset(table, make_label(random, table, kind), categorical_feature=categorical, params=options)
+    label = make_label(random, table, kind)
+    if objective in RATES: label = np.exp(label / 3)
+    data = lgb.Dataset(table, label, categorical_feature=categorical, params=options)
     model = lgb.train(options, data, int(random.choice([1, 20])))
     model.save_model("m.txt")
     rows = probe(random, table, model_thresholds("m.txt"))
@@ -137,8 +140,9 @@ def probe(random, table, thresholds):
 def extreme(random, seed):
     texts, objective = random.random() < 0.5, str(random.choice(XGB))
     table = make_table(random, int(random.choice([300, 2000])), texts, "a") # XGBoost tears others
-    kind = 3 if objective.startswith("multi") else 2 if "logistic" in objective else 0
+    kind = int(random.choice([3, 2])) if objective.startswith("multi") else 2 if "logistic" in objective else 0
     label = make_label(random, table, kind)
+    if objective in RATES: label = np.exp(label / 3)
     types = ["q"] * 6 + ["c" if random.random() < 0.5 else "q"]
     options = {"objective": objective, "nthread": 1, "seed": seed, "max_depth": int(random.choice([1, 3, 12])), "lambda": 0.1,
                "min_child_weight": 0.01, "tree_method": str(random.choice(["hist", "approx"])), "max_cat_to_onehot": int(random.choice([1, 100])),
@@ -146,7 +150,7 @@ def extreme(random, seed):
     if random.random() < 0.3: options["base_score"] = 0.3
     if types[-1] == "q" and not texts and random.random() < 0.5: options["tree_method"] = "exact"
     if random.random() < 0.3: options.update(booster="dart", rate_drop=0.3)
-    if kind == 3: options["num_class"] = 3
+    if objective.startswith("multi"): options["num_class"] = kind
     def matrix(rows, label=None):
         rows = rows.copy()
         rows["code"] = rows["code"].astype(float)
@@ -180,12 +184,14 @@ def own(random, seed):
     table = without_tiny(make_table(random, 600, True))
     kind = int(random.choice([0, 2, 3]))
     label = make_label(random, table, kind)
+    objective = "" if kind else str(random.choice(["", "squared", "absolute", "quantile", "poisson", "gamma", "tweedie"]))
+    if objective in RATES: label = np.exp(label / 3)
     data = table.assign(y=[f"c{v}" for v in label] if kind else label)
     data.to_csv("own.csv", index=False, float_format="%.17g")
     ways = [[], ["--transform", "impute:columns=numbers", "--transform", "standardize:columns=numbers"], ["--transform", "onehot:columns=text"]]
     ways = ways[int(random.integers(0, 3))]
     if ways and "impute" in ways[1]: ways = ["--transform", "impute", "--transform", "standardize"]
-    run("train", "own.csv", "--label", "y", "--model", f"trees:rounds=12,leaves={random.choice([4, 31])}", "--out", "own.safetensors", "--quiet", *ways)
+    run("train", "own.csv", "--label", "y", "--model", f"trees:rounds=12,leaves={random.choice([4, 31])}{objective and ',objective=' + objective}", "--out", "own.safetensors", "--quiet", *ways)
     run("export", "own.safetensors", "--to", "lightgbm", "--out", "own.txt", "--quiet")
     model = lgb.Booster(model_file="own.txt")
     thresholds = model_thresholds("own.txt")

@@ -90,11 +90,11 @@ typedef struct sample {
 } sample;
 
 static const sample samples[] = {
-    {"lightgbm_nan", ".txt", "rows", 1e-12, SAME},        {"lightgbm_zero", ".txt", "rows", 1e-12, SAME},
-    {"lightgbm_none", ".txt", "rows", 1e-12, SAME},       {"lightgbm_codes", ".txt", "numbers", 1e-12, SAME},
-    {"lightgbm_many", ".txt", "rows", 1e-12, SAME},       {"xgboost_texts", ".json", "rows", 1e-6, SAME},
-    {"xgboost_codes", ".json", "numbers", 1e-6, REFUSED}, {"xgboost_value", ".json", "rows", 1e-5, NEAR_ZERO},
-    {"xgboost_old", ".json", "numbers", 1e-6, REFUSED},
+    {"lightgbm_nan", ".txt", "rows", 1e-12, SAME},       {"lightgbm_zero", ".txt", "rows", 1e-12, SAME},
+    {"lightgbm_none", ".txt", "rows", 1e-12, SAME},      {"lightgbm_codes", ".txt", "numbers", 1e-12, SAME},
+    {"lightgbm_many", ".txt", "rows", 1e-12, SAME},      {"xgboost_texts", ".json", "rows", 1e-6, SAME},
+    {"xgboost_two", ".json", "rows", 1e-6, SAME},        {"xgboost_codes", ".json", "numbers", 1e-6, REFUSED},
+    {"xgboost_value", ".json", "rows", 1e-5, NEAR_ZERO}, {"xgboost_old", ".json", "numbers", 1e-6, REFUSED},
 };
 
 static void imports_predict_as_the_other_program(void **state) {
