@@ -226,14 +226,16 @@ static peal_status make_pipeline(build *self, peal_error *err) {
 
 /* ---- the tensors ---- */
 
-/* A tensor of the model, whose values are to be written; NULL: it has none of this name. */
-static void *tensor_of(const build *self, const char *name) {
+static const peal_tensor *find_tensor(const build *self, const char *name) {
     size_t count;
     const peal_tensor *all = self->out->learner->model_tensors(self->out->model, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(all[i].name, name) == 0) return (void *)all[i].data;
-    }
-    return NULL;
+    return peal_tensor_find(all, count, name);
+}
+
+/* The values of a tensor, which are to be written; NULL: the model has none of this name. */
+static void *tensor_of(const build *self, const char *name) {
+    const peal_tensor *tensor = find_tensor(self, name);
+    return tensor ? (void *)tensor->data : NULL;
 }
 
 /* The tree that is being written. */
@@ -353,12 +355,8 @@ static peal_status make_spec(build *self, peal_error *err) {
 
 /* Whether the model has as many scores of a row as the file. */
 static bool fits_outputs(const build *self) {
-    size_t count;
-    const peal_tensor *all = self->out->learner->model_tensors(self->out->model, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(all[i].name, "base") == 0) return peal_tensor_count(&all[i]) == self->foreign->outputs;
-    }
-    return false;
+    const peal_tensor *base = find_tensor(self, "base");
+    return base && peal_tensor_count(base) == self->foreign->outputs;
 }
 
 static peal_status make(build *self, walk *at, peal_error *err) {

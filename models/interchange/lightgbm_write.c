@@ -49,9 +49,7 @@ typedef struct writing {
     size_t *numbers;      /* [columns of the schema] in the file; SIZE_MAX: not in it */
     column_edges *bounds; /* [columns of the schema] */
     models__forest forest;
-    const uint32_t *edge_counts;
-    const float *edges;
-    const uint8_t *code_bins;
+    const models__bins *bins;
 } writing;
 
 enum { CATEGORY = 1, DEFAULT_LEFT = 2, MISSING_IS_ZERO = 4, MISSING_IS_NAN = 8, NODE_WORDS = 4 };
@@ -80,21 +78,6 @@ static peal_status put_number(const writing *self, const char *before, double va
 }
 
 /* ---- where features come from ---- */
-
-static const peal_tensor *tensor_of(const writing *self, const char *name) {
-    size_t count;
-    const peal_tensor *all =
-        models__predictor_learner(self->predictor)->model_tensors(models__predictor_model(self->predictor), &count);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(all[i].name, name) == 0) return &all[i];
-    }
-    return NULL;
-}
-
-static const void *data_of(const writing *self, const char *name) {
-    const peal_tensor *tensor = tensor_of(self, name);
-    return tensor ? tensor->data : NULL;
-}
 
 static const peal_pipeline_step *last_step(const writing *self, size_t column) {
     const peal_pipeline_column *one = &self->pipeline->columns[column];
@@ -131,11 +114,10 @@ static peal_status check_column(const writing *self, size_t column) {
  * codes, then their aspects. */
 static peal_status find_sources(writing *self) {
     const peal_schema *schema = &self->pipeline->schema;
-    const peal_tensor *aspects = tensor_of(self, "aspects");
-    const size_t aspect_count = aspects ? peal_tensor_count(aspects) : 0;
+    const models__bins *bins = self->bins;
     const size_t numbers = self->shape.features, columns = self->shape.code_columns;
-    size_t at = numbers, named = 0, code = 0;
-    self->feature_count = numbers + columns + aspect_count;
+    size_t at = numbers, named = 0;
+    self->feature_count = bins->features;
     PEAL_TRY(peal_zeroed_checked(&self->sources, self->feature_count, sizeof(source), "a model", self->err));
     PEAL_TRY(peal_zeroed_checked(&self->numbers, schema->count, sizeof(size_t), "a model", self->err));
     PEAL_TRY(peal_zeroed_checked(&self->bounds, schema->count, sizeof(column_edges), "a model", self->err));
@@ -149,15 +131,11 @@ static peal_status find_sources(writing *self) {
         }
         if (one->role == PEAL_ROLE_INDEX) self->sources[at++] = (source){.column = i, .number = UINT32_MAX};
     }
-    for (size_t v = 0; v < aspect_count; v++) {
-        self->sources[at++] = self->sources[numbers + ((const uint32_t *)aspects->data)[v]];
-    }
-    for (size_t f = numbers; f < self->feature_count; f++) {
-        const size_t column =
-            f < numbers + columns ? f - numbers : ((const uint32_t *)aspects->data)[f - numbers - columns];
-        self->sources[f].code_first = code;
-        self->sources[f].codes = self->shape.vocabularies[column];
-        code += self->sources[f].codes;
+    for (size_t c = 0; c < bins->code_features; c++) {
+        source *from = &self->sources[numbers + c];
+        if (c >= columns) *from = self->sources[numbers + bins->code_column[c]];
+        from->code_first = bins->code_first[c];
+        from->codes = bins->code_first[c + 1] - bins->code_first[c];
     }
     return PEAL_OK;
 }
@@ -211,8 +189,8 @@ static bool float_is_left(const void *user, double x) {
 
 static peal_status split_float(const writing *self, const models__tree_node *node, split *out) {
     const float_split one = {.column = &self->pipeline->columns[self->sources[node->feature].column],
-                             .edges = self->edges + (size_t)node->feature * MODELS__BINS_MOST,
-                             .edge_count = self->edge_counts[node->feature],
+                             .edges = self->bins->edges + (size_t)node->feature * MODELS__BINS_MOST,
+                             .edge_count = self->bins->edge_counts[node->feature],
                              .last = node->what & 0xff};
     out->threshold = find_bound(float_is_left, &one);
     const bool is_known = !isnan(peal_pipeline_filled(self->pipeline, self->sources[node->feature].column));
@@ -232,7 +210,7 @@ typedef struct code_split {
 } code_split;
 
 static uint8_t bin_of(const code_split *one, size_t code) {
-    return one->self->code_bins[one->from->code_first + code];
+    return one->self->bins->code_bins[one->from->code_first + code];
 }
 
 static bool code_is_left(const code_split *one, size_t code) {
@@ -376,8 +354,8 @@ static peal_status split_codes(const code_split *one, split *out) {
 static peal_status split_onehot(const writing *self, const models__tree_node *node, split *out) {
     const source *from = &self->sources[node->feature];
     const uint32_t code = from->number - self->pipeline->columns[from->column].offset, last = node->what & 0xff;
-    const float *edges = self->edges + (size_t)node->feature * MODELS__BINS_MOST;
-    const uint32_t count = self->edge_counts[node->feature];
+    const float *edges = self->bins->edges + (size_t)node->feature * MODELS__BINS_MOST;
+    const uint32_t count = self->bins->edge_counts[node->feature];
     const bool left_of_0 = last > 0 && (last > count || !(edges[last - 1] < 0));
     const bool left_of_1 = last > 0 && (last > count || !(edges[last - 1] < 1));
     const size_t first = out->words->size / sizeof(uint32_t);
@@ -621,34 +599,19 @@ static const char *const objectives[MODELS__OBJECTIVES] = {
     [MODELS__TWEEDIE] = "tweedie",    [MODELS__LOGISTIC] = "binary sigmoid:1", [MODELS__SOFTMAX] = "multiclass"};
 
 static peal_status load_model(writing *self) {
-    const peal_tensor *sizes = tensor_of(self, "sizes");
-    peal_model_spec spec;
-    models__goal goal;
-    const char *text = peal_predictor_spec(self->predictor);
     if (strcmp(models__predictor_learner(self->predictor)->name, "trees") != 0) {
-        return peal_fail(self->err, PEAL_E_USAGE, "its model is '%s'; only models of trees can be exported", text);
+        return peal_fail(self->err, PEAL_E_USAGE, "its model is '%s'; only models of trees can be exported",
+                         peal_predictor_spec(self->predictor));
     }
-    PEAL_TRY(peal_model_parse(text, &spec, self->err));
-    PEAL_TRY(peal_pipeline_shape(self->pipeline, &self->shape, self->err));
-    PEAL_TRY(models__goal_choose(&spec, &self->shape, &goal, self->err));
-    self->shape = goal.shape;
-    self->objective = objectives[goal.objective - models__objectives];
+    const models__forest_model *model = models__predictor_model(self->predictor);
+    self->objective = objectives[model->goal.objective - models__objectives];
     if (!self->objective) {
         return peal_fail(self->err, PEAL_E_USAGE, "its objective '%s' cannot be said in LightGBM's file",
-                         goal.objective->name);
+                         model->goal.objective->name);
     }
-    const peal_tensor *values = tensor_of(self, "values");
-    self->forest = (models__forest){.outputs = goal.outputs,
-                                    .leaves = values->width,
-                                    .trees = peal_tensor_count(sizes),
-                                    .sizes = (uint32_t *)sizes->data,
-                                    .nodes = (models__tree_node *)data_of(self, "nodes"),
-                                    .sets = (uint32_t *)data_of(self, "sets"),
-                                    .values = (double *)values->data,
-                                    .base = (double *)data_of(self, "base")};
-    self->edge_counts = data_of(self, "edge_counts");
-    self->edges = data_of(self, "edges");
-    self->code_bins = data_of(self, "code_bins");
+    self->shape = model->goal.shape;
+    self->forest = model->forest;
+    self->bins = &model->bins;
     return PEAL_OK;
 }
 
@@ -679,7 +642,6 @@ peal_status interchange__lightgbm_write(const peal_predictor *predictor, const p
     if (status == PEAL_OK) status = put_all(&self, &sizes);
     if (status == PEAL_OK) say_names(&self, reporter);
     peal_buffer_clear(&sizes);
-    free(self.shape.vocabularies);
     free(self.sources);
     free(self.numbers);
     for (size_t i = 0; self.bounds && i < self.pipeline->schema.count; i++) free(self.bounds[i].edges);

@@ -61,23 +61,16 @@ static void list_tensors(models__forest_model *self) {
     add_tensor(self, "code_bins", PEAL_TENSOR_UINT8, bins->code_bins, 1, bins->code_first[bins->code_features]);
 }
 
-static const peal_tensor *find(const peal_tensor *given, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(given[i].name, name) == 0) return &given[i];
-    }
-    return NULL;
-}
-
 /* Room for how trees came about: all of it in training, of a file what it has. */
 static peal_status make_history(models__forest *forest, const peal_tensor *given, size_t given_count, peal_error *err) {
     const size_t nodes = forest->trees * (forest->leaves - 1), leaves = forest->trees * forest->leaves;
-    if (!given || find(given, given_count, "gains")) {
+    if (!given || peal_tensor_find(given, given_count, "gains")) {
         PEAL_TRY(peal_alloc_checked(&forest->gains, nodes, sizeof(double), "trees", err));
     }
-    if (!given || find(given, given_count, "leaf_covers")) {
+    if (!given || peal_tensor_find(given, given_count, "leaf_covers")) {
         PEAL_TRY(peal_alloc_checked(&forest->leaf_covers, leaves, sizeof(double), "trees", err));
     }
-    if (given && !find(given, given_count, "leaf_rows")) return PEAL_OK;
+    if (given && !peal_tensor_find(given, given_count, "leaf_rows")) return PEAL_OK;
     return peal_alloc_checked(&forest->leaf_rows, leaves, sizeof(uint32_t), "trees", err);
 }
 
@@ -107,8 +100,9 @@ static bool aspects_fit(const peal_shape *shape, const peal_tensor *aspects, con
 /* As many trees as a file has; in training there is room for all rounds, and those that are not taken stay empty. */
 static peal_status make(models__forest_model *self, const peal_pipeline *pipeline, const peal_model_spec *spec,
                         const peal_tensor *given, size_t given_count, peal_error *err) {
-    const peal_tensor *sizes = find(given, given_count, "sizes"), *aspects = find(given, given_count, "aspects");
-    const bool has_sets = find(given, given_count, "sets") != NULL;
+    const peal_tensor *sizes = peal_tensor_find(given, given_count, "sizes"),
+                      *aspects = peal_tensor_find(given, given_count, "aspects");
+    const bool has_sets = peal_tensor_find(given, given_count, "sets") != NULL;
     PEAL_TRY(peal_pipeline_shape(pipeline, &self->shape, err));
     PEAL_TRY(models__goal_choose(spec, &self->shape, &self->goal, err));
     self->forest.outputs = self->goal.outputs;
@@ -117,7 +111,7 @@ static peal_status make(models__forest_model *self, const peal_pipeline *pipelin
     if (given && !sizes) return peal_fail(err, PEAL_E_DATA, "it has no tensor 'sizes'");
     if (given) self->forest.trees = peal_tensor_count(sizes);
     if (aspects && (aspects->type != PEAL_TENSOR_UINT32 ||
-                    !aspects_fit(&self->shape, aspects, find(given, given_count, "code_bins")))) {
+                    !aspects_fit(&self->shape, aspects, peal_tensor_find(given, given_count, "code_bins")))) {
         return peal_fail(err, PEAL_E_DATA, "its 'aspects' do not fit its columns of codes");
     }
     self->aspects = aspects ? peal_tensor_count(aspects) : 0;

@@ -16,6 +16,13 @@ size_t peal_tensor_count(const peal_tensor *tensor) {
     return (tensor->rows ? tensor->rows : 1) * tensor->width;
 }
 
+const peal_tensor *peal_tensor_find(const peal_tensor *tensors, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(tensors[i].name, name) == 0) return &tensors[i];
+    }
+    return NULL;
+}
+
 double peal_tensor_double(const peal_tensor *tensor, size_t index) {
     double number; /* the data need not be aligned */
     memcpy(&number, (const char *)tensor->data + index * sizeof number, sizeof number);

@@ -18,6 +18,8 @@ typedef struct peal_tensor {
     const void *data;
     size_t rows, width; /* a matrix; rows 0 means a vector of `width` */
 } peal_tensor;
+/* The one of this name among `count`, or NULL. */
+const peal_tensor *peal_tensor_find(const peal_tensor *tensors, size_t count, const char *name);
 /* Number `index` of a tensor of float64. */
 double peal_tensor_double(const peal_tensor *tensor, size_t index);
 /* False if it holds a NaN or an infinity, which whole numbers and bytes do not. */

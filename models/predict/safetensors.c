@@ -266,8 +266,5 @@ const peal_tensor *peal_safetensors_at(const peal_safetensors *file, size_t inde
 }
 
 const peal_tensor *peal_safetensors_find(const peal_safetensors *file, const char *name) {
-    for (size_t i = 0; i < file->count; i++) {
-        if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i];
-    }
-    return NULL;
+    return peal_tensor_find(file->tensors, file->count, name);
 }
