@@ -40,9 +40,10 @@ typedef struct gate {
     _Atomic uint32_t parked;
 } gate;
 
-/* Rounds times STAGES, and the stage of the present one. */
+/* Of one member, which alone writes it. */
 typedef struct standing {
-    _Alignas(64) _Atomic uint64_t distance;
+    _Alignas(64) _Atomic uint64_t distance; /* rounds times STAGES, and the stage of the present one */
+    uint32_t spins;                         /* how often it looks before it sleeps, next time */
 } standing;
 
 struct peal_collective {
@@ -50,7 +51,7 @@ struct peal_collective {
     _Atomic uint32_t finished; /* hands of the present round */
     gate gathered, generation;
     _Alignas(64) uint32_t members;
-    uint32_t spins;
+    bool spin;
     int32_t timeout_ms;
     standing standings[]; /* [members] */
 };
@@ -59,8 +60,10 @@ struct peal_collective {
 enum { CAME, AWAITS_WORK, AWAITS_END, STAGES };
 
 enum { ABORTED = 1, ONE = 2 }; /* of a gate's word */
-/* About half a millisecond: several times what it takes to wake a sleeper. */
-enum { SPINS = 20000 };
+/* A member spins for half a millisecond or so at most, several times what it takes to wake a sleeper. Where another job
+ * has the CPU of the one that is waited for, spinning only keeps that one from running: who has slept for longer than
+ * the most that it would have spun spins half as long the next time, who was woken sooner twice as long. */
+enum { MOST_SPINS = 20000, LEAST_SPINS = 64, MOST_SPINS_NS = 500000 };
 
 size_t peal_collective_size(size_t members) {
     return sizeof(peal_collective) + members * sizeof(standing);
@@ -70,8 +73,9 @@ peal_collective *peal_collective_init(void *memory, size_t members, bool spin, i
     peal_collective *collective = memory;
     memset(collective, 0, peal_collective_size(members));
     collective->members = (uint32_t)members;
-    collective->spins = spin ? SPINS : 0;
+    collective->spin = spin;
     collective->timeout_ms = timeout_ms;
+    for (size_t rank = 0; rank < members; rank++) collective->standings[rank].spins = MOST_SPINS;
     return collective;
 }
 
@@ -85,14 +89,23 @@ static peal_status passed(uint32_t word, peal_error *err) {
     return word & ABORTED ? aborted(err) : PEAL_OK;
 }
 
-/* Waits until a gate's word is no longer `seen`. */
-static peal_status wait_at(peal_collective *collective, gate *at, uint32_t seen, peal_error *err) {
-    for (uint32_t spin = 0; spin < collective->spins; spin++) {
+/* What a sleep of `slept_ns` says about the next wait. */
+static void adapt(standing *own, int64_t slept_ns) {
+    const bool would_do = slept_ns < MOST_SPINS_NS;
+    own->spins = would_do ? own->spins * 2 : own->spins / 2;
+    if (own->spins > MOST_SPINS) own->spins = MOST_SPINS;
+    if (own->spins < LEAST_SPINS) own->spins = LEAST_SPINS;
+}
+
+/* The member `own` waits until a gate's word is no longer `seen`. */
+static peal_status wait_at(peal_collective *collective, standing *own, gate *at, uint32_t seen, peal_error *err) {
+    const uint32_t spins = collective->spin ? own->spins : 0;
+    for (uint32_t spin = 0; spin < spins; spin++) {
         uint32_t now = atomic_load_explicit(&at->word, memory_order_acquire);
         if (now != seen) return passed(now, err);
         peal_cpu_relax();
     }
-    int64_t deadline = peal_now_ns() + (int64_t)collective->timeout_ms * 1000000;
+    const int64_t begin = peal_now_ns(), deadline = begin + (int64_t)collective->timeout_ms * 1000000;
     uint32_t now;
     atomic_fetch_add(&at->parked, 1);                /* [flag] */
     while ((now = atomic_load(&at->word)) == seen) { /* [look] */
@@ -101,6 +114,7 @@ static peal_status wait_at(peal_collective *collective, gate *at, uint32_t seen,
         peal_futex_wait(&at->word, seen, left); /* [park] */
     }
     atomic_fetch_sub(&at->parked, 1); /* [unflag] */
+    adapt(own, peal_now_ns() - begin);
     if (now != seen) return passed(now, err);
     uint32_t missing = collective->members - atomic_load(&collective->arrived);
     peal_collective_abort(collective); /* who waited in vain is counted in: the round can no longer be whole */
@@ -140,14 +154,14 @@ static peal_status meet(peal_collective *collective, const round *plan, peal_err
     const uint32_t before = atomic_fetch_add_explicit(&collective->arrived, 1, memory_order_acq_rel); /* [arrive] */
     if (before + hands < members) {
         tell(own, AWAITS_END); /* [await_end] */
-        return wait_at(collective, &collective->generation, generation, err);
+        return wait_at(collective, own, &collective->generation, generation, err);
     }
     if (hands > 1) {
         if (before + 1 == members) {
             PEAL_TRY(passed(open_gate(&collective->gathered), err));
         } else {
             tell(own, AWAITS_WORK); /* [await_work] */
-            PEAL_TRY(wait_at(collective, &collective->gathered, gathered, err));
+            PEAL_TRY(wait_at(collective, own, &collective->gathered, gathered, err));
         }
     }
     if (plan->work) { /* [work] */
@@ -159,7 +173,7 @@ static peal_status meet(peal_collective *collective, const round *plan, peal_err
     if (hands > 1 &&
         atomic_fetch_add_explicit(&collective->finished, 1, memory_order_acq_rel) + 1 != hands) { /* [finish] */
         tell(own, AWAITS_END);
-        return wait_at(collective, &collective->generation, generation, err);
+        return wait_at(collective, own, &collective->generation, generation, err);
     }
     atomic_store_explicit(&collective->finished, 0, memory_order_relaxed); /* [reset] */
     atomic_store_explicit(&collective->arrived, 0, memory_order_relaxed);
