@@ -94,7 +94,7 @@ void models__adapt(const models__linear *linear, const peal_weighing *weighing, 
             if (linear->loss->has_extra) own.extra = to->weights[linear->extra];
             models__linear_score_row(linear, to->weights, &few, i, scores);
             memset(derivatives, 0, outputs * sizeof *derivatives);
-            *loss += models__linear_row_loss(linear, weighing, &own, &few, i, scores, derivatives, &extra);
+            *loss += models__linear_row_loss(linear, weighing, &own, &few, i, scores, derivatives, NULL, &extra);
             step_row(&row, derivatives, extra, RATE * sqrt(to->tally[0] / to->tally[1]));
         }
     }

@@ -54,22 +54,28 @@ static peal_loss_terms terms_of(const full *self, const numbers *it) {
 
 enum { ROWS = MODELS__LINEAR_ROWS };
 
-/* Adds the loss and gradient of some rows, and the squares of what they hold, unless that is NULL. */
+/* Adds the loss and gradient of some rows, the second derivatives and the squares of what they hold, unless those are
+ * NULL. */
 static void add_rows(full *self, const peal_loss_terms *terms, const peal_batch *rows, double *loss, double *gradient,
-                     double *squares) {
+                     double *hessian, double *squares) {
     const models__linear *linear = &self->linear;
     const size_t outputs = linear->outputs;
     models__few few = {.features = self->scratch};
     double *scores = self->scratch + ROWS * linear->features, *derivatives = scores + ROWS * outputs;
+    double *seconds = hessian ? derivatives + ROWS * outputs : NULL;
+    const size_t second_size = outputs * outputs;
     double none = 0, *extra = linear->loss->has_extra ? &gradient[linear->extra] : &none;
     for (size_t at = 0; at < rows->count; at += ROWS) {
         models__linear_load(linear, rows, at, &few);
         models__linear_scores(linear, self->at, &few, scores);
         memset(derivatives, 0, ROWS * outputs * sizeof *derivatives);
+        if (seconds) memset(seconds, 0, ROWS * second_size * sizeof *seconds);
         for (size_t i = 0; i < few.count; i++) {
-            *loss += models__linear_row_loss(linear, &self->training->weighing, terms, &few, i, scores + i * outputs,
-                                             derivatives + i * outputs, extra);
+            *loss +=
+                models__linear_row_loss(linear, &self->training->weighing, terms, &few, i, scores + i * outputs,
+                                        derivatives + i * outputs, seconds ? seconds + i * second_size : NULL, extra);
         }
+        if (seconds) models__newton_add(linear, &few, seconds, hessian);
         models__linear_add_gradient(linear, &few, derivatives, gradient);
         if (squares) models__linear_add_squares(linear, &few, squares);
     }
@@ -87,6 +93,7 @@ static void begin_slot(const full *self, const numbers *it, size_t p) {
     if (it->is_scaled == 0) memset(self->slot_squares[p], 0, size);
     if (!adapts(it)) {
         memset(self->slot_gradients[p], 0, size);
+        if (self->slot_hessians) memset(self->slot_hessians[p], 0, size * self->linear.count);
         return;
     }
     const models__adapted *slot = &self->slot_adapted[p];
@@ -101,6 +108,7 @@ size_t models__full_work(void *opaque, const peal_work *work) {
     const numbers *it = self->states[round->committed];
     const size_t p = work->partition, count = self->linear.count;
     double *loss = self->slot_losses[p], *gradient = self->slot_gradients[p];
+    double *hessian = self->slot_hessians ? self->slot_hessians[p] : NULL;
     double *squares = it->is_scaled != 0 ? NULL : self->slot_squares[p];
     size_t step = work->from;
     for (size_t j = 0; j < count; j++) {
@@ -119,7 +127,7 @@ size_t models__full_work(void *opaque, const peal_work *work) {
             models__adapt(&self->linear, &self->training->weighing, &terms, &rows, &self->slot_adapted[p], loss,
                           self->scratch);
         } else {
-            add_rows(self, &terms, &rows, loss, gradient, squares);
+            add_rows(self, &terms, &rows, loss, gradient, hessian, squares);
         }
         step++;
         peal_work_count(work);
@@ -186,6 +194,19 @@ static void take_adapted(const full *self, const numbers *it, size_t begin, size
     }
 }
 
+/* Behind phase 0: the second derivatives by the scaled parameters where it was tried, with those of the penalty. */
+static void sum_hessian(const full *self, size_t begin, size_t end) {
+    const size_t count = self->linear.count;
+    const double rows = (double)self->training->row_count, *scales = self->scales;
+    for (size_t i = begin; i < end; i++) {
+        for (size_t j = 0; j <= i; j++) {
+            const double sum = sum_slots(self->slot_hessians, i * count + j, 0, self->training->partitions);
+            const double penalty = i == j && is_penalised(self, j) ? self->l2 : 0;
+            self->hessian[i * count + j] = scales[i] * scales[j] * (sum / rows + penalty);
+        }
+    }
+}
+
 /* The place where a round may write a pair. */
 static size_t free_pair(const full *self, const numbers *it) {
     return it->pairs > 0 ? ((size_t)it->newest + 1) % self->h : 0;
@@ -233,6 +254,10 @@ static void take_point(const full *self, const numbers *it, size_t begin, size_t
         s[j] = x_new[j] - x[j];
         y[j] = it->is_fresh != 0 ? 0 : g_new[j] - g[j];
         p[j] = pseudo(self, j, x_new[j], g_new[j]);
+    }
+    if (self->slot_hessians) {
+        sum_hessian(self, begin, end);
+        return;
     }
     const double *const vectors[3] = {s, y, p};
     for (size_t i = 0; i < h; i++) {
@@ -365,20 +390,47 @@ static void note_products(const full *self, numbers *next, size_t pair) {
     }
 }
 
-/* After phase 1: the state is at the new point. */
-static size_t choose_direction(const full *self, const numbers *it, numbers *next) {
+/* Takes up the pair of phase 1; where the function is hardly curved, it says more of rounding than of that. */
+static void note_pair(const full *self, const numbers *it, numbers *next) {
     const size_t h = self->h, size = 2 * h + 1, pair = free_pair(self, it);
-    next->point = 1 - it->point;
-    next->gradient = 1 - it->gradient;
-    next->direction = 1 - it->direction;
-    next->is_fresh = 0;
     note_products(self, next, pair);
-    /* Where the function is hardly curved, a pair says more of rounding than of it. */
     const double curved = next->products[pair * size + h + pair], length = next->products[(h + pair) * (size + 1)];
     if (it->is_fresh == 0 && curved > 1e-10 * length && length > 0) {
         next->newest = (double)pair;
         next->pairs = fmin(it->pairs + 1, (double)self->memory);
     }
+}
+
+/* The direction of Newton's method; behind a search along it that found nothing, and where it cannot be told, that of
+ * the gradient. */
+static size_t step_by_newton(const full *self, const numbers *it, numbers *next) {
+    const size_t count = self->linear.count;
+    const double *g = models__other(self->gradients, it->gradient);
+    double *out = models__other(self->directions, it->direction);
+    const bool was_in_vain = it->is_fresh != 0 && it->is_scaled != 0;
+    const bool is_told = !was_in_vain && models__newton_solve(self->hessian, count, g, self->factor, out);
+    double slope = 0, squares = 0;
+    for (size_t j = 0; j < count; j++) {
+        if (!is_told) out[j] = -g[j];
+        slope += g[j] * out[j];
+        squares += out[j] * out[j];
+    }
+    next->is_plain = !is_told;
+    if (slope < 0) {
+        models__line_begin(&next->line, next->loss, slope, is_told ? 1 : fmin(1, 1 / sqrt(squares)));
+    } else {
+        next->state = MODELS__ROUNDING; /* the gradient is 0 */
+    }
+    return 0;
+}
+
+/* After phase 1: the state is at the new point. */
+static size_t choose_direction(const full *self, const numbers *it, numbers *next) {
+    next->point = 1 - it->point;
+    next->gradient = 1 - it->gradient;
+    next->direction = 1 - it->direction;
+    next->is_fresh = 0;
+    if (self->method == MODELS__LBFGS) note_pair(self, it, next);
     const double reached = tightens(self, it) ? fmax(self->tolerance, 1e-3) : self->tolerance;
     if (next->norm <= reached * self->unit) {
         next->is_fresh = tightens(self, it);
@@ -387,8 +439,9 @@ static size_t choose_direction(const full *self, const numbers *it, numbers *nex
         next->pairs = 0;
         return 0;
     }
+    if (self->method == MODELS__NEWTON) return step_by_newton(self, it, next);
     size_t pairs[MODELS__MEMORY_MOST] = {0};
-    const size_t count = (size_t)next->pairs;
+    const size_t h = self->h, count = (size_t)next->pairs;
     for (size_t i = 0; i < count; i++) pairs[i] = ((size_t)next->newest + h - (count - 1 - i)) % h;
     models__two_loops(next->products, h, pairs, count, next->coefficients);
     next->is_plain = count == 0;

@@ -1,5 +1,6 @@
 /* Exact gradients over all rows, averaged once a pass: L-BFGS (Liu and Nocedal 1989, Math. Programming 45) for linear
- * models, OWL-QN (Andrew and Gao 2007, ICML) where there is an l1 penalty.
+ * models, OWL-QN (Andrew and Gao 2007, ICML) where there is an l1 penalty, Newton's method (newton.h) where there are
+ * few parameters.
  *
  * A round is an evaluation: the partitions add up loss and gradient of their rows at the point that is tried (`work`).
  * The segments of the parameters then sum them (phase 0), and the parent decides (search.h). If the point is taken, the
@@ -17,6 +18,7 @@
 #include "core/base/spec.h"
 #include "models/learner/choice.h"
 #include "models/learner/full.h"
+#include "models/learner/places.h"
 
 typedef models__full full;
 typedef models__full_numbers numbers;
@@ -33,8 +35,9 @@ enum {
 /* ---- what the user wants, and what is chosen ---- */
 
 static peal_status parse(const char *sync, full *self, peal_error *err) {
-    static const char *const keys[] = {"tolerance", "memory", "start", NULL};
+    static const char *const keys[] = {"tolerance", "memory", "start", "method", NULL};
     static const char *const starts[] = {"plain", "adaptive"};
+    static const char *const methods[] = {[MODELS__LBFGS] = "lbfgs", [MODELS__NEWTON] = "newton"};
     peal_spec spec;
     double memory;
     PEAL_TRY(peal_spec_parse("sync", sync, &spec, err));
@@ -47,7 +50,13 @@ static peal_status parse(const char *sync, full *self, peal_error *err) {
     size_t start = 0;
     if (named) PEAL_TRY(peal_spec_choose("start", named, starts, 2, &start, err));
     self->is_adaptive = start == 1;
-    return PEAL_OK;
+    const char *method = peal_spec_find(&spec, "method");
+    const bool has_memory = peal_spec_find(&spec, "memory");
+    self->method = has_memory ? MODELS__LBFGS : MODELS__OPEN;
+    if (method) PEAL_TRY(peal_spec_choose("method", method, methods + MODELS__LBFGS, 2, &self->method, err));
+    if (method) self->method += MODELS__LBFGS;
+    if (!has_memory || self->method == MODELS__LBFGS) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "memory is of method=lbfgs, not of method=newton");
 }
 
 static peal_status check(const peal_train_options *options, const peal_model_spec *spec, peal_error *err) {
@@ -72,30 +81,50 @@ static peal_status check_labels(const full *self, peal_error *err) {
                      training->spec->kind->name, least, training->label_least);
 }
 
+static peal_status choose_method(full *self, peal_error *err) {
+    const models__linear *linear = &self->linear;
+    if (self->method == MODELS__OPEN) {
+        self->method = self->l1 == 0 && models__newton_suits(linear) ? MODELS__NEWTON : MODELS__LBFGS;
+    }
+    if (self->method == MODELS__LBFGS) return PEAL_OK;
+    if (self->l1 > 0) return peal_fail(err, PEAL_E_USAGE, "an l1 penalty is of method=lbfgs, not of method=newton");
+    if (models__newton_serves(linear)) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE,
+                     "method=newton is for few parameters (here are %zu), and not for the loss of huber and quantile",
+                     linear->count);
+}
+
 static peal_status make(full *self, peal_error *err) {
     peal_training *training = self->training;
     peal_model_spec *spec = training->spec;
     const models__table table = {.rows = training->row_count, .bytes = training->shape->bytes};
     PEAL_TRY(models__linear_init(&self->linear, spec, training->shape, err));
+    /* A model to go on from may know values that do not occur here. */
+    if (!training->options->init) PEAL_TRY(models__places_find(&self->linear, training, err));
     PEAL_TRY(parse(training->sync, self, err));
     PEAL_TRY(check_labels(self, err));
     if (spec->l2 < 0) spec->l2 = spec->l1 > 0 ? 0 : (float)models__choose_l2(&table);
     self->l1 = spec->l1;
     self->l2 = (double)spec->l2;
     self->unit = self->linear.loss->is_count && training->shape->label_mean > 0 ? training->shape->label_mean : 1;
+    PEAL_TRY(choose_method(self, err));
     self->h = self->memory + 1;
     training->steps = peal_steps_of(training, STEP_ROWS);
     training->epochs = training->options->epochs ? training->options->epochs : PASSES_MOST;
     training->segments = self->linear.count / SEGMENT_NUMBERS + 1;
     const size_t partitions = training->partitions, count = self->linear.count;
     PEAL_TRY(peal_alloc_checked(&self->at, count, sizeof(double), "parameters", err));
-    const size_t scratch = MODELS__LINEAR_ROWS * (self->linear.features + 2 * self->linear.outputs);
+    const size_t outputs = self->linear.outputs;
+    const size_t scratch = MODELS__LINEAR_ROWS * (self->linear.features + (2 + outputs) * outputs);
     PEAL_TRY(peal_alloc_checked(&self->scratch, scratch, sizeof(double), "rows", err));
     PEAL_TRY(peal_alloc_checked(&self->steps, self->h, sizeof *self->steps, "pairs", err));
     PEAL_TRY(peal_alloc_checked(&self->changes, self->h, sizeof *self->changes, "pairs", err));
     PEAL_TRY(peal_alloc_checked(&self->slot_gradients, partitions, sizeof(double *), "partitions", err));
     if (self->is_adaptive) {
         PEAL_TRY(peal_alloc_checked(&self->slot_adapted, partitions, sizeof *self->slot_adapted, "partitions", err));
+    }
+    if (self->method == MODELS__NEWTON) {
+        PEAL_TRY(peal_alloc_checked(&self->slot_hessians, partitions, sizeof(double *), "partitions", err));
     }
     PEAL_TRY(peal_alloc_checked(&self->slot_squares, partitions, sizeof(double *), "partitions", err));
     return peal_alloc_checked(&self->slot_losses, partitions, sizeof(double *), "partitions", err);
@@ -120,13 +149,19 @@ static void end(void *opaque) {
     free(self->slot_losses);
     free(self->slot_squares);
     free(self->slot_adapted);
+    free(self->slot_hessians);
+    free(self->linear.places);
     free(self);
 }
 
 static json_t *describe(const void *opaque) {
     const full *self = opaque;
-    json_t *job = json_pack("{s:f, s:f, s:f, s:I}", "l1", self->l1, "l2", self->l2, "tolerance", self->tolerance,
-                            "memory", (json_int_t)self->memory);
+    json_t *job = json_pack("{s:f, s:f, s:f}", "l1", self->l1, "l2", self->l2, "tolerance", self->tolerance);
+    if (self->method == MODELS__NEWTON) {
+        peal_json_set(job, "method", json_string("newton"));
+    } else {
+        peal_json_set(job, "memory", json_integer((json_int_t)self->memory));
+    }
     return self->is_adaptive ? peal_json_set(job, "start", json_string("adaptive")) : job;
 }
 
@@ -135,7 +170,10 @@ static const char *summary(const void *opaque, char text[160]) {
     char l1[32] = "";
     if (self->l1 > 0) peal_snprintf(l1, sizeof l1, ", l1 %g", self->l1);
     peal_snprintf(text, 160, "%sexact gradients (%s), to %g, at most %zu passes; l2 %g%s",
-                  self->is_adaptive ? "an adaptive pass, then " : "", self->l1 > 0 ? "OWL-QN" : "L-BFGS",
+                  self->is_adaptive ? "an adaptive pass, then " : "",
+                  self->method == MODELS__NEWTON ? "Newton"
+                  : self->l1 > 0                 ? "OWL-QN"
+                                                 : "L-BFGS",
                   self->tolerance, self->training->epochs, self->l2, l1);
     return text;
 }
@@ -171,6 +209,9 @@ static void lay_out(void *opaque, peal_layout *at) {
         self->slot_losses[p] = peal_layout_take(at, PEAL_OWNER_SLOT, p, "losses", f64, 1);
         self->slot_gradients[p] = peal_layout_take(at, PEAL_OWNER_SLOT, p, "gradient", f64, count);
         self->slot_squares[p] = peal_layout_take(at, PEAL_OWNER_SLOT, p, "squares", f64, count);
+        if (self->slot_hessians) {
+            self->slot_hessians[p] = peal_layout_take(at, PEAL_OWNER_SLOT, p, "hessian", f64, count * count);
+        }
         if (!self->is_adaptive) continue;
         /* Where an evaluation has its gradient and its squares, the pass has its weights and the largest values. */
         self->slot_adapted[p] = (models__adapted){
@@ -181,6 +222,9 @@ static void lay_out(void *opaque, peal_layout *at) {
         };
     }
     self->sums = peal_layout_scratch(at, self->training->segments, sizeof *self->sums);
+    if (!self->slot_hessians) return;
+    self->hessian = peal_layout_scratch(at, count * count, sizeof(double));
+    self->factor = peal_layout_scratch(at, count * count, sizeof(double));
 }
 
 static void initialise(void *opaque) {
@@ -242,9 +286,8 @@ static bool is_over(const void *opaque, int state) {
 static void fill(const void *opaque, int state, void *model) {
     const full *self = opaque;
     const double *point = models__pooled(self->points, self->states[state]->point);
-    double *out = models__linear_model_parameters(model);
-    const bool is_scaled = self->states[state]->is_scaled != 0;
-    for (size_t j = 0; j < self->linear.count; j++) out[j] = is_scaled ? self->scales[j] * point[j] : point[j];
+    const double *scales = self->states[state]->is_scaled != 0 ? self->scales : NULL;
+    models__places_expand(&self->linear, point, scales, models__linear_model_parameters(model));
 }
 
 static void conclude(const void *opaque, int state) {
@@ -270,7 +313,7 @@ static void conclude(const void *opaque, int state) {
 
 const peal_learner peal_learner_full = {
     .name = "full",
-    .documentation = "exact gradients over all rows, for L-BFGS; with l1 OWL-QN",
+    .documentation = "exact gradients over all rows, for Newton's method (few parameters) or L-BFGS; with l1 OWL-QN",
     .sync = "full",
     .model_new = models__linear_model_new,
     .model_free = models__linear_model_free,

@@ -4,6 +4,7 @@
 #define PEAL_MODELS_FULL_H
 
 #include "models/learner/adaptive.h"
+#include "models/learner/newton.h"
 #include "models/learner/search.h"
 
 enum {
@@ -13,6 +14,9 @@ enum {
 
 /* Why it ended. */
 enum { MODELS__RUNNING, MODELS__CONVERGED, MODELS__ROUNDING };
+
+/* What directions come from: pairs of steps and changes, or second derivatives. */
+enum { MODELS__OPEN, MODELS__LBFGS, MODELS__NEWTON };
 
 /* Where the training stands to the adaptive pass. */
 enum { MODELS__BEFORE, MODELS__BEHIND, MODELS__WITHOUT };
@@ -43,6 +47,7 @@ typedef struct models__full {
     double tolerance, l1, l2, unit;
     size_t memory, h;                  /* h: memory + 1 */
     bool is_adaptive;                  /* a pass of online learning comes first */
+    size_t method;                     /* MODELS__OPEN... */
     char names[2][MODELS__H_MOST][32]; /* of steps and changes */
 
     /* a worker's own */
@@ -55,8 +60,10 @@ typedef struct models__full {
     double *points[2], *gradients[2], *directions[2];       /* [count] */
     double **steps, **changes;                              /* [h][count] */
     double **slot_gradients, **slot_losses, **slot_squares; /* [partitions][count], [partitions][1] */
-    models__adapted *slot_adapted;                          /* [partitions] of the adaptive pass; NULL: there is none */
-    double (*sums)[MODELS__FULL_SUMS];                      /* [segments] */
+    double **slot_hessians;            /* [partitions][count, count], of Newton's method; or NULL */
+    double *hessian, *factor;          /* [count, count] */
+    models__adapted *slot_adapted;     /* [partitions] of the adaptive pass; NULL: there is none */
+    double (*sums)[MODELS__FULL_SUMS]; /* [segments] */
 } models__full;
 
 /* Of a pair in the pool, the one that is in use, and the other one. */

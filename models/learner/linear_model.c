@@ -154,12 +154,15 @@ void models__linear_score_row(const models__linear *linear, const double *parame
 
 double models__linear_row_loss(const models__linear *linear, const peal_weighing *weighing,
                                const peal_loss_terms *terms, const models__few *few, size_t i, const double *scores,
-                               double *derivatives, double *extra) {
+                               double *derivatives, double *seconds, double *extra) {
     const double label = peal_shape_label(&linear->shape, few->tables[i], few->within[i]);
     const double target = peal_loss_target(linear->loss, &linear->shape, label);
     double own_extra = 0;
     const double loss = linear->loss->row(terms, scores, linear->outputs, target, derivatives, &own_extra);
+    if (seconds) linear->loss->bend(terms, derivatives, linear->outputs, target, seconds);
     const double weight = peal_row_weight(weighing, &linear->shape, few->tables[i], few->within[i], label);
+    const size_t pairs = seconds && weight != 1 ? linear->outputs * linear->outputs : 0;
+    for (size_t k = 0; k < pairs; k++) seconds[k] *= weight;
     for (size_t k = 0; weight != 1 && k < linear->outputs; k++) derivatives[k] *= weight;
     *extra += weight * own_extra;
     return weight * loss;

@@ -15,6 +15,7 @@ typedef struct models__linear {
     size_t outputs, features, code_values;
     double offset_unit;                          /* of the scores, in the offsets' */
     size_t extra, weights, codes, sparse, count; /* where each begins, and where all ends */
+    uint32_t *places; /* of a training: see places.h. [code_values + shape.sparse]; NULL: all values have parameters */
 } models__linear;
 
 /* Where everything is. PEAL_E_USAGE if there is nothing to learn from. */
@@ -37,24 +38,28 @@ typedef struct models__few {
     double *features; /* [MODELS__LINEAR_ROWS, features], the caller's; 0 where there is no row */
 } models__few;
 
+/* Where the weights begin of value `id` of all codes and sparse features. */
+#define MODELS__ENTRY_AT(linear, places, id) ((linear)->codes + ((places) ? (places)[id] : (id)) * (linear)->outputs)
+
 /* Calls `visit` for each entry of row `i` that is not a dense feature: where its weights begin, and its value. */
 #define MODELS__EACH_ENTRY(linear, few, i, at, value, visit)                             \
     do {                                                                                 \
         const peal_column *columns = &(few)->tables[i]->columns[(linear)->features > 0]; \
         const size_t within = (few)->within[i];                                          \
-        size_t first = (linear)->codes;                                                  \
+        const uint32_t *places = (linear)->places;                                       \
+        size_t first = 0; /* of the codes' values, then of the sparse features */        \
         for (uint32_t c = 0; c < (linear)->shape.code_columns; c++) {                    \
             const int32_t code = peal_column_code(&columns[c], within);                  \
-            const size_t at = first + (size_t)code * (linear)->outputs;                  \
+            const size_t at = MODELS__ENTRY_AT(linear, places, first + (size_t)code);    \
             const double value = 1;                                                      \
             if (code >= 0) visit;                                                        \
-            first += (linear)->shape.vocabularies[c] * (linear)->outputs;                \
+            first += (linear)->shape.vocabularies[c];                                    \
         }                                                                                \
         if (!(linear)->shape.sparse) break;                                              \
         columns += (linear)->shape.code_columns;                                         \
         const peal_sparse_row row = peal_shape_sparse(&columns[0], &columns[1], within); \
         for (size_t e = 0; e < row.count; e++) {                                         \
-            const size_t at = (linear)->sparse + row.indices[e] * (linear)->outputs;     \
+            const size_t at = MODELS__ENTRY_AT(linear, places, first + row.indices[e]);  \
             const double value = (double)row.values[e];                                  \
             visit;                                                                       \
         }                                                                                \
@@ -68,11 +73,11 @@ void models__linear_scores(const models__linear *linear, const double *parameter
 /* Those of row `i` of them alone [outputs]. */
 void models__linear_score_row(const models__linear *linear, const double *parameters, const models__few *few, size_t i,
                               double *scores);
-/* The loss of row `i`, whose derivatives by the scores are written and by the extra parameter added to `extra`; all by
- * what the row counts. */
+/* The loss of row `i`, whose derivatives by the scores are written, first [outputs] and second [outputs, outputs]
+ * (unless `seconds` is NULL), and by the extra parameter added to `extra`; all by what the row counts. */
 double models__linear_row_loss(const models__linear *linear, const peal_weighing *weighing,
                                const peal_loss_terms *terms, const models__few *few, size_t i, const double *scores,
-                               double *derivatives, double *extra);
+                               double *derivatives, double *seconds, double *extra);
 /* Adds the gradient by the parameters, the extra one left out, of rows whose derivatives by the scores are given
  * [MODELS__LINEAR_ROWS, outputs]; of rows that are not there they are 0. */
 void models__linear_add_gradient(const models__linear *linear, const models__few *few, const double *derivatives,

@@ -37,17 +37,38 @@ static double squared_row(const peal_loss_terms *terms, const double *scores, si
     return derivatives[0] * derivatives[0] / 2;
 }
 
-const peal_loss peal_loss_squared = {
-    .name = "squared", .curvature = 1, .least_label = -INFINITY, .row = squared_row, .predict = predict_number};
+static void squared_bend(const peal_loss_terms *terms, const double *derivatives, size_t outputs, double target,
+                         double *seconds) {
+    (void)terms, (void)derivatives, (void)outputs, (void)target;
+    seconds[0] = 1;
+}
+
+const peal_loss peal_loss_squared = {.name = "squared",
+                                     .curvature = 1,
+                                     .least_label = -INFINITY,
+                                     .row = squared_row,
+                                     .bend = squared_bend,
+                                     .predict = predict_number};
 
 /* ---- logistic: log(1 + exp(-z)) of class 1, log(1 + exp(z)) of class 0 ---- */
+
+static double soften(const peal_loss_terms *terms, double target) {
+    return target * (1 - terms->smoothing) + terms->smoothing / 2;
+}
 
 static double logistic_row(const peal_loss_terms *terms, const double *scores, size_t outputs, double target,
                            double *derivatives, double *extra) {
     (void)outputs, (void)extra;
-    const double smoothing = terms->smoothing, soft = target * (1 - smoothing) + smoothing / 2;
+    const double soft = soften(terms, target);
     derivatives[0] = sigmoid(scores[0]) - soft;
     return (1 - soft) * softplus(scores[0]) + soft * softplus(-scores[0]);
+}
+
+static void logistic_bend(const peal_loss_terms *terms, const double *derivatives, size_t outputs, double target,
+                          double *seconds) {
+    (void)outputs;
+    const double p = derivatives[0] + soften(terms, target);
+    seconds[0] = p * (1 - p);
 }
 
 static void logistic_predict(const peal_shape *shape, const double *scores, size_t outputs, double *out) {
@@ -55,8 +76,12 @@ static void logistic_predict(const peal_shape *shape, const double *scores, size
     two_classes(shape, scores[0], out);
 }
 
-const peal_loss peal_loss_logistic = {
-    .name = "logistic", .curvature = 0.25, .least_label = -INFINITY, .row = logistic_row, .predict = logistic_predict};
+const peal_loss peal_loss_logistic = {.name = "logistic",
+                                      .curvature = 0.25,
+                                      .least_label = -INFINITY,
+                                      .row = logistic_row,
+                                      .bend = logistic_bend,
+                                      .predict = logistic_predict};
 
 /* ---- softmax: log of the sum of exp(z), minus the z of the row's class ---- */
 
@@ -84,13 +109,29 @@ static double softmax_row(const peal_loss_terms *terms, const double *scores, si
     return sum - right;
 }
 
+static void softmax_bend(const peal_loss_terms *terms, const double *derivatives, size_t outputs, double target,
+                         double *seconds) {
+    const double even = terms->smoothing / (double)outputs;
+    for (size_t k = 0; k < outputs; k++) { /* the probabilities, for the moment */
+        seconds[k] = derivatives[k] + even + (k == (size_t)target ? 1 - terms->smoothing : 0);
+    }
+    for (size_t k = outputs; k-- > 0;) {
+        const double p = seconds[k];
+        for (size_t l = outputs; l-- > 0;) seconds[k * outputs + l] = p * ((k == l) - seconds[l]);
+    }
+}
+
 static void softmax_predict(const peal_shape *shape, const double *scores, size_t outputs, double *out) {
     (void)shape;
     softmax(scores, outputs, out);
 }
 
-const peal_loss peal_loss_softmax = {
-    .name = "softmax", .curvature = 0.25, .least_label = -INFINITY, .row = softmax_row, .predict = softmax_predict};
+const peal_loss peal_loss_softmax = {.name = "softmax",
+                                     .curvature = 0.25,
+                                     .least_label = -INFINITY,
+                                     .row = softmax_row,
+                                     .bend = softmax_bend,
+                                     .predict = softmax_predict};
 
 /* ---- squared hinge: max(0, 1 - y z)^2, y = 1 or -1; of more classes the sum of one against the rest ----
  * Fan et al. 2008, LIBLINEAR, section 2: L2-loss support vector classification. Its minimiser is 2 p - 1 (Zhang 2004,
@@ -110,6 +151,14 @@ static double hinge_row(const peal_loss_terms *terms, const double *scores, size
     return loss;
 }
 
+static void hinge_bend(const peal_loss_terms *terms, const double *derivatives, size_t outputs, double target,
+                       double *seconds) {
+    (void)terms, (void)target;
+    for (size_t k = 0; k < outputs; k++) {
+        for (size_t l = 0; l < outputs; l++) seconds[k * outputs + l] = k == l && derivatives[k] != 0 ? 2 : 0;
+    }
+}
+
 static void hinge_predict(const peal_shape *shape, const double *scores, size_t outputs, double *out) {
     if (outputs == 1) {
         two_classes(shape, 2 * scores[0], out);
@@ -120,8 +169,12 @@ static void hinge_predict(const peal_shape *shape, const double *scores, size_t 
     for (size_t k = 0; k < outputs; k++) out[k] = sum > 0 ? out[k] / sum : 1 / (double)outputs;
 }
 
-const peal_loss peal_loss_squared_hinge = {
-    .name = "squared hinge", .curvature = 2, .least_label = -INFINITY, .row = hinge_row, .predict = hinge_predict};
+const peal_loss peal_loss_squared_hinge = {.name = "squared hinge",
+                                           .curvature = 2,
+                                           .least_label = -INFINITY,
+                                           .row = hinge_row,
+                                           .bend = hinge_bend,
+                                           .predict = hinge_predict};
 
 /* ---- poisson: m exp(z) - y z, of a count y with mean m over all rows: the rate is m exp(z) ----
  * McCullagh and Nelder 1989, 6.2; without the term of y alone. */
@@ -134,6 +187,12 @@ static double poisson_row(const peal_loss_terms *terms, const double *scores, si
     return rate - target * scores[0];
 }
 
+static void poisson_bend(const peal_loss_terms *terms, const double *derivatives, size_t outputs, double target,
+                         double *seconds) {
+    (void)terms, (void)outputs;
+    seconds[0] = derivatives[0] + target;
+}
+
 static void poisson_predict(const peal_shape *shape, const double *scores, size_t outputs, double *out) {
     (void)outputs;
     out[0] = (shape->label_mean > 0 ? shape->label_mean : 1) * exp(fmin(scores[0], 600));
@@ -144,6 +203,7 @@ const peal_loss peal_loss_poisson = {.name = "poisson",
                                      .least_label = 0,
                                      .is_count = true,
                                      .row = poisson_row,
+                                     .bend = poisson_bend,
                                      .predict = poisson_predict};
 
 /* ---- huber: (s + s H(r / s)) / 2, H(u) = u^2 up to epsilon, then 2 epsilon |u| - epsilon^2; s is learnt, too ----

@@ -27,6 +27,10 @@ struct peal_loss {
     /* The loss of one row, and its derivatives by the scores [outputs] and by the extra parameter (added to). */
     double (*row)(const peal_loss_terms *terms, const double *scores, size_t outputs, double target,
                   double *derivatives, double *extra);
+    /* The second derivatives by the scores [outputs, outputs], from the first ones; NULL: they do not tell them. Where
+     * the first ones have a kink, those of either side will do. */
+    void (*bend)(const peal_loss_terms *terms, const double *derivatives, size_t outputs, double target,
+                 double *seconds);
     /* What a row's scores [outputs] mean: probabilities [classes], or a number in the label's own unit. `out` may be
      * `scores`. */
     void (*predict)(const peal_shape *shape, const double *scores, size_t outputs, double *out);

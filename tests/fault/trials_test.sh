@@ -30,7 +30,7 @@ $peal etl table.csv --label z --out classes --drop y --quiet
 
 # The same for learners that choose no steps; to the end of what rounding allows, so that it lasts.
 exact_job() {
-    local chosen dataset model partitions tolerance memory start
+    local chosen dataset model partitions tolerance memory start method
     one_of chosen numbers/linear numbers/huber numbers/quantile:q=0.7 numbers/linear:l1=0.0005 classes/logistic \
         classes/svm classes/logistic:l1=0.0005 digits/softmax digits/svm digits/softmax:l1=0.0001 classes/bayes digits/bayes \
         classes/trees:rounds=60 numbers/trees:rounds=80,leaves=7,rows=0.6 digits/trees:rounds=6,columns=0.3 \
@@ -40,8 +40,10 @@ exact_job() {
     one_of tolerance 1e-6 1e-9 1e-12
     one_of memory 3 10 32
     one_of start plain adaptive
+    one_of method "method=newton" "memory=$memory"
+    case $chosen in digits/* | *huber | *quantile:* | *l1=*) method="memory=$memory" ;; esac # not of Newton's
     job=(train "$dataset" --model "$model" --partitions "$partitions")
-    if [[ $model != bayes && $model != trees* ]]; then job+=(--sync "full:tolerance=$tolerance,memory=$memory,start=$start"); fi
+    if [[ $model != bayes && $model != trees* ]]; then job+=(--sync "full:tolerance=$tolerance,$method,start=$start"); fi
     keep_somehow
 }
 

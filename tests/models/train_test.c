@@ -91,17 +91,15 @@ static void learn_exactly(peal_train_options *options, const char *model, const 
 
 static void workers_do_not_change_the_bits(void **state) {
     (void)state;
-    static const char *const syncs[] = {"epoch", "step", "5", "full", "full:start=adaptive", NULL, NULL},
+    static const char *const syncs[] = {"epoch", "step", "5", "full:method=lbfgs", "full:start=adaptive,method=lbfgs",
+                                        NULL,    "full", NULL},
                              *const optimizers[] = {"sgd", "adam"},
-                             *const exact[] = {NULL,
-                                               NULL,
-                                               NULL,
-                                               "softmax:l1=0.001",
-                                               "svm",
-                                               "bayes",
-                                               "trees:rounds=4,leaves=15,rows=0.8,columns=0.7"};
+                             *const exact[] = {
+                                 NULL,  NULL,    NULL,       "softmax:l1=0.001",
+                                 "svm", "bayes", "logistic", "trees:rounds=4,leaves=15,rows=0.8,columns=0.7"};
     char *out = test_path(folder, "w.safetensors");
-    const size_t count = sizeof syncs / sizeof *syncs - has_tables; /* trees have no sparse features */
+    const size_t count =
+        sizeof syncs / sizeof *syncs - 2 * has_tables; /* trees have no sparse features, Newton's few parameters */
     for (size_t s = 0; s < count; s++) {
         for (size_t o = 0; o < (exact[s] ? 1 : 2); o++) {
             char first[65] = "";
@@ -170,7 +168,7 @@ static void train_with_deaths(const peal_train_options *options, int signal_numb
 
 static void deaths_do_not_change_the_bits(void **state) {
     (void)state;
-    static const char *const syncs[] = {"epoch", "step", "full:tolerance=1e-14", NULL};
+    static const char *const syncs[] = {"epoch", "step", "full:tolerance=1e-14,method=lbfgs", NULL};
     static const int signals[] = {SIGKILL, SIGSTOP};
     char *out = test_path(folder, "k.safetensors");
     for (size_t s = 0; s < (has_tables ? 2 : 4); s++) {
@@ -351,7 +349,7 @@ static void go_on_from_anywhere(const char *model, const char *sync) {
 
 static void exact_gradients_go_on_from_any_evaluation(void **state) {
     (void)state;
-    go_on_from_anywhere("softmax:l2=0.00001", "full");
+    go_on_from_anywhere("softmax:l2=0.00001", "full:method=lbfgs");
 }
 
 static void trees_go_on_from_any_round(void **state) {

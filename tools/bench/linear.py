@@ -13,6 +13,7 @@ intercept scaled by 100, which makes up for nearly all of that; it solves the pr
 Peers get a dense array if half of the entries or more are not zero, else CSR. Columns: 'passes' are Peal's evaluations of loss and
 gradient, a peer's iterations, of which each may be several; 'above': how far above the best objective, relatively; 'apart': the
 largest difference between the coefficients of a contender and Peal's, the bias among them.
+'its program' is LIBLINEAR's own (`liblinear-train`, package liblinear-tools), if there is one: the whole process, from LIBSVM text.
 Seconds of Peal: the whole process of `peal train DATASET`, to the model file. Of a peer: fit alone, without reading. Medians of
 --runs (3), of one if that takes more than 5 s; then seconds of CPU. Both sides may use all CPUs.
 Exit code 1: Peal failed or did not converge, its objective is above the best peer's by more than 1e-4 of that, or, where all
@@ -26,6 +27,7 @@ for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # OpenBLAS reads the
 import argparse
 import glob
 import json
+import shutil
 import statistics
 import struct
 import subprocess
@@ -44,6 +46,7 @@ from sklearn.svm import LinearSVC
 HERE = os.path.dirname(os.path.abspath(__file__))
 MANY = 100000  # iterations: no peer is stopped before it has converged
 SLOW_SECONDS = 5
+SOLVERS = {"logistic": "0", "svm": "2"}  # of LIBLINEAR's program
 FREE = 100  # scale of the intercept of LIBLINEAR where its penalty is not to count
 
 # name: files below --data, or the function that makes one; options of `peal etl`; models
@@ -103,7 +106,15 @@ def read_dataset(dataset):
     """Features as a matrix, the label, and whether all features are dense numbers."""
     tables = [pa.ipc.open_file(path).read_all() for path in sorted(glob.glob(os.path.join(dataset, "train-*.arrow")))]
     table = pa.concat_tables(tables).unify_dictionaries()
-    *features, label = [column.combine_chunks() for column in table.columns]
+    with open(os.path.join(dataset, "manifest.json")) as file:
+        columns = json.load(file)["pipeline"]["columns"]
+    roles = {name: column["role"] for column in columns for name in column.get("names") or [column["name"]]}
+    beside = [name for name, role in roles.items() if role not in ("feature", "index", "sparse", "label")]
+    table = table.drop_columns([name for name in beside if name in table.column_names])
+    name = next(name for name, role in roles.items() if role == "label")
+    label = table[name].combine_chunks()
+    table = table.drop_columns([name])
+    features = [column.combine_chunks() for column in table.columns]
     rows, parts = len(label), []
     for i, column in enumerate(features):
         if pa.types.is_fixed_size_list(column.type):
@@ -170,6 +181,29 @@ def run_peer(peer, model, x, target):
     return np.ravel(peer.coef_), np.ravel(peer.intercept_)[0] - shift, passes, wall, cpu, converged
 
 
+def write_libsvm(path, x, target):
+    x = sp.csr_matrix(x)
+    with open(path, "w") as out:
+        for row, label in enumerate(target):
+            entries = range(x.indptr[row], x.indptr[row + 1])
+            print(f"{2 * label - 1:+.0f}", *(f"{x.indices[e] + 1}:{x.data[e]:.9g}" for e in entries), file=out)
+
+
+def run_program(solver, path, columns, folder):
+    """LIBLINEAR's own program, from text to model, to a precision at which its objective is right to about 1e-4."""
+    out = os.path.join(folder, "liblinear.model")
+    before, begin = os.times(), time.perf_counter()
+    subprocess.run(["liblinear-train", "-q", "-s", solver, "-B", "1", "-e", "1e-4", path, out], check=True)
+    wall, after = time.perf_counter() - begin, os.times()
+    with open(out) as file:
+        head, weights = file.read().split("\nw\n")
+    weights = np.array(weights.split(), dtype=float)
+    if head.split("label ")[1].split()[0] == "-1":
+        weights = -weights
+    weight = np.append(weights[:-1], np.zeros(columns + 1 - len(weights)))
+    return weight, weights[-1], "-", wall, sum(after[2:4]) - sum(before[2:4]), True
+
+
 def repeat(run, runs):
     results = [run()]
     while len(results) < runs and results[0][3] <= SLOW_SECONDS:
@@ -186,6 +220,10 @@ def compare(options, name, model, dataset, folder):
     fits = {"peal": repeat(lambda: run_peal(options, dataset, model, folder), options.runs)}
     for contender, peer in peers(model, len(target)).items():
         fits[contender] = repeat(lambda: run_peer(peer, model, x, target), options.runs)
+    if model in SOLVERS and shutil.which("liblinear-train"):
+        text = os.path.join(folder, "rows.libsvm")
+        write_libsvm(text, x, target)
+        fits["its program"] = repeat(lambda: run_program(SOLVERS[model], text, x.shape[1], folder), options.runs)
     if len(fits["peal"][0]) != x.shape[1]:
         sys.exit(f"{name}: Peal has {len(fits['peal'][0])} weights, the dataset {x.shape[1]} columns")
     reached = {contender: objective(model, x, target, *fit[:2]) for contender, fit in fits.items()}
