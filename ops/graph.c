@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <cblas.h>
-#include <gnu/libc-version.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,24 +254,6 @@ void peal_graph_initialise(const peal_graph *graph, uint64_t seed, float *parame
 peal_status peal_graph_check_memory(peal_error *err) {
     enum { GEMM_BYTES = 136 << 20 }; /* its buffer, and some for the rest */
     return peal_machine_address_space_check(GEMM_BYTES, "GEMM", err);
-}
-
-/* Whether libm runs its versions for fused multiply-add, chosen by the CPU as the program begins. */
-static bool libm_has_fma(void) {
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx2");
-#else
-    return true;
-#endif
-}
-
-const char *peal_graph_arithmetic(char text[PEAL_ARITHMETIC_TEXT]) {
-    /* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." */
-    const char *version = strchr(openblas_get_config(), ' ');
-    int length = version ? (int)strcspn(version + 1, " ") : 0;
-    snprintf(text, PEAL_ARITHMETIC_TEXT, "openblas-%.*s/%s glibc-%s/%s", length, version ? version + 1 : "",
-             openblas_get_corename(), gnu_get_libc_version(), libm_has_fma() ? "fma" : "no-fma");
-    return text;
 }
 
 void peal_graph_use_one_thread(void) {

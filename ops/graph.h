@@ -133,12 +133,6 @@ peal_status peal_graph_check_memory(peal_error *err);
  * worker processes, each of which was given one CPU. */
 void peal_graph_use_one_thread(void);
 
-enum { PEAL_ARITHMETIC_TEXT = 96 };
-/* Whose arithmetic this process computes with: "openblas-0.3.21/SkylakeX glibc-2.36/fma". GEMM's sums depend on the
- * kernel that OpenBLAS chose for this type of CPU, and libm's last bits on whether it has fused multiply-add: what was
- * made under another text has other bits. Returns `text`. */
-const char *peal_graph_arithmetic(char text[PEAL_ARITHMETIC_TEXT]);
-
 peal_graph *peal_graph_new(void); /* NULL if there is no memory */
 void peal_graph_free(peal_graph *graph);
 

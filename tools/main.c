@@ -12,9 +12,10 @@
 #include "core/base/memory.h"
 #include "core/base/text.h"
 #include "core/base/version.h"
-#include "ops/graph.h"
+#include "ops/arithmetic.h"
 #include "tools/command.h"
 #include "tools/display.h"
+#include "tools/resume.h"
 
 enum { EXIT_INTERRUPTED = 4 };
 
@@ -118,7 +119,7 @@ static void tell_to_go_on(const tools_options *options, int count, char **words)
 /* "peal 0.4.0 (openblas-0.3.21/SkylakeX glibc-2.36/fma)" */
 static void print_version(void) {
     char arithmetic[PEAL_ARITHMETIC_TEXT];
-    tools_print("peal %s (%s)", peal_version(), peal_graph_arithmetic(arithmetic));
+    tools_print("peal %s (%s)", peal_version(), peal_arithmetic(arithmetic));
 }
 
 static bool is_one_of(const char *word, const char *one, const char *other) {
@@ -148,6 +149,7 @@ static peal_status run(int count, char **words, const tools_command **command, t
 }
 
 int main(int count, char **words) {
+    tools_start_under_better_kernel(words);
     guard_streams();
     const tools_command *command = NULL;
     tools_options options = {0};

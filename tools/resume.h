@@ -1,6 +1,5 @@
-/* Resuming under the arithmetic of the run. GEMM's sums have the bits of OpenBLAS's kernel, which it chooses by the
- * type of CPU as a program begins, or as OPENBLAS_CORETYPE says. A run that was begun under another kernel goes on
- * under that one where this CPU can run it: the program starts itself again. */
+/* Starting again under another BLAS kernel (ops/arithmetic.h): a better one than OpenBLAS has chosen for this CPU, or
+ * that of the run that is to be resumed. */
 #ifndef PEAL_TOOLS_RESUME_H
 #define PEAL_TOOLS_RESUME_H
 
@@ -11,5 +10,9 @@
  * same command under that kernel. If nothing is to be done, or nothing can be, PEAL_OK: training refuses a run of
  * another arithmetic. PEAL_E_INTERRUPTED if the user wants to stop. */
 peal_status tools_resume_arithmetic(const tools_options *options, const char *run_dir, peal_error *err);
+
+/* The first thing that the program does: where OpenBLAS does not know this CPU and took a poor kernel, and the user has
+ * named none, the process becomes the same command under the best kernel that the CPU can run. */
+void tools_start_under_better_kernel(char **words);
 
 #endif

@@ -294,6 +294,13 @@ static void describe_choices(const models__trainer *trainer) {
     peal_report(reporter, PEAL_EVENT_NOTE, "%zu partition%s, %zu worker%s; arithmetic: %s", training->partitions,
                 training->partitions == 1 ? "" : "s", training->workers, training->workers == 1 ? "" : "s",
                 trainer->arithmetic);
+    const char *better = trainer->spec.kind->loss ? NULL : peal_arithmetic_better_kernel();
+    if (better && !getenv("OPENBLAS_CORETYPE")) {
+        peal_report(reporter, PEAL_EVENT_WARNING,
+                    "OpenBLAS does not know this CPU and has taken an old kernel, several times slower than a new one: "
+                    "OPENBLAS_CORETYPE=%s in the environment of this process would help",
+                    better);
+    }
     if (training->workers > training->at_once) {
         peal_report(reporter, PEAL_EVENT_NOTE, "%zu workers for %zu CPU%s: %zu work at once, the others stand by",
                     training->workers, training->at_once, training->at_once == 1 ? "" : "s", training->at_once);
@@ -317,7 +324,7 @@ peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
     PEAL_TRY(parse_options(trainer, err));
     PEAL_TRY(models__data_open(trainer, err));
     PEAL_TRY(choose(trainer, err));
-    peal_graph_arithmetic(trainer->arithmetic);
+    peal_arithmetic(trainer->arithmetic);
     trainer->job = describe_job(trainer);
     if (!trainer->job) return peal_fail(err, PEAL_E_MEMORY, "no memory for the job's description");
     const peal_model_content file = content(trainer);

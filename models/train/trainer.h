@@ -16,6 +16,7 @@
 #include "models/learner/learner.h"
 #include "models/predict/predictor.h"
 #include "models/train/train.h"
+#include "ops/arithmetic.h"
 #include "ops/graph.h"
 
 /* How the loss went (the validation's if there is one), to be told when all is over. */

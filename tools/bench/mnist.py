@@ -6,12 +6,17 @@ usage: mnist.py MNIST_FOLDER [--epochs N] [--repeats N] [--python PYTHON ...]
 Rows a second over whole epochs, data in memory, validation left out; medians over repeats, the contenders taking turns. PyTorch
 runs each configuration that could be its best: one process with one thread and with all, batches of 128 and 512, the data as
 float tensors; and DistributedDataParallel over two processes (gloo) of 64 rows each, which is what Peal's two workers step over. Each --python names an interpreter with torch: give
-the distribution's and, beside it, one with the newest.
+the distribution's and, beside it, one with the newest. The limit is what the matrix products of the same steps take alone, by
+the same BLAS, one process a CPU (gemm.c; bazel build //tools/bench:gemm).
 """
+import os
+
+for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # neither side is to run another CPU's kernels
+    os.environ.pop(variable, None)
+
 import argparse
 import gzip
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -19,6 +24,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEAL = os.path.join(HERE, "../../bazel-bin/tools/peal")
+GEMM = os.path.join(HERE, "../../bazel-bin/tools/bench/gemm")
 
 TORCH = r"""
 import gzip, json, os, struct, sys, time, array
@@ -112,6 +118,8 @@ def main():
             for batch in (64,):
                 contenders[f"{name}, DDP x 2, batch {batch} each"] = lambda p=python, b=batch: run_torch(
                     p, script, args.folder, 2, b, max(1, cpus // 2), args.epochs, 29511)
+        contenders["limit: the matrix products alone"] = lambda: {"rate": json.loads(subprocess.run(
+            [GEMM, "64", "3", "784", "512", "256", "10"], stdout=subprocess.PIPE, check=True).stdout)["all"]}
         rates = {name: [] for name in contenders}
         for _ in range(args.repeats):
             for name, contender in contenders.items():
