@@ -11,7 +11,7 @@ the same BLAS, one process a CPU (gemm.c; bazel build //tools/bench:gemm).
 """
 import os
 
-for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # neither side is to run another CPU's kernels
+for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # each side chooses its kernels
     os.environ.pop(variable, None)
 
 import argparse
@@ -67,12 +67,19 @@ if __name__ == "__main__":
 """
 
 
+def kernel():
+    """Peal's BLAS kernel. The distribution's OpenBLAS, which torch may have behind it, takes a poor one for a CPU that it does not know;
+    Peal does better, and so may torch."""
+    text = subprocess.run([PEAL, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    return text.split("openblas-")[1].split("/")[1].split()[0]
+
+
 def run_torch(python, script, folder, world, batch, threads, epochs, port, blas=1):
     """`threads` of torch, or `blas` threads of an OpenBLAS behind it: with both they would be in each other's way."""
     words = [python, script, folder, str(world), str(batch), str(threads), str(epochs), str(port)]
     try:
         done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=120,
-                              env={**os.environ, "OPENBLAS_NUM_THREADS": str(blas), "OMP_NUM_THREADS": str(threads)})
+                              env={**os.environ, "OPENBLAS_NUM_THREADS": str(blas), "OMP_NUM_THREADS": str(threads), "OPENBLAS_CORETYPE": kernel()})
     except subprocess.TimeoutExpired:
         return None
     if done.returncode != 0:
@@ -119,7 +126,8 @@ def main():
                 contenders[f"{name}, DDP x 2, batch {batch} each"] = lambda p=python, b=batch: run_torch(
                     p, script, args.folder, 2, b, max(1, cpus // 2), args.epochs, 29511)
         contenders["limit: the matrix products alone"] = lambda: {"rate": json.loads(subprocess.run(
-            [GEMM, "64", "3", "784", "512", "256", "10"], stdout=subprocess.PIPE, check=True).stdout)["all"]}
+            [GEMM, "64", "3", "784", "512", "256", "10"], stdout=subprocess.PIPE, check=True,
+            env={**os.environ, "OPENBLAS_CORETYPE": kernel()}).stdout)["all"]}
         rates = {name: [] for name in contenders}
         for _ in range(args.repeats):
             for name, contender in contenders.items():
