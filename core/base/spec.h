@@ -7,7 +7,7 @@
 
 #include "core/base/status.h"
 
-enum { PEAL_SPEC_OPTIONS = 24, PEAL_SPEC_TEXT = 512 };
+enum { PEAL_SPEC_OPTIONS = 32, PEAL_SPEC_TEXT = 4096 };
 
 typedef struct peal_spec {
     char text[PEAL_SPEC_TEXT]; /* the words, each ended by a NUL */

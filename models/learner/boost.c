@@ -218,8 +218,9 @@ peal_status models__trees_round(void *opaque, const peal_work *work, size_t *rea
                                   .min_rows = self->min_rows}};
     models__member_rows(self, m.rank, &m.begin, &m.count);
     m.leaves = calloc(self->leaves, sizeof *m.leaves);
-    if (!m.leaves) return PEAL_E_MEMORY;
-    const peal_status status = grow_trees(&m, reached);
+    m.mending = calloc(8 * self->leaves, sizeof *m.mending);
+    const peal_status status = m.leaves && m.mending ? grow_trees(&m, reached) : PEAL_E_MEMORY;
     free(m.leaves);
+    free(m.mending);
     return status;
 }

@@ -25,8 +25,11 @@ enum {
     MODELS__POISSON_STEP
 };
 
-/* And its words. */
+/* Its words. */
 enum { MODELS__OBJECTIVE };
+
+/* And its texts. */
+enum { MODELS__INCREASING, MODELS__DECREASING, MODELS__INTERACTIONS };
 
 enum {
     MODELS__MISSING_LEFT = 1 << 8, /* rows without a value go left; else right */

@@ -93,17 +93,26 @@ static bool is_drawn(const models__member *m, size_t feature) {
     return peal_philox_unit64(&random) < self->columns_part;
 }
 
+static models__rules leaf_rules(const models__member *m, const models__leaf *one) {
+    models__rules rules = m->rules;
+    rules.low = one->low;
+    rules.high = one->high;
+    return rules;
+}
+
 static void search(const models__member *m, size_t index, size_t begin, size_t end) {
     models__trees *self = m->self;
     const models__leaf *one = &m->leaves[index];
     models__best *best = &self->bests[index * self->members + m->rank];
+    models__rules rules = leaf_rules(m, one);
     best->gain = 0;
     if (!may_split(m, one)) return;
     for (size_t f = begin; f < end; f++) {
-        if (!is_drawn(m, f)) continue;
+        if (!is_drawn(m, f) || !models__may_join(&self->constraints, &one->path, f)) continue;
+        rules.direction = models__direction(&self->constraints, f);
         const models__packed *bins = self->histograms + index * self->bins_all + self->bins_first[f];
         (models__bins_is_category(&self->bins, f) ? models__split_categories : models__split_numbers)(
-            &m->rules, bins, self->bins.counts[f], &one->all, (uint32_t)f, best);
+            &rules, bins, self->bins.counts[f], &one->all, (uint32_t)f, best);
     }
 }
 
@@ -137,7 +146,7 @@ static bool is_in_sample(const models__member *m, size_t i) {
 static peal_status begin_tree(models__member *m) {
     models__trees *self = m->self;
     models__leaf *root = &m->leaves[0];
-    *root = (models__leaf){0};
+    *root = (models__leaf){.low = -INFINITY, .high = INFINITY, .path = models__path_begin()};
     m->leaf_count = 1;
     for (size_t i = 0; i < m->count; i++) {
         if (is_in_sample(m, i)) m->own->lists[0][root->count++] = (uint32_t)i;
@@ -219,6 +228,20 @@ static void divide_histogram(const models__member *m, size_t small, size_t large
     }
 }
 
+/* What the children of a leaf may become: where the feature has a direction, neither crosses the middle between their
+ * values (LightGBM's "basic" way). They have their sums and what the leaf was allowed. */
+static void bound_children(const models__member *m, models__leaf *left, models__leaf *right, size_t feature) {
+    const models__trees *self = m->self;
+    const models__rules rules = leaf_rules(m, left);
+    const int direction = models__direction(&self->constraints, feature);
+    left->path = right->path = models__path_join(&self->constraints, &left->path, feature);
+    if (direction == 0) return;
+    const double middle =
+        (models__sum_value(&rules, &left->all, self->l2) + models__sum_value(&rules, &right->all, self->l2)) / 2;
+    *(direction > 0 ? &left->high : &right->high) = middle;
+    *(direction > 0 ? &right->low : &left->low) = middle;
+}
+
 static peal_status split_leaf(models__member *m, size_t index) {
     const size_t number = m->leaf_count - 1, other = m->leaf_count++;
     models__leaf *left = &m->leaves[index], *right = &m->leaves[other];
@@ -232,12 +255,15 @@ static peal_status split_leaf(models__member *m, size_t index) {
                                     all.rows - left->best.left.rows},
                             .depth = left->depth + 1,
                             .parent = (uint32_t)number,
-                            .is_right = true};
+                            .is_right = true,
+                            .low = left->low,
+                            .high = left->high};
     left->all = left->best.left;
     left->count = stays;
     left->depth++;
     left->parent = (uint32_t)number;
     left->is_right = false;
+    bound_children(m, left, right, node.feature);
     if (!may_split(m, left) && !may_split(m, right)) {
         left->best.gain = right->best.gain = 0;
         return PEAL_OK;
@@ -285,7 +311,8 @@ static peal_status end_tree(models__member *m) {
                 sum.hessian += self->exacts[r * self->leaves + l].hessian;
             }
             const double g = (double)sum.gradient / gradient_scale, h = (double)sum.hessian / hessian_scale + self->l2;
-            forest->values[m->tree * self->leaves + l] = self->rate * models__leaf_value(&m->rules, g, h);
+            const models__rules rules = leaf_rules(m, &m->leaves[l]);
+            forest->values[m->tree * self->leaves + l] = self->rate * models__leaf_value(&rules, g, h);
             forest->leaf_covers[m->tree * self->leaves + l] = (double)sum.hessian / hessian_scale;
             forest->leaf_rows[m->tree * self->leaves + l] = (uint32_t)m->leaves[l].all.rows;
         }

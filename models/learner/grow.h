@@ -10,7 +10,9 @@ typedef struct models__leaf {
     size_t first, count; /* of the worker's rows, in its list */
     models__sum all;     /* of all workers' rows */
     uint32_t depth, parent;
-    bool is_right; /* of its parent */
+    bool is_right;    /* of its parent */
+    double low, high; /* see models__rules */
+    models__path path;
     models__best best;
 } models__leaf;
 
@@ -25,6 +27,7 @@ typedef struct models__member {
     models__rules rules;
     models__leaf *leaves; /* [leaves] */
     size_t leaf_count;
+    double *mending; /* [8 leaves] */
 } models__member;
 
 /* Waits for all workers. */

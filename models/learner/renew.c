@@ -19,7 +19,7 @@ static void write_rows(const models__member *m) {
 /* After the meeting the sums' values are there to be replaced. Nobody writes rows again before all have met over the
  * next tree. */
 peal_status models__renew_leaves(models__member *m) {
-    const models__trees *self = m->self;
+    models__trees *self = m->self;
     write_rows(m);
     PEAL_TRY(models__meet(m));
     for (size_t l = m->rank; l < m->leaf_count; l += self->members) {
@@ -27,5 +27,8 @@ peal_status models__renew_leaves(models__member *m) {
         self->forest.values[m->tree * self->leaves + l] =
             self->rate * models__quantile(&self->keys, spans, self->members, self->goal.alpha);
     }
+    if (!self->constraints.directions) return PEAL_OK;
+    PEAL_TRY(models__meet(m));
+    if (m->rank == 0) models__constraints_mend(&self->constraints, &self->forest, m->tree, m->mending);
     return PEAL_OK;
 }

@@ -18,13 +18,24 @@ static models__sum subtract(const models__sum *a, const models__sum *b) {
     return (models__sum){a->gradient - b->gradient, a->hessian - b->hessian, a->rows - b->rows};
 }
 
-/* What a leaf of these rows gains: G^2 / (H + l2), or with value v that is drawn to 0 or bounded -(2 T(G) v + (H + l2)
- * v^2). */
+/* Whether a leaf's value is -G / (H + l2) and no other. */
+static bool is_free(const models__rules *rules) {
+    return rules->l1 <= 0 && rules->max_delta <= 0 && isinf(rules->low) && isinf(rules->high);
+}
+
+/* What a leaf of these rows gains: G^2 / (H + l2), or with value v that is drawn to 0 or bounded -(2 G v + 2 l1 |v| +
+ * (H + l2) v^2). */
 static double worth(const models__rules *rules, const models__sum *sum, double l2) {
     const double g = (double)sum->gradient * rules->gradient_unit, h = (double)sum->hessian * rules->hessian_unit + l2;
-    if (rules->l1 <= 0 && rules->max_delta <= 0) return h > 0 ? g * g / h : 0;
-    const double value = fabs(models__leaf_value(rules, g, h));
-    return 2 * fmax(fabs(g) - rules->l1, 0) * value - h * value * value;
+    if (is_free(rules)) return h > 0 ? g * g / h : 0;
+    const double value = models__leaf_value(rules, g, h);
+    return -2 * (g * value + rules->l1 * fabs(value)) - h * value * value;
+}
+
+/* Whether the children's values go the way in which the feature must. */
+static bool is_in_order(const models__rules *rules, const models__sum *left, const models__sum *right, double l2) {
+    if (rules->direction == 0) return true;
+    return rules->direction * (models__sum_value(rules, right, l2) - models__sum_value(rules, left, l2)) >= 0;
 }
 
 static bool is_large(const models__rules *rules, const models__sum *sum) {
@@ -34,7 +45,7 @@ static bool is_large(const models__rules *rules, const models__sum *sum) {
 /* The gain of a split beyond what it must have; 0 or less: it must not be. */
 static double gain_of(const models__rules *rules, const models__sum *left, const models__sum *all, double l2) {
     const models__sum right = subtract(all, left);
-    if (!is_large(rules, left) || !is_large(rules, &right)) return 0;
+    if (!is_large(rules, left) || !is_large(rules, &right) || !is_in_order(rules, left, &right, l2)) return 0;
     return worth(rules, left, l2) + worth(rules, &right, l2) - worth(rules, all, rules->l2) - rules->min_gain;
 }
 
@@ -47,8 +58,8 @@ static void take(models__best *best, double gain, uint32_t feature, uint32_t wha
     best->left = *left;
 }
 
-/* Whether a split may gain more than `bar`, which has the worth of all in it: the sum of two quotients beside a number,
- * without division, which few splits deserve. */
+/* Whether a split may gain more than `bar`, which has the worth of all in it: the sum of two quotients, which bounds
+ * can only make less, beside a number, without division, which few splits deserve. */
 static bool may_gain(const models__rules *rules, const models__sum *left, const models__sum *right, double bar) {
     const double g = (double)left->gradient * rules->gradient_unit, h = (double)left->hessian * rules->hessian_unit;
     const double g2 = (double)right->gradient * rules->gradient_unit, h2 = (double)right->hessian * rules->hessian_unit;

@@ -13,15 +13,28 @@ typedef struct models__rules {
     double min_gain, min_hessian;
     uint64_t min_rows;
     int row_bits; /* of packed sums */
+
+    /* of one leaf, and of the feature that it is split by */
+    double low, high; /* between which the values of it and of all that becomes of it must be */
+    int direction;    /* 1: the right one of its children is no less, -1: no more than the left one; 0: either */
 } models__rules;
 
 /* What a leaf of gradient G and second derivative H + l2 adds to scores: -T(G) / (H + l2), T drawing G towards 0 by l1,
- * and bounded by max_delta. */
+ * bounded by max_delta, then by what its place in the tree allows. */
 static inline double models__leaf_value(const models__rules *rules, double gradient, double hessian) {
     const double size = fabs(gradient) - rules->l1;
-    if (!(hessian > 0) || !(size > 0)) return 0;
-    const double value = size / hessian;
-    return -copysign(rules->max_delta > 0 ? fmin(value, rules->max_delta) : value, gradient);
+    double value = 0;
+    if (hessian > 0 && size > 0) {
+        value = size / hessian;
+        value = -copysign(rules->max_delta > 0 ? fmin(value, rules->max_delta) : value, gradient);
+    }
+    return fmin(fmax(value, rules->low), rules->high);
+}
+
+/* The same of sums over rows. */
+static inline double models__sum_value(const models__rules *rules, const models__sum *sum, double l2) {
+    return models__leaf_value(rules, (double)sum->gradient * rules->gradient_unit,
+                              (double)sum->hessian * rules->hessian_unit + l2);
 }
 
 /* Improves `best` of a leaf of which `all` is the sum if one of feature `feature`'s splits is better; of equal ones the

@@ -103,6 +103,15 @@ static void say_imputed(const models__trees *self) {
                 peal_pipeline_columns_text(pipeline, first, last, count, text));
 }
 
+static peal_status make_constraints(models__trees *self, peal_error *err) {
+    const peal_training *training = self->training;
+    PEAL_TRY(models__constraints_new(training->pipeline, &self->bins, training->spec, &self->constraints, err));
+    if (!self->constraints.directions || self->outputs == 1) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE,
+                     "trees: increasing and decreasing are of one score, and a label of %u classes has one for each",
+                     training->shape->classes);
+}
+
 static peal_status make(models__trees *self, peal_error *err) {
     peal_training *training = self->training;
     peal_model_spec *spec = training->spec;
@@ -144,7 +153,7 @@ static peal_status make(models__trees *self, peal_error *err) {
         self->bins_first[f + 1] = self->bins_first[f] + self->bins.counts[f];
     }
     self->bins_all = self->bins_first[self->bins.features];
-    return PEAL_OK;
+    return make_constraints(self, err);
 }
 
 static peal_status begin(peal_training *training, void **out, peal_error *err) {
@@ -159,6 +168,7 @@ static void end(void *opaque) {
     models__trees *self = opaque;
     if (!self) return;
     models__bins_clear(&self->bins);
+    models__constraints_clear(&self->constraints);
     free(self->bins_first);
     free(self->base);
     free(self);
@@ -350,9 +360,16 @@ static const peal_model_number parameters[] = {{"leaves", 31, 2, 65536, true},
 
 static const peal_model_word words[] = {{"objective", models__objective_spellings}, {.name = NULL}};
 
-static const char *const options[] = {"objective",   "leaves",    "depth", "rate",          "rounds",       "min_rows",
-                                      "min_hessian", "min_gain",  "rows",  "columns",       "bins",         "l1",
-                                      "l2",          "max_delta", "alpha", "tweedie_power", "poisson_step", NULL};
+static const char *const options[] = {
+    "objective", "leaves",        "depth",        "rate",       "rounds",     "min_rows",     "min_hessian",
+    "min_gain",  "rows",          "columns",      "bins",       "l1",         "l2",           "max_delta",
+    "alpha",     "tweedie_power", "poisson_step", "increasing", "decreasing", "interactions", NULL};
+
+static const char *const texts[] = {"increasing", "decreasing", "interactions", NULL};
+
+_Static_assert(sizeof parameters / sizeof *parameters <= PEAL_MODEL_NUMBERS + 1, "the spec has room for the numbers");
+_Static_assert(sizeof words / sizeof *words <= PEAL_MODEL_WORDS + 1, "and for the words");
+_Static_assert(sizeof texts / sizeof *texts <= PEAL_MODEL_TEXTS + 1, "and for the texts");
 
 /* As LightGBM, XGBoost and their friends call them. `alpha` is LightGBM's. */
 static const peal_model_alias aliases[] = {
@@ -384,19 +401,24 @@ static const peal_model_alias aliases[] = {
     {"max_delta_step", "max_delta"},
     {"tweedie_variance_power", "tweedie_power"},
     {"poisson_max_delta_step", "poisson_step"},
+    {"interaction_constraints", "interactions"},
     {.alias = NULL},
 };
 
 const peal_model peal_model_trees = {
     .name = "trees",
-    .documentation = "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0, min_hessian=0.001, "
-                     "min_gain=0, l1=0, l2=0, max_delta=0 (none), rows=1, columns=1 (parts of them for a tree), "
-                     "bins=255, or as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
-                     "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "
-                     "ova, by the label if left out",
+    .documentation =
+        "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0, min_hessian=0.001, "
+        "min_gain=0, l1=0, l2=0, max_delta=0 (none), rows=1, columns=1 (parts of them for a tree), "
+        "bins=255, or as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
+        "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "
+        "ova, by the label if left out; increasing=COLUMN+COLUMN and decreasing=: the prediction never falls "
+        "(rises) where the column rises; interactions=A+B|B+C: columns on one path are of one group, those "
+        "in no group alone (%2C in a name: a comma)",
     .options = options,
     .parameters = parameters,
     .words = words,
+    .texts = texts,
     .aliases = aliases,
     .numbers = true,
     .two_classes = true,

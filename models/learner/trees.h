@@ -6,6 +6,7 @@
 #ifndef PEAL_MODELS_TREES_H
 #define PEAL_MODELS_TREES_H
 
+#include "models/learner/constraints.h"
 #include "models/learner/forest.h"
 #include "models/learner/quantile.h"
 
@@ -84,6 +85,7 @@ typedef struct models__trees {
     peal_training *training;
     models__bins bins;
     models__goal goal;
+    models__constraints constraints;
     size_t outputs, members, leaves, nodes;
     int row_bits;         /* of a packed sum that tell rows: so many as all rows need */
     int hessian_bits;     /* of one row's second derivative: as many as are then left, 15 at most */

@@ -67,6 +67,19 @@ static peal_status parse_words(const peal_spec *spec, peal_model_spec *out, peal
     return PEAL_OK;
 }
 
+/* The texts that only this model has. All are parts of the spec, so there is room for them behind an empty one. */
+static void parse_texts(const peal_spec *spec, peal_model_spec *out) {
+    const char *const *texts = out->kind->texts;
+    size_t at = 1;
+    for (size_t i = 0; texts && texts[i]; i++) {
+        const char *said = peal_spec_find(spec, texts[i]);
+        if (!said) continue;
+        out->texts[i] = (uint16_t)at;
+        memcpy(out->text + at, said, strlen(said) + 1);
+        at += strlen(said) + 1;
+    }
+}
+
 /* Options by their own names, whatever they were called; PEAL_E_USAGE if there is none of the name. */
 static peal_status check_options(const peal_model *model, peal_spec *spec, peal_error *err) {
     enum { NAMES_MOST = 96 };
@@ -107,6 +120,7 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
     out->l2 = (float)value;
     PEAL_TRY(peal_spec_number(&spec, "l1", 0, 0, 1e6, &out->l1, err));
     PEAL_TRY(parse_words(&spec, out, err));
+    parse_texts(&spec, out);
     return parse_parameters(&spec, out, err);
 }
 

@@ -7,11 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/spec.h"
 #include "core/base/status.h"
 #include "etl/pipeline/pipeline.h"
 #include "ops/graph.h"
 
-enum { PEAL_HIDDEN_MOST = 8, PEAL_MODEL_NUMBERS = 16, PEAL_MODEL_WORDS = 2 };
+enum { PEAL_HIDDEN_MOST = 8, PEAL_MODEL_NUMBERS = 24, PEAL_MODEL_WORDS = 8, PEAL_MODEL_TEXTS = 4 };
 
 /* An option of one model that is a number. */
 typedef struct peal_model_number {
@@ -52,7 +53,14 @@ typedef struct peal_model_spec {
     double l1;                             /* of what has a loss of its own */
     double parameters[PEAL_MODEL_NUMBERS]; /* by kind->parameters */
     int words[PEAL_MODEL_WORDS];           /* by kind->words; PEAL_MODEL_NO_WORD where none is said */
+    char text[PEAL_SPEC_TEXT];             /* the options that are texts, each ended by a NUL; the first one is empty */
+    uint16_t texts[PEAL_MODEL_TEXTS];      /* where in `text` each of kind->texts begins */
 } peal_model_spec;
+
+/* The text of kind->texts[which]; "" where none is said. */
+static inline const char *peal_model_text(const peal_model_spec *spec, size_t which) {
+    return spec->text + spec->texts[which];
+}
 
 /* What a model's build function works on. */
 typedef struct peal_builder {
@@ -72,6 +80,7 @@ struct peal_model {
     const char *const *options;              /* keys of its spec, NULL-terminated */
     const peal_model_number *parameters;     /* options of its own that are numbers; NULL: none */
     const peal_model_word *words;            /* those that are words; NULL: none */
+    const char *const *texts;                /* those that are any text, NULL-terminated; NULL: none */
     const peal_model_alias *aliases;         /* other names of options; NULL: none */
     bool numbers, two_classes, many_classes; /* labels that it can learn */
     bool wants_bins;                         /* numbers are best left as buckets, in which what is missing stays so */

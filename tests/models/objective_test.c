@@ -338,26 +338,33 @@ static void weights_count_as_rows(void **state) {
 
 static void a_leaf_is_drawn_to_zero_and_bounded(void **state) {
     (void)state;
-    models__rules rules = {.l1 = 3};
+    models__rules rules = {.l1 = 3, .low = -INFINITY, .high = INFINITY};
     assert_true(models__leaf_value(&rules, 10, 4) == -1.75);
     assert_true(models__leaf_value(&rules, -10, 4) == 1.75);
     assert_true(models__leaf_value(&rules, 3, 4) == 0 && models__leaf_value(&rules, -2, 4) == 0);
     assert_true(models__leaf_value(&rules, 10, 0) == 0);
     rules.max_delta = 0.5;
     assert_true(models__leaf_value(&rules, 10, 4) == -0.5 && models__leaf_value(&rules, -10, 4) == 0.5);
-    rules = (models__rules){0};
-    assert_true(models__leaf_value(&rules, 10, 4) == -2.5);
+    rules = (models__rules){.low = -INFINITY, .high = 2};
+    assert_true(models__leaf_value(&rules, 10, 4) == -2.5 && models__leaf_value(&rules, -10, 4) == 2);
 }
 
 /* The gain of a split is what the three leaves' values say of the loss: -(2 G v + H v^2), and 2 l1 |v|. */
 static void gains_are_those_of_the_leaves(void **state) {
     (void)state;
     const struct {
-        double l1, max_delta, right;
-    } tries[] = {{0, 0, 40.0 * 40 / 4 + 60.0 * 60 / 6 - 20.0 * 20 / 10},
-                 {10, 0, 30.0 * 30 / 4 + 50.0 * 50 / 6 - 10.0 * 10 / 10},
-                 {0, 5, 2 * 40 * 5 - 4 * 25 + 2 * 60 * 5 - 6 * 25 - 20.0 * 20 / 10},
-                 {30, 2, 2 * 10 * 2 - 4 * 4 + 2 * 30 * 2 - 6 * 4 - 0}};
+        double l1, max_delta, low, high;
+        int direction;
+        double right;
+    } tries[] = {{0, 0, -INFINITY, INFINITY, 0, 40.0 * 40 / 4 + 60.0 * 60 / 6 - 20.0 * 20 / 10},
+                 {10, 0, -INFINITY, INFINITY, 0, 30.0 * 30 / 4 + 50.0 * 50 / 6 - 10.0 * 10 / 10},
+                 {0, 5, -INFINITY, INFINITY, 0, 2 * 40 * 5 - 4 * 25 + 2 * 60 * 5 - 6 * 25 - 20.0 * 20 / 10},
+                 {30, 2, -INFINITY, INFINITY, 0, 2 * 10 * 2 - 4 * 4 + 2 * 30 * 2 - 6 * 4 - 0},
+                 {0, 0, -4, 5, 0, 2 * 40 * 4 - 4 * 16 + 2 * 60 * 5 - 6 * 25 - 20.0 * 20 / 10},
+                 {0, 0, 3, 4, 0, -2 * 40 * 3 - 4 * 9 + 2 * 60 * 4 - 6 * 16 - (2 * 20 * 3 - 10 * 9)},
+                 {0, 0, -4, 5, 1, 2 * 40 * 4 - 4 * 16 + 2 * 60 * 5 - 6 * 25 - 20.0 * 20 / 10},
+                 {0, 0, -INFINITY, INFINITY, 1, 40.0 * 40 / 4 + 60.0 * 60 / 6 - 20.0 * 20 / 10},
+                 {0, 0, -INFINITY, INFINITY, -1, 0}};
     enum { ROW_BITS = 8 };
     const models__packed bins[3] = {{0, 0}, {40, ((int64_t)4 << ROW_BITS) + 4}, {-60, ((int64_t)6 << ROW_BITS) + 6}};
     const models__sum all = {-20, 10, 10};
@@ -366,6 +373,9 @@ static void gains_are_those_of_the_leaves(void **state) {
                                      .hessian_unit = 1,
                                      .l1 = tries[i].l1,
                                      .max_delta = tries[i].max_delta,
+                                     .low = tries[i].low,
+                                     .high = tries[i].high,
+                                     .direction = tries[i].direction,
                                      .min_rows = 1,
                                      .row_bits = ROW_BITS};
         models__best best = {0};

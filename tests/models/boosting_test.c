@@ -1,0 +1,247 @@
+/* What shapes boosting beside the trees themselves: constraints, the order in which trees grow, which rows they see,
+ * trees that are left out, and going on from a model. */
+#include <math.h>
+
+#include "core/base/file.h"
+#include "models/predict/safetensors.h"
+#include "tests/models/dataset.h"
+
+enum { ROWS = 1500, LEVELS = 12, GRID = 25 };
+
+static char *folder;
+static char *numbers, *classes; /* datasets of the same rows */
+
+/* A row of the input: `a` and `b` are to be constrained, though neither goes one way; NaN: missing. */
+typedef struct input {
+    double a, b, c, d;
+    int level;
+} input;
+
+static input draw(peal_philox *random) {
+    input row = {.a = (double)peal_philox_below(random, 100) / 25 - 2,
+                 .b = (double)peal_philox_below(random, 100) / 25 - 2,
+                 .c = (double)peal_philox_below(random, 100) / 25 - 2,
+                 .d = (double)peal_philox_below(random, 100) / 25 - 2,
+                 .level = (int)peal_philox_below(random, LEVELS)};
+    if (peal_philox_below(random, 5) == 0) row.c = (double)NAN;
+    return row;
+}
+
+static void print(const input *row, double y, peal_buffer *text) {
+    char line[160], c[32] = "";
+    peal_error err;
+    if (!isnan(row->c)) snprintf(c, sizeof c, "%.2f", row->c);
+    const int size = snprintf(line, sizeof line, "%.2f,%.2f,%s,%.2f,v%d,%.6f,%s\n", row->a, row->b, c, row->d,
+                              row->level, y, y > 1.5 ? "yes" : "no");
+    assert_ok(peal_buffer_append(text, line, (size_t)size, &err));
+}
+
+static void make_dataset(const char *csv, const char *out, peal_task_kind task, const char *label, const char *drop) {
+    json_t *transforms = json_pack("[{s:s, s:s}]", "transform", "bins", "columns", "numbers");
+    const char *const drops[] = {drop};
+    test_dataset(
+        csv, out,
+        (peal_plan_options){.task = task, .transforms = transforms, .drop = drops, .drop_count = 1, .label = label});
+    json_decref(transforms);
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    peal_error err;
+    peal_buffer text = {0};
+    peal_philox random = peal_philox_stream(3, PEAL_PURPOSE_USER, 0, 0, 0);
+    folder = test_folder();
+    char *csv = test_path(folder, "t.csv");
+    assert_ok(peal_buffer_append(&text, "a,b,c,d,v,y,z\n", 14, &err));
+    for (size_t i = 0; i < ROWS; i++) {
+        const input row = draw(&random);
+        const double eta = sin(3 * row.a) + 0.3 * row.a + 0.4 * row.b * (row.d > 0) + 0.4 * cos(2 * row.b) +
+                           (isnan(row.c) ? 0.6 : 0.2 * row.c) + (row.level * 7 % LEVELS < 5 ? 0.5 : 0);
+        print(&row, exp(eta + (double)peal_philox_normal(&random) / 2), &text);
+    }
+    assert_ok(peal_file_write_atomic(csv, text.data, text.size, &err));
+    numbers = test_path(folder, "numbers.ds");
+    classes = test_path(folder, "classes.ds");
+    make_dataset(csv, numbers, PEAL_TASK_REGRESS, "y", "z");
+    make_dataset(csv, classes, PEAL_TASK_CLASSIFY, "z", "y");
+    peal_buffer_clear(&text);
+    free(csv);
+    return 0;
+}
+
+static int free_folder(void **state) {
+    (void)state;
+    free(folder);
+    free(numbers);
+    free(classes);
+    return 0;
+}
+
+/* Trains and opens the model, which stands in the folder under the name. */
+static peal_predictor *train(const char *dataset, const char *model, const char *name, const char *init) {
+    peal_error err;
+    peal_train_result result;
+    peal_predictor *predictor;
+    char *path = test_path(folder, name), *from = init ? test_path(folder, init) : NULL;
+    peal_train_options options = peal_train_default();
+    options.dataset = dataset;
+    options.out = path;
+    options.model = model;
+    options.partitions = 3;
+    options.workers = 1; /* meetings cost much where CPUs are shared */
+    options.init = from;
+    assert_ok(peal_train(&options, &result, &err));
+    assert_ok(peal_predictor_open(path, &predictor, &err));
+    free(path);
+    free(from);
+    return predictor;
+}
+
+/* The last score of each row: the number, or the probability of "yes". */
+static void predict(peal_predictor *predictor, const input *rows, size_t count, double *out) {
+    peal_error err;
+    peal_buffer text = {0};
+    size_t got;
+    const size_t width = peal_predictor_scores(predictor);
+    double *scores = malloc(count * width * sizeof *scores);
+    for (size_t i = 0; i < count; i++) print(&rows[i], 1, &text);
+    assert_ok(peal_predictor_text(predictor, (const char *)text.data, text.size, scores, count, &got, &err));
+    assert_int_equal(got, count);
+    for (size_t i = 0; i < count; i++) out[i] = scores[i * width + width - 1];
+    free(scores);
+    peal_buffer_clear(&text);
+}
+
+/* ---- constraints ---- */
+
+/* How far predictions of random rows fall, at most, while `a` rises (b falls) over all that there is and beyond. */
+static double falls(peal_predictor *predictor, bool by_a) {
+    enum { TRIED = 40 };
+    static input rows[TRIED * GRID];
+    static double got[TRIED * GRID];
+    peal_philox random = peal_philox_stream(4, PEAL_PURPOSE_USER, 0, 0, 0);
+    double most = 0;
+    for (size_t i = 0; i < TRIED; i++) {
+        const input row = draw(&random);
+        for (size_t k = 0; k < GRID; k++) {
+            input *one = &rows[i * GRID + k];
+            *one = row;
+            *(by_a ? &one->a : &one->b) = (by_a ? 1 : -1) * ((double)k * 5 / (GRID - 1) - 2.5);
+        }
+    }
+    predict(predictor, rows, TRIED * GRID, got);
+    for (size_t i = 0; i < TRIED * GRID; i++) {
+        if (i % GRID) most = fmax(most, got[i - 1] - got[i]);
+    }
+    return most;
+}
+
+static void predictions_never_fall_where_they_must_not(void **state) {
+    (void)state;
+    static const char *const objectives[] = {"squared", "mae",   "huber",   "quantile,alpha=0.8",
+                                             "poisson", "gamma", "tweedie", "binary"};
+    for (size_t i = 0; i < sizeof objectives / sizeof *objectives; i++) {
+        const bool is_class = strcmp(objectives[i], "binary") == 0;
+        for (size_t bound = 0; bound < 2; bound++) {
+            char model[160];
+            snprintf(model, sizeof model, "trees:rounds=30,min_rows=5,objective=%s%s", objectives[i],
+                     bound ? ",increasing=a,decreasing=b" : "");
+            peal_predictor *predictor = train(is_class ? classes : numbers, model, "m.st", NULL);
+            const double by_a = falls(predictor, true), by_b = falls(predictor, false);
+            if (bound) assert_true(by_a == 0 && by_b == 0);
+            if (!bound) assert_true(by_a > 0.1 && by_b > 0.1);
+            peal_predictor_free(predictor);
+        }
+    }
+}
+
+static const json_t *node_at(const json_t *tree, json_int_t number) {
+    const json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(tree, "nodes"), i, one) {
+        if (json_integer_value(json_object_get(one, "node")) == number) return one;
+    }
+    fail();
+    return NULL;
+}
+
+/* The columns, a bit each, that nodes from this one down to any leaf are split by: counts them by sets. */
+static void count_paths(const json_t *tree, const json_t *node, unsigned used, size_t counts[32]) {
+    static const char *const sides[] = {"left", "right"};
+    const char *column = json_string_value(json_object_get(node, "column"));
+    if (!column) {
+        counts[used]++;
+        return;
+    }
+    for (size_t s = 0; s < 2; s++) {
+        const json_t *child = node_at(tree, json_integer_value(json_object_get(node, sides[s])));
+        count_paths(tree, child, used | 1u << (strchr("abcdv", *column) - "abcdv"), counts);
+    }
+}
+
+static void count_all_paths(const peal_predictor *predictor, size_t trees, size_t counts[32]) {
+    memset(counts, 0, 32 * sizeof *counts);
+    for (size_t t = 0; t < trees; t++) {
+        peal_error err;
+        json_t *tree;
+        assert_ok(peal_predictor_tree(predictor, t + 1, &tree, &err));
+        count_paths(tree, node_at(tree, 0), 0, counts);
+        json_decref(tree);
+    }
+}
+
+static void columns_of_different_groups_are_on_no_path(void **state) {
+    (void)state;
+    enum { A = 1, B = 2, C = 4, D = 8, V = 16 };
+    size_t counts[32];
+    peal_predictor *predictor = train(numbers, "trees:rounds=60,interactions=a+b|b+c+v", "m.st", NULL);
+    count_all_paths(predictor, 60, counts);
+    for (unsigned used = 0; used < 32; used++) {
+        const bool fits = (used & (A | B)) == used || (used & (B | C | V)) == used || used == D;
+        if (!fits) assert_int_equal(counts[used], 0);
+    }
+    assert_true(counts[A | B] && counts[B | C | V] && counts[D]);
+    peal_predictor_free(predictor);
+    predictor = train(numbers, "trees:rounds=5", "m.st", NULL);
+    count_all_paths(predictor, 5, counts);
+    assert_true(counts[A | B | D] + counts[A | C] + counts[A | D] + counts[A | V] > 0);
+    peal_predictor_free(predictor);
+}
+
+static void wrong_wishes_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *model, *what;
+    } cases[] = {
+        {"trees:increasing=aa", "increasing: no column 'aa' is learnt from (did you mean 'a'?)"},
+        {"trees:decreasing=a+y", "decreasing: no column 'y' is learnt from"},
+        {"trees:increasing=a|b", "increasing: no column 'b' is learnt from"},
+        {"trees:increasing=v", "the values of column 'v' have no order"},
+        {"trees:increasing=a,decreasing=b+a", "column 'a' cannot be both increasing and decreasing"},
+        {"trees:interactions=a+e", "interactions: no column 'e' is learnt from"},
+        {"trees:interactions=a||b", "interactions: no column '' is learnt from"},
+        {"trees:interaction_constraints=a+%2C", "no column ',' is learnt from"},
+        {"trees:increasing=a,objective=softmax", "increasing and decreasing are of one score"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err;
+        peal_train_result result;
+        char *out = test_path(folder, "no.st");
+        peal_train_options options = peal_train_default();
+        options.dataset = strstr(cases[i].model, "softmax") ? classes : numbers;
+        options.out = out;
+        options.model = cases[i].model;
+        assert_int_equal(peal_train(&options, &result, &err), PEAL_E_USAGE);
+        assert_has(err.message, cases[i].what);
+        free(out);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(predictions_never_fall_where_they_must_not),
+        cmocka_unit_test(columns_of_different_groups_are_on_no_path),
+        cmocka_unit_test(wrong_wishes_are_refused),
+    };
+    return cmocka_run_group_tests(tests, make_folder, free_folder);
+}
