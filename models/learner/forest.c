@@ -11,6 +11,14 @@ models__unit models__forest_unit(const models__goal *goal) {
     return models__unit_of(&goal->shape, NULL);
 }
 
+size_t models__forest_leaves(const peal_model_spec *spec) {
+    enum { LEAVES = 31, DEPTH_MOST = 16 };
+    const double said = spec->parameters[MODELS__LEAVES], depth = spec->parameters[MODELS__DEPTH];
+    if (said >= 2) return (size_t)said;
+    if (spec->words[MODELS__GROWTH] != MODELS__BY_DEPTH || depth < 1) return LEAVES;
+    return (size_t)1 << (depth < DEPTH_MOST ? (size_t)depth : DEPTH_MOST);
+}
+
 void models__forest_model_free(void *model) {
     models__forest_model *self = model;
     if (!self) return;
@@ -106,7 +114,7 @@ static peal_status make(models__forest_model *self, const peal_pipeline *pipelin
     PEAL_TRY(peal_pipeline_shape(pipeline, &self->shape, err));
     PEAL_TRY(models__goal_choose(spec, &self->shape, &self->goal, err));
     self->forest.outputs = self->goal.outputs;
-    self->forest.leaves = (size_t)spec->parameters[MODELS__LEAVES];
+    self->forest.leaves = models__forest_leaves(spec);
     self->forest.trees = (size_t)spec->parameters[MODELS__ROUNDS] * self->forest.outputs;
     if (given && !sizes) return peal_fail(err, PEAL_E_DATA, "it has no tensor 'sizes'");
     if (given) self->forest.trees = peal_tensor_count(sizes);

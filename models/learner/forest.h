@@ -25,8 +25,10 @@ enum {
     MODELS__POISSON_STEP
 };
 
+typedef enum models__growth { MODELS__BY_LEAF, MODELS__BY_DEPTH } models__growth;
+
 /* Its words. */
-enum { MODELS__OBJECTIVE };
+enum { MODELS__OBJECTIVE, MODELS__GROWTH };
 
 /* And its texts. */
 enum { MODELS__INCREASING, MODELS__DECREASING, MODELS__INTERACTIONS };
@@ -97,6 +99,9 @@ static inline void models__forest_add(const models__forest *forest, size_t begin
         scores[tree % forest->outputs] += models__tree_value(forest, tree, bins);
     }
 }
+
+/* Leaves of a tree at most: what the spec says; else 31, or where trees grow by depth as many as that gives. */
+size_t models__forest_leaves(const peal_model_spec *spec);
 
 /* PEAL_E_DATA if tree `tree` over these bins makes no sense. */
 peal_status models__forest_check(const models__forest *forest, const models__bins *bins, size_t tree, peal_error *err);

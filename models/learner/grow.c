@@ -1,5 +1,6 @@
-/* How a tree grows: leaf by leaf, the one with the greatest gain first. All workers do all of it together, each with
- * its own rows; what they decide follows from sums that all see, so that each decides alone and all the same. */
+/* How a tree grows: leaf by leaf, the one with the greatest gain first, or level by level. All workers do all of it
+ * together, each with its own rows; what they decide follows from sums that all see, so that each decides alone and all
+ * the same. */
 #include "models/learner/grow.h"
 
 #include <math.h>
@@ -320,12 +321,19 @@ static peal_status end_tree(models__member *m) {
     return PEAL_OK;
 }
 
+/* Whether one leaf is split before another. */
+static bool is_before(const models__member *m, const models__leaf *one, const models__leaf *other) {
+    if (!(one->best.gain > 0) || !(other->best.gain > 0)) return one->best.gain > other->best.gain;
+    if (m->self->growth == MODELS__BY_DEPTH && one->depth != other->depth) return one->depth < other->depth;
+    return one->best.gain > other->best.gain;
+}
+
 peal_status models__grow_tree(models__member *m) {
     PEAL_TRY(begin_tree(m));
     while (m->leaf_count < m->self->leaves) {
         size_t best = 0;
         for (size_t l = 1; l < m->leaf_count; l++) {
-            if (m->leaves[l].best.gain > m->leaves[best].best.gain) best = l;
+            if (is_before(m, &m->leaves[l], &m->leaves[best])) best = l;
         }
         if (!(m->leaves[best].best.gain > 0)) break;
         PEAL_TRY(split_leaf(m, best));

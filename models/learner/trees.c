@@ -14,6 +14,7 @@
 static peal_status check(const peal_train_options *options, const peal_model_spec *spec, peal_error *err) {
     const char *wrong = peal_steps_option(options);
     PEAL_TRY(models__goal_check(spec, err));
+    if (spec->parameters[MODELS__LEAVES] == 1) return peal_fail(err, PEAL_E_USAGE, "trees: leaves must be 2 at least");
     if (options->sync) return peal_fail(err, PEAL_E_USAGE, "trees grow together; leave sync out");
     if (options->init) return peal_fail(err, PEAL_E_USAGE, "trees cannot go on from a model yet; leave init out");
     if (!wrong || strcmp(wrong, "patience") == 0) return PEAL_OK;
@@ -126,9 +127,10 @@ static peal_status make(models__trees *self, peal_error *err) {
     PEAL_TRY(models__goal_check_labels(&self->goal, training->label_least, err));
     self->outputs = self->goal.outputs;
     self->members = training->at_once;
-    self->leaves = (size_t)numbers[MODELS__LEAVES];
+    self->leaves = models__forest_leaves(spec);
     self->nodes = self->leaves - 1;
     self->depth = (uint32_t)numbers[MODELS__DEPTH];
+    self->growth = spec->words[MODELS__GROWTH] == MODELS__BY_DEPTH ? MODELS__BY_DEPTH : MODELS__BY_LEAF;
     self->rate = numbers[MODELS__RATE];
     self->min_rows = (uint64_t)numbers[MODELS__MIN_ROWS];
     self->min_hessian = numbers[MODELS__MIN_HESSIAN];
@@ -342,7 +344,7 @@ static const peal_learner learner = {
     .fill = fill,
 };
 
-static const peal_model_number parameters[] = {{"leaves", 31, 2, 65536, true},
+static const peal_model_number parameters[] = {{"leaves", 0, 0, 65536, true},
                                                {"depth", 0, 0, 10000, true},
                                                {"rate", 0.1, 1e-6, 10, false},
                                                {"rounds", 100, 1, 1e6, true},
@@ -358,12 +360,17 @@ static const peal_model_number parameters[] = {{"leaves", 31, 2, 65536, true},
                                                {"poisson_step", 0.7, 1e-6, 100, false},
                                                {.name = NULL}};
 
-static const peal_model_word words[] = {{"objective", models__objective_spellings}, {.name = NULL}};
+static const peal_model_spelling growths[] = {{"leaf", MODELS__BY_LEAF},       {"leafwise", MODELS__BY_LEAF},
+                                              {"lossguide", MODELS__BY_LEAF},  {"depth", MODELS__BY_DEPTH},
+                                              {"depthwise", MODELS__BY_DEPTH}, {.text = NULL}};
+
+static const peal_model_word words[] = {
+    {"objective", models__objective_spellings}, {"growth", growths}, {.name = NULL}};
 
 static const char *const options[] = {
-    "objective", "leaves",        "depth",        "rate",       "rounds",     "min_rows",     "min_hessian",
-    "min_gain",  "rows",          "columns",      "bins",       "l1",         "l2",           "max_delta",
-    "alpha",     "tweedie_power", "poisson_step", "increasing", "decreasing", "interactions", NULL};
+    "objective",    "leaves",  "depth",      "rate",       "rounds",       "min_rows",  "min_hessian", "min_gain",
+    "rows",         "columns", "bins",       "l1",         "l2",           "max_delta", "alpha",       "tweedie_power",
+    "poisson_step", "growth",  "increasing", "decreasing", "interactions", NULL};
 
 static const char *const texts[] = {"increasing", "decreasing", "interactions", NULL};
 
@@ -402,13 +409,15 @@ static const peal_model_alias aliases[] = {
     {"tweedie_variance_power", "tweedie_power"},
     {"poisson_max_delta_step", "poisson_step"},
     {"interaction_constraints", "interactions"},
+    {"grow_policy", "growth"},
     {.alias = NULL},
 };
 
 const peal_model peal_model_trees = {
     .name = "trees",
     .documentation =
-        "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0, min_hessian=0.001, "
+        "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0 (no limit), growth=leaf (the "
+        "greatest gain first) or depth (level by level, leaves=2^depth), min_hessian=0.001, "
         "min_gain=0, l1=0, l2=0, max_delta=0 (none), rows=1, columns=1 (parts of them for a tree), "
         "bins=255, or as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
         "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "

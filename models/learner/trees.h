@@ -93,7 +93,8 @@ typedef struct models__trees {
     uint32_t *bins_first; /* [features + 1] where a feature's begin */
     double rate, l1, l2, max_delta, min_gain, min_hessian, rows_part, columns_part;
     uint64_t min_rows;
-    uint32_t depth;        /* at most; 0: no limit */
+    uint32_t depth; /* at most; 0: no limit */
+    models__growth growth;
     double *base;          /* [outputs] */
     models__own_rows *own; /* a worker's; NULL: not yet */
 

@@ -208,6 +208,49 @@ static void columns_of_different_groups_are_on_no_path(void **state) {
     peal_predictor_free(predictor);
 }
 
+/* ---- growth ---- */
+
+/* The depth of each leaf below a node; returns the least and the greatest. */
+static void find_depths(const json_t *tree, const json_t *node, size_t depth, size_t *least, size_t *most) {
+    const json_t *left = json_object_get(node, "left"), *right = json_object_get(node, "right");
+    if (!left) {
+        *least = depth < *least ? depth : *least;
+        *most = depth > *most ? depth : *most;
+        return;
+    }
+    find_depths(tree, node_at(tree, json_integer_value(left)), depth + 1, least, most);
+    find_depths(tree, node_at(tree, json_integer_value(right)), depth + 1, least, most);
+}
+
+/* Nodes, and the depths of leaves, of the first tree. */
+static size_t measure_tree(const char *model, size_t *least, size_t *most) {
+    peal_error err;
+    json_t *tree;
+    peal_predictor *predictor = train(numbers, model, "m.st", NULL);
+    assert_ok(peal_predictor_tree(predictor, 1, &tree, &err));
+    *least = SIZE_MAX;
+    *most = 0;
+    find_depths(tree, node_at(tree, 0), 0, least, most);
+    const size_t nodes = json_array_size(json_object_get(tree, "nodes")) / 2;
+    json_decref(tree);
+    peal_predictor_free(predictor);
+    return nodes;
+}
+
+static void levels_are_filled_one_after_the_other(void **state) {
+    (void)state;
+    size_t least, most;
+    assert_int_equal(measure_tree("trees:rounds=1,min_rows=1,leaves=16", &least, &most), 15);
+    assert_true(least < 4 && most > 4);
+    assert_int_equal(measure_tree("trees:rounds=1,min_rows=1,leaves=16,growth=depth", &least, &most), 15);
+    assert_true(least == 4 && most == 4);
+    assert_int_equal(measure_tree("trees:rounds=1,min_rows=1,max_leaves=11,grow_policy=depthwise", &least, &most), 10);
+    assert_true(least == 3 && most == 4);
+    assert_int_equal(measure_tree("trees:rounds=1,min_rows=1,max_depth=5,growth=depth", &least, &most), 31);
+    assert_true(least == 5 && most == 5);
+    assert_int_equal(measure_tree("trees:rounds=1,min_rows=1,growth=depth", &least, &most), 30);
+}
+
 static void wrong_wishes_are_refused(void **state) {
     (void)state;
     static const struct {
@@ -221,6 +264,8 @@ static void wrong_wishes_are_refused(void **state) {
         {"trees:interactions=a+e", "interactions: no column 'e' is learnt from"},
         {"trees:interactions=a||b", "interactions: no column '' is learnt from"},
         {"trees:interaction_constraints=a+%2C", "no column ',' is learnt from"},
+        {"trees:leaves=1", "leaves must be 2 at least"},
+        {"trees:growth=breadth", "no growth is called 'breadth'"},
         {"trees:increasing=a,objective=softmax", "increasing and decreasing are of one score"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -241,6 +286,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(predictions_never_fall_where_they_must_not),
         cmocka_unit_test(columns_of_different_groups_are_on_no_path),
+        cmocka_unit_test(levels_are_filled_one_after_the_other),
         cmocka_unit_test(wrong_wishes_are_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, free_folder);
