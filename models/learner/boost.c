@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
-#include "models/learner/grow.h"
+#include "models/learner/sample.h"
 
 /* ---- what all workers know ---- */
 
@@ -29,7 +29,7 @@ void models__row_random(const models__member *m, size_t i, size_t output, peal_p
     const peal_training *training = m->self->training;
     const uint64_t seed = training->options->seed;
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    const uint32_t counter[4] = {training->order[m->begin + i], (uint32_t)m->work->round->epoch, (uint32_t)output,
+    const uint32_t counter[4] = {training->order[m->begin + i], (uint32_t)m->round, (uint32_t)output,
                                  (uint32_t)purpose << 24};
     peal_philox_block(counter, key, out);
 }
@@ -51,6 +51,7 @@ static peal_status make_room(const models__member *m, models__own_rows *own) {
     PEAL_TRY(peal_alloc_checked(&own->scores, rows * outputs, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->derivatives, rows * outputs, 2 * sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->leaves, rows * outputs, sizeof(uint32_t), "rows", NULL));
+    PEAL_TRY(models__sample_room(&m->self->sampling, own, rows));
     PEAL_TRY(peal_alloc_checked(&own->lists[0], rows, sizeof(uint32_t), "rows", NULL));
     return peal_alloc_checked(&own->lists[1], rows, sizeof(uint32_t), "rows", NULL);
 }
@@ -181,9 +182,11 @@ static peal_status grow_trees(models__member *m, size_t *reached) {
     const size_t rounds = (size_t)self->states[committed][MODELS__STATE_ROUNDS];
     PEAL_TRY(load_rows(m));
     m->own = self->own;
+    m->round = rounds;
     update_scores(m, rounds * self->outputs);
     m->own->grown = SIZE_MAX;
     find_derivatives(m);
+    PEAL_TRY(models__sample_rows(m));
     PEAL_TRY(models__meet(m));
     m->rules.gradient_unit = 1 / models__scale_for(models__most_of(self, false), MODELS__GRADIENT_BITS);
     m->rules.hessian_unit = 1 / models__scale_for(models__most_of(self, true), self->hessian_bits);

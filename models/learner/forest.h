@@ -22,13 +22,17 @@ enum {
     MODELS__MAX_DELTA,
     MODELS__ALPHA,
     MODELS__TWEEDIE_POWER,
-    MODELS__POISSON_STEP
+    MODELS__POISSON_STEP,
+    MODELS__TOP_RATE,
+    MODELS__OTHER_RATE
 };
 
 typedef enum models__growth { MODELS__BY_LEAF, MODELS__BY_DEPTH } models__growth;
+enum { MODELS__UNIFORM, MODELS__BY_GRADIENTS };         /* sampling */
+enum { MODELS__BOOSTING_PLAIN, MODELS__BOOSTING_GOSS }; /* boosting, which in LightGBM names a way of sampling, too */
 
 /* Its words. */
-enum { MODELS__OBJECTIVE, MODELS__GROWTH };
+enum { MODELS__OBJECTIVE, MODELS__GROWTH, MODELS__SAMPLING, MODELS__BOOSTING };
 
 /* And its texts. */
 enum { MODELS__INCREASING, MODELS__DECREASING, MODELS__INTERACTIONS };

@@ -89,8 +89,8 @@ static bool may_split(const models__member *m, const models__leaf *one) {
 static bool is_drawn(const models__member *m, size_t feature) {
     const models__trees *self = m->self;
     if (self->columns_part >= 1) return true;
-    peal_philox random = peal_philox_stream(self->training->options->seed, PEAL_PURPOSE_COLUMNS,
-                                            (uint32_t)m->work->round->epoch, (uint32_t)m->output, (uint32_t)feature);
+    peal_philox random = peal_philox_stream(self->training->options->seed, PEAL_PURPOSE_COLUMNS, (uint32_t)m->round,
+                                            (uint32_t)m->output, (uint32_t)feature);
     return peal_philox_unit64(&random) < self->columns_part;
 }
 
@@ -135,14 +135,6 @@ static void pick_best(models__member *m, size_t index) {
 
 /* ---- growing ---- */
 
-static bool is_in_sample(const models__member *m, size_t i) {
-    const models__trees *self = m->self;
-    if (self->rows_part >= 1) return true;
-    uint32_t random[4];
-    models__row_random(m, i, 0, PEAL_PURPOSE_SAMPLE, random);
-    return random[0] * 0x1p-32 < self->rows_part;
-}
-
 /* The root's histogram is summed, and its best split found. */
 static peal_status begin_tree(models__member *m) {
     models__trees *self = m->self;
@@ -150,7 +142,7 @@ static peal_status begin_tree(models__member *m) {
     *root = (models__leaf){.low = -INFINITY, .high = INFINITY, .path = models__path_begin()};
     m->leaf_count = 1;
     for (size_t i = 0; i < m->count; i++) {
-        if (is_in_sample(m, i)) m->own->lists[0][root->count++] = (uint32_t)i;
+        if (!m->own->shares || m->own->shares[i] > 0) m->own->lists[0][root->count++] = (uint32_t)i;
     }
     add_rows(m, root);
     PEAL_TRY(models__meet(m));
@@ -291,7 +283,7 @@ static peal_status end_tree(models__member *m) {
                  hessian_scale = models__scale_for(models__most_of(self, true), 40);
     models__exact *own = self->exacts + m->rank * self->leaves;
     uint32_t *leaves = m->own->leaves + m->output * m->count;
-    if (self->rows_part < 1) memset(leaves, 0xff, m->count * sizeof *leaves); /* MODELS__NO_LEAF */
+    if (m->own->shares) memset(leaves, 0xff, m->count * sizeof *leaves); /* MODELS__NO_LEAF */
     for (size_t l = 0; l < m->leaf_count; l++) {
         own[l] = (models__exact){0};
         for (size_t i = 0; i < m->leaves[l].count; i++) {

@@ -22,6 +22,7 @@ typedef struct models__member {
     size_t rank;
     size_t begin, count;   /* rows: the first one, and how many */
     models__own_rows *own; /* of them */
+    size_t round;          /* from 0 on, of all that the trees are of */
     size_t output, tree;
     models__packed *packed;
     models__rules rules;

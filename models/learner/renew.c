@@ -10,8 +10,9 @@ static void write_rows(const models__member *m) {
         self->spans[l * self->members + m->rank] = (models__span){m->begin + leaf->first, leaf->count};
         for (size_t at = leaf->first; at < leaf->first + leaf->count; at++) {
             const size_t row = m->own->lists[0][at];
+            const double share = m->own->shares ? (double)m->own->shares[row] : 1;
             models__keys_set(&self->keys, m->begin + at, m->own->targets[row] - m->own->scores[row],
-                             m->own->weights[row]);
+                             m->own->weights[row] * share);
         }
     }
 }

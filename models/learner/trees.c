@@ -1,6 +1,6 @@
 /* Gradient boosting of trees (Friedman 2001, Ann. Statist. 29(5)), with second derivatives (Chen and Guestrin 2016,
  * KDD): the learner; see trees.h. */
-#include "models/learner/trees.h"
+#include "models/learner/sample.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@ static peal_status check(const peal_train_options *options, const peal_model_spe
     const char *wrong = peal_steps_option(options);
     PEAL_TRY(models__goal_check(spec, err));
     if (spec->parameters[MODELS__LEAVES] == 1) return peal_fail(err, PEAL_E_USAGE, "trees: leaves must be 2 at least");
+    PEAL_TRY(models__sample_check(spec, err));
     if (options->sync) return peal_fail(err, PEAL_E_USAGE, "trees grow together; leave sync out");
     if (options->init) return peal_fail(err, PEAL_E_USAGE, "trees cannot go on from a model yet; leave init out");
     if (!wrong || strcmp(wrong, "patience") == 0) return PEAL_OK;
@@ -134,7 +135,7 @@ static peal_status make(models__trees *self, peal_error *err) {
     self->rate = numbers[MODELS__RATE];
     self->min_rows = (uint64_t)numbers[MODELS__MIN_ROWS];
     self->min_hessian = numbers[MODELS__MIN_HESSIAN];
-    self->rows_part = numbers[MODELS__ROWS];
+    self->sampling = models__sample_choose(spec);
     self->columns_part = numbers[MODELS__COLUMNS];
     /* Of gradients in the label's own unit. */
     self->l2 = spec->l2 < 0 ? 0 : (double)spec->l2;
@@ -196,7 +197,7 @@ static uint64_t worker_bytes(const void *opaque) {
     const uint64_t rows = self->training->row_count / self->members + 1;
     const uint64_t numbers = (2 + 3 * self->outputs) * sizeof(double);
     return rows * (models__row_stride(self->bins.features) + self->bins.features + numbers +
-                   (2 + self->outputs) * sizeof(uint32_t));
+                   models__sample_row_bytes(&self->sampling) + (2 + self->outputs) * sizeof(uint32_t));
 }
 
 /* ---- shared memory ---- */
@@ -232,11 +233,13 @@ static void lay_out(void *opaque, peal_layout *at) {
     self->histograms = peal_layout_scratch(at, self->leaves * self->bins_all, sizeof(models__packed));
     self->bests = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__best));
     self->exacts = peal_layout_scratch(at, self->members * self->leaves, sizeof(models__exact));
+    models__sample_lay_out(self, at);
     self->told = peal_layout_scratch(at, self->members, sizeof(models__told));
     if (self->goal.objective->renews) {
         const size_t rows = (size_t)training->row_count;
         self->keys.keys = peal_layout_scratch(at, rows, sizeof(uint64_t));
-        if (is_weighted(self)) self->keys.weights = peal_layout_scratch(at, rows, sizeof(uint64_t));
+        if (is_weighted(self) || self->sampling.by_gradients)
+            self->keys.weights = peal_layout_scratch(at, rows, sizeof(uint64_t));
         self->spans = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__span));
     }
     self->valid_matrix = peal_layout_scratch(at, valid, features);
@@ -312,7 +315,7 @@ static double valid_loss(const void *opaque, const double *scores, const double 
     return models__goal_loss(&self->goal, scores, labels, count);
 }
 
-static const peal_learner learner = {
+const peal_learner models__trees_learner = {
     .name = "trees",
     .documentation = "gradient boosting of trees over bins, grown by all workers together",
     .sync = "tree",
@@ -342,97 +345,4 @@ static const peal_learner learner = {
     .check_state = check_state,
     .needs = needs,
     .fill = fill,
-};
-
-static const peal_model_number parameters[] = {{"leaves", 0, 0, 65536, true},
-                                               {"depth", 0, 0, 10000, true},
-                                               {"rate", 0.1, 1e-6, 10, false},
-                                               {"rounds", 100, 1, 1e6, true},
-                                               {"min_rows", 20, 1, 1e9, true},
-                                               {"min_hessian", 1e-3, 0, 1e12, false},
-                                               {"min_gain", 0, 0, 1e12, false},
-                                               {"rows", 1, 1e-6, 1, false},
-                                               {"columns", 1, 1e-6, 1, false},
-                                               {"bins", MODELS__BINS_MOST, 2, MODELS__BINS_MOST, true},
-                                               {"max_delta", 0, 0, 1e12, false},
-                                               {"alpha", 0.9, 1e-9, 1e12, false},
-                                               {"tweedie_power", 1.5, 1.001, 1.999, false},
-                                               {"poisson_step", 0.7, 1e-6, 100, false},
-                                               {.name = NULL}};
-
-static const peal_model_spelling growths[] = {{"leaf", MODELS__BY_LEAF},       {"leafwise", MODELS__BY_LEAF},
-                                              {"lossguide", MODELS__BY_LEAF},  {"depth", MODELS__BY_DEPTH},
-                                              {"depthwise", MODELS__BY_DEPTH}, {.text = NULL}};
-
-static const peal_model_word words[] = {
-    {"objective", models__objective_spellings}, {"growth", growths}, {.name = NULL}};
-
-static const char *const options[] = {
-    "objective",    "leaves",  "depth",      "rate",       "rounds",       "min_rows",  "min_hessian", "min_gain",
-    "rows",         "columns", "bins",       "l1",         "l2",           "max_delta", "alpha",       "tweedie_power",
-    "poisson_step", "growth",  "increasing", "decreasing", "interactions", NULL};
-
-static const char *const texts[] = {"increasing", "decreasing", "interactions", NULL};
-
-_Static_assert(sizeof parameters / sizeof *parameters <= PEAL_MODEL_NUMBERS + 1, "the spec has room for the numbers");
-_Static_assert(sizeof words / sizeof *words <= PEAL_MODEL_WORDS + 1, "and for the words");
-_Static_assert(sizeof texts / sizeof *texts <= PEAL_MODEL_TEXTS + 1, "and for the texts");
-
-/* As LightGBM, XGBoost and their friends call them. `alpha` is LightGBM's. */
-static const peal_model_alias aliases[] = {
-    {"num_leaves", "leaves"},
-    {"max_leaves", "leaves"},
-    {"max_depth", "depth"},
-    {"learning_rate", "rate"},
-    {"eta", "rate"},
-    {"num_iterations", "rounds"},
-    {"n_estimators", "rounds"},
-    {"num_boost_round", "rounds"},
-    {"min_data_in_leaf", "min_rows"},
-    {"min_child_samples", "min_rows"},
-    {"min_sum_hessian_in_leaf", "min_hessian"},
-    {"min_child_weight", "min_hessian"},
-    {"min_split_gain", "min_gain"},
-    {"min_gain_to_split", "min_gain"},
-    {"min_split_loss", "min_gain"},
-    {"gamma", "min_gain"},
-    {"bagging_fraction", "rows"},
-    {"subsample", "rows"},
-    {"feature_fraction", "columns"},
-    {"colsample_bytree", "columns"},
-    {"max_bin", "bins"},
-    {"lambda_l1", "l1"},
-    {"reg_alpha", "l1"},
-    {"lambda_l2", "l2"},
-    {"reg_lambda", "l2"},
-    {"max_delta_step", "max_delta"},
-    {"tweedie_variance_power", "tweedie_power"},
-    {"poisson_max_delta_step", "poisson_step"},
-    {"interaction_constraints", "interactions"},
-    {"grow_policy", "growth"},
-    {.alias = NULL},
-};
-
-const peal_model peal_model_trees = {
-    .name = "trees",
-    .documentation =
-        "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0 (no limit), growth=leaf (the "
-        "greatest gain first) or depth (level by level, leaves=2^depth), min_hessian=0.001, "
-        "min_gain=0, l1=0, l2=0, max_delta=0 (none), rows=1, columns=1 (parts of them for a tree), "
-        "bins=255, or as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
-        "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "
-        "ova, by the label if left out; increasing=COLUMN+COLUMN and decreasing=: the prediction never falls "
-        "(rises) where the column rises; interactions=A+B|B+C: columns on one path are of one group, those "
-        "in no group alone (%2C in a name: a comma)",
-    .options = options,
-    .parameters = parameters,
-    .words = words,
-    .texts = texts,
-    .aliases = aliases,
-    .numbers = true,
-    .two_classes = true,
-    .many_classes = true,
-    .wants_bins = true,
-    .takes_offset = true,
-    .learner = &learner,
 };

@@ -54,6 +54,8 @@ typedef struct models__own_rows {
     double *weights;     /* [rows] what each counts */
     double *scores;      /* [rows, outputs] */
     double *derivatives; /* [rows, outputs, 2] */
+    float *shares;       /* [rows] what each counts in this round; 0: it is out. NULL: all are in */
+    uint64_t *keys;      /* [rows] by which some are chosen, see sample.c */
     uint32_t *lists[2];  /* [rows] by leaves, and room to part them */
     size_t grown;        /* trees before those of the last round; SIZE_MAX: of a round that was not whole */
     uint32_t *leaves;    /* [outputs, rows] where the last round's trees have put them; MODELS__NO_LEAF: nowhere */
@@ -78,6 +80,14 @@ typedef struct models__told {
     __int128 loss;                                   /* in units of 2^-30 */
 } models__told;
 
+/* How rows are drawn; see sample.h. */
+typedef struct models__sampling {
+    bool by_gradients;
+    double rows;        /* the part of them, if not by gradients */
+    double top, other;  /* of the largest gradients so many, of the others so many as a part of all */
+    double first_round; /* by gradients: until this round all are in */
+} models__sampling;
+
 /* The numbers of a state. */
 enum { MODELS__STATE_ROUNDS, MODELS__STATE_LOSS, MODELS__STATE_NUMBERS };
 
@@ -91,7 +101,8 @@ typedef struct models__trees {
     int hessian_bits;     /* of one row's second derivative: as many as are then left, 15 at most */
     size_t bins_all;      /* of all features */
     uint32_t *bins_first; /* [features + 1] where a feature's begin */
-    double rate, l1, l2, max_delta, min_gain, min_hessian, rows_part, columns_part;
+    double rate, l1, l2, max_delta, min_gain, min_hessian, columns_part;
+    models__sampling sampling;
     uint64_t min_rows;
     uint32_t depth; /* at most; 0: no limit */
     models__growth growth;
@@ -108,6 +119,7 @@ typedef struct models__trees {
     models__best *bests;        /* [leaves, members] */
     models__exact *exacts;      /* [members, leaves] */
     models__told *told;         /* [members] */
+    uint64_t *digits;           /* counts of gradients' digits, see sample.c */
     models__keys keys;          /* [rows] of leaves that are renewed: what their rows lack */
     models__span *spans;        /* [leaves, members] where they stand */
     uint8_t *valid_matrix;      /* [valid rows, features] */
@@ -118,6 +130,8 @@ typedef struct models__trees {
 static inline models__sum models__unpack(models__packed packed, int row_bits) {
     return (models__sum){packed[0], packed[1] >> row_bits, (uint64_t)packed[1] & ((UINT64_C(1) << row_bits) - 1)};
 }
+
+extern const peal_learner models__trees_learner;
 
 /* All workers: makes the next state; see peal_learner. */
 peal_status models__trees_round(void *self, const peal_work *work, size_t *reached);

@@ -41,6 +41,7 @@ static peal_status parse_parameters(const peal_spec *spec, peal_model_spec *out,
     for (size_t i = 0; numbers && numbers[i].name; i++) {
         const peal_model_number *one = &numbers[i];
         double *value = &out->parameters[i];
+        if (peal_spec_find(spec, one->name)) out->given |= UINT32_C(1) << i;
         PEAL_TRY(peal_spec_number(spec, one->name, one->otherwise, one->least, one->most, value, err));
         if (one->is_whole && *value != floor(*value)) {
             return peal_fail(err, PEAL_E_USAGE, "%s: %s must be a whole number, not %g", spec->name, one->name, *value);

@@ -14,6 +14,8 @@
 
 enum { PEAL_HIDDEN_MOST = 8, PEAL_MODEL_NUMBERS = 24, PEAL_MODEL_WORDS = 8, PEAL_MODEL_TEXTS = 4 };
 
+_Static_assert(PEAL_MODEL_NUMBERS <= 32, "`given` has a bit for each");
+
 /* An option of one model that is a number. */
 typedef struct peal_model_number {
     const char *name; /* NULL ends a list */
@@ -52,6 +54,7 @@ typedef struct peal_model_spec {
     float l2;                              /* negative: to be chosen by who trains it */
     double l1;                             /* of what has a loss of its own */
     double parameters[PEAL_MODEL_NUMBERS]; /* by kind->parameters */
+    uint32_t given;                        /* bit i: parameters[i] was said */
     int words[PEAL_MODEL_WORDS];           /* by kind->words; PEAL_MODEL_NO_WORD where none is said */
     char text[PEAL_SPEC_TEXT];             /* the options that are texts, each ended by a NUL; the first one is empty */
     uint16_t texts[PEAL_MODEL_TEXTS];      /* where in `text` each of kind->texts begins */

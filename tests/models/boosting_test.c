@@ -251,6 +251,93 @@ static void levels_are_filled_one_after_the_other(void **state) {
     assert_int_equal(measure_tree("trees:rounds=1,min_rows=1,growth=depth", &least, &most), 30);
 }
 
+/* ---- rows by their gradients ---- */
+
+enum { IDS = 100, TWINS = 3, TOP = 30 * TWINS };
+
+typedef struct lacking {
+    double size;
+    size_t id;
+} lacking;
+
+static int by_lack(const void *a, const void *b) {
+    const lacking *p = a, *q = b;
+    return (p->size < q->size) - (p->size > q->size);
+}
+
+/* Three rows alike of each id, which the second tree can tell from all others; rows [IDS]. */
+static void make_twins(const char *csv, const char *dataset, double y[IDS]) {
+    peal_error err;
+    peal_buffer text = {0};
+    peal_philox random = peal_philox_stream(9, PEAL_PURPOSE_USER, 0, 0, 0);
+    json_t *transforms = json_pack("[{s:s, s:s}]", "transform", "bins", "columns", "numbers");
+    assert_ok(peal_buffer_append(&text, "id,y\n", 5, &err));
+    for (size_t i = 0; i < IDS; i++) y[i] = (double)peal_philox_normal(&random);
+    for (size_t i = 0; i < TWINS * IDS; i++) {
+        char line[64];
+        const int size = snprintf(line, sizeof line, "%zu,%.17g\n", i % IDS, y[i % IDS]);
+        assert_ok(peal_buffer_append(&text, line, (size_t)size, &err));
+    }
+    assert_ok(peal_file_write_atomic(csv, text.data, text.size, &err));
+    test_dataset(csv, dataset, (peal_plan_options){.task = PEAL_TASK_REGRESS, .transforms = transforms});
+    json_decref(transforms);
+    peal_buffer_clear(&text);
+}
+
+static void look(peal_predictor *predictor, const char *view, double *out, size_t width) {
+    peal_error err;
+    peal_buffer text = {0};
+    size_t got;
+    for (size_t i = 0; i < IDS; i++) {
+        char line[64];
+        assert_ok(peal_buffer_append(&text, line, (size_t)snprintf(line, sizeof line, "%zu,0\n", i), &err));
+    }
+    if (view) assert_ok(peal_predictor_show(predictor, view, &err));
+    assert_int_equal(peal_predictor_scores(predictor), width);
+    assert_ok(peal_predictor_text(predictor, (const char *)text.data, text.size, out, IDS, &got, &err));
+    peal_buffer_clear(&text);
+}
+
+/* Of a leaf of `rows` rows, those that stand for others have so much cover; the rest is of the largest gradients. */
+static void check_leaf(const json_t *leaf, const size_t *top_rows, double share, size_t *others) {
+    const json_int_t rows = json_integer_value(json_object_get(leaf, "rows"));
+    const double standing = (json_real_value(json_object_get(leaf, "cover")) - (double)rows) / (share - 1);
+    const size_t number = (size_t)json_integer_value(json_object_get(leaf, "leaf"));
+    assert_true(fabs(standing - round(standing)) < 1e-4);
+    assert_int_equal(rows - (json_int_t)round(standing), top_rows[number]);
+    *others += (size_t)round(standing);
+}
+
+/* The first tree sees all rows; of the second one the rows with the largest gradients are found by sorting. */
+static void the_largest_gradients_are_all_in(void **state) {
+    (void)state;
+    double y[IDS], first[IDS], leaves[IDS][2];
+    lacking all[IDS];
+    size_t top_rows[IDS * TWINS] = {0}, others = 0, i;
+    peal_error err;
+    json_t *tree, *node;
+    char *csv = test_path(folder, "ids.csv"), *dataset = test_path(folder, "ids.ds");
+    make_twins(csv, dataset, y);
+    peal_predictor *predictor = train(dataset, "trees:rounds=1,rate=1,leaves=4,min_rows=1", "m.st", NULL);
+    look(predictor, NULL, first, 1);
+    peal_predictor_free(predictor);
+    predictor = train(dataset, "trees:rounds=2,rate=1,leaves=4,min_rows=1,boosting=goss,top_rate=0.3,other_rate=0.2",
+                      "m.st", NULL);
+    look(predictor, "leaves", leaves[0], 2);
+    for (i = 0; i < IDS; i++) all[i] = (lacking){fabs(y[i] - first[i]), i};
+    qsort(all, IDS, sizeof *all, by_lack);
+    for (i = 0; i < TOP / TWINS; i++) top_rows[(size_t)leaves[all[i].id][1]] += TWINS;
+    assert_ok(peal_predictor_tree(predictor, 2, &tree, &err));
+    json_array_foreach(json_object_get(tree, "nodes"), i, node) {
+        if (json_object_get(node, "leaf")) check_leaf(node, top_rows, 0.7 / 0.2, &others);
+    }
+    assert_true(others > 30 && others < 90); /* 60 of 210 */
+    json_decref(tree);
+    peal_predictor_free(predictor);
+    free(csv);
+    free(dataset);
+}
+
 static void wrong_wishes_are_refused(void **state) {
     (void)state;
     static const struct {
@@ -264,6 +351,10 @@ static void wrong_wishes_are_refused(void **state) {
         {"trees:interactions=a+e", "interactions: no column 'e' is learnt from"},
         {"trees:interactions=a||b", "interactions: no column '' is learnt from"},
         {"trees:interaction_constraints=a+%2C", "no column ',' is learnt from"},
+        {"trees:top_rate=0.3", "top_rate and other_rate are of sampling=goss"},
+        {"trees:sampling=goss,rows=0.5", "leave rows out"},
+        {"trees:boosting=goss,sampling=bagging", "leave sampling out"},
+        {"trees:sampling=goss,top_rate=0.6,other_rate=0.5", "0.6 and 0.5 are above 1"},
         {"trees:leaves=1", "leaves must be 2 at least"},
         {"trees:growth=breadth", "no growth is called 'breadth'"},
         {"trees:increasing=a,objective=softmax", "increasing and decreasing are of one score"},
@@ -287,6 +378,7 @@ int main(void) {
         cmocka_unit_test(predictions_never_fall_where_they_must_not),
         cmocka_unit_test(columns_of_different_groups_are_on_no_path),
         cmocka_unit_test(levels_are_filled_one_after_the_other),
+        cmocka_unit_test(the_largest_gradients_are_all_in),
         cmocka_unit_test(wrong_wishes_are_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, free_folder);

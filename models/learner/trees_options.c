@@ -1,0 +1,113 @@
+/* The model "trees" as users name it: its options, by these names, by LightGBM's and by XGBoost's. */
+#include "models/learner/trees.h"
+
+static const peal_model_number parameters[] = {{"leaves", 0, 0, 65536, true},
+                                               {"depth", 0, 0, 10000, true},
+                                               {"rate", 0.1, 1e-6, 10, false},
+                                               {"rounds", 100, 1, 1e6, true},
+                                               {"min_rows", 20, 1, 1e9, true},
+                                               {"min_hessian", 1e-3, 0, 1e12, false},
+                                               {"min_gain", 0, 0, 1e12, false},
+                                               {"rows", 1, 1e-6, 1, false},
+                                               {"columns", 1, 1e-6, 1, false},
+                                               {"bins", MODELS__BINS_MOST, 2, MODELS__BINS_MOST, true},
+                                               {"max_delta", 0, 0, 1e12, false},
+                                               {"alpha", 0.9, 1e-9, 1e12, false},
+                                               {"tweedie_power", 1.5, 1.001, 1.999, false},
+                                               {"poisson_step", 0.7, 1e-6, 100, false},
+                                               {"top_rate", 0.2, 1e-6, 1 - 1e-6, false},
+                                               {"other_rate", 0.1, 1e-6, 1, false},
+                                               {.name = NULL}};
+
+static const peal_model_spelling growths[] = {{"leaf", MODELS__BY_LEAF},       {"leafwise", MODELS__BY_LEAF},
+                                              {"lossguide", MODELS__BY_LEAF},  {"depth", MODELS__BY_DEPTH},
+                                              {"depthwise", MODELS__BY_DEPTH}, {.text = NULL}};
+
+static const peal_model_spelling samplings[] = {
+    {"uniform", MODELS__UNIFORM}, {"bagging", MODELS__UNIFORM}, {"goss", MODELS__BY_GRADIENTS}, {.text = NULL}};
+
+static const peal_model_spelling boostings[] = {{"gbdt", MODELS__BOOSTING_PLAIN},
+                                                {"gbtree", MODELS__BOOSTING_PLAIN},
+                                                {"goss", MODELS__BOOSTING_GOSS},
+                                                {.text = NULL}};
+
+static const peal_model_word words[] = {{"objective", models__objective_spellings},
+                                        {"growth", growths},
+                                        {"sampling", samplings},
+                                        {"boosting", boostings},
+                                        {.name = NULL}};
+
+static const char *const options[] = {
+    "objective", "leaves",        "depth",        "rate",         "rounds",     "min_rows", "min_hessian",
+    "min_gain",  "rows",          "columns",      "bins",         "l1",         "l2",       "max_delta",
+    "alpha",     "tweedie_power", "poisson_step", "growth",       "other_rate", "top_rate", "boosting",
+    "sampling",  "increasing",    "decreasing",   "interactions", NULL};
+
+static const char *const texts[] = {"increasing", "decreasing", "interactions", NULL};
+
+_Static_assert(sizeof parameters / sizeof *parameters <= PEAL_MODEL_NUMBERS + 1, "the spec has room for the numbers");
+_Static_assert(sizeof words / sizeof *words <= PEAL_MODEL_WORDS + 1, "and for the words");
+_Static_assert(sizeof texts / sizeof *texts <= PEAL_MODEL_TEXTS + 1, "and for the texts");
+
+/* As LightGBM, XGBoost and their friends call them. `alpha` is LightGBM's. */
+static const peal_model_alias aliases[] = {
+    {"num_leaves", "leaves"},
+    {"max_leaves", "leaves"},
+    {"max_depth", "depth"},
+    {"learning_rate", "rate"},
+    {"eta", "rate"},
+    {"num_iterations", "rounds"},
+    {"n_estimators", "rounds"},
+    {"num_boost_round", "rounds"},
+    {"min_data_in_leaf", "min_rows"},
+    {"min_child_samples", "min_rows"},
+    {"min_sum_hessian_in_leaf", "min_hessian"},
+    {"min_child_weight", "min_hessian"},
+    {"min_split_gain", "min_gain"},
+    {"min_gain_to_split", "min_gain"},
+    {"min_split_loss", "min_gain"},
+    {"gamma", "min_gain"},
+    {"bagging_fraction", "rows"},
+    {"subsample", "rows"},
+    {"feature_fraction", "columns"},
+    {"colsample_bytree", "columns"},
+    {"max_bin", "bins"},
+    {"lambda_l1", "l1"},
+    {"reg_alpha", "l1"},
+    {"lambda_l2", "l2"},
+    {"reg_lambda", "l2"},
+    {"max_delta_step", "max_delta"},
+    {"tweedie_variance_power", "tweedie_power"},
+    {"poisson_max_delta_step", "poisson_step"},
+    {"interaction_constraints", "interactions"},
+    {"grow_policy", "growth"},
+    {"data_sample_strategy", "sampling"},
+    {"boosting_type", "boosting"},
+    {"booster", "boosting"},
+    {.alias = NULL},
+};
+
+const peal_model peal_model_trees = {
+    .name = "trees",
+    .documentation =
+        "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0 (no limit), growth=leaf (the "
+        "greatest gain first) or depth (level by level, leaves=2^depth), min_hessian=0.001, "
+        "min_gain=0, l1=0, l2=0, max_delta=0 (none), rows=1, columns=1 (parts of them for a tree), "
+        "sampling=goss (top_rate=0.2, other_rate=0.1: rows by their gradients), "
+        "bins=255, or as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
+        "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "
+        "ova, by the label if left out; increasing=COLUMN+COLUMN and decreasing=: the prediction never falls "
+        "(rises) where the column rises; interactions=A+B|B+C: columns on one path are of one group, those "
+        "in no group alone (%2C in a name: a comma)",
+    .options = options,
+    .parameters = parameters,
+    .words = words,
+    .texts = texts,
+    .aliases = aliases,
+    .numbers = true,
+    .two_classes = true,
+    .many_classes = true,
+    .wants_bins = true,
+    .takes_offset = true,
+    .learner = &models__trees_learner,
+};
