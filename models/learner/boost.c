@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "models/learner/dart.h"
 #include "models/learner/sample.h"
 
 /* ---- what all workers know ---- */
@@ -51,6 +52,7 @@ static peal_status make_room(const models__member *m, models__own_rows *own) {
     PEAL_TRY(peal_alloc_checked(&own->scores, rows * outputs, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->derivatives, rows * outputs, 2 * sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->leaves, rows * outputs, sizeof(uint32_t), "rows", NULL));
+    PEAL_TRY(peal_zeroed_checked(&own->held, m->self->rounds, sizeof(double), "rounds", NULL));
     PEAL_TRY(models__sample_room(&m->self->sampling, own, rows));
     PEAL_TRY(peal_alloc_checked(&own->lists[0], rows, sizeof(uint32_t), "rows", NULL));
     return peal_alloc_checked(&own->lists[1], rows, sizeof(uint32_t), "rows", NULL);
@@ -76,40 +78,25 @@ static peal_status load_rows(models__member *m) {
         const double label = peal_shape_label(shape, table, row);
         own->targets[i] = models__goal_target(&self->goal, label);
         own->weights[i] = peal_row_weight(&training->weighing, shape, table, row, label);
-        models__forest_begin(&self->forest, shape, table, row, own->scores + i * self->outputs);
+        double *scores = own->scores + i * self->outputs;
+        models__forest_begin(&self->forest, shape, table, row, scores);
+        for (size_t k = 0; k < self->outputs; k++) scores[k] = models__dart_round(&self->dart, scores[k]);
         if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
     }
     return PEAL_OK;
 }
 
-/* Adds the trees of the round that these rows have seen grow: it is known where they fell. */
-static void add_last_round(const models__member *m) {
-    const models__trees *self = m->self;
-    const models__own_rows *own = m->own;
-    for (size_t k = 0; k < self->outputs; k++) {
-        const uint32_t *leaves = own->leaves + k * m->count;
-        const size_t tree = own->grown + k;
-        const double *values = self->forest.values + tree * self->leaves;
-        for (size_t i = 0; i < m->count; i++) {
-            own->scores[i * self->outputs + k] +=
-                leaves[i] == MODELS__NO_LEAF ? models__tree_value(&self->forest, tree, models__row_bins(own, i))
-                                             : values[leaves[i]];
-        }
-    }
-}
-
-/* Brings the scores of own rows to what the first `trees` trees make of them: these are committed. */
-static void update_scores(const models__member *m, size_t trees) {
-    const models__trees *self = m->self;
+/* Brings the scores of own rows to what `rounds` rounds, which are committed, make of them with the weights. Where the
+ * rows have seen the last one grow it is known where they fell. */
+static void update_scores(const models__member *m, size_t rounds) {
     models__own_rows *own = m->own;
-    if (own->grown == own->trees && trees == own->trees + self->outputs) {
-        add_last_round(m);
-        own->trees = trees;
+    for (size_t r = 0; r < rounds; r++) {
+        if (own->held[r] == m->weights[r]) continue;
+        models__change_scores(m->self, r, own->held[r], m->weights[r], models__row_bins(own, 0), own->stride, m->count,
+                              own->grown == r ? own->leaves : NULL, own->scores);
+        own->held[r] = m->weights[r];
+        peal_work_beat(m->work, UINT32_MAX);
     }
-    for (size_t i = 0; i < m->count && own->trees < trees; i++) {
-        models__forest_add(&self->forest, own->trees, trees, models__row_bins(own, i), own->scores + i * self->outputs);
-    }
-    own->trees = trees;
 }
 
 /* ---- gradients ---- */
@@ -183,7 +170,8 @@ static peal_status grow_trees(models__member *m, size_t *reached) {
     PEAL_TRY(load_rows(m));
     m->own = self->own;
     m->round = rounds;
-    update_scores(m, rounds * self->outputs);
+    const size_t dropped = models__dart_drop(self, committed, rounds, m->weights);
+    update_scores(m, rounds);
     m->own->grown = SIZE_MAX;
     find_derivatives(m);
     PEAL_TRY(models__sample_rows(m));
@@ -199,8 +187,11 @@ static peal_status grow_trees(models__member *m, size_t *reached) {
         m->tree = rounds * self->outputs + k;
         PEAL_TRY(models__grow_tree(m));
     }
-    m->own->grown = rounds * self->outputs;
-    if (m->rank == 0) write_state(m, 1 - committed, rounds);
+    m->own->grown = rounds;
+    if (m->rank == 0) {
+        models__dart_scale(self, committed, rounds, m->weights, dropped);
+        write_state(m, 1 - committed, rounds);
+    }
     PEAL_TRY(models__meet(m));
     peal_work_count(m->work);
     *reached = m->work->round->end;
@@ -222,8 +213,11 @@ peal_status models__trees_round(void *opaque, const peal_work *work, size_t *rea
     models__member_rows(self, m.rank, &m.begin, &m.count);
     m.leaves = calloc(self->leaves, sizeof *m.leaves);
     m.mending = calloc(8 * self->leaves, sizeof *m.mending);
-    const peal_status status = m.leaves && m.mending ? grow_trees(&m, reached) : PEAL_E_MEMORY;
+    m.weights = calloc(self->rounds, sizeof *m.weights);
+    const bool has_room = m.leaves && m.mending && m.weights;
+    const peal_status status = has_room ? grow_trees(&m, reached) : PEAL_E_MEMORY;
     free(m.leaves);
     free(m.mending);
+    free(m.weights);
     return status;
 }

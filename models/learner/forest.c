@@ -241,7 +241,7 @@ static const double *sum_trees(const models__forest_model *self, void *scratch, 
     }
     for (size_t tree = 0; tree < forest->trees; tree++) {
         for (size_t i = 0; i < batch->count; i++) {
-            models__forest_add(forest, tree, tree + 1, bins + i * features, sums + i * outputs);
+            models__forest_add(forest, tree, bins + i * features, sums + i * outputs);
         }
     }
     return sums;

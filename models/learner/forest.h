@@ -24,15 +24,29 @@ enum {
     MODELS__TWEEDIE_POWER,
     MODELS__POISSON_STEP,
     MODELS__TOP_RATE,
-    MODELS__OTHER_RATE
+    MODELS__OTHER_RATE,
+    MODELS__DROP_RATE,
+    MODELS__MAX_DROP,
+    MODELS__SKIP_DROP
 };
 
 typedef enum models__growth { MODELS__BY_LEAF, MODELS__BY_DEPTH } models__growth;
-enum { MODELS__UNIFORM, MODELS__BY_GRADIENTS };         /* sampling */
-enum { MODELS__BOOSTING_PLAIN, MODELS__BOOSTING_GOSS }; /* boosting, which in LightGBM names a way of sampling, too */
+enum { MODELS__UNIFORM, MODELS__BY_GRADIENTS }; /* sampling */
+enum {
+    MODELS__BOOSTING_PLAIN,
+    MODELS__BOOSTING_GOSS,
+    MODELS__BOOSTING_DART
+}; /* boosting; in LightGBM also of sampling */
 
 /* Its words. */
-enum { MODELS__OBJECTIVE, MODELS__GROWTH, MODELS__SAMPLING, MODELS__BOOSTING };
+enum {
+    MODELS__OBJECTIVE,
+    MODELS__GROWTH,
+    MODELS__SAMPLING,
+    MODELS__BOOSTING,
+    MODELS__UNIFORM_DROP,
+    MODELS__XGBOOST_DART
+};
 
 /* And its texts. */
 enum { MODELS__INCREASING, MODELS__DECREASING, MODELS__INTERACTIONS };
@@ -84,11 +98,6 @@ static inline uint32_t models__tree_leaf(const models__forest *forest, size_t tr
     return at & ~MODELS__LEAF;
 }
 
-/* What the tree adds to the row's score. */
-static inline double models__tree_value(const models__forest *forest, size_t tree, const uint8_t *bins) {
-    return forest->values[tree * forest->leaves + models__tree_leaf(forest, tree, bins)];
-}
-
 /* What a row's scores [outputs] begin with. */
 static inline void models__forest_begin(const models__forest *forest, const peal_shape *shape, const peal_table *table,
                                         size_t row, double *scores) {
@@ -96,12 +105,9 @@ static inline void models__forest_begin(const models__forest *forest, const peal
     for (size_t k = 0; k < forest->outputs; k++) scores[k] = forest->base[k] + offset;
 }
 
-/* Adds trees begin .. end - 1. */
-static inline void models__forest_add(const models__forest *forest, size_t begin, size_t end, const uint8_t *bins,
-                                      double *scores) {
-    for (size_t tree = begin; tree < end; tree++) {
-        scores[tree % forest->outputs] += models__tree_value(forest, tree, bins);
-    }
+/* Adds what a tree says. */
+static inline void models__forest_add(const models__forest *forest, size_t tree, const uint8_t *bins, double *scores) {
+    scores[tree % forest->outputs] += forest->values[tree * forest->leaves + models__tree_leaf(forest, tree, bins)];
 }
 
 /* Leaves of a tree at most: what the spec says; else 31, or where trees grow by depth as many as that gives. */

@@ -29,6 +29,7 @@ typedef struct models__member {
     models__leaf *leaves; /* [leaves] */
     size_t leaf_count;
     double *mending; /* [8 leaves] */
+    double *weights; /* [rounds] with which the scores are to hold earlier rounds */
 } models__member;
 
 /* Waits for all workers. */

@@ -1,5 +1,6 @@
 /* Gradient boosting of trees (Friedman 2001, Ann. Statist. 29(5)), with second derivatives (Chen and Guestrin 2016,
  * KDD): the learner; see trees.h. */
+#include "models/learner/dart.h"
 #include "models/learner/sample.h"
 
 #include <math.h>
@@ -16,6 +17,7 @@ static peal_status check(const peal_train_options *options, const peal_model_spe
     PEAL_TRY(models__goal_check(spec, err));
     if (spec->parameters[MODELS__LEAVES] == 1) return peal_fail(err, PEAL_E_USAGE, "trees: leaves must be 2 at least");
     PEAL_TRY(models__sample_check(spec, err));
+    PEAL_TRY(models__dart_check(spec, err));
     if (options->sync) return peal_fail(err, PEAL_E_USAGE, "trees grow together; leave sync out");
     if (options->init) return peal_fail(err, PEAL_E_USAGE, "trees cannot go on from a model yet; leave init out");
     if (!wrong || strcmp(wrong, "patience") == 0) return PEAL_OK;
@@ -54,6 +56,7 @@ static void set_base(const models__trees *self, const base_reading *read) {
         const size_t class = goal->shape.classes == 2 && self->outputs == 1 ? 1 : k;
         self->base[k] = goal->objective->base ? goal->objective->base(read->sums[class] / read->all)
                                               : models__quantile(&read->keys, &all, 1, goal->alpha);
+        self->base[k] = models__dart_round(&self->dart, self->base[k]);
     }
 }
 
@@ -136,6 +139,7 @@ static peal_status make(models__trees *self, peal_error *err) {
     self->min_rows = (uint64_t)numbers[MODELS__MIN_ROWS];
     self->min_hessian = numbers[MODELS__MIN_HESSIAN];
     self->sampling = models__sample_choose(spec);
+    self->dart = models__dart_choose(spec);
     self->columns_part = numbers[MODELS__COLUMNS];
     /* Of gradients in the label's own unit. */
     self->l2 = spec->l2 < 0 ? 0 : (double)spec->l2;
@@ -144,6 +148,7 @@ static peal_status make(models__trees *self, peal_error *err) {
     self->min_gain = numbers[MODELS__MIN_GAIN] / (self->goal.unit * self->goal.unit);
     if (training->options->epochs) spec->parameters[MODELS__ROUNDS] = (double)training->options->epochs;
     training->epochs = (size_t)spec->parameters[MODELS__ROUNDS];
+    self->rounds = training->epochs;
     training->steps = 1;
     while (training->row_count >> self->row_bits) self->row_bits++;
     self->hessian_bits = 63 - 2 * self->row_bits;
@@ -203,7 +208,7 @@ static uint64_t worker_bytes(const void *opaque) {
 /* ---- shared memory ---- */
 
 static void lay_out_trees(models__trees *self, peal_layout *at) {
-    const size_t trees = self->training->epochs * self->outputs;
+    const size_t trees = self->rounds * self->outputs;
     models__forest *forest = &self->forest;
     *forest = (models__forest){.outputs = self->outputs, .leaves = self->leaves, .base = self->base};
     forest->sizes = peal_layout_take(at, PEAL_OWNER_POOL, 0, "sizes", PEAL_TENSOR_UINT32, trees);
@@ -227,6 +232,8 @@ static void lay_out(void *opaque, peal_layout *at) {
     for (size_t i = 0; i < 2; i++) {
         self->states[i] =
             peal_layout_take(at, PEAL_OWNER_STATE, i, "boosting", PEAL_TENSOR_FLOAT64, MODELS__STATE_NUMBERS);
+        if (!self->dart.is_on) continue;
+        self->weights[i] = peal_layout_take(at, PEAL_OWNER_STATE, i, "weights", PEAL_TENSOR_FLOAT64, self->rounds);
     }
     lay_out_trees(self, at);
     self->packed = peal_layout_scratch(at, self->members * self->bins_all, sizeof(models__packed));
@@ -244,7 +251,8 @@ static void lay_out(void *opaque, peal_layout *at) {
     }
     self->valid_matrix = peal_layout_scratch(at, valid, features);
     self->valid_sums = peal_layout_scratch(at, valid * outputs, sizeof(double));
-    self->valid_applied = peal_layout_scratch(at, valid / PEAL_SCORE_CHUNK + 1, sizeof(uint64_t));
+    self->valid_held = peal_layout_scratch(at, (valid / PEAL_SCORE_CHUNK + 1) * self->rounds, sizeof(double));
+    self->valid_known = peal_layout_scratch(at, valid / PEAL_SCORE_CHUNK + 1, 1);
 }
 
 static size_t rounds_of(const models__trees *self, int state) {
@@ -261,8 +269,12 @@ static peal_status check_state(const void *opaque, int state, size_t partition, 
     const models__trees *self = opaque;
     const double rounds = self->states[state][MODELS__STATE_ROUNDS];
     if (partition != SIZE_MAX) return PEAL_OK;
-    if (!(rounds >= 0 && rounds <= (double)self->training->epochs && rounds == floor(rounds))) {
+    if (!(rounds >= 0 && rounds <= (double)self->rounds && rounds == floor(rounds))) {
         return peal_fail(err, PEAL_E_DATA, "its 'boosting' makes no sense");
+    }
+    for (size_t r = 0; r < (size_t)rounds; r++) {
+        const double weight = models__round_weight(self, state, r);
+        if (!(weight > 0 && weight <= 1)) return peal_fail(err, PEAL_E_DATA, "its 'weights' make no sense");
     }
     const size_t trees = (size_t)rounds * self->outputs;
     for (size_t tree = 0; tree < trees; tree++) PEAL_TRY(models__forest_check(&self->forest, &self->bins, tree, err));
@@ -274,40 +286,61 @@ static double loss(const void *opaque, int state) {
     return self->states[state][MODELS__STATE_LOSS];
 }
 
+/* A model has no weights: they are in its values. */
+static void fold_weights(const models__trees *self, int state, models__forest_model *model, size_t trees) {
+    for (size_t i = 0; i < trees * self->forest.leaves; i++) {
+        const size_t round = i / self->forest.leaves / self->outputs;
+        const double weight = models__round_weight(self, state, round);
+        model->forest.values[i] = models__dart_value(self, weight, self->forest.values[i]);
+    }
+}
+
 static void fill(const void *opaque, int state, void *model) {
     const models__trees *self = opaque;
     models__forest forest = self->forest;
     forest.trees = rounds_of(self, state) * self->outputs;
     models__forest_model_fill(model, &forest, &self->bins);
+    if (self->dart.is_on) fold_weights(self, state, model, forest.trees);
 }
 
 /* ---- held-out rows ---- */
 
-/* The chunk's sums get the trees that they do not have yet. If whoever did it last died meanwhile, all of them again.
- */
+/* The chunk's sums begin: their rows as bins, no round held. */
+static void begin_chunk(models__trees *self, uint64_t from, uint64_t to, double *held) {
+    const peal_training *training = self->training;
+    memset(held, 0, self->rounds * sizeof *held);
+    for (uint64_t i = from; i < to; i++) {
+        size_t row;
+        const peal_table *table = peal_rows_find(training->valid_rows, training->valid_list[i], &row);
+        double *sums = self->valid_sums + i * self->outputs;
+        models__bins_row(&self->bins, table, row, self->valid_matrix + i * self->bins.features);
+        models__forest_begin(&self->forest, &self->goal.shape, table, row, sums);
+        for (size_t k = 0; k < self->outputs; k++) sums[k] = models__dart_round(&self->dart, sums[k]);
+    }
+}
+
+/* The chunk's sums get the trees that they do not have yet, with the state's weights. If whoever did it last died
+ * meanwhile, or they have trees that the state lacks, they begin anew. */
 static void score_valid(void *opaque, int state, uint64_t from, uint64_t to, double *scores) {
     models__trees *self = opaque;
-    const peal_training *training = self->training;
-    const peal_shape *shape = &self->goal.shape;
-    const size_t outputs = self->outputs, features = self->bins.features, width = peal_shape_scores(shape);
-    uint64_t *applied = &self->valid_applied[from / PEAL_SCORE_CHUNK];
-    const size_t trees = rounds_of(self, state) * outputs;
-    const bool is_known = *applied > 0 && *applied - 1 <= trees;
-    const size_t first = is_known ? (size_t)(*applied - 1) : 0;
-    *applied = 0;
-    for (uint64_t i = from; i < to; i++) {
-        uint8_t *bins = self->valid_matrix + i * features;
-        double *sums = self->valid_sums + i * outputs;
-        if (!is_known) {
-            size_t row;
-            const peal_table *table = peal_rows_find(training->valid_rows, training->valid_list[i], &row);
-            models__bins_row(&self->bins, table, row, bins);
-            models__forest_begin(&self->forest, shape, table, row, sums);
-        }
-        models__forest_add(&self->forest, first, trees, bins, sums);
-        self->goal.objective->predict(&self->goal, sums, scores + (i - from) * width);
+    const size_t outputs = self->outputs, features = self->bins.features, rounds = rounds_of(self, state);
+    const size_t chunk = (size_t)(from / PEAL_SCORE_CHUNK), width = peal_shape_scores(&self->goal.shape);
+    double *held = self->valid_held + chunk * self->rounds, *sums = self->valid_sums + from * outputs;
+    bool is_known = self->valid_known[chunk];
+    for (size_t r = rounds; r < self->rounds; r++) is_known = is_known && held[r] == 0;
+    self->valid_known[chunk] = 0;
+    if (!is_known) begin_chunk(self, from, to, held);
+    for (size_t r = 0; r < rounds; r++) {
+        const double weight = models__round_weight(self, state, r);
+        if (held[r] == weight) continue;
+        models__change_scores(self, r, held[r], weight, self->valid_matrix + from * features, features,
+                              (size_t)(to - from), NULL, sums);
+        held[r] = weight;
     }
-    *applied = trees + 1;
+    for (uint64_t i = 0; i < to - from; i++) {
+        self->goal.objective->predict(&self->goal, sums + i * outputs, scores + i * width);
+    }
+    self->valid_known[chunk] = 1;
 }
 
 static double valid_loss(const void *opaque, const double *scores, const double *labels, uint64_t count) {

@@ -46,7 +46,7 @@ typedef struct models__quantum {
  * What a histogram wants of a row, which is anywhere, stands together: a models__quantum of the tree that grows, then
  * its bins, in one line of the cache if they fit. */
 typedef struct models__own_rows {
-    size_t trees;        /* that the scores hold */
+    double *held;        /* [rounds] with which weight the scores hold each round's trees; 0: not */
     size_t stride;       /* bytes of a row */
     uint8_t *matrix;     /* [rows, stride] */
     uint8_t *columns;    /* [features, rows] the bins again */
@@ -57,7 +57,7 @@ typedef struct models__own_rows {
     float *shares;       /* [rows] what each counts in this round; 0: it is out. NULL: all are in */
     uint64_t *keys;      /* [rows] by which some are chosen, see sample.c */
     uint32_t *lists[2];  /* [rows] by leaves, and room to part them */
-    size_t grown;        /* trees before those of the last round; SIZE_MAX: of a round that was not whole */
+    size_t grown;        /* the last round; SIZE_MAX: it was not whole */
     uint32_t *leaves;    /* [outputs, rows] where the last round's trees have put them; MODELS__NO_LEAF: nowhere */
 } models__own_rows;
 
@@ -88,6 +88,13 @@ typedef struct models__sampling {
     double first_round; /* by gradients: until this round all are in */
 } models__sampling;
 
+/* Which rounds are dropped; see dart.h. */
+typedef struct models__dart {
+    bool is_on, is_uniform, is_xgboost;
+    double rate, skip; /* which part of the rounds; in which part of them none */
+    size_t most;
+} models__dart;
+
 /* The numbers of a state. */
 enum { MODELS__STATE_ROUNDS, MODELS__STATE_LOSS, MODELS__STATE_NUMBERS };
 
@@ -103,6 +110,8 @@ typedef struct models__trees {
     uint32_t *bins_first; /* [features + 1] where a feature's begin */
     double rate, l1, l2, max_delta, min_gain, min_hessian, columns_part;
     models__sampling sampling;
+    models__dart dart;
+    size_t rounds; /* that there is room for */
     uint64_t min_rows;
     uint32_t depth; /* at most; 0: no limit */
     models__growth growth;
@@ -111,6 +120,7 @@ typedef struct models__trees {
 
     /* shared memory: tensors */
     double *states[2];
+    double *weights[2];    /* [rounds] of dart: what a round's trees count in that state. NULL: all count 1 */
     models__forest forest; /* of all rounds; the committed state says how many of its trees there are */
 
     /* and what is made anew from them, or in each round */
@@ -124,7 +134,8 @@ typedef struct models__trees {
     models__span *spans;        /* [leaves, members] where they stand */
     uint8_t *valid_matrix;      /* [valid rows, features] */
     double *valid_sums;         /* [valid rows, outputs] */
-    uint64_t *valid_applied;    /* [chunks] as `applied` */
+    double *valid_held;         /* [chunks, rounds] as `held` of a worker's rows */
+    uint8_t *valid_known;       /* [chunks] whether the sums are what that says */
 } models__trees;
 
 static inline models__sum models__unpack(models__packed packed, int row_bits) {

@@ -17,6 +17,9 @@ static const peal_model_number parameters[] = {{"leaves", 0, 0, 65536, true},
                                                {"poisson_step", 0.7, 1e-6, 100, false},
                                                {"top_rate", 0.2, 1e-6, 1 - 1e-6, false},
                                                {"other_rate", 0.1, 1e-6, 1, false},
+                                               {"drop_rate", 0.1, 0, 1, false},
+                                               {"max_drop", 50, -1, 1e6, true},
+                                               {"skip_drop", 0.5, 0, 1, false},
                                                {.name = NULL}};
 
 static const peal_model_spelling growths[] = {{"leaf", MODELS__BY_LEAF},       {"leafwise", MODELS__BY_LEAF},
@@ -29,19 +32,50 @@ static const peal_model_spelling samplings[] = {
 static const peal_model_spelling boostings[] = {{"gbdt", MODELS__BOOSTING_PLAIN},
                                                 {"gbtree", MODELS__BOOSTING_PLAIN},
                                                 {"goss", MODELS__BOOSTING_GOSS},
+                                                {"dart", MODELS__BOOSTING_DART},
                                                 {.text = NULL}};
+
+static const peal_model_spelling truths[] = {{"true", 1}, {"1", 1}, {"false", 0}, {"0", 0}, {.text = NULL}};
 
 static const peal_model_word words[] = {{"objective", models__objective_spellings},
                                         {"growth", growths},
                                         {"sampling", samplings},
                                         {"boosting", boostings},
+                                        {"uniform_drop", truths},
+                                        {"xgboost_dart_mode", truths},
                                         {.name = NULL}};
 
-static const char *const options[] = {
-    "objective", "leaves",        "depth",        "rate",         "rounds",     "min_rows", "min_hessian",
-    "min_gain",  "rows",          "columns",      "bins",         "l1",         "l2",       "max_delta",
-    "alpha",     "tweedie_power", "poisson_step", "growth",       "other_rate", "top_rate", "boosting",
-    "sampling",  "increasing",    "decreasing",   "interactions", NULL};
+static const char *const options[] = {"objective",
+                                      "leaves",
+                                      "depth",
+                                      "rate",
+                                      "rounds",
+                                      "min_rows",
+                                      "min_hessian",
+                                      "min_gain",
+                                      "rows",
+                                      "columns",
+                                      "bins",
+                                      "l1",
+                                      "l2",
+                                      "max_delta",
+                                      "alpha",
+                                      "tweedie_power",
+                                      "poisson_step",
+                                      "growth",
+                                      "other_rate",
+                                      "top_rate",
+                                      "boosting",
+                                      "sampling",
+                                      "drop_rate",
+                                      "max_drop",
+                                      "skip_drop",
+                                      "uniform_drop",
+                                      "xgboost_dart_mode",
+                                      "increasing",
+                                      "decreasing",
+                                      "interactions",
+                                      NULL};
 
 static const char *const texts[] = {"increasing", "decreasing", "interactions", NULL};
 
@@ -84,6 +118,7 @@ static const peal_model_alias aliases[] = {
     {"data_sample_strategy", "sampling"},
     {"boosting_type", "boosting"},
     {"booster", "boosting"},
+    {"rate_drop", "drop_rate"},
     {.alias = NULL},
 };
 
@@ -93,7 +128,8 @@ const peal_model peal_model_trees = {
         "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0 (no limit), growth=leaf (the "
         "greatest gain first) or depth (level by level, leaves=2^depth), min_hessian=0.001, "
         "min_gain=0, l1=0, l2=0, max_delta=0 (none), rows=1, columns=1 (parts of them for a tree), "
-        "sampling=goss (top_rate=0.2, other_rate=0.1: rows by their gradients), "
+        "sampling=goss (top_rate=0.2, other_rate=0.1: rows by their gradients), boosting=dart (drop_rate=0.1, "
+        "max_drop=50, skip_drop=0.5, uniform_drop=false, xgboost_dart_mode=false: trees are left out on the way), "
         "bins=255, or as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
         "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "
         "ova, by the label if left out; increasing=COLUMN+COLUMN and decreasing=: the prediction never falls "

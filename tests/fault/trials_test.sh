@@ -34,7 +34,8 @@ exact_job() {
     one_of chosen numbers/linear numbers/huber numbers/quantile:q=0.7 numbers/linear:l1=0.0005 classes/logistic \
         classes/svm classes/logistic:l1=0.0005 digits/softmax digits/svm digits/softmax:l1=0.0001 classes/bayes digits/bayes \
         classes/trees:rounds=60 numbers/trees:rounds=80,leaves=7,rows=0.6 digits/trees:rounds=6,columns=0.3 \
-        numbers/trees:rounds=60,objective=mae numbers/trees:rounds=60,objective=quantile,alpha=0.2,rows=0.7
+        numbers/trees:rounds=60,objective=mae numbers/trees:rounds=60,objective=quantile,alpha=0.2,rows=0.7 \
+        numbers/trees:rounds=60,boosting=dart,skip_drop=0.2,drop_rate=0.2 classes/trees:rounds=60,sampling=goss,rate=0.3
     dataset=${chosen%%/*} model=${chosen#*/}
     between partitions 1 12
     one_of tolerance 1e-6 1e-9 1e-12

@@ -338,6 +338,49 @@ static void the_largest_gradients_are_all_in(void **state) {
     free(dataset);
 }
 
+/* ---- dropped trees ---- */
+
+enum { TRIED = 200 };
+
+/* How far two models' predictions are apart, at most, the second one's times `factor` beyond the mean. */
+static double apart(const char *model, const char *other, double factor) {
+    static input rows[TRIED];
+    static double got[3][TRIED];
+    const char *const models[] = {model, other, "trees:rounds=1,min_hessian=1e9"}; /* the last one says the mean */
+    peal_philox random = peal_philox_stream(5, PEAL_PURPOSE_USER, 0, 0, 0);
+    double most = 0;
+    for (size_t i = 0; i < TRIED; i++) rows[i] = draw(&random);
+    for (size_t m = 0; m < 3; m++) {
+        peal_predictor *predictor = train(numbers, models[m], "m.st", NULL);
+        predict(predictor, rows, TRIED, got[m]);
+        peal_predictor_free(predictor);
+    }
+    for (size_t i = 0; i < TRIED; i++) {
+        most = fmax(most, fabs(got[0][i] - got[2][i] - factor * (got[1][i] - got[2][i])));
+    }
+    return most;
+}
+
+/* Where all rounds are dropped each time all trees are like the first one, and how they are scaled can be told: by 1
+ * over their number, or in XGBoost's way after k rounds by k / (k + rate), the new one by 1 / (k + rate). */
+static void dropped_trees_are_scaled(void **state) {
+    (void)state;
+    const char *one = "trees:rounds=1,rate=0.5,leaves=3";
+    assert_true(apart("trees:rounds=5,rate=0.5,leaves=3", one, 1) > 0.1);
+    assert_true(apart("trees:rounds=5,rate=0.5,leaves=3,boosting=dart,drop_rate=1,skip_drop=0,max_drop=0", one, 1) <
+                1e-6);
+    assert_true(apart("trees:rounds=3,rate=0.5,leaves=3,booster=dart,rate_drop=1,skip_drop=0,max_drop=0,"
+                      "uniform_drop=true,xgboost_dart_mode=true",
+                      one, (1 / 1.5 + 1 / 1.5) * 2 / 2.5 + 1 / 2.5) < 1e-6);
+}
+
+static void without_drops_nothing_changes(void **state) {
+    (void)state;
+    assert_true(apart("trees:rounds=20,boosting=dart,drop_rate=0", "trees:rounds=20", 1) < 1e-6);
+    assert_true(apart("trees:rounds=20,boosting=dart,drop_rate=1,skip_drop=1", "trees:rounds=20", 1) < 1e-6);
+    assert_true(apart("trees:rounds=20,boosting=dart", "trees:rounds=20", 1) > 1e-3);
+}
+
 static void wrong_wishes_are_refused(void **state) {
     (void)state;
     static const struct {
@@ -355,6 +398,9 @@ static void wrong_wishes_are_refused(void **state) {
         {"trees:sampling=goss,rows=0.5", "leave rows out"},
         {"trees:boosting=goss,sampling=bagging", "leave sampling out"},
         {"trees:sampling=goss,top_rate=0.6,other_rate=0.5", "0.6 and 0.5 are above 1"},
+        {"trees:drop_rate=0.3", "are of boosting=dart"},
+        {"trees:uniform_drop=false", "are of boosting=dart"},
+        {"trees:boosting=dart,uniform_drop=yes", "no uniform_drop is called 'yes'"},
         {"trees:leaves=1", "leaves must be 2 at least"},
         {"trees:growth=breadth", "no growth is called 'breadth'"},
         {"trees:increasing=a,objective=softmax", "increasing and decreasing are of one score"},
@@ -379,6 +425,8 @@ int main(void) {
         cmocka_unit_test(columns_of_different_groups_are_on_no_path),
         cmocka_unit_test(levels_are_filled_one_after_the_other),
         cmocka_unit_test(the_largest_gradients_are_all_in),
+        cmocka_unit_test(dropped_trees_are_scaled),
+        cmocka_unit_test(without_drops_nothing_changes),
         cmocka_unit_test(wrong_wishes_are_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, free_folder);
