@@ -109,8 +109,9 @@ static json_t *add_beside(json_t *transforms, const char *name, const char *colu
  * their own: what is meant for all numbers is not meant for these. NULL: none was named, or there is no memory. */
 static json_t *all_transforms(const tools_options *options, bool *failed) {
     peal_model_spec spec;
-    const bool bins =
-        options->model && peal_model_parse(options->model, &spec, NULL) == PEAL_OK && spec.kind->wants_bins;
+    const bool has_pipeline = options->like || options->init; /* which says all */
+    const bool bins = !has_pipeline && options->model && peal_model_parse(options->model, &spec, NULL) == PEAL_OK &&
+                      spec.kind->wants_bins;
     *failed = false;
     if (!options->weight && !options->offset && !options->exposure && !bins) return json_incref(options->transforms);
     json_t *all = add_beside(json_array(), "weight", options->weight);

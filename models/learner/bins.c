@@ -88,6 +88,16 @@ peal_status models__bins_finish(models__bins *bins, peal_error *err) {
     return PEAL_OK;
 }
 
+peal_status models__bins_copy(models__bins *bins, const models__bins *from, const peal_training *training,
+                              peal_error *err) {
+    const size_t numbers = from->shape.features;
+    PEAL_TRY(models__bins_init(bins, training->pipeline, training->shape, NULL, 0, err));
+    memcpy(bins->edge_counts, from->edge_counts, numbers * sizeof *bins->edge_counts);
+    memcpy(bins->edges, from->edges, numbers * MODELS__BINS_MOST * sizeof *bins->edges);
+    memcpy(bins->code_bins, from->code_bins, from->code_first[from->code_features]);
+    return models__bins_finish(bins, err);
+}
+
 bool models__bins_have_categories(const models__bins *bins) {
     for (size_t c = 0; c < bins->shape.code_columns; c++) {
         if (bins->categories[c]) return true;

@@ -32,6 +32,9 @@ typedef struct models__bins {
  * `also` is given each row, too, so that one reading serves. */
 peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, peal_row_visit also,
                              void *user, peal_error *err);
+/* The bins of another training, or of a model, over the same pipeline; they have no aspects. */
+peal_status models__bins_copy(models__bins *bins, const models__bins *from, const peal_training *training,
+                              peal_error *err);
 /* Makes room for bins of the shape and for aspects of the columns `aspects` ([aspect_count] uint32_t, perhaps
  * unaligned); edge_counts, edges and code_bins are then the caller's to write. PEAL_E_DATA if an aspect is of no
  * column. */

@@ -212,7 +212,7 @@ peal_status models__trees_round(void *opaque, const peal_work *work, size_t *rea
                                   .min_rows = self->min_rows}};
     models__member_rows(self, m.rank, &m.begin, &m.count);
     m.leaves = calloc(self->leaves, sizeof *m.leaves);
-    m.mending = calloc(8 * self->leaves, sizeof *m.mending);
+    m.mending = calloc(8 * self->forest.leaves, sizeof *m.mending);
     m.weights = calloc(self->rounds, sizeof *m.weights);
     const bool has_room = m.leaves && m.mending && m.weights;
     const peal_status status = has_room ? grow_trees(&m, reached) : PEAL_E_MEMORY;

@@ -105,19 +105,24 @@ static bool aspects_fit(const peal_shape *shape, const peal_tensor *aspects, con
     return code_bins && peal_tensor_count(code_bins) == codes;
 }
 
-/* As many trees as a file has; in training there is room for all rounds, and those that are not taken stay empty. */
+/* As many trees as a file has, with room for as many leaves (which may be more than its spec says, where it was gone on
+ * from another model); in training there is room for all rounds, and those that are not taken stay empty. */
 static peal_status make(models__forest_model *self, const peal_pipeline *pipeline, const peal_model_spec *spec,
                         const peal_tensor *given, size_t given_count, peal_error *err) {
     const peal_tensor *sizes = peal_tensor_find(given, given_count, "sizes"),
-                      *aspects = peal_tensor_find(given, given_count, "aspects");
+                      *aspects = peal_tensor_find(given, given_count, "aspects"),
+                      *values = peal_tensor_find(given, given_count, "values");
     const bool has_sets = peal_tensor_find(given, given_count, "sets") != NULL;
     PEAL_TRY(peal_pipeline_shape(pipeline, &self->shape, err));
     PEAL_TRY(models__goal_choose(spec, &self->shape, &self->goal, err));
     self->forest.outputs = self->goal.outputs;
-    self->forest.leaves = models__forest_leaves(spec);
+    self->forest.leaves = values ? values->width : models__forest_leaves(spec);
     self->forest.trees = (size_t)spec->parameters[MODELS__ROUNDS] * self->forest.outputs;
     if (given && !sizes) return peal_fail(err, PEAL_E_DATA, "it has no tensor 'sizes'");
     if (given) self->forest.trees = peal_tensor_count(sizes);
+    if (values && (values->rows != self->forest.trees || values->width < 2)) {
+        return peal_fail(err, PEAL_E_DATA, "its 'values' are not of its trees");
+    }
     if (aspects && (aspects->type != PEAL_TENSOR_UINT32 ||
                     !aspects_fit(&self->shape, aspects, peal_tensor_find(given, given_count, "code_bins")))) {
         return peal_fail(err, PEAL_E_DATA, "its 'aspects' do not fit its columns of codes");

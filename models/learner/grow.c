@@ -183,7 +183,7 @@ static size_t part_rows(const models__member *m, const models__leaf *one, const 
 }
 
 static size_t node_place(const models__member *m, size_t node) {
-    return m->tree * m->self->nodes + node;
+    return m->tree * (m->self->forest.leaves - 1) + node;
 }
 
 /* Writes node `number`, which splits leaf `index` into itself and leaf `number` + 1. All workers would write the same;
@@ -305,9 +305,9 @@ static peal_status end_tree(models__member *m) {
             }
             const double g = (double)sum.gradient / gradient_scale, h = (double)sum.hessian / hessian_scale + self->l2;
             const models__rules rules = leaf_rules(m, &m->leaves[l]);
-            forest->values[m->tree * self->leaves + l] = self->rate * models__leaf_value(&rules, g, h);
-            forest->leaf_covers[m->tree * self->leaves + l] = (double)sum.hessian / hessian_scale;
-            forest->leaf_rows[m->tree * self->leaves + l] = (uint32_t)m->leaves[l].all.rows;
+            forest->values[m->tree * forest->leaves + l] = self->rate * models__leaf_value(&rules, g, h);
+            forest->leaf_covers[m->tree * forest->leaves + l] = (double)sum.hessian / hessian_scale;
+            forest->leaf_rows[m->tree * forest->leaves + l] = (uint32_t)m->leaves[l].all.rows;
         }
     }
     return PEAL_OK;

@@ -28,7 +28,7 @@ typedef struct models__member {
     models__rules rules;
     models__leaf *leaves; /* [leaves] */
     size_t leaf_count;
-    double *mending; /* [8 leaves] */
+    double *mending; /* [8 forest.leaves] */
     double *weights; /* [rounds] with which the scores are to hold earlier rounds */
 } models__member;
 

@@ -42,6 +42,7 @@ typedef struct peal_training {
     uint64_t row_count;
     peal_weighing weighing; /* what each counts */
     double label_least;     /* of them, if it is a number */
+    const void *init;       /* a model of the learner's over the same pipeline, to go on from; NULL: begin anew */
     const uint32_t *order;  /* [row_count] shared: the rows as this epoch takes them, partition by partition */
 
     /* the rows that are held out */
@@ -199,6 +200,8 @@ struct peal_learner {
 
     bool shuffles;      /* each epoch takes the rows in an order of its own; else in that of the dataset */
     bool judges_epochs; /* each epoch's model may be the best one; else it is the last one's */
+    bool grows;         /* the model that it goes on from is a part of its own, which `begin` finds to fit; else all
+                           tensors have the same sizes */
     bool has_no_end;    /* the loss of rows that it is trained on falls as long as it goes on, and says nothing */
 
     /* All that can be known without data: PEAL_E_USAGE for options that it does not have or values that cannot be. */

@@ -25,7 +25,7 @@ peal_status models__renew_leaves(models__member *m) {
     PEAL_TRY(models__meet(m));
     for (size_t l = m->rank; l < m->leaf_count; l += self->members) {
         const models__span *spans = self->spans + l * self->members;
-        self->forest.values[m->tree * self->leaves + l] =
+        self->forest.values[m->tree * self->forest.leaves + l] =
             self->rate * models__quantile(&self->keys, spans, self->members, self->goal.alpha);
     }
     if (!self->constraints.directions) return PEAL_OK;

@@ -2,6 +2,7 @@
  * KDD): the learner; see trees.h. */
 #include "models/learner/dart.h"
 #include "models/learner/sample.h"
+#include "models/learner/warm.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +20,6 @@ static peal_status check(const peal_train_options *options, const peal_model_spe
     PEAL_TRY(models__sample_check(spec, err));
     PEAL_TRY(models__dart_check(spec, err));
     if (options->sync) return peal_fail(err, PEAL_E_USAGE, "trees grow together; leave sync out");
-    if (options->init) return peal_fail(err, PEAL_E_USAGE, "trees cannot go on from a model yet; leave init out");
     if (!wrong || strcmp(wrong, "patience") == 0) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "%s is of learning by steps, not of trees", wrong);
 }
@@ -132,7 +132,6 @@ static peal_status make(models__trees *self, peal_error *err) {
     self->outputs = self->goal.outputs;
     self->members = training->at_once;
     self->leaves = models__forest_leaves(spec);
-    self->nodes = self->leaves - 1;
     self->depth = (uint32_t)numbers[MODELS__DEPTH];
     self->growth = spec->words[MODELS__GROWTH] == MODELS__BY_DEPTH ? MODELS__BY_DEPTH : MODELS__BY_LEAF;
     self->rate = numbers[MODELS__RATE];
@@ -148,14 +147,19 @@ static peal_status make(models__trees *self, peal_error *err) {
     self->min_gain = numbers[MODELS__MIN_GAIN] / (self->goal.unit * self->goal.unit);
     if (training->options->epochs) spec->parameters[MODELS__ROUNDS] = (double)training->options->epochs;
     training->epochs = (size_t)spec->parameters[MODELS__ROUNDS];
-    self->rounds = training->epochs;
+    self->rounds = models__warm_rounds(self) + training->epochs;
+    /* The model that is made has all trees, and room for those with the most leaves. */
+    const size_t first_leaves = models__warm_leaves(self);
+    spec->parameters[MODELS__ROUNDS] = (double)self->rounds;
+    spec->parameters[MODELS__LEAVES] = (double)(first_leaves > self->leaves ? first_leaves : self->leaves);
     training->steps = 1;
     while (training->row_count >> self->row_bits) self->row_bits++;
     self->hessian_bits = 63 - 2 * self->row_bits;
     if (self->hessian_bits > MODELS__GRADIENT_BITS) self->hessian_bits = MODELS__GRADIENT_BITS;
     if (self->hessian_bits < 4) return peal_fail(err, PEAL_E_USAGE, "trees are grown over at most 2^29 rows");
     say_imputed(self);
-    PEAL_TRY(look_at_rows(self, (size_t)numbers[MODELS__BINS], err));
+    if (training->init) PEAL_TRY(models__warm_check(self, err));
+    PEAL_TRY(training->init ? models__warm_begin(self, err) : look_at_rows(self, (size_t)numbers[MODELS__BINS], err));
     PEAL_TRY(peal_alloc_checked(&self->bins_first, self->bins.features + 1, sizeof(uint32_t), "bins", err));
     for (size_t f = 0; f < self->bins.features; f++) {
         self->bins_first[f + 1] = self->bins_first[f] + self->bins.counts[f];
@@ -209,19 +213,19 @@ static uint64_t worker_bytes(const void *opaque) {
 
 static void lay_out_trees(models__trees *self, peal_layout *at) {
     const size_t trees = self->rounds * self->outputs;
+    const size_t leaves = (size_t)self->training->spec->parameters[MODELS__LEAVES], nodes = leaves - 1;
     models__forest *forest = &self->forest;
-    *forest = (models__forest){.outputs = self->outputs, .leaves = self->leaves, .base = self->base};
+    *forest = (models__forest){.outputs = self->outputs, .leaves = leaves, .base = self->base};
     forest->sizes = peal_layout_take(at, PEAL_OWNER_POOL, 0, "sizes", PEAL_TENSOR_UINT32, trees);
-    forest->nodes = peal_layout_take(at, PEAL_OWNER_POOL, 0, "nodes", PEAL_TENSOR_UINT32, trees * self->nodes * 4);
+    forest->nodes = peal_layout_take(at, PEAL_OWNER_POOL, 0, "nodes", PEAL_TENSOR_UINT32, trees * nodes * 4);
     if (models__bins_have_categories(&self->bins)) {
-        forest->sets = peal_layout_take(at, PEAL_OWNER_POOL, 0, "sets", PEAL_TENSOR_UINT32,
-                                        trees * self->nodes * MODELS__SET_WORDS);
+        forest->sets =
+            peal_layout_take(at, PEAL_OWNER_POOL, 0, "sets", PEAL_TENSOR_UINT32, trees * nodes * MODELS__SET_WORDS);
     }
-    forest->values = peal_layout_take(at, PEAL_OWNER_POOL, 0, "values", PEAL_TENSOR_FLOAT64, trees * self->leaves);
-    forest->gains = peal_layout_take(at, PEAL_OWNER_POOL, 0, "gains", PEAL_TENSOR_FLOAT64, trees * self->nodes);
-    forest->leaf_covers =
-        peal_layout_take(at, PEAL_OWNER_POOL, 0, "leaf_covers", PEAL_TENSOR_FLOAT64, trees * self->leaves);
-    forest->leaf_rows = peal_layout_take(at, PEAL_OWNER_POOL, 0, "leaf_rows", PEAL_TENSOR_UINT32, trees * self->leaves);
+    forest->values = peal_layout_take(at, PEAL_OWNER_POOL, 0, "values", PEAL_TENSOR_FLOAT64, trees * leaves);
+    forest->gains = peal_layout_take(at, PEAL_OWNER_POOL, 0, "gains", PEAL_TENSOR_FLOAT64, trees * nodes);
+    forest->leaf_covers = peal_layout_take(at, PEAL_OWNER_POOL, 0, "leaf_covers", PEAL_TENSOR_FLOAT64, trees * leaves);
+    forest->leaf_rows = peal_layout_take(at, PEAL_OWNER_POOL, 0, "leaf_rows", PEAL_TENSOR_UINT32, trees * leaves);
 }
 
 static void lay_out(void *opaque, peal_layout *at) {
@@ -269,7 +273,8 @@ static peal_status check_state(const void *opaque, int state, size_t partition, 
     const models__trees *self = opaque;
     const double rounds = self->states[state][MODELS__STATE_ROUNDS];
     if (partition != SIZE_MAX) return PEAL_OK;
-    if (!(rounds >= 0 && rounds <= (double)self->rounds && rounds == floor(rounds))) {
+    const size_t first = models__warm_rounds(self);
+    if (!(rounds >= (double)first && rounds <= (double)self->rounds && rounds == floor(rounds))) {
         return peal_fail(err, PEAL_E_DATA, "its 'boosting' makes no sense");
     }
     for (size_t r = 0; r < (size_t)rounds; r++) {
@@ -364,6 +369,7 @@ const peal_learner models__trees_learner = {
     .tree = models__forest_tree,
     .judges_epochs = true,
     .has_no_end = true,
+    .grows = true,
     .check = check,
     .begin = begin,
     .end = end,
@@ -371,6 +377,7 @@ const peal_learner models__trees_learner = {
     .summary = summary,
     .worker_bytes = worker_bytes,
     .lay_out = lay_out,
+    .take = models__warm_take,
     .together = models__trees_round,
     .score_valid = score_valid,
     .valid_loss = valid_loss,

@@ -103,7 +103,8 @@ typedef struct models__trees {
     models__bins bins;
     models__goal goal;
     models__constraints constraints;
-    size_t outputs, members, leaves, nodes;
+    size_t outputs, members;
+    size_t leaves;        /* of a tree that grows, at most; earlier ones may have more, see forest.leaves */
     int row_bits;         /* of a packed sum that tell rows: so many as all rows need */
     int hessian_bits;     /* of one row's second derivative: as many as are then left, 15 at most */
     size_t bins_all;      /* of all features */

@@ -80,6 +80,27 @@ bool models__can_learn(const peal_train_options *options) {
     return status == PEAL_OK;
 }
 
+/* Whether the model that is gone on from is of the same learner and columns. */
+static peal_status check_init(models__trainer *trainer, peal_error *err) {
+    const peal_learner *learner = trainer->learner;
+    const char *path = trainer->options->init;
+    if (!learner->take || models__predictor_learner(trainer->init)->model_new != learner->model_new) {
+        return peal_fail(err, PEAL_E_USAGE, "'%s' cannot go on from %s, which '%s' has learnt", learner->name, path,
+                         models__predictor_learner(trainer->init)->name);
+    }
+    json_t *own = peal_predictor_save_pipeline(trainer->init);
+    const bool same = own && peal_pipeline_same(peal_dataset_pipeline(trainer->data.dataset), own);
+    json_decref(own);
+    if (!same) {
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s was made with another pipeline (other columns, vocabularies or means) than %s: make the "
+                         "dataset like the model (like)",
+                         path, trainer->options->dataset);
+    }
+    trainer->training.init = models__predictor_model(trainer->init);
+    return PEAL_OK;
+}
+
 /* The rest, once the rows to train on are known. */
 static peal_status choose(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
@@ -108,6 +129,7 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
         return peal_fail(err, PEAL_E_DATA, "%s has %llu rows to train on, fewer than the %zu partitions",
                          options->dataset, (unsigned long long)data->train_count, training->partitions);
     }
+    if (trainer->init) PEAL_TRY(check_init(trainer, err));
     PEAL_TRY(trainer->learner->begin(training, &trainer->self, err));
     training->last_epoch = trainer->last_epoch ? trainer->last_epoch : training->epochs;
     trainer->patience = options->patience;
@@ -225,32 +247,21 @@ static peal_status check_memory(const models__trainer *trainer, peal_error *err)
     return peal_machine_address_space_check(shared + per_worker, what, err);
 }
 
-/* The first state becomes the model's that is gone on from: one of the same columns, kind and sizes. */
+/* The first state becomes the model's that is gone on from, which has the same sizes. */
 static peal_status take_init(models__trainer *trainer, peal_error *err) {
     const peal_learner *learner = trainer->learner;
-    const char *path = trainer->options->init;
-    if (!learner->take || models__predictor_learner(trainer->init)->model_new != learner->model_new) {
-        return peal_fail(err, PEAL_E_USAGE, "'%s' cannot go on from %s, which '%s' has learnt", learner->name, path,
-                         models__predictor_learner(trainer->init)->name);
-    }
-    json_t *own = peal_predictor_save_pipeline(trainer->init);
-    const bool same = own && peal_pipeline_same(peal_dataset_pipeline(trainer->data.dataset), own);
-    json_decref(own);
     size_t count, init_count;
     const peal_tensor *tensors = learner->model_tensors(trainer->best, &count);
-    const peal_tensor *init = learner->model_tensors(models__predictor_model(trainer->init), &init_count);
+    const peal_tensor *init = learner->model_tensors(trainer->training.init, &init_count);
     bool fits = count == init_count;
     for (size_t i = 0; fits && i < count; i++) {
         fits = tensors[i].rows == init[i].rows && tensors[i].width == init[i].width;
     }
-    if (!same) {
-        return peal_fail(err, PEAL_E_DATA,
-                         "%s was made with another pipeline (other columns, vocabularies or means) than %s: make the "
-                         "dataset like the model (like)",
-                         path, trainer->options->dataset);
+    if (!fits && !learner->grows) {
+        return peal_fail(err, PEAL_E_USAGE, "%s has other layers than '%s'", trainer->options->init,
+                         trainer->spec_text);
     }
-    if (!fits) return peal_fail(err, PEAL_E_USAGE, "%s has other layers than '%s'", path, trainer->spec_text);
-    learner->take(trainer->self, models__predictor_model(trainer->init));
+    learner->take(trainer->self, trainer->training.init);
     return PEAL_OK;
 }
 

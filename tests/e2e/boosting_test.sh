@@ -90,6 +90,51 @@ for job in n/boosting=dart,sampling=goss,objective=mae,increasing=a,drop_rate=0.
     cmp calm.safetensors killed.safetensors || fail "the model of $job changed (seed $seed)"
 done
 
+# Going on from a model gives the trees that one training would have given, also where rows and columns are drawn.
+same_trees() { # same_trees ONE OTHER WHAT
+    local show
+    for show in --raw --leaves --contributions; do
+        $peal predict "$1" n.test.csv $show --out one.csv --quiet
+        $peal predict "$2" n.test.csv $show --out other.csv --quiet
+        cmp one.csv other.csv || fail "$3: $show differ"
+    done
+}
+for more in "" ,sampling=goss,objective=mae,increasing=a ,rows=0.6,columns=0.6,leaves=7; do
+    $peal train n.ds --model "trees:rounds=12$more" --out first.safetensors --quiet
+    $peal train n.ds --model "trees:rounds=8$more" --init first.safetensors --out both.safetensors --workers 2 --quiet
+    $peal train n.ds --model "trees:rounds=20$more" --out whole.safetensors --quiet
+    same_trees both.safetensors whole.safetensors "trees$more"
+done
+# Raw rows, other leaves, and dropping trees of the first model; killed on the way.
+options=(train n.train.csv --init first.safetensors --model trees:boosting=dart,skip_drop=0,leaves=15 --epochs 60)
+options+=(--checkpoint-seconds 0)
+"$peal" "${options[@]}" --out calm.safetensors --quiet
+"$peal" "${options[@]}" --out killed.safetensors --quiet 2>/dev/null &
+pid=$!
+sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+kill -9 $pid 2>/dev/null || true
+wait $pid 2>/dev/null || true
+"$peal" "${options[@]}" --out killed.safetensors --resume --quiet
+cmp calm.safetensors killed.safetensors || fail "a training that goes on from a model changed (seed $seed)"
+$peal train n.ds --model trees:leaves=31,rounds=5 --init calm.safetensors --out wider.safetensors --quiet
+[ "$($peal predict wider.safetensors n.test.csv --leaves --quiet | head -n 1 | tr , '\n' | wc -l)" = 77 ] ||
+    fail "12 + 60 + 5 trees are others"
+
+# What cannot be gone on from.
+refuse_init() { # refuse_init WORDS MODEL INIT DATASET
+    expect "${5:-2}" "$1" $peal train "$4" --model "$2" --init "$3" --out no.safetensors --quiet
+    [ ! -e no.safetensors ] || fail "there is a model"
+}
+$peal train n.ds --model linear --out linear.safetensors --quiet
+refuse_init "has learnt the objective 'squared', and this training is to learn 'huber'" trees:objective=huber first.safetensors n.ds
+refuse_init "leave bins out" trees:bins=63 first.safetensors n.ds
+refuse_init "'trees' cannot go on from linear.safetensors" trees linear.safetensors n.ds
+refuse_init "another pipeline" trees first.safetensors k.ds 3
+$peal export first.safetensors --to lightgbm --out first.txt --quiet
+$peal import first.txt --out imported.safetensors --label y --quiet
+$peal etl n.train.csv --like imported.safetensors --out imported.ds --quiet
+refuse_init "imported.safetensors does not tell how its trees came about" trees imported.safetensors imported.ds
+
 # What is told of held-out rows is what the best round's model, with the weights of that round, says of them.
 $peal train n.ds --model trees:boosting=dart,rounds=40,drop_rate=0.3,skip_drop=0 --valid n.test.csv --patience 5 \
     --run-dir held.run --out held.safetensors --json --quiet >held.json

@@ -1,0 +1,80 @@
+/* Takes the trees of a model into a training; see warm.h. */
+#include "models/learner/warm.h"
+
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "models/learner/dart.h"
+
+static const models__forest_model *init_of(const models__trees *self) {
+    return self->training->init;
+}
+
+size_t models__warm_rounds(const models__trees *self) {
+    const models__forest_model *init = init_of(self);
+    return init ? init->forest.trees / init->forest.outputs : 0;
+}
+
+size_t models__warm_leaves(const models__trees *self) {
+    return init_of(self) ? init_of(self)->forest.leaves : 0;
+}
+
+peal_status models__warm_check(const models__trees *self, peal_error *err) {
+    const models__forest_model *init = init_of(self);
+    const peal_train_options *options = self->training->options;
+    const models__forest *forest = &init->forest;
+    if (init->goal.objective != self->goal.objective || forest->outputs != self->outputs) {
+        return peal_fail(err, PEAL_E_USAGE, "%s has learnt the objective '%s', and this training is to learn '%s'",
+                         options->init, init->goal.objective->name, self->goal.objective->name);
+    }
+    if (init->aspects) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "%s was imported, and has columns with more bounds than trees here tell apart (%d): "
+                         "it cannot be gone on from",
+                         options->init, MODELS__BINS_MOST);
+    }
+    if (!forest->gains || !forest->leaf_covers || !forest->leaf_rows) {
+        return peal_fail(err, PEAL_E_USAGE, "%s does not tell how its trees came about: it cannot be gone on from",
+                         options->init);
+    }
+    if (options->model && self->training->spec->given & UINT32_C(1) << MODELS__BINS) {
+        return peal_fail(err, PEAL_E_USAGE, "trees: the bins are those of %s; leave bins out", options->init);
+    }
+    return PEAL_OK;
+}
+
+peal_status models__warm_begin(models__trees *self, peal_error *err) {
+    const models__forest_model *init = init_of(self);
+    PEAL_TRY(models__bins_copy(&self->bins, &init->bins, self->training, err));
+    PEAL_TRY(peal_alloc_checked(&self->base, self->outputs, sizeof(double), "classes", err));
+    for (size_t k = 0; k < self->outputs; k++) {
+        self->base[k] = models__dart_round(&self->dart, init->forest.base[k]);
+    }
+    return PEAL_OK;
+}
+
+/* Rows of `width` things of `size` bytes, into rows with room for more. */
+static void copy_rows(void *to, size_t to_width, const void *from, size_t width, size_t rows, size_t size) {
+    for (size_t r = 0; r < rows; r++) {
+        memcpy((char *)to + r * to_width * size, (const char *)from + r * width * size, width * size);
+    }
+}
+
+void models__warm_take(void *opaque, const void *model) {
+    models__trees *self = opaque;
+    const models__forest_model *init = model;
+    const models__forest *from = &init->forest;
+    models__forest *to = &self->forest;
+    const size_t trees = from->trees, leaves = from->leaves, room = to->leaves, bytes = sizeof(uint32_t);
+    memcpy(to->sizes, from->sizes, trees * sizeof *to->sizes);
+    copy_rows(to->nodes, room - 1, from->nodes, leaves - 1, trees, sizeof *to->nodes);
+    if (to->sets) {
+        copy_rows(to->sets, (room - 1) * MODELS__SET_WORDS, from->sets, (leaves - 1) * MODELS__SET_WORDS, trees, bytes);
+    }
+    copy_rows(to->values, room, from->values, leaves, trees, sizeof *to->values);
+    copy_rows(to->gains, room - 1, from->gains, leaves - 1, trees, sizeof *to->gains);
+    copy_rows(to->leaf_covers, room, from->leaf_covers, leaves, trees, sizeof *to->leaf_covers);
+    copy_rows(to->leaf_rows, room, from->leaf_rows, leaves, trees, bytes);
+    self->states[0][MODELS__STATE_ROUNDS] = (double)models__warm_rounds(self);
+    for (size_t r = 0; self->weights[0] && r < models__warm_rounds(self); r++) self->weights[0][r] = 1;
+}
