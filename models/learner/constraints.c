@@ -141,7 +141,7 @@ void models__constraints_clear(models__constraints *constraints) {
     *constraints = (models__constraints){0};
 }
 
-/* ---- mending ---- */
+/* ---- trees ---- */
 
 /* Values from `low` to `high`. */
 typedef struct range {
@@ -152,9 +152,52 @@ static double cut(double value, const range *to) {
     return fmin(fmax(value, to->low), to->high);
 }
 
-/* Nodes come before their children: `found`, of nodes and leaves, is made backwards. */
-static range found_of(const range *found, size_t leaves, uint32_t child) {
-    return child & MODELS__LEAF ? found[leaves + (child & ~MODELS__LEAF)] : found[child];
+/* Ranges of nodes stand before those of leaves. */
+static size_t place_of(size_t leaves, uint32_t child) {
+    return child & MODELS__LEAF ? leaves + (child & ~MODELS__LEAF) : child;
+}
+
+/* The values below each node, [2 leaves]: a child's number is above its parent's. */
+static void find_ranges(const models__forest *forest, size_t tree, range *found) {
+    const size_t leaves = forest->leaves, size = forest->sizes[tree];
+    const models__tree_node *nodes = forest->nodes + tree * (leaves - 1);
+    for (size_t l = 0; l <= size; l++) {
+        const double value = forest->values[tree * leaves + l];
+        found[leaves + l] = (range){value, value};
+    }
+    for (size_t i = size; i-- > 0;) {
+        const range left = found[place_of(leaves, nodes[i].left)], right = found[place_of(leaves, nodes[i].right)];
+        found[i] = (range){fmin(left.low, right.low), fmax(left.high, right.high)};
+    }
+}
+
+/* A node's children, in the order in which their values must be; false if they may be as they like. */
+static bool order_children(const models__constraints *constraints, const models__tree_node *node, uint32_t *first,
+                           uint32_t *second) {
+    const int direction = models__direction(constraints, node->feature);
+    *first = direction < 0 ? node->right : node->left;
+    *second = direction < 0 ? node->left : node->right;
+    return direction != 0;
+}
+
+bool models__constraints_are_kept(const models__constraints *constraints, const models__forest *forest, size_t tree,
+                                  models__path *paths, double *room) {
+    const size_t leaves = forest->leaves, size = forest->sizes[tree];
+    const models__tree_node *nodes = forest->nodes + tree * (leaves - 1);
+    range *found = (range *)(void *)room;
+    bool kept = true;
+    find_ranges(forest, tree, found);
+    paths[0] = models__path_begin();
+    for (size_t i = 0; i < size; i++) {
+        uint32_t first, second;
+        const bool has_order = order_children(constraints, &nodes[i], &first, &second);
+        const models__path path = models__path_join(constraints, &paths[i], nodes[i].feature);
+        kept = kept && models__may_join(constraints, &paths[i], nodes[i].feature);
+        kept = kept && (!has_order || found[place_of(leaves, first)].high <= found[place_of(leaves, second)].low);
+        if (!(first & MODELS__LEAF)) paths[first] = path;
+        if (!(second & MODELS__LEAF)) paths[second] = path;
+    }
+    return kept;
 }
 
 void models__constraints_mend(const models__constraints *constraints, models__forest *forest, size_t tree,
@@ -163,22 +206,17 @@ void models__constraints_mend(const models__constraints *constraints, models__fo
     const models__tree_node *nodes = forest->nodes + tree * (leaves - 1);
     double *values = forest->values + tree * leaves;
     range *found = (range *)(void *)room, *bounds = found + 2 * leaves;
-    for (size_t l = 0; l <= size; l++) found[leaves + l] = (range){values[l], values[l]};
-    for (size_t i = size; i-- > 0;) {
-        const range left = found_of(found, leaves, nodes[i].left), right = found_of(found, leaves, nodes[i].right);
-        found[i] = (range){fmin(left.low, right.low), fmax(left.high, right.high)};
-    }
+    find_ranges(forest, tree, found);
     bounds[0] = (range){-INFINITY, INFINITY};
     for (size_t i = 0; i < size; i++) {
-        const int direction = models__direction(constraints, nodes[i].feature);
-        const uint32_t first = direction < 0 ? nodes[i].right : nodes[i].left;
-        const uint32_t second = direction < 0 ? nodes[i].left : nodes[i].right;
-        const double most = cut(found_of(found, leaves, first).high, &bounds[i]);
-        const double least = cut(found_of(found, leaves, second).low, &bounds[i]);
+        uint32_t first, second;
+        const bool has_order = order_children(constraints, &nodes[i], &first, &second);
+        const double most = cut(found[place_of(leaves, first)].high, &bounds[i]);
+        const double least = cut(found[place_of(leaves, second)].low, &bounds[i]);
         range below = bounds[i], above = bounds[i];
-        if (direction && most > least) below.high = above.low = least + (most - least) / 2;
-        bounds[first & MODELS__LEAF ? leaves + (first & ~MODELS__LEAF) : first] = below;
-        bounds[second & MODELS__LEAF ? leaves + (second & ~MODELS__LEAF) : second] = above;
+        if (has_order && most > least) below.high = above.low = least + (most - least) / 2;
+        bounds[place_of(leaves, first)] = below;
+        bounds[place_of(leaves, second)] = above;
     }
     for (size_t l = 0; size && l <= size; l++) values[l] = cut(values[l], &bounds[leaves + l]);
 }

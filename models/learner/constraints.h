@@ -52,6 +52,11 @@ peal_status models__constraints_new(const peal_pipeline *pipeline, const models_
                                     const peal_model_spec *spec, models__constraints *out, peal_error *err);
 void models__constraints_clear(models__constraints *constraints);
 
+/* Whether a tree, which may have been grown without them, keeps them: no value on one side of a node is beyond one on
+ * the other, and no path has columns that do not belong together. `paths` [leaves] and `room` [8 leaves]. */
+bool models__constraints_are_kept(const models__constraints *constraints, const models__forest *forest, size_t tree,
+                                  models__path *paths, double *room);
+
 /* Makes the values of a tree, which may be any, keep the directions: where the largest value of one side of a node is
  * above the least one of the other, both sides are cut at the middle between these two. A cut leaves the order of the
  * values below it as it is, so that what was put right stays right. `room` [8 leaves]. */

@@ -1,6 +1,8 @@
 /* Draws the rows of a round; see sample.h. */
 #include "models/learner/sample.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "core/base/memory.h"
@@ -38,7 +40,7 @@ models__sampling models__sample_choose(const peal_model_spec *spec) {
                               .rows = numbers[MODELS__ROWS],
                               .top = numbers[MODELS__TOP_RATE],
                               .other = numbers[MODELS__OTHER_RATE],
-                              .first_round = 1 / numbers[MODELS__RATE]};
+                              .first_round = (size_t)(1 / numbers[MODELS__RATE])};
 }
 
 /* ---- memory ---- */
@@ -73,7 +75,7 @@ static void find_keys(const models__member *m) {
         double sum = 0;
         uint32_t random[4], bits;
         for (size_t k = 0; k < outputs; k++) sum += fabs(derivatives[2 * k] * derivatives[2 * k + 1]);
-        const float size = (float)sum;
+        const float size = (float)fmin(sum, (double)FLT_MAX);
         memcpy(&bits, &size, sizeof bits);
         models__row_random(m, i, 0, PEAL_PURPOSE_SAMPLE, random);
         m->own->keys[i] = (uint64_t)bits << 32 | random[1];
@@ -174,7 +176,7 @@ static void share_derivatives(const models__member *m) {
 peal_status models__sample_rows(const models__member *m) {
     const models__sampling *sampling = &m->self->sampling;
     if (takes_all(sampling)) return PEAL_OK;
-    if (!sampling->by_gradients || (double)m->round < sampling->first_round) {
+    if (!sampling->by_gradients || m->round < sampling->first_round) {
         draw_alike(m, sampling->by_gradients ? 1 : sampling->rows);
         return PEAL_OK;
     }

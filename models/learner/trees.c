@@ -111,7 +111,7 @@ static void say_imputed(const models__trees *self) {
 static peal_status make_constraints(models__trees *self, peal_error *err) {
     const peal_training *training = self->training;
     PEAL_TRY(models__constraints_new(training->pipeline, &self->bins, training->spec, &self->constraints, err));
-    if (!self->constraints.directions || self->outputs == 1) return PEAL_OK;
+    if (!self->constraints.directions || self->outputs == 1) return models__warm_check_trees(self, err);
     return peal_fail(err, PEAL_E_USAGE,
                      "trees: increasing and decreasing are of one score, and a label of %u classes has one for each",
                      training->shape->classes);

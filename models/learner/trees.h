@@ -85,7 +85,7 @@ typedef struct models__sampling {
     bool by_gradients;
     double rows;        /* the part of them, if not by gradients */
     double top, other;  /* of the largest gradients so many, of the others so many as a part of all */
-    double first_round; /* by gradients: until this round all are in */
+    size_t first_round; /* by gradients: until this round all are in */
 } models__sampling;
 
 /* Which rounds are dropped; see dart.h. */

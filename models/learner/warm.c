@@ -1,6 +1,7 @@
 /* Takes the trees of a model into a training; see warm.h. */
 #include "models/learner/warm.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/memory.h"
@@ -51,6 +52,32 @@ peal_status models__warm_begin(models__trees *self, peal_error *err) {
         self->base[k] = models__dart_round(&self->dart, init->forest.base[k]);
     }
     return PEAL_OK;
+}
+
+static bool all_are_kept(const models__trees *self, models__path *paths, double *room) {
+    const models__forest *forest = &init_of(self)->forest;
+    bool kept = true;
+    for (size_t tree = 0; kept && tree < forest->trees; tree++) {
+        kept = models__constraints_are_kept(&self->constraints, forest, tree, paths, room);
+    }
+    return kept;
+}
+
+peal_status models__warm_check_trees(const models__trees *self, peal_error *err) {
+    const size_t leaves = models__warm_leaves(self);
+    if (leaves == 0 || (!self->constraints.directions && !self->constraints.groups)) return PEAL_OK;
+    models__path *paths = calloc(leaves, sizeof *paths);
+    double *room = calloc(8 * leaves, sizeof *room);
+    const bool has_room = paths && room, kept = has_room && all_are_kept(self, paths, room);
+    free(paths);
+    free(room);
+    if (!has_room) return peal_fail(err, PEAL_E_MEMORY, "no memory for a tree");
+    if (kept) return PEAL_OK;
+    return peal_fail(
+        err, PEAL_E_USAGE,
+        "trees: %s has trees that do not keep to increasing, decreasing or interactions, nor would what is "
+        "made of it: train it with them",
+        self->training->options->init);
 }
 
 /* Rows of `width` things of `size` bytes, into rows with room for more. */

@@ -13,6 +13,8 @@ size_t models__warm_leaves(const models__trees *self);
 peal_status models__warm_check(const models__trees *self, peal_error *err);
 /* Takes its bins, and what all rows begin with. */
 peal_status models__warm_begin(models__trees *self, peal_error *err);
+/* PEAL_E_USAGE if its trees do not keep the training's constraints: with them the model would not. */
+peal_status models__warm_check_trees(const models__trees *self, peal_error *err);
 /* The first committed state has its trees. */
 void models__warm_take(void *self, const void *model);
 

@@ -99,7 +99,7 @@ same_trees() { # same_trees ONE OTHER WHAT
         cmp one.csv other.csv || fail "$3: $show differ"
     done
 }
-for more in "" ,sampling=goss,objective=mae,increasing=a ,rows=0.6,columns=0.6,leaves=7; do
+for more in ,sampling=goss,objective=mae,increasing=a ,rows=0.6,columns=0.6,leaves=7; do
     $peal train n.ds --model "trees:rounds=12$more" --out first.safetensors --quiet
     $peal train n.ds --model "trees:rounds=8$more" --init first.safetensors --out both.safetensors --workers 2 --quiet
     $peal train n.ds --model "trees:rounds=20$more" --out whole.safetensors --quiet
@@ -127,6 +127,8 @@ refuse_init() { # refuse_init WORDS MODEL INIT DATASET
 }
 $peal train n.ds --model linear --out linear.safetensors --quiet
 refuse_init "has learnt the objective 'squared', and this training is to learn 'huber'" trees:objective=huber first.safetensors n.ds
+refuse_init "do not keep to increasing, decreasing or interactions" trees:increasing=b first.safetensors n.ds
+refuse_init "do not keep to increasing, decreasing or interactions" "trees:interactions=a|b" first.safetensors n.ds
 refuse_init "leave bins out" trees:bins=63 first.safetensors n.ds
 refuse_init "'trees' cannot go on from linear.safetensors" trees linear.safetensors n.ds
 refuse_init "another pipeline" trees first.safetensors k.ds 3
