@@ -26,6 +26,8 @@ const tools_option tools_option_table[] = {
     {"job", OPTION_PATH, AT(job), "FILE.yaml", "a job file; any option here can stand in it, and the command line wins",
      FOR_READING},
     {"label", OPTION_TEXT, AT(label), "COLUMN", "the column to predict", FOR_ETL | FOR_TRAIN | FOR_IMPORT},
+    {"query", OPTION_TEXT, AT(query), "COLUMN",
+     "rows of the same value are ranked among each other; the label tells how relevant each is", FOR_ETL | FOR_TRAIN},
     {"weight", OPTION_TEXT, AT(weight), "COLUMN", "what each row counts in training: numbers from 0 on",
      FOR_ETL | FOR_TRAIN},
     {"offset", OPTION_TEXT, AT(offset), "COLUMN", "what is added to each row's score (see 'peal help transforms')",

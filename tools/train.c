@@ -73,15 +73,16 @@ typedef struct data {
 
 /* PEAL_E_USAGE if an option was given that only making a dataset asks for. */
 static peal_status check_made(const tools_options *options, peal_error *err) {
-    const bool given = options->label || options->weight || options->offset || options->exposure ||
+    const bool given = options->label || options->query || options->weight || options->offset || options->exposure ||
                        options->transforms || options->format || options->task || options->drop || options->types ||
                        options->nulls || options->reading || options->on_bad_row || options->threads;
     if (!given) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE,
-                     "%s is a dataset already: --label, --weight, --offset, --exposure, --task, --transform, --type, "
-                     "--drop, --null, --format "
-                     "and its options, --on-bad-row and --threads belong to 'peal etl'",
-                     options->sources[0]);
+    return peal_fail(
+        err, PEAL_E_USAGE,
+        "%s is a dataset already: --label, --query, --weight, --offset, --exposure, --task, --transform, --type, "
+        "--drop, --null, --format "
+        "and its options, --on-bad-row and --threads belong to 'peal etl'",
+        options->sources[0]);
 }
 
 static void say_rows(const peal_etl_result *etl) {

@@ -175,7 +175,7 @@ static void saved_pipeline_gives_the_same_bits(void **state) {
     for (int round = 0; round < 2; round++) {
         peal_applier *applier;
         peal_table table_out;
-        assert_ok(peal_applier_new(pipeline, true, &applier, &err));
+        assert_ok(peal_applier_new(pipeline, PEAL_APPLY_ALL, &applier, &err));
         assert_ok(peal_pipeline_apply(applier, &raw, NULL, 4, &table_out, &err));
         assert_int_equal(table_out.column_count, 2);
         const float *features = table_out.columns[0].child->values;
@@ -380,7 +380,7 @@ static void codes_beyond_their_buckets_are_refused(void **state) {
                                 .dictionary = &texts};
     const peal_raw_batch raw = {.columns = &column};
     peal_table out;
-    assert_ok(peal_applier_new(pipeline, true, &applier, &err));
+    assert_ok(peal_applier_new(pipeline, PEAL_APPLY_ALL, &applier, &err));
     assert_ok(peal_pipeline_apply(applier, &raw, NULL, 4, &out, &err));
     assert_int_equal(out.columns[0].type, PEAL_TYPE_INT32);
     assert_null(out.columns[0].dictionary);
@@ -432,7 +432,7 @@ static void texts_become_sparse_features_or_are_kept(void **state) {
     const peal_raw_batch raw = {.columns = columns};
     static const uint32_t selection[] = {3, 0, 2};
     peal_table out;
-    assert_ok(peal_applier_new(pipeline, true, &applier, &err));
+    assert_ok(peal_applier_new(pipeline, PEAL_APPLY_ALL, &applier, &err));
     assert_ok(peal_pipeline_apply(applier, &raw, selection, 3, &out, &err));
     assert_int_equal(out.column_count, 3);
     const uint64_t bc = peal_hash("bc", 2, 0), a = peal_hash("a", 1, 0);
@@ -454,7 +454,7 @@ static void texts_become_sparse_features_or_are_kept(void **state) {
     *(uint32_t *)(uintptr_t)out.columns[0].child->values = 21;
     assert_int_equal(peal_pipeline_check_table(pipeline, &out, "t", &err), PEAL_E_DATA);
     assert_has(err.message, "holds index 21, but there are 21 sparse features");
-    assert_ok(peal_applier_new(pipeline, false, &without, &err));
+    assert_ok(peal_applier_new(pipeline, PEAL_APPLY_PREDICT, &without, &err));
     assert_int_equal(peal_applier_schema(without)->column_count, 2);
     peal_applier_free(without);
     peal_applier_free(applier);
