@@ -20,7 +20,7 @@ static json_t *result_json(const peal_metrics *metrics) {
 
 static peal_status show(const tools_options *options, const peal_predict_result *result, const peal_metrics *metrics,
                         peal_error *err) {
-    char text[160];
+    char text[PEAL_METRICS_TEXT];
     if (options->json) {
         tools_say_rows(result->rows_in, result->rows_used, result->rows_dropped, 0);
         return tools_print_json(result_json(metrics), err);

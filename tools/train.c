@@ -134,7 +134,7 @@ static peal_status find_valid(const tools_options *options, data *out, peal_erro
 
 static peal_status show(const tools_options *options, const peal_train_options *train, const peal_train_result *result,
                         const data *from, peal_error *err) {
-    char text[160];
+    char text[PEAL_METRICS_TEXT];
     if (result->has_valid) {
         tools_say("best: epoch %zu of %zu, valid %s", result->best_epoch, result->epochs,
                   peal_metrics_text(&result->valid, text));

@@ -22,11 +22,15 @@ enum {
     MODELS__MAX_DELTA,
     MODELS__ALPHA,
     MODELS__TWEEDIE_POWER,
-    MODELS__POISSON_STEP
+    MODELS__POISSON_STEP,
+    MODELS__TRUNCATION,
+    MODELS__SIGMOID,
+    MODELS__AT
 };
 
 /* And its words. */
-enum { MODELS__OBJECTIVE };
+enum { MODELS__OBJECTIVE, MODELS__NORM };
+enum { MODELS__NO, MODELS__YES };
 
 enum {
     MODELS__MISSING_LEFT = 1 << 8, /* rows without a value go left; else right */
@@ -121,6 +125,8 @@ const peal_tensor *models__forest_model_tensors(const void *model, size_t *count
 peal_status models__forest_model_check(const void *model, peal_error *err);
 peal_status models__forest_model_scratch(const void *model, void **scratch, peal_error *err);
 void models__forest_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores);
+/* What they rank by; NULL: they do not rank. */
+const peal_ranking *models__forest_model_ranking(const void *model);
 /* The sums of trees, before they become a prediction. */
 void models__forest_model_raw(const void *model, void *scratch, const peal_batch *batch, double *out);
 /* The bins [features] of row `i` of a batch, the table in which it stands, and where. */

@@ -19,6 +19,7 @@
 #include "etl/dataset/dataset.h"
 #include "models/learner/layout.h"
 #include "models/learner/options.h"
+#include "models/learner/ranking.h"
 #include "models/net/model.h"
 #include "models/net/net.h"
 #include "models/net/tensor.h"
@@ -40,14 +41,18 @@ typedef struct peal_training {
     const peal_rows *rows;
     const uint32_t *list; /* [row_count] in the order of the dataset */
     uint64_t row_count;
-    peal_weighing weighing; /* what each counts */
-    double label_least;     /* of them, if it is a number */
-    const uint32_t *order;  /* [row_count] shared: the rows as this epoch takes them, partition by partition */
+    peal_weighing weighing;      /* what each counts */
+    double label_least;          /* of them, if it is a number */
+    const peal_queries *queries; /* of them, by their places in the list; NULL: there are none. And then also: */
+    const double *labels;        /* [row_count] */
+    const uint32_t *order;       /* [row_count] shared: the rows as this epoch takes them, partition by partition */
 
     /* the rows that are held out */
     const peal_rows *valid_rows;
     const uint32_t *valid_list; /* [valid_count] */
     uint64_t valid_count;
+    const double *valid_labels;        /* [valid_count] */
+    const peal_queries *valid_queries; /* by their places in valid_list; NULL: there are none */
 
     /* what the learner sets in `begin` */
     peal_model_spec *spec;  /* where it leaves something open */
@@ -184,6 +189,9 @@ struct peal_learner {
     /* scores [batch->count, classes or 1]: a probability for each class, or the number in its own unit. A row's scores
      * have the same bits whatever stands beside it. */
     void (*score)(const void *model, void *scratch, const peal_batch *batch, double *scores);
+
+    /* What its scores rank the rows of a query by; NULL: they are no mere ranks. The function NULL: they never are. */
+    const peal_ranking *(*ranking)(const void *model);
 
     /* ---- what it tells of the model besides; NULL: nothing ---- */
 

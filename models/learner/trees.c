@@ -20,6 +20,34 @@ static peal_status check(const peal_train_options *options, const peal_model_spe
     return peal_fail(err, PEAL_E_USAGE, "%s is of learning by steps, not of trees", wrong);
 }
 
+/* Queries there must be, and each row's label must be one that has a gain. `rows` are the rows' numbers. */
+static peal_status check_relevance(const models__trees *self, const double *labels, const uint32_t *rows,
+                                   uint64_t count, const char *what, peal_error *err) {
+    const peal_ranking *ranking = &self->goal.rule.ranking;
+    for (uint64_t i = 0; i < count; i++) {
+        if (peal_ranking_takes(ranking, labels[i])) continue;
+        return peal_fail(err, PEAL_E_DATA,
+                         "%srow %llu: the label is %g; the objective '%s' learns how relevant rows are, by whole "
+                         "numbers from 0 to %zu%s",
+                         what, (unsigned long long)rows[i] + 1, labels[i], self->goal.objective->name,
+                         ranking->gain_count - 1, ranking->gain_count < PEAL_GAINS_USUAL ? " (label_gain)" : "");
+    }
+    return PEAL_OK;
+}
+
+static peal_status check_ranking(const models__trees *self, peal_error *err) {
+    const peal_training *training = self->training;
+    if (!models__goal_ranks(&self->goal)) return PEAL_OK;
+    if (!training->queries) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "the objective '%s' ranks the rows of queries: name the column that tells them (query)",
+                         self->goal.objective->name);
+    }
+    const char *what = training->valid_rows == training->rows ? "" : "rows to validate on: ";
+    PEAL_TRY(check_relevance(self, training->labels, training->list, training->row_count, "", err));
+    return check_relevance(self, training->valid_labels, training->valid_list, training->valid_count, what, err);
+}
+
 /* The mean target or the classes' shares, by what the rows count; or all targets. */
 typedef struct base_reading {
     const models__trees *self;
@@ -115,6 +143,7 @@ static peal_status make(models__trees *self, peal_error *err) {
     }
     PEAL_TRY(models__goal_choose(spec, training->shape, &self->goal, err));
     PEAL_TRY(models__goal_check_labels(&self->goal, training->label_least, err));
+    PEAL_TRY(check_ranking(self, err));
     self->outputs = self->goal.outputs;
     self->members = training->at_once;
     self->leaves = (size_t)numbers[MODELS__LEAVES];
@@ -227,6 +256,10 @@ static void lay_out(void *opaque, peal_layout *at) {
         if (is_weighted(self)) self->keys.weights = peal_layout_scratch(at, rows, sizeof(uint64_t));
         self->spans = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__span));
     }
+    if (models__goal_ranks(&self->goal)) {
+        self->query_scores = peal_layout_scratch(at, (size_t)training->row_count, sizeof(double));
+        self->query_derivatives = peal_layout_scratch(at, (size_t)training->row_count, 2 * sizeof(double));
+    }
     self->valid_matrix = peal_layout_scratch(at, valid, features);
     self->valid_sums = peal_layout_scratch(at, valid * outputs, sizeof(double));
     self->valid_applied = peal_layout_scratch(at, valid / PEAL_SCORE_CHUNK + 1, sizeof(uint64_t));
@@ -297,7 +330,12 @@ static void score_valid(void *opaque, int state, uint64_t from, uint64_t to, dou
 
 static double valid_loss(const void *opaque, const double *scores, const double *labels, uint64_t count) {
     const models__trees *self = opaque;
-    return models__goal_loss(&self->goal, scores, labels, count);
+    const peal_queries *queries = self->training->valid_queries;
+    if (!models__goal_ranks(&self->goal)) return models__goal_loss(&self->goal, scores, labels, count);
+    peal_ranking_scores found;
+    const peal_ranking *ranking = &self->goal.rule.ranking;
+    if (peal_ranking_measure(ranking, queries, scores, labels, &found, NULL) != PEAL_OK) return (double)NAN;
+    return 1 - found.ndcg[found.chosen];
 }
 
 static const peal_learner learner = {
@@ -311,6 +349,7 @@ static const peal_learner learner = {
     .scratch_new = models__forest_model_scratch,
     .scratch_free = free,
     .score = models__forest_model_score,
+    .ranking = models__forest_model_ranking,
     .views = models__forest_views,
     .importance = models__forest_importance,
     .tree = models__forest_tree,
@@ -346,13 +385,22 @@ static const peal_model_number parameters[] = {{"leaves", 31, 2, 65536, true},
                                                {"alpha", 0.9, 1e-9, 1e12, false},
                                                {"tweedie_power", 1.5, 1.001, 1.999, false},
                                                {"poisson_step", 0.7, 1e-6, 100, false},
+                                               {"truncation", 30, 1, 1e9, true},
+                                               {"sigmoid", 1, 1e-6, 1e6, false},
+                                               {"at", 10, 1, 1e9, true},
                                                {.name = NULL}};
 
-static const peal_model_word words[] = {{"objective", models__objective_spellings}, {.name = NULL}};
+static const peal_model_spelling yes_or_no[] = {{"true", MODELS__YES}, {"false", MODELS__NO}, {"yes", MODELS__YES},
+                                                {"no", MODELS__NO},    {"1", MODELS__YES},    {"0", MODELS__NO},
+                                                {.text = NULL}};
+static const peal_model_word words[] = {
+    {"objective", models__objective_spellings}, {"norm", yes_or_no}, {.name = NULL}};
+static const peal_model_list gains = {"label_gain", 0, 1e12};
 
-static const char *const options[] = {"objective",   "leaves",    "depth", "rate",          "rounds",       "min_rows",
-                                      "min_hessian", "min_gain",  "rows",  "columns",       "bins",         "l1",
-                                      "l2",          "max_delta", "alpha", "tweedie_power", "poisson_step", NULL};
+static const char *const options[] = {
+    "objective",    "leaves",     "depth",   "rate", "rounds", "min_rows",   "min_hessian", "min_gain",
+    "rows",         "columns",    "bins",    "l1",   "l2",     "max_delta",  "alpha",       "tweedie_power",
+    "poisson_step", "truncation", "sigmoid", "at",   "norm",   "label_gain", NULL};
 
 /* As LightGBM, XGBoost and their friends call them. `alpha` is LightGBM's. */
 static const peal_model_alias aliases[] = {
@@ -384,6 +432,11 @@ static const peal_model_alias aliases[] = {
     {"max_delta_step", "max_delta"},
     {"tweedie_variance_power", "tweedie_power"},
     {"poisson_max_delta_step", "poisson_step"},
+    {"lambdarank_truncation_level", "truncation"},
+    {"lambdarank_norm", "norm"},
+    {"eval_at", "at"},
+    {"ndcg_eval_at", "at"},
+    {"ndcg_at", "at"},
     {.alias = NULL},
 };
 
@@ -393,10 +446,12 @@ const peal_model peal_model_trees = {
                      "min_gain=0, l1=0, l2=0, max_delta=0 (none), rows=1, columns=1 (parts of them for a tree), "
                      "bins=255, or as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
                      "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "
-                     "ova, by the label if left out",
+                     "ova, by the label if left out; lambdarank (truncation=30, norm=true, sigmoid=1) or rank_xendcg "
+                     "of queries (label_gain=0x1x3x7..., at=10: judged by NDCG over so many places)",
     .options = options,
     .parameters = parameters,
     .words = words,
+    .list = &gains,
     .aliases = aliases,
     .numbers = true,
     .two_classes = true,

@@ -55,7 +55,8 @@ typedef struct models__own_rows {
     double *derivatives; /* [rows, outputs, 2] */
     uint32_t *lists[2];  /* [rows] by leaves, and room to part them */
     size_t grown;        /* trees before those of the last round; SIZE_MAX: of a round that was not whole */
-    uint32_t *leaves;    /* [outputs, rows] where the last round's trees have put them; MODELS__NO_LEAF: nowhere */
+    struct models__own_queries *queries; /* memory of queries.c */
+    uint32_t *leaves; /* [outputs, rows] where the last round's trees have put them; MODELS__NO_LEAF: nowhere */
 } models__own_rows;
 
 static inline uint8_t *models__row_bins(const models__own_rows *own, size_t row) {
@@ -107,6 +108,8 @@ typedef struct models__trees {
     models__told *told;         /* [members] */
     models__keys keys;          /* [rows] of leaves that are renewed: what their rows lack */
     models__span *spans;        /* [leaves, members] where they stand */
+    double *query_scores;       /* [rows] of objectives that rank: of all workers' rows */
+    double *query_derivatives;  /* [rows, 2] */
     uint8_t *valid_matrix;      /* [valid rows, features] */
     double *valid_sums;         /* [valid rows, outputs] */
     uint64_t *valid_applied;    /* [chunks] as `applied` */

@@ -11,7 +11,7 @@
 #include "etl/pipeline/pipeline.h"
 #include "ops/graph.h"
 
-enum { PEAL_HIDDEN_MOST = 8, PEAL_MODEL_NUMBERS = 16, PEAL_MODEL_WORDS = 2 };
+enum { PEAL_HIDDEN_MOST = 8, PEAL_MODEL_NUMBERS = 32, PEAL_MODEL_WORDS = 4, PEAL_MODEL_LIST = 32 };
 
 /* An option of one model that is a number. */
 typedef struct peal_model_number {
@@ -30,6 +30,12 @@ typedef struct peal_model_word {
     const peal_model_spelling *spellings;
 } peal_model_word;
 #define PEAL_MODEL_NO_WORD (-1)
+
+/* An option of one model that is a list of numbers, joined with x. */
+typedef struct peal_model_list {
+    const char *name;
+    double least, most;
+} peal_model_list;
 
 /* What else an option may be called. */
 typedef struct peal_model_alias {
@@ -52,6 +58,8 @@ typedef struct peal_model_spec {
     double l1;                             /* of what has a loss of its own */
     double parameters[PEAL_MODEL_NUMBERS]; /* by kind->parameters */
     int words[PEAL_MODEL_WORDS];           /* by kind->words; PEAL_MODEL_NO_WORD where none is said */
+    double list[PEAL_MODEL_LIST];          /* of kind->list */
+    size_t list_count;                     /* 0: none is said */
 } peal_model_spec;
 
 /* What a model's build function works on. */
@@ -72,6 +80,7 @@ struct peal_model {
     const char *const *options;              /* keys of its spec, NULL-terminated */
     const peal_model_number *parameters;     /* options of its own that are numbers; NULL: none */
     const peal_model_word *words;            /* those that are words; NULL: none */
+    const peal_model_list *list;             /* the one that is a list; NULL: none */
     const peal_model_alias *aliases;         /* other names of options; NULL: none */
     bool numbers, two_classes, many_classes; /* labels that it can learn */
     bool wants_bins;                         /* numbers are best left as buckets, in which what is missing stays so */
