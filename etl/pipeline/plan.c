@@ -258,13 +258,14 @@ static void apply_text_steps(const plan_work *planner, peal_field *field) {
     const bool reads = has_named(planner->plan, field->name, reads_text);
     const bool wants = has_named(planner->plan, field->name, wants_text);
     if (!wants && !has_named(planner->plan, field->name, changes_text)) return;
-    const bool is_number = field->settled && field->type == PEAL_TYPE_FLOAT64;
-    if ((field->settled && !is_number) || peal_types[field->type].has_child) return;
-    if (has_named(planner->plan, field->name, wants_rows)) {
+    if (peal_types[field->type].has_child) return;
+    if (has_named(planner->plan, field->name, wants_rows)) { /* whatever it is said to be: as it is written */
         field->type = PEAL_TYPE_UTF8;
         field->settled = field->decided = true;
         return;
     }
+    const bool is_number = field->settled && field->type == PEAL_TYPE_FLOAT64;
+    if (field->settled && !is_number) return;
     field->as_number = is_number || reads;
     field->type = PEAL_TYPE_DICTIONARY;
     field->settled = field->decided = field->as_number || wants;
