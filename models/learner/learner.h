@@ -51,8 +51,7 @@ typedef struct peal_training {
     const peal_rows *valid_rows;
     const uint32_t *valid_list; /* [valid_count] */
     uint64_t valid_count;
-    const double *valid_labels;        /* [valid_count] */
-    const peal_queries *valid_queries; /* by their places in valid_list; NULL: there are none */
+    const double *valid_labels; /* [valid_count] */
 
     /* what the learner sets in `begin` */
     peal_model_spec *spec;  /* where it leaves something open */
@@ -244,7 +243,8 @@ struct peal_learner {
      * PEAL_SCORE_CHUNK, as the model of a state would score them. It may be done twice. NULL: by the model. */
     void (*score_valid)(void *self, int state, uint64_t begin, uint64_t end, double *scores);
     /* The mean loss, 0 at least, of held-out rows [count] whose labels are numbers, by their scores: the least one is
-     * the best model's. NULL: the metrics', half the squared error in deviations. */
+     * the best model's. Not called where scores only rank rows, which NDCG judges. NULL: the metrics', half the squared
+     * error in deviations. */
     double (*valid_loss)(const void *self, const double *scores, const double *labels, uint64_t count);
     /* The mean loss of the epoch that `state` has ended. NULL: it does not know. */
     double (*loss)(const void *self, int state);

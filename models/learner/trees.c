@@ -330,12 +330,7 @@ static void score_valid(void *opaque, int state, uint64_t from, uint64_t to, dou
 
 static double valid_loss(const void *opaque, const double *scores, const double *labels, uint64_t count) {
     const models__trees *self = opaque;
-    const peal_queries *queries = self->training->valid_queries;
-    if (!models__goal_ranks(&self->goal)) return models__goal_loss(&self->goal, scores, labels, count);
-    peal_ranking_scores found;
-    const peal_ranking *ranking = &self->goal.rule.ranking;
-    if (peal_ranking_measure(ranking, queries, scores, labels, &found, NULL) != PEAL_OK) return (double)NAN;
-    return 1 - found.ndcg[found.chosen];
+    return models__goal_loss(&self->goal, scores, labels, count);
 }
 
 static const peal_learner learner = {

@@ -327,11 +327,15 @@ static peal_status train_epoch(leader *self, peal_error *err) {
     return PEAL_OK;
 }
 
+/* What the model's scores rank rows by; NULL: they are numbers. */
+static const peal_ranking *own_ranking(const models__trainer *trainer) {
+    return trainer->learner->ranking ? trainer->learner->ranking(trainer->best) : NULL;
+}
+
 /* How well held-out queries are ranked, where their labels say how relevant rows are. */
 static peal_status measure_queries(const models__trainer *trainer, peal_metrics *metrics, peal_error *err) {
     const models__data *data = &trainer->data;
-    const peal_learner *learner = trainer->learner;
-    const peal_ranking *own = learner->ranking ? learner->ranking(trainer->best) : NULL;
+    const peal_ranking *own = own_ranking(trainer);
     const peal_ranking usual = peal_ranking_default(), *ranking = own ? own : &usual;
     for (uint64_t i = 0; i < data->valid_count; i++) {
         if (!peal_ranking_takes(ranking, data->valid_labels[i])) return PEAL_OK;
@@ -346,7 +350,7 @@ static peal_status measure(const models__trainer *trainer, peal_metrics *metrics
     PEAL_TRY(peal_metrics_compute(scores, peal_shape_scores(&data->shape), data->valid_labels, data->valid_count,
                                   data->shape.classes, data->shape.label_deviation, metrics, err));
     if (data->shape.classes) return PEAL_OK;
-    if (trainer->learner->valid_loss) {
+    if (trainer->learner->valid_loss && !own_ranking(trainer)) {
         metrics->loss = trainer->learner->valid_loss(trainer->self, scores, data->valid_labels, data->valid_count);
     }
     return data->shape.has_query ? measure_queries(trainer, metrics, err) : PEAL_OK;

@@ -123,6 +123,11 @@ $peal import model.txt --out back.safetensors --quiet
 $peal predict back.safetensors test.csv --quiet | paste -d, - bare.txt |
     awk -F, 'NR > 1 && ($1 - $2 > 1e-6 || $2 - $1 > 1e-6) { exit 1 }' || fail "the imported model ranks otherwise"
 expect 2 "it was imported without one" $peal eval back.safetensors test.csv
+$peal import model.txt --label y --query q --out back.safetensors --quiet
+$peal eval back.safetensors test.csv --quiet >out.txt
+$peal eval lambdarank.safetensors test.csv --quiet | cmp - out.txt || fail "the imported model is judged otherwise"
+expect 2 "a feature of the model is called 'a'" $peal import model.txt --query a --out no
+expect 2 "the label is called 'y'" $peal import model.txt --label y --query y --out no
 
 # A row without a query is bad; labels must be ranks; queries there must be.
 sed '7s/^s[0-9]*,/,/' train.csv >nameless.csv
@@ -147,6 +152,11 @@ expect 3 "row 1 (of the good ones): the label is 0.5, but the model ranks by who
     $peal eval lambdarank.safetensors - <<<$'q,a,b,c,d,y\nx,1,2,3,1,0.5'
 expect 2 "both columns of queries" $peal etl train.csv --label y --query q --transform query:columns=w --out no
 expect 2 "is a dataset already" $peal train train.ds --query q --out no.safetensors
+
+# A column of an Arrow file is what it is in CSV.
+$peal etl "$data/arrow/flats.arrows" --label price --query rooms --transform keep:columns=district --out arrow.ds --quiet
+$peal etl "$data/flats/flats.csv" --label price --query rooms --transform keep:columns=district --out csv.ds --quiet
+cmp arrow.ds/train-00000.arrow csv.ds/train-00000.arrow || fail "texts of an Arrow file are others"
 
 # qid of libsvm is a query by itself.
 printf '1 qid:1 1:2\n0 qid:1 1:3\n2 qid:2 2:1\n0 qid:2 1:1\n' >q.svm
