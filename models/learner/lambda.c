@@ -50,18 +50,19 @@ typedef struct pairs {
 /* The pairs of place `at` with all behind it: what each adds to the other's derivatives, which get it, and to its own,
  * in pulls and bends. A loop without branches over neighbouring places, for vector code. */
 PEAL_VECTOR static void pair_place(const pairs *p, const models__query_room *room, size_t at, size_t count) {
-    const double *restrict scores = room->scores, *restrict gains = room->gains, *restrict discounts = room->discounts;
+    const double *scores = room->scores, *gains = room->gains, *discounts = room->discounts;
     const double own_score = scores[at], own_gain = gains[at], own_discount = discounts[at];
-    double *restrict slopes = room->slopes, *restrict curves = room->curves;
-    double *restrict pulls = room->pulls, *restrict bends = room->bends;
+    const double best = p->best, sigmoid = p->sigmoid, alone = p->alone, near = p->near;
+    double *slopes = room->slopes, *curves = room->curves;
+    double *pulls = room->pulls, *bends = room->bends;
+    PEAL_INDEPENDENT
     for (size_t j = at + 1; j < count; j++) {
         const double gap = own_gain - gains[j], sign = gap > 0 ? 1 : -1;
         const double apart = sign * (own_score - scores[j]); /* of the one that is worth more from the other */
-        const double change =
-            fabs(gap) * fabs(own_discount - discounts[j]) * p->best / (p->alone + p->near * fabs(apart));
-        const double wrong = 1 / (1 + peal_exp(p->sigmoid * apart));
-        const double pull = -p->sigmoid * change * wrong;
-        const double bend = p->sigmoid * p->sigmoid * change * wrong * (1 - wrong);
+        const double change = fabs(gap) * fabs(own_discount - discounts[j]) * best / (alone + near * fabs(apart));
+        const double wrong = 1 / (1 + peal_exp(sigmoid * apart));
+        const double pull = -sigmoid * change * wrong;
+        const double bend = sigmoid * sigmoid * change * wrong * (1 - wrong);
         pulls[j] = sign * pull;
         bends[j] = bend;
         slopes[j] -= sign * pull;

@@ -16,8 +16,9 @@
 #include "models/train/verdict.h"
 
 enum {
-    ROWS_LEAST = 100, /* with fewer, what is held out decides nothing */
-    ROWS_FEW = 5000,  /* up to so many a fifth is held out, else a tenth */
+    ROWS_LEAST = 100,   /* with fewer, what is held out decides nothing */
+    QUERIES_LEAST = 20, /* the same of queries */
+    ROWS_FEW = 5000,    /* up to so many a fifth is held out, else a tenth */
     SPARSE_MOST =
         1 << 14,        /* sparse features up to which a net is tried: its first layer has a hundredfold of numbers */
     ROWS_AGAIN = 20000, /* up to so many the winner is trained again, on all rows */
@@ -41,6 +42,7 @@ typedef struct choice {
     peal_shape shape;
     uint64_t rows;  /* to train on, and perhaps to hold out from */
     bool has_valid; /* rows to validate on were given: none need be held out */
+    size_t queries; /* if rows could be ranked */
     bool ranks;     /* rows of queries are ranked: there is nothing to choose from */
     candidate candidates[TRIALS];
     size_t count; /* of candidates */
@@ -61,6 +63,7 @@ static const char ranking_model[] = "trees:objective=lambdarank";
 /* Whether the labels of all rows to train on are such as ranking learns. */
 typedef struct relevance {
     const peal_shape *shape;
+    peal_query_reading queries;
     double most;
     bool fits;
 } relevance;
@@ -68,7 +71,7 @@ typedef struct relevance {
 static peal_status look_at_labels(void *user, const peal_table *table, peal_error *err) {
     relevance *self = user;
     const peal_ranking ranking = peal_ranking_default();
-    (void)err;
+    PEAL_TRY(peal_query_reading_add(&self->queries, peal_shape_query(self->shape, table), err));
     for (size_t row = 0; row < table->rows && self->fits; row++) {
         const double label = peal_shape_label(self->shape, table, row);
         if (isnan(label)) continue;
@@ -87,7 +90,10 @@ static peal_status look_for_ranking(choice *self, const peal_dataset *dataset, p
         return PEAL_OK;
     }
     if (self->shape.sparse || !models__can_learn(&options)) return PEAL_OK;
-    PEAL_TRY(peal_dataset_read(dataset, 1u << PEAL_SPLIT_TRAIN, look_at_labels, &found, err));
+    const peal_status status = peal_dataset_read(dataset, 1u << PEAL_SPLIT_TRAIN, look_at_labels, &found, err);
+    self->queries = found.queries.names.size;
+    peal_query_reading_clear(&found.queries);
+    PEAL_TRY(status);
     self->ranks = found.fits;
     if (!self->ranks) return PEAL_OK;
     peal_report(reporter(self), PEAL_EVENT_NOTE,
@@ -322,8 +328,8 @@ static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_
 /* The model where nothing is to be tried; NULL: something is. */
 static const char *model_untried(const choice *self) {
     if (self->shape.bytes) return "mlp";
-    if (self->rows >= ROWS_LEAST) return NULL;
-    return self->ranks ? ranking_model : linear_model(&self->shape);
+    if (self->ranks) return self->queries < QUERIES_LEAST ? ranking_model : NULL;
+    return self->rows < ROWS_LEAST ? linear_model(&self->shape) : NULL;
 }
 
 const char *models__trial_name(size_t index) {

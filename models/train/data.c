@@ -201,8 +201,16 @@ static peal_status draw(const models__trainer *trainer, double fraction, uint64_
 static peal_status hold_out_queries(const models__trainer *trainer, double fraction, const peal_query_reading *queries,
                                     uint8_t **held, peal_error *err) {
     const uint64_t rows = peal_rows_count(trainer->data.rows);
+    const size_t count = queries->names.size;
     uint8_t *drawn = NULL;
-    peal_status status = draw(trainer, fraction, queries->names.size, &drawn, err);
+    if (count < 2) {
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s: all rows to train on are of one query, which cannot be cut: none can be held out (valid)",
+                         trainer->options->dataset);
+    }
+    /* At least one is held out, and one is left. */
+    const double least = 1 / (double)count, part = fmin(fmax(fraction, least), 1 - least);
+    peal_status status = draw(trainer, part, count, &drawn, err);
     if (status == PEAL_OK) status = peal_zeroed_checked(held, rows, 1, "held-out rows", err);
     for (uint64_t row = 0; row < rows && status == PEAL_OK; row++) {
         const uint32_t query = peal_query_of(queries, row);

@@ -116,6 +116,16 @@ if grep -q ndcg out.txt; then fail "numbers that are no ranks have an ndcg"; fi
 $peal train train.csv --label y --query q --drop w --model linear --out linear.safetensors --quiet
 $peal eval linear.safetensors test.csv --quiet | grep -Eq '^rmse .*, r2 .*, ndcg@1 .*; 80 queries$' || fail "a linear model's ranks are not told"
 
+# Few queries: none is held out where nothing is said, one at least where it is, but none of one.
+sed -n '1,120p' train.csv >few.csv
+$peal train few.csv --label y --query q --drop w --out few.safetensors 2>err.txt
+grep -q '; 119 rows to train on, 0 to validate$' err.txt || fail "$(cat err.txt)"
+$peal train few.csv --label y --query q --model trees:objective=lambdarank,rounds=3 --valid 0.01 --out few.safetensors 2>err.txt
+grep -q '; 1 queries$' err.txt || fail "$(cat err.txt)"
+sed -n '1p;/^s0,/p' train.csv >one.csv
+expect 3 "all rows to train on are of one query, which cannot be cut" \
+    $peal train one.csv --label y --query q --model trees:objective=lambdarank --valid 0.5 --out no.safetensors
+
 # An export, and what LightGBM's file then says here.
 $peal export lambdarank.safetensors --to lightgbm --out model.txt --quiet
 grep -q '^objective=lambdarank' model.txt || fail "$(grep objective model.txt)"
