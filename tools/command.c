@@ -113,8 +113,9 @@ static json_t *all_transforms(const tools_options *options, bool *failed) {
     const bool bins = !has_pipeline && options->model && peal_model_parse(options->model, &spec, NULL) == PEAL_OK &&
                       spec.kind->wants_bins;
     *failed = false;
-    if (!options->weight && !options->offset && !options->exposure && !bins) return json_incref(options->transforms);
-    json_t *all = add_beside(json_array(), "weight", options->weight);
+    const bool beside = options->query || options->weight || options->offset || options->exposure;
+    if (!beside && !bins) return json_incref(options->transforms);
+    json_t *all = add_beside(add_beside(json_array(), "query", options->query), "weight", options->weight);
     all = add_beside(add_beside(all, "offset", options->offset), "exposure", options->exposure);
     *failed = !all || (options->transforms && json_array_extend(all, options->transforms) != 0);
     if (bins) all = peal_json_append(all, json_pack("{s:s, s:s}", "transform", "bins", "columns", "numbers"));
@@ -151,10 +152,11 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     if (like) {
         if (options->label || arrays->transforms || options->types || options->drop || options->nulls ||
             options->task) {
-            return peal_fail(err, PEAL_E_USAGE,
-                             "--%s takes the whole pipeline over: leave --label, --weight, --offset, --exposure, "
-                             "--task, --transform, --type, --drop and --null out",
-                             options->like ? "like" : "init");
+            return peal_fail(
+                err, PEAL_E_USAGE,
+                "--%s takes the whole pipeline over: leave --label, --query, --weight, --offset, --exposure, "
+                "--task, --transform, --type, --drop and --null out",
+                options->like ? "like" : "init");
         }
         PEAL_TRY(read_fitted(like, &arrays->fitted, err));
         out->fitted = arrays->fitted;

@@ -1,4 +1,5 @@
 /* `peal eval`: compares a model's predictions with the labels. */
+#include "core/base/json.h"
 #include "core/base/spec.h"
 #include "models/predict/predictor.h"
 #include "tools/command.h"
@@ -14,13 +15,15 @@ static peal_status choose_split(const tools_options *options, unsigned *splits, 
 }
 
 static json_t *result_json(const peal_metrics *metrics) {
-    return json_pack("{s:I, s:I, s:o}", "rows", (json_int_t)metrics->rows, "unknown_labels",
-                     (json_int_t)metrics->unknown_labels, "metrics", peal_metrics_save(metrics));
+    json_t *result = json_pack("{s:I, s:I, s:o}", "rows", (json_int_t)metrics->rows, "unknown_labels",
+                               (json_int_t)metrics->unknown_labels, "metrics", peal_metrics_save(metrics));
+    const peal_ranking_scores *ranking = &metrics->ranking;
+    return ranking->cuts ? peal_json_set(result, "queries", json_integer((json_int_t)ranking->queries)) : result;
 }
 
 static peal_status show(const tools_options *options, const peal_predict_result *result, const peal_metrics *metrics,
                         peal_error *err) {
-    char text[160];
+    char text[PEAL_METRICS_TEXT];
     if (options->json) {
         tools_say_rows(result->rows_in, result->rows_used, result->rows_dropped, 0);
         return tools_print_json(result_json(metrics), err);
@@ -59,7 +62,10 @@ const tools_command tools_command_eval = {
     .usage = "MODEL DATASET|SOURCE... [options]",
     .documentation = "Compares a model's predictions with the labels. Raw sources go through the model's own pipeline. "
                      "Metrics and rows go to standard output. A label that "
-                     "the model does not know counts as wrong.",
+                     "the model does not know counts as wrong. Where rows have queries (train --query): NDCG and MAP "
+                     "over the first 1, "
+                     "3, 5, 10 places, and over those that the model's option `at` says; a query of which no row is "
+                     "relevant counts 1.",
     .bit = FOR_EVAL,
     .run = run,
 };

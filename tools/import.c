@@ -26,7 +26,8 @@ static peal_status run(const tools_options *options, peal_error *err) {
     if (options->source_count != 1) return peal_fail(err, PEAL_E_USAGE, "import wants one file");
     if (!options->out) return peal_fail(err, PEAL_E_USAGE, "where is the model to go? Name a file with --out");
     PEAL_TRY(tools_check_output(options, options->out, err));
-    const peal_import_options import = {.path = options->sources[0], .out = options->out, .label = options->label};
+    const peal_import_options import = {
+        .path = options->sources[0], .out = options->out, .label = options->label, .query = options->query};
     peal_import_result result;
     PEAL_TRY(peal_import(&import, &result, err));
     return tell(options, &result, err);
@@ -38,7 +39,9 @@ const tools_command tools_command_import = {
     .documentation =
         "Makes a model of LightGBM's text file or XGBoost's JSON file: its columns are named as there, its predictions "
         "are those of the program that learnt it. Which of them the file is, its bytes tell. The column to predict is "
-        "called 'label' unless --label names it; classes are 0, 1...",
+        "called 'label' unless --label names it; classes are 0, 1... For a model that ranks, --query names the column "
+        "whose "
+        "rows are ranked among each other: 'peal eval' wants to know.",
     .bit = FOR_IMPORT,
     .run = run,
 };

@@ -73,15 +73,16 @@ typedef struct data {
 
 /* PEAL_E_USAGE if an option was given that only making a dataset asks for. */
 static peal_status check_made(const tools_options *options, peal_error *err) {
-    const bool given = options->label || options->weight || options->offset || options->exposure ||
+    const bool given = options->label || options->query || options->weight || options->offset || options->exposure ||
                        options->transforms || options->format || options->task || options->drop || options->types ||
                        options->nulls || options->reading || options->on_bad_row || options->threads;
     if (!given) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE,
-                     "%s is a dataset already: --label, --weight, --offset, --exposure, --task, --transform, --type, "
-                     "--drop, --null, --format "
-                     "and its options, --on-bad-row and --threads belong to 'peal etl'",
-                     options->sources[0]);
+    return peal_fail(
+        err, PEAL_E_USAGE,
+        "%s is a dataset already: --label, --query, --weight, --offset, --exposure, --task, --transform, --type, "
+        "--drop, --null, --format "
+        "and its options, --on-bad-row and --threads belong to 'peal etl'",
+        options->sources[0]);
 }
 
 static void say_rows(const peal_etl_result *etl) {
@@ -133,7 +134,7 @@ static peal_status find_valid(const tools_options *options, data *out, peal_erro
 
 static peal_status show(const tools_options *options, const peal_train_options *train, const peal_train_result *result,
                         const data *from, peal_error *err) {
-    char text[160];
+    char text[PEAL_METRICS_TEXT];
     if (result->has_valid) {
         tools_say("best: epoch %zu of %zu, valid %s", result->best_epoch, result->epochs,
                   peal_metrics_text(&result->valid, text));

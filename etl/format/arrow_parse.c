@@ -24,7 +24,7 @@ static const peal_field *field_of(const part_parser *self, size_t index) {
 }
 
 static bool is_required(const part_parser *self, size_t index) {
-    return index == self->wanted->label && self->wanted->label_required;
+    return field_of(self, index)->required || (index == self->wanted->label && self->wanted->label_required);
 }
 
 /* ---- hashes of rows ---- */
@@ -134,6 +134,23 @@ static bool check_texts(const part_parser *self, size_t index) {
     return array->type.kind != TYPE_NULL || !required;
 }
 
+/* Texts that stay texts. */
+static peal_status fill_kept(part_parser *self, size_t index, bool *fits, peal_error *err) {
+    const ipc__array *array = &self->arrays[index];
+    peal_table_room *table = &self->block->table;
+    char cell[IPC_CELL];
+    *fits = array->sound;
+    for (size_t row = 0; *fits && row < self->rows; row++) {
+        size_t length = 0;
+        const char *text = ipc__array_has(array, row) ? ipc__array_text(array, row, cell, &length) : cell;
+        const bool missing = is_null_text(self->wanted->nulls, text, length);
+        *fits = !missing || !is_required(self, index);
+        PEAL_TRY(peal_column_room_put_bytes(&table->columns[index], row, text, missing ? 0 : length, err));
+        if (missing) PEAL_TRY(peal_column_room_set_missing(table, index, row, err));
+    }
+    return PEAL_OK;
+}
+
 /* Texts that become codes at once. */
 static bool fill_codes(part_parser *self, size_t index) {
     const ipc__array *array = &self->arrays[index];
@@ -164,6 +181,8 @@ static peal_status fill_column(part_parser *self, size_t index, bool *fits, peal
     case PEAL_TYPE_DICTIONARY:
         *fits = check_texts(self, index);
         return PEAL_OK;
+    case PEAL_TYPE_UTF8:
+        return fill_kept(self, index, fits, err);
     case PEAL_TYPE_INT32:
         *fits = field_of(self, index)->encode && fill_codes(self, index);
         return PEAL_OK;

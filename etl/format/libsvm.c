@@ -107,7 +107,7 @@ static const sparse__grammar libsvm_grammar = {
     .cells =
         {
             [LABEL] = {.name = "label", .type = PEAL_TYPE_DICTIONARY, .always = true},
-            [QUERY] = {.name = "qid", .type = PEAL_TYPE_FLOAT64, .settled = true},
+            [QUERY] = {.name = "qid", .type = PEAL_TYPE_UTF8, .settled = true, .usual = "query"},
         },
     .option = "base",
     .parse = libsvm_parse,

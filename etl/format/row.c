@@ -23,7 +23,7 @@ static void aim(row__writer *writer, size_t index) {
     const peal_field *field = &wanted->schema->fields[index];
     peal_table_room *table = &writer->block->table;
     const row__how how = how_of(field);
-    const bool required = index == wanted->label && wanted->label_required;
+    const bool required = field->required || (index == wanted->label && wanted->label_required);
     writer->targets[index] = (row__target){
         .how = how,
         .required = required,
@@ -103,10 +103,16 @@ static void misfit(row__writer *writer, const row__target *target, const char *t
     writer->bad_column = target->index;
 }
 
-static void missing_label(row__writer *writer, const row__target *target, const char *text, size_t length) {
+/* The label, or another value that every row must have: only texts of a label can be kept by another type. */
+static void missing_required(row__writer *writer, const row__target *target, const char *text, size_t length) {
     const char *name = target->field->name;
+    const bool is_label = target->index == writer->wanted->label;
+    const char *what = is_label ? "label" : "query";
     if (length == 0) {
-        row__fail(writer, "the label '%s' is missing (on-bad-row drop leaves such rows out)", name);
+        row__fail(writer, "the %s '%s' is missing (on-bad-row drop leaves such rows out)", what, name);
+    } else if (!is_label) {
+        row__fail(writer, "the %s '%s' is missing: '%.*s' (on-bad-row drop leaves such rows out)", what, name,
+                  (int)(length < 40 ? length : 40), text);
     } else {
         row__fail(writer,
                   "the label '%s' is missing: '%.*s' (on-bad-row drop leaves such rows out, type %s=text keeps "
@@ -180,7 +186,7 @@ void row__number_slow(row__writer *writer, const row__target *target, const char
         }
         return;
     }
-    missing_label(writer, target, text, length);
+    missing_required(writer, target, text, length);
 }
 
 void row__check_text(row__writer *writer, const row__target *target, const char *text, size_t length) {
@@ -194,7 +200,7 @@ void row__check_text(row__writer *writer, const row__target *target, const char 
     if (!target->checked) return;
     const bool usual = !writer->wanted->label_as_text && peal_cell_is_usual(text, length, true);
     if (target->required && (usual || peal_nulls_hold(writer->wanted->nulls, text, length))) {
-        missing_label(writer, target, text, length);
+        missing_required(writer, target, text, length);
         return;
     }
     double number;
@@ -231,6 +237,10 @@ void row__other(row__writer *writer, const row__target *target, const char *text
             return;
         }
         const bool missing = peal_nulls_hold(nulls, text, length);
+        if (missing && target->required) {
+            missing_required(writer, target, text, length);
+            return;
+        }
         status = peal_column_room_put_bytes(column, writer->row, text, missing ? 0 : length, err);
         if (status == PEAL_OK && missing) status = peal_column_room_set_missing(table, target->index, writer->row, err);
     } else if (column->type == PEAL_TYPE_BOOL) {

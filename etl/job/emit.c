@@ -44,7 +44,8 @@ typedef struct emit {
 
 static peal_status apply_split(emit *self, slot *place, int split, const uint32_t *selection, size_t count,
                                const peal_code_map *maps, peal_error *err) {
-    if (!place->appliers[split]) PEAL_TRY(peal_applier_new(self->pipeline, true, &place->appliers[split], err));
+    if (!place->appliers[split])
+        PEAL_TRY(peal_applier_new(self->pipeline, PEAL_APPLY_ALL, &place->appliers[split], err));
     const peal_raw_batch raw = {.columns = place->columns, .maps = maps};
     return peal_pipeline_apply(place->appliers[split], &raw, selection, count, &place->tables[split], err);
 }

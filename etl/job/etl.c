@@ -459,7 +459,7 @@ static peal_status write_rows(etl_job *job, peal_dataset_writer *writer, peal_er
 
 static peal_status emit(etl_job *job, peal_error *err) {
     peal_applier *applier;
-    PEAL_TRY(peal_applier_new(job->pipeline, true, &applier, err));
+    PEAL_TRY(peal_applier_new(job->pipeline, PEAL_APPLY_ALL, &applier, err));
     peal_dataset_writer *writer = NULL;
     peal_status status = PEAL_OK;
     if (peal_applier_schema(applier)->column_count == 0) {

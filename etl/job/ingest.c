@@ -29,6 +29,7 @@ typedef struct slot {
     peal_block block;
     peal_summary *summaries; /* [fields] moments of this block's training rows */
     uint8_t *splits, *keep;  /* [rows] */
+    peal_buffer query;       /* scratch: a row's, as its steps leave it */
     size_t row_capacity;
     peal_buffer encoded, numbers;
     peal_spill_chunk chunk; /* what is to be said of `encoded` */
@@ -130,12 +131,26 @@ static peal_status reserve_rows(slot *place, peal_error *err) {
     return PEAL_OK;
 }
 
-/* Which rows train, from their hashes. */
+/* The hash of a row's query, so that all rows of one fall into one split. */
+static peal_status hash_query(const ingest *self, slot *place, const peal_column *queries, size_t row, uint64_t *out,
+                              peal_error *err) {
+    const int32_t begin = queries->offsets[row], end = queries->offsets[row + 1];
+    peal_text text = {(const char *)queries->values + begin, (uint32_t)(end - begin)};
+    PEAL_TRY(peal_pipeline_text(self->pipeline, self->pipeline->query, text, &place->query, &text, err));
+    *out = peal_hash(text.data, text.length, 0);
+    return PEAL_OK;
+}
+
+/* Which rows train, from their hashes, or those of their queries. */
 static peal_status split_rows(const ingest *self, slot *place, peal_error *err) {
-    const peal_block *block = &place->block;
+    peal_block *block = &place->block;
+    const size_t query = self->pipeline->query;
+    const peal_column *queries = query == SIZE_MAX ? NULL : &peal_table_room_view(&block->table)[query];
     PEAL_TRY(reserve_rows(place, err));
     for (size_t row = 0; row < block->table.rows; row++) {
-        place->splits[row] = peal_split_of(&self->pipeline->split, block->hashes[row]);
+        uint64_t hash = queries ? 0 : block->hashes[row];
+        if (queries) PEAL_TRY(hash_query(self, place, queries, row, &hash, err));
+        place->splits[row] = peal_split_of(&self->pipeline->split, hash);
         place->keep[row] = place->splits[row] == PEAL_SPLIT_TRAIN;
     }
     return PEAL_OK;
@@ -642,6 +657,7 @@ static void slots_clear(ingest *self) {
         peal_block_clear(&place->block);
         peal_buffer_clear(&place->numbers);
         free(place->summaries);
+        peal_buffer_clear(&place->query);
         free(place->splits);
         free(place->keep);
         peal_buffer_clear(&place->encoded);
@@ -738,7 +754,7 @@ peal_status peal_ingest(peal_executor *executor, peal_object_list *objects, cons
                    .label_required = true,
                    .tell_extra = options->tell_extra,
                    .label_as_text = options->label_as_text,
-                   .hash_rows = pipeline->has_split,
+                   .hash_rows = pipeline->has_split && pipeline->query == SIZE_MAX,
                    .block_size = options->block_size},
         .times = times,
         .threads = threads,

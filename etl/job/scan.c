@@ -67,12 +67,16 @@ static peal_status make_nulls(peal_scan *scan, peal_error *err) {
     return status;
 }
 
-/* What no prediction needs is not read. */
+static peal_apply_for purpose_of(const peal_scan *scan) {
+    return scan->options.is_eval ? PEAL_APPLY_EVAL : PEAL_APPLY_PREDICT;
+}
+
+/* What is not needed is not read. */
 static peal_status choose_columns(peal_scan *scan, peal_error *err) {
     const peal_pipeline *pipeline = scan->pipeline;
     scan->read = &pipeline->schema;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (pipeline->columns[i].role != PEAL_ROLE_KEPT && pipeline->columns[i].role != PEAL_ROLE_WEIGHT) continue;
+        if (peal_apply_needs(purpose_of(scan), pipeline->columns[i].role)) continue;
         if (!scan->own.count) PEAL_TRY(peal_schema_copy(&pipeline->schema, &scan->own, err));
         scan->own.fields[i].skip = true;
         scan->read = &scan->own;
@@ -233,7 +237,7 @@ static peal_status slot_init(scan_slot *slot, peal_error *err) {
     const peal_scan *scan = slot->scan;
     if (slot->applier) return PEAL_OK;
     PEAL_TRY(peal_block_add_columns(&slot->block, scan->read, err));
-    return peal_applier_new(scan->pipeline, false, &slot->applier, err);
+    return peal_applier_new(scan->pipeline, purpose_of(scan), &slot->applier, err);
 }
 
 static peal_status make_rows(scan_slot *slot, peal_error *err) {

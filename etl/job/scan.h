@@ -28,6 +28,7 @@ typedef struct peal_scan_options {
     const peal_reporter *reporter; /* may be NULL */
     const char *text; /* instead of sources: lines of raw text without a header, columns in the pipeline's order */
     size_t text_size;
+    bool is_eval;        /* the rows have their queries, too, if the pipeline has any */
     bool label_required; /* a row without a label is bad; else the column may even be absent */
     peal_bad_rows on_bad_row;
     size_t threads; /* the caller's among them; 0: as many as there are CPUs. The rows do not depend on it */

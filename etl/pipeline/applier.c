@@ -87,11 +87,11 @@ static bool has_texts(const peal_pipeline *pipeline, size_t index) {
 }
 
 /* Room for what is known of the raw columns, and for the output's: few where many are features. */
-static peal_status reserve_schema(peal_applier *applier, bool keeps, peal_error *err) {
+static peal_status reserve_schema(peal_applier *applier, peal_apply_for purpose, peal_error *err) {
     static const char what[] = "a schema";
     const peal_pipeline *pipeline = applier->pipeline;
     const size_t raw = pipeline->schema.count + 1;
-    size_t most = 6; /* features, indices and values, the label, its offset and weight */
+    size_t most = 7; /* features, indices and values, the label, its offset, query and weight */
     size_t texts = 0;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_column_role role = pipeline->columns[i].role;
@@ -101,7 +101,7 @@ static peal_status reserve_schema(peal_applier *applier, bool keeps, peal_error 
     PEAL_TRY(peal_zeroed_checked(&applier->maps, raw, sizeof(peal_code_map), what, err));
     PEAL_TRY(peal_zeroed_checked(&applier->own, texts, sizeof(applier__map), what, err));
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        const bool is_there = keeps || pipeline->columns[i].role != PEAL_ROLE_WEIGHT;
+        const bool is_there = peal_apply_needs(purpose, pipeline->columns[i].role);
         if (has_texts(pipeline, i) && is_there) applier->own[applier->own_count++].raw = i;
     }
     PEAL_TRY(peal_zeroed_checked(&applier->schema.columns, most, sizeof(peal_column), what, err));
@@ -115,9 +115,9 @@ static peal_status reserve_schema(peal_applier *applier, bool keeps, peal_error 
     return peal_zeroed_checked(&applier->kept_bytes, most, sizeof(peal_buffer), what, err);
 }
 
-static peal_status make_schema(peal_applier *applier, bool keeps, peal_error *err) {
+static peal_status make_schema(peal_applier *applier, peal_apply_for purpose, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
-    PEAL_TRY(reserve_schema(applier, keeps, err));
+    PEAL_TRY(reserve_schema(applier, purpose, err));
     if (pipeline->feature_width) {
         applier->raw_of[0] = SIZE_MAX;
         applier->items = (peal_column){
@@ -141,21 +141,28 @@ static peal_status make_schema(peal_applier *applier, bool keeps, peal_error *er
     }
     PEAL_TRY(add_label(applier, err));
     if (pipeline->offset != SIZE_MAX) add_number_column(applier, pipeline->offset);
-    if (keeps && pipeline->weight != SIZE_MAX) add_number_column(applier, pipeline->weight);
-    applier->kept_at = applier->schema.column_count;
-    for (size_t i = 0; keeps && i < pipeline->schema.count; i++) {
+    const bool ranks = peal_apply_needs(purpose, PEAL_ROLE_QUERY), all = peal_apply_needs(purpose, PEAL_ROLE_KEPT);
+    if (ranks && pipeline->query != SIZE_MAX) add_kept_column(applier, pipeline->query);
+    if (all && pipeline->weight != SIZE_MAX) add_number_column(applier, pipeline->weight);
+    for (size_t i = 0; all && i < pipeline->schema.count; i++) {
         if (pipeline->columns[i].role == PEAL_ROLE_KEPT) add_kept_column(applier, i);
     }
     return PEAL_OK;
 }
 
-peal_status peal_applier_new(const peal_pipeline *pipeline, bool keeps, peal_applier **out, peal_error *err) {
+bool peal_apply_needs(peal_apply_for purpose, peal_column_role role) {
+    if (role == PEAL_ROLE_WEIGHT || role == PEAL_ROLE_KEPT) return purpose == PEAL_APPLY_ALL;
+    return role != PEAL_ROLE_QUERY || purpose != PEAL_APPLY_PREDICT;
+}
+
+peal_status peal_applier_new(const peal_pipeline *pipeline, peal_apply_for purpose, peal_applier **out,
+                             peal_error *err) {
     *out = NULL;
     peal_applier *applier = calloc(1, sizeof *applier);
     if (!applier) return peal_fail(err, PEAL_E_MEMORY, "no memory to apply a pipeline");
     applier->pipeline = pipeline;
     applier->sparse_at = SIZE_MAX;
-    peal_status status = make_schema(applier, keeps, err);
+    peal_status status = make_schema(applier, purpose, err);
     if (status != PEAL_OK) {
         peal_applier_free(applier);
         return status;

@@ -31,7 +31,6 @@ struct peal_applier {
     size_t text_column_count;
     peal_bag bag;
     size_t sparse_at;                       /* of the indices among the schema's columns; SIZE_MAX: there are none */
-    size_t kept_at;                         /* of the first column that no model sees */
     peal_buffer *kept_offsets, *kept_bytes; /* [schema columns] */
     peal_dictionary *dictionaries;          /* [schema columns] of the output */
     uint8_t **values;                       /* [schema columns] */
@@ -47,6 +46,10 @@ peal_status applier__reserve_rows(peal_applier *applier, size_t rows, peal_error
 peal_status applier__make_maps(peal_applier *applier, const peal_column *columns, peal_error *err);
 /* True of columns of codes, with a dictionary or without. */
 bool applier__holds_codes(const peal_column *column);
+/* True of columns of texts, a text a row. */
+static inline bool applier__is_kept(const peal_column *column) {
+    return column->type == PEAL_TYPE_UTF8;
+}
 /* True of raw columns whose texts become codes. */
 bool applier__has_codes(const peal_pipeline *pipeline, size_t index);
 
@@ -55,7 +58,7 @@ static inline size_t applier__row_at(const uint32_t *selection, size_t row) {
     return selection ? selection[row] : row;
 }
 
-/* The sparse features of `count` rows, and output column `at` of texts that are kept. */
+/* The sparse features of `count` rows, and output column `at` of texts: queries, or what is kept. */
 peal_status applier__sparse(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection, size_t count,
                             peal_error *err);
 peal_status applier__kept(peal_applier *applier, size_t at, const peal_raw_batch *raw, const uint32_t *selection,

@@ -276,9 +276,12 @@ peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw
     const peal_code_map *maps = raw->maps ? raw->maps : applier->maps;
     memcpy(applier->columns, applier->schema.columns, applier->schema.column_count * sizeof *applier->columns);
     for (size_t i = 0; i < applier->schema.column_count; i++) {
-        const bool is_sparse = applier->schema.columns[i].type == PEAL_TYPE_LIST;
-        if (i < applier->kept_at && !is_sparse) apply_column(applier, raw, maps, selection, count, i);
-        if (i >= applier->kept_at) PEAL_TRY(applier__kept(applier, i, raw, selection, count, err));
+        if (applier->schema.columns[i].type == PEAL_TYPE_LIST) continue; /* all of them at once */
+        if (applier__is_kept(&applier->schema.columns[i])) {
+            PEAL_TRY(applier__kept(applier, i, raw, selection, count, err));
+        } else {
+            apply_column(applier, raw, maps, selection, count, i);
+        }
     }
     if (applier->sparse_at != SIZE_MAX) PEAL_TRY(applier__sparse(applier, raw, selection, count, err));
     *out = (peal_table){.rows = count, .column_count = applier->schema.column_count, .columns = applier->columns};

@@ -32,6 +32,8 @@ static bool step_fits(value_kind *kind, peal_column_role role, const peal_transf
         return *kind == (step->bucket ? VALUES_NUMBERS : VALUES_TEXTS) && is_last && role != PEAL_ROLE_LABEL;
     case PEAL_TRANSFORM_KEEP:
         return *kind == VALUES_TEXTS && is_last && role == PEAL_ROLE_KEPT;
+    case PEAL_TRANSFORM_QUERY:
+        return *kind == VALUES_TEXTS && is_last && role == PEAL_ROLE_QUERY;
     case PEAL_TRANSFORM_WEIGHT:
         return *kind == VALUES_NUMBERS && is_last && role == PEAL_ROLE_WEIGHT;
     case PEAL_TRANSFORM_OFFSET:
@@ -66,6 +68,8 @@ static bool ends_right(const peal_pipeline *pipeline, size_t index) {
         return type == PEAL_TYPE_UTF8 ? fills : type == PEAL_TYPE_LIST && column->step_count == 0;
     case PEAL_ROLE_KEPT:
         return type == PEAL_TYPE_UTF8 && last && last->transform->role == PEAL_TRANSFORM_KEEP;
+    case PEAL_ROLE_QUERY:
+        return type == PEAL_TYPE_UTF8 && last && last->transform->role == PEAL_TRANSFORM_QUERY;
     case PEAL_ROLE_INDEX:
         return encodes && !last->transform->spreads && !fills && type != PEAL_TYPE_UTF8;
     case PEAL_ROLE_WEIGHT:
@@ -94,9 +98,10 @@ static peal_status check_column(const peal_pipeline *pipeline, size_t index, pea
     }
     if (!ends_right(pipeline, index)) return damaged(err, field->name, "has steps that do not fit its role");
     const bool is_second = (column->role == PEAL_ROLE_LABEL && index != pipeline->label) ||
+                           (column->role == PEAL_ROLE_QUERY && index != pipeline->query) ||
                            (column->role == PEAL_ROLE_WEIGHT && index != pipeline->weight) ||
                            (column->role == PEAL_ROLE_OFFSET && index != pipeline->offset);
-    return is_second ? damaged(err, field->name, "is a second label, weight or offset") : PEAL_OK;
+    return is_second ? damaged(err, field->name, "is a second label, query, weight or offset") : PEAL_OK;
 }
 
 /* Sparse features are indices and values, once each. */
@@ -239,7 +244,7 @@ peal_status peal_pipeline_check_codes(const peal_pipeline *pipeline, const peal_
 peal_status peal_pipeline_check_table(const peal_pipeline *pipeline, const peal_table *table, const char *name,
                                       peal_error *err) {
     peal_applier *applier;
-    PEAL_TRY(peal_applier_new(pipeline, true, &applier, err));
+    PEAL_TRY(peal_applier_new(pipeline, PEAL_APPLY_ALL, &applier, err));
     const peal_table *wanted = peal_applier_schema(applier);
     peal_status status = PEAL_OK;
     if (table->column_count != wanted->column_count) {

@@ -182,6 +182,7 @@ peal_status peal_pipeline_shape(const peal_pipeline *pipeline, peal_shape *out, 
         out->vocabularies[out->code_columns++] = encoder->transform->width(encoder->state);
     }
     out->has_offset = pipeline->offset != SIZE_MAX;
+    out->has_query = pipeline->query != SIZE_MAX;
     out->has_weight = pipeline->weight != SIZE_MAX;
     if (pipeline->label == SIZE_MAX) return PEAL_OK;
     out->has_label = true;

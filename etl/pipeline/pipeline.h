@@ -21,6 +21,7 @@ typedef enum peal_column_role {
     PEAL_ROLE_INDEX,   /* a column of codes of its own */
     PEAL_ROLE_SPARSE,  /* indices or values of sparse features, or texts that become such */
     PEAL_ROLE_KEPT,    /* texts that no model sees */
+    PEAL_ROLE_QUERY,   /* texts: rows of the same one are ranked among each other */
     PEAL_ROLE_WEIGHT,  /* what the rows count in training */
     PEAL_ROLE_OFFSET,  /* what is added to their scores */
     PEAL_ROLE_LABEL
@@ -45,10 +46,10 @@ typedef struct peal_pipeline_column {
 
 typedef struct peal_pipeline {
     peal_nulls nulls;
-    peal_schema schema;            /* the raw columns: names and types, and no format */
-    peal_pipeline_column *columns; /* [schema.count] */
-    peal_arena *runs;              /* steps and states of columns that were loaded as one entry; NULL: none */
-    size_t label, weight, offset;  /* indices, or SIZE_MAX */
+    peal_schema schema;                  /* the raw columns: names and types, and no format */
+    peal_pipeline_column *columns;       /* [schema.count] */
+    peal_arena *runs;                    /* steps and states of columns that were loaded as one entry; NULL: none */
+    size_t label, query, weight, offset; /* indices, or SIZE_MAX */
     bool has_split;
     peal_split split;
     uint32_t feature_width;
@@ -162,7 +163,7 @@ typedef struct peal_shape {
     uint32_t code_columns;
     uint32_t *vocabularies; /* [code_columns] distinct codes of each */
     uint32_t sparse;        /* width of the sparse features, 0 if there are none */
-    bool has_label, has_offset, has_weight;
+    bool has_label, has_offset, has_query, has_weight;
     uint32_t classes;                   /* of the label; 0: it is a number */
     double label_mean, label_deviation; /* of a number */
 } peal_shape;
@@ -226,9 +227,12 @@ bool peal_pipeline_hides_missing(const peal_pipeline *pipeline, size_t column);
 
 /* Per thread: scratch memory, and what the texts of the present dictionaries become. */
 typedef struct peal_applier peal_applier;
-/* `keeps`: the output has what no prediction needs, too (weights, columns that are kept); else the raw columns need not
- * be there. */
-peal_status peal_applier_new(const peal_pipeline *pipeline, bool keeps, peal_applier **out, peal_error *err);
+/* What the rows are for: a prediction needs no queries, weights and columns that are kept, an evaluation no weights and
+ * columns that are kept. What is not needed is not in the output, and the raw columns need not be there. */
+typedef enum peal_apply_for { PEAL_APPLY_PREDICT, PEAL_APPLY_EVAL, PEAL_APPLY_ALL } peal_apply_for;
+bool peal_apply_needs(peal_apply_for purpose, peal_column_role role);
+peal_status peal_applier_new(const peal_pipeline *pipeline, peal_apply_for purpose, peal_applier **out,
+                             peal_error *err);
 void peal_applier_free(peal_applier *applier);
 
 /* Applies the pipeline to the rows `selection` [count] of `raw` (NULL: rows 0 .. count-1). `out` has the columns of
@@ -242,7 +246,7 @@ peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw
 bool peal_applier_is_unknown(const peal_applier *applier, size_t index, uint32_t code);
 
 /* The columns of the output: `features`, one for each index, `indices` and `values`, the label, the
- * offset, the weight, those that are kept;
+ * offset, the query, the weight, those that are kept;
  * with names, types and dictionaries but no rows. They live as long as the applier. */
 const peal_table *peal_applier_schema(const peal_applier *applier);
 

@@ -67,6 +67,11 @@ static bool stands_beside(const peal_transform *transform) {
     return transform->role == PEAL_TRANSFORM_WEIGHT || transform->role == PEAL_TRANSFORM_OFFSET;
 }
 
+/* True of what makes a column of texts beside them. */
+static bool keeps_texts(const peal_transform *transform) {
+    return transform->role == PEAL_TRANSFORM_KEEP || transform->role == PEAL_TRANSFORM_QUERY;
+}
+
 static peal_status check_values(const peal_transform *transform, const json_t *options, peal_error *err) {
     peal_split split;
     void *state = NULL;
@@ -160,6 +165,11 @@ static bool changes_text(const peal_transform *transform, const json_t *options)
     return transform->role == PEAL_TRANSFORM_TEXT;
 }
 
+static bool ranks_rows(const peal_transform *transform, const json_t *options) {
+    (void)options;
+    return transform->role == PEAL_TRANSFORM_QUERY;
+}
+
 static bool reads_text(const peal_transform *transform, const json_t *options) {
     (void)options;
     return transform->role == PEAL_TRANSFORM_READ;
@@ -194,9 +204,28 @@ static bool has_named(const peal_plan_options *plan, const char *name,
     return false;
 }
 
+/* True if the column comes to the transform `query`, named for it or usual in its format. */
+static bool is_query(const plan_work *planner, const peal_field *field) {
+    if (field->skip) return false;
+    if (has_named(planner->plan, field->name, ranks_rows)) return true;
+    const bool usual = field->usual && strcmp(field->usual, peal_transform_query.name) == 0;
+    return usual && field->type == PEAL_TYPE_UTF8 && !peal_plan_names(planner->plan, field->name);
+}
+
+/* Marks the columns of queries, which every row must have; whether there is one. */
+static bool mark_queries(const plan_work *planner, peal_schema *schema) {
+    bool found = false;
+    for (size_t i = 0; i < schema->count; i++) {
+        schema->fields[i].required = is_query(planner, &schema->fields[i]);
+        found = found || schema->fields[i].required;
+    }
+    return found;
+}
+
 /* How the label is to be read. A class is read as text, for its name; so is a number of which there are few, as long as
- * it may be a class. */
-static peal_status apply_label(const plan_work *planner, const peal_guess *guess, peal_field *field, peal_error *err) {
+ * it may be a class. `ranks`: where rows are ranked, numbers are how relevant they are. */
+static peal_status apply_label(const plan_work *planner, const peal_guess *guess, bool ranks, peal_field *field,
+                               peal_error *err) {
     const peal_type_info *info = &peal_types[field->type];
     const peal_task_kind task = planner->plan->task;
     if (info->has_child) {
@@ -215,7 +244,7 @@ static peal_status apply_label(const plan_work *planner, const peal_guess *guess
         field->type = PEAL_TYPE_DICTIONARY;
         field->as_number = false;
         field->settled = true;
-    } else if (!field->settled && info->is_number && (guess->few_whole || !field->decided)) {
+    } else if (!field->settled && info->is_number && ((guess->few_whole && !ranks) || !field->decided)) {
         field->type = PEAL_TYPE_DICTIONARY;
     } else if (field->settled && field->type == PEAL_TYPE_BOOL) {
         field->type = PEAL_TYPE_DICTIONARY;
@@ -229,13 +258,14 @@ static void apply_text_steps(const plan_work *planner, peal_field *field) {
     const bool reads = has_named(planner->plan, field->name, reads_text);
     const bool wants = has_named(planner->plan, field->name, wants_text);
     if (!wants && !has_named(planner->plan, field->name, changes_text)) return;
-    const bool is_number = field->settled && field->type == PEAL_TYPE_FLOAT64;
-    if ((field->settled && !is_number) || peal_types[field->type].has_child) return;
-    if (has_named(planner->plan, field->name, wants_rows)) {
+    if (peal_types[field->type].has_child) return;
+    if (has_named(planner->plan, field->name, wants_rows)) { /* whatever it is said to be: as it is written */
         field->type = PEAL_TYPE_UTF8;
         field->settled = field->decided = true;
         return;
     }
+    const bool is_number = field->settled && field->type == PEAL_TYPE_FLOAT64;
+    if (field->settled && !is_number) return;
     field->as_number = is_number || reads;
     field->type = PEAL_TYPE_DICTIONARY;
     field->settled = field->decided = field->as_number || wants;
@@ -251,8 +281,9 @@ static peal_status plan_schema(const plan_work *planner, const peal_found *found
     for (size_t i = 0; json_array_size(planner->plan->transforms) > 0 && i < schema->count; i++) {
         apply_text_steps(planner, &schema->fields[i]);
     }
+    const bool ranks = mark_queries(planner, schema);
     if (*label == SIZE_MAX) return PEAL_OK;
-    return apply_label(planner, &found->guesses[*label], &schema->fields[*label], err);
+    return apply_label(planner, &found->guesses[*label], ranks, &schema->fields[*label], err);
 }
 
 peal_status peal_plan_schema(const peal_found *found, const char *name, const peal_plan_options *plan, peal_schema *out,
@@ -320,7 +351,7 @@ static peal_status add_reader(plan_work *planner, size_t column, peal_error *err
 /* True if no further step can follow. */
 static bool is_ended(const peal_pipeline_column *column) {
     const peal_transform *last = column->step_count ? column->steps[column->step_count - 1].transform : NULL;
-    return last && (last->role == PEAL_TRANSFORM_ENCODE || last->role == PEAL_TRANSFORM_KEEP || stands_beside(last));
+    return last && (last->role == PEAL_TRANSFORM_ENCODE || keeps_texts(last) || stands_beside(last));
 }
 
 static peal_status add_named_step(plan_work *planner, size_t column, const peal_transform *transform,
@@ -331,7 +362,7 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
     const bool beside = stands_beside(transform);
     const bool image_step = transform->role == PEAL_TRANSFORM_IMAGE;
     const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket || beside;
-    const bool ends = transform->role == PEAL_TRANSFORM_ENCODE || transform->role == PEAL_TRANSFORM_KEEP || beside;
+    const bool ends = transform->role == PEAL_TRANSFORM_ENCODE || keeps_texts(transform) || beside;
     const bool text_step =
         transform->role == PEAL_TRANSFORM_TEXT || transform->role == PEAL_TRANSFORM_READ || (ends && !number_step);
     if (number_step) PEAL_TRY(add_reader(planner, column, err));
@@ -395,7 +426,8 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
             const bool as_number = schema->fields[i].as_number;
             if (numbers && ((!info->is_number && !as_number) || is_beside(planner, i))) continue;
             const bool is_other = !info->is_text || (as_number && transform->role == PEAL_TRANSFORM_ENCODE);
-            const bool is_settled = !info->has_vocabulary && is_ended(&planner->pipeline->columns[i]);
+            const bool is_settled =
+                !info->has_vocabulary && (schema->fields[i].usual || is_ended(&planner->pipeline->columns[i]));
             if (texts && (is_other || is_settled)) continue;
             PEAL_TRY(add_named_step(planner, i, transform, options, err));
         }
@@ -498,6 +530,7 @@ static peal_status complete_image(plan_work *planner, size_t index, peal_error *
 /* What a column is to models follows from its last step. */
 static peal_column_role role_by(const peal_pipeline_step *last) {
     if (last->transform->role == PEAL_TRANSFORM_KEEP) return PEAL_ROLE_KEPT;
+    if (last->transform->role == PEAL_TRANSFORM_QUERY) return PEAL_ROLE_QUERY;
     if (last->transform->role == PEAL_TRANSFORM_WEIGHT) return PEAL_ROLE_WEIGHT;
     if (last->transform->role == PEAL_TRANSFORM_OFFSET) return PEAL_ROLE_OFFSET;
     if (peal_transform_fills(last->transform, last->state)) return PEAL_ROLE_SPARSE;
@@ -511,7 +544,9 @@ static peal_status complete_column(plan_work *planner, size_t index, peal_error 
     if (field->usual && column->step_count == 0) {
         const peal_transform *known;
         PEAL_TRY(peal_transform_find(field->usual, &known, err));
-        PEAL_TRY(add_default_step(planner, index, known, AT_END, err));
+        /* Unless the user said that it is read another way. */
+        const bool fits = !keeps_texts(known) || field->type == PEAL_TYPE_UTF8;
+        if (fits) PEAL_TRY(add_default_step(planner, index, known, AT_END, err));
     }
     const bool ended = is_ended(column);
     if (!ended) PEAL_TRY(add_reader(planner, index, err));
@@ -648,6 +683,7 @@ static peal_status plan_steps(plan_work *planner, peal_error *err) {
     }
     for (size_t i = 0; i < pipeline->schema.count; i++) PEAL_TRY(complete_column(planner, i, err));
     PEAL_TRY(peal_pipeline_make_recipes(pipeline, err));
+    PEAL_TRY(find_beside(pipeline, PEAL_ROLE_QUERY, "queries", &pipeline->query, err));
     PEAL_TRY(find_beside(pipeline, PEAL_ROLE_WEIGHT, "weights", &pipeline->weight, err));
     PEAL_TRY(find_beside(pipeline, PEAL_ROLE_OFFSET, "offsets", &pipeline->offset, err));
     return pipeline->label == SIZE_MAX ? PEAL_OK : add_label_step(planner, label_options, err);
@@ -655,7 +691,7 @@ static peal_status plan_steps(plan_work *planner, peal_error *err) {
 
 /* The pair of columns that sparse features are. */
 static peal_status find_sparse(peal_pipeline *pipeline, peal_error *err) {
-    pipeline->indices = pipeline->values = pipeline->weight = pipeline->offset = SIZE_MAX;
+    pipeline->indices = pipeline->values = pipeline->query = pipeline->weight = pipeline->offset = SIZE_MAX;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         if (pipeline->columns[i].role != PEAL_ROLE_SPARSE) continue;
         *(pipeline->schema.fields[i].item == PEAL_TYPE_UINT32 ? &pipeline->indices : &pipeline->values) = i;

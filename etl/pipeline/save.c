@@ -6,7 +6,8 @@
 #include "core/base/json.h"
 #include "etl/pipeline/pipeline.h"
 
-static const char *const role_names[] = {"dropped", "feature", "index", "sparse", "kept", "weight", "offset", "label"};
+static const char *const role_names[] = {"dropped", "feature", "index",  "sparse", "kept",
+                                         "query",   "weight",  "offset", "label"};
 enum { ROLES = sizeof role_names / sizeof *role_names };
 
 const char *peal_column_role_name(peal_column_role role) {
@@ -269,6 +270,10 @@ static peal_status load_role(peal_pipeline *pipeline, const json_t *saved, peal_
     pipeline->schema.fields[index].skip = role == PEAL_ROLE_DROPPED;
     column->role = (peal_column_role)role;
     if (role == PEAL_ROLE_LABEL) pipeline->label = index;
+    if (role == PEAL_ROLE_QUERY) {
+        pipeline->query = index;
+        pipeline->schema.fields[index].required = true;
+    }
     if (role == PEAL_ROLE_WEIGHT) pipeline->weight = index;
     if (role == PEAL_ROLE_OFFSET) pipeline->offset = index;
     if (role != PEAL_ROLE_SPARSE || !peal_types[pipeline->schema.fields[index].type].has_child) return PEAL_OK;
@@ -469,7 +474,7 @@ peal_status peal_pipeline_load_with(const json_t *saved, const peal_kept_lists *
     *out = NULL;
     peal_pipeline *pipeline = calloc(1, sizeof *pipeline);
     if (!pipeline) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    pipeline->label = pipeline->weight = pipeline->offset = SIZE_MAX;
+    pipeline->label = pipeline->query = pipeline->weight = pipeline->offset = SIZE_MAX;
     pipeline->indices = pipeline->values = SIZE_MAX;
     peal_status status = pipeline_load(pipeline, saved, lists, err);
     if (status != PEAL_OK) {

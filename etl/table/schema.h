@@ -13,6 +13,7 @@ typedef struct peal_field {
     bool skip;         /* nobody wants this column: do not convert it */
     bool settled;      /* the type is given, and what does not fit it is bad; else values vote (etl/format/votes.h) */
     bool found;        /* it was settled by what all values speak for, not by what anybody gave */
+    bool required;     /* a row that lacks it is bad, as one that lacks a label that is required */
     bool numeric;      /* of a DICTIONARY: texts that must be numbers, of a label whose classes are numbers */
     bool as_number;    /* of a DICTIONARY: texts that become numbers in the pipeline (transform number) */
     bool as_date;      /* of a DICTIONARY: its texts are dates (transform date, unless another is named) */

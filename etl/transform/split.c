@@ -37,7 +37,9 @@ uint8_t peal_split_of(const peal_split *split, uint64_t hash) {
 
 const peal_transform peal_transform_split = {
     .name = "split",
-    .documentation = "rows: fractions are held out, by a hash of each row",
+    .documentation =
+        "rows: fractions are held out, by a hash of each row, or of its query where there are queries, which are "
+        "not cut",
     .role = PEAL_TRANSFORM_ROWS,
     .options = split_options,
 };

@@ -1,5 +1,6 @@
 /* split: which rows train, which validate, which test. Decided by a hash of the row's own bytes and the seed, so it
- * does not depend on order, threads or other rows, and equal rows stay together. */
+ * does not depend on order, threads or other rows, and equal rows stay together. Where rows have queries, the hash is
+ * the query's, and all rows of one stay together. */
 #ifndef PEAL_ETL_TRANSFORM_SPLIT_H
 #define PEAL_ETL_TRANSFORM_SPLIT_H
 

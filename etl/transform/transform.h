@@ -44,6 +44,7 @@ typedef enum peal_transform_role {
     PEAL_TRANSFORM_ENCODE,  /* text (or, with `bucket`, number) to columns of the feature block, to a code, or to a bag
                              */
     PEAL_TRANSFORM_KEEP,    /* text to a column of texts, beside what is learnt from */
+    PEAL_TRANSFORM_QUERY,   /* text to what tells which rows are ranked together */
     PEAL_TRANSFORM_WEIGHT,  /* numbers to what the rows count */
     PEAL_TRANSFORM_OFFSET,  /* numbers to what is added to the rows' scores */
     PEAL_TRANSFORM_LABEL,   /* to the label */
@@ -133,9 +134,9 @@ extern const peal_transform peal_transform_standardize, peal_transform_minmax, p
     peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split,
     peal_transform_read_number, peal_transform_hash, peal_transform_date, peal_transform_clip, peal_transform_log1p,
     peal_transform_bucketize, peal_transform_cast, peal_transform_tokens, peal_transform_keep, peal_transform_bins,
-    peal_transform_weight, peal_transform_offset, peal_transform_exposure, peal_transform_resize, peal_transform_crop,
-    peal_transform_pad, peal_transform_flip, peal_transform_rotate, peal_transform_grey, peal_transform_rgb,
-    peal_transform_normalize, peal_transform_blur, peal_transform_sharpen, peal_transform_edges;
+    peal_transform_weight, peal_transform_offset, peal_transform_exposure, peal_transform_query, peal_transform_resize,
+    peal_transform_crop, peal_transform_pad, peal_transform_flip, peal_transform_rotate, peal_transform_grey,
+    peal_transform_rgb, peal_transform_normalize, peal_transform_blur, peal_transform_sharpen, peal_transform_edges;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);

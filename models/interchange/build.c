@@ -13,7 +13,7 @@ enum { LEAVES_MOST = 65536, ROUNDS_MOST = 1000000 };
 
 typedef struct build {
     const interchange__foreign *foreign;
-    const char *label;
+    const char *label, *query; /* columns; query: NULL: there is none */
     interchange__aspects aspects;
     size_t *column_of;             /* [feature_count] among the columns of codes; SIZE_MAX: not used */
     size_t columns, extra_aspects; /* of codes */
@@ -215,6 +215,10 @@ static peal_status make_pipeline(build *self, peal_error *err) {
         columns = peal_json_append(columns, describe_column(self, f));
     }
     columns = peal_json_append(columns, describe_label(self));
+    if (self->query) {
+        columns = peal_json_append(columns, json_pack("{s:s, s:s, s:s, s:[{s:s}]}", "name", self->query, "type", "utf8",
+                                                      "role", "query", "steps", "transform", "query"));
+    }
     json_t *document = json_pack("{s:o, s:[]}", "columns", columns, "nulls");
     if (!document) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
     const peal_status status = peal_pipeline_load(document, &self->out->fitted, err);
@@ -391,14 +395,21 @@ static const char *choose_label(const interchange__foreign *foreign, char text[3
     return text;
 }
 
-peal_status interchange__build(const interchange__foreign *foreign, const char *label, interchange__built *out,
-                               peal_error *err) {
+peal_status interchange__build(const interchange__foreign *foreign, const char *label, const char *query,
+                               interchange__built *out, peal_error *err) {
     char text[32];
     *out = (interchange__built){0};
     if (label && is_feature(foreign, label)) {
         return peal_fail(err, PEAL_E_USAGE, "a feature of the model is called '%s': the label cannot be, too", label);
     }
-    build self = {.foreign = foreign, .label = label ? label : choose_label(foreign, text), .out = out};
+    build self = {.foreign = foreign, .label = label ? label : choose_label(foreign, text), .query = query, .out = out};
+    if (query && (is_feature(foreign, query) || strcmp(query, self.label) == 0)) {
+        return peal_fail(err, PEAL_E_USAGE, "%s is called '%s': the query cannot be, too",
+                         is_feature(foreign, query) ? "a feature of the model" : "the label", query);
+    }
+    if (query && foreign->classes) {
+        return peal_fail(err, PEAL_E_USAGE, "the model predicts classes: it ranks no rows of queries (query)");
+    }
     walk at = {0};
     peal_status status = make(&self, &at, err);
     if (status == PEAL_E_USAGE) status = PEAL_E_DATA; /* what the file holds, not what the user wishes, is wrong */

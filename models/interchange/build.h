@@ -16,10 +16,11 @@ typedef struct interchange__built {
 } interchange__built;
 
 /* `label` names the column to predict; NULL: "label", or the first of "label_2"... that no feature is called.
+ * `query` names that of the queries; NULL: the model knows of none.
  * PEAL_E_DATA if the trees make no sense or are no trees that a Peal model can be. Cleared by the caller, also after a
  * failure. */
-peal_status interchange__build(const interchange__foreign *foreign, const char *label, interchange__built *out,
-                               peal_error *err);
+peal_status interchange__build(const interchange__foreign *foreign, const char *label, const char *query,
+                               interchange__built *out, peal_error *err);
 void interchange__built_clear(interchange__built *built);
 
 #endif

@@ -34,11 +34,12 @@ static peal_status find_format(const uint8_t *bytes, size_t size, const intercha
                      "the file is neither LightGBM's text model (which begins with 'tree') nor XGBoost's JSON model");
 }
 
-static peal_status read_with(const interchange__format *format, const uint8_t *bytes, size_t size, const char *label,
-                             interchange__built *out, peal_import_result *result, peal_error *err) {
+static peal_status read_with(const interchange__format *format, const uint8_t *bytes, size_t size,
+                             const peal_import_options *options, interchange__built *out, peal_import_result *result,
+                             peal_error *err) {
     interchange__foreign foreign = {.file_bytes = size};
     peal_status status = format->read(bytes, size, &foreign, err);
-    if (status == PEAL_OK) status = interchange__build(&foreign, label, out, err);
+    if (status == PEAL_OK) status = interchange__build(&foreign, options->label, options->query, out, err);
     if (status == PEAL_OK) {
         *result = (peal_import_result){
             .columns = foreign.feature_count, .used = out->columns_used, .classes = foreign.classes};
@@ -50,12 +51,12 @@ static peal_status read_with(const interchange__format *format, const uint8_t *b
     return status;
 }
 
-peal_status interchange__read(const uint8_t *bytes, size_t size, const char *label, interchange__built *out,
-                              peal_import_result *result, peal_error *err) {
+peal_status interchange__read(const uint8_t *bytes, size_t size, const peal_import_options *options,
+                              interchange__built *out, peal_import_result *result, peal_error *err) {
     const interchange__format *format = NULL;
     *out = (interchange__built){0};
     PEAL_TRY(find_format(bytes, size, &format, err));
-    return read_with(format, bytes, size, label, out, result, err);
+    return read_with(format, bytes, size, options, out, result, err);
 }
 
 static peal_status write_model(const interchange__built *built, const char *path, peal_error *err) {
@@ -75,7 +76,7 @@ peal_status peal_import(const peal_import_options *options, peal_import_result *
     interchange__built built = {0};
     peal_status status = peal_file_read(options->path, &bytes, err);
     if (status == PEAL_OK) {
-        status = interchange__read(bytes.data, bytes.size, options->label, &built, result, err);
+        status = interchange__read(bytes.data, bytes.size, options, &built, result, err);
         if (status != PEAL_OK) peal_error_context(err, "%s", options->path);
     }
     peal_buffer_clear(&bytes);

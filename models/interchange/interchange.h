@@ -13,6 +13,7 @@ typedef struct peal_import_options {
     const char *path;  /* the file; its format is found by its bytes */
     const char *out;   /* model file */
     const char *label; /* what the column to predict is called; NULL: "label" */
+    const char *query; /* the column whose rows are ranked among each other, for peal_eval; NULL: none */
 } peal_import_options;
 
 typedef struct peal_import_result {

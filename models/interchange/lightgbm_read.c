@@ -117,11 +117,21 @@ static const struct {
     const char *name, *loss;
     label_kind label;
 } objectives[] = {
-    {"regression", NULL, NUMBER},   {"regression_l1", NULL, NUMBER},      {"huber", NULL, NUMBER},
-    {"fair", NULL, NUMBER},         {"quantile", NULL, NUMBER},           {"mape", NULL, NUMBER},
-    {"lambdarank", NULL, NUMBER},   {"rank_xendcg", NULL, NUMBER},        {"custom", NULL, NUMBER},
-    {"poisson", "poisson", NUMBER}, {"gamma", "gamma", NUMBER},           {"tweedie", "tweedie", NUMBER},
-    {"binary", NULL, TWO_CLASSES},  {"cross_entropy", NULL, TWO_CLASSES}, {"multiclass", "softmax", MORE_CLASSES},
+    {"regression", NULL, NUMBER},
+    {"regression_l1", NULL, NUMBER},
+    {"huber", NULL, NUMBER},
+    {"fair", NULL, NUMBER},
+    {"quantile", NULL, NUMBER},
+    {"mape", NULL, NUMBER},
+    {"lambdarank", "lambdarank", NUMBER},
+    {"rank_xendcg", "rank_xendcg", NUMBER},
+    {"custom", NULL, NUMBER},
+    {"poisson", "poisson", NUMBER},
+    {"gamma", "gamma", NUMBER},
+    {"tweedie", "tweedie", NUMBER},
+    {"binary", NULL, TWO_CLASSES},
+    {"cross_entropy", NULL, TWO_CLASSES},
+    {"multiclass", "softmax", MORE_CLASSES},
 };
 
 typedef struct reading {

@@ -594,9 +594,10 @@ static void say_names(const writing *self, const peal_reporter *reporter) {
 
 /* What LightGBM calls them, by Peal's numbers. It makes chances of ova that do not sum to 1. */
 static const char *const objectives[MODELS__OBJECTIVES] = {
-    [MODELS__SQUARED] = "regression", [MODELS__ABSOLUTE] = "regression_l1",    [MODELS__HUBER] = "huber",
-    [MODELS__QUANTILE] = "quantile",  [MODELS__POISSON] = "poisson",           [MODELS__GAMMA] = "gamma",
-    [MODELS__TWEEDIE] = "tweedie",    [MODELS__LOGISTIC] = "binary sigmoid:1", [MODELS__SOFTMAX] = "multiclass"};
+    [MODELS__SQUARED] = "regression",    [MODELS__ABSOLUTE] = "regression_l1",    [MODELS__HUBER] = "huber",
+    [MODELS__QUANTILE] = "quantile",     [MODELS__POISSON] = "poisson",           [MODELS__GAMMA] = "gamma",
+    [MODELS__TWEEDIE] = "tweedie",       [MODELS__LOGISTIC] = "binary sigmoid:1", [MODELS__SOFTMAX] = "multiclass",
+    [MODELS__LAMBDARANK] = "lambdarank", [MODELS__XENDCG] = "rank_xendcg"};
 
 static peal_status load_model(writing *self) {
     if (strcmp(models__predictor_learner(self->predictor)->name, "trees") != 0) {

@@ -5,8 +5,8 @@
 #include "models/interchange/build.h"
 #include "models/interchange/interchange.h"
 
-/* Cleared by the caller, also after a failure. */
-peal_status interchange__read(const uint8_t *bytes, size_t size, const char *label, interchange__built *out,
-                              peal_import_result *result, peal_error *err);
+/* Of the options only names of columns are asked for. `out` is cleared by the caller, also after a failure. */
+peal_status interchange__read(const uint8_t *bytes, size_t size, const peal_import_options *options,
+                              interchange__built *out, peal_import_result *result, peal_error *err);
 
 #endif

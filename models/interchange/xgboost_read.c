@@ -69,7 +69,7 @@ static const struct {
     {"reg:absoluteerror", NULL, NUMBER, AS_SCORE},
     {"reg:quantileerror", NULL, NUMBER, AS_SCORE},
     {"rank:pairwise", NULL, NUMBER, AS_SCORE},
-    {"rank:ndcg", NULL, NUMBER, AS_SCORE},
+    {"rank:ndcg", "lambdarank", NUMBER, AS_SCORE},
     {"rank:map", NULL, NUMBER, AS_SCORE},
     {"binary:logitraw", NULL, NUMBER, AS_PROBABILITY},
     {"binary:logistic", NULL, TWO_CLASSES, AS_PROBABILITY},

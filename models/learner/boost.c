@@ -5,6 +5,7 @@
 
 #include "core/base/memory.h"
 #include "models/learner/dart.h"
+#include "models/learner/queries.h"
 #include "models/learner/sample.h"
 
 /* ---- what all workers know ---- */
@@ -26,13 +27,16 @@ double models__most_of(const models__trees *self, bool hessian) {
     return most;
 }
 
-void models__row_random(const models__member *m, size_t i, size_t output, peal_purpose purpose, uint32_t out[4]) {
+void models__place_random(const models__member *m, size_t place, size_t output, peal_purpose purpose, uint32_t out[4]) {
     const peal_training *training = m->self->training;
     const uint64_t seed = training->options->seed;
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    const uint32_t counter[4] = {training->order[m->begin + i], (uint32_t)m->round, (uint32_t)output,
-                                 (uint32_t)purpose << 24};
+    const uint32_t counter[4] = {training->order[place], (uint32_t)m->round, (uint32_t)output, (uint32_t)purpose << 24};
     peal_philox_block(counter, key, out);
+}
+
+void models__row_random(const models__member *m, size_t i, size_t output, peal_purpose purpose, uint32_t out[4]) {
+    models__place_random(m, m->begin + i, output, purpose, out);
 }
 
 /* ---- rows ---- */
@@ -109,32 +113,44 @@ static double largest(const double *numbers, size_t count) {
     return most;
 }
 
-/* By what each row counts; and the loss in whole numbers, so that its sum has no order. */
-static void weigh(const models__member *m, size_t begin, size_t count, const double *losses) {
+/* By what each row counts. */
+static void weigh(const models__member *m, size_t begin, size_t count) {
     const size_t outputs = m->self->outputs;
-    models__told *told = &m->self->told[m->rank];
     for (size_t i = 0; i < count; i++) {
-        const double weight = m->own->weights[begin + i], loss = weight * losses[i];
         double *out = m->own->derivatives + 2 * (begin + i) * outputs;
-        told->loss += (__int128)llrint(fmax(fmin(loss, 1e9), -1e9) * (1 << 30));
-        for (size_t k = 0; k < 2 * outputs; k++) out[k] *= weight;
+        for (size_t k = 0; k < 2 * outputs; k++) out[k] *= m->own->weights[begin + i];
     }
 }
 
-static void find_derivatives(const models__member *m) {
+/* Losses in whole numbers, so that their sum has no order. */
+static void add_losses(const models__member *m, size_t begin, size_t count, const double *losses) {
+    for (size_t i = 0; i < count; i++) {
+        const double loss = m->own->weights[begin + i] * losses[i];
+        m->self->told[m->rank].loss += (__int128)llrint(fmax(fmin(loss, 1e9), -1e9) * (1 << 30));
+    }
+}
+
+static peal_status find_derivatives(models__member *m) {
     const models__trees *self = m->self;
     const size_t outputs = self->outputs;
+    const bool ranks = models__goal_ranks(&self->goal);
     models__told *told = &self->told[m->rank];
     told->most_gradient = told->most_hessian = 0;
     told->loss = 0;
+    if (ranks) PEAL_TRY(models__query_derivatives(m));
     for (size_t begin = 0, count; begin < m->count; begin += count) {
         double losses[BLOCK_ROWS], *out = m->own->derivatives + 2 * begin * outputs;
         count = m->count - begin < BLOCK_ROWS ? m->count - begin : BLOCK_ROWS;
-        models__goal_rows(&self->goal, m->own->scores + begin * outputs, m->own->targets + begin, count, out, losses);
-        weigh(m, begin, count, losses);
+        if (!ranks) {
+            models__goal_rows(&self->goal, m->own->scores + begin * outputs, m->own->targets + begin, count, out,
+                              losses);
+            add_losses(m, begin, count, losses);
+        }
+        weigh(m, begin, count);
         told->most_gradient = fmax(told->most_gradient, largest(out, count * outputs));
         told->most_hessian = fmax(told->most_hessian, largest(out + 1, count * outputs));
     }
+    return PEAL_OK;
 }
 
 /* Whole numbers, rounded up or down at random so that sums are right in the mean: keyed by seed, tree, output and row
@@ -158,9 +174,12 @@ static void find_quanta(const models__member *m) {
 static void write_state(const models__member *m, int state, size_t rounds) {
     models__trees *self = m->self;
     __int128 loss = 0;
+    const peal_training *training = self->training;
+    const bool ranks = models__goal_ranks(&self->goal);
+    const double count = ranks ? (double)training->queries->count : (double)training->row_count;
     for (size_t r = 0; r < self->members; r++) loss += self->told[r].loss;
     self->states[state][MODELS__STATE_ROUNDS] = (double)(rounds + 1);
-    self->states[state][MODELS__STATE_LOSS] = (double)loss / (1 << 30) / (double)self->training->row_count;
+    self->states[state][MODELS__STATE_LOSS] = (double)loss / (1 << 30) / count;
 }
 
 static peal_status grow_trees(models__member *m, size_t *reached) {
@@ -173,7 +192,7 @@ static peal_status grow_trees(models__member *m, size_t *reached) {
     const size_t dropped = models__dart_drop(self, committed, rounds, m->weights);
     update_scores(m, rounds);
     m->own->grown = SIZE_MAX;
-    find_derivatives(m);
+    PEAL_TRY(find_derivatives(m));
     PEAL_TRY(models__sample_rows(m));
     PEAL_TRY(models__meet(m));
     m->rules.gradient_unit = 1 / models__scale_for(models__most_of(self, false), MODELS__GRADIENT_BITS);

@@ -284,3 +284,8 @@ void models__forest_model_fill(void *model, const models__forest *forest, const 
     memcpy(self->bins.code_bins, bins->code_bins, bins->code_first[bins->code_features]);
     models__bins_finish(&self->bins, NULL);
 }
+
+const peal_ranking *models__forest_model_ranking(const void *model) {
+    const models__forest_model *self = model;
+    return models__goal_ranks(&self->goal) ? &self->goal.rule.ranking : NULL;
+}

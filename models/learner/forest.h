@@ -27,7 +27,10 @@ enum {
     MODELS__OTHER_RATE,
     MODELS__DROP_RATE,
     MODELS__MAX_DROP,
-    MODELS__SKIP_DROP
+    MODELS__SKIP_DROP,
+    MODELS__TRUNCATION,
+    MODELS__SIGMOID,
+    MODELS__AT
 };
 
 typedef enum models__growth { MODELS__BY_LEAF, MODELS__BY_DEPTH } models__growth;
@@ -45,8 +48,10 @@ enum {
     MODELS__SAMPLING,
     MODELS__BOOSTING,
     MODELS__UNIFORM_DROP,
-    MODELS__XGBOOST_DART
+    MODELS__XGBOOST_DART,
+    MODELS__NORM
 };
+enum { MODELS__NO, MODELS__YES };
 
 /* And its texts. */
 enum { MODELS__INCREASING, MODELS__DECREASING, MODELS__INTERACTIONS };
@@ -139,6 +144,8 @@ const peal_tensor *models__forest_model_tensors(const void *model, size_t *count
 peal_status models__forest_model_check(const void *model, peal_error *err);
 peal_status models__forest_model_scratch(const void *model, void **scratch, peal_error *err);
 void models__forest_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores);
+/* What they rank by; NULL: they do not rank. */
+const peal_ranking *models__forest_model_ranking(const void *model);
 /* The sums of trees, before they become a prediction. */
 void models__forest_model_raw(const void *model, void *scratch, const peal_batch *batch, double *out);
 /* The bins [features] of row `i` of a batch, the table in which it stands, and where. */

@@ -42,6 +42,9 @@ double models__scale_for(double most, int bits);
 /* Random numbers of row `i` of the worker's, keyed by seed, round, output and the row of the dataset. */
 void models__row_random(const models__member *m, size_t i, size_t output, peal_purpose purpose, uint32_t out[4]);
 
+/* The same of the row at a place of the order of all rows. */
+void models__place_random(const models__member *m, size_t place, size_t output, peal_purpose purpose, uint32_t out[4]);
+
 /* Grows tree m->tree of output m->output over the quanta of all workers' rows, and writes it into the forest. */
 peal_status models__grow_tree(models__member *m);
 

@@ -19,6 +19,7 @@
 #include "etl/dataset/dataset.h"
 #include "models/learner/layout.h"
 #include "models/learner/options.h"
+#include "models/learner/ranking.h"
 #include "models/net/model.h"
 #include "models/net/net.h"
 #include "models/net/tensor.h"
@@ -40,15 +41,18 @@ typedef struct peal_training {
     const peal_rows *rows;
     const uint32_t *list; /* [row_count] in the order of the dataset */
     uint64_t row_count;
-    peal_weighing weighing; /* what each counts */
-    double label_least;     /* of them, if it is a number */
-    const void *init;       /* a model of the learner's over the same pipeline, to go on from; NULL: begin anew */
-    const uint32_t *order;  /* [row_count] shared: the rows as this epoch takes them, partition by partition */
+    peal_weighing weighing;      /* what each counts */
+    double label_least;          /* of them, if it is a number */
+    const peal_queries *queries; /* of them, by their places in the list; NULL: there are none. And then also: */
+    const double *labels;        /* [row_count] */
+    const void *init;            /* a model of the learner's over the same pipeline, to go on from; NULL: begin anew */
+    const uint32_t *order;       /* [row_count] shared: the rows as this epoch takes them, partition by partition */
 
     /* the rows that are held out */
     const peal_rows *valid_rows;
     const uint32_t *valid_list; /* [valid_count] */
     uint64_t valid_count;
+    const double *valid_labels; /* [valid_count] */
 
     /* what the learner sets in `begin` */
     peal_model_spec *spec;  /* where it leaves something open */
@@ -186,6 +190,9 @@ struct peal_learner {
      * have the same bits whatever stands beside it. */
     void (*score)(const void *model, void *scratch, const peal_batch *batch, double *scores);
 
+    /* What its scores rank the rows of a query by; NULL: they are no mere ranks. The function NULL: they never are. */
+    const peal_ranking *(*ranking)(const void *model);
+
     /* ---- what it tells of the model besides; NULL: nothing ---- */
 
     const peal_view *const *views; /* ends with NULL */
@@ -239,7 +246,8 @@ struct peal_learner {
      * PEAL_SCORE_CHUNK, as the model of a state would score them. It may be done twice. NULL: by the model. */
     void (*score_valid)(void *self, int state, uint64_t begin, uint64_t end, double *scores);
     /* The mean loss, 0 at least, of held-out rows [count] whose labels are numbers, by their scores: the least one is
-     * the best model's. NULL: the metrics', half the squared error in deviations. */
+     * the best model's. Not called where scores only rank rows, which NDCG judges. NULL: the metrics', half the squared
+     * error in deviations. */
     double (*valid_loss)(const void *self, const double *scores, const double *labels, uint64_t count);
     /* The mean loss of the epoch that `state` has ended. NULL: it does not know. */
     double (*loss)(const void *self, int state);

@@ -2,6 +2,7 @@
 #include "models/learner/objective.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/base/explog.h"
 #include "core/base/vector.h"
@@ -216,6 +217,13 @@ static void predict_ova(const models__goal *goal, const double *scores, double *
     for (size_t k = 0; k < goal->outputs; k++) out[k] = sum > 0 ? out[k] / sum : 1 / (double)goal->outputs;
 }
 
+/* ---- what ranks: lambda.c; rows begin with 0 ---- */
+
+static double nothing(double mean) {
+    (void)mean;
+    return 0;
+}
+
 /* ---- the table ---- */
 
 const models__objective models__objectives[MODELS__OBJECTIVES] = {
@@ -245,6 +253,11 @@ const models__objective models__objectives[MODELS__OBJECTIVES] = {
                          .base = log_of_share,
                          .predict = predict_softmax},
     [MODELS__OVA] = {.name = "ova", .label = MODELS__CLASSES, .rows = ova, .base = log_odds, .predict = predict_ova},
+    [MODELS__LAMBDARANK] = {.name = "lambdarank",
+                            .query = models__lambdarank,
+                            .base = nothing,
+                            .predict = predict_number},
+    [MODELS__XENDCG] = {.name = "rank_xendcg", .query = models__xendcg, .base = nothing, .predict = predict_number},
 };
 
 const peal_model_spelling models__objective_spellings[] = {
@@ -258,6 +271,8 @@ const peal_model_spelling models__objective_spellings[] = {
     {"logistic", MODELS__LOGISTIC},
     {"softmax", MODELS__SOFTMAX},
     {"ova", MODELS__OVA},
+    {"lambdarank", MODELS__LAMBDARANK},
+    {"rank_xendcg", MODELS__XENDCG},
     /* LightGBM's */
     {"regression", MODELS__SQUARED},
     {"regression_l2", MODELS__SQUARED},
@@ -274,6 +289,10 @@ const peal_model_spelling models__objective_spellings[] = {
     {"multiclassova", MODELS__OVA},
     {"multiclass_ova", MODELS__OVA},
     {"ovr", MODELS__OVA},
+    {"xendcg", MODELS__XENDCG},
+    {"xe_ndcg", MODELS__XENDCG},
+    {"xe_ndcg_mart", MODELS__XENDCG},
+    {"xendcg_mart", MODELS__XENDCG},
     /* XGBoost's */
     {"reg:squarederror", MODELS__SQUARED},
     {"reg:absoluteerror", MODELS__ABSOLUTE},
@@ -284,6 +303,7 @@ const peal_model_spelling models__objective_spellings[] = {
     {"binary:logistic", MODELS__LOGISTIC},
     {"multi:softprob", MODELS__SOFTMAX},
     {"multi:softmax", MODELS__SOFTMAX},
+    {"rank:ndcg", MODELS__LAMBDARANK},
     {.text = NULL},
 };
 
@@ -294,9 +314,38 @@ static const models__objective *named(const peal_model_spec *spec) {
     return number == PEAL_MODEL_NO_WORD ? NULL : &models__objectives[number];
 }
 
+/* The first option that only ranking has, and that was given another value; NULL: none was. */
+static const char *ranking_option(const peal_model_spec *spec, const models__objective *objective) {
+    static const int numbers[] = {MODELS__TRUNCATION, MODELS__SIGMOID, MODELS__AT};
+    const bool is_pairs = objective == &models__objectives[MODELS__LAMBDARANK];
+    for (size_t i = 0; !is_pairs && i < sizeof numbers / sizeof *numbers; i++) {
+        const peal_model_number *one = &spec->kind->parameters[numbers[i]];
+        if (objective && objective->query && numbers[i] == MODELS__AT) continue;
+        if (spec->parameters[numbers[i]] != one->otherwise) return one->name;
+    }
+    if (!is_pairs && spec->words[MODELS__NORM] != PEAL_MODEL_NO_WORD) return spec->kind->words[MODELS__NORM].name;
+    return spec->list_count && !(objective && objective->query) ? spec->kind->list->name : NULL;
+}
+
+static peal_status check_gains(const peal_model_spec *spec, peal_error *err) {
+    for (size_t i = 1; i < spec->list_count; i++) {
+        if (spec->list[i] >= spec->list[i - 1]) continue;
+        return peal_fail(err, PEAL_E_USAGE, "label_gain must not fall: %g stands behind %g", spec->list[i],
+                         spec->list[i - 1]);
+    }
+    return PEAL_OK;
+}
+
 peal_status models__goal_check(const peal_model_spec *spec, peal_error *err) {
     const models__objective *objective = named(spec);
     const double alpha = spec->parameters[MODELS__ALPHA];
+    const char *option = ranking_option(spec, objective);
+    if (option) {
+        return peal_fail(err, PEAL_E_USAGE, "%s is of the objective lambdarank%s, not of '%s'", option,
+                         strcmp(option, "at") == 0 || strcmp(option, "label_gain") == 0 ? " or rank_xendcg" : "",
+                         objective ? objective->name : "trees");
+    }
+    PEAL_TRY(check_gains(spec, err));
     if (objective != &models__objectives[MODELS__QUANTILE] || alpha < 1) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "the objective 'quantile' wants an alpha between 0 and 1, not %g", alpha);
 }
@@ -328,6 +377,20 @@ static peal_status check_label(const models__objective *objective, const peal_sh
     return PEAL_OK;
 }
 
+static models__ranking_rule rule_of(const peal_model_spec *spec) {
+    models__ranking_rule rule = {.ranking = peal_ranking_default(),
+                                 .truncation = (size_t)spec->parameters[MODELS__TRUNCATION],
+                                 .sigmoid = spec->parameters[MODELS__SIGMOID],
+                                 .norm = spec->words[MODELS__NORM] != MODELS__NO};
+    rule.ranking.at = (size_t)spec->parameters[MODELS__AT];
+    if (spec->list_count) {
+        memset(rule.ranking.gains, 0, sizeof rule.ranking.gains);
+        memcpy(rule.ranking.gains, spec->list, spec->list_count * sizeof *spec->list);
+        rule.ranking.gain_count = spec->list_count;
+    }
+    return rule;
+}
+
 peal_status models__goal_choose(const peal_model_spec *spec, const peal_shape *shape, models__goal *out,
                                 peal_error *err) {
     const models__objective *objective = named(spec);
@@ -345,8 +408,9 @@ peal_status models__goal_choose(const peal_model_spec *spec, const peal_shape *s
                           .alpha = spec->parameters[MODELS__ALPHA],
                           .power = spec->parameters[MODELS__TWEEDIE_POWER],
                           .step = peal_exp(spec->parameters[MODELS__POISSON_STEP]),
+                          .rule = rule_of(spec),
                           .unit = 1};
-    if (objective->is_log) {
+    if (objective->is_log || objective->query) {
         out->shape.label_mean = 0;
         out->shape.label_deviation = 1;
     }
@@ -367,20 +431,14 @@ peal_status models__goal_check_labels(const models__goal *goal, double least, pe
 
 /* ---- rows ---- */
 
-#define DERIVATIVE_MOST 1e100
-
-static double bounded(double x, double least) {
-    return fmin(fmax(x, least), DERIVATIVE_MOST); /* of NaN, the least */
-}
-
 void models__goal_rows(const models__goal *goal, const double *scores, const double *targets, size_t count, double *out,
                        double *losses) {
     goal->objective->rows(goal, scores, targets, count, out, losses);
     for (size_t i = 0; i < count * goal->outputs; i++) {
-        out[2 * i] = bounded(out[2 * i], -DERIVATIVE_MOST);
-        out[2 * i + 1] = bounded(out[2 * i + 1], 0);
+        out[2 * i] = models__bounded(out[2 * i], -MODELS__DERIVATIVE_MOST);
+        out[2 * i + 1] = models__bounded(out[2 * i + 1], 0);
     }
-    for (size_t i = 0; i < count; i++) losses[i] = bounded(losses[i], -DERIVATIVE_MOST);
+    for (size_t i = 0; i < count; i++) losses[i] = models__bounded(losses[i], -MODELS__DERIVATIVE_MOST);
 }
 
 static double loss_of(const models__goal *goal, double target, double predicted) {

@@ -5,6 +5,9 @@
 #ifndef PEAL_MODELS_OBJECTIVE_H
 #define PEAL_MODELS_OBJECTIVE_H
 
+#include <math.h>
+
+#include "models/learner/lambda.h"
 #include "models/net/model.h"
 
 typedef enum models__objective_number {
@@ -18,6 +21,8 @@ typedef enum models__objective_number {
     MODELS__LOGISTIC,
     MODELS__SOFTMAX,
     MODELS__OVA,
+    MODELS__LAMBDARANK,
+    MODELS__XENDCG,
     MODELS__OBJECTIVES
 } models__objective_number;
 
@@ -28,12 +33,13 @@ typedef struct models__objective models__objective;
 /* An objective for a label. */
 typedef struct models__goal {
     const models__objective *objective;
-    peal_shape shape; /* the data's; of a label that is learnt as it is, its mean is 0 and its deviation 1 */
-    size_t outputs;   /* scores of a row */
-    double alpha;     /* the quantile, or where huber's loss goes straight, in units of a target */
-    double power;     /* tweedie's */
-    double step;      /* poisson: exp(max_delta_step), by which its second derivative is larger */
-    double unit;      /* a derivative by LightGBM's score, which is in units of the label, over one of these */
+    peal_shape shape;          /* the data's; of a label that is learnt as it is, its mean is 0 and its deviation 1 */
+    size_t outputs;            /* scores of a row */
+    double alpha;              /* the quantile, or where huber's loss goes straight, in units of a target */
+    double power;              /* tweedie's */
+    double step;               /* poisson: exp(max_delta_step), by which its second derivative is larger */
+    models__ranking_rule rule; /* of what ranks rows */
+    double unit;               /* a derivative by LightGBM's score, which is in units of the label, over one of these */
 } models__goal;
 
 struct models__objective {
@@ -47,6 +53,10 @@ struct models__objective {
      * [count, outputs]. A target is a class, or a number as models__goal_target makes it. */
     void (*rows)(const models__goal *goal, const double *scores, const double *targets, size_t count, double *out,
                  double *losses);
+    /* In the place of `rows`, of objectives that rank the rows of a query: as in lambda.h. Scores are of any unit, and
+     * their order is all that they say. */
+    double (*query)(const models__ranking_rule *rule, const models__query *query, models__query_room *room,
+                    double *out);
     /* The score of all rows that loses least, by their mean target or a class's share. NULL: a quantile. */
     double (*base)(double mean);
     /* What a row's scores [outputs] mean: probabilities [classes], or a number in the label's own unit. */
@@ -63,11 +73,20 @@ peal_status models__goal_check(const peal_model_spec *spec, peal_error *err);
  * The vocabularies stay those of `shape`. */
 peal_status models__goal_choose(const peal_model_spec *spec, const peal_shape *shape, models__goal *out,
                                 peal_error *err);
+static inline bool models__goal_ranks(const models__goal *goal) {
+    return goal->objective->query != NULL;
+}
 /* PEAL_E_DATA if the objective does not take the least label. */
 peal_status models__goal_check_labels(const models__goal *goal, double least, peal_error *err);
 
 static inline double models__goal_target(const models__goal *goal, double label) {
     return goal->shape.classes ? label : (label - goal->shape.label_mean) / goal->shape.label_deviation;
+}
+
+/* A derivative or loss that is a finite number from `least` on. */
+#define MODELS__DERIVATIVE_MOST 1e100
+static inline double models__bounded(double x, double least) {
+    return fmin(fmax(x, least), MODELS__DERIVATIVE_MOST); /* of NaN, the least */
 }
 
 /* objective->rows, but for scores that are out of all bounds: derivatives are finite and losses numbers. */

@@ -24,6 +24,34 @@ static peal_status check(const peal_train_options *options, const peal_model_spe
     return peal_fail(err, PEAL_E_USAGE, "%s is of learning by steps, not of trees", wrong);
 }
 
+/* Queries there must be, and each row's label must be one that has a gain. `rows` are the rows' numbers. */
+static peal_status check_relevance(const models__trees *self, const double *labels, const uint32_t *rows,
+                                   uint64_t count, const char *what, peal_error *err) {
+    const peal_ranking *ranking = &self->goal.rule.ranking;
+    for (uint64_t i = 0; i < count; i++) {
+        if (peal_ranking_takes(ranking, labels[i])) continue;
+        return peal_fail(err, PEAL_E_DATA,
+                         "%srow %llu: the label is %g; the objective '%s' learns how relevant rows are, by whole "
+                         "numbers from 0 to %zu%s",
+                         what, (unsigned long long)rows[i] + 1, labels[i], self->goal.objective->name,
+                         ranking->gain_count - 1, ranking->gain_count < PEAL_GAINS_USUAL ? " (label_gain)" : "");
+    }
+    return PEAL_OK;
+}
+
+static peal_status check_ranking(const models__trees *self, peal_error *err) {
+    const peal_training *training = self->training;
+    if (!models__goal_ranks(&self->goal)) return PEAL_OK;
+    if (!training->queries) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "the objective '%s' ranks the rows of queries: name the column that tells them (query)",
+                         self->goal.objective->name);
+    }
+    const char *what = training->valid_rows == training->rows ? "" : "rows to validate on: ";
+    PEAL_TRY(check_relevance(self, training->labels, training->list, training->row_count, "", err));
+    return check_relevance(self, training->valid_labels, training->valid_list, training->valid_count, what, err);
+}
+
 /* The mean target or the classes' shares, by what the rows count; or all targets. */
 typedef struct base_reading {
     const models__trees *self;
@@ -129,6 +157,7 @@ static peal_status make(models__trees *self, peal_error *err) {
     }
     PEAL_TRY(models__goal_choose(spec, training->shape, &self->goal, err));
     PEAL_TRY(models__goal_check_labels(&self->goal, training->label_least, err));
+    PEAL_TRY(check_ranking(self, err));
     self->outputs = self->goal.outputs;
     self->members = training->at_once;
     self->leaves = models__forest_leaves(spec);
@@ -253,6 +282,10 @@ static void lay_out(void *opaque, peal_layout *at) {
             self->keys.weights = peal_layout_scratch(at, rows, sizeof(uint64_t));
         self->spans = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__span));
     }
+    if (models__goal_ranks(&self->goal)) {
+        self->query_scores = peal_layout_scratch(at, (size_t)training->row_count, sizeof(double));
+        self->query_derivatives = peal_layout_scratch(at, (size_t)training->row_count, 2 * sizeof(double));
+    }
     self->valid_matrix = peal_layout_scratch(at, valid, features);
     self->valid_sums = peal_layout_scratch(at, valid * outputs, sizeof(double));
     self->valid_held = peal_layout_scratch(at, (valid / PEAL_SCORE_CHUNK + 1) * self->rounds, sizeof(double));
@@ -364,6 +397,7 @@ const peal_learner models__trees_learner = {
     .scratch_new = models__forest_model_scratch,
     .scratch_free = free,
     .score = models__forest_model_score,
+    .ranking = models__forest_model_ranking,
     .views = models__forest_views,
     .importance = models__forest_importance,
     .tree = models__forest_tree,

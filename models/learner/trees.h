@@ -46,19 +46,20 @@ typedef struct models__quantum {
  * What a histogram wants of a row, which is anywhere, stands together: a models__quantum of the tree that grows, then
  * its bins, in one line of the cache if they fit. */
 typedef struct models__own_rows {
-    double *held;        /* [rounds] with which weight the scores hold each round's trees; 0: not */
-    size_t stride;       /* bytes of a row */
-    uint8_t *matrix;     /* [rows, stride] */
-    uint8_t *columns;    /* [features, rows] the bins again */
-    double *targets;     /* [rows] what is learnt */
-    double *weights;     /* [rows] what each counts */
-    double *scores;      /* [rows, outputs] */
-    double *derivatives; /* [rows, outputs, 2] */
-    float *shares;       /* [rows] what each counts in this round; 0: it is out. NULL: all are in */
-    uint64_t *keys;      /* [rows] by which some are chosen, see sample.c */
-    uint32_t *lists[2];  /* [rows] by leaves, and room to part them */
-    size_t grown;        /* the last round; SIZE_MAX: it was not whole */
-    uint32_t *leaves;    /* [outputs, rows] where the last round's trees have put them; MODELS__NO_LEAF: nowhere */
+    double *held;                        /* [rounds] with which weight the scores hold each round's trees; 0: not */
+    size_t stride;                       /* bytes of a row */
+    uint8_t *matrix;                     /* [rows, stride] */
+    uint8_t *columns;                    /* [features, rows] the bins again */
+    double *targets;                     /* [rows] what is learnt */
+    double *weights;                     /* [rows] what each counts */
+    double *scores;                      /* [rows, outputs] */
+    double *derivatives;                 /* [rows, outputs, 2] */
+    float *shares;                       /* [rows] what each counts in this round; 0: it is out. NULL: all are in */
+    uint64_t *keys;                      /* [rows] by which some are chosen, see sample.c */
+    uint32_t *lists[2];                  /* [rows] by leaves, and room to part them */
+    size_t grown;                        /* the last round; SIZE_MAX: it was not whole */
+    struct models__own_queries *queries; /* memory of queries.c */
+    uint32_t *leaves; /* [outputs, rows] where the last round's trees have put them; MODELS__NO_LEAF: nowhere */
 } models__own_rows;
 
 static inline uint8_t *models__row_bins(const models__own_rows *own, size_t row) {
@@ -133,6 +134,8 @@ typedef struct models__trees {
     uint64_t *digits;           /* counts of gradients' digits, see sample.c */
     models__keys keys;          /* [rows] of leaves that are renewed: what their rows lack */
     models__span *spans;        /* [leaves, members] where they stand */
+    double *query_scores;       /* [rows] of objectives that rank: of all workers' rows */
+    double *query_derivatives;  /* [rows, 2] */
     uint8_t *valid_matrix;      /* [valid rows, features] */
     double *valid_sums;         /* [valid rows, outputs] */
     double *valid_held;         /* [chunks, rounds] as `held` of a worker's rows */

@@ -20,6 +20,9 @@ static const peal_model_number parameters[] = {{"leaves", 0, 0, 65536, true},
                                                {"drop_rate", 0.1, 0, 1, false},
                                                {"max_drop", 50, -1, 1e6, true},
                                                {"skip_drop", 0.5, 0, 1, false},
+                                               {"truncation", 30, 1, 1e9, true},
+                                               {"sigmoid", 1, 1e-6, 1e6, false},
+                                               {"at", 10, 1, 1e9, true},
                                                {.name = NULL}};
 
 static const peal_model_spelling growths[] = {{"leaf", MODELS__BY_LEAF},       {"leafwise", MODELS__BY_LEAF},
@@ -35,7 +38,9 @@ static const peal_model_spelling boostings[] = {{"gbdt", MODELS__BOOSTING_PLAIN}
                                                 {"dart", MODELS__BOOSTING_DART},
                                                 {.text = NULL}};
 
-static const peal_model_spelling truths[] = {{"true", 1}, {"1", 1}, {"false", 0}, {"0", 0}, {.text = NULL}};
+static const peal_model_spelling truths[] = {{"true", MODELS__YES}, {"false", MODELS__NO}, {"yes", MODELS__YES},
+                                             {"no", MODELS__NO},    {"1", MODELS__YES},    {"0", MODELS__NO},
+                                             {.text = NULL}};
 
 static const peal_model_word words[] = {{"objective", models__objective_spellings},
                                         {"growth", growths},
@@ -43,7 +48,10 @@ static const peal_model_word words[] = {{"objective", models__objective_spelling
                                         {"boosting", boostings},
                                         {"uniform_drop", truths},
                                         {"xgboost_dart_mode", truths},
+                                        {"norm", truths},
                                         {.name = NULL}};
+
+static const peal_model_list gains = {"label_gain", 0, 1e12};
 
 static const char *const options[] = {"objective",
                                       "leaves",
@@ -75,6 +83,11 @@ static const char *const options[] = {"objective",
                                       "increasing",
                                       "decreasing",
                                       "interactions",
+                                      "truncation",
+                                      "sigmoid",
+                                      "at",
+                                      "norm",
+                                      "label_gain",
                                       NULL};
 
 static const char *const texts[] = {"increasing", "decreasing", "interactions", NULL};
@@ -119,6 +132,11 @@ static const peal_model_alias aliases[] = {
     {"boosting_type", "boosting"},
     {"booster", "boosting"},
     {"rate_drop", "drop_rate"},
+    {"lambdarank_truncation_level", "truncation"},
+    {"lambdarank_norm", "norm"},
+    {"eval_at", "at"},
+    {"ndcg_eval_at", "at"},
+    {"ndcg_at", "at"},
     {.alias = NULL},
 };
 
@@ -132,13 +150,16 @@ const peal_model peal_model_trees = {
         "max_drop=50, skip_drop=0.5, uniform_drop=false, xgboost_dart_mode=false: trees are left out on the way), "
         "bins=255, or as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
         "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "
-        "ova, by the label if left out; increasing=COLUMN+COLUMN and decreasing=: the prediction never falls "
+        "ova, by the label if left out; lambdarank (truncation=30, norm=true, sigmoid=1) or rank_xendcg of queries "
+        "(label_gain=0x1x3x7..., at=10: judged by NDCG over so many places); increasing=COLUMN+COLUMN and decreasing=: "
+        "the prediction never falls "
         "(rises) where the column rises; interactions=A+B|B+C: columns on one path are of one group, those "
         "in no group alone (%2C in a name: a comma)",
     .options = options,
     .parameters = parameters,
     .words = words,
     .texts = texts,
+    .list = &gains,
     .aliases = aliases,
     .numbers = true,
     .two_classes = true,

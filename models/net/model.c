@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/number.h"
 #include "core/base/spec.h"
 #include "ops/op/op.h"
 
@@ -81,6 +82,26 @@ static void parse_texts(const peal_spec *spec, peal_model_spec *out) {
     }
 }
 
+/* The list that only this model has. No number is taken with the x in front of the next one. */
+static peal_status parse_list(const peal_spec *spec, peal_model_spec *out, peal_error *err) {
+    const peal_model_list *list = out->kind->list;
+    const char *text = list ? peal_spec_find(spec, list->name) : NULL;
+    for (const char *at = text; at;) {
+        const char *next = strchr(at, 'x');
+        const size_t length = next ? (size_t)(next - at) : strlen(at);
+        double number;
+        if (out->list_count == PEAL_MODEL_LIST || !peal_number_parse(at, length, &number) ||
+            !(number >= list->least && number <= list->most)) {
+            return peal_fail(err, PEAL_E_USAGE,
+                             "%s: %s must be up to %d numbers from %g to %g joined with x, as in 0x1x3x7, not '%s'",
+                             spec->name, list->name, PEAL_MODEL_LIST, list->least, list->most, text);
+        }
+        out->list[out->list_count++] = number;
+        at = next ? next + 1 : NULL;
+    }
+    return PEAL_OK;
+}
+
 /* Options by their own names, whatever they were called; PEAL_E_USAGE if there is none of the name. */
 static peal_status check_options(const peal_model *model, peal_spec *spec, peal_error *err) {
     enum { NAMES_MOST = 96 };
@@ -122,6 +143,7 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
     PEAL_TRY(peal_spec_number(&spec, "l1", 0, 0, 1e6, &out->l1, err));
     PEAL_TRY(parse_words(&spec, out, err));
     parse_texts(&spec, out);
+    PEAL_TRY(parse_list(&spec, out, err));
     return parse_parameters(&spec, out, err);
 }
 

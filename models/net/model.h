@@ -12,7 +12,13 @@
 #include "etl/pipeline/pipeline.h"
 #include "ops/graph.h"
 
-enum { PEAL_HIDDEN_MOST = 8, PEAL_MODEL_NUMBERS = 24, PEAL_MODEL_WORDS = 8, PEAL_MODEL_TEXTS = 4 };
+enum {
+    PEAL_HIDDEN_MOST = 8,
+    PEAL_MODEL_NUMBERS = 32,
+    PEAL_MODEL_WORDS = 8,
+    PEAL_MODEL_TEXTS = 4,
+    PEAL_MODEL_LIST = 32
+};
 
 _Static_assert(PEAL_MODEL_NUMBERS <= 32, "`given` has a bit for each");
 
@@ -33,6 +39,12 @@ typedef struct peal_model_word {
     const peal_model_spelling *spellings;
 } peal_model_word;
 #define PEAL_MODEL_NO_WORD (-1)
+
+/* An option of one model that is a list of numbers, joined with x. */
+typedef struct peal_model_list {
+    const char *name;
+    double least, most;
+} peal_model_list;
 
 /* What else an option may be called. */
 typedef struct peal_model_alias {
@@ -58,6 +70,8 @@ typedef struct peal_model_spec {
     int words[PEAL_MODEL_WORDS];           /* by kind->words; PEAL_MODEL_NO_WORD where none is said */
     char text[PEAL_SPEC_TEXT];             /* the options that are texts, each ended by a NUL; the first one is empty */
     uint16_t texts[PEAL_MODEL_TEXTS];      /* where in `text` each of kind->texts begins */
+    double list[PEAL_MODEL_LIST];          /* of kind->list */
+    size_t list_count;                     /* 0: none is said */
 } peal_model_spec;
 
 /* The text of kind->texts[which]; "" where none is said. */
@@ -84,6 +98,7 @@ struct peal_model {
     const peal_model_number *parameters;     /* options of its own that are numbers; NULL: none */
     const peal_model_word *words;            /* those that are words; NULL: none */
     const char *const *texts;                /* those that are any text, NULL-terminated; NULL: none */
+    const peal_model_list *list;             /* the one that is a list; NULL: none */
     const peal_model_alias *aliases;         /* other names of options; NULL: none */
     bool numbers, two_classes, many_classes; /* labels that it can learn */
     bool wants_bins;                         /* numbers are best left as buckets, in which what is missing stays so */

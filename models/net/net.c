@@ -105,7 +105,12 @@ double peal_shape_offset(const peal_shape *shape, const peal_table *table, size_
 
 double peal_shape_weight(const peal_shape *shape, const peal_table *table, size_t row) {
     if (!shape->has_weight) return 1;
-    return ((const double *)behind_features(shape, table)[shape->has_label + shape->has_offset].values)[row];
+    const size_t at = (size_t)shape->has_label + shape->has_offset + shape->has_query;
+    return ((const double *)behind_features(shape, table)[at].values)[row];
+}
+
+const peal_column *peal_shape_query(const peal_shape *shape, const peal_table *table) {
+    return shape->has_query ? &behind_features(shape, table)[shape->has_label + shape->has_offset] : NULL;
 }
 
 double peal_row_weight(const peal_weighing *weighing, const peal_shape *shape, const peal_table *table, size_t row,

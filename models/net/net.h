@@ -44,6 +44,8 @@ double peal_shape_label(const peal_shape *shape, const peal_table *table, size_t
  * label's own unit. NaN if it is missing. */
 double peal_shape_weight(const peal_shape *shape, const peal_table *table, size_t row);
 double peal_shape_offset(const peal_shape *shape, const peal_table *table, size_t row);
+/* The texts of the rows' queries, in a table that is no prediction's; NULL: they have none. */
+const peal_column *peal_shape_query(const peal_shape *shape, const peal_table *table);
 /* What the row counts, whose label is this. */
 double peal_row_weight(const peal_weighing *weighing, const peal_shape *shape, const peal_table *table, size_t row,
                        double label);

@@ -109,23 +109,69 @@ peal_status peal_metrics_compute(const double *scores, size_t outputs, const dou
     return classes == 2 ? area_under_curve(scores, outputs, labels, rows, &out->auc, err) : PEAL_OK;
 }
 
+peal_status peal_metrics_rank(const peal_ranking *ranking, const peal_queries *queries, const double *scores,
+                              const double *labels, bool is_order, peal_metrics *metrics, peal_error *err) {
+    PEAL_TRY(peal_ranking_measure(ranking, queries, scores, labels, &metrics->ranking, err));
+    metrics->is_order = is_order;
+    if (is_order) metrics->loss = 1 - metrics->ranking.ndcg[metrics->ranking.chosen];
+    return PEAL_OK;
+}
+
+const char *peal_metrics_key(const char *name, size_t at, char text[PEAL_METRIC_KEY]) {
+    peal_snprintf(text, PEAL_METRIC_KEY, "%s@%zu", name, at);
+    return text;
+}
+
+static json_t *add_ranking(json_t *saved, const peal_ranking_scores *ranking) {
+    for (size_t k = 0; k < ranking->cuts; k++) {
+        char key[PEAL_METRIC_KEY];
+        saved = peal_json_set(saved, peal_metrics_key("ndcg", ranking->at[k], key), peal_json_real(ranking->ndcg[k]));
+        saved = peal_json_set(saved, peal_metrics_key("map", ranking->at[k], key), peal_json_real(ranking->map[k]));
+    }
+    return saved;
+}
+
 json_t *peal_metrics_save(const peal_metrics *m) {
     if (m->classes == 0) {
-        return json_pack("{s:o, s:o, s:o, s:o}", "rmse", peal_json_real(m->rmse), "mae", peal_json_real(m->mae), "r2",
-                         peal_json_real(m->r2), "loss", peal_json_real(m->loss));
+        json_t *saved = json_pack("{s:o}", "loss", peal_json_real(m->loss));
+        if (m->is_order) return add_ranking(saved, &m->ranking);
+        saved = peal_json_set(saved, "rmse", peal_json_real(m->rmse));
+        saved = peal_json_set(saved, "mae", peal_json_real(m->mae));
+        return add_ranking(peal_json_set(saved, "r2", peal_json_real(m->r2)), &m->ranking);
     }
     json_t *saved = json_pack("{s:o, s:o, s:o}", "accuracy", peal_json_real(m->accuracy), "log_loss",
                               peal_json_real(m->log_loss), "loss", peal_json_real(m->loss));
     return m->classes == 2 ? peal_json_set(saved, "auc", peal_json_real(m->auc)) : saved;
 }
 
-const char *peal_metrics_text(const peal_metrics *m, char text[160]) {
+/* The first cut, that at 5 and the chosen one, each once. */
+static void put_ranking(const peal_ranking_scores *ranking, const char *before, char *text, size_t size) {
+    size_t used = (size_t)peal_snprintf(text, size, "%s", before);
+    for (size_t k = 0; k < ranking->cuts; k++) {
+        if (k != ranking->chosen && ranking->at[k] != 1 && ranking->at[k] != 5) continue;
+        used += (size_t)peal_snprintf(text + used, size - used, "ndcg@%zu %.4f, ", ranking->at[k], ranking->ndcg[k]);
+    }
+    peal_snprintf(text + used, size - used, "map@%zu %.4f; %llu queries", ranking->at[ranking->chosen],
+                  ranking->map[ranking->chosen], (unsigned long long)ranking->queries);
+}
+
+const char *peal_metrics_text(const peal_metrics *m, char text[PEAL_METRICS_TEXT]) {
     if (m->classes == 0) {
-        peal_snprintf(text, 160, "rmse %.6g, mae %.6g, r2 %.4f", m->rmse, m->mae, m->r2);
+        char numbers[64] = "";
+        if (!m->is_order) {
+            peal_snprintf(numbers, sizeof numbers, "rmse %.6g, mae %.6g, r2 %.4f%s", m->rmse, m->mae, m->r2,
+                          m->ranking.cuts ? ", " : "");
+        }
+        if (m->ranking.cuts) {
+            put_ranking(&m->ranking, numbers, text, PEAL_METRICS_TEXT);
+        } else {
+            peal_snprintf(text, PEAL_METRICS_TEXT, "%s", numbers);
+        }
     } else if (m->classes == 2) {
-        peal_snprintf(text, 160, "accuracy %.4f, auc %.4f, log loss %.4f", m->accuracy, m->auc, m->log_loss);
+        peal_snprintf(text, PEAL_METRICS_TEXT, "accuracy %.4f, auc %.4f, log loss %.4f", m->accuracy, m->auc,
+                      m->log_loss);
     } else {
-        peal_snprintf(text, 160, "accuracy %.4f, log loss %.4f", m->accuracy, m->log_loss);
+        peal_snprintf(text, PEAL_METRICS_TEXT, "accuracy %.4f, log loss %.4f", m->accuracy, m->log_loss);
     }
     return text;
 }

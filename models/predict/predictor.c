@@ -435,7 +435,7 @@ static void say_unknown(const peal_predict_options *options, const peal_predict_
                 result->unknown == 1 ? "is" : "are", result->unknown == 1 ? "counts as" : "count as");
 }
 
-static peal_status walk_sources(peal_predictor *predictor, const peal_predict_options *options, bool label_required,
+static peal_status walk_sources(peal_predictor *predictor, const peal_predict_options *options, bool is_eval,
                                 const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
     models__lanes lanes;
     const peal_scan_options scan_options = {
@@ -447,7 +447,8 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
         .null_count = options->null_count,
         .stop = options->stop,
         .reporter = options->reporter,
-        .label_required = label_required,
+        .is_eval = is_eval,
+        .label_required = is_eval,
         .on_bad_row = options->on_bad_row,
         .threads = options->threads,
         .work = predict_rows,
@@ -467,12 +468,11 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
     return peal_fail(err, PEAL_E_DATA, "%s: there is not one good row", options->sources[0]);
 }
 
-static peal_status walk(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
-                        bool label_required, const table_consumer *consumer, peal_predict_result *result,
-                        peal_error *err) {
+static peal_status walk(peal_predictor *predictor, const peal_predict_options *options, unsigned splits, bool is_eval,
+                        const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
     *result = (peal_predict_result){0};
     if (is_dataset_job(options)) return walk_dataset(predictor, options, splits, consumer, result, err);
-    return walk_sources(predictor, options, label_required, consumer, result, err);
+    return walk_sources(predictor, options, is_eval, consumer, result, err);
 }
 
 typedef struct predict_walk {
@@ -505,6 +505,7 @@ enum { SPELLINGS = 5, SPELLINGS_TEXT = SPELLINGS * 40 };
 typedef struct eval_walk {
     peal_predictor *predictor;
     peal_buffer scores, labels; /* double [rows, scores], double [rows] */
+    peal_query_reading queries; /* of the rows, if the model's pipeline knows any */
     uint64_t rows, unknown;
     char spelt[SPELLINGS_TEXT]; /* the first labels, as the source spells them */
 } eval_walk;
@@ -528,6 +529,9 @@ static peal_status eval_consume(void *user, const peal_scan_rows *rows, const do
     PEAL_TRY(peal_buffer_append(&self->scores, scores, table->rows * row_size, err));
     PEAL_TRY(peal_buffer_reserve(&self->labels, table->rows * sizeof(double), err));
     double *labels = (double *)(void *)(self->labels.data + self->labels.size);
+    if (self->predictor->shape.has_query) {
+        PEAL_TRY(peal_query_reading_add(&self->queries, peal_shape_query(&self->predictor->shape, table), err));
+    }
     for (size_t row = 0; row < table->rows; row++) {
         labels[row] = peal_shape_label(&self->predictor->shape, table, row);
         self->unknown += isnan(labels[row]);
@@ -561,10 +565,72 @@ static peal_status check_labels(const eval_walk *self, const peal_predict_option
                      known, options->sources[0], self->spelt);
 }
 
+static const peal_ranking *ranking_of(const peal_predictor *predictor) {
+    return predictor->learner->ranking ? predictor->learner->ranking(predictor->model) : NULL;
+}
+
+/* The rows that have a label, in *list. PEAL_E_DATA names one whose label has no gain, if ranks are all that the model
+ * tells; else *count is then 0. */
+static peal_status list_ranked(const eval_walk *self, const peal_ranking *ranking, bool is_order, uint32_t *list,
+                               uint64_t *count, peal_error *err) {
+    const double *labels = (const double *)(const void *)self->labels.data;
+    *count = 0;
+    for (uint64_t row = 0; row < self->rows; row++) {
+        if (isnan(labels[row]) || peal_query_of(&self->queries, row) == PEAL_QUERY_NONE) continue;
+        if (peal_ranking_takes(ranking, labels[row])) {
+            list[(*count)++] = (uint32_t)row;
+            continue;
+        }
+        *count = 0;
+        if (!is_order) return PEAL_OK;
+        return peal_fail(err, PEAL_E_DATA,
+                         "row %llu (of the good ones): the label is %g, but the model ranks by whole numbers from 0 to "
+                         "%zu",
+                         (unsigned long long)row + 1, labels[row], ranking->gain_count - 1);
+    }
+    return PEAL_OK;
+}
+
+/* The listed rows' scores and labels move up. */
+static peal_status rank_listed(eval_walk *self, const peal_ranking *ranking, bool is_order, const uint32_t *list,
+                               uint64_t count, peal_metrics *metrics, peal_error *err) {
+    double *scores = (double *)(void *)self->scores.data, *labels = (double *)(void *)self->labels.data;
+    peal_queries queries;
+    PEAL_TRY(peal_queries_make(&self->queries, list, count, &queries, err));
+    for (uint64_t i = 0; i < count; i++) {
+        scores[i] = scores[list[i]];
+        labels[i] = labels[list[i]];
+    }
+    const peal_status status = peal_metrics_rank(ranking, &queries, scores, labels, is_order, metrics, err);
+    peal_queries_clear(&queries);
+    return status;
+}
+
+/* Scores and labels are used up. */
+static peal_status rank_queries(eval_walk *self, peal_metrics *metrics, peal_error *err) {
+    const peal_ranking *own = ranking_of(self->predictor), usual = peal_ranking_default();
+    const peal_ranking *ranking = own ? own : &usual;
+    uint32_t *list;
+    uint64_t count;
+    if (!self->predictor->shape.has_query || self->predictor->shape.classes) return PEAL_OK;
+    if (self->rows > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows to rank");
+    PEAL_TRY(peal_alloc_checked(&list, self->rows, sizeof *list, "rows to rank", err));
+    peal_status status = list_ranked(self, ranking, own != NULL, list, &count, err);
+    if (status == PEAL_OK && count) status = rank_listed(self, ranking, own != NULL, list, count, metrics, err);
+    free(list);
+    return status;
+}
+
 peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
                       peal_metrics *metrics, peal_predict_result *result, peal_error *err) {
     if (predictor->view) {
         return peal_fail(err, PEAL_E_USAGE, "labels are compared with predictions, not with %s", predictor->view->name);
+    }
+    if (ranking_of(predictor) && !predictor->shape.has_query) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "%s ranks the rows of queries, and it does not know which column tells them: it was imported "
+                         "without one (query)",
+                         predictor->path);
     }
     eval_walk self = {.predictor = predictor};
     const table_consumer consumer = {.stage = "evaluating", .consume = eval_consume, .user = &self};
@@ -578,6 +644,8 @@ peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *opt
                                       (const double *)(const void *)self.labels.data, self.rows,
                                       predictor->shape.classes, predictor->shape.label_deviation, metrics, err);
     }
+    if (status == PEAL_OK) status = rank_queries(&self, metrics, err);
+    peal_query_reading_clear(&self.queries);
     peal_buffer_clear(&self.scores);
     peal_buffer_clear(&self.labels);
     return status;

@@ -16,8 +16,9 @@
 #include "models/train/verdict.h"
 
 enum {
-    ROWS_LEAST = 100, /* with fewer, what is held out decides nothing */
-    ROWS_FEW = 5000,  /* up to so many a fifth is held out, else a tenth */
+    ROWS_LEAST = 100,   /* with fewer, what is held out decides nothing */
+    QUERIES_LEAST = 20, /* the same of queries */
+    ROWS_FEW = 5000,    /* up to so many a fifth is held out, else a tenth */
     SPARSE_MOST =
         1 << 14,        /* sparse features up to which a net is tried: its first layer has a hundredfold of numbers */
     ROWS_AGAIN = 20000, /* up to so many the winner is trained again, on all rows */
@@ -41,6 +42,8 @@ typedef struct choice {
     peal_shape shape;
     uint64_t rows;  /* to train on, and perhaps to hold out from */
     bool has_valid; /* rows to validate on were given: none need be held out */
+    size_t queries; /* if rows could be ranked */
+    bool ranks;     /* rows of queries are ranked: there is nothing to choose from */
     candidate candidates[TRIALS];
     size_t count; /* of candidates */
 } choice;
@@ -53,6 +56,52 @@ static const char *linear_model(const peal_shape *shape) {
     return shape->classes == 0 ? "linear" : shape->classes == 2 ? "logistic" : "softmax";
 }
 
+/* ---- ranking ---- */
+
+static const char ranking_model[] = "trees:objective=lambdarank";
+
+/* Whether the labels of all rows to train on are such as ranking learns. */
+typedef struct relevance {
+    const peal_shape *shape;
+    peal_query_reading queries;
+    double most;
+    bool fits;
+} relevance;
+
+static peal_status look_at_labels(void *user, const peal_table *table, peal_error *err) {
+    relevance *self = user;
+    const peal_ranking ranking = peal_ranking_default();
+    PEAL_TRY(peal_query_reading_add(&self->queries, peal_shape_query(self->shape, table), err));
+    for (size_t row = 0; row < table->rows && self->fits; row++) {
+        const double label = peal_shape_label(self->shape, table, row);
+        if (isnan(label)) continue;
+        self->fits = peal_ranking_takes(&ranking, label);
+        if (label > self->most) self->most = label;
+    }
+    return PEAL_OK;
+}
+
+/* Rows of queries whose labels say how relevant they are, and which trees can learn from, are ranked. */
+static peal_status look_for_ranking(choice *self, const peal_dataset *dataset, peal_error *err) {
+    peal_train_options options = *self->options;
+    relevance found = {.shape = &self->shape, .fits = true};
+    options.model = ranking_model;
+    if (self->options->model || !self->shape.has_query || !self->shape.has_label || self->shape.classes) {
+        return PEAL_OK;
+    }
+    if (self->shape.sparse || !models__can_learn(&options)) return PEAL_OK;
+    const peal_status status = peal_dataset_read(dataset, 1u << PEAL_SPLIT_TRAIN, look_at_labels, &found, err);
+    self->queries = found.queries.names.size;
+    peal_query_reading_clear(&found.queries);
+    PEAL_TRY(status);
+    self->ranks = found.fits;
+    if (!self->ranks) return PEAL_OK;
+    peal_report(reporter(self), PEAL_EVENT_NOTE,
+                "model: %s is chosen: rows have queries, and labels are whole numbers from 0 to %g", ranking_model,
+                found.most);
+    return PEAL_OK;
+}
+
 static peal_status look(choice *self, peal_error *err) {
     peal_dataset *dataset;
     peal_pipeline *pipeline = NULL;
@@ -60,6 +109,7 @@ static peal_status look(choice *self, peal_error *err) {
     peal_status status = peal_pipeline_load(peal_dataset_pipeline(dataset), &pipeline, err);
     if (status == PEAL_OK) status = peal_pipeline_shape(pipeline, &self->shape, err);
     self->rows = peal_dataset_rows(dataset, PEAL_SPLIT_TRAIN);
+    if (status == PEAL_OK) status = look_for_ranking(self, dataset, err);
     self->has_valid = self->options->valid || peal_dataset_rows(dataset, PEAL_SPLIT_VALID);
     peal_pipeline_free(pipeline);
     peal_dataset_close(dataset);
@@ -187,6 +237,7 @@ static peal_status write_better(const models__trainer *again, candidate *winner,
     const double before = winner->result.valid.loss;
     double after;
     bool worse;
+    if (winner->result.valid.is_order) return models__trainer_write(again, out, err); /* no row has a loss of its own */
     PEAL_TRY(is_worse(&winner->trainer, again->best, &after, &worse, err));
     if (!worse) return models__trainer_write(again, out, err);
     peal_report(winner->options.reporter, PEAL_EVENT_WARNING,
@@ -251,8 +302,9 @@ static peal_status forget_earlier_job(const peal_train_options *options, peal_er
 
 static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_file *out, peal_error *err) {
     PEAL_TRY(forget_earlier_job(self->options, err));
-    if (self->options->model) {
-        PEAL_TRY(try_model(self, self->options->model, trial_names[LINEAR], err));
+    if (self->options->model || self->ranks) {
+        const char *model = self->ranks ? ranking_model : self->options->model;
+        PEAL_TRY(try_model(self, model, trial_names[LINEAR], err));
     } else {
         PEAL_TRY(try_model(self, linear_model(&self->shape), trial_names[LINEAR], err));
         PEAL_TRY(try_trees(self, err));
@@ -276,6 +328,7 @@ static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_
 /* The model where nothing is to be tried; NULL: something is. */
 static const char *model_untried(const choice *self) {
     if (self->shape.bytes) return "mlp";
+    if (self->ranks) return self->queries < QUERIES_LEAST ? ranking_model : NULL;
     return self->rows < ROWS_LEAST ? linear_model(&self->shape) : NULL;
 }
 
@@ -312,8 +365,9 @@ peal_status models__train_by_trial(const peal_train_options *options, peal_train
         peal_train_options named = *options;
         if (!named.model) {
             named.model = untried;
-            peal_report(reporter(&self), PEAL_EVENT_NOTE, "model: %s is chosen: %s", untried,
-                        self.shape.bytes ? "the features are bytes, as of images" : "the rows are few");
+            if (!self.ranks)
+                peal_report(reporter(&self), PEAL_EVENT_NOTE, "model: %s is chosen: %s", untried,
+                            self.shape.bytes ? "the features are bytes, as of images" : "the rows are few");
         }
         status = models__train_once(&named, result, out, err);
     } else if (status == PEAL_OK) {

@@ -395,7 +395,34 @@ static peal_status read_json(const peal_safetensors *file, const char *key, json
     return text ? peal_json_parse(key, text, strlen(text), out, err) : wrong(err, key);
 }
 
-/* The metrics of the best epoch: each a number, or null where it is not known. */
+/* A metric of the best epoch: a number, or null where it is not known. True if it stands there. */
+static bool read_metric(const json_t *saved, const char *key, double *out, bool *right) {
+    const json_t *value = json_object_get(saved, key);
+    *right = *right && (!value || json_is_real(value) || json_is_null(value));
+    *out = json_is_null(value) ? (double)NAN : json_number_value(value);
+    return value != NULL;
+}
+
+/* Those of queries; how many there are. */
+static size_t read_ranking(const models__trainer *trainer, const json_t *saved, peal_metrics *out, bool *right) {
+    const peal_learner *learner = trainer->learner;
+    const peal_ranking *own = learner->ranking ? learner->ranking(trainer->best) : NULL;
+    const peal_ranking usual = peal_ranking_default();
+    peal_ranking_scores ranking = peal_ranking_cuts(own ? own : &usual);
+    size_t known = 0;
+    out->is_order = own != NULL;
+    if (!trainer->data.shape.has_query || !json_object_get(saved, "ndcg@1")) return 0;
+    for (size_t k = 0; k < ranking.cuts; k++) {
+        char key[PEAL_METRIC_KEY];
+        known += read_metric(saved, peal_metrics_key("ndcg", ranking.at[k], key), &ranking.ndcg[k], right);
+        known += read_metric(saved, peal_metrics_key("map", ranking.at[k], key), &ranking.map[k], right);
+    }
+    ranking.queries = trainer->data.valid_queries.count;
+    out->ranking = ranking;
+    return known;
+}
+
+/* The metrics of the best epoch. */
 static peal_status read_valid(models__trainer *trainer, const models__progress *progress, const peal_safetensors *file,
                               peal_error *err) {
     json_t *saved;
@@ -411,11 +438,9 @@ static peal_status read_valid(models__trainer *trainer, const models__progress *
     size_t known = 0;
     bool right = json_is_object(saved);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        const json_t *value = json_object_get(saved, numbers[i].key);
-        right = right && (!value || json_is_real(value) || json_is_null(value));
-        *numbers[i].to = json_is_null(value) ? (double)NAN : json_number_value(value);
-        known += value != NULL;
+        known += read_metric(saved, numbers[i].key, numbers[i].to, &right);
     }
+    known += read_ranking(trainer, saved, valid, &right);
     valid->classes = trainer->data.shape.classes;
     valid->rows = trainer->data.valid_count;
     json_t *again = has_valid ? peal_metrics_save(valid) : json_object();

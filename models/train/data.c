@@ -18,9 +18,10 @@ peal_status models__parse_fraction(const char *valid, double *out, peal_error *e
 }
 
 /* What is known of the rows of a split, collected while they are read: later only the workers look at rows, for they
- * lie in a map. A row that lacks weight or offset has no label that could be learnt. */
+ * lie in a map. A row that lacks weight, offset or query has no label that could be learnt. */
 typedef struct known_rows {
     peal_buffer labels, weights; /* double [rows]; no weights where there are none */
+    peal_query_reading queries;  /* no rows where there are none */
 } known_rows;
 
 typedef struct row_reading {
@@ -32,6 +33,7 @@ typedef struct row_reading {
 static void known_rows_clear(known_rows *rows) {
     peal_buffer_clear(&rows->labels);
     peal_buffer_clear(&rows->weights);
+    peal_query_reading_clear(&rows->queries);
 }
 
 static const double *doubles(const peal_buffer *buffer) {
@@ -67,9 +69,16 @@ static peal_status read_rows(void *user, const peal_table *table, peal_error *er
     if (known->size == 0) PEAL_TRY(peal_pipeline_check_table(trainer->data.pipeline, table, self->dataset, err));
     PEAL_TRY(peal_buffer_reserve(known, table->rows * sizeof(double), err));
     double *labels = (double *)(void *)(known->data + known->size);
+    const uint64_t before = known->size / sizeof(double);
+    if (shape->has_query) {
+        PEAL_TRY(peal_query_reading_add(&self->known->queries, peal_shape_query(shape, table), err));
+    }
     for (size_t row = 0; row < table->rows; row++) {
         labels[row] = peal_shape_label(shape, table, row);
         if (shape->has_weight || shape->has_offset) PEAL_TRY(read_beside(self, table, row, &labels[row], err));
+        if (shape->has_query && peal_query_of(&self->known->queries, before + row) == PEAL_QUERY_NONE) {
+            labels[row] = (double)NAN;
+        }
     }
     known->size += table->rows * sizeof(double);
     return PEAL_OK;
@@ -107,13 +116,27 @@ static peal_status list_rows(const known_rows *known, const uint8_t *held, uint8
     return PEAL_OK;
 }
 
-/* The labels of the rows to validate on, in their order. */
-static peal_status take_labels(models__trainer *trainer, const known_rows *known, peal_error *err) {
+/* The labels of the rows of a list, in its order. */
+static peal_status take_labels(const known_rows *known, const uint32_t *list, uint64_t count, double **out,
+                               peal_error *err) {
     const double *label = doubles(&known->labels);
-    PEAL_TRY(peal_alloc_checked(&trainer->data.valid_labels, trainer->data.valid_count, sizeof(double), "labels", err));
-    for (uint64_t i = 0; i < trainer->data.valid_count; i++)
-        trainer->data.valid_labels[i] = label[trainer->data.valid_list[i]];
+    PEAL_TRY(peal_alloc_checked(out, count, sizeof(double), "labels", err));
+    for (uint64_t i = 0; i < count; i++) (*out)[i] = label[list[i]];
     return PEAL_OK;
+}
+
+/* What is kept of the rows to validate on. */
+static peal_status take_valid(models__data *data, const known_rows *known, peal_error *err) {
+    PEAL_TRY(take_labels(known, data->valid_list, data->valid_count, &data->valid_labels, err));
+    if (!data->shape.has_query) return PEAL_OK;
+    return peal_queries_make(&known->queries, data->valid_list, data->valid_count, &data->valid_queries, err);
+}
+
+/* Of the rows to train on. */
+static peal_status take_queries(models__data *data, const known_rows *known, peal_error *err) {
+    if (!data->shape.has_query) return PEAL_OK;
+    PEAL_TRY(take_labels(known, data->train_list, data->train_count, &data->train_labels, err));
+    return peal_queries_make(&known->queries, data->train_list, data->train_count, &data->queries, err);
 }
 
 static double least_label(const models__data *data, const known_rows *known) {
@@ -160,19 +183,49 @@ static peal_status balance(models__data *data, const known_rows *known, peal_err
     return PEAL_OK;
 }
 
-/* Marks a random fraction of the rows: a function of the seed and their number. */
-static peal_status hold_out(const models__trainer *trainer, double fraction, uint8_t **held, peal_error *err) {
-    uint64_t rows = peal_rows_count(trainer->data.rows);
-    if (rows > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows in one split");
+/* Marks a random fraction of `count` things: a function of the seed and their number. */
+static peal_status draw(const models__trainer *trainer, double fraction, uint64_t count, uint8_t **drawn,
+                        peal_error *err) {
     uint32_t *order;
-    PEAL_TRY(peal_alloc_checked(held, rows, 1, "held-out rows", err));
-    PEAL_TRY(peal_alloc_checked(&order, rows, sizeof *order, "held-out rows", err));
-    for (uint64_t i = 0; i < rows; i++) order[i] = (uint32_t)i;
+    PEAL_TRY(peal_zeroed_checked(drawn, count, 1, "held-out rows", err));
+    PEAL_TRY(peal_alloc_checked(&order, count, sizeof *order, "held-out rows", err));
+    for (uint64_t i = 0; i < count; i++) order[i] = (uint32_t)i;
     peal_philox random = peal_philox_stream(trainer->options->seed, PEAL_PURPOSE_SPLIT, 0, 0, 0);
-    peal_philox_shuffle(&random, order, rows);
-    for (uint64_t i = 0; i < (uint64_t)((double)rows * fraction + 0.5); i++) (*held)[order[i]] = 1;
+    peal_philox_shuffle(&random, order, count);
+    for (uint64_t i = 0; i < (uint64_t)((double)count * fraction + 0.5); i++) (*drawn)[order[i]] = 1;
     free(order);
     return PEAL_OK;
+}
+
+/* Marks the rows of the queries that are drawn: none is cut. */
+static peal_status hold_out_queries(const models__trainer *trainer, double fraction, const peal_query_reading *queries,
+                                    uint8_t **held, peal_error *err) {
+    const uint64_t rows = peal_rows_count(trainer->data.rows);
+    const size_t count = queries->names.size;
+    uint8_t *drawn = NULL;
+    if (count < 2) {
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s: all rows to train on are of one query, which cannot be cut: none can be held out (valid)",
+                         trainer->options->dataset);
+    }
+    /* At least one is held out, and one is left. */
+    const double least = 1 / (double)count, part = fmin(fmax(fraction, least), 1 - least);
+    peal_status status = draw(trainer, part, count, &drawn, err);
+    if (status == PEAL_OK) status = peal_zeroed_checked(held, rows, 1, "held-out rows", err);
+    for (uint64_t row = 0; row < rows && status == PEAL_OK; row++) {
+        const uint32_t query = peal_query_of(queries, row);
+        (*held)[row] = query != PEAL_QUERY_NONE && drawn[query];
+    }
+    free(drawn);
+    return status;
+}
+
+static peal_status hold_out(const models__trainer *trainer, double fraction, const known_rows *known, uint8_t **held,
+                            peal_error *err) {
+    const uint64_t rows = peal_rows_count(trainer->data.rows);
+    if (rows > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows in one split");
+    if (trainer->data.shape.has_query) return hold_out_queries(trainer, fraction, &known->queries, held, err);
+    return draw(trainer, fraction, rows, held, err);
 }
 
 static peal_status open_valid_dataset(models__trainer *trainer, const char *path, known_rows *known, peal_error *err) {
@@ -203,7 +256,7 @@ static peal_status choose_rows(models__trainer *trainer, const known_rows *known
     peal_status status = PEAL_OK;
     if (is_fraction) PEAL_TRY(models__parse_fraction(options->valid, &fraction, err));
     if (is_fraction) {
-        status = hold_out(trainer, fraction, &held, err);
+        status = hold_out(trainer, fraction, known, &held, err);
     } else if (options->valid) {
         status = open_valid_dataset(trainer, options->valid, &valid, err);
     } else if (peal_dataset_rows(trainer->data.dataset, PEAL_SPLIT_VALID)) {
@@ -214,13 +267,14 @@ static peal_status choose_rows(models__trainer *trainer, const known_rows *known
         status = list_rows(known, held, 0, &trainer->data.train_list, &trainer->data.train_count, &unlabelled, err);
     }
     if (status == PEAL_OK) trainer->data.label_least = least_label(&trainer->data, known);
+    if (status == PEAL_OK) status = take_queries(&trainer->data, known, err);
     if (status == PEAL_OK) status = weigh(&trainer->data, known, err);
     if (status == PEAL_OK && options->class_weight) status = balance(&trainer->data, known, err);
     if (status == PEAL_OK && (is_fraction || trainer->data.valid_rows)) {
         const known_rows *list = is_fraction ? known : &valid;
         status =
             list_rows(list, held, is_fraction, &trainer->data.valid_list, &trainer->data.valid_count, &unlabelled, err);
-        if (status == PEAL_OK) status = take_labels(trainer, list, err);
+        if (status == PEAL_OK) status = take_valid(&trainer->data, list, err);
     }
     known_rows_clear(&valid);
     free(held);
@@ -268,5 +322,8 @@ void models__data_clear(models__data *data) {
     free(data->train_list);
     free(data->valid_list);
     free(data->valid_labels);
+    free(data->train_labels);
+    peal_queries_clear(&data->queries);
+    peal_queries_clear(&data->valid_queries);
     free(data->class_weights);
 }

@@ -117,6 +117,9 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     training->valid_rows = data->valid_rows;
     training->valid_list = data->valid_list;
     training->valid_count = data->valid_count;
+    training->valid_labels = data->valid_labels;
+    training->labels = data->train_labels;
+    training->queries = data->shape.has_query ? &data->queries : NULL;
     training->row_count = data->train_count;
     training->label_least = data->label_least;
     training->weighing = (peal_weighing){.unit = data->weight_unit, .classes = data->class_weights};

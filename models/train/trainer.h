@@ -30,9 +30,11 @@ typedef struct models__data {
     peal_pipeline *pipeline;
     peal_shape shape;
     peal_rows *rows, *valid_rows;
-    uint32_t *train_list; /* [train_count] rows that are trained on, in order */
-    uint32_t *valid_list; /* [valid_count] rows of valid_rows */
-    double *valid_labels; /* [valid_count] */
+    uint32_t *train_list;                /* [train_count] rows that are trained on, in order */
+    uint32_t *valid_list;                /* [valid_count] rows of valid_rows */
+    double *valid_labels;                /* [valid_count] */
+    double *train_labels;                /* [train_count], where rows have queries; else NULL */
+    peal_queries queries, valid_queries; /* of those rows, by their places in the lists */
     uint64_t train_count, valid_count;
     double *class_weights; /* [classes], or NULL */
     double label_least;    /* of the rows that are trained on */

@@ -327,14 +327,33 @@ static peal_status train_epoch(leader *self, peal_error *err) {
     return PEAL_OK;
 }
 
+/* What the model's scores rank rows by; NULL: they are numbers. */
+static const peal_ranking *own_ranking(const models__trainer *trainer) {
+    return trainer->learner->ranking ? trainer->learner->ranking(trainer->best) : NULL;
+}
+
+/* How well held-out queries are ranked, where their labels say how relevant rows are. */
+static peal_status measure_queries(const models__trainer *trainer, peal_metrics *metrics, peal_error *err) {
+    const models__data *data = &trainer->data;
+    const peal_ranking *own = own_ranking(trainer);
+    const peal_ranking usual = peal_ranking_default(), *ranking = own ? own : &usual;
+    for (uint64_t i = 0; i < data->valid_count; i++) {
+        if (!peal_ranking_takes(ranking, data->valid_labels[i])) return PEAL_OK;
+    }
+    return peal_metrics_rank(ranking, &data->valid_queries, trainer->shared.valid_scores, data->valid_labels,
+                             own != NULL, metrics, err);
+}
+
 static peal_status measure(const models__trainer *trainer, peal_metrics *metrics, peal_error *err) {
     const models__data *data = &trainer->data;
     const double *scores = trainer->shared.valid_scores;
     PEAL_TRY(peal_metrics_compute(scores, peal_shape_scores(&data->shape), data->valid_labels, data->valid_count,
                                   data->shape.classes, data->shape.label_deviation, metrics, err));
-    if (data->shape.classes || !trainer->learner->valid_loss) return PEAL_OK;
-    metrics->loss = trainer->learner->valid_loss(trainer->self, scores, data->valid_labels, data->valid_count);
-    return PEAL_OK;
+    if (data->shape.classes) return PEAL_OK;
+    if (trainer->learner->valid_loss && !own_ranking(trainer)) {
+        metrics->loss = trainer->learner->valid_loss(trainer->self, scores, data->valid_labels, data->valid_count);
+    }
+    return data->shape.has_query ? measure_queries(trainer, metrics, err) : PEAL_OK;
 }
 
 static size_t score_chunks(const models__trainer *trainer) {
@@ -376,6 +395,10 @@ static void say_epoch(const leader *self, const peal_metrics *metrics) {
     char valid[64] = "";
     if (trainer->data.valid_count && metrics->classes) {
         peal_snprintf(valid, sizeof valid, ", valid loss %.4g, accuracy %.4f", metrics->loss, metrics->accuracy);
+    } else if (metrics->is_order) {
+        const peal_ranking_scores *ranking = &metrics->ranking;
+        peal_snprintf(valid, sizeof valid, ", valid ndcg@%zu %.4f, map@%zu %.4f", ranking->at[ranking->chosen],
+                      ranking->ndcg[ranking->chosen], ranking->at[ranking->chosen], ranking->map[ranking->chosen]);
     } else if (trainer->data.valid_count) {
         peal_snprintf(valid, sizeof valid, ", valid loss %.4g, rmse %.6g", metrics->loss, metrics->rmse);
     }

@@ -58,6 +58,7 @@ double models__loss_of_the_mean(const models__trainer *trainer) {
 }
 
 static void warn_of_worthless_model(const models__trainer *trainer) {
+    if (trainer->result->valid.is_order) return; /* there is no number that all rows could be said to be */
     if (trainer->data.valid_count == 0) return;
     if (labels_are_the_same(trainer)) {
         peal_report(trainer->options->reporter, PEAL_EVENT_WARNING,

@@ -37,7 +37,7 @@ static void queries_make_a_column_where_there_are_any(void **state) {
     (void)state;
     assert_sparse_rows(&plain, "1 qid:3 1:1\n0 1:2\n2 qid:4x 1:1\n2 qid:4 qid:5\n2 qid:\n",
                        "label=1 qid=3 | 1:1\n"
-                       "label=0 qid=nan | 1:2\n"
+                       "label=0 qid= | 1:2\n"
                        "line 3: 'qid:4x': a qid is a whole number\n"
                        "line 4: 'qid:5': the row has a qid already\n"
                        "line 5: 'qid:': the qid is missing\n");

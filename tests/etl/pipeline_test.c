@@ -175,7 +175,7 @@ static void saved_pipeline_gives_the_same_bits(void **state) {
     for (int round = 0; round < 2; round++) {
         peal_applier *applier;
         peal_table table_out;
-        assert_ok(peal_applier_new(pipeline, true, &applier, &err));
+        assert_ok(peal_applier_new(pipeline, PEAL_APPLY_ALL, &applier, &err));
         assert_ok(peal_pipeline_apply(applier, &raw, NULL, 4, &table_out, &err));
         assert_int_equal(table_out.column_count, 2);
         const float *features = table_out.columns[0].child->values;
@@ -221,6 +221,8 @@ static const char saved_text[] =
     "{\"name\": \"q\", \"type\": \"float64\", \"role\": \"index\", \"steps\": ["
     "{\"transform\": \"clip\", \"quantile\": 0.01, \"least\": -7.0, \"most\": 7.5}, {\"transform\": \"log1p\"},"
     "{\"transform\": \"bucketize\", \"buckets\": 4, \"edges\": [-1.5, 0.0, 2.5]}]},"
+    "{\"name\": \"s\", \"type\": \"utf8\", \"role\": \"query\", \"steps\": [{\"transform\": \"query\"}]},"
+    "{\"name\": \"t\", \"type\": \"utf8\", \"role\": \"kept\", \"steps\": [{\"transform\": \"keep\"}]},"
     "{\"name\": \"w\", \"type\": \"float64\", \"role\": \"weight\", \"steps\": [{\"transform\": \"weight\"}]},"
     "{\"name\": \"e\", \"type\": \"float64\", \"role\": \"offset\", \"steps\": ["
     "{\"transform\": \"impute\", \"with\": \"mean\", \"fill\": 2.5}, {\"transform\": \"exposure\"}]},"
@@ -306,7 +308,12 @@ static const struct {
      "do not fit its role"},
     {"\"transform\": \"weight\"", "\"transform\": \"offset\"", "do not compose"},
     {"\"role\": \"weight\", \"steps\": [{\"transform\": \"weight\"}]",
-     "\"role\": \"offset\", \"steps\": [{\"transform\": \"offset\"}]", "second label, weight or offset"},
+     "\"role\": \"offset\", \"steps\": [{\"transform\": \"offset\"}]", "second label, query, weight or offset"},
+    {"\"role\": \"kept\", \"steps\": [{\"transform\": \"keep\"}]",
+     "\"role\": \"query\", \"steps\": [{\"transform\": \"query\"}]", "is a second label, query"},
+    {"\"transform\": \"query\"", "\"transform\": \"keep\"", "do not compose"},
+    {"\"utf8\", \"role\": \"query\"", "\"dictionary\", \"role\": \"query\"", "do not fit its role"},
+    {"[{\"transform\": \"query\"}]", "[]", "do not fit its role"},
     {"{\"transform\": \"weight\"}", "{\"transform\": \"weight\"}, {\"transform\": \"log1p\"}", "do not compose"},
     {"{\"transform\": \"weight\"}", "{\"transform\": \"weight\", \"least\": 0}", "missing, added or of another type"},
     {"[{\"transform\": \"weight\"}]", "[]", "do not fit its role"},
@@ -380,7 +387,7 @@ static void codes_beyond_their_buckets_are_refused(void **state) {
                                 .dictionary = &texts};
     const peal_raw_batch raw = {.columns = &column};
     peal_table out;
-    assert_ok(peal_applier_new(pipeline, true, &applier, &err));
+    assert_ok(peal_applier_new(pipeline, PEAL_APPLY_ALL, &applier, &err));
     assert_ok(peal_pipeline_apply(applier, &raw, NULL, 4, &out, &err));
     assert_int_equal(out.columns[0].type, PEAL_TYPE_INT32);
     assert_null(out.columns[0].dictionary);
@@ -410,6 +417,44 @@ static const char sparse_text[] =
     "{\"name\": \"v\", \"type\": \"list\", \"role\": \"sparse\", \"steps\": [], \"item\": \"float32\"},"
     "{\"name\": \"id\", \"type\": \"utf8\", \"role\": \"kept\", \"steps\": [{\"transform\": \"keep\"}]}]}";
 
+/* Queries stand between the label and the weight; a prediction has neither, an evaluation no weights. */
+static void what_stands_beside_has_its_place(void **state) {
+    (void)state;
+    static const char text[] =
+        "{\"nulls\": [], \"columns\": ["
+        "{\"name\": \"w\", \"type\": \"float64\", \"role\": \"weight\", \"steps\": [{\"transform\": \"weight\"}]},"
+        "{\"name\": \"k\", \"type\": \"utf8\", \"role\": \"kept\", \"steps\": [{\"transform\": \"keep\"}]},"
+        "{\"name\": \"s\", \"type\": \"utf8\", \"role\": \"query\", \"steps\": [{\"transform\": \"query\"}]},"
+        "{\"name\": \"o\", \"type\": \"float64\", \"role\": \"offset\", \"steps\": [{\"transform\": \"offset\"}]}]}";
+    static const char *const names[] = {"o", "os", "oswk"};
+    static const int32_t ends[] = {0, 1, 3};
+    static const double numbers[] = {0.5, 2};
+    const peal_column columns[] = {{.name = "w", .type = PEAL_TYPE_FLOAT64, .length = 2, .values = numbers},
+                                   {.name = "k", .type = PEAL_TYPE_UTF8, .length = 2, .offsets = ends, .values = "abc"},
+                                   {.name = "s", .type = PEAL_TYPE_UTF8, .length = 2, .offsets = ends, .values = "def"},
+                                   {.name = "o", .type = PEAL_TYPE_FLOAT64, .length = 2, .values = numbers}};
+    const peal_raw_batch raw = {.columns = columns};
+    peal_error err;
+    peal_pipeline *pipeline;
+    json_t *saved = json_loads(text, 0, NULL);
+    assert_ok(peal_pipeline_load(saved, &pipeline, &err));
+    json_decref(saved);
+    assert_true(pipeline->schema.fields[2].required && !pipeline->schema.fields[1].required);
+    for (int purpose = PEAL_APPLY_PREDICT; purpose <= PEAL_APPLY_ALL; purpose++) {
+        peal_applier *applier;
+        peal_table out;
+        assert_ok(peal_applier_new(pipeline, (peal_apply_for)purpose, &applier, &err));
+        assert_ok(peal_pipeline_apply(applier, &raw, NULL, 2, &out, &err));
+        const char *wanted = names[purpose];
+        assert_int_equal(out.column_count, strlen(wanted));
+        for (size_t i = 0; i < out.column_count; i++) assert_int_equal(out.columns[i].name[0], wanted[i]);
+        if (purpose > PEAL_APPLY_PREDICT) assert_memory_equal(out.columns[1].values, "def", 3);
+        if (purpose == PEAL_APPLY_ALL) assert_memory_equal(out.columns[2].values, numbers, sizeof numbers);
+        peal_applier_free(applier);
+    }
+    peal_pipeline_free(pipeline);
+}
+
 static void texts_become_sparse_features_or_are_kept(void **state) {
     (void)state;
     peal_error err;
@@ -432,7 +477,7 @@ static void texts_become_sparse_features_or_are_kept(void **state) {
     const peal_raw_batch raw = {.columns = columns};
     static const uint32_t selection[] = {3, 0, 2};
     peal_table out;
-    assert_ok(peal_applier_new(pipeline, true, &applier, &err));
+    assert_ok(peal_applier_new(pipeline, PEAL_APPLY_ALL, &applier, &err));
     assert_ok(peal_pipeline_apply(applier, &raw, selection, 3, &out, &err));
     assert_int_equal(out.column_count, 3);
     const uint64_t bc = peal_hash("bc", 2, 0), a = peal_hash("a", 1, 0);
@@ -454,7 +499,7 @@ static void texts_become_sparse_features_or_are_kept(void **state) {
     *(uint32_t *)(uintptr_t)out.columns[0].child->values = 21;
     assert_int_equal(peal_pipeline_check_table(pipeline, &out, "t", &err), PEAL_E_DATA);
     assert_has(err.message, "holds index 21, but there are 21 sparse features");
-    assert_ok(peal_applier_new(pipeline, false, &without, &err));
+    assert_ok(peal_applier_new(pipeline, PEAL_APPLY_PREDICT, &without, &err));
     assert_int_equal(peal_applier_schema(without)->column_count, 2);
     peal_applier_free(without);
     peal_applier_free(applier);
@@ -628,6 +673,7 @@ int main(void) {
         cmocka_unit_test(damaged_pipelines_are_refused),
         cmocka_unit_test(codes_beyond_their_buckets_are_refused),
         cmocka_unit_test(texts_become_sparse_features_or_are_kept),
+        cmocka_unit_test(what_stands_beside_has_its_place),
         cmocka_unit_test(sparse_texts_must_make_sense),
         cmocka_unit_test(many_columns_are_one_entry),
         cmocka_unit_test(wrong_entries_of_many_are_refused),

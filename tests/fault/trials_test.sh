@@ -27,6 +27,8 @@ awk 'BEGIN { srand(5); print "a,b,c,d,city,y,z"
         printf "%.5f,%.5f,%.5f,%.5f,town%d,%.5f,%s\n", a, b, c, d, t, y, (y > 2.5 ? "yes" : "no") } }' >table.csv
 $peal etl table.csv --label y --out numbers --drop z --quiet
 $peal etl table.csv --label z --out classes --drop y --quiet
+awk -F, '{ print (NR == 1 ? "q,r" : NR % 97 "," int($6 * 2)) "," $1 "," $2 "," $3 "," $4 }' table.csv >ranks.csv
+$peal etl ranks.csv --label r --query q --out ranks --quiet
 
 # The same for learners that choose no steps; to the end of what rounding allows, so that it lasts.
 exact_job() {
@@ -35,7 +37,8 @@ exact_job() {
         classes/svm classes/logistic:l1=0.0005 digits/softmax digits/svm digits/softmax:l1=0.0001 classes/bayes digits/bayes \
         classes/trees:rounds=60 numbers/trees:rounds=80,leaves=7,rows=0.6 digits/trees:rounds=6,columns=0.3 \
         numbers/trees:rounds=60,objective=mae numbers/trees:rounds=60,objective=quantile,alpha=0.2,rows=0.7 \
-        numbers/trees:rounds=60,boosting=dart,skip_drop=0.2,drop_rate=0.2 classes/trees:rounds=60,sampling=goss,rate=0.3
+        numbers/trees:rounds=60,boosting=dart,skip_drop=0.2,drop_rate=0.2 classes/trees:rounds=60,sampling=goss,rate=0.3 \
+        ranks/trees:rounds=60,objective=lambdarank ranks/trees:rounds=60,objective=rank_xendcg,rows=0.7
     dataset=${chosen%%/*} model=${chosen#*/}
     between partitions 1 12
     one_of tolerance 1e-6 1e-9 1e-12

@@ -45,7 +45,7 @@ static inline void interchange_fuzz(const uint8_t *data, size_t size) {
     peal_error err;
     snprintf(path, sizeof path, "%.200s/interchange-%d.safetensors", folder ? folder : "/tmp", (int)getpid());
     snprintf(exported, sizeof exported, "%s.txt", path);
-    if (interchange__read(data, size, NULL, &built, &result, &err) == PEAL_OK) {
+    if (interchange__read(data, size, &(peal_import_options){0}, &built, &result, &err) == PEAL_OK) {
         peal_model_content content = {.spec = built.spec, .pipeline = built.pipeline, .job = built.job};
         peal_atomic_file *file;
         content.tensors = built.learner->model_tensors(built.model, &content.count);

@@ -400,7 +400,7 @@ static void wrong_wishes_are_refused(void **state) {
         {"trees:sampling=goss,top_rate=0.6,other_rate=0.5", "0.6 and 0.5 are above 1"},
         {"trees:drop_rate=0.3", "are of boosting=dart"},
         {"trees:uniform_drop=false", "are of boosting=dart"},
-        {"trees:boosting=dart,uniform_drop=yes", "no uniform_drop is called 'yes'"},
+        {"trees:boosting=dart,uniform_drop=maybe", "no uniform_drop is called 'maybe'"},
         {"trees:leaves=1", "leaves must be 2 at least"},
         {"trees:growth=breadth", "no growth is called 'breadth'"},
         {"trees:increasing=a,objective=softmax", "increasing and decreasing are of one score"},

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Gradient boosting: `peal train --model trees` beside LightGBM and XGBoost (hist), on tables made here.
 
-usage: trees.py [--rows N] [--only CASE,CASE] [--runs N] [--peal PROGRAM] [--keep FOLDER]
+usage: trees.py [--rows N] [--queries N] [--only CASE,CASE] [--runs N] [--peal PROGRAM] [--keep FOLDER]
        (needs lightgbm, pandas, pyarrow and scikit-learn; XGBoost is run if there is one)
 
   higgs       --rows (1,000,000) rows of 28 numbers, half of them masses, sums and products of the others, smeared; 255 leaves
   categories  a fifth as many rows, 13 numbers and 26 columns of texts with 3 to 100,000 values (Zipf), all with gaps; 31 leaves
+  rank        --queries (2,000) queries of 100 rows and 136 numbers, many with long tails, some the same for all rows of a query; labels
+              0 to 4, few of them high, as MSLR-WEB10K; lambdarank, 31 leaves; a fifth as many queries more test. LightGBM has the rows as
+              arrays (bins and train), Peal a dataset (train, and the whole process)
   small       tables of at most 5,000 rows: 31 leaves, all else is default on both sides; five folds
 All: 100 trees, rate 0.1, at most 255 bins, 20 rows a leaf or more, no validation. 100,000 more rows test. --keep: made once, used again.
 LightGBM: row-wise and column-wise, each with and without quantised gradients, grow a few trees first, with OpenMP's threads waiting
@@ -24,7 +27,8 @@ of the largest process and the proportional memory of all processes, looked at t
 'G/s' counts rows x columns x trees x log2(leaves), as if each tree were balanced and all its levels built from all rows, by seconds of
 train (of whole, if Peal does not tell) and by CPUs used. What LightGBM really adds up is less and is told: all rows at the root, at each
 split those of the smaller child.
-Exit code 1: Peal was not run or failed, or its AUC is more than 0.0005 below the best of LightGBM's in higgs or categories.
+Exit code 1: Peal was not run or failed, or its AUC is more than 0.0005 below the best of LightGBM's in higgs or categories, or its NDCG@10
+more than 0.003 below LightGBM's in rank.
 """
 import argparse
 import importlib.util
@@ -48,6 +52,8 @@ TEST_ROWS = 100000
 PARTS = 4
 TREES = 100
 AUC_MARGIN = 0.0005
+NDCG_MARGIN = 0.003
+QUERY_ROWS = 100
 TRIAL_SECONDS = 4  # no setting is tried for longer
 
 Case = namedtuple("Case", "make divisor leaves numbers texts")  # of --rows; columns of either kind
@@ -294,6 +300,8 @@ def run_xgboost(case, job, x, y, test_x):
 def serve_peer(job):
     """What the process of a peer does."""
     import resource
+    if job["peer"] == "rank":
+        return rank_lightgbm(job)
     case, folder = CASES[job["case"]], job["folder"]
     if job["peer"] == "trial":
         return try_settings(case, folder)
@@ -476,6 +484,88 @@ def compare(options, name, keep):
     return wrong
 
 
+# ---- Queries ----
+
+def make_queries(random, queries, numbers):
+    """Rows, relevance and query of each. The rule is the same for any `random`."""
+    rule = np.random.default_rng(7)
+    query, rows = np.repeat(np.arange(queries), QUERY_ROWS), queries * QUERY_ROWS
+    x = random.lognormal(0, 1, size=(rows, numbers)).astype(np.float32)
+    x[:, ::7] = np.floor(3 * x[:, ::7])
+    x[:, 1:1 + numbers // 8] = random.normal(size=(queries, numbers // 8))[query]
+    logs = np.log1p(np.abs(x))
+    score = logs @ (rule.normal(size=numbers) * (rule.random(numbers) < 0.3))
+    score += 0.6 * np.sin(3 * logs[:, 20]) * logs[:, 30] + 0.8 * (logs[:, 40] > 1) * (logs[:, 50] < 0.5)
+    score = (score - score.mean()) / score.std() + random.normal(size=rows) + 0.5 * random.normal(size=queries)[query]
+    return x, np.searchsorted(np.quantile(score, [0.52, 0.84, 0.97, 0.992]), score).astype(np.float32), query
+
+
+def write_queries(path, x, y, query):
+    import pyarrow as pa
+    columns = {"query": pa.array(query), "y": pa.array(y)} | {f"x{i}": pa.array(x[:, i]) for i in range(x.shape[1])}
+    table = pa.table(columns)
+    with pa.ipc.new_file(path, table.schema) as out:
+        out.write_table(table, max_chunksize=20000)
+
+
+def rank_lightgbm(job):
+    """Seconds of bins and training, and what the held-out queries say at the end."""
+    import lightgbm
+    import pyarrow as pa
+    tables = [pa.ipc.open_file(path).read_all() for path in job["files"]]
+    x, y = zip(*((np.column_stack([table[name].to_numpy() for name in table.column_names[2:]]), table["y"].to_numpy()) for table in tables))
+    parameters = {"objective": "lambdarank", "num_leaves": 31, "learning_rate": 0.1, "min_data_in_leaf": 20, "max_bin": 255, "verbose": -1,
+                  "num_threads": job["threads"], "metric": ["ndcg", "map"], "eval_at": [1, 5, 10]}
+    groups = [np.full(len(one) // QUERY_ROWS, QUERY_ROWS) for one in y]
+    begin = time.perf_counter()
+    dataset = lightgbm.Dataset(x[0], y[0], group=groups[0], params=parameters).construct()
+    middle = time.perf_counter()
+    booster = lightgbm.train(parameters, dataset, TREES, keep_training_booster=True)
+    end = time.perf_counter()
+    test = lightgbm.Dataset(x[1], y[1], group=groups[1], reference=dataset).construct()
+    booster.add_valid(test, "test")
+    return {"bins": middle - begin, "train": end - middle, "metrics": {name: value for _, name, value, _ in booster.eval_valid()}}
+
+
+def rank_peal(program, dataset, test, home, workers):
+    model = os.path.join(home, "model.safetensors")
+    out, wall, *_ = run([program, "train", dataset, "--model", f"trees:objective=lambdarank,leaves=31,rounds={TREES}", "--partitions",
+                         str(CPUS), "--workers", str(workers), "--out", model, "--json", "--quiet"])
+    told = json.loads(out)
+    metrics = json.loads(run([program, "eval", model, test, "--json", "--quiet"])[0])["metrics"]
+    return {"train": told["rows"] * told["epochs"] / told["rows_per_second"], "whole": wall, "metrics": metrics}
+
+
+def compare_rank(options, _):
+    """Prints the case; returns what is wrong with Peal."""
+    runs, numbers = {}, 136
+    print(f"rank: {options.queries} queries of {QUERY_ROWS} rows, {numbers} numbers, 31 leaves, {TREES} trees; {CPUS} CPUs, "
+          f"load {os.getloadavg()[0]:.1f}", flush=True)
+    with tempfile.TemporaryDirectory() as home:
+        files = [os.path.join(home, name) for name in ("train.arrow", "test.arrow")]
+        for seed, (path, queries) in enumerate(zip(files, (options.queries, options.queries // 5))):
+            write_queries(path, *make_queries(np.random.default_rng(seed + 1), queries, numbers))
+        dataset = os.path.join(home, "dataset")
+        if options.trees:
+            run([options.peal, "etl", files[0], "--label", "y", "--query", "query", "--out", dataset, "--quiet"])
+        for _ in range(options.runs):
+            for threads in (CPUS, 1):
+                job = json.dumps({"peer": "rank", "files": files, "threads": threads})
+                out = run([sys.executable, os.path.abspath(__file__), "--peer", job], OMP_WAIT_POLICY="passive")[0]
+                runs.setdefault(f"lightgbm {threads} thread{'s' * (threads > 1)}", []).append(json.loads(out.splitlines()[-1]))
+                if options.trees:
+                    runs.setdefault(f"peal W={threads}", []).append(rank_peal(options.peal, dataset, files[1], home, threads))
+    print(f"{'contender':20} {'bins':>7} {'train':>8} {'whole':>8} {'NDCG@1':>7} {'NDCG@5':>7} {'NDCG@10':>7} {'MAP@10':>7}")
+    for name, results in runs.items():
+        times = [median([result.get(what) for result in results]) for what in ("bins", "train", "whole")]
+        metrics = [results[0]["metrics"][what] for what in ("ndcg@1", "ndcg@5", "ndcg@10", "map@10")]
+        print(f"{name:20} {show(times[0], 7, 2)} {show(times[1], 8, 2)} {show(times[2], 8, 2)} "
+              + " ".join(show(value, 7, 4) for value in metrics), flush=True)
+    theirs, ours = (runs.get(name, [None])[0] for name in ("lightgbm 1 thread", "peal W=1"))
+    worse = theirs["metrics"]["ndcg@10"] - ours["metrics"]["ndcg@10"] if ours else 0
+    return [f"rank: NDCG@10 is {worse:.4f} below LightGBM's"] if worse > NDCG_MARGIN else []
+
+
 # ---- Small tables ----
 
 def make_california(random):
@@ -533,9 +623,11 @@ def compare_small(options, _):
 
 
 def main():
-    cases = [*CASES, "small"]
+    others = {"rank": compare_rank, "small": compare_small}
+    cases = [*CASES, *others]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1000000, help="of higgs, to train on; categories has a fifth")
+    parser.add_argument("--queries", type=int, default=2000, help="of rank, to train on")
     parser.add_argument("--only", default=",".join(cases), help="names of cases, with commas between them")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--peal", default=os.path.join(HERE, "../../bazel-bin/tools/peal"), help="the program")
@@ -555,7 +647,7 @@ def main():
     wrong = [] if options.trees else ["Peal was not run"]
     with tempfile.TemporaryDirectory() as temporary:
         for name in names:
-            wrong += (compare_small(options, temporary) if name == "small" else compare(options, name, options.keep or temporary))
+            wrong += others[name](options, temporary) if name in others else compare(options, name, options.keep or temporary)
             print()
     print("\n".join(wrong) or "all well")
     return int(bool(wrong))
