@@ -144,11 +144,11 @@ json_t *peal_metrics_save(const peal_metrics *m) {
     return m->classes == 2 ? peal_json_set(saved, "auc", peal_json_real(m->auc)) : saved;
 }
 
-/* The first cut, that at 5 and the chosen one, each once. */
+/* The first cut, that at 5 and the chosen one, each once; behind other metrics the chosen one alone: it is a line. */
 static void put_ranking(const peal_ranking_scores *ranking, const char *before, char *text, size_t size) {
     size_t used = (size_t)peal_snprintf(text, size, "%s", before);
     for (size_t k = 0; k < ranking->cuts; k++) {
-        if (k != ranking->chosen && ranking->at[k] != 1 && ranking->at[k] != 5) continue;
+        if (k != ranking->chosen && (*before || (ranking->at[k] != 1 && ranking->at[k] != 5))) continue;
         used += (size_t)peal_snprintf(text + used, size - used, "ndcg@%zu %.4f, ", ranking->at[k], ranking->ndcg[k]);
     }
     peal_snprintf(text + used, size - used, "map@%zu %.4f; %llu queries", ranking->at[ranking->chosen],
@@ -157,7 +157,7 @@ static void put_ranking(const peal_ranking_scores *ranking, const char *before, 
 
 const char *peal_metrics_text(const peal_metrics *m, char text[PEAL_METRICS_TEXT]) {
     if (m->classes == 0) {
-        char numbers[64] = "";
+        char numbers[PEAL_METRICS_TEXT / 2] = "";
         if (!m->is_order) {
             peal_snprintf(numbers, sizeof numbers, "rmse %.6g, mae %.6g, r2 %.4f%s", m->rmse, m->mae, m->r2,
                           m->ranking.cuts ? ", " : "");
