@@ -27,7 +27,7 @@ awk 'BEGIN { srand(5); print "a,b,c,d,city,y,z"
         printf "%.5f,%.5f,%.5f,%.5f,town%d,%.5f,%s\n", a, b, c, d, t, y, (y > 2.5 ? "yes" : "no") } }' >table.csv
 $peal etl table.csv --label y --out numbers --drop z --quiet
 $peal etl table.csv --label z --out classes --drop y --quiet
-awk -F, '{ print (NR == 1 ? "q,r" : NR % 97 "," int($6 * 2)) "," $1 "," $2 "," $3 "," $4 }' table.csv >ranks.csv
+awk -F, '{ print (NR == 1 ? "q,r" : NR % 97 "," int($6 > 0 ? $6 : 0)) "," $1 "," $2 "," $3 "," $4 }' table.csv >ranks.csv
 $peal etl ranks.csv --label r --query q --out ranks --quiet
 
 # The same for learners that choose no steps; to the end of what rounding allows, so that it lasts.
