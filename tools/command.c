@@ -28,6 +28,14 @@ peal_status tools_command_find(const char *name, const tools_command **out, peal
     return PEAL_OK;
 }
 
+static void print_kind_options(const peal_option *(*next)(const peal_option *)) {
+    for (const peal_option *option = NULL; (option = next(option));) {
+        char left[64];
+        snprintf(left, sizeof left, "  --%s %s", option->name, option->argument ? option->argument : "");
+        tools_print_row(left, 28, option->help);
+    }
+}
+
 void tools_command_print(const tools_command *command) {
     printf("peal %s %s\n\n", command->name, command->usage);
     tools_print_row("", 0, command->documentation);
@@ -41,11 +49,9 @@ void tools_command_print(const tools_command *command) {
     }
     if (!(command->bit & FOR_READING)) return;
     puts("\nHow text is written, where it is found wrongly ('peal help formats'):");
-    for (const peal_option *option = NULL; (option = tools_next_reading_option(option));) {
-        char left[64];
-        snprintf(left, sizeof left, "  --%s %s", option->name, option->argument ? option->argument : "");
-        tools_print_row(left, 28, option->help);
-    }
+    print_kind_options(tools_next_reading_option);
+    puts("\nHow sources are reached ('peal help sources'):");
+    print_kind_options(tools_next_access_option);
 }
 
 /* ---- sources and ETL ---- */
@@ -134,6 +140,7 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     out->out = options->out;
     out->format = options->format;
     out->reading = options->reading;
+    out->access = options->access;
     out->nulls = arrays->nulls;
     out->null_count = json_array_size(options->nulls);
     PEAL_TRY(choose("task (--task)", options->task, tasks, 3, &chosen, err));
@@ -175,9 +182,11 @@ peal_status tools_predict_options(const tools_options *options, peal_predict_opt
     out->source_count = options->source_count - 1;
     out->format = options->format;
     out->reading = options->reading;
+    out->access = options->access;
     out->nulls = arrays->nulls;
     out->null_count = json_array_size(options->nulls);
     out->threads = options->threads;
+    PEAL_TRY(peal_source_check_access(options->access, err));
     return peal_format_check_options(NULL, options->reading, err);
 }
 

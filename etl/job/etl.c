@@ -98,6 +98,7 @@ static peal_status check_wishes(const peal_etl_options *options, peal_error *err
     const peal_format *format = NULL;
     if (options->format) PEAL_TRY(peal_format_find(options->format, &format, err));
     PEAL_TRY(peal_format_check_options(format, options->reading, err));
+    PEAL_TRY(peal_source_check_access(options->access, err));
     return peal_pipeline_check_plan(&options->plan, err);
 }
 
@@ -107,6 +108,8 @@ static peal_status look_at_objects(etl_job *job, peal_error *err) {
     PEAL_TRY(check_wishes(options, err));
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
+                                         .access = options->access,
+                                         .sparing = options->resume,
                                          .identify = true,
                                          .stop = options->stop,
                                          .reporter = options->reporter};
@@ -601,10 +604,10 @@ static peal_status name_entry(const etl_job *job, char name[17], peal_error *err
     PEAL_TRY(peal_json_hash(job->description, 0, &key, err));
     for (size_t i = 0; i < objects->count; i++) {
         const peal_source *source = objects->objects[i].source;
-        char *real = source->fd < 0 ? realpath(source->path, NULL) : peal_strdup("-");
+        char *real = source->version ? NULL : source->fd < 0 ? realpath(source->path, NULL) : peal_strdup("-");
         const char *path = real ? real : source->path;
         key = peal_hash(path, strlen(path), key);
-        if (peal_source_is_copy(source)) key = peal_hash(&source->hash, sizeof source->hash, key);
+        if (peal_source_is_copy(source) && !source->version) key = peal_hash(&source->hash, sizeof source->hash, key);
         free(real);
     }
     peal_hash_text(key, name);

@@ -20,6 +20,7 @@ typedef struct peal_etl_options {
     const char *out;          /* folder of the dataset; one that stands there is replaced once the new one is whole */
     const char *format;       /* name, or NULL: found, input by input */
     const json_t *reading;    /* options of the format (etl/format: delimiter, header...), or NULL; borrowed */
+    const json_t *access;     /* options of the kinds of sources (etl/source: connections...), or NULL; borrowed */
     const char *const *nulls; /* spellings of a missing value; the empty one always is one; borrowed */
     size_t null_count;
     size_t block_size;      /* bytes of text that are parsed at once; 0: the default */

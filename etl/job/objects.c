@@ -154,15 +154,21 @@ peal_status peal_object_list_survey(const peal_object_list *list, const peal_sur
 
 /* What tells of a companion is its bytes: there are few. */
 static peal_status hash_companion(peal_source *companion, const atomic_int *stop, peal_error *err) {
-    if (companion->hashed) return PEAL_OK;
+    if (companion->hashed || companion->version) return PEAL_OK;
     companion->hashed = true;
     return peal_source_hash(companion, stop, &companion->hash, err);
 }
 
+static uint64_t companion_hash(const peal_source *companion) {
+    if (!companion) return 0;
+    return companion->version ? peal_hash(companion->version, strlen(companion->version), 0) : companion->hash;
+}
+
 static uint64_t identity_of(const peal_object *object) {
     const peal_source *source = object->source;
-    uint64_t companion = object->companion ? object->companion->hash : 0;
+    uint64_t companion = companion_hash(object->companion);
     if (object->member) companion = peal_hash(object->member->path, strlen(object->member->path), companion);
+    if (source->version) return peal_hash(source->version, strlen(source->version), companion);
     if (source->hashed) return peal_hash(&source->hash, sizeof source->hash, companion);
     return peal_hash(&source->identity, sizeof source->identity, companion);
 }
@@ -234,9 +240,17 @@ static peal_status unpack(peal_source *source, const peal_source_options *option
     PEAL_TRY(peal_decode_source(source, NULL, &stream, err));
     PEAL_TRY(peal_stream_look(&stream, head, sizeof head, &size, err));
     *archive = peal_archive_recognise(head, size);
-    const peal_status status = *archive ? peal_source_unpack(source, stream, options, err) : PEAL_OK;
+    if (*archive) return peal_source_unpack(source, stream, options, err);
     peal_stream_close(stream);
-    return status;
+    return PEAL_OK;
+}
+
+/* Members are read where they stand: of what is no file, in a copy. */
+static peal_status copy_archive(peal_source *source, const peal_source_options *options, peal_error *err) {
+    peal_stream *stream;
+    if (!source->own) return PEAL_OK;
+    PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
+    return peal_source_unpack(source, stream, options, err);
 }
 
 /* True if a format takes the file as it is, though it is an archive: .npz is a zip of arrays. */
@@ -260,7 +274,7 @@ static peal_status find_archive(peal_source *source, const peal_source_options *
     peal_stream_close(stream);
     if (is_whole_format(head, size, source->path)) return PEAL_OK;
     *out = peal_archive_recognise(head, size);
-    if (*out) return PEAL_OK;
+    if (*out) return copy_archive(source, options, err);
     return may_be_packed(source->path) ? unpack(source, options, out, err)
                                        : peal_archive_check_name(peal_source_name(source), head, size, err);
 }
@@ -409,7 +423,8 @@ json_t *peal_object_list_save(const peal_object_list *list) {
     json_t *saved = json_array();
     for (size_t i = 0; i < list->count; i++) {
         const peal_object *object = &list->objects[i];
-        const bool by_hash = object->source->hashed || object->items.count > 0;
+        const char *version = object->items.count ? NULL : object->source->version;
+        const bool by_hash = version || object->source->hashed || object->items.count > 0;
         const peal_identity none = {0}, *identity = by_hash ? &none : &object->source->identity;
         char hash[17];
         peal_hash_text(object->hash, hash);
@@ -418,9 +433,10 @@ json_t *peal_object_list_save(const peal_object_list *list) {
                                 "ctime_ns", (json_int_t)identity->ctime_ns, "inode", (json_int_t)identity->inode,
                                 "device", (json_int_t)identity->device, "xxh3", hash, "rows", (json_int_t)object->rows);
         if (object->items.count) one = peal_json_set(one, "items", json_integer((json_int_t)object->items.count));
+        if (version) one = peal_json_set(one, "version", json_string(version));
         if (object->member) one = peal_json_set(one, "member", peal_json_path(object->member->path));
         if (object->companion) {
-            peal_hash_text(object->companion->hash, hash);
+            peal_hash_text(companion_hash(object->companion), hash);
             one = peal_json_set(one, "companion",
                                 json_pack("{s:o, s:s}", "path", peal_json_path(object->companion->path), "xxh3", hash));
         }
@@ -458,6 +474,10 @@ static bool is_saved_identity(const json_t *saved, const peal_identity *identity
 /* The same file by its identity, else the same bytes. */
 static char *content_difference(const peal_object_list *list, const peal_source *source, const json_t *saved) {
     uint64_t hash = source->hash;
+    if (source->version) {
+        const char *was = json_string_value(json_object_get(saved, "version"));
+        return was && strcmp(was, source->version) == 0 ? NULL : peal_sprintf("%s changed", peal_source_name(source));
+    }
     if (!source->hashed && is_saved_identity(saved, &source->identity)) return NULL;
     if (!source->hashed && peal_source_hash(source, list->stop, &hash, NULL) != PEAL_OK) {
         return peal_sprintf("%s cannot be read", peal_source_name(source));
@@ -468,7 +488,7 @@ static char *content_difference(const peal_object_list *list, const peal_source 
 static char *object_difference(const peal_object_list *list, const peal_object *object, const json_t *saved) {
     const char *name = peal_source_name(object->source);
     /* What is read through a descriptor has no name that lasts: /dev/fd/63 today, /dev/fd/62 tomorrow. */
-    if (object->source->fd < 0 && !is_path(json_object_get(saved, "path"), object->path)) {
+    if ((object->source->fd < 0 || object->source->version) && !is_path(json_object_get(saved, "path"), object->path)) {
         return peal_sprintf("%s was not among the inputs", name);
     }
     const json_t *member = json_object_get(saved, "member");
@@ -486,7 +506,8 @@ static char *object_difference(const peal_object_list *list, const peal_object *
     }
     if (items) return NULL;
     const json_t *companion = json_object_get(saved, "companion");
-    if (!object->companion != !companion || (companion && !is_saved_hash(companion, object->companion->hash))) {
+    if (!object->companion != !companion ||
+        (companion && !is_saved_hash(companion, companion_hash(object->companion)))) {
         return peal_sprintf("the labels of %s changed", name);
     }
     return content_difference(list, object->source, saved);
