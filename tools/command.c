@@ -82,12 +82,16 @@ static peal_status choose(const char *what, const char *text, const char *const 
     return text ? peal_spec_choose(what, text, names, count, out, err) : PEAL_OK;
 }
 
-peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, peal_error *err) {
+static peal_status choose_bad(const char *what, const char *text, peal_bad_rows *out, peal_error *err) {
     static const char *const names[] = {"fail", "drop", "quarantine"};
     size_t chosen;
-    PEAL_TRY(choose("way with bad rows (--on-bad-row)", options->on_bad_row, names, 3, &chosen, err));
+    PEAL_TRY(choose(what, text, names, 3, &chosen, err));
     *out = (peal_bad_rows)chosen;
     return PEAL_OK;
+}
+
+peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, peal_error *err) {
+    return choose_bad("way with bad rows (--on-bad-row)", options->on_bad_row, out, err);
 }
 
 /* The fitted pipeline of a dataset or a model. */
@@ -166,6 +170,7 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
         out->fitted = arrays->fitted;
     }
     PEAL_TRY(tools_bad_rows(options, &out->on_bad_row, err));
+    PEAL_TRY(choose_bad("way with bad sources (--on-bad-source)", options->on_bad_source, &out->on_bad_source, err));
     out->threads = options->threads;
     out->resume = options->resume;
     out->stop = &tools_stop;

@@ -48,6 +48,8 @@ const tools_option tools_option_table[] = {
      FOR_ETL},
     {"on-bad-row", OPTION_TEXT, AT(on_bad_row), "fail|drop|quarantine", "what to do with a bad row (fail)",
      FOR_ETL | FOR_TRAIN | FOR_EVAL | FOR_PREDICT},
+    {"on-bad-source", OPTION_TEXT, AT(on_bad_source), "fail|drop|quarantine",
+     "what to do with a source that cannot be read (fail)", FOR_ETL | FOR_TRAIN},
     {"threads", OPTION_COUNT, AT(threads), "N", "threads that read and transform (as many as there are CPUs)",
      FOR_READING},
     {"model", OPTION_TEXT, AT(model), "SPEC",

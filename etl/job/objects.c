@@ -76,6 +76,7 @@ peal_status peal_object_open(const peal_object_list *list, const peal_object *ob
     peal_input input;
     const peal_format *format;
     *out = NULL;
+    if (object->bad) return PEAL_OK;
     PEAL_TRY(open_input(list, object, meter, &input, &format, err));
     return format ? format->open(list->options, wanted, &input, out, err) : PEAL_OK;
 }
@@ -118,16 +119,25 @@ static peal_status begin_survey(const peal_found *found, size_t number, size_t *
     return PEAL_OK;
 }
 
-peal_status peal_object_list_survey(const peal_object_list *list, const peal_survey *what, peal_found *out,
-                                    size_t *first, size_t **guess_objects, peal_error *err) {
+peal_status peal_object_list_survey(peal_object_list *list, const peal_survey *what, peal_found *out, size_t *first,
+                                    size_t **guess_objects, peal_error *err) {
     bool whole = false;
     peal_status status = PEAL_OK;
     *out = (peal_found){0};
     *guess_objects = NULL;
     for (size_t i = 0, looks = 0; status == PEAL_OK && i < list->count && !whole && looks < SURVEYS_MOST; i++) {
         peal_found found;
-        status = survey_object(list, &list->objects[i], what, &found, err);
-        if (status != PEAL_OK) break;
+        peal_error why = {0};
+        if (list->objects[i].bad) continue;
+        status = survey_object(list, &list->objects[i], what, &found, &why);
+        if (status == PEAL_E_DATA && list->go_on) {
+            status = peal_object_leave_out(list, i, why.message, what->reporter, err);
+            continue;
+        }
+        if (status != PEAL_OK) {
+            if (err) *err = why;
+            break;
+        }
         if (out->schema.count > 0) {
             looks++;
             whole = complete(out, &found, i, *guess_objects);
@@ -146,6 +156,10 @@ peal_status peal_object_list_survey(const peal_object_list *list, const peal_sur
     free(*guess_objects);
     *guess_objects = NULL;
     if (status != PEAL_OK) return status;
+    if (list->sources.left_out_count) {
+        return peal_fail(err, PEAL_E_DATA, "no input is left that has rows; the first one that was left out: %s",
+                         list->sources.left_out[0].reason);
+    }
     return peal_fail(err, PEAL_E_DATA, list->count > 1 ? "%s and the other inputs are empty" : "%s is empty",
                      list->objects[0].name);
 }
@@ -216,6 +230,14 @@ static peal_status add(peal_object_list *list, const peal_object *object, peal_e
     }
     list->objects[list->count++] = *object;
     return PEAL_OK;
+}
+
+peal_status peal_object_leave_out(peal_object_list *list, size_t object, const char *reason,
+                                  const peal_reporter *reporter, peal_error *err) {
+    peal_object *one = &list->objects[object];
+    one->bad = peal_strdup(reason);
+    if (!one->bad) return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of inputs");
+    return peal_source_leave_out(&list->sources, one->name, reason, reporter, err);
 }
 
 /* ---- archives ---- */
@@ -323,6 +345,19 @@ static peal_status add_source(peal_object_list *list, size_t index, const peal_s
     return PEAL_OK;
 }
 
+/* The same; one that cannot be looked at is left out, where that is wanted. */
+static peal_status add_good_source(peal_object_list *list, size_t index, const peal_source_options *options,
+                                   peal_error *err) {
+    peal_error why = {0};
+    const peal_status status = add_source(list, index, options, &why);
+    if (status == PEAL_E_DATA && options->go_on) {
+        const char *name = peal_source_name(&list->sources.sources[index]);
+        return peal_source_leave_out(&list->sources, name, why.message, options->reporter, err);
+    }
+    if (status != PEAL_OK && err) *err = why;
+    return status;
+}
+
 /* ---- pairs ---- */
 
 /* The first plain bytes of an object. */
@@ -375,7 +410,9 @@ static peal_status find_pairing(const peal_object_list *list, const peal_format 
         const peal_object *object = &list->objects[i];
         if (object->member || object->items.count || object->source->live) return PEAL_OK;
     }
-    PEAL_TRY(read_head(&list->objects[0], head, &got, err));
+    const peal_status status = read_head(&list->objects[0], head, &got, err);
+    if (status == PEAL_E_DATA && list->go_on) return PEAL_OK; /* it is left out when it is read */
+    PEAL_TRY(status);
     for (size_t i = 0; peal_formats[i]; i++) {
         const peal_format *format = list->format ? list->format : peal_formats[i];
         if (format->is_companion && format->recognise(head, got, "") > 0) *out = format;
@@ -389,7 +426,10 @@ static peal_status make(peal_object_list *list, const peal_source_options *optio
     PEAL_TRY(peal_alloc_checked(&list->members, list->sources.count, sizeof *list->members, "a list of inputs", err));
     if (format) PEAL_TRY(peal_format_find(format, &list->format, err));
     PEAL_TRY(peal_format_check_options(list->format, list->options, err));
-    for (size_t i = 0; i < list->sources.count; i++) PEAL_TRY(add_source(list, i, options, err));
+    for (size_t i = 0; i < list->sources.count; i++) PEAL_TRY(add_good_source(list, i, options, err));
+    if (list->count == 0) {
+        return peal_fail(err, PEAL_E_DATA, "not one of the sources can be read: %s", list->sources.left_out[0].reason);
+    }
     PEAL_TRY(job__gather(list, options->reporter, err));
     PEAL_TRY(find_pairing(list, &pairing, err));
     if (pairing) PEAL_TRY(pair(list, pairing, options->identify, err));
@@ -399,7 +439,7 @@ static peal_status make(peal_object_list *list, const peal_source_options *optio
 
 peal_status peal_object_list_make(const peal_source_options *sources, const char *format, const json_t *options,
                                   peal_object_list *out, peal_error *err) {
-    *out = (peal_object_list){.stop = sources->stop, .options = options};
+    *out = (peal_object_list){.go_on = sources->go_on, .stop = sources->stop, .options = options};
     peal_status status = peal_source_list_make(sources, &out->sources, err);
     if (status == PEAL_OK) status = make(out, sources, format, err);
     if (status != PEAL_OK) peal_object_list_clear(out);
@@ -407,7 +447,10 @@ peal_status peal_object_list_make(const peal_source_options *sources, const char
 }
 
 void peal_object_list_clear(peal_object_list *list) {
-    for (size_t i = 0; i < list->count; i++) free(list->objects[i].name);
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->objects[i].name);
+        free(list->objects[i].bad);
+    }
     for (size_t i = 0; list->members && i < list->sources.count; i++) peal_member_list_clear(&list->members[i]);
     peal_source_list_clear(&list->sources);
     free(list->members);
@@ -433,6 +476,7 @@ json_t *peal_object_list_save(const peal_object_list *list) {
                                 "ctime_ns", (json_int_t)identity->ctime_ns, "inode", (json_int_t)identity->inode,
                                 "device", (json_int_t)identity->device, "xxh3", hash, "rows", (json_int_t)object->rows);
         if (object->items.count) one = peal_json_set(one, "items", json_integer((json_int_t)object->items.count));
+        if (object->bad) one = peal_json_set(one, "left_out", json_true());
         if (version) one = peal_json_set(one, "version", json_string(version));
         if (object->member) one = peal_json_set(one, "member", peal_json_path(object->member->path));
         if (object->companion) {
@@ -441,6 +485,16 @@ json_t *peal_object_list_save(const peal_object_list *list) {
                                 json_pack("{s:o, s:s}", "path", peal_json_path(object->companion->path), "xxh3", hash));
         }
         saved = peal_json_append(saved, one);
+    }
+    return saved;
+}
+
+json_t *peal_object_list_save_left_out(const peal_object_list *list) {
+    json_t *saved = json_array();
+    for (size_t i = 0; i < list->sources.left_out_count; i++) {
+        const peal_left_out *one = &list->sources.left_out[i];
+        saved = peal_json_append(saved, json_pack("{s:o, s:o}", "path", peal_json_path(one->path), "reason",
+                                                  peal_json_bytes(one->reason, strlen(one->reason))));
     }
     return saved;
 }
@@ -491,6 +545,7 @@ static char *object_difference(const peal_object_list *list, const peal_object *
     if ((object->source->fd < 0 || object->source->version) && !is_path(json_object_get(saved, "path"), object->path)) {
         return peal_sprintf("%s was not among the inputs", name);
     }
+    if (json_is_true(json_object_get(saved, "left_out"))) return peal_sprintf("%s was left out", object->name);
     const json_t *member = json_object_get(saved, "member");
     if (!object->member != !member || (member && !is_path(member, object->member->path))) {
         return peal_sprintf("%s was not among the inputs", object->name);

@@ -15,7 +15,7 @@
 enum {
     WAIT_MS = 100,
     BEGIN_WITH = 16,    /* connections before anything was measured */
-    PROGRESS = 1 << 20, /* bytes after which failures are counted anew */
+    PROGRESS = 1 << 16, /* bytes after which failures are counted anew */
     BACK_OFF_MS = 100,  /* before the first new try; twice as long before each next one */
     BACK_OFF_MOST_MS = 10000,
     ASKED_MOST_S = 300, /* a server that wants more patience is not waited for */

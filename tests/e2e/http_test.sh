@@ -1,0 +1,168 @@
+#!/usr/bin/env bash
+# Sources of web servers: the right dataset or a named error whatever the server does, and nothing torn; private
+# addresses, credentials, templates, checksums, --resume, sources that are left out.
+source tests/lib.sh
+command -v python3 >/dev/null || skip "python3 is not installed"
+server=$root/tests/e2e/fault_server.py
+
+awk 'BEGIN { print "y,x,c,n"; for (i = 0; i < 90000; i++) printf "%d,%.9f,%c,%d\n", i * 7 % 10, (i * 7919 % 65536) / 65536, 97 + i % 5, i * 31 % 1000 }' >a.csv
+sed '20s/,[0-9]*$/,999/' a.csv >b.csv
+while [ "$(stat -c %s b.csv)" -lt "$(stat -c %s a.csv)" ]; do sed -i '30s/^[0-9]*/&0/' b.csv; done
+head -c "$(stat -c %s a.csv)" b.csv >c.csv && mv c.csv b.csv
+"$peal" etl a.csv --out reference --label y --quiet
+
+serve() { # serve ADDRESS FILE OTHER: a server for as long as the test runs; its port is in $port
+    rm -f port
+    python3 "$server" "$2" "$3" "$1" >port 2>>requests.txt &
+    servers+=($!)
+    for _ in $(seq 100); do [ -s port ] && break || sleep 0.05; done
+    port=$(cat port)
+}
+servers=()
+trap 'kill "${servers[@]}" 2>/dev/null || true' EXIT
+serve 127.0.0.1 a.csv b.csv
+url=http://127.0.0.1:$port
+options=(--label y --quiet --allow-private --http-stall-seconds 1 --http-retries 2 --http-most-bytes 20000000)
+
+same() { # same FAULT...: the dataset is that of the file
+    for fault in "$@"; do
+        rm -rf d
+        "$peal" etl "$url/$fault/a.csv" --out d "${options[@]}" 2>err.txt || { cat err.txt >&2; fail "$fault"; }
+        cmp d/train-00000.arrow reference/train-00000.arrow || fail "$fault: other rows"
+    done
+}
+named() { # named FAULT WORDS: an error that says so, and no dataset
+    rm -rf d
+    expect 3 "$2" timeout 60 "$peal" etl "$url/$1/a.csv" --out d "${options[@]}"
+    grep -qF "$url/$1/a.csv" err.txt || fail "$1: the error names no source"
+    [ ! -e d ] || fail "$1: there is a dataset"
+    [ "$(find . -maxdepth 1 -name '*.tmp*' -o -maxdepth 1 -name '.d*' | wc -l)" = 0 ] || fail "$1: something was left"
+}
+
+same good cut cut_no_etag cut_nothing stall busy failing closed no_ranges chunked moved
+grep -qE '^cut bytes=[0-9]{7}- "one"' requests.txt || fail "a cut did not go on by a range"
+[ "$(grep -c '^good ' requests.txt)" -le 4 ] || fail "a good object took more than two requests"
+
+named cut_always "cut at byte"
+named stall_always "nothing came for 1 s"
+named busy_for_long "asks to wait for 86400 s"
+named unavailable "answered 503 (tried 3 times)"
+named missing "answered 404"
+named long_length "was cut at byte"
+named other_etag 'its etag was "one" and now is "two"'
+named other_date "its date was"
+named other_size "its size was"
+named other_bytes "bytes are others"
+named other_range "answered other bytes"
+named empty "is empty"
+named endless "more than the 20000000 bytes"
+named endless_head "headers"
+named no_http "HTTP/0.9"
+named loop "redirects"
+named to_file "disabled"
+named secret "answered 401"
+
+# Nobody listens.
+expect 3 "tried 3 times" "$peal" etl http://127.0.0.1:1/a.csv --out d "${options[@]}"
+
+# gzip that ends early; one whose bytes are all there; checksums; a template; several kinds of sources together.
+gzip -kc a.csv >a.csv.gz
+head -c 200000 a.csv.gz >short.gz
+serve 127.0.0.1 short.gz a.csv.gz
+expect 3 "ends" "$peal" etl "http://127.0.0.1:$port/good/a.csv.gz" --out d "${options[@]}"
+serve 127.0.0.1 a.csv.gz a.csv.gz
+rm -rf d
+"$peal" etl "http://127.0.0.1:$port/cut/a.csv.gz" --out d "${options[@]}"
+cmp d/train-00000.arrow reference/train-00000.arrow || fail "gzip: other rows"
+sum=$(sha256sum a.csv)
+rm -rf d
+"$peal" etl "$url/good/a.csv#sha256=${sum%% *}" --out d "${options[@]}"
+expect 3 "another SHA-256" "$peal" etl "$url/good/a.csv#sha256=${sum%% *}" "$url/other_bytes/b.csv#sha256=$(printf '0%.0s' {1..64})" --out e "${options[@]}" ||
+    true
+expect 3 "another SHA-256" "$peal" etl "$url/good/a.csv#sha256=$(printf '0%.0s' {1..64})" --out e "${options[@]}"
+rm -rf d e
+"$peal" etl "$url/good/part-{00..02}.csv" a.csv --out d "${options[@]}" --threads 1
+"$peal" etl a.csv a.csv a.csv a.csv --out e --label y --quiet
+cmp d/train-00000.arrow e/train-00000.arrow || fail "a template: other rows"
+
+# An archive of a web server, and prediction from one.
+mkdir -p members && cp a.csv members/one.csv && cp a.csv members/two.csv && tar cf members.tar members
+serve 127.0.0.1 members.tar members.tar
+rm -rf d e
+"$peal" etl "http://127.0.0.1:$port/good/members.tar" --out d "${options[@]}"
+"$peal" etl members.tar --out e --label y --quiet
+cmp d/train-00000.arrow e/train-00000.arrow || fail "an archive: other rows"
+
+# Names that cannot be right are refused before any request.
+before=$(wc -l <requests.txt)
+expect 2 "~/.netrc" "$peal" etl "$url/good/a.csv" "http://me:word@127.0.0.1/a.csv" --out d "${options[@]}"
+grep -q word err.txt && fail "a password is in a message"
+expect 2 "in braces" "$peal" etl "$url/good/{a}.csv" --out d "${options[@]}"
+expect 2 "sha256=" "$peal" etl "$url/good/a.csv#md5=1" --out d "${options[@]}"
+expect 2 "--connections" "$peal" etl "$url/good/a.csv" --out d --connections 0
+[ "$(wc -l <requests.txt)" = "$before" ] || fail "a request came before the check"
+
+# Private addresses: the first one, and, where there can be a public one, one that it leads to.
+rm -rf d
+expect 3 "127.0.0.1, a loopback address" "$peal" etl "$url/good/a.csv" --out d --label y --quiet
+expect 3 "a loopback address" "$peal" etl "http://localhost:${url##*:}/good/a.csv" --out d --label y --quiet
+expect 3 "a private address" "$peal" etl http://10.1.2.3/a.csv --out d --label y --quiet
+expect 3 "a link-local address" "$peal" etl http://169.254.169.254/latest --out d --label y --quiet
+if unshare -rn true 2>/dev/null && command -v ip >/dev/null; then
+    cat >public.sh <<'END'
+ip link set lo up && ip addr add 93.184.215.14/32 dev lo
+python3 "$1" a.csv b.csv 0.0.0.0 >port2 2>/dev/null &
+server=$!
+for _ in $(seq 100); do [ -s port2 ] && break || sleep 0.05; done
+"$2" etl "http://93.184.215.14:$(cat port2)/good/a.csv" --out public --label y --quiet || exit 1
+code=0
+"$2" etl "http://93.184.215.14:$(cat port2)/elsewhere/a.csv" --out d --label y --quiet 2>err.txt || code=$?
+kill $server
+[ $code = 3 ] && grep -qF "leads to 127.0.0.1, a loopback address" err.txt
+END
+    unshare -rn bash public.sh "$server" "$peal" || { cat err.txt >&2; fail "a redirect to a private address"; }
+fi
+
+# Credentials: from the environment, a file, or netrc; they are in no manifest and no message.
+rm -rf d
+PEAL_HTTP_BEARER=token-of-mine "$peal" etl "$url/secret/a.csv" --out d "${options[@]}"
+grep -q "Bearer token-of-mine" requests.txt || fail "the token was not sent"
+echo token-of-mine >token
+PEAL_HTTP_BEARER_FILE=token "$peal" etl "$url/secret/a.csv" --out e "${options[@]}"
+printf 'machine 127.0.0.1 login me password word-of-mine\n' >netrc
+rm -rf e
+NETRC=$work/netrc "$peal" etl "$url/secret/a.csv" --out e "${options[@]}"
+grep -q "Basic $(printf me:word-of-mine | base64)" requests.txt || fail "netrc was not used"
+! grep -rq "token-of-mine\|word-of-mine" d e || fail "credentials stand in a dataset"
+
+# --resume: up to date by a few bytes; a change is noticed.
+rm -rf d
+"$peal" etl "$url/good/a.csv" --out d "${options[@]}"
+"$peal" etl "$url/good/a.csv" --out d "${options[@]}" --resume --json >again.json
+[ "$(json again.json up_to_date)" = true ] || fail "it is not up to date"
+tail -n 1 requests.txt | grep -q "bytes=0-4095" || fail "more than the beginning was asked for"
+"$peal" etl "$url/good/a.csv" --out d "${options[@]}" --resume --json --http-retries 5 >again.json
+[ "$(json again.json up_to_date)" = true ] || fail "how sources are reached changed the dataset"
+
+# Sources that are left out: at the look, in the middle, and files; the rest is as if they had not been named.
+rm -rf d e
+"$peal" etl a.csv a.csv --out e --label y --quiet
+for way in drop quarantine; do
+    "$peal" etl a.csv "$url/missing/a.csv" "$url/other_etag/$way.csv" none.csv a.csv --out d --on-bad-source $way "${options[@]}" --json >left.json 2>err.txt
+    [ "$(json left.json sources_left_out)" = 3 ] || fail "$way: other sources were left out"
+    cmp d/train-00000.arrow e/train-00000.arrow || fail "$way: other rows"
+    grep -q "no such file: none.csv" err.txt && grep -q "answered 404" err.txt && grep -q "its etag was" err.txt || fail "$way: not all were named"
+    grep -q '"left_out"' d/manifest.json || fail "$way: the manifest does not tell"
+    [ "$way" = drop ] || [ "$(grep -c . d/quarantine.jsonl)" = 3 ] || fail "not in quarantine.jsonl"
+done
+expect 3 "not one of the sources" "$peal" etl none.csv "$url/missing/a.csv" --out f --on-bad-source drop "${options[@]}"
+
+# Interrupted while it waits: soon, and with nothing left.
+rm -rf d
+"$peal" etl "$url/stall_always/a.csv" --out d --label y --quiet --allow-private & job=$!
+sleep 0.5
+kill -INT $job
+code=0
+wait $job || code=$?
+[ $code = 4 ] || fail "interrupted: exit code $code"
+echo passed
