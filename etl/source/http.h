@@ -38,7 +38,8 @@ struct source__http_session {
     source__http_object **objects; /* [count]; each is its source's */
     size_t count, capacity;
     pthread_mutex_t lock;
-    size_t ahead; /* downloads that were begun ahead and have no reader yet */
+    size_t ahead;      /* downloads that were begun ahead and have no reader yet */
+    size_t ahead_from; /* no object before this one has such a download */
 };
 
 peal_status source__http_open(const peal_source *source, peal_source_meter *meter, peal_stream **out, peal_error *err);

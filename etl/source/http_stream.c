@@ -9,7 +9,11 @@
 #include "core/base/memory.h"
 #include "etl/source/http.h"
 
-enum { BLOCK = 1 << 20 }; /* of reads at offsets */
+enum {
+    LOOKED_AT = 1024,                 /* objects, to find those that are not whole yet */
+    BLOCK = 1 << 20,                  /* of reads at offsets */
+    SURVEYED = (1 << 20) + (1 << 18), /* bytes behind which a reader means to read all, and the next objects, too */
+};
 
 typedef struct http_stream {
     peal_stream base;
@@ -17,6 +21,7 @@ typedef struct http_stream {
     peal_source_meter *meter;
     uint64_t at; /* of the next byte of `read` */
     source__download *download;
+    bool looked_ahead; /* the next ones were begun */
     SHA2_CTX sha256;
     bool checked;
     /* Of read_at, which may be called by any thread: the last block that was fetched. */
@@ -37,16 +42,33 @@ static peal_status begin_rest(source__http_object *object, source__download **ou
     return source__download_begin(object->session->transfers, &wanted, out, err);
 }
 
+/* Gives up what nobody came for: readers have passed it. With the lock held. */
+static void drop_passed(const source__http_object *object) {
+    source__http_session *session = object->session;
+    for (; session->ahead_from + session->connections < object->index; session->ahead_from++) {
+        source__http_object *passed = session->objects[session->ahead_from];
+        if (!passed || !passed->ahead) continue;
+        source__download_end(passed->ahead);
+        passed->ahead = NULL;
+        session->ahead--;
+    }
+}
+
 /* Begins those behind `object` that were read less often, until as many as there are connections wait for a reader.
- * What cannot be begun is begun by its reader, who will tell why not. With the lock held. */
+ * What cannot be begun is begun by its reader, who will tell why not. */
 static void begin_ahead(source__http_object *object) {
     source__http_session *session = object->session;
-    for (size_t i = object->index + 1; i < session->count && session->ahead + 1 < session->connections; i++) {
+    pthread_mutex_lock(&session->lock);
+    drop_passed(object);
+    const size_t end = session->count - object->index > LOOKED_AT ? object->index + LOOKED_AT : session->count;
+    for (size_t i = object->index + 1; i < end && session->ahead + 1 < session->connections; i++) {
         source__http_object *next = session->objects[i];
         if (!next || next->whole || next->ahead || next->begun >= object->begun) continue;
-        if (begin_rest(next, &next->ahead, NULL) != PEAL_OK) return;
+        if (begin_rest(next, &next->ahead, NULL) != PEAL_OK) break;
         session->ahead++;
+        if (i < session->ahead_from) session->ahead_from = i;
     }
+    pthread_mutex_unlock(&session->lock);
 }
 
 /* The download of what is behind the first piece. */
@@ -62,7 +84,6 @@ static peal_status take_rest(source__http_object *object, source__download **out
     } else {
         status = begin_rest(object, out, err);
     }
-    begin_ahead(object);
     pthread_mutex_unlock(&session->lock);
     return status;
 }
@@ -98,8 +119,12 @@ static peal_status http_read(peal_stream *base, uint8_t *out, size_t capacity, s
         if (!self->download) PEAL_TRY(take_rest(object, &self->download, err));
         PEAL_TRY(source__download_read(self->download, out, capacity, got, err));
     }
-    if (*got == 0) return check_end(self, err);
     self->at += *got;
+    if (self->download && !self->looked_ahead && (*got == 0 || self->at >= SURVEYED)) {
+        self->looked_ahead = true;
+        begin_ahead(object);
+    }
+    if (*got == 0) return check_end(self, err);
     if (object->has_sha256) SHA256Update(&self->sha256, out, *got);
     if (self->meter) atomic_fetch_add_explicit(&self->meter->bytes, *got, memory_order_relaxed);
     if (self->meter && self->meter->hasher) peal_hasher_update(self->meter->hasher, out, *got);

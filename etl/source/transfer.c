@@ -353,6 +353,11 @@ void source__transfers_free(source__transfers *self) {
     if (self->thread) curl_multi_wakeup(self->multi);
     peal_future_free(self->thread);
     peal_executor_free(self->executor);
+    while (self->first) { /* only if the thread never ran */
+        source__download *one = self->first;
+        unlink_one(self, one);
+        download_free(one);
+    }
     while (self->idle_count) curl_easy_cleanup(self->idle[--self->idle_count]);
     curl_multi_cleanup(self->multi);
     if (self->bearer) explicit_bzero(self->bearer, strlen(self->bearer));

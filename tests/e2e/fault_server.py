@@ -2,7 +2,7 @@
 
 Serves FILE at /FAULT/any-name and prints its port. OTHER has the same size and other bytes. What a fault does is told
 by its function's name and comment; `count` is how many requests for the path came before this one. Each request is
-written to standard error as "FAULT Range If-Range Authorization".
+written to standard error as "FAULT/NAME Range If-Range Authorization".
 """
 import sys
 import threading
@@ -33,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
         return int(first), min(int(last) + 1 if last else size, size)
 
     # Answers with `data`: a range if one is asked for and `ranges`; `most` bytes are sent before the connection is cut.
-    def give(self, data=DATA, etag='"one"', date=DATE, ranges=True, most=None, length=None, stall=None, shift=0):
+    def give(self, data=DATA, etag='"one"', date=DATE, ranges=True, most=None, length=None, stall=None, seconds=4, shift=0):
         span = self.wanted(len(data)) if ranges else None
         if span and etag and self.headers.get("If-Range") not in (None, etag):
             span = None
@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         if stall is not None and len(body) > stall:
             self.wfile.write(body[:stall])
             self.wfile.flush()
-            time.sleep(4)
+            time.sleep(seconds)
             raise Cut
         if most is not None and len(body) > most:
             self.wfile.write(body[:most])
@@ -95,6 +95,9 @@ class Handler(BaseHTTPRequestHandler):
     def stall(self, count):
         self.give(stall=50000 if self.is_rest() and count < 2 else None)
 
+    def stuck(self, count):
+        self.give(stall=50000 if self.is_rest() and count < 2 else None, seconds=60)
+
     def stall_always(self, count):
         self.give(stall=100)
 
@@ -128,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
         self.give(etag=None, date=LATER, data=OTHER) if self.is_rest() else self.give(etag=None)
 
     def other_size(self, count):
-        self.give(etag=None, date=None, data=DATA + b"1,2\n", ranges=False) if count else self.give(etag=None, ranges=False)
+        self.give(etag=None, data=DATA + b"1,2\n", date=None) if self.is_rest() else self.give(etag=None)
 
     def other_bytes(self, count):  # changed, and nothing but the bytes tells it
         self.give(etag=None, data=OTHER) if self.is_rest() else self.give(etag=None)
@@ -188,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
             count = counts.get(self.path, 0)
             counts[self.path] = count + 1
         told = [self.headers.get(name, "-") for name in ("Range", "If-Range", "Authorization")]
-        print(fault, *told, file=sys.stderr, flush=True)
+        print(self.path[1:], *told, file=sys.stderr, flush=True)
         try:
             getattr(self, fault)(count)
         except (Cut, OSError):

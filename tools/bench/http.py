@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Objects of a web server into a dataset, beside programs that download them: tools/bench/http.py PEAL [FOLDER]
 
-Two loads, from a server on 127.0.0.1: 2,000 files of 20 KB that each answer 20 ms late (a small server in this script),
-and 16 files of 64 MB (nginx). 16 connections for all. Peers: aria2c -j16 and curl --parallel, which write the files to a
+Three loads, from a server on 127.0.0.1: 2,000 files of 20 KB that each answer 20 ms late (a small server in this script),
+and 16 files of 64 MB (nginx): arrays, which need no parsing, and CSV. 16 connections for all. Peers: aria2c -j16 and curl --parallel, which write the files to a
 folder; then what a user would do next: Polars reads that folder and writes Arrow. Each is run in turn, round after
 round; the best of each is told. Needs aria2c, curl, nginx and, for the last peer, polars.
 """
@@ -19,14 +19,29 @@ ROUNDS, CONNECTIONS, DELAY = 3, 16, 0.02
 SMALL, SMALL_BYTES, LARGE, LARGE_BYTES = 2000, 20_000, 16, 64 << 20
 
 
-def write_csv(path, size, seed):
+def write_csv(path, size, seed, wide):
+    """Rows of a label, numbers and a category; wide ones have 13 numbers and 8 categories."""
     numbers = random.Random(seed)
-    line = lambda: f"{numbers.randint(0, 9)},{numbers.random():.9f},{numbers.random():.6f},{numbers.choice('abcdef')}\n"
-    block = "".join(line() for _ in range(min(20_000, size // 24)))
+
+    def line():
+        many = [f"{numbers.randint(0, 9999)}" for _ in range(12)] + [f"{numbers.choice('abcdef')}{numbers.randint(0, 99)}" for _ in range(7)]
+        return f"{numbers.randint(0, 9)},{numbers.random():.9f},{numbers.choice('abcdef')}" + "".join("," + one for one in many if wide) + "\n"
+
+    head = "y,x,c" + "".join(f",n{i}" for i in range(12) if wide) + "".join(f",c{i}" for i in range(7) if wide) + "\n"
+    block = "".join(line() for _ in range(min(20_000, size // 16)))
     with open(path, "w") as file:
-        file.write("y,x,z,c\n")
+        file.write(head)
         while file.tell() < size:
             file.write(block)
+
+
+def write_npy(path, size, seed):
+    """Bytes that need no parsing: an array of uint8, [rows, 1024]."""
+    head = "{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 1024), }" % (size // 1024)
+    head = head.ljust(117) + "\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode())
+        file.write(random.Random(seed).randbytes(size // 1024 * 1024))
 
 
 class Late(asyncio.Protocol):
@@ -70,7 +85,7 @@ def timed(command, before):
     return time.monotonic() - begin
 
 
-def measure(peal, folder, name, urls, template):
+def measure(peal, folder, name, urls, template, label=True):
     down, out = f"{folder}/down", f"{folder}/out"
     with open(f"{folder}/urls", "w") as file:
         file.writelines(url + "\n" for url in urls)
@@ -80,13 +95,15 @@ def measure(peal, folder, name, urls, template):
               .format(down, out))
     aria = ["aria2c", "-q", f"-j{CONNECTIONS}", "-x1", "-s1", "--file-allocation=none", "-i", f"{folder}/urls", "-d", down]
     runs = {
-        "peal etl": lambda: timed([peal, "etl", template, "--out", f"{out}/d", "--label", "y", "--allow-private",
-                                   "--quiet", "--connections", str(CONNECTIONS)], out),
+        "peal etl": lambda: timed([peal, "etl", template, "--out", f"{out}/d", "--allow-private", "--quiet", "--connections",
+                                   str(CONNECTIONS)] + ["--label", "y"] * label, out),
         "aria2c": lambda: timed(aria, down),
         "curl": lambda: timed(["curl", "-s", "--parallel", "--parallel-immediate", "--parallel-max", str(CONNECTIONS),
                                "--output-dir", down, "-K", f"{folder}/curl"], down),
         "aria2c, then Polars": lambda: timed(aria, down) + timed([sys.executable, "-c", polars], out),
     }
+    if not label:
+        del runs["aria2c, then Polars"]
     size, best = sum_of(urls), {}
     for _ in range(ROUNDS):
         for key, run in runs.items():
@@ -108,10 +125,11 @@ def main():
     os.makedirs(f"{folder}/large", exist_ok=True)
     for i in range(SMALL):
         if not os.path.exists(f"{folder}/small/s-{i:04}.csv"):
-            write_csv(f"{folder}/small/s-{i:04}.csv", SMALL_BYTES, i)
+            write_csv(f"{folder}/small/s-{i:04}.csv", SMALL_BYTES, i, False)
     for i in range(LARGE):
         if not os.path.exists(f"{folder}/large/l-{i:02}.csv"):
-            write_csv(f"{folder}/large/l-{i:02}.csv", LARGE_BYTES, i)
+            write_csv(f"{folder}/large/l-{i:02}.csv", LARGE_BYTES, i, True)
+            write_npy(f"{folder}/large/n-{i:02}.npy", LARGE_BYTES, i)
     late_port, nginx_port = 18431, 18432
     with open(f"{folder}/nginx.conf", "w") as file:
         file.write(NGINX.format(folder, nginx_port))
@@ -122,8 +140,9 @@ def main():
     try:
         base = f"http://127.0.0.1:{late_port}/s-"
         measure(peal, folder, "small", [f"{base}{i:04}.csv" for i in range(SMALL)], f"{base}{{0000..{SMALL - 1:04}}}.csv")
-        base = f"http://127.0.0.1:{nginx_port}/l-"
-        measure(peal, folder, "large", [f"{base}{i:02}.csv" for i in range(LARGE)], f"{base}{{00..{LARGE - 1:02}}}.csv")
+        base, many = f"http://127.0.0.1:{nginx_port}/", f"{{00..{LARGE - 1:02}}}"
+        measure(peal, folder, "arrays", [f"{base}n-{i:02}.npy" for i in range(LARGE)], f"{base}n-{many}.npy", False)
+        measure(peal, folder, "large", [f"{base}l-{i:02}.csv" for i in range(LARGE)], f"{base}l-{many}.csv")
     finally:
         nginx.terminate()
         nginx.wait()
