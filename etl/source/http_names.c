@@ -74,6 +74,7 @@ static bool read_range(braces *part) {
 
 static bool read_words(braces *part) {
     part->count = 1;
+    if (memchr(part->begin, '{', (size_t)(part->end - part->begin))) return false;
     for (const char *at = part->begin; at < part->end; at++) part->count += *at == ',';
     return part->count > 1;
 }

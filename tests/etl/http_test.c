@@ -131,6 +131,7 @@ static void names_that_cannot_be_are_refused(void **state) {
         {"http://h/{5..1}", "in braces"},
         {"http://h/{1..x}", "in braces"},
         {"http://h/{1..2", "in braces"},
+        {"http://h/{a{b,c}", "in braces"},
         {"http://h/1}", "not opened"},
         {"http://h/{0..999}{0..9999}", "more than 1000000"},
         {"http://h/{1..2}{1..2}{1..2}{1..2}{1..2}{1..2}{1..2}{1..2}{1..2}", "more than 8"},
