@@ -245,6 +245,9 @@ static peal_status look_at(looking *self, peal_source *source, source__download 
     }
     source__download_facts(download, &object->facts, &object->ranges, &object->whole);
     PEAL_TRY(keep_piece(self, object, size, err));
+    pthread_mutex_lock(&self->session->lock);
+    object->looked_at = true;
+    pthread_mutex_unlock(&self->session->lock);
     source->size = object->whole ? size : object->facts.size == SOURCE__UNKNOWN ? 0 : object->facts.size;
     PEAL_TRY(describe_version(&object->facts, &source->version, err));
     return source->version || !wishes->identify ? PEAL_OK : take_whole(self, source, err);

@@ -24,6 +24,7 @@ typedef struct source__http_object {
     uint8_t sha256[32];
 
     /* guarded by the session's lock */
+    bool looked_at;          /* all above is known */
     source__download *ahead; /* of the bytes behind the piece, begun before a reader asked */
     unsigned begun;          /* how often a reader asked */
 } source__http_object;

@@ -63,7 +63,7 @@ static void begin_ahead(source__http_object *object) {
     const size_t end = session->count - object->index > LOOKED_AT ? object->index + LOOKED_AT : session->count;
     for (size_t i = object->index + 1; i < end && session->ahead + 1 < session->connections; i++) {
         source__http_object *next = session->objects[i];
-        if (!next || next->whole || next->ahead || next->begun >= object->begun) continue;
+        if (!next || !next->looked_at || next->whole || next->ahead || next->begun >= object->begun) continue;
         if (begin_rest(next, &next->ahead, NULL) != PEAL_OK) break;
         session->ahead++;
         if (i < session->ahead_from) session->ahead_from = i;
