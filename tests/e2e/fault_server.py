@@ -127,6 +127,12 @@ class Handler(BaseHTTPRequestHandler):
     def other_etag(self, count):
         self.give(etag='"two"', data=OTHER) if self.is_rest() else self.give()
 
+    def other_later(self, count):  # when most of it has been read
+        if self.is_rest() and count == 1:
+            self.give(most=len(DATA) - (1 << 20) - 1000)
+        else:
+            self.give(etag='"two"') if self.is_rest() else self.give()
+
     def other_date(self, count):
         self.give(etag=None, date=LATER, data=OTHER) if self.is_rest() else self.give(etag=None)
 
