@@ -13,7 +13,9 @@
  *
  * There is no global state, nothing is printed and no signal handler is installed: a function returns a peal_status,
  * the message comes in the peal_error that the caller passes last, and events go to the caller's peal_reporter. Options
- * are plain structs: begin with ..._default() and set what you need. */
+ * are plain structs: begin with ..._default() and set what you need. Sources of web servers are read by libcurl, on a
+ * thread of the job's own that is gone when the call returns; its global state is counted, so that the host's use of it
+ * before, beside and behind is left alone (libcurl 7.84 or newer may be begun by any thread). */
 #ifndef PEAL_H
 #define PEAL_H
 

@@ -28,6 +28,14 @@ peal_status tools_command_find(const char *name, const tools_command **out, peal
     return PEAL_OK;
 }
 
+static void print_kind_options(const peal_option *(*next)(const peal_option *)) {
+    for (const peal_option *option = NULL; (option = next(option));) {
+        char left[64];
+        snprintf(left, sizeof left, "  --%s %s", option->name, option->argument ? option->argument : "");
+        tools_print_row(left, 28, option->help);
+    }
+}
+
 void tools_command_print(const tools_command *command) {
     printf("peal %s %s\n\n", command->name, command->usage);
     tools_print_row("", 0, command->documentation);
@@ -41,11 +49,9 @@ void tools_command_print(const tools_command *command) {
     }
     if (!(command->bit & FOR_READING)) return;
     puts("\nHow text is written, where it is found wrongly ('peal help formats'):");
-    for (const peal_option *option = NULL; (option = tools_next_reading_option(option));) {
-        char left[64];
-        snprintf(left, sizeof left, "  --%s %s", option->name, option->argument ? option->argument : "");
-        tools_print_row(left, 28, option->help);
-    }
+    print_kind_options(tools_next_reading_option);
+    puts("\nHow sources are reached ('peal help sources'):");
+    print_kind_options(tools_next_access_option);
 }
 
 /* ---- sources and ETL ---- */
@@ -76,12 +82,16 @@ static peal_status choose(const char *what, const char *text, const char *const 
     return text ? peal_spec_choose(what, text, names, count, out, err) : PEAL_OK;
 }
 
-peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, peal_error *err) {
+static peal_status choose_bad(const char *what, const char *text, peal_bad_rows *out, peal_error *err) {
     static const char *const names[] = {"fail", "drop", "quarantine"};
     size_t chosen;
-    PEAL_TRY(choose("way with bad rows (--on-bad-row)", options->on_bad_row, names, 3, &chosen, err));
+    PEAL_TRY(choose(what, text, names, 3, &chosen, err));
     *out = (peal_bad_rows)chosen;
     return PEAL_OK;
+}
+
+peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, peal_error *err) {
+    return choose_bad("way with bad rows (--on-bad-row)", options->on_bad_row, out, err);
 }
 
 /* The fitted pipeline of a dataset or a model. */
@@ -136,6 +146,7 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     out->out = options->out;
     out->format = options->format;
     out->reading = options->reading;
+    out->access = options->access;
     out->nulls = arrays->nulls;
     out->null_count = json_array_size(options->nulls);
     PEAL_TRY(choose("task (--task)", options->task, tasks, 3, &chosen, err));
@@ -162,6 +173,7 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
         out->fitted = arrays->fitted;
     }
     PEAL_TRY(tools_bad_rows(options, &out->on_bad_row, err));
+    PEAL_TRY(choose_bad("way with bad sources (--on-bad-source)", options->on_bad_source, &out->on_bad_source, err));
     out->threads = options->threads;
     out->resume = options->resume;
     out->stop = &tools_stop;
@@ -178,9 +190,11 @@ peal_status tools_predict_options(const tools_options *options, peal_predict_opt
     out->source_count = options->source_count - 1;
     out->format = options->format;
     out->reading = options->reading;
+    out->access = options->access;
     out->nulls = arrays->nulls;
     out->null_count = json_array_size(options->nulls);
     out->threads = options->threads;
+    PEAL_TRY(peal_source_check_access(options->access, err));
     return peal_format_check_options(NULL, options->reading, err);
 }
 

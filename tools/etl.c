@@ -14,15 +14,18 @@ static json_t *splits_json(const peal_etl_result *result) {
 
 /* NULL if there is no memory. */
 static json_t *result_json(const peal_etl_result *result) {
-    return json_pack("{s:o, s:o, s:o, s:f, s:I, s:b}", "rows", peal_etl_rows_save(result), "splits",
-                     splits_json(result), "stages", peal_stage_times_save(&result->times), "seconds",
-                     (double)result->times.wall * 1e-9, "threads", (json_int_t)result->times.threads, "up_to_date",
-                     result->up_to_date);
+    return json_pack("{s:o, s:I, s:o, s:o, s:f, s:I, s:b}", "rows", peal_etl_rows_save(result), "sources_left_out",
+                     (json_int_t)result->sources_left_out, "splits", splits_json(result), "stages",
+                     peal_stage_times_save(&result->times), "seconds", (double)result->times.wall * 1e-9, "threads",
+                     (json_int_t)result->times.threads, "up_to_date", result->up_to_date);
 }
 
 static void say_result(const tools_options *options, const peal_etl_result *result) {
     char verdict[256];
     tools_say_rows(result->rows_in, result->rows_used, result->rows_dropped, result->rows_quarantined);
+    if (result->sources_left_out) {
+        tools_say("sources: %llu left out", (unsigned long long)result->sources_left_out);
+    }
     if (result->up_to_date) {
         tools_say("dataset: %s is complete and up to date", options->out);
         return;
@@ -52,7 +55,7 @@ const tools_command tools_command_etl = {
     .documentation =
         "Turns files (tables as text, JSON Lines, Arrow, NumPy, LIBSVM, VW, IDX, images; plain, compressed or in "
         "archives) into a dataset: a folder of Arrow shards and a manifest. "
-        "A SOURCE is a file, a folder, a glob or - for standard input.",
+        "A SOURCE is a file, a folder, a glob, a URL (see 'peal help sources') or - for standard input.",
     .bit = FOR_ETL,
     .run = run,
 };

@@ -5,6 +5,7 @@
 #include "core/base/spelling.h"
 #include "etl/codec/codec.h"
 #include "etl/format/format.h"
+#include "etl/source/kind.h"
 #include "etl/transform/transform.h"
 #include "models/learner/learner.h"
 #include "ops/op/op.h"
@@ -21,6 +22,10 @@ static void row(const char *name, const char *documentation) {
 
 static void print_formats(void) {
     for (size_t i = 0; peal_formats[i]; i++) row(peal_formats[i]->name, peal_formats[i]->documentation);
+}
+
+static void print_sources(void) {
+    for (size_t i = 0; peal_source_kinds[i]; i++) row(peal_source_kinds[i]->name, peal_source_kinds[i]->documentation);
 }
 
 static void print_codecs(void) {
@@ -92,17 +97,12 @@ static void print_subcommands(void) {
 static const struct {
     const char *name;
     void (*print)(void);
-} topics[] = {{"subcommands", print_subcommands},
-              {"formats", print_formats},
-              {"codecs", print_codecs},
-              {"transforms", print_transforms},
-              {"models", print_models},
-              {"optimizers", print_optimizers},
-              {"sync", print_syncs},
-              {"schedules", print_schedules},
-              {"ops", print_ops},
-              {"exit-codes", print_exit_codes},
-              {"concurrency", tools_print_concurrency}};
+} topics[] = {{"subcommands", print_subcommands}, {"formats", print_formats},
+              {"sources", print_sources},         {"codecs", print_codecs},
+              {"transforms", print_transforms},   {"models", print_models},
+              {"optimizers", print_optimizers},   {"sync", print_syncs},
+              {"schedules", print_schedules},     {"ops", print_ops},
+              {"exit-codes", print_exit_codes},   {"concurrency", tools_print_concurrency}};
 
 enum { TOPICS = sizeof topics / sizeof *topics };
 

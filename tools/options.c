@@ -12,6 +12,7 @@
 #include "core/base/spelling.h"
 #include "core/base/utf8.h"
 #include "etl/format/format.h"
+#include "etl/source/kind.h"
 #include "tools/yaml.h"
 
 #define AT(field) offsetof(tools_options, field)
@@ -50,6 +51,8 @@ const tools_option tools_option_table[] = {
      FOR_ETL},
     {"on-bad-row", OPTION_TEXT, AT(on_bad_row), "fail|drop|quarantine", "what to do with a bad row (fail)",
      FOR_ETL | FOR_TRAIN | FOR_EVAL | FOR_PREDICT},
+    {"on-bad-source", OPTION_TEXT, AT(on_bad_source), "fail|drop|quarantine",
+     "what to do with a source that cannot be read (fail)", FOR_ETL | FOR_TRAIN},
     {"threads", OPTION_COUNT, AT(threads), "N", "threads that read and transform (as many as there are CPUs)",
      FOR_READING},
     {"model", OPTION_TEXT, AT(model), "SPEC",
@@ -138,7 +141,7 @@ static const tools_option *find_option(const parser *self, const char *name, siz
     return NULL;
 }
 
-/* ---- options of formats ---- */
+/* ---- options of formats and of kinds of sources ---- */
 
 static bool is_earlier(const peal_option *option, const peal_format *format) {
     for (size_t i = 0; peal_formats[i] && peal_formats[i] != format; i++) {
@@ -160,35 +163,52 @@ const peal_option *tools_next_reading_option(const peal_option *at) {
     return NULL;
 }
 
-bool tools_is_option(const char *name, size_t length) {
-    for (size_t i = 0; i < OPTIONS; i++) {
-        const char *one = tools_option_table[i].name;
-        if (strlen(one) == length && strncmp(one, name, length) == 0) return true;
+const peal_option *tools_next_access_option(const peal_option *at) {
+    bool found = !at;
+    for (size_t i = 0; peal_source_kinds[i]; i++) {
+        for (const peal_option *option = peal_source_kinds[i]->options; option->name; option++) {
+            if (found) return option;
+            found = option == at;
+        }
     }
-    for (const peal_option *option = NULL; (option = tools_next_reading_option(option));) {
-        if (strlen(option->name) == length && strncmp(option->name, name, length) == 0) return true;
-    }
-    return false;
+    return NULL;
 }
 
-static const peal_option *find_reading_option(const parser *self, const char *name, size_t length) {
-    const peal_option *option = NULL;
-    while ((self->command & FOR_READING) && (option = tools_next_reading_option(option))) {
+typedef const peal_option *next_option(const peal_option *at);
+
+/* The option of this name among those that `next` lists, or NULL. */
+static const peal_option *find_among(next_option *next, const char *name, size_t length) {
+    for (const peal_option *option = NULL; (option = next(option));) {
         if (strlen(option->name) == length && strncmp(option->name, name, length) == 0) return option;
     }
     return NULL;
 }
 
-/* Of formats' options the command line wins over the job file. */
+bool tools_is_option(const char *name, size_t length) {
+    for (size_t i = 0; i < OPTIONS; i++) {
+        const char *one = tools_option_table[i].name;
+        if (strlen(one) == length && strncmp(one, name, length) == 0) return true;
+    }
+    return find_among(tools_next_reading_option, name, length) || find_among(tools_next_access_option, name, length);
+}
+
+static const peal_option *find_reading_option(const parser *self, const char *name, size_t length) {
+    if (!(self->command & FOR_READING)) return NULL;
+    const peal_option *option = find_among(tools_next_reading_option, name, length);
+    return option ? option : find_among(tools_next_access_option, name, length);
+}
+
+/* Of these options, too, the command line wins over the job file. */
 static peal_status set_reading(const parser *self, const peal_option *option, json_t *value, bool wins) {
-    tools_options *options = self->options;
-    if (!options->reading) options->reading = json_object();
-    const bool stands = !wins && json_object_get(options->reading, option->name);
+    const bool is_access = find_among(tools_next_access_option, option->name, strlen(option->name)) == option;
+    json_t **values = is_access ? &self->options->access : &self->options->reading;
+    if (!*values) *values = json_object();
+    const bool stands = !wins && json_object_get(*values, option->name);
     if (stands) {
         json_decref(value);
         return PEAL_OK;
     }
-    const bool stored = value && json_object_set_new(options->reading, option->name, value) == 0;
+    const bool stored = value && json_object_set_new(*values, option->name, value) == 0;
     return stored ? PEAL_OK : peal_fail(self->err, PEAL_E_MEMORY, "no memory for an option");
 }
 
@@ -208,10 +228,10 @@ static peal_status unknown_option(const parser *self, const char *dashes, const 
     for (size_t i = 0; i < tools_option_count; i++) {
         if (tools_option_table[i].commands & self->command) names[count++] = tools_option_table[i].name;
     }
-    const peal_option *option = NULL;
-    while ((self->command & FOR_READING) && count < OPTIONS + READING_MOST &&
-           (option = tools_next_reading_option(option))) {
-        names[count++] = option->name;
+    next_option *const kinds[] = {tools_next_reading_option, tools_next_access_option};
+    for (size_t i = 0; (self->command & FOR_READING) && i < 2; i++) {
+        const peal_option *option = NULL;
+        while (count < OPTIONS + READING_MOST && (option = kinds[i](option))) names[count++] = option->name;
     }
     const char *nearest = peal_nearest_word(name, names, count);
     if (nearest) {
@@ -516,5 +536,6 @@ void tools_options_clear(tools_options *options) {
     for (size_t i = 0; i < options->source_count; i++) free(options->sources[i]);
     free(options->sources);
     json_decref(options->reading);
+    json_decref(options->access);
     *options = (tools_options){0};
 }

@@ -30,7 +30,8 @@ typedef struct tools_options {
     json_t *transforms, *drop, *nulls;
     json_t *types;   /* object */
     json_t *reading; /* object: options of formats, which are theirs (etl/format/format.h) */
-    char *out, *to, *job, *format, *label, *task, *on_bad_row, *like;
+    json_t *access;  /* object: options of kinds of sources, which are theirs (etl/source/kind.h) */
+    char *out, *to, *job, *format, *label, *task, *on_bad_row, *on_bad_source, *like;
     char *query, *weight, *offset, *exposure;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init;
     uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree;
@@ -66,6 +67,8 @@ extern const size_t tools_option_count;
 enum { FOR_READING = FOR_ETL | FOR_TRAIN | FOR_EVAL | FOR_PREDICT };
 /* The options of all formats, each once: the next one behind `at` (begin with NULL), or NULL. */
 const struct peal_option *tools_next_reading_option(const struct peal_option *at);
+/* The same of the kinds of sources. */
+const struct peal_option *tools_next_access_option(const struct peal_option *at);
 
 /* True if an option, of whatever command, has this name. */
 bool tools_is_option(const char *name, size_t length);

@@ -90,6 +90,9 @@ static peal_status describe_job(const peal_etl_options *options, json_t **out, p
     if (json_object_size(options->reading) > 0) job = add_given(job, "reading", options->reading);
     job = add_given(job, "transforms", options->plan.transforms);
     job = add_given(job, "types", options->plan.types);
+    if (options->on_bad_source != PEAL_BAD_ROWS_FAIL) {
+        job = peal_json_set(job, "on_bad_source", json_string(bad_row_names[options->on_bad_source]));
+    }
     *out = add_given(job, "fitted", options->fitted);
     return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for the job's description");
 }
@@ -98,6 +101,7 @@ static peal_status check_wishes(const peal_etl_options *options, peal_error *err
     const peal_format *format = NULL;
     if (options->format) PEAL_TRY(peal_format_find(options->format, &format, err));
     PEAL_TRY(peal_format_check_options(format, options->reading, err));
+    PEAL_TRY(peal_source_check_access(options->access, err));
     return peal_pipeline_check_plan(&options->plan, err);
 }
 
@@ -107,6 +111,9 @@ static peal_status look_at_objects(etl_job *job, peal_error *err) {
     PEAL_TRY(check_wishes(options, err));
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
+                                         .access = options->access,
+                                         .sparing = options->resume,
+                                         .go_on = options->on_bad_source != PEAL_BAD_ROWS_FAIL,
                                          .identify = true,
                                          .stop = options->stop,
                                          .reporter = options->reporter};
@@ -224,7 +231,13 @@ static peal_status ingest(etl_job *job, bool adopt, peal_error *err) {
     };
     work_at_once(job);
     PEAL_TRY(spill_hash(job, &ingest.job_hash, err));
-    return peal_ingest(job->executor, &job->objects, job->pipeline, &ingest, &job->ingested, &job->result->times, err);
+    for (;;) {
+        PEAL_TRY(peal_ingest(job->executor, &job->objects, job->pipeline, &ingest, &job->ingested, &job->result->times,
+                             err));
+        if (job->ingested.left_out == 0) return PEAL_OK;
+        peal_ingested_clear(&job->ingested);
+        ingest.adopt = true;
+    }
 }
 
 /* ---- types that are decided late ---- */
@@ -380,7 +393,7 @@ static void say_empty(const etl_job *job) {
     size_t count = 0;
     for (size_t i = 0; i < job->objects.count; i++) {
         const peal_spill *spill = &job->ingested.spills[i];
-        if (spill->rows_used + spill->rows_bad > 0 || count++ >= NAMED) continue;
+        if (job->objects.objects[i].bad || spill->rows_used + spill->rows_bad > 0 || count++ >= NAMED) continue;
         peal_report(job->options->reporter, PEAL_EVENT_NOTE, "%s is empty: 0 rows", job->objects.objects[i].name);
     }
     if (count > NAMED) {
@@ -395,6 +408,7 @@ static peal_status count_rows(etl_job *job, peal_error *err) {
         used += job->ingested.spills[i].rows_used;
         bad += job->ingested.spills[i].rows_bad;
     }
+    result->sources_left_out = job->objects.sources.left_out_count;
     result->rows_used = used;
     result->rows_in = used + bad;
     if (job->options->on_bad_row == PEAL_BAD_ROWS_QUARANTINE) {
@@ -412,8 +426,24 @@ static peal_status count_rows(etl_job *job, peal_error *err) {
                      job->objects.count > 1 ? " and the other inputs" : "");
 }
 
+/* A line for each source that was left out. */
+static peal_status quarantine_sources(const etl_job *job, peal_out_file *out, peal_error *err) {
+    const peal_source_list *sources = &job->objects.sources;
+    for (size_t i = 0; i < sources->left_out_count; i++) {
+        const peal_bad_row bad = {.reason = sources->left_out[i].reason, .text = ""};
+        char *line;
+        PEAL_TRY(peal_bad_row_text(sources->left_out[i].path, &bad, &line, err));
+        const peal_status status = peal_out_file_write(out, line, strlen(line), err);
+        free(line);
+        PEAL_TRY(status);
+    }
+    return PEAL_OK;
+}
+
 static peal_status write_quarantine(etl_job *job, peal_error *err) {
-    if (job->result->rows_quarantined == 0) return PEAL_OK;
+    const bool has_sources =
+        job->options->on_bad_source == PEAL_BAD_ROWS_QUARANTINE && job->objects.sources.left_out_count > 0;
+    if (job->result->rows_quarantined == 0 && !has_sources) return PEAL_OK;
     char *path = peal_path_join(peal_staging_path(job->staging), "quarantine.jsonl");
     peal_out_file out;
     peal_status status = path ? peal_out_file_open(path, &out, err) : peal_fail(err, PEAL_E_MEMORY, "no memory");
@@ -423,6 +453,7 @@ static peal_status write_quarantine(etl_job *job, peal_error *err) {
         const peal_buffer *bad = &job->ingested.spills[i].bad;
         if (bad->size) status = peal_out_file_write(&out, bad->data, bad->size, err);
     }
+    if (status == PEAL_OK && has_sources) status = quarantine_sources(job, &out, err);
     peal_status closed = peal_out_file_close(&out, true, status == PEAL_OK ? err : NULL);
     return status == PEAL_OK ? closed : status;
 }
@@ -434,8 +465,10 @@ json_t *peal_etl_rows_save(const peal_etl_result *result) {
 
 /* NULL if there is no memory. */
 static json_t *manifest_facts(const etl_job *job) {
-    return json_pack("{s:o, s:O, s:o}", "rows", peal_etl_rows_save(job->result), "job", job->description, "inputs",
-                     peal_object_list_save(&job->objects));
+    json_t *facts = json_pack("{s:o, s:O, s:o}", "rows", peal_etl_rows_save(job->result), "job", job->description,
+                              "inputs", peal_object_list_save(&job->objects));
+    if (job->objects.sources.left_out_count == 0) return facts;
+    return peal_json_set(facts, "left_out", peal_object_list_save_left_out(&job->objects));
 }
 
 /* ---- the way through ---- */
@@ -534,6 +567,7 @@ static void recall_result(const char *out, peal_etl_result *result) {
     result->rows_used = (uint64_t)json_integer_value(json_object_get(rows, "used"));
     result->rows_dropped = (uint64_t)json_integer_value(json_object_get(rows, "dropped"));
     result->rows_quarantined = (uint64_t)json_integer_value(json_object_get(rows, "quarantined"));
+    result->sources_left_out = json_array_size(json_object_get(peal_dataset_manifest(dataset), "left_out"));
     for (int i = 0; i < PEAL_SPLITS; i++) result->split_rows[i] = peal_dataset_rows(dataset, i);
     result->up_to_date = true;
     peal_dataset_close(dataset);
@@ -601,10 +635,10 @@ static peal_status name_entry(const etl_job *job, char name[17], peal_error *err
     PEAL_TRY(peal_json_hash(job->description, 0, &key, err));
     for (size_t i = 0; i < objects->count; i++) {
         const peal_source *source = objects->objects[i].source;
-        char *real = source->fd < 0 ? realpath(source->path, NULL) : peal_strdup("-");
+        char *real = source->version ? NULL : source->fd < 0 ? realpath(source->path, NULL) : peal_strdup("-");
         const char *path = real ? real : source->path;
         key = peal_hash(path, strlen(path), key);
-        if (peal_source_is_copy(source)) key = peal_hash(&source->hash, sizeof source->hash, key);
+        if (peal_source_is_copy(source) && !source->version) key = peal_hash(&source->hash, sizeof source->hash, key);
         free(real);
     }
     peal_hash_text(key, name);

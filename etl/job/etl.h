@@ -20,6 +20,7 @@ typedef struct peal_etl_options {
     const char *out;          /* folder of the dataset; one that stands there is replaced once the new one is whole */
     const char *format;       /* name, or NULL: found, input by input */
     const json_t *reading;    /* options of the format (etl/format: delimiter, header...), or NULL; borrowed */
+    const json_t *access;     /* options of the kinds of sources (etl/source: connections...), or NULL; borrowed */
     const char *const *nulls; /* spellings of a missing value; the empty one always is one; borrowed */
     size_t null_count;
     size_t block_size;      /* bytes of text that are parsed at once; 0: the default */
@@ -28,8 +29,9 @@ typedef struct peal_etl_options {
     size_t threads;         /* 0: as many as there are CPUs */
     size_t text_memory;     /* bytes for the distinct texts that are in memory at once; 0: the default */
     peal_bad_rows on_bad_row;
-    bool resume;                   /* go on where a killed or interrupted job of the same kind stopped */
-    const atomic_int *stop;        /* not 0: stop soon with PEAL_E_INTERRUPTED; may be NULL */
+    peal_bad_rows on_bad_source; /* of one that cannot be read (PEAL_E_DATA): it is named, and listed in the manifest */
+    bool resume;                 /* go on where a killed or interrupted job of the same kind stopped */
+    const atomic_int *stop;      /* not 0: stop soon with PEAL_E_INTERRUPTED; may be NULL */
     const peal_reporter *reporter; /* may be NULL */
 } peal_etl_options;
 
@@ -37,6 +39,7 @@ peal_etl_options peal_etl_default(void);
 
 typedef struct peal_etl_result {
     uint64_t rows_in, rows_used, rows_dropped, rows_quarantined; /* in = used + dropped + quarantined */
+    uint64_t sources_left_out;
     uint64_t split_rows[PEAL_SPLITS];
     peal_stage_times times;
     bool up_to_date; /* `resume` found the dataset complete */

@@ -40,7 +40,7 @@ typedef struct feed {
     peal_source_meter meter;
     uint64_t blocks;    /* read so far */
     uint64_t collected; /* blocks collected so far */
-    bool reading, collecting, opened, ended, done;
+    bool reading, collecting, opened, ended, done, bad;
 } feed;
 
 typedef struct ingest {
@@ -390,12 +390,28 @@ static void note_failure(ingest *self, const step *what, peal_status status, con
     self->error = *error;
 }
 
+/* True if what failed is a source that can be left out. */
+static bool is_bad_source(const ingest *self, const step *what, peal_status status) {
+    return self->objects->go_on && what->kind == STEP_READ && status == PEAL_E_DATA;
+}
+
+/* The rest of the input's blocks come to their end, and nothing more is read of it. */
+static void leave_out(ingest *self, const step *what, const peal_error *why) {
+    peal_error error;
+    self->feeds[what->input].bad = true;
+    self->out->left_out++;
+    const peal_status status =
+        peal_object_leave_out(self->objects, what->input, why->message, self->options->reporter, &error);
+    if (status != PEAL_OK) note_failure(self, what, status, &error);
+}
+
 static peal_status finish_input(ingest *self, size_t input, peal_error *err) {
     peal_spill *spill = &self->out->spills[input];
     peal_object *what = &self->objects->objects[input];
     peal_reader_close(self->feeds[input].reader); /* all its blocks are parsed */
     self->feeds[input].reader = NULL;
     what->rows = spill->rows_used + spill->rows_bad;
+    if (self->feeds[input].bad) return PEAL_OK; /* its spill is not whole and nobody may take it over */
     /* A member is told by its archive, many files by their identities. */
     what->hash = what->items.count ? what->identity : what->member ? what->source->hash : spill->hash;
     /* Nothing to write for a spill that was taken over. */
@@ -472,8 +488,13 @@ static void take_steps(ingest *self, peal_vocabulary *vocabulary) {
         int64_t busy = peal_now_ns() - begin;
         pthread_mutex_lock(&self->lock);
         self->times->busy[stage_of[what.kind]] += busy;
-        if (status != PEAL_OK) note_failure(self, &what, status, &error);
-        step_done(self, &what, ended);
+        const bool is_bad = is_bad_source(self, &what, status);
+        if (is_bad) {
+            leave_out(self, &what, &error);
+        } else if (status != PEAL_OK) {
+            note_failure(self, &what, status, &error);
+        }
+        step_done(self, &what, ended || is_bad);
         pthread_cond_broadcast(&self->changed);
     }
 }
@@ -538,6 +559,7 @@ static peal_status adopt_input(void *user, size_t input, peal_error *err) {
     ingest *self = work->self;
     peal_spill *spill = &self->out->spills[input];
     if (peal_is_stopped(self->options->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading");
+    if (self->objects->objects[input].bad) return PEAL_OK;
     char *path = spill_path(self, input);
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     peal_status status =

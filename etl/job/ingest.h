@@ -21,6 +21,7 @@
 #include "etl/job/text_counts.h"
 #include "etl/pipeline/pipeline.h"
 
+/* What is done with a row that is bad; or with a source that cannot be read. */
 typedef enum peal_bad_rows { PEAL_BAD_ROWS_FAIL, PEAL_BAD_ROWS_DROP, PEAL_BAD_ROWS_QUARANTINE } peal_bad_rows;
 
 /* A line of JSON that names a bad row: {"file", "line", "reason", "text"}. Freed by the caller. */
@@ -44,13 +45,16 @@ typedef struct peal_ingest_options {
 typedef struct peal_ingested {
     peal_spill *spills; /* [inputs] */
     size_t spill_count;
+    size_t left_out;         /* objects that turned out to be unreadable, of a list that goes on then */
     peal_text_counts *texts; /* of all vocabularies that the spills' chunks name */
     size_t vocabulary_count;
 } peal_ingested;
 
 /* Fills in what was learnt of the objects (hash, rows), too, and the times of the stages read, parse and collect. Of
  * the pipeline the nulls, the label, the split and the steps of texts are used. A row that is bad for a type that is
- * not settled is noted in its spill (votes, faults) and no failure yet. The caller clears `out`, also on failure. */
+ * not settled is noted in its spill (votes, faults) and no failure yet. Where an object was left out, what was learnt
+ * is of no use, for some of its rows may be in it: a second call that adopts takes all other spills over. The caller
+ * clears `out`, also on failure. */
 peal_status peal_ingest(peal_executor *executor, peal_object_list *objects, const peal_pipeline *pipeline,
                         const peal_ingest_options *options, peal_ingested *out, peal_stage_times *times,
                         peal_error *err);

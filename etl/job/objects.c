@@ -76,6 +76,7 @@ peal_status peal_object_open(const peal_object_list *list, const peal_object *ob
     peal_input input;
     const peal_format *format;
     *out = NULL;
+    if (object->bad) return PEAL_OK;
     PEAL_TRY(open_input(list, object, meter, &input, &format, err));
     return format ? format->open(list->options, wanted, &input, out, err) : PEAL_OK;
 }
@@ -118,16 +119,25 @@ static peal_status begin_survey(const peal_found *found, size_t number, size_t *
     return PEAL_OK;
 }
 
-peal_status peal_object_list_survey(const peal_object_list *list, const peal_survey *what, peal_found *out,
-                                    size_t *first, size_t **guess_objects, peal_error *err) {
+peal_status peal_object_list_survey(peal_object_list *list, const peal_survey *what, peal_found *out, size_t *first,
+                                    size_t **guess_objects, peal_error *err) {
     bool whole = false;
     peal_status status = PEAL_OK;
     *out = (peal_found){0};
     *guess_objects = NULL;
     for (size_t i = 0, looks = 0; status == PEAL_OK && i < list->count && !whole && looks < SURVEYS_MOST; i++) {
         peal_found found;
-        status = survey_object(list, &list->objects[i], what, &found, err);
-        if (status != PEAL_OK) break;
+        peal_error why = {0};
+        if (list->objects[i].bad) continue;
+        status = survey_object(list, &list->objects[i], what, &found, &why);
+        if (status == PEAL_E_DATA && list->go_on) {
+            status = peal_object_leave_out(list, i, why.message, what->reporter, err);
+            continue;
+        }
+        if (status != PEAL_OK) {
+            if (err) *err = why;
+            break;
+        }
         if (out->schema.count > 0) {
             looks++;
             whole = complete(out, &found, i, *guess_objects);
@@ -146,6 +156,10 @@ peal_status peal_object_list_survey(const peal_object_list *list, const peal_sur
     free(*guess_objects);
     *guess_objects = NULL;
     if (status != PEAL_OK) return status;
+    if (list->sources.left_out_count) {
+        return peal_fail(err, PEAL_E_DATA, "no input is left that has rows; the first one that was left out: %s",
+                         list->sources.left_out[0].reason);
+    }
     return peal_fail(err, PEAL_E_DATA, list->count > 1 ? "%s and the other inputs are empty" : "%s is empty",
                      list->objects[0].name);
 }
@@ -154,15 +168,21 @@ peal_status peal_object_list_survey(const peal_object_list *list, const peal_sur
 
 /* What tells of a companion is its bytes: there are few. */
 static peal_status hash_companion(peal_source *companion, const atomic_int *stop, peal_error *err) {
-    if (companion->hashed) return PEAL_OK;
+    if (companion->hashed || companion->version) return PEAL_OK;
     companion->hashed = true;
     return peal_source_hash(companion, stop, &companion->hash, err);
 }
 
+static uint64_t companion_hash(const peal_source *companion) {
+    if (!companion) return 0;
+    return companion->version ? peal_hash(companion->version, strlen(companion->version), 0) : companion->hash;
+}
+
 static uint64_t identity_of(const peal_object *object) {
     const peal_source *source = object->source;
-    uint64_t companion = object->companion ? object->companion->hash : 0;
+    uint64_t companion = companion_hash(object->companion);
     if (object->member) companion = peal_hash(object->member->path, strlen(object->member->path), companion);
+    if (source->version) return peal_hash(source->version, strlen(source->version), companion);
     if (source->hashed) return peal_hash(&source->hash, sizeof source->hash, companion);
     return peal_hash(&source->identity, sizeof source->identity, companion);
 }
@@ -212,6 +232,14 @@ static peal_status add(peal_object_list *list, const peal_object *object, peal_e
     return PEAL_OK;
 }
 
+peal_status peal_object_leave_out(peal_object_list *list, size_t object, const char *reason,
+                                  const peal_reporter *reporter, peal_error *err) {
+    peal_object *one = &list->objects[object];
+    one->bad = peal_strdup(reason);
+    if (!one->bad) return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of inputs");
+    return peal_source_leave_out(&list->sources, one->name, reason, reporter, err);
+}
+
 /* ---- archives ---- */
 
 /* True if the name is of an archive that was compressed as a whole. */
@@ -234,9 +262,17 @@ static peal_status unpack(peal_source *source, const peal_source_options *option
     PEAL_TRY(peal_decode_source(source, NULL, &stream, err));
     PEAL_TRY(peal_stream_look(&stream, head, sizeof head, &size, err));
     *archive = peal_archive_recognise(head, size);
-    const peal_status status = *archive ? peal_source_unpack(source, stream, options, err) : PEAL_OK;
+    if (*archive) return peal_source_unpack(source, stream, options, err);
     peal_stream_close(stream);
-    return status;
+    return PEAL_OK;
+}
+
+/* Members are read where they stand: of what is no file, in a copy. */
+static peal_status copy_archive(peal_source *source, const peal_source_options *options, peal_error *err) {
+    peal_stream *stream;
+    if (!source->own) return PEAL_OK;
+    PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
+    return peal_source_unpack(source, stream, options, err);
 }
 
 /* True if a format takes the file as it is, though it is an archive: .npz is a zip of arrays. */
@@ -260,7 +296,7 @@ static peal_status find_archive(peal_source *source, const peal_source_options *
     peal_stream_close(stream);
     if (is_whole_format(head, size, source->path)) return PEAL_OK;
     *out = peal_archive_recognise(head, size);
-    if (*out) return PEAL_OK;
+    if (*out) return copy_archive(source, options, err);
     return may_be_packed(source->path) ? unpack(source, options, out, err)
                                        : peal_archive_check_name(peal_source_name(source), head, size, err);
 }
@@ -307,6 +343,19 @@ static peal_status add_source(peal_object_list *list, size_t index, const peal_s
         PEAL_TRY(add(list, &(peal_object){.source = source, .archive = archive, .member = &members->members[i]}, err));
     }
     return PEAL_OK;
+}
+
+/* The same; one that cannot be looked at is left out, where that is wanted. */
+static peal_status add_good_source(peal_object_list *list, size_t index, const peal_source_options *options,
+                                   peal_error *err) {
+    peal_error why = {0};
+    const peal_status status = add_source(list, index, options, &why);
+    if (status == PEAL_E_DATA && options->go_on) {
+        const char *name = peal_source_name(&list->sources.sources[index]);
+        return peal_source_leave_out(&list->sources, name, why.message, options->reporter, err);
+    }
+    if (status != PEAL_OK && err) *err = why;
+    return status;
 }
 
 /* ---- pairs ---- */
@@ -361,7 +410,9 @@ static peal_status find_pairing(const peal_object_list *list, const peal_format 
         const peal_object *object = &list->objects[i];
         if (object->member || object->items.count || object->source->live) return PEAL_OK;
     }
-    PEAL_TRY(read_head(&list->objects[0], head, &got, err));
+    const peal_status status = read_head(&list->objects[0], head, &got, err);
+    if (status == PEAL_E_DATA && list->go_on) return PEAL_OK; /* it is left out when it is read */
+    PEAL_TRY(status);
     for (size_t i = 0; peal_formats[i]; i++) {
         const peal_format *format = list->format ? list->format : peal_formats[i];
         if (format->is_companion && format->recognise(head, got, "") > 0) *out = format;
@@ -375,7 +426,10 @@ static peal_status make(peal_object_list *list, const peal_source_options *optio
     PEAL_TRY(peal_alloc_checked(&list->members, list->sources.count, sizeof *list->members, "a list of inputs", err));
     if (format) PEAL_TRY(peal_format_find(format, &list->format, err));
     PEAL_TRY(peal_format_check_options(list->format, list->options, err));
-    for (size_t i = 0; i < list->sources.count; i++) PEAL_TRY(add_source(list, i, options, err));
+    for (size_t i = 0; i < list->sources.count; i++) PEAL_TRY(add_good_source(list, i, options, err));
+    if (list->count == 0) {
+        return peal_fail(err, PEAL_E_DATA, "not one of the sources can be read: %s", list->sources.left_out[0].reason);
+    }
     PEAL_TRY(job__gather(list, options->reporter, err));
     PEAL_TRY(find_pairing(list, &pairing, err));
     if (pairing) PEAL_TRY(pair(list, pairing, options->identify, err));
@@ -385,7 +439,7 @@ static peal_status make(peal_object_list *list, const peal_source_options *optio
 
 peal_status peal_object_list_make(const peal_source_options *sources, const char *format, const json_t *options,
                                   peal_object_list *out, peal_error *err) {
-    *out = (peal_object_list){.stop = sources->stop, .options = options};
+    *out = (peal_object_list){.go_on = sources->go_on, .stop = sources->stop, .options = options};
     peal_status status = peal_source_list_make(sources, &out->sources, err);
     if (status == PEAL_OK) status = make(out, sources, format, err);
     if (status != PEAL_OK) peal_object_list_clear(out);
@@ -393,7 +447,10 @@ peal_status peal_object_list_make(const peal_source_options *sources, const char
 }
 
 void peal_object_list_clear(peal_object_list *list) {
-    for (size_t i = 0; i < list->count; i++) free(list->objects[i].name);
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->objects[i].name);
+        free(list->objects[i].bad);
+    }
     for (size_t i = 0; list->members && i < list->sources.count; i++) peal_member_list_clear(&list->members[i]);
     peal_source_list_clear(&list->sources);
     free(list->members);
@@ -409,7 +466,8 @@ json_t *peal_object_list_save(const peal_object_list *list) {
     json_t *saved = json_array();
     for (size_t i = 0; i < list->count; i++) {
         const peal_object *object = &list->objects[i];
-        const bool by_hash = object->source->hashed || object->items.count > 0;
+        const char *version = object->items.count ? NULL : object->source->version;
+        const bool by_hash = version || object->source->hashed || object->items.count > 0;
         const peal_identity none = {0}, *identity = by_hash ? &none : &object->source->identity;
         char hash[17];
         peal_hash_text(object->hash, hash);
@@ -418,13 +476,25 @@ json_t *peal_object_list_save(const peal_object_list *list) {
                                 "ctime_ns", (json_int_t)identity->ctime_ns, "inode", (json_int_t)identity->inode,
                                 "device", (json_int_t)identity->device, "xxh3", hash, "rows", (json_int_t)object->rows);
         if (object->items.count) one = peal_json_set(one, "items", json_integer((json_int_t)object->items.count));
+        if (object->bad) one = peal_json_set(one, "left_out", json_true());
+        if (version) one = peal_json_set(one, "version", json_string(version));
         if (object->member) one = peal_json_set(one, "member", peal_json_path(object->member->path));
         if (object->companion) {
-            peal_hash_text(object->companion->hash, hash);
+            peal_hash_text(companion_hash(object->companion), hash);
             one = peal_json_set(one, "companion",
                                 json_pack("{s:o, s:s}", "path", peal_json_path(object->companion->path), "xxh3", hash));
         }
         saved = peal_json_append(saved, one);
+    }
+    return saved;
+}
+
+json_t *peal_object_list_save_left_out(const peal_object_list *list) {
+    json_t *saved = json_array();
+    for (size_t i = 0; i < list->sources.left_out_count; i++) {
+        const peal_left_out *one = &list->sources.left_out[i];
+        saved = peal_json_append(saved, json_pack("{s:o, s:o}", "path", peal_json_path(one->path), "reason",
+                                                  peal_json_bytes(one->reason, strlen(one->reason))));
     }
     return saved;
 }
@@ -458,6 +528,10 @@ static bool is_saved_identity(const json_t *saved, const peal_identity *identity
 /* The same file by its identity, else the same bytes. */
 static char *content_difference(const peal_object_list *list, const peal_source *source, const json_t *saved) {
     uint64_t hash = source->hash;
+    if (source->version) {
+        const char *was = json_string_value(json_object_get(saved, "version"));
+        return was && strcmp(was, source->version) == 0 ? NULL : peal_sprintf("%s changed", peal_source_name(source));
+    }
     if (!source->hashed && is_saved_identity(saved, &source->identity)) return NULL;
     if (!source->hashed && peal_source_hash(source, list->stop, &hash, NULL) != PEAL_OK) {
         return peal_sprintf("%s cannot be read", peal_source_name(source));
@@ -468,9 +542,10 @@ static char *content_difference(const peal_object_list *list, const peal_source 
 static char *object_difference(const peal_object_list *list, const peal_object *object, const json_t *saved) {
     const char *name = peal_source_name(object->source);
     /* What is read through a descriptor has no name that lasts: /dev/fd/63 today, /dev/fd/62 tomorrow. */
-    if (object->source->fd < 0 && !is_path(json_object_get(saved, "path"), object->path)) {
+    if ((object->source->fd < 0 || object->source->version) && !is_path(json_object_get(saved, "path"), object->path)) {
         return peal_sprintf("%s was not among the inputs", name);
     }
+    if (json_is_true(json_object_get(saved, "left_out"))) return peal_sprintf("%s was left out", object->name);
     const json_t *member = json_object_get(saved, "member");
     if (!object->member != !member || (member && !is_path(member, object->member->path))) {
         return peal_sprintf("%s was not among the inputs", object->name);
@@ -486,7 +561,8 @@ static char *object_difference(const peal_object_list *list, const peal_object *
     }
     if (items) return NULL;
     const json_t *companion = json_object_get(saved, "companion");
-    if (!object->companion != !companion || (companion && !is_saved_hash(companion, object->companion->hash))) {
+    if (!object->companion != !companion ||
+        (companion && !is_saved_hash(companion, companion_hash(object->companion)))) {
         return peal_sprintf("the labels of %s changed", name);
     }
     return content_difference(list, object->source, saved);

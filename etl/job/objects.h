@@ -29,6 +29,7 @@ typedef struct peal_object {
     uint64_t identity;            /* a hash of all that tells this content from another; 0 if not asked for */
     uint64_t hash;                /* XXH3 of the file's bytes, known once it was read */
     uint64_t rows;                /* in it, known once it was read */
+    char *bad;                    /* why it is left out, though it was listed; it then has no rows. NULL: it is not */
 } peal_object;
 
 typedef struct peal_object_list {
@@ -38,7 +39,8 @@ typedef struct peal_object_list {
     size_t count, capacity;
     peal_item *items, *labels; /* that objects are made of, and what stands beside them */
     size_t item_count, label_count;
-    const atomic_int *stop;    /* of the options */
+    bool go_on; /* of the options, as the next one: what cannot be read is left out */
+    const atomic_int *stop;
     const peal_format *format; /* asked for; NULL: each object's own */
     const json_t *options;     /* of the formats; borrowed */
 } peal_object_list;
@@ -49,18 +51,24 @@ peal_status peal_object_list_make(const peal_source_options *sources, const char
                                   peal_object_list *out, peal_error *err);
 void peal_object_list_clear(peal_object_list *list);
 
+/* Leaves an object out, for `reason`, which is copied: notes it in sources.left_out, and tells. */
+peal_status peal_object_leave_out(peal_object_list *list, size_t object, const char *reason,
+                                  const peal_reporter *reporter, peal_error *err);
+
 /* What the beginnings of the objects tell, in their order, until each column's type can be guessed: the columns are
  * those of the first object that has any. *first is that object; guess_objects[i] (freed by the caller) the one that
  * column i's guess is of. PEAL_E_DATA if none has any. */
-peal_status peal_object_list_survey(const peal_object_list *list, const peal_survey *what, peal_found *out,
-                                    size_t *first, size_t **guess_objects, peal_error *err);
-/* Opens an object to read it. NULL in *out: it is empty, and so has no rows. `meter` may be NULL. */
+peal_status peal_object_list_survey(peal_object_list *list, const peal_survey *what, peal_found *out, size_t *first,
+                                    size_t **guess_objects, peal_error *err);
+/* Opens an object to read it. NULL in *out: it is empty or left out, and so has no rows. `meter` may be NULL. */
 peal_status peal_object_open(const peal_object_list *list, const peal_object *object, const peal_wanted *wanted,
                              peal_source_meter *meter, peal_reader **out, peal_error *err);
 
 /* Array of {"path", "size", "mtime_ns", "ctime_ns", "inode", "device", "xxh3", "rows"}, the times and numbers 0 where
  * only the hash tells; a path is spelled by peal_text_of_path. NULL if there is no memory. */
 json_t *peal_object_list_save(const peal_object_list *list);
+/* Array of {"path", "reason"} of what was left out. */
+json_t *peal_object_list_save_left_out(const peal_object_list *list);
 /* NULL if `saved` describes these very objects, which were made with `identify`; else why not, freed by the caller. */
 char *peal_object_list_difference(const peal_object_list *list, const json_t *saved);
 

@@ -93,6 +93,7 @@ static peal_status open_sources(peal_scan *scan, peal_error *err) {
     }
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
+                                         .access = options->access,
                                          .live = true,
                                          .stop = options->stop,
                                          .reporter = options->reporter};

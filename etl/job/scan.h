@@ -22,6 +22,7 @@ typedef struct peal_scan_options {
     size_t source_count;
     const char *format;       /* name, or NULL: found */
     const json_t *reading;    /* options of the format, or NULL */
+    const json_t *access;     /* options of the kinds of sources, or NULL */
     const char *const *nulls; /* spellings of a missing value besides the pipeline's */
     size_t null_count;
     const atomic_int *stop;        /* not 0: stop waiting for a source with PEAL_E_INTERRUPTED; may be NULL */

@@ -12,11 +12,12 @@
 #include "core/base/file.h"
 #include "core/base/machine.h"
 #include "core/base/stop.h"
+#include "etl/source/kind.h"
 #include "etl/source/stream.h"
 
 enum { WAIT_MS = 100, CHUNK = 1 << 18, ROOM_STEP = 64 << 20 };
 
-static int open_unnamed(void) {
+int source__open_unnamed(void) {
     const char *folder = peal_temporary_folder();
     int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd >= 0) return fd;
@@ -101,7 +102,7 @@ static peal_status copy_bytes(const origin *from, const char *name, const peal_s
 static peal_status copy(const origin *from, const peal_source_options *options, peal_source *source, peal_error *err) {
     char *label = peal_sprintf("the copy of %s in %s", peal_source_name(source), peal_temporary_folder());
     peal_hasher *hasher = peal_hasher_new();
-    peal_out_file out = {.fd = open_unnamed(), .path = label};
+    peal_out_file out = {.fd = source__open_unnamed(), .path = label};
     peal_status status = PEAL_OK;
     if (!label || !hasher) {
         status = peal_fail(err, PEAL_E_MEMORY, "no memory for a copy");
@@ -131,5 +132,11 @@ peal_status source__copy(int from, const peal_source_options *options, peal_sour
 
 peal_status peal_source_unpack(peal_source *source, peal_stream *from, const peal_source_options *options,
                                peal_error *err) {
-    return copy(&(origin){.fd = -1, .stream = from}, options, source, err);
+    const peal_status status = copy(&(origin){.fd = -1, .stream = from}, options, source, err);
+    peal_stream_close(from);
+    if (status == PEAL_OK && source->own) {
+        source->kind->forget(source);
+        source->own = NULL;
+    }
+    return status;
 }

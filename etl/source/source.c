@@ -1,9 +1,6 @@
-/* From what the user named to the list of sources: folders and globs are expanded, and what can be read once only is
- * copied (copy.c). */
+/* From what the user named to the list of sources, by the table of their kinds. */
 #include "etl/source/source.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
@@ -13,9 +10,23 @@
 #include <unistd.h>
 
 #include "core/base/file.h"
-#include "etl/source/beside.h"
-#include "etl/source/copy.h"
-#include "etl/source/image_folder.h"
+#include "core/base/memory.h"
+#include "etl/source/kind.h"
+
+/* The first that recognises a name has it; the last one takes all. */
+const peal_source_kind *const peal_source_kinds[] = {
+    &peal_source_standard_input,
+    &peal_source_http,
+    &peal_source_files,
+    NULL,
+};
+enum { KINDS = sizeof peal_source_kinds / sizeof *peal_source_kinds - 1 };
+
+static size_t kind_of(const char *name) {
+    size_t i = 0;
+    while (!peal_source_kinds[i]->recognise(name)) i++;
+    return i;
+}
 
 /* ---- the list ---- */
 
@@ -33,11 +44,23 @@ static peal_status list_add(peal_source_list *list, const peal_source *source, p
 
 static void source_clear(peal_source *source) {
     if (source->fd >= 0) close(source->fd);
+    if (source->own) source->kind->forget(source);
     free(source->path);
+    free(source->version);
+    free(source->bad);
 }
 
 void peal_source_list_clear(peal_source_list *list) {
     for (size_t i = 0; i < list->count; i++) source_clear(&list->sources[i]);
+    for (size_t i = 0; list->sessions && i < KINDS; i++) {
+        if (list->sessions[i]) peal_source_kinds[i]->end(list->sessions[i]);
+    }
+    for (size_t i = 0; i < list->left_out_count; i++) {
+        free(list->left_out[i].path);
+        free(list->left_out[i].reason);
+    }
+    free(list->left_out);
+    free(list->sessions);
     free(list->sources);
     *list = (peal_source_list){0};
 }
@@ -50,17 +73,11 @@ bool peal_source_is_copy(const peal_source *source) {
     return source->fd >= 0 && source->hashed;
 }
 
-/* A list under way. */
-typedef struct making {
-    const peal_source_options *options;
-    peal_source_list *list;
-} making;
-
-/* Takes `source` over, also on failure. */
-static peal_status add(making *self, peal_source *source, peal_error *err) {
+peal_status source__add(source__making *self, peal_source *source, peal_error *err) {
+    source->kind = self->kind;
     peal_status status = source->path ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a list of sources");
-    const bool tells =
-        source->hashed || source->live || !self->options->identify || peal_identity_settle(&source->identity);
+    const bool tells = source->hashed || source->live || source->own || !self->options->identify ||
+                       peal_identity_settle(&source->identity);
     if (status == PEAL_OK && !tells) {
         status = peal_source_hash(source, self->options->stop, &source->hash, err);
         source->hashed = true;
@@ -70,247 +87,114 @@ static peal_status add(making *self, peal_source *source, peal_error *err) {
     return status;
 }
 
-static peal_status add_file(making *self, const char *path, const struct stat *info, peal_error *err) {
-    return add(
-        self,
-        &(peal_source){
-            .path = peal_strdup(path), .fd = -1, .size = (uint64_t)info->st_size, .identity = peal_identity_of(info)},
-        err);
+/* ---- what is left out ---- */
+
+peal_status peal_source_leave_out(peal_source_list *list, const char *path, const char *reason,
+                                  const peal_reporter *reporter, peal_error *err) {
+    peal_left_out *longer = realloc(list->left_out, (list->left_out_count + 1) * sizeof *longer);
+    if (longer) list->left_out = longer;
+    const peal_left_out one = {.path = peal_strdup(path), .reason = peal_strdup(reason)};
+    if (!longer || !one.path || !one.reason) {
+        free(one.path);
+        free(one.reason);
+        return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of sources");
+    }
+    longer[list->left_out_count++] = one;
+    peal_report(reporter, PEAL_EVENT_WARNING, "left out: %s", reason);
+    return PEAL_OK;
 }
 
-/* ---- what can be read once only ---- */
-
-static peal_status check_first_time(const making *self, const char *path, const peal_identity *identity,
-                                    peal_error *err) {
-    for (size_t i = 0; i < self->list->count; i++) {
-        const peal_source *other = &self->list->sources[i];
-        if ((!peal_source_is_copy(other) && !other->live) || other->identity.inode != identity->inode ||
-            other->identity.device != identity->device) {
+/* Takes those out of the list that could not be looked at; without go_on the first one is the failure. */
+static peal_status drop_bad(source__making *self, peal_error *err) {
+    peal_source_list *list = self->list;
+    peal_status status = PEAL_OK;
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        peal_source *one = &list->sources[i];
+        if (!one->bad || status != PEAL_OK) {
+            list->sources[kept++] = *one;
             continue;
         }
-        return peal_fail(err, PEAL_E_USAGE, "%s and %s are the same pipe, which can be read only once",
-                         peal_source_name(other), path);
+        status = self->options->go_on ? peal_source_leave_out(list, one->path, one->bad, self->options->reporter, err)
+                                      : peal_fail(err, PEAL_E_DATA, "%s", one->bad);
+        source_clear(one);
     }
-    return PEAL_OK;
-}
-
-/* `fd` is the caller's. */
-static peal_status add_copy(making *self, const char *path, int fd, const struct stat *info, peal_error *err) {
-    peal_source source = {.path = peal_strdup(path), .fd = -1, .identity = peal_identity_of(info)};
-    peal_status status = source.path ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    if (status == PEAL_OK && !S_ISCHR(info->st_mode)) status = check_first_time(self, path, &source.identity, err);
-    if (status == PEAL_OK && self->options->live) {
-        source.live = true;
-        source.stop = self->options->stop;
-        source.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (source.fd >= 0) return add(self, &source, err);
-        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", peal_source_name(&source));
-    }
-    if (status == PEAL_OK) status = source__copy(fd, self->options, &source, err);
-    if (status == PEAL_OK) return add(self, &source, err);
-    free(source.path);
+    list->count = kept;
     return status;
-}
-
-/* Standard input, through a descriptor of our own. One that does not block where there can be one: a pipe is opened
- * anew, of a socket there is only the host's own. A file is read in place, from where the host has come. */
-static peal_status add_standard_input(making *self, peal_error *err) {
-    struct stat info;
-    if (fstat(STDIN_FILENO, &info) != 0) {
-        return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read standard input");
-    }
-    const off_t at = S_ISREG(info.st_mode) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1;
-    int fd = at < 0 ? open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
-    if (fd < 0) fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read standard input");
-    if (at >= 0) {
-        const uint64_t begin = (uint64_t)at, end = (uint64_t)info.st_size;
-        return add(self,
-                   &(peal_source){.path = peal_strdup("-"),
-                                  .fd = fd,
-                                  .begin = begin,
-                                  .size = end > begin ? end - begin : 0,
-                                  .identity = peal_identity_of(&info)},
-                   err);
-    }
-    peal_status status = add_copy(self, "-", fd, &info, err);
-    close(fd);
-    return status;
-}
-
-/* A FIFO is opened without waiting for its writer, and a file of /proc, which says that it is empty, is a pipe in this.
- */
-static peal_status add_special(making *self, const char *path, peal_error *err) {
-    struct stat info;
-    char byte;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", path);
-    peal_status status;
-    if (fstat(fd, &info) != 0) {
-        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot look at %s", path);
-    } else if (S_ISREG(info.st_mode) && (info.st_size > 0 || pread(fd, &byte, 1, 0) <= 0)) {
-        status = add_file(self, path, &info, err);
-    } else {
-        status = add_copy(self, path, fd, &info, err);
-    }
-    close(fd);
-    return status;
-}
-
-/* ---- folders and globs ---- */
-
-typedef enum left_kind { LEFT_FOLDER, LEFT_FIFO, LEFT_SOCKET, LEFT_DEVICE, LEFT_FILE, LEFT_KINDS } left_kind;
-
-/* What a folder or glob has beside regular files. */
-typedef struct left_out {
-    size_t counts[LEFT_KINDS];
-    char *names[LEFT_KINDS]; /* the first few, with ", " between them */
-} left_out;
-
-enum { NAMES_MOST = 5 };
-
-static peal_status leave_out(left_out *left, const char *name, mode_t mode, peal_error *err) {
-    const left_kind kind = S_ISREG(mode)    ? LEFT_FILE
-                           : S_ISDIR(mode)  ? LEFT_FOLDER
-                           : S_ISFIFO(mode) ? LEFT_FIFO
-                           : S_ISSOCK(mode) ? LEFT_SOCKET
-                                            : LEFT_DEVICE;
-    const size_t count = left->counts[kind]++;
-    if (count > NAMES_MOST) return PEAL_OK;
-    char *names =
-        count == 0 ? peal_strdup(name) : peal_sprintf("%s, %s", left->names[kind], count < NAMES_MOST ? name : "...");
-    if (!names) return peal_fail(err, PEAL_E_MEMORY, "no memory for names");
-    free(left->names[kind]);
-    left->names[kind] = names;
-    return PEAL_OK;
-}
-
-/* "2 folders (a, b), 1 FIFO (c)"; NULL if there is nothing. Freed by the caller. */
-static char *left_out_text(const left_out *left) {
-    static const char *const kinds[LEFT_KINDS] = {"folder", "FIFO", "socket", "device", "file"};
-    char *text = NULL;
-    for (int i = 0; i < LEFT_KINDS; i++) {
-        if (left->counts[i] == 0) continue;
-        char *longer = peal_sprintf("%s%s%zu %s%s (%s)", text ? text : "", text ? ", " : "", left->counts[i], kinds[i],
-                                    left->counts[i] == 1 ? "" : "s", left->names[i]);
-        free(text);
-        text = longer;
-    }
-    return text;
-}
-
-/* `what` as in "the folder X". */
-static peal_status tell_left_out(const making *self, const char *what, left_out *left, size_t taken, peal_error *err) {
-    char *text = left_out_text(left);
-    for (int i = 0; i < LEFT_KINDS; i++) free(left->names[i]);
-    peal_status status = PEAL_OK;
-    if (taken == 0) {
-        status = peal_fail(err, PEAL_E_DATA, "%s has no files%s%s", what, text ? "; left out: " : "", text ? text : "");
-    } else if (text) {
-        peal_report(self->options->reporter, PEAL_EVENT_NOTE, "%s: left out: %s", what, text);
-    }
-    free(text);
-    return status;
-}
-
-/* Takes regular files only. A link that leads nowhere is an error: its file was meant to be here. */
-static peal_status add_found(making *self, const char *path, const char *name, left_out *left, peal_error *err) {
-    struct stat info;
-    if (stat(path, &info) != 0) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look at %s", path);
-    return S_ISREG(info.st_mode) ? add_file(self, path, &info, err) : leave_out(left, name, info.st_mode, err);
-}
-
-static int is_shown(const struct dirent *entry) {
-    return entry->d_name[0] != '.';
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b) {
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static peal_status add_data_folder(making *self, const char *path, peal_error *err) {
-    struct dirent **entries;
-    int count = scandir(path, &entries, is_shown, by_name);
-    if (count < 0) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot open the folder %s", path);
-    const size_t before = self->list->count;
-    left_out left = {0};
-    char *what = peal_sprintf("the folder %s", path);
-    peal_status status = what ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    for (int i = 0; i < count; i++) {
-        char *child = status == PEAL_OK ? peal_path_join(path, entries[i]->d_name) : NULL;
-        if (status == PEAL_OK && !child) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-        if (status == PEAL_OK && source__is_beside_data(entries[i]->d_name)) {
-            status = leave_out(&left, entries[i]->d_name, S_IFREG, err);
-        } else if (status == PEAL_OK) {
-            status = add_found(self, child, entries[i]->d_name, &left, err);
-        }
-        free(child);
-        free(entries[i]);
-    }
-    free(entries);
-    peal_status told =
-        tell_left_out(self, what ? what : path, &left, self->list->count - before, status == PEAL_OK ? err : NULL);
-    free(what);
-    return status == PEAL_OK ? told : status;
-}
-
-static peal_status take_image(void *user, const char *path, const struct stat *info, peal_error *err) {
-    return add_file(user, path, info, err);
-}
-
-static peal_status add_folder(making *self, const char *path, peal_error *err) {
-    source__image_walk walk = {.take = take_image, .user = self};
-    PEAL_TRY(source__walk_images(&walk, path, err));
-    if (walk.images == 0) return add_data_folder(self, path, err);
-    if (walk.left_out) {
-        peal_report(self->options->reporter, PEAL_EVENT_NOTE, "the folder %s: left out: %zu file%s beside the images",
-                    path, walk.left_out, walk.left_out == 1 ? "" : "s");
-    }
-    return PEAL_OK;
-}
-
-static peal_status add_glob(making *self, const char *pattern, peal_error *err) {
-    glob_t found;
-    int result = glob(pattern, GLOB_ERR, NULL, &found); /* a folder that cannot be read is not passed over */
-    if (result == GLOB_NOMATCH) return peal_fail(err, PEAL_E_DATA, "no file matches '%s'", pattern);
-    if (result != 0) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look up '%s'", pattern);
-    const size_t before = self->list->count;
-    left_out left = {0};
-    peal_status status = PEAL_OK;
-    for (size_t i = 0; i < found.gl_pathc && status == PEAL_OK; i++) {
-        status = add_found(self, found.gl_pathv[i], found.gl_pathv[i], &left, err);
-    }
-    globfree(&found);
-    peal_status told = tell_left_out(self, pattern, &left, self->list->count - before, status == PEAL_OK ? err : NULL);
-    return status == PEAL_OK ? told : status;
 }
 
 /* ---- all together ---- */
 
-static peal_status add_named(making *self, const char *name, peal_error *err) {
-    if (strcmp(name, "-") == 0 || strcmp(name, "/dev/stdin") == 0) return add_standard_input(self, err);
-    struct stat info;
-    if (stat(name, &info) != 0) {
-        if (errno != ENOENT) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look at %s", name);
-        if (strpbrk(name, "*?[")) return add_glob(self, name, err);
-        return peal_fail(err, PEAL_E_DATA, "no such file: %s", name);
+peal_status peal_source_check_names(const char *const *names, size_t count, peal_error *err) {
+    for (size_t i = 0; i < count; i++) {
+        const peal_source_kind *kind = peal_source_kinds[kind_of(names[i])];
+        if (kind->check) PEAL_TRY(kind->check(names[i], err));
     }
-    if (S_ISDIR(info.st_mode)) return add_folder(self, name, err);
-    return S_ISREG(info.st_mode) && info.st_size > 0 ? add_file(self, name, &info, err) : add_special(self, name, err);
+    return PEAL_OK;
+}
+
+static const peal_source_kind *owner_of(const char *option) {
+    for (size_t i = 0; i < KINDS; i++) {
+        for (const peal_option *one = peal_source_kinds[i]->options; one->name; one++) {
+            if (strcmp(one->name, option) == 0) return peal_source_kinds[i];
+        }
+    }
+    return NULL;
+}
+
+peal_status peal_source_check_access(const json_t *access, peal_error *err) {
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)access, name, value) {
+        const peal_source_kind *kind = owner_of(name);
+        if (!kind) return peal_fail(err, PEAL_E_USAGE, "no kind of source has an option '%s'", name);
+        json_t *alone = json_pack("{s:O}", name, value);
+        if (!alone) return peal_fail(err, PEAL_E_MEMORY, "no memory for options");
+        const peal_status status = peal_options_check(kind->name, kind->options, alone, err);
+        json_decref(alone);
+        PEAL_TRY(status);
+    }
+    return PEAL_OK;
+}
+
+static peal_status add_named(source__making *self, const char *name, peal_error *err) {
+    const size_t kind = kind_of(name);
+    void **session = &self->list->sessions[kind];
+    self->kind = peal_source_kinds[kind];
+    if (self->kind->begin && !*session) PEAL_TRY(self->kind->begin(self->options, session, err));
+    self->session = *session;
+    peal_error why = {0};
+    const peal_status status = self->kind->list(self, name, &why);
+    if (status == PEAL_E_DATA && self->options->go_on) {
+        return peal_source_leave_out(self->list, name, why.message, self->options->reporter, err);
+    }
+    if (status != PEAL_OK && err) *err = why;
+    return status;
+}
+
+static peal_status make(source__making *self, peal_error *err) {
+    const peal_source_options *options = self->options;
+    PEAL_TRY(peal_zeroed_checked(&self->list->sessions, KINDS, sizeof *self->list->sessions, "sources", err));
+    for (size_t i = 0; i < options->count; i++) PEAL_TRY(add_named(self, options->names[i], err));
+    for (size_t i = 0; i < KINDS; i++) {
+        self->kind = peal_source_kinds[i];
+        self->session = self->list->sessions[i];
+        if (self->session && self->kind->look) PEAL_TRY(self->kind->look(self, err));
+    }
+    PEAL_TRY(drop_bad(self, err));
+    if (self->list->count > 0) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "not one of the sources can be read: %s", self->list->left_out[0].reason);
 }
 
 peal_status peal_source_list_make(const peal_source_options *options, peal_source_list *out, peal_error *err) {
     *out = (peal_source_list){0};
     if (options->count == 0) return peal_fail(err, PEAL_E_USAGE, "no source was named");
-    making self = {.options = options, .list = out};
-    for (size_t i = 0; i < options->count; i++) {
-        peal_status status = add_named(&self, options->names[i], err);
-        if (status != PEAL_OK) {
-            peal_source_list_clear(out);
-            return status;
-        }
-    }
-    return PEAL_OK;
+    PEAL_TRY(peal_source_check_access(options->access, err));
+    PEAL_TRY(peal_source_check_names(options->names, options->count, err));
+    source__making self = {.options = options, .list = out};
+    const peal_status status = make(&self, err);
+    if (status != PEAL_OK) peal_source_list_clear(out);
+    return status;
 }
 
 /* ---- what must not be overwritten ---- */

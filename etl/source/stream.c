@@ -11,6 +11,7 @@
 
 #include "core/base/file.h"
 #include "core/base/stop.h"
+#include "etl/source/kind.h"
 
 peal_status peal_stream_fill(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
     *got = 0;
@@ -110,7 +111,8 @@ static peal_status check_same(const file_stream *self, peal_error *err) {
 
 /* Reads by offset: all readers of a descriptor are independent of each other and of the host's. Never behind the end
  * that the source had, and there it is looked at again. */
-static peal_status file_read_raw(file_stream *self, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
+static peal_status file_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
+    file_stream *self = (file_stream *)base;
     *got = 0;
     if (capacity > self->end - self->at) capacity = (size_t)(self->end - self->at);
     ssize_t n = 0;
@@ -126,10 +128,6 @@ static peal_status file_read_raw(file_stream *self, uint8_t *out, size_t capacit
     if (self->meter) atomic_fetch_add_explicit(&self->meter->bytes, (uint64_t)n, memory_order_relaxed);
     if (self->meter && self->meter->hasher) peal_hasher_update(self->meter->hasher, out, (size_t)n);
     return PEAL_OK;
-}
-
-static peal_status file_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    return file_read_raw((file_stream *)base, out, capacity, got, err);
 }
 
 static peal_status file_read_at(peal_stream *base, uint64_t offset, uint8_t *out, size_t capacity, size_t *got,
@@ -149,7 +147,7 @@ static void file_close(peal_stream *base) {
 }
 
 /* The bytes of a source as they are. */
-static peal_status file_open(const peal_source *source, peal_source_meter *meter, file_stream **out, peal_error *err) {
+static peal_status file_open(const peal_source *source, peal_source_meter *meter, peal_stream **out, peal_error *err) {
     *out = NULL;
     file_stream *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
@@ -169,26 +167,8 @@ static peal_status file_open(const peal_source *source, peal_source_meter *meter
         return status;
     }
     posix_fadvise(self->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    *out = self;
+    *out = &self->base;
     return PEAL_OK;
-}
-
-peal_status peal_source_hash(const peal_source *source, const atomic_int *stop, uint64_t *out, peal_error *err) {
-    enum { CHUNK = 1 << 18 };
-    peal_source_meter meter = {.hasher = peal_hasher_new()};
-    uint8_t *bytes = malloc(CHUNK);
-    file_stream *file = NULL;
-    peal_status status = bytes && meter.hasher ? file_open(source, &meter, &file, err)
-                                               : peal_fail(err, PEAL_E_MEMORY, "no memory for a hash");
-    for (size_t got = 1; status == PEAL_OK && got > 0;) {
-        status = peal_is_stopped(stop) ? peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading")
-                                       : file_read_raw(file, bytes, CHUNK, &got, err);
-    }
-    if (status == PEAL_OK) *out = peal_hasher_end(meter.hasher);
-    if (file) file_close(&file->base);
-    peal_hasher_free(meter.hasher);
-    free(bytes);
-    return status;
 }
 
 /* ---- pipes ---- */
@@ -232,14 +212,32 @@ static peal_status live_open(const peal_source *source, peal_stream **out, peal_
     return PEAL_OK;
 }
 
+/* ---- all of them ---- */
+
 peal_status peal_source_stream_open(const peal_source *source, peal_source_meter *meter, peal_stream **out,
                                     peal_error *err) {
-    file_stream *file;
     *out = NULL;
     if (source->live) return live_open(source, out, err);
-    PEAL_TRY(file_open(source, meter, &file, err));
-    *out = &file->base;
-    return PEAL_OK;
+    if (source->fd < 0 && source->kind && source->kind->open) return source->kind->open(source, meter, out, err);
+    return file_open(source, meter, out, err);
+}
+
+peal_status peal_source_hash(const peal_source *source, const atomic_int *stop, uint64_t *out, peal_error *err) {
+    enum { CHUNK = 1 << 18 };
+    peal_source_meter meter = {.hasher = peal_hasher_new()};
+    uint8_t *bytes = malloc(CHUNK);
+    peal_stream *stream = NULL;
+    peal_status status = bytes && meter.hasher ? peal_source_stream_open(source, &meter, &stream, err)
+                                               : peal_fail(err, PEAL_E_MEMORY, "no memory for a hash");
+    for (size_t got = 1; status == PEAL_OK && got > 0;) {
+        status = peal_is_stopped(stop) ? peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading")
+                                       : stream->read(stream, bytes, CHUNK, &got, err);
+    }
+    if (status == PEAL_OK) *out = peal_hasher_end(meter.hasher);
+    peal_stream_close(stream);
+    peal_hasher_free(meter.hasher);
+    free(bytes);
+    return status;
 }
 
 /* ---- memory ---- */

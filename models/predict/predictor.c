@@ -443,6 +443,7 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
         .source_count = options->source_count,
         .format = options->format,
         .reading = options->reading,
+        .access = options->access,
         .nulls = options->nulls,
         .null_count = options->null_count,
         .stop = options->stop,

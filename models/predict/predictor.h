@@ -76,6 +76,7 @@ typedef struct peal_predict_options {
     size_t source_count;
     const char *format;       /* of the sources: a name, or NULL: found */
     const json_t *reading;    /* options of the format, or NULL */
+    const json_t *access;     /* options of the kinds of sources, or NULL */
     const char *const *nulls; /* spellings of a missing value besides the model's */
     size_t null_count;
     peal_bad_rows on_bad_row;

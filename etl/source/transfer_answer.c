@@ -1,0 +1,338 @@
+/* One request and its answer: what is asked, how the head of the answer is judged, where its bytes go. Runs on the
+ * thread of libcurl. */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/machine.h"
+#include "core/base/memory.h"
+#include "etl/source/address.h"
+#include "etl/source/transfer_state.h"
+
+enum { REDIRECTS_MOST = 8, DISCARDED_MOST = 1 << 16, RECEIVE_SIZE = 1 << 17 };
+
+void source__download_fail(source__download *self, peal_status status, const char *format, ...) {
+    char why[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    if (self->status == PEAL_OK) self->status = peal_fail(&self->error, status, "%s: %s", self->url, why);
+}
+
+/* ---- the head of an answer ---- */
+
+static void changed(source__download *self, const char *what, const char *was, const char *is) {
+    source__download_fail(self, PEAL_E_DATA, "changed while it was read: its %s was %s and now is %s", what, was, is);
+}
+
+/* What was told before must be told again; what is new is kept. */
+static void compare_facts(source__download *self, const source__facts *now) {
+    source__facts *known = &self->facts;
+    char texts[2][32];
+    if (!self->has_facts) {
+        *known = *now;
+        self->has_facts = true;
+        return;
+    }
+    if (known->etag[0] && now->etag[0] && strcmp(known->etag, now->etag) != 0) {
+        changed(self, "etag", known->etag, now->etag);
+    } else if (known->size != SOURCE__UNKNOWN && now->size != SOURCE__UNKNOWN && known->size != now->size) {
+        snprintf(texts[0], sizeof texts[0], "%llu bytes", (unsigned long long)known->size);
+        snprintf(texts[1], sizeof texts[1], "%llu bytes", (unsigned long long)now->size);
+        changed(self, "size", texts[0], texts[1]);
+    } else if (!(known->etag[0] && now->etag[0]) && known->modified[0] && now->modified[0] &&
+               strcmp(known->modified, now->modified) != 0) {
+        changed(self, "date", known->modified, now->modified);
+    } else if (known->size == SOURCE__UNKNOWN) {
+        known->size = now->size;
+    }
+}
+
+static bool is_strong(const source__download *self) {
+    return self->has_facts && source__is_strong(self->facts.etag);
+}
+
+/* The answer's bytes begin at byte `from` of the object: what of them was taken already is passed over and, unless an
+ * etag vouches for it, compared. */
+static void set_place(source__download *self, uint64_t from) {
+    self->skip = self->at - from;
+    self->target = self->facts.size < self->end ? self->facts.size : self->end;
+    peal_hasher_free(self->again);
+    self->again = NULL;
+    if (self->exact || is_strong(self)) return;
+    const bool begins = self->at == 0;
+    self->expected = self->hasher ? peal_hasher_end(self->hasher) : self->wanted_hash;
+    self->again = peal_hasher_new();
+    if (!self->again) source__download_fail(self, PEAL_E_MEMORY, "no memory for a hash");
+    if (!begins) return;
+    peal_hasher_free(self->hasher);
+    self->hasher = self->again;
+    self->again = NULL;
+}
+
+static void judge_whole(source__download *self) {
+    source__facts now = {.size = self->answer.length};
+    memcpy(now.etag, self->answer.etag, sizeof now.etag);
+    memcpy(now.modified, self->answer.modified, sizeof now.modified);
+    compare_facts(self, &now);
+    self->ranges = false;
+    if (self->exact && self->begin > 0) {
+        source__download_fail(self, PEAL_E_DATA, "the server does not give parts of it any more");
+    }
+    set_place(self, 0);
+}
+
+static void judge_range(source__download *self) {
+    const source__answer *answer = &self->answer;
+    source__facts now = {.size = answer->range_size};
+    memcpy(now.etag, answer->etag, sizeof now.etag);
+    memcpy(now.modified, answer->modified, sizeof now.modified);
+    if (!answer->has_range || answer->malformed || answer->range_end == 0 || answer->range_begin != self->from) {
+        source__download_fail(self, PEAL_E_DATA, "the server answered other bytes than those from %llu on",
+                              (unsigned long long)self->from);
+        return;
+    }
+    compare_facts(self, &now);
+    self->ranges = true;
+    set_place(self, self->from);
+    if (answer->range_size == SOURCE__UNKNOWN && answer->range_end < self->target) self->target = answer->range_end;
+}
+
+/* The server says that there are no such bytes: of an empty object, or behind the end of one whose size it had not
+ * told. */
+static void judge_no_range(source__download *self) {
+    const source__answer *answer = &self->answer;
+    const source__facts now = {.size = answer->has_range ? answer->range_size : SOURCE__UNKNOWN};
+    if (now.size != self->at) {
+        source__download_fail(self, PEAL_E_DATA, "changed while it was read: it has no byte %llu any more",
+                              (unsigned long long)self->at);
+        return;
+    }
+    compare_facts(self, &now);
+    self->discarding = true;
+    self->target = self->at;
+}
+
+void source__answer_judge(source__download *self) {
+    if (self->begun) return;
+    self->begun = true;
+    switch (self->answer.status) {
+    case 200:
+        judge_whole(self);
+        break;
+    case 206:
+        judge_range(self);
+        break;
+    case 416:
+        judge_no_range(self);
+        break;
+    default:
+        self->discarding = true;
+    }
+    const uint64_t size = self->facts.size;
+    if (self->has_facts && size != SOURCE__UNKNOWN && size > self->owner->options.most_bytes) {
+        source__download_fail(self, PEAL_E_DATA, "has %llu bytes, and %llu are allowed (http-most-bytes)",
+                              (unsigned long long)size, (unsigned long long)self->owner->options.most_bytes);
+    }
+}
+
+static size_t on_header(char *line, size_t one, size_t size, void *user) {
+    source__download *self = user;
+    (void)one;
+    source__answer_line(&self->answer, line, size, (int64_t)time(NULL));
+    self->moved_ns = peal_now_ns();
+    return size;
+}
+
+/* ---- the body ---- */
+
+/* Passes over what was taken already. */
+static size_t pass_over(source__download *self, const uint8_t *bytes, size_t size) {
+    const size_t used = self->skip < size ? (size_t)self->skip : size;
+    if (used == 0) return 0;
+    if (self->again) peal_hasher_update(self->again, bytes, used);
+    self->skip -= used;
+    return used;
+}
+
+/* When all is passed over that was taken: it was the same. */
+static void compare_passed(source__download *self) {
+    if (!self->again || self->skip > 0) return;
+    if (peal_hasher_end(self->again) != self->expected) {
+        source__download_fail(self, PEAL_E_DATA, "changed while it was read: its first %llu bytes are others",
+                              (unsigned long long)self->at);
+    }
+    peal_hasher_free(self->hasher);
+    self->hasher = self->again;
+    self->again = NULL;
+}
+
+/* Puts `size` bytes, for which there is room, into the ring. The reader does not touch the free part. */
+static void put(source__download *self, const uint8_t *bytes, size_t size) {
+    source__transfers *owner = self->owner;
+    pthread_mutex_lock(&owner->lock);
+    const size_t begin = (self->first + self->count) % self->capacity;
+    pthread_mutex_unlock(&owner->lock);
+    const size_t straight = self->capacity - begin < size ? self->capacity - begin : size;
+    memcpy(self->bytes + begin, bytes, straight);
+    memcpy(self->bytes, bytes + straight, size - straight);
+    if (self->hasher) peal_hasher_update(self->hasher, bytes, size);
+    self->at += size;
+    pthread_mutex_lock(&owner->lock);
+    self->count += size;
+    owner->moved += size;
+    pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&owner->lock);
+}
+
+/* True if there is room for `size` bytes; else the download pauses. */
+static bool has_room(source__download *self, size_t size) {
+    pthread_mutex_lock(&self->owner->lock);
+    const bool room = self->capacity - self->count >= size;
+    self->paused = !room;
+    pthread_mutex_unlock(&self->owner->lock);
+    return room;
+}
+
+/* 0 ends the request: what became of it stands in `self`. */
+static size_t on_body(char *data, size_t one, size_t size, void *user) {
+    source__download *self = user;
+    const uint8_t *bytes = (const uint8_t *)data;
+    (void)one;
+    source__answer_judge(self);
+    self->moved_ns = peal_now_ns();
+    if (self->status != PEAL_OK) return 0;
+    if (self->discarding) {
+        self->discarded += size;
+        return self->discarded > DISCARDED_MOST ? 0 : size;
+    }
+    const size_t passed = self->skip < size ? (size_t)self->skip : size;
+    size_t taken = size - passed;
+    if (taken > self->target - self->at) taken = (size_t)(self->target - self->at);
+    if (taken > 0 && !has_room(self, taken)) return CURL_WRITEFUNC_PAUSE;
+    pass_over(self, bytes, size);
+    compare_passed(self);
+    if (self->status != PEAL_OK) return 0;
+    if (taken > 0) put(self, bytes + passed, taken);
+    if (self->at > self->owner->options.most_bytes) {
+        source__download_fail(self, PEAL_E_DATA, "has more than the %llu bytes that are allowed (http-most-bytes)",
+                              (unsigned long long)self->owner->options.most_bytes);
+        return 0;
+    }
+    self->enough = passed + taken < size;
+    return self->enough ? 0 : size;
+}
+
+/* ---- the request ---- */
+
+/* Judges the very address that is connected to, whatever name or redirect led there. */
+static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *to) {
+    source__download *self = user;
+    (void)purpose;
+    const char *kind = source__address_kind(&to->addr);
+    if (kind && !self->owner->options.allow_private) {
+        char text[64];
+        source__address_text(&to->addr, text);
+        snprintf(self->refused, sizeof self->refused, "%s, %s", text, kind);
+        return CURL_SOCKET_BAD;
+    }
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+/* Where the next answer must begin. */
+static uint64_t first_byte(const source__download *self) {
+    if (self->exact || (self->at > 0 && is_strong(self))) return self->at;
+    return 0;
+}
+
+static bool is_secure(const char *url) {
+    return strncasecmp(url, "https:", 6) == 0;
+}
+
+static CURLcode set_range(source__download *self) {
+    char range[64], *condition;
+    CURLcode code = CURLE_OK;
+    self->from = first_byte(self);
+    curl_slist_free_all(self->headers);
+    self->headers = NULL;
+    if (self->from == 0 && self->end == SOURCE__UNKNOWN) return CURLE_OK;
+    if (self->end == SOURCE__UNKNOWN) {
+        snprintf(range, sizeof range, "%llu-", (unsigned long long)self->from);
+    } else {
+        snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)self->from, (unsigned long long)self->end - 1);
+    }
+    code = curl_easy_setopt(self->easy, CURLOPT_RANGE, range);
+    if (self->from == 0 || !is_strong(self)) return code;
+    condition = peal_sprintf("If-Range: %s", self->facts.etag);
+    self->headers = condition ? curl_slist_append(NULL, condition) : NULL;
+    free(condition);
+    if (!self->headers) return CURLE_OUT_OF_MEMORY;
+    return curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers);
+}
+
+/* ~/.netrc or $NETRC tells names and passwords; a token goes to the host that was named, by https or in a network of
+ * one's own. */
+static CURLcode set_credentials(source__download *self) {
+    CURL *easy = self->easy;
+    const char *file = getenv("NETRC");
+    const bool may = is_secure(self->url) || self->owner->options.allow_private;
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+    if (code == CURLE_OK && file && *file) code = curl_easy_setopt(easy, CURLOPT_NETRC_FILE, file);
+    if (code != CURLE_OK || !self->owner->bearer || !may) return code;
+    code = curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+    return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, self->owner->bearer) : code;
+}
+
+static CURLcode set_callbacks(source__download *self) {
+    CURL *easy = self->easy;
+    CURLcode code = CURLE_OK;
+#define SET(option, value) \
+    if (code == CURLE_OK) code = curl_easy_setopt(easy, option, value)
+    SET(CURLOPT_PRIVATE, self);
+    SET(CURLOPT_ERRORBUFFER, self->problem);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, self);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, self);
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    SET(CURLOPT_OPENSOCKETDATA, self);
+    return code;
+}
+
+static CURLcode set_transport(source__download *self) {
+    CURL *easy = self->easy;
+    CURLcode code = CURLE_OK;
+    SET(CURLOPT_URL, self->url);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_REDIR_PROTOCOLS_STR, is_secure(self->url) ? "https" : "http,https");
+    SET(CURLOPT_FOLLOWLOCATION, 1L);
+    SET(CURLOPT_MAXREDIRS, (long)REDIRECTS_MOST);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* many connections: one that is paused holds up no other */
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)self->owner->options.stall_ms);
+    SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
+    SET(CURLOPT_USERAGENT, "peal");
+#undef SET
+    return code;
+}
+
+peal_status source__request_set(source__download *self, peal_error *err) {
+    source__answer_begin(&self->answer);
+    self->begun = self->discarding = self->enough = false;
+    self->discarded = 0;
+    self->problem[0] = self->refused[0] = '\0';
+    self->moved_ns = peal_now_ns();
+    CURLcode code = set_callbacks(self);
+    if (code == CURLE_OK) code = set_transport(self);
+    if (code == CURLE_OK) code = set_range(self);
+    if (code == CURLE_OK) code = set_credentials(self);
+    if (code == CURLE_OK) return PEAL_OK;
+    return peal_fail(err, code == CURLE_OUT_OF_MEMORY ? PEAL_E_MEMORY : PEAL_E_FAILED, "%s: %s", self->url,
+                     curl_easy_strerror(code));
+}
