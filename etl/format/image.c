@@ -29,16 +29,14 @@ typedef struct image_reader {
     char warning[PEAL_IMAGE_WARNING];
 } image_reader;
 
-/* What a thread decodes with. */
+/* What a thread makes rows with. */
 typedef struct workbench {
-    peal_image image, spare;
-    peal_buffer bytes, label;
+    peal_image_bench base;
+    peal_buffer label;
 } workbench;
 
 static void bench_clear(workbench *self) {
-    peal_image_clear(&self->image);
-    peal_image_clear(&self->spare);
-    peal_buffer_clear(&self->bytes);
+    peal_image_bench_clear(&self->base);
     peal_buffer_clear(&self->label);
 }
 
@@ -99,30 +97,26 @@ static void note_warning(image_reader *self, size_t row, const char *warning) {
     pthread_mutex_unlock(&self->lock);
 }
 
-static peal_status decode(const image_reader *self, size_t row, const peal_buffer *bytes, workbench *bench,
-                          peal_error *err) {
-    static const peal_image_wish whole = {0};
+/* The pixels, as many as a row of the column has. */
+static peal_status make_pixels(const image_reader *self, size_t row, peal_image_bench *bench, peal_error *err) {
     const peal_field *field = &self->wanted->schema->fields[self->image];
-    char warning[PEAL_IMAGE_WARNING];
-    PEAL_TRY(peal_image_decode(bytes->data, bytes->size, field->recipe ? &field->recipe->wish : &whole, &bench->image,
-                               &bench->spare, warning, err));
-    if (warning[0]) note_warning((image_reader *)self, row, warning);
-    if (field->recipe) PEAL_TRY(peal_image_recipe_apply(field->recipe, &bench->image, &bench->spare, err));
-    const size_t size = peal_image_size(&bench->image.shape);
+    const peal_status status =
+        self->is_stream ? peal_image_make(self->bytes.data, self->bytes.size, field->recipe, bench, err)
+                        : peal_image_make_item(&self->items.items[row], field->recipe, bench, err);
+    if (bench->warning[0]) note_warning((image_reader *)self, row, bench->warning);
+    PEAL_TRY(status);
+    const peal_image_shape *shape = &bench->image.shape;
+    const size_t size = peal_image_size(shape);
     if (size == field->width) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA, "the image is %u x %u of %u channel%s, %zu bytes; column '%s' has %u a row",
-                     bench->image.shape.width, bench->image.shape.height, bench->image.shape.channels,
-                     bench->image.shape.channels == 1 ? "" : "s", size, field->name, field->width);
+                     shape->width, shape->height, shape->channels, shape->channels == 1 ? "" : "s", size, field->name,
+                     field->width);
 }
 
 /* The pixels and the label of row `row`. *is_bad: the image, or what stands beside it, is damaged. */
 static peal_status make_row(const image_reader *self, size_t row, bool pixels, bool label, workbench *bench,
                             bool *is_bad, peal_error *err) {
-    const peal_buffer *bytes = self->is_stream ? &self->bytes : &bench->bytes;
-    if (pixels && !self->is_stream) {
-        PEAL_TRY(peal_item_read(&self->items.items[row], IMAGE_BYTES_MOST, &bench->bytes, err));
-    }
-    peal_status status = pixels ? decode(self, row, bytes, bench, err) : PEAL_OK;
+    peal_status status = pixels ? make_pixels(self, row, &bench->base, err) : PEAL_OK;
     if (status == PEAL_OK && label) {
         status = self->is_stream ? image__folder(self->name, true, &bench->label, err)
                                  : image__label(&self->items.items[row], &bench->label, err);
@@ -150,9 +144,9 @@ static bool is_wanted(const peal_schema *schema, size_t column) {
 static peal_status put_row(const image_reader *self, peal_block *block, bool pixels, bool label, const workbench *bench,
                            peal_error *err) {
     peal_table_room *table = &block->table;
-    const size_t size = pixels ? peal_image_size(&bench->image.shape) : 0;
-    if (pixels) memcpy((uint8_t *)table->columns[self->image].values + table->rows * size, bench->image.pixels, size);
-    if (self->wanted->hash_rows) block->hashes[table->rows] = pixels ? peal_hash(bench->image.pixels, size, 0) : 0;
+    const size_t size = pixels ? peal_image_size(&bench->base.image.shape) : 0;
+    if (pixels) memcpy((uint8_t *)table->columns[self->image].values + table->rows * size, bench->base.image.pixels, size);
+    if (self->wanted->hash_rows) block->hashes[table->rows] = pixels ? peal_hash(bench->base.image.pixels, size, 0) : 0;
     if (label) {
         uint32_t code;
         PEAL_TRY(peal_dictionary_put(&table->dictionaries[self->label], (const char *)bench->label.data,
@@ -221,7 +215,7 @@ static peal_status image_begin(image_reader *self, const peal_input *input, peal
     }
     self->is_stream = true;
     self->count = 1;
-    return peal_stream_read_all(input->stream, self->name, IMAGE_BYTES_MOST, &self->bytes, err);
+    return peal_stream_read_all(input->stream, self->name, PEAL_IMAGE_BYTES_MOST, &self->bytes, err);
 }
 
 static peal_status image_open(const json_t *options, const peal_wanted *wanted, const peal_input *input,

@@ -8,9 +8,9 @@
 #define PEAL_ETL_FORMAT_IMAGE_H
 
 #include "etl/format/format.h"
+#include "etl/image/bench.h"
 
-/* An image is decoded from memory, as one piece. */
-enum { IMAGE_BYTES_MOST = 256 << 20, IMAGE_LABEL_MOST = 255 };
+enum { IMAGE_LABEL_MOST = 255 };
 
 /* The label of an item, appended to nothing in `out`: what stands beside it, else the folder that it is in. PEAL_E_DATA
  * if what stands beside it tells none. */

@@ -50,7 +50,7 @@ static peal_status look_at_item(size_notes *self, const peal_item *item, peal_bu
     peal_stream_close(stream);
     PEAL_TRY(status);
     if (bytes->size == HEAD_SIZE && peal_image_look(bytes->data, bytes->size, &shape, NULL) != PEAL_OK) {
-        PEAL_TRY(peal_item_read(item, IMAGE_BYTES_MOST, bytes, err));
+        PEAL_TRY(peal_item_read(item, PEAL_IMAGE_BYTES_MOST, bytes, err));
     }
     return look(self, bytes, err);
 }
@@ -71,7 +71,7 @@ static peal_status look_at(const peal_input *input, size_notes *out, peal_error 
     if (input->items) {
         status = look_at_items(input->items, out, &bytes, err);
     } else {
-        status = peal_stream_read_all(input->stream, input->name, IMAGE_BYTES_MOST, &bytes, err);
+        status = peal_stream_read_all(input->stream, input->name, PEAL_IMAGE_BYTES_MOST, &bytes, err);
         if (status == PEAL_OK) status = look(out, &bytes, err);
     }
     peal_buffer_clear(&bytes);
