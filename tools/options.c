@@ -20,9 +20,12 @@ const tools_option tools_option_table[] = {
     {"out", OPTION_PATH, AT(out), "PATH", "where the result goes: dataset folder, model file or predictions",
      FOR_ETL | FOR_TRAIN | FOR_PREDICT | FOR_IMPORT | FOR_EXPORT},
     {"to", OPTION_TEXT, AT(to), "FORM",
-     "what is to be written: of export whose model file (lightgbm), of inspect's tree a text for people (text) or for "
-     "Graphviz (dot)",
-     FOR_EXPORT | FOR_INSPECT},
+     "what is to be written: of etl a dataset or, again, images; of export whose model file (lightgbm); of inspect's "
+     "tree a text for people (text) or for Graphviz (dot)",
+     FOR_ETL | FOR_EXPORT | FOR_INSPECT},
+    {"image-format", OPTION_TEXT, AT(image_format), "jpeg|png",
+     "with --to images: what each image becomes (what its name says)", FOR_ETL},
+    {"quality", OPTION_COUNT, AT(quality), "N", "with --to images: of JPEG, 1 to 100 (90)", FOR_ETL},
     {"job", OPTION_PATH, AT(job), "FILE.yaml", "a job file; any option here can stand in it, and the command line wins",
      FOR_READING},
     {"label", OPTION_TEXT, AT(label), "COLUMN", "the column to predict", FOR_ETL | FOR_TRAIN | FOR_IMPORT},

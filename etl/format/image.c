@@ -100,9 +100,9 @@ static void note_warning(image_reader *self, size_t row, const char *warning) {
 /* The pixels, as many as a row of the column has. */
 static peal_status make_pixels(const image_reader *self, size_t row, peal_image_bench *bench, peal_error *err) {
     const peal_field *field = &self->wanted->schema->fields[self->image];
-    const peal_status status =
-        self->is_stream ? peal_image_make(self->bytes.data, self->bytes.size, field->recipe, bench, err)
-                        : peal_image_make_item(&self->items.items[row], field->recipe, bench, err);
+    const peal_status status = self->is_stream
+                                   ? peal_image_make(self->bytes.data, self->bytes.size, field->recipe, bench, err)
+                                   : peal_image_make_item(&self->items.items[row], field->recipe, bench, err);
     if (bench->warning[0]) note_warning((image_reader *)self, row, bench->warning);
     PEAL_TRY(status);
     const peal_image_shape *shape = &bench->image.shape;
@@ -119,7 +119,7 @@ static peal_status make_row(const image_reader *self, size_t row, bool pixels, b
     peal_status status = pixels ? make_pixels(self, row, &bench->base, err) : PEAL_OK;
     if (status == PEAL_OK && label) {
         status = self->is_stream ? image__folder(self->name, true, &bench->label, err)
-                                 : image__label(&self->items.items[row], &bench->label, err);
+                                 : peal_image_label(&self->items.items[row], &bench->label, err);
     }
     const bool is_label = self->label == self->wanted->label && self->wanted->label_required;
     if (status == PEAL_OK && label && is_label && bench->label.size == 0) {
@@ -145,7 +145,8 @@ static peal_status put_row(const image_reader *self, peal_block *block, bool pix
                            peal_error *err) {
     peal_table_room *table = &block->table;
     const size_t size = pixels ? peal_image_size(&bench->base.image.shape) : 0;
-    if (pixels) memcpy((uint8_t *)table->columns[self->image].values + table->rows * size, bench->base.image.pixels, size);
+    if (pixels)
+        memcpy((uint8_t *)table->columns[self->image].values + table->rows * size, bench->base.image.pixels, size);
     if (self->wanted->hash_rows) block->hashes[table->rows] = pixels ? peal_hash(bench->base.image.pixels, size, 0) : 0;
     if (label) {
         uint32_t code;

@@ -11,14 +11,14 @@ enum { PEAL_IMAGE_BYTES_MOST = 256 << 20 }; /* of a file: it is decoded from mem
 
 /* Zero-initialise it. Reused from image to image. */
 typedef struct peal_image_bench {
-    peal_image image, spare; /* `image` is what came out */
-    peal_buffer bytes;       /* of the item */
+    peal_image image, spare;          /* `image` is what came out */
+    peal_buffer bytes;                /* of the item */
     char warning[PEAL_IMAGE_WARNING]; /* what the decoder passed over; "": nothing */
 } peal_image_bench;
 
 void peal_image_bench_clear(peal_image_bench *bench);
-/* Decodes `bytes`, which may be the bench's own, and applies the recipe (NULL: as it is). PEAL_E_DATA says what is wrong
- * with the image. */
+/* Decodes `bytes`, which may be the bench's own, and applies the recipe (NULL: as it is). PEAL_E_DATA says what is
+ * wrong with the image. */
 peal_status peal_image_make(const void *bytes, size_t size, const peal_image_recipe *recipe, peal_image_bench *bench,
                             peal_error *err);
 /* The same of an item. Any thread. */
