@@ -32,7 +32,7 @@ typedef struct tools_options {
     json_t *reading; /* object: options of formats, which are theirs (etl/format/format.h) */
     char *out, *to, *job, *format, *label, *task, *on_bad_row, *like, *image_format;
     char *weight, *offset, *exposure;
-    char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init;
+    char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init, *augment;
     uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree, quality;
     double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds;
     bool resume, json, quiet, help, raw, leaves, contributions;
