@@ -97,6 +97,7 @@ static peal_status run_images(const tools_options *options, peal_error *err) {
     images.kind = options->image_format;
     if (options->quality) images.quality = options->quality > 101 ? 101 : (unsigned)options->quality; /* is refused */
     images.threads = options->threads;
+    images.processes = options->processes;
     images.resume = options->resume;
     images.stop = &tools_stop;
     images.reporter = tools_display_reporter();

@@ -33,7 +33,7 @@ typedef struct tools_options {
     char *out, *to, *job, *format, *label, *task, *on_bad_row, *like, *image_format;
     char *weight, *offset, *exposure;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init, *augment;
-    uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree, quality;
+    uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree, quality, processes;
     double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds;
     bool resume, json, quiet, help, raw, leaves, contributions;
     bool has_seed, has_checkpoint_seconds;

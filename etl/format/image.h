@@ -8,7 +8,7 @@
 #define PEAL_ETL_FORMAT_IMAGE_H
 
 #include "etl/format/format.h"
-#include "etl/format/image_label.h"
+#include "etl/format/image_rows.h"
 #include "etl/image/bench.h"
 
 /* The name of the folder that holds the file `path`; looked up where the path does not say. */

@@ -14,8 +14,9 @@
 #include "core/base/machine.h"
 #include "core/base/stop.h"
 #include "core/thread/executor.h"
-#include "etl/format/image_label.h"
+#include "etl/format/image_rows.h"
 #include "etl/image/bench.h"
+#include "etl/image/crew.h"
 #include "etl/job/images_work.h"
 #include "etl/pipeline/pipeline.h"
 
@@ -38,6 +39,7 @@ typedef struct images_job {
     job__images images;
     json_t *description; /* what shapes the files, besides the objects */
     peal_executor *executor;
+    peal_image_crew *crew; /* NULL: the threads work themselves */
     peal_staging *staging;
     char *folder;          /* .work in it */
     peal_out_file journal; /* path NULL: not open */
@@ -189,11 +191,99 @@ static size_t run_end(const images_job *job, size_t run) {
     return end < job->images.count ? end : job->images.count;
 }
 
+/* ---- by processes ---- */
+
+/* What a process tells of an image that it has made, and written. */
+typedef struct told_image {
+    peal_status status;
+    peal_error error;
+    bool is_bad, is_written;
+    char reason[PEAL_ERROR_MESSAGE_SIZE], warning[PEAL_IMAGE_WARNING];
+    uint64_t bytes, hash, label_bytes, label_hash;
+} told_image;
+
+/* In a process, on its own copy of the list. */
+static peal_status tell_images(peal_call *call, peal_error *err) {
+    const peal_image_span *span = call->argument;
+    const images_job *job = span->shared[0];
+    told_image *told = call->result;
+    workbench bench = {0};
+    (void)err;
+    for (size_t i = 0; i < span->count; i++) {
+        job__image *image = &job->images.all[span->first + i];
+        told[i] = (told_image){.status = PEAL_OK};
+        if (!image->is_kept) told[i].status = do_image(job, image, &bench, &told[i].error);
+        told[i].is_bad = image->is_bad;
+        told[i].is_written = image->is_written;
+        peal_snprintf(told[i].reason, sizeof told[i].reason, "%s", image->reason ? image->reason : "");
+        peal_snprintf(told[i].warning, sizeof told[i].warning, "%s", image->warning ? image->warning : "");
+        told[i].bytes = image->file.bytes;
+        told[i].hash = image->file.hash;
+        told[i].label_bytes = image->label.bytes;
+        told[i].label_hash = image->label.hash;
+    }
+    call->result_size = span->count * sizeof *told;
+    workbench_clear(&bench);
+    return PEAL_OK;
+}
+
+static peal_status take_image(job__image *image, const told_image *told, peal_error *err) {
+    if (told->status != PEAL_OK) {
+        if (err) *err = told->error;
+        return told->status;
+    }
+    if (image->is_kept) return PEAL_OK;
+    if (told->reason[0] && !image->reason) PEAL_TRY(keep_text(told->reason, &image->reason, err));
+    if (told->warning[0]) PEAL_TRY(keep_text(told->warning, &image->warning, err));
+    image->is_bad = told->is_bad;
+    image->is_written = told->is_written;
+    image->file.bytes = told->bytes;
+    image->file.hash = told->hash;
+    image->label.bytes = told->label_bytes;
+    image->label.hash = told->label_hash;
+    return PEAL_OK;
+}
+
+static peal_status take_images(void *user, size_t first, size_t count, const void *result, size_t size,
+                               peal_error *err) {
+    images_job *job = user;
+    const told_image *told = result;
+    (void)size;
+    for (size_t i = 0; i < count; i++) PEAL_TRY(take_image(&job->images.all[first + i], &told[i], err));
+    return PEAL_OK;
+}
+
+/* What the process may have begun to write is removed. */
+static peal_status take_crash(void *user, size_t at, const char *reason, peal_error *err) {
+    images_job *job = user;
+    job__image *image = &job->images.all[at];
+    char *path = peal_path_join(job->folder, image->file.path);
+    peal_error why;
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    const peal_status removed = peal_remove_tree(path, err);
+    free(path);
+    PEAL_TRY(removed);
+    peal_fail(&why, PEAL_E_DATA, "%s", reason);
+    if (job->options->on_bad_row == PEAL_BAD_ROWS_FAIL) return fail_image(image, PEAL_E_DATA, &why, err);
+    image->is_bad = true;
+    return keep_text(reason, &image->reason, err);
+}
+
+static peal_status do_run_apart(images_job *job, size_t run, peal_error *err) {
+    const peal_image_work apart = {
+        .task = tell_images, .shared = {job}, .consume = take_images, .crashed = take_crash, .user = job};
+    if (peal_is_stopped(job->options->stop)) {
+        return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while writing images");
+    }
+    return peal_image_crew_run(job->crew, &apart, run * RUN, run_end(job, run) - run * RUN, err);
+}
+
 /* The images of a run, on any thread. */
 static peal_status do_run(void *user, size_t run, peal_error *err) {
     images_job *job = user;
     workbench bench = {0};
     peal_status status = PEAL_OK;
+    if (job->crew) return do_run_apart(job, run, err);
     for (size_t i = run * RUN; i < run_end(job, run) && status == PEAL_OK; i++) {
         if (job->images.all[i].is_kept) continue;
         status = peal_is_stopped(job->options->stop)
@@ -416,13 +506,20 @@ static peal_status finish(images_job *job, peal_error *err) {
 /* ---- the way through ---- */
 
 static peal_status run(images_job *job, peal_error *err) {
-    PEAL_TRY(peal_executor_new(job->options->threads, &job->executor, err));
+    const size_t processes = job->options->processes;
+    /* A thread waits for each process. */
+    PEAL_TRY(peal_executor_new(job->options->threads ? job->options->threads : processes, &job->executor, err));
     job->result->threads = peal_executor_threads(job->executor);
     PEAL_TRY(peal_folder_make(job->folder, err));
     PEAL_TRY(make_folders(job, err));
     PEAL_TRY(begin(job, err));
+    /* The processes see what was taken over; they write files themselves. */
+    if (processes) PEAL_TRY(peal_image_crew_new(processes, RUN * sizeof(told_image), &job->crew, err));
     const peal_map_work work = {.work = do_run, .consume = consume_run, .user = job};
-    PEAL_TRY(peal_executor_map(job->executor, run_count(job), 0, &work, err));
+    const peal_status status = peal_executor_map(job->executor, run_count(job), 0, &work, err);
+    peal_image_crew_free(job->crew); /* before the folder is let go, on whose lock the processes are, too */
+    job->crew = NULL;
+    PEAL_TRY(status);
     tell_warnings(job);
     return finish(job, err);
 }

@@ -29,6 +29,7 @@ typedef struct peal_images_options {
     const json_t *transforms; /* array as in peal_plan_options, of images only; NULL: none; borrowed */
     const char *kind;         /* "jpeg", "png"; NULL: each as its name says */
     unsigned quality;         /* of JPEG, 1 to 100 */
+    size_t processes;         /* that decode and encode, so that a crash costs one image only; 0: the threads do */
     size_t threads;           /* 0: as many as there are CPUs */
     peal_bad_rows on_bad_row;
     bool resume; /* go on where a killed or interrupted job of the same kind stopped */
