@@ -37,7 +37,9 @@ static peal_status begin(spng_ctx *png, const uint8_t *bytes, size_t size, struc
     PEAL_TRY(peal_image_check_size(header->width, header->height, err));
     code = spng_get_exif(png, &exif);
     if (code == 0) told->orientation = image__exif_orientation((const uint8_t *)exif.data, exif.length);
-    return code == SPNG_IO_EOF ? failed(code, err) : PEAL_OK;
+    /* What was wrong before the pixels is said here if the library goes no further: later it would only say that. */
+    const bool is_stuck = code != 0 && spng_get_ihdr(png, header) == SPNG_EBADSTATE;
+    return code == SPNG_IO_EOF || is_stuck ? failed(code, err) : PEAL_OK;
 }
 
 /* Red, green, blue and opacity, before white, to `channels`. */
