@@ -43,6 +43,7 @@ typedef struct images_job {
     peal_staging *staging;
     char *folder;          /* .work in it */
     peal_out_file journal; /* path NULL: not open */
+    peal_buffer lines;     /* of the journal, to be written */
     peal_buffer quarantine;
     size_t warnings, first_warned;
 } images_job;
@@ -313,6 +314,18 @@ static peal_status note_bad(images_job *job, size_t at, peal_error *err) {
     return status;
 }
 
+/* The journal's lines of an image; those of a run are written at once. */
+static peal_status append_marks(images_job *job, const job__image *image, peal_error *err) {
+    if (image->label.path) PEAL_TRY(job__file_mark_append(&image->label, &job->lines, err));
+    return job__file_mark_append(&image->file, &job->lines, err);
+}
+
+static peal_status write_lines(images_job *job, peal_error *err) {
+    const peal_status status = peal_out_file_write(&job->journal, job->lines.data, job->lines.size, err);
+    job->lines.size = 0;
+    return status;
+}
+
 static peal_status consume_image(images_job *job, size_t at, peal_error *err) {
     const job__image *image = &job->images.all[at];
     job->result->rows_in++;
@@ -321,14 +334,13 @@ static peal_status consume_image(images_job *job, size_t at, peal_error *err) {
     job->result->rows_used++;
     job->result->rows_kept += image->is_kept;
     job->result->bytes += image->file.bytes;
-    if (image->is_kept) return PEAL_OK;
-    if (image->label.path) PEAL_TRY(job__file_mark_write(&image->label, &job->journal, err));
-    return job__file_mark_write(&image->file, &job->journal, err);
+    return image->is_kept ? PEAL_OK : append_marks(job, image, err);
 }
 
 static peal_status consume_run(void *user, size_t run, peal_error *err) {
     images_job *job = user;
     for (size_t i = run * RUN; i < run_end(job, run); i++) PEAL_TRY(consume_image(job, i, err));
+    PEAL_TRY(write_lines(job, err));
     peal_report_progress(job->options->reporter, "writing", "images", run_end(job, run), job->images.count);
     return PEAL_OK;
 }
@@ -406,11 +418,9 @@ static peal_status open_journal(images_job *job, const char *path, const char *k
     PEAL_TRY(peal_out_file_write(&job->journal, line, (size_t)size, err));
     for (size_t i = 0; i < job->images.count; i++) {
         const job__image *image = &job->images.all[i];
-        if (!image->is_kept) continue;
-        if (image->label.path) PEAL_TRY(job__file_mark_write(&image->label, &job->journal, err));
-        PEAL_TRY(job__file_mark_write(&image->file, &job->journal, err));
+        if (image->is_kept) PEAL_TRY(append_marks(job, image, err));
     }
-    return PEAL_OK;
+    return write_lines(job, err);
 }
 
 static peal_status begin(images_job *job, peal_error *err) {
@@ -561,6 +571,7 @@ peal_status peal_images_write(const peal_images_options *options, peal_images_re
     peal_image_steps_clear(&job.steps);
     peal_object_list_clear(&job.objects);
     json_decref(job.description);
+    peal_buffer_clear(&job.lines);
     peal_buffer_clear(&job.quarantine);
     free(job.folder);
     free(job.out);

@@ -15,7 +15,7 @@ enum { VERSION = 1 };
 
 /* ---- the list of files ---- */
 
-peal_status job__file_mark_write(const job__file_mark *file, peal_out_file *out, peal_error *err) {
+peal_status job__file_mark_append(const job__file_mark *file, peal_buffer *out, peal_error *err) {
     char hash[17], from[17], *text;
     peal_hash_text(file->hash, hash);
     json_t *one = json_pack("{s:o, s:I, s:s}", "file", peal_json_path(file->path), "bytes", (json_int_t)file->bytes,
@@ -25,9 +25,9 @@ peal_status job__file_mark_write(const job__file_mark *file, peal_out_file *out,
     peal_status status = peal_json_dump(one, JSON_COMPACT, "a list of images", &text, err);
     json_decref(one);
     PEAL_TRY(status);
-    status = peal_out_file_write(out, text, strlen(text), err);
+    status = peal_buffer_append(out, text, strlen(text), err);
     free(text);
-    return status == PEAL_OK ? peal_out_file_write(out, "\n", 1, err) : status;
+    return status == PEAL_OK ? peal_buffer_append(out, "\n", 1, err) : status;
 }
 
 static bool read_hash(const json_t *value, uint64_t *out) {
@@ -192,18 +192,33 @@ static bool is_new_label(const job__images *images, size_t i) {
     return path != NULL;
 }
 
-static peal_status write_list(const char *path, const job__images *images, peal_error *err) {
-    peal_out_file out;
-    PEAL_TRY(peal_out_file_open(path, &out, err));
-    peal_status status = PEAL_OK;
-    for (size_t i = 0; i < images->count && status == PEAL_OK; i++) {
-        const job__image *image = &images->all[i];
+/* The lines of images from *at on, up to a piece's size. */
+static peal_status list_piece(const job__images *images, size_t *at, peal_buffer *out, peal_error *err) {
+    enum { PIECE = 1 << 16 };
+    out->size = 0;
+    for (; *at < images->count && out->size < PIECE; ++*at) {
+        const job__image *image = &images->all[*at];
         job__file_mark file = image->file;
         file.from = 0;
         if (!image->is_written) continue;
-        status = job__file_mark_write(&file, &out, err);
-        if (status == PEAL_OK && is_new_label(images, i)) status = job__file_mark_write(&image->label, &out, err);
+        PEAL_TRY(job__file_mark_append(&file, out, err));
+        file = image->label;
+        file.from = 0;
+        if (is_new_label(images, *at)) PEAL_TRY(job__file_mark_append(&file, out, err));
     }
+    return PEAL_OK;
+}
+
+static peal_status write_list(const char *path, const job__images *images, peal_error *err) {
+    peal_out_file out;
+    peal_buffer lines = {0};
+    PEAL_TRY(peal_out_file_open(path, &out, err));
+    peal_status status = PEAL_OK;
+    for (size_t at = 0; at < images->count && status == PEAL_OK;) {
+        status = list_piece(images, &at, &lines, err);
+        if (status == PEAL_OK) status = peal_out_file_write(&out, lines.data, lines.size, err);
+    }
+    peal_buffer_clear(&lines);
     const peal_status closed = peal_out_file_close(&out, true, status == PEAL_OK ? err : NULL);
     return status == PEAL_OK ? closed : status;
 }

@@ -147,6 +147,7 @@ peal_status job__images_name(const peal_object_list *objects, const peal_images_
         job__image *image = &out->all[out->count++];
         image->item = &objects->items[i];
         image->file.from = peal_item_identity(image->item);
+        if (image->item->label) image->label.from = peal_item_identity(image->item->label);
         PEAL_TRY(name_image(options, kind, image, err));
     }
     return check_names(out, err);

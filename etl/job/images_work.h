@@ -46,7 +46,7 @@ void job__images_clear(job__images *images);
 extern const peal_folder_kind job__images_kind;
 
 /* Appends the line that tells of a file. */
-peal_status job__file_mark_write(const job__file_mark *file, peal_out_file *out, peal_error *err);
+peal_status job__file_mark_append(const job__file_mark *file, peal_buffer *out, peal_error *err);
 /* A list of files by their paths; lines that are cut short are passed over. */
 typedef struct job__file_list {
     job__file_mark *files; /* sorted by path, as peal_json_path spells it */

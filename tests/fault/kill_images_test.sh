@@ -52,6 +52,28 @@ if [ ! -e o ]; then
 fi
 diff -r o calm || fail "damaged images were kept (seed $seed)"
 
+# So is one whose label changed meanwhile.
+rm -rf o
+mkdir beside
+for file in digits/train/0/*; do
+    cp "$file" "beside/${file##*/}"
+    name=${file##*/}
+    echo zero >"beside/${name%.*}.cls"
+done
+labelled=("$peal" etl beside --to images --out o --transform resize:width=300 --image-format png --quiet)
+"${labelled[@]}" &
+pid=$!
+for _ in $(seq 1 200); do
+    journal=$(ls o.peal-tmp-*/.work/.journal 2>/dev/null || true)
+    if [ -n "$journal" ] && [ "$(wc -l <"$journal")" -gt 10 ]; then break; fi
+    sleep 0.01
+done
+kill -9 $pid 2>/dev/null || true
+wait $pid 2>/dev/null || true
+for file in beside/*.cls; do echo null >"$file"; done
+"${labelled[@]}" --resume
+[ "$(cat o/*.cls | sort -u)" = null ] || fail "a label that changed was kept"
+
 code=0
 rm -rf o
 "${job[@]}" --quiet &
