@@ -16,7 +16,8 @@ begin=$(date +%s%N)
 took=$((($(date +%s%N) - begin) / 1000000))
 mv o calm
 kept=0
-for trial in $(seq 1 3); do
+for trial in $(seq 1 30); do
+    if [ $trial -gt 3 ] && [ $kept -gt 0 ]; then break; fi
     rm -rf o
     "${job[@]}" --quiet &
     pid=$!
