@@ -1,6 +1,7 @@
 /* Peal, the library: everything that an embedder includes.
  *
  *   peal_etl            from sources to a dataset               etl/job/etl.h
+ *   peal_images_write   from images to images               etl/job/images.h
  *   peal_train          from a dataset to a model               models/train/train.h
  *   peal_predictor      from a model and raw rows to predictions, and peal_eval to metrics   models/predict/predictor.h
  *   peal_import, peal_export   models of LightGBM and XGBoost to models of Peal's and back
@@ -33,6 +34,7 @@
 #include "core/thread/executor.h"
 #include "etl/dataset/dataset.h"
 #include "etl/job/etl.h"
+#include "etl/job/images.h"
 #include "models/interchange/interchange.h"
 #include "models/predict/metrics.h"
 #include "models/predict/predictor.h"

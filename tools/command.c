@@ -175,6 +175,7 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     PEAL_TRY(tools_bad_rows(options, &out->on_bad_row, err));
     PEAL_TRY(choose_bad("way with bad sources (--on-bad-source)", options->on_bad_source, &out->on_bad_source, err));
     out->threads = options->threads;
+    out->processes = options->processes;
     out->resume = options->resume;
     out->stop = &tools_stop;
     out->reporter = tools_display_reporter();

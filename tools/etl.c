@@ -1,5 +1,7 @@
-/* `peal etl`: makes a dataset of files. */
+/* `peal etl`: makes a dataset of files, or images of images. */
 #include "core/base/json.h"
+#include "core/base/spec.h"
+#include "etl/job/images.h"
 #include "tools/command.h"
 #include "tools/display.h"
 
@@ -37,7 +39,80 @@ static void say_result(const tools_options *options, const peal_etl_result *resu
     tools_say("%s", peal_stage_verdict(&result->times, verdict));
 }
 
-static peal_status run(const tools_options *options, peal_error *err) {
+/* ---- images ---- */
+
+/* What shapes a dataset means nothing to images, and the other way round. */
+static peal_status check_options(const tools_options *options, bool images, peal_error *err) {
+    const struct {
+        const char *name;
+        bool given, is_of_images;
+    } all[] = {{"label", options->label, false},
+               {"weight", options->weight, false},
+               {"offset", options->offset, false},
+               {"exposure", options->exposure, false},
+               {"format", options->format, false},
+               {"task", options->task, false},
+               {"type", options->types, false},
+               {"drop", options->drop, false},
+               {"null", options->nulls, false},
+               {"like", options->like, false},
+               {"image-format", options->image_format, true},
+               {"quality", options->quality > 0, true}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (!all[i].given || all[i].is_of_images == images) continue;
+        return peal_fail(err, PEAL_E_USAGE,
+                         images ? "--%s is of datasets, not of --to images" : "--%s wants --to images", all[i].name);
+    }
+    const char *reading = images ? json_object_iter_key(json_object_iter(options->reading)) : NULL;
+    return reading ? peal_fail(err, PEAL_E_USAGE, "--%s is of text, not of --to images", reading) : PEAL_OK;
+}
+
+static void say_images(const tools_options *options, const peal_images_result *result) {
+    tools_say_rows(result->rows_in, result->rows_used, result->rows_dropped, result->rows_quarantined);
+    if (result->up_to_date) {
+        tools_say("images: %s is complete and up to date", options->out);
+        return;
+    }
+    if (result->rows_kept) {
+        tools_say("%llu of them were written by the job that was stopped", (unsigned long long)result->rows_kept);
+    }
+    tools_say("images: %s (%llu, %llu bytes) in %.2f s", options->out, (unsigned long long)result->rows_used,
+              (unsigned long long)result->bytes, (double)result->wall_ns * 1e-9);
+}
+
+/* NULL if there is no memory. */
+static json_t *images_json(const peal_images_result *result) {
+    return json_pack("{s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:f, s:I, s:b}", "rows", "in", (json_int_t)result->rows_in,
+                     "used", (json_int_t)result->rows_used, "dropped", (json_int_t)result->rows_dropped, "quarantined",
+                     (json_int_t)result->rows_quarantined, "kept", (json_int_t)result->rows_kept, "bytes",
+                     (json_int_t)result->bytes, "seconds", (double)result->wall_ns * 1e-9, "threads",
+                     (json_int_t)result->threads, "up_to_date", result->up_to_date);
+}
+
+static peal_status run_images(const tools_options *options, peal_error *err) {
+    peal_images_result result;
+    peal_images_options images = peal_images_default();
+    PEAL_TRY(tools_need_sources(options, err));
+    images.sources = (const char *const *)options->sources;
+    images.source_count = options->source_count;
+    images.out = options->out;
+    images.transforms = options->transforms;
+    images.kind = options->image_format;
+    if (options->quality) images.quality = options->quality > 101 ? 101 : (unsigned)options->quality; /* is refused */
+    images.threads = options->threads;
+    images.processes = options->processes;
+    images.resume = options->resume;
+    images.stop = &tools_stop;
+    images.reporter = tools_display_reporter();
+    PEAL_TRY(tools_bad_rows(options, &images.on_bad_row, err));
+    PEAL_TRY(peal_images_write(&images, &result, err));
+    say_images(options, &result);
+    return options->json ? tools_print_json(images_json(&result), err) : PEAL_OK;
+}
+
+/* ---- both ---- */
+
+static peal_status run_dataset(const tools_options *options, peal_error *err) {
     peal_etl_options etl;
     tools_arrays arrays = {0};
     peal_etl_result result;
@@ -49,13 +124,25 @@ static peal_status run(const tools_options *options, peal_error *err) {
     return options->json ? tools_print_json(result_json(&result), err) : PEAL_OK;
 }
 
+static peal_status run(const tools_options *options, peal_error *err) {
+    static const char *const forms[] = {"dataset", "images"};
+    size_t form = 0;
+    if (options->to) PEAL_TRY(peal_spec_choose("form (--to)", options->to, forms, 2, &form, err));
+    PEAL_TRY(check_options(options, form == 1, err));
+    return form == 1 ? run_images(options, err) : run_dataset(options, err);
+}
+
 const tools_command tools_command_etl = {
     .name = "etl",
     .usage = "SOURCE... --out DATASET [options]",
     .documentation =
         "Turns files (tables as text, JSON Lines, Arrow, NumPy, LIBSVM, VW, IDX, images; plain, compressed or in "
         "archives) into a dataset: a folder of Arrow shards and a manifest. "
-        "A SOURCE is a file, a folder, a glob, a URL (see 'peal help sources') or - for standard input.",
+        "A SOURCE is a file, a folder, a glob, a URL (see 'peal help sources') or - for standard input. With --to "
+        "images "
+        "each image of folders and archives goes through the transforms of images (resize, crop, grey...) and is "
+        "written "
+        "again, as JPEG or PNG under the path that it had, into a folder that appears whole or not at all.",
     .bit = FOR_ETL,
     .run = run,
 };

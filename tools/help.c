@@ -7,6 +7,7 @@
 #include "etl/format/format.h"
 #include "etl/source/kind.h"
 #include "etl/transform/transform.h"
+#include "models/learner/augment.h"
 #include "models/learner/learner.h"
 #include "ops/op/op.h"
 #include "ops/optimizer/optimizer.h"
@@ -65,7 +66,8 @@ static void print_syncs(void) {
     tools_print_row(
         "", 0,
         "Without --sync, linear models are learnt with full, others with epoch. An option that only learning "
-        "by steps has (--batch, --optimizer, --lr, --schedule, --outer, --patience, --clip) means epoch, too.");
+        "by steps has (--batch, --optimizer, --lr, --schedule, --outer, --patience, --clip, --augment) means epoch, "
+        "too.");
 }
 
 static void print_optimizers(void) {
@@ -78,6 +80,20 @@ static void print_schedules(void) {
 
 static void print_ops(void) {
     for (size_t i = 0; peal_ops[i]; i++) row(peal_ops[i]->name, peal_ops[i]->documentation);
+}
+
+static void print_augment(void) {
+    for (const peal_augment_option *option = peal_augment_options; option->name; option++) {
+        char name[48];
+        snprintf(name, sizeof name, "%s%s%s", option->name, option->argument ? "=" : "",
+                 option->argument ? option->argument : "");
+        row(name, option->documentation);
+    }
+    putchar('\n');
+    tools_print_row("", 0,
+                    "--augment takes several, with commas: flip,shift=2,jitter=0.1. Each time that a row is trained on "
+                    "it is drawn anew, by seed, epoch and row; held-out rows and predictions are left as they are. "
+                    "For learning by steps, of datasets whose features are images.");
 }
 
 static void print_exit_codes(void) {
@@ -97,12 +113,19 @@ static void print_subcommands(void) {
 static const struct {
     const char *name;
     void (*print)(void);
-} topics[] = {{"subcommands", print_subcommands}, {"formats", print_formats},
-              {"sources", print_sources},         {"codecs", print_codecs},
-              {"transforms", print_transforms},   {"models", print_models},
-              {"optimizers", print_optimizers},   {"sync", print_syncs},
-              {"schedules", print_schedules},     {"ops", print_ops},
-              {"exit-codes", print_exit_codes},   {"concurrency", tools_print_concurrency}};
+} topics[] = {{"subcommands", print_subcommands},
+              {"formats", print_formats},
+              {"sources", print_sources},
+              {"codecs", print_codecs},
+              {"transforms", print_transforms},
+              {"models", print_models},
+              {"optimizers", print_optimizers},
+              {"augment", print_augment},
+              {"sync", print_syncs},
+              {"schedules", print_schedules},
+              {"ops", print_ops},
+              {"exit-codes", print_exit_codes},
+              {"concurrency", tools_print_concurrency}};
 
 enum { TOPICS = sizeof topics / sizeof *topics };
 

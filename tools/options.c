@@ -21,9 +21,12 @@ const tools_option tools_option_table[] = {
     {"out", OPTION_PATH, AT(out), "PATH", "where the result goes: dataset folder, model file or predictions",
      FOR_ETL | FOR_TRAIN | FOR_PREDICT | FOR_IMPORT | FOR_EXPORT},
     {"to", OPTION_TEXT, AT(to), "FORM",
-     "what is to be written: of export whose model file (lightgbm), of inspect's tree a text for people (text) or for "
-     "Graphviz (dot)",
-     FOR_EXPORT | FOR_INSPECT},
+     "what is to be written: of etl a dataset or, again, images; of export whose model file (lightgbm); of inspect's "
+     "tree a text for people (text) or for Graphviz (dot)",
+     FOR_ETL | FOR_EXPORT | FOR_INSPECT},
+    {"image-format", OPTION_TEXT, AT(image_format), "jpeg|png",
+     "with --to images: what each image becomes (what its name says)", FOR_ETL},
+    {"quality", OPTION_COUNT, AT(quality), "N", "with --to images: of JPEG, 1 to 100 (90)", FOR_ETL},
     {"job", OPTION_PATH, AT(job), "FILE.yaml", "a job file; any option here can stand in it, and the command line wins",
      FOR_READING},
     {"label", OPTION_TEXT, AT(label), "COLUMN", "the column to predict", FOR_ETL | FOR_TRAIN | FOR_IMPORT},
@@ -55,6 +58,9 @@ const tools_option tools_option_table[] = {
      "what to do with a source that cannot be read (fail)", FOR_ETL | FOR_TRAIN},
     {"threads", OPTION_COUNT, AT(threads), "N", "threads that read and transform (as many as there are CPUs)",
      FOR_READING},
+    {"processes", OPTION_COUNT, AT(processes), "N",
+     "of images: decode in N processes, so that a file whose decoding crashes costs that file only (in the threads)",
+     FOR_ETL},
     {"model", OPTION_TEXT, AT(model), "SPEC",
      "NAME:key=value, as in mlp:hidden=512x256 (the best of a linear model, trees and mlp; with --query trees that "
      "rank; "
@@ -83,6 +89,9 @@ const tools_option tools_option_table[] = {
     {"patience", OPTION_COUNT, AT(patience), "N", "stop after N epochs without a better validation loss (never)",
      FOR_TRAIN},
     {"clip", OPTION_NUMBER, AT(clip), "X", "make no step's gradient of a partition longer than X (as it is)",
+     FOR_TRAIN},
+    {"augment", OPTION_TEXT, AT(augment), "LIST",
+     "what is done to images at random while they are trained on, as flip,shift=2,jitter=0.1 (see 'peal help augment')",
      FOR_TRAIN},
     {"init", OPTION_PATH, AT(init), "MODEL", "go on from this model, on a dataset made like it (begin anew)",
      FOR_TRAIN},

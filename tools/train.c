@@ -39,6 +39,7 @@ static peal_train_options train_options(const tools_options *options, const char
     train.valid = options->valid;
     train.clip = options->clip;
     train.init = options->init;
+    train.augment = options->augment;
     train.class_weight = options->class_weight;
     train.label_smoothing = options->label_smoothing;
     train.patience = options->patience;

@@ -85,7 +85,9 @@ peal_status peal_remove_tree(const char *path, peal_error *err);
 /* What a kind of folder may hold: only a folder that is wholly of the kind, or empty, is ever replaced. */
 typedef struct peal_folder_kind {
     const char *what; /* "a dataset", for messages */
-    /* Leaves belongs[i] true for the names that are part of it; it comes true for regular files. */
+    bool has_folders; /* folders in it may belong to it, too; `judge` looks into them */
+    /* Leaves belongs[i] true for the names that are part of it; it comes true for regular files, and folders if it may
+     * have any. */
     peal_status (*judge)(const char *folder, const char *const *names, size_t count, bool *belongs, peal_error *err);
 } peal_folder_kind;
 /* PEAL_E_USAGE names what is in the way if `target` may not be replaced by a folder of the kind. */

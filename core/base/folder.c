@@ -121,12 +121,13 @@ static peal_status list_entries(const char *path, entries *all, peal_error *err)
     return peal_fail(err, PEAL_E_MEMORY, "no memory for the names in a folder");
 }
 
-/* Special files, links and folders belong to nothing that Peal makes. */
-static void leave_regular_files(const char *path, entries *all) {
+/* Special files and links belong to nothing that Peal makes, folders to few kinds. */
+static void leave_regular_files(const char *path, bool has_folders, entries *all) {
     for (size_t i = 0; i < all->count; i++) {
         struct stat info;
         char *file = all->belongs[i] ? peal_path_join(path, all->names[i]) : NULL;
-        all->belongs[i] = file && lstat(file, &info) == 0 && S_ISREG(info.st_mode);
+        all->belongs[i] =
+            file && lstat(file, &info) == 0 && (S_ISREG(info.st_mode) || (has_folders && S_ISDIR(info.st_mode)));
         free(file);
     }
 }
@@ -158,7 +159,7 @@ static peal_status check_folder(const char *path, const char *shown, const peal_
     peal_status status = PEAL_OK;
     if (all->count > 0) {
         memset(all->belongs, 1, all->count);
-        leave_regular_files(path, all);
+        leave_regular_files(path, kind->has_folders, all);
         status = kind->judge(path, (const char *const *)all->names, all->count, all->belongs, err);
     }
     for (size_t i = 0; status == PEAL_OK && i < all->count; i++) {
@@ -301,10 +302,17 @@ static peal_status set_aside(peal_staging *staging, const char *why, peal_error 
 }
 
 /* Removes the folder that was replaced, entry by entry as it was checked. */
-static peal_status remove_replaced(peal_staging *staging, const entries *all, peal_error *err) {
+static peal_status remove_replaced(peal_staging *staging, const peal_folder_kind *kind, const entries *all,
+                                   peal_error *err) {
     const char *path = staging->temporary.path;
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    for (size_t i = 0; folder >= 0 && i < all->count; i++) unlinkat(folder, all->names[i], 0);
+    for (size_t i = 0; folder >= 0 && i < all->count; i++) {
+        if (kind->has_folders) {
+            remove_at(folder, all->names[i]);
+        } else {
+            unlinkat(folder, all->names[i], 0);
+        }
+    }
     if (folder >= 0) close(folder);
     return rmdir(path) == 0 ? PEAL_OK
                             : set_aside(staging, "the new folder is whole, but the old one is not empty", err);
@@ -319,7 +327,7 @@ static peal_status replace(peal_staging *staging, const peal_folder_kind *kind, 
         if (exchange(staging, NULL) == PEAL_OK) return status;
         return set_aside(staging, "it holds what is no part of what was to be replaced", err);
     }
-    status = remove_replaced(staging, &all, err);
+    status = remove_replaced(staging, kind, &all, err);
     entries_clear(&all);
     return status;
 }

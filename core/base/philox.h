@@ -20,7 +20,8 @@ typedef enum peal_purpose {
     PEAL_PURPOSE_SAMPLE = 8,  /* rows of a tree */
     PEAL_PURPOSE_COLUMNS = 9, /* columns of a tree */
     PEAL_PURPOSE_DROP = 10,   /* trees that are left out of a round */
-    PEAL_PURPOSE_QUERY = 11   /* rows that are ranked */
+    PEAL_PURPOSE_QUERY = 11,  /* rows that are ranked */
+    PEAL_PURPOSE_AUGMENT = 12 /* what is done to a row each time that it is trained on */
 } peal_purpose;
 
 /* One stream of numbers. Fill it by `peal_philox_stream`; the counter's low word walks. */

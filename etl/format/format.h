@@ -32,6 +32,8 @@ typedef struct peal_input {
 } peal_input;
 
 /* What the one who reads wants; outlives the reader. */
+struct peal_image_crew; /* etl/image/crew.h */
+
 typedef struct peal_wanted {
     const peal_schema *schema; /* the columns, by name and type; those that are not settled vote */
     const peal_nulls *nulls;
@@ -42,6 +44,7 @@ typedef struct peal_wanted {
     bool tell_extra;               /* columns of an input that are not wanted are told */
     size_t block_size;             /* bytes of a block; 0: the default */
     const peal_reporter *reporter; /* is told what a person might not expect of an input; may be NULL */
+    struct peal_image_crew *crew;  /* processes that decode images; NULL: the threads do */
     const peal_reporter *damage;   /* is told, when a reader is closed, what it passed over; may be NULL */
 } peal_wanted;
 
@@ -49,6 +52,7 @@ typedef struct peal_wanted {
 typedef struct peal_survey {
     const peal_nulls *nulls;
     const char *label;             /* the column's name, or NULL: where it stands in a first line, that is a header */
+    struct peal_image_crew *crew;  /* as in peal_wanted */
     const peal_reporter *reporter; /* may be NULL */
 } peal_survey;
 

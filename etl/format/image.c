@@ -4,12 +4,14 @@
  * else. */
 #include "etl/format/image.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/digest.h"
 #include "etl/format/formats.h"
+#include "etl/image/crew.h"
 
 enum { BLOCK_ROWS = 64 };
 
@@ -29,16 +31,14 @@ typedef struct image_reader {
     char warning[PEAL_IMAGE_WARNING];
 } image_reader;
 
-/* What a thread decodes with. */
+/* What a thread makes rows with. */
 typedef struct workbench {
-    peal_image image, spare;
-    peal_buffer bytes, label;
+    peal_image_bench base;
+    peal_buffer label;
 } workbench;
 
 static void bench_clear(workbench *self) {
-    peal_image_clear(&self->image);
-    peal_image_clear(&self->spare);
-    peal_buffer_clear(&self->bytes);
+    peal_image_bench_clear(&self->base);
     peal_buffer_clear(&self->label);
 }
 
@@ -68,11 +68,14 @@ static void image_close(peal_reader *base) {
 
 /* ---- reading ---- */
 
-static size_t block_rows(const image_reader *self) {
-    const size_t block_size = self->wanted->block_size ? self->wanted->block_size : PEAL_BLOCK_SIZE;
-    const size_t width = self->image == SIZE_MAX ? 1 : self->wanted->schema->fields[self->image].width;
-    const size_t rows = block_size / width + 1;
+static size_t rows_of(size_t width, size_t block_size) {
+    const size_t rows = (block_size ? block_size : PEAL_BLOCK_SIZE) / width + 1;
     return rows < BLOCK_ROWS ? rows : BLOCK_ROWS;
+}
+
+static size_t block_rows(const image_reader *self) {
+    const size_t width = self->image == SIZE_MAX ? 1 : self->wanted->schema->fields[self->image].width;
+    return rows_of(width, self->wanted->block_size);
 }
 
 static peal_status image_next(peal_reader *base, peal_block *block, peal_error *err) {
@@ -99,40 +102,28 @@ static void note_warning(image_reader *self, size_t row, const char *warning) {
     pthread_mutex_unlock(&self->lock);
 }
 
-static peal_status decode(const image_reader *self, size_t row, const peal_buffer *bytes, workbench *bench,
-                          peal_error *err) {
-    static const peal_image_wish whole = {0};
-    const peal_field *field = &self->wanted->schema->fields[self->image];
-    char warning[PEAL_IMAGE_WARNING];
-    PEAL_TRY(peal_image_decode(bytes->data, bytes->size, field->recipe ? &field->recipe->wish : &whole, &bench->image,
-                               &bench->spare, warning, err));
-    if (warning[0]) note_warning((image_reader *)self, row, warning);
-    if (field->recipe) PEAL_TRY(peal_image_recipe_apply(field->recipe, &bench->image, &bench->spare, err));
-    const size_t size = peal_image_size(&bench->image.shape);
+/* PEAL_E_DATA if what came out is not as large as a row of the column. */
+static peal_status check_size(const peal_field *field, const peal_image_shape *shape, peal_error *err) {
+    const size_t size = peal_image_size(shape);
     if (size == field->width) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA, "the image is %u x %u of %u channel%s, %zu bytes; column '%s' has %u a row",
-                     bench->image.shape.width, bench->image.shape.height, bench->image.shape.channels,
-                     bench->image.shape.channels == 1 ? "" : "s", size, field->name, field->width);
+                     shape->width, shape->height, shape->channels, shape->channels == 1 ? "" : "s", size, field->name,
+                     field->width);
 }
 
-/* The pixels and the label of row `row`. *is_bad: the image, or what stands beside it, is damaged. */
-static peal_status make_row(const image_reader *self, size_t row, bool pixels, bool label, workbench *bench,
-                            bool *is_bad, peal_error *err) {
-    const peal_buffer *bytes = self->is_stream ? &self->bytes : &bench->bytes;
-    if (pixels && !self->is_stream) {
-        PEAL_TRY(peal_item_read(&self->items.items[row], IMAGE_BYTES_MOST, &bench->bytes, err));
-    }
-    peal_status status = pixels ? decode(self, row, bytes, bench, err) : PEAL_OK;
-    if (status == PEAL_OK && label) {
-        status = self->is_stream ? image__folder(self->name, true, &bench->label, err)
-                                 : image__label(&self->items.items[row], &bench->label, err);
-    }
-    const bool is_label = self->label == self->wanted->label && self->wanted->label_required;
-    if (status == PEAL_OK && label && is_label && bench->label.size == 0) {
-        status = peal_fail(err, PEAL_E_DATA, "the image has no label: what stands beside it is empty");
-    }
-    *is_bad = status == PEAL_E_DATA;
-    return *is_bad ? PEAL_OK : status;
+static peal_status make_pixels(const image_reader *self, size_t row, peal_image_bench *bench, peal_error *err) {
+    const peal_field *field = &self->wanted->schema->fields[self->image];
+    PEAL_TRY(self->is_stream ? peal_image_make(self->bytes.data, self->bytes.size, field->recipe, bench, err)
+                             : peal_image_make_item(&self->items.items[row], field->recipe, bench, err));
+    return check_size(field, &bench->image.shape, err);
+}
+
+static peal_status make_label(const image_reader *self, size_t row, peal_buffer *label, peal_error *err) {
+    PEAL_TRY(self->is_stream ? image__folder(self->name, true, label, err)
+                             : peal_image_label(&self->items.items[row], label, err));
+    const bool is_required = self->label == self->wanted->label && self->wanted->label_required;
+    if (label->size || !is_required) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "the image has no label: what stands beside it is empty");
 }
 
 static peal_status add_bad_row(const image_reader *self, peal_block *block, size_t row, const char *reason,
@@ -146,47 +137,138 @@ static bool is_wanted(const peal_schema *schema, size_t column) {
     return column != SIZE_MAX && !schema->fields[column].skip;
 }
 
+/* A block under way. */
+typedef struct block_work {
+    const image_reader *self;
+    peal_block *block;
+    bool pixels, label; /* wanted */
+    workbench bench;
+} block_work;
+
 /* Appends a good row. */
-static peal_status put_row(const image_reader *self, peal_block *block, bool pixels, bool label, const workbench *bench,
-                           peal_error *err) {
-    peal_table_room *table = &block->table;
-    const size_t size = pixels ? peal_image_size(&bench->image.shape) : 0;
-    if (pixels) memcpy((uint8_t *)table->columns[self->image].values + table->rows * size, bench->image.pixels, size);
-    if (self->wanted->hash_rows) block->hashes[table->rows] = pixels ? peal_hash(bench->image.pixels, size, 0) : 0;
-    if (label) {
+static peal_status put_row(block_work *work, const uint8_t *pixels, peal_error *err) {
+    const image_reader *self = work->self;
+    peal_table_room *table = &work->block->table;
+    const size_t size = work->pixels ? self->wanted->schema->fields[self->image].width : 0;
+    if (size) memcpy((uint8_t *)table->columns[self->image].values + table->rows * size, pixels, size);
+    if (self->wanted->hash_rows) work->block->hashes[table->rows] = size ? peal_hash(pixels, size, 0) : 0;
+    if (work->label) {
+        const peal_buffer *label = &work->bench.label;
         uint32_t code;
-        PEAL_TRY(peal_dictionary_put(&table->dictionaries[self->label], (const char *)bench->label.data,
-                                     bench->label.size, &code, err));
+        PEAL_TRY(
+            peal_dictionary_put(&table->dictionaries[self->label], (const char *)label->data, label->size, &code, err));
         ((int32_t *)table->columns[self->label].values)[table->rows] = (int32_t)code;
     }
     table->rows++;
     return PEAL_OK;
 }
 
-static peal_status make_rows(const image_reader *self, peal_block *block, workbench *bench, peal_error *err) {
-    const peal_schema *schema = self->wanted->schema;
-    const bool pixels = is_wanted(schema, self->image), label = is_wanted(schema, self->label);
-    const size_t first = block->first_line - 1 - self->items.first;
-    for (size_t row = first; row < first + block->records; row++) {
-        peal_error error;
-        bool is_bad = false;
-        const peal_status status = make_row(self, row, pixels, label, bench, &is_bad, &error);
-        if (status != PEAL_OK) {
-            if (err) *err = error;
-            return status;
-        }
-        PEAL_TRY(is_bad ? add_bad_row(self, block, row, error.message, err)
-                        : put_row(self, block, pixels, label, bench, err));
+/* What became of the pixels of row `row`: `made`, with `why` if it is no PEAL_OK. A damaged image, or label, is a bad
+ * row; all else fails. */
+static peal_status end_row(block_work *work, size_t row, peal_status made, const peal_error *why, const char *warning,
+                           const uint8_t *pixels, peal_error *err) {
+    peal_error error = {0};
+    if (warning[0]) note_warning((image_reader *)work->self, row, warning);
+    if (made != PEAL_OK) {
+        error = *why;
+    } else if (work->label) {
+        made = make_label(work->self, row, &work->bench.label, &error);
+    }
+    if (made == PEAL_OK) return put_row(work, pixels, err);
+    if (made == PEAL_E_DATA) return add_bad_row(work->self, work->block, row, error.message, err);
+    if (err) *err = error;
+    return made;
+}
+
+static peal_status make_rows(block_work *work, size_t first, size_t count, peal_error *err) {
+    for (size_t row = first; row < first + count; row++) {
+        peal_error why = {0};
+        peal_image_bench *bench = &work->bench.base;
+        const peal_status made = work->pixels ? make_pixels(work->self, row, bench, &why) : PEAL_OK;
+        PEAL_TRY(end_row(work, row, made, &why, bench->warning, bench->image.pixels, err));
     }
     return PEAL_OK;
 }
 
+/* ---- by processes ---- */
+
+/* What a process tells of a row; behind those of a span follow the pixels of all. */
+typedef struct told_row {
+    peal_status made;
+    peal_error why;
+    char warning[PEAL_IMAGE_WARNING];
+} told_row;
+
+size_t peal_image_block_bytes(const peal_schema *schema, size_t block_size) {
+    const size_t image = peal_schema_find(schema, "image", 5);
+    const size_t width = image == SIZE_MAX || !schema->fields[image].width ? 1 : schema->fields[image].width;
+    return rows_of(width, block_size) * (sizeof(told_row) + width);
+}
+
+/* In a process, which knows the items and the column, but not the reader. */
+static peal_status tell_rows(peal_call *call, peal_error *err) {
+    const peal_image_span *span = call->argument;
+    const peal_item *items = span->shared[0];
+    const peal_field *field = span->shared[1];
+    told_row *rows = call->result;
+    uint8_t *pixels = (uint8_t *)(rows + span->count);
+    const size_t size = span->count * (sizeof *rows + field->width);
+    peal_image_bench bench = {0};
+    (void)err;
+    assert(size <= call->result_size);
+    for (size_t i = 0; i < span->count; i++, pixels += field->width) {
+        told_row *row = &rows[i];
+        row->made = peal_image_make_item(&items[span->first + i], field->recipe, &bench, &row->why);
+        if (row->made == PEAL_OK) row->made = check_size(field, &bench.image.shape, &row->why);
+        if (row->made == PEAL_OK) memcpy(pixels, bench.image.pixels, field->width);
+        memcpy(row->warning, bench.warning, sizeof row->warning);
+    }
+    call->result_size = size;
+    peal_image_bench_clear(&bench);
+    return PEAL_OK;
+}
+
+static peal_status take_rows(void *user, size_t first, size_t count, const void *result, size_t size, peal_error *err) {
+    block_work *work = user;
+    const told_row *rows = result;
+    const uint8_t *pixels = (const uint8_t *)(rows + count);
+    const size_t width = work->self->wanted->schema->fields[work->self->image].width;
+    (void)size;
+    for (size_t i = 0; i < count; i++) {
+        PEAL_TRY(end_row(work, first + i, rows[i].made, &rows[i].why, rows[i].warning, pixels + i * width, err));
+    }
+    return PEAL_OK;
+}
+
+static peal_status take_crash(void *user, size_t row, const char *reason, peal_error *err) {
+    peal_error why;
+    peal_fail(&why, PEAL_E_DATA, "%s", reason);
+    return end_row(user, row, PEAL_E_DATA, &why, "", NULL, err);
+}
+
+static peal_status make_rows_apart(block_work *work, size_t first, size_t count, peal_error *err) {
+    const image_reader *self = work->self;
+    const peal_image_work apart = {.task = tell_rows,
+                                   .shared = {self->items.items, &self->wanted->schema->fields[self->image]},
+                                   .consume = take_rows,
+                                   .crashed = take_crash,
+                                   .user = work};
+    return peal_image_crew_run(self->wanted->crew, &apart, first, count, err);
+}
+
 static peal_status image_parse(const peal_reader *base, peal_block *block, peal_error *err) {
     const image_reader *self = (const image_reader *)base;
-    workbench bench = {0};
+    const peal_schema *schema = self->wanted->schema;
+    block_work work = {.self = self,
+                       .block = block,
+                       .pixels = is_wanted(schema, self->image),
+                       .label = is_wanted(schema, self->label)};
+    const size_t first = block->first_line - 1 - self->items.first;
     PEAL_TRY(peal_block_reserve(block, self->wanted, block->records, err));
-    const peal_status status = make_rows(self, block, &bench, err);
-    bench_clear(&bench);
+    const bool apart = self->wanted->crew && work.pixels && !self->is_stream;
+    const peal_status status =
+        apart ? make_rows_apart(&work, first, block->records, err) : make_rows(&work, first, block->records, err);
+    bench_clear(&work.bench);
     return status;
 }
 
@@ -221,7 +303,7 @@ static peal_status image_begin(image_reader *self, const peal_input *input, peal
     }
     self->is_stream = true;
     self->count = 1;
-    return peal_stream_read_all(input->stream, self->name, IMAGE_BYTES_MOST, &self->bytes, err);
+    return peal_stream_read_all(input->stream, self->name, PEAL_IMAGE_BYTES_MOST, &self->bytes, err);
 }
 
 static peal_status image_open(const json_t *options, const peal_wanted *wanted, const peal_input *input,

@@ -8,13 +8,9 @@
 #define PEAL_ETL_FORMAT_IMAGE_H
 
 #include "etl/format/format.h"
+#include "etl/format/image_rows.h"
+#include "etl/image/bench.h"
 
-/* An image is decoded from memory, as one piece. */
-enum { IMAGE_BYTES_MOST = 256 << 20, IMAGE_LABEL_MOST = 255 };
-
-/* The label of an item, appended to nothing in `out`: what stands beside it, else the folder that it is in. PEAL_E_DATA
- * if what stands beside it tells none. */
-peal_status image__label(const peal_item *item, peal_buffer *out, peal_error *err);
 /* The name of the folder that holds the file `path`; looked up where the path does not say. */
 peal_status image__folder(const char *path, bool is_file, peal_buffer *out, peal_error *err);
 

@@ -81,13 +81,13 @@ static peal_status from_json(peal_buffer *text, peal_error *err) {
     return status;
 }
 
-peal_status image__label(const peal_item *item, peal_buffer *out, peal_error *err) {
+peal_status peal_image_label(const peal_item *item, peal_buffer *out, peal_error *err) {
     enum { FILE_MOST = 1 << 20 };
     if (!item->label) return image__folder(peal_item_path(item), !item->member, out, err);
     PEAL_TRY(peal_item_read(item->label, FILE_MOST, out, err));
     if (is_named(item->label, ".json")) PEAL_TRY(from_json(out, err));
     trim(out);
-    if (out->size <= IMAGE_LABEL_MOST && !(out->size && memchr(out->data, '\n', out->size))) return PEAL_OK;
+    if (out->size <= PEAL_IMAGE_LABEL_MOST && !(out->size && memchr(out->data, '\n', out->size))) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA, "the text beside it is no label: it has several lines or more than %d bytes",
-                     IMAGE_LABEL_MOST);
+                     PEAL_IMAGE_LABEL_MOST);
 }

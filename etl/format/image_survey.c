@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "etl/format/image.h"
+#include "etl/image/crew.h"
 
 enum { LOOKED_AT_MOST = 1000, HEAD_SIZE = 1 << 17 };
 
@@ -32,47 +33,116 @@ static void note(size_notes *self, const peal_image_shape *shape) {
     if (shape->height > self->most_height) self->most_height = shape->height;
 }
 
-/* What is no image is a bad row when it is read, and tells nothing here. */
-static peal_status look(size_notes *self, const peal_buffer *bytes, peal_error *err) {
-    peal_image_shape shape;
-    const peal_status status = peal_image_look(bytes->data, bytes->size, &shape, err);
-    if (status == PEAL_OK) note(self, &shape);
-    return status == PEAL_E_DATA ? PEAL_OK : status;
-}
-
 /* The beginning of a large file, if that tells; else all of it. */
-static peal_status look_at_item(size_notes *self, const peal_item *item, peal_buffer *bytes, peal_error *err) {
+static peal_status look_at_item(const peal_item *item, peal_buffer *bytes, peal_image_shape *out, peal_error *err) {
     peal_stream *stream;
-    peal_image_shape shape;
+    bytes->size = 0;
     PEAL_TRY(peal_buffer_reserve(bytes, HEAD_SIZE, err));
     PEAL_TRY(peal_item_open(item, &stream, err));
     const peal_status status = peal_stream_fill(stream, bytes->data, HEAD_SIZE, &bytes->size, err);
     peal_stream_close(stream);
     PEAL_TRY(status);
-    if (bytes->size == HEAD_SIZE && peal_image_look(bytes->data, bytes->size, &shape, NULL) != PEAL_OK) {
-        PEAL_TRY(peal_item_read(item, IMAGE_BYTES_MOST, bytes, err));
+    if (bytes->size == HEAD_SIZE && peal_image_look(bytes->data, bytes->size, out, NULL) != PEAL_OK) {
+        PEAL_TRY(peal_item_read(item, PEAL_IMAGE_BYTES_MOST, bytes, err));
     }
-    return look(self, bytes, err);
+    return peal_image_look(bytes->data, bytes->size, out, err);
+}
+
+/* What is no image is a bad row when it is read, and tells nothing here. */
+static peal_status take_look(size_notes *self, peal_status status, const peal_image_shape *shape) {
+    if (status == PEAL_OK) note(self, shape);
+    return status == PEAL_E_DATA ? PEAL_OK : status;
+}
+
+/* Of `count` items those that are looked at: the i-th of `looks`. */
+static const peal_item *item_to_look_at(const peal_items *items, size_t i, size_t looks) {
+    return &items->all[(size_t)((uint64_t)i * items->all_count / looks)];
+}
+
+static size_t looks_at(const peal_items *items) {
+    return items->all_count < LOOKED_AT_MOST ? items->all_count : LOOKED_AT_MOST;
 }
 
 static peal_status look_at_items(const peal_items *items, size_notes *out, peal_buffer *bytes, peal_error *err) {
-    const size_t count = items->all_count, looks = count < LOOKED_AT_MOST ? count : LOOKED_AT_MOST;
-    for (size_t i = 0; i < looks; i++) {
-        const size_t at = (size_t)((uint64_t)i * count / looks);
-        bytes->size = 0;
-        PEAL_TRY(look_at_item(out, &items->all[at], bytes, err));
+    for (size_t i = 0; i < looks_at(items); i++) {
+        peal_image_shape shape;
+        PEAL_TRY(take_look(out, look_at_item(item_to_look_at(items, i, looks_at(items)), bytes, &shape, err), &shape));
     }
     return PEAL_OK;
 }
 
-static peal_status look_at(const peal_input *input, size_notes *out, peal_error *err) {
+/* ---- by processes ---- */
+
+enum { LOOKS_AT_ONCE = 32 };
+
+typedef struct told_look {
+    peal_status status;
+    peal_error why;
+    peal_image_shape shape;
+} told_look;
+
+_Static_assert(LOOKS_AT_ONCE * sizeof(told_look) <= PEAL_IMAGE_LOOK_BYTES, "a result has room");
+
+static peal_status tell_looks(peal_call *call, peal_error *err) {
+    const peal_image_span *span = call->argument;
+    const peal_items *items = span->shared[0];
+    told_look *looks = call->result;
+    peal_buffer bytes = {0};
+    (void)err;
+    for (size_t i = 0; i < span->count; i++) {
+        const peal_item *item = item_to_look_at(items, span->first + i, looks_at(items));
+        looks[i].status = look_at_item(item, &bytes, &looks[i].shape, &looks[i].why);
+    }
+    call->result_size = span->count * sizeof *looks;
+    peal_buffer_clear(&bytes);
+    return PEAL_OK;
+}
+
+static peal_status take_looks(void *user, size_t first, size_t count, const void *result, size_t size,
+                              peal_error *err) {
+    const told_look *looks = result;
+    (void)first;
+    (void)size;
+    for (size_t i = 0; i < count; i++) {
+        const peal_status status = take_look(user, looks[i].status, &looks[i].shape);
+        if (status != PEAL_OK && err) *err = looks[i].why;
+        PEAL_TRY(status);
+    }
+    return PEAL_OK;
+}
+
+/* It will be a bad row. */
+static peal_status pass_over(void *user, size_t row, const char *reason, peal_error *err) {
+    (void)user;
+    (void)row;
+    (void)reason;
+    (void)err;
+    return PEAL_OK;
+}
+
+static peal_status look_apart(peal_image_crew *crew, const peal_items *items, size_notes *out, peal_error *err) {
+    const peal_image_work apart = {
+        .task = tell_looks, .shared = {items}, .consume = take_looks, .crashed = pass_over, .user = out};
+    const size_t looks = looks_at(items);
+    for (size_t first = 0; first < looks; first += LOOKS_AT_ONCE) {
+        const size_t count = looks - first < LOOKS_AT_ONCE ? looks - first : LOOKS_AT_ONCE;
+        PEAL_TRY(peal_image_crew_run(crew, &apart, first, count, err));
+    }
+    return PEAL_OK;
+}
+
+static peal_status look_at(const peal_survey *what, const peal_input *input, size_notes *out, peal_error *err) {
     peal_buffer bytes = {0};
     peal_status status;
     if (input->items) {
-        status = look_at_items(input->items, out, &bytes, err);
+        status =
+            what->crew ? look_apart(what->crew, input->items, out, err) : look_at_items(input->items, out, &bytes, err);
     } else {
-        status = peal_stream_read_all(input->stream, input->name, IMAGE_BYTES_MOST, &bytes, err);
-        if (status == PEAL_OK) status = look(out, &bytes, err);
+        status = peal_stream_read_all(input->stream, input->name, PEAL_IMAGE_BYTES_MOST, &bytes, err);
+        peal_image_shape shape;
+        if (status == PEAL_OK) {
+            status = take_look(out, peal_image_look(bytes.data, bytes.size, &shape, err), &shape);
+        }
     }
     peal_buffer_clear(&bytes);
     if (status != PEAL_OK || out->count > 0) return status;
@@ -117,7 +187,7 @@ peal_status image__survey(const json_t *options, const peal_survey *what, const 
     (void)options;
     size_notes sizes = {0};
     *out = (peal_found){0};
-    peal_status status = look_at(input, &sizes, err);
+    peal_status status = look_at(what, input, &sizes, err);
     if (status == PEAL_OK) status = add_columns(&sizes, out, err);
     if (status == PEAL_OK) tell(what, input, &sizes);
     peal_stream_close(input->stream);

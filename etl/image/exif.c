@@ -2,7 +2,7 @@
  * Source: Exif 2.3, 4.6.2 and 4.6.4 (tag 0x0112); TIFF 6.0. */
 #include <string.h>
 
-#include "etl/image/decoder.h"
+#include "etl/image/kind.h"
 
 typedef struct tiff {
     const uint8_t *bytes;

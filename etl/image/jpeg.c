@@ -10,7 +10,7 @@
 
 #include <jerror.h>
 
-#include "etl/image/decoder.h"
+#include "etl/image/kind.h"
 
 enum { EXIF_MARKER = JPEG_APP0 + 1, EXIF_MOST = 65533, SCANS_MOST = 200 };
 
@@ -172,5 +172,94 @@ static peal_status jpeg_decode(const uint8_t *bytes, size_t size, const peal_ima
     return guard(&self, read_pixels);
 }
 
-const image__decoder image__jpeg = {
-    .name = "jpeg", .recognise = jpeg_recognise, .look = jpeg_look, .decode = jpeg_decode};
+/* ---- encoding ---- */
+
+typedef struct jpeg_writing {
+    struct jpeg_compress_struct library;
+    struct jpeg_error_mgr errors;
+    struct jpeg_destination_mgr destination;
+    jmp_buf failed;
+    const peal_image *image;
+    unsigned quality;
+    peal_buffer *out;
+    peal_status status;
+    peal_error *err;
+} jpeg_writing;
+
+static void on_writing_error(j_common_ptr library) {
+    jpeg_writing *self = library->client_data;
+    char message[JMSG_LENGTH_MAX];
+    library->err->format_message(library, message);
+    self->status = peal_fail(self->err, PEAL_E_DATA, "the image cannot be a JPEG: %s", message);
+    longjmp(self->failed, 1);
+}
+
+/* The library writes to the buffer's spare room. */
+static void give_room(j_compress_ptr library) {
+    enum { PIECE = 1 << 16 };
+    jpeg_writing *self = library->client_data;
+    peal_buffer *out = self->out;
+    self->status = peal_buffer_reserve(out, PIECE, self->err);
+    if (self->status != PEAL_OK) longjmp(self->failed, 1);
+    self->destination.next_output_byte = out->data + out->size;
+    self->destination.free_in_buffer = out->capacity - out->size;
+}
+
+static boolean take_full(j_compress_ptr library) {
+    jpeg_writing *self = library->client_data;
+    self->out->size = self->out->capacity; /* all room is used where this is called */
+    give_room(library);
+    return TRUE;
+}
+
+static void take_last(j_compress_ptr library) {
+    jpeg_writing *self = library->client_data;
+    self->out->size = self->out->capacity - self->destination.free_in_buffer;
+}
+
+static void write_image(jpeg_writing *self) {
+    struct jpeg_compress_struct *library = &self->library;
+    const peal_image *image = self->image;
+    jpeg_create_compress(library);
+    library->dest = &self->destination;
+    library->image_width = image->shape.width;
+    library->image_height = image->shape.height;
+    library->input_components = (int)image->shape.channels;
+    library->in_color_space = image->shape.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_set_defaults(library);
+    library->dct_method = JDCT_ISLOW; /* the same bits with and without vector code */
+    jpeg_set_quality(library, (int)self->quality, TRUE);
+    jpeg_start_compress(library, TRUE);
+    const size_t width = (size_t)image->shape.width * image->shape.channels;
+    while (library->next_scanline < library->image_height) {
+        JSAMPROW row = image->pixels + library->next_scanline * width;
+        jpeg_write_scanlines(library, &row, 1);
+    }
+    jpeg_finish_compress(library);
+}
+
+static peal_status run_writing(jpeg_writing *self) {
+    self->library.err = jpeg_std_error(&self->errors);
+    self->errors.error_exit = on_writing_error;
+    self->library.client_data = self;
+    self->destination.init_destination = give_room;
+    self->destination.empty_output_buffer = take_full;
+    self->destination.term_destination = take_last;
+    if (setjmp(self->failed) == 0) write_image(self);
+    jpeg_destroy_compress(&self->library);
+    return self->status;
+}
+
+static peal_status jpeg_encode(const peal_image *image, unsigned quality, peal_buffer *out, peal_error *err) {
+    jpeg_writing self = {.image = image, .quality = quality, .out = out, .err = err};
+    return run_writing(&self);
+}
+
+static const char *const jpeg_suffixes[] = {".jpg", ".jpeg", NULL};
+
+const image__kind image__jpeg = {.name = "jpeg",
+                                 .suffixes = jpeg_suffixes,
+                                 .recognise = jpeg_recognise,
+                                 .look = jpeg_look,
+                                 .decode = jpeg_decode,
+                                 .encode = jpeg_encode};

@@ -1,8 +1,9 @@
 /* PNG by libspng: all kinds of colours, also interlaced. Checksums are checked; what is damaged has no pixels. */
 #include <spng.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "etl/image/decoder.h"
+#include "etl/image/kind.h"
 
 enum { CHUNK_MOST = 32 << 20 }; /* bytes of a chunk that is no pixels, and of all that are kept */
 
@@ -36,7 +37,9 @@ static peal_status begin(spng_ctx *png, const uint8_t *bytes, size_t size, struc
     PEAL_TRY(peal_image_check_size(header->width, header->height, err));
     code = spng_get_exif(png, &exif);
     if (code == 0) told->orientation = image__exif_orientation((const uint8_t *)exif.data, exif.length);
-    return code == SPNG_IO_EOF ? failed(code, err) : PEAL_OK;
+    /* What was wrong before the pixels is said here if the library goes no further: later it would only say that. */
+    const bool is_stuck = code != 0 && spng_get_ihdr(png, header) == SPNG_EBADSTATE;
+    return code == SPNG_IO_EOF || is_stuck ? failed(code, err) : PEAL_OK;
 }
 
 /* Red, green, blue and opacity, before white, to `channels`. */
@@ -92,4 +95,44 @@ static peal_status png_decode(const uint8_t *bytes, size_t size, const peal_imag
     return status;
 }
 
-const image__decoder image__png = {.name = "png", .recognise = png_recognise, .look = png_look, .decode = png_decode};
+/* ---- encoding ---- */
+
+static peal_status write_pixels(spng_ctx *png, const peal_image *image, peal_buffer *out, peal_error *err) {
+    struct spng_ihdr header = {
+        .width = image->shape.width,
+        .height = image->shape.height,
+        .bit_depth = 8,
+        .color_type = image->shape.channels == 1 ? SPNG_COLOR_TYPE_GRAYSCALE : SPNG_COLOR_TYPE_TRUECOLOR,
+    };
+    size_t size = 0;
+    int code = spng_set_option(png, SPNG_ENCODE_TO_BUFFER, 1);
+    if (code == 0) code = spng_set_ihdr(png, &header);
+    if (code == 0) {
+        code =
+            spng_encode_image(png, image->pixels, peal_image_size(&image->shape), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
+    }
+    void *bytes = code == 0 ? spng_get_png_buffer(png, &size, &code) : NULL;
+    if (code == SPNG_EMEM) return peal_fail(err, PEAL_E_MEMORY, "no memory for a PNG image");
+    if (!bytes) return peal_fail(err, PEAL_E_DATA, "the image cannot be a PNG: %s", spng_strerror(code));
+    const peal_status status = peal_buffer_append(out, bytes, size, err);
+    free(bytes);
+    return status;
+}
+
+static peal_status png_encode(const peal_image *image, unsigned quality, peal_buffer *out, peal_error *err) {
+    (void)quality; /* nothing is lost */
+    spng_ctx *png = spng_ctx_new(SPNG_CTX_ENCODER);
+    if (!png) return peal_fail(err, PEAL_E_MEMORY, "no memory for a PNG image");
+    const peal_status status = write_pixels(png, image, out, err);
+    spng_ctx_free(png);
+    return status;
+}
+
+static const char *const png_suffixes[] = {".png", NULL};
+
+const image__kind image__png = {.name = "png",
+                                .suffixes = png_suffixes,
+                                .recognise = png_recognise,
+                                .look = png_look,
+                                .decode = png_decode,
+                                .encode = png_encode};

@@ -58,14 +58,35 @@ static peal_status weights_make(weights *self, uint32_t in, uint32_t out, peal_e
     return status;
 }
 
-/* The weights are not negative and their sum is 2^22 but for a few: no sum leaves 0 .. 255 by more than rounding. */
-static uint8_t narrow(int64_t sum) {
-    const int64_t value = sum >> FRACTION_BITS;
+/* The weights are not negative and their sum is 2^22 but for a few: no sum leaves 0 .. 255 by more than rounding, and
+ * 32 bits hold it. */
+_Static_assert(((INT64_C(1) << FRACTION_BITS) + (1 << 17)) * 255 + (1 << (FRACTION_BITS - 1)) <= INT32_MAX,
+               "a sum fits, also if each of 65,500 weights was rounded up");
+
+static uint8_t narrow(int32_t sum) {
+    const int32_t value = sum >> FRACTION_BITS;
     return (uint8_t)(value > 255 ? 255 : value);
 }
 
-/* One side: `lines` runs of `in` pixels each become runs of `out` pixels. Pixels of a run are `step` bytes apart, and
- * `channels` of them, that is bytes, are done side by side. */
+static void mix_grey(const uint8_t *restrict pixel, const int32_t *restrict weight, uint32_t count, uint8_t *out) {
+    int32_t sum = 1 << (FRACTION_BITS - 1);
+    for (uint32_t i = 0; i < count; i++) sum += pixel[i] * weight[i];
+    *out = narrow(sum);
+}
+
+static void mix_colours(const uint8_t *restrict pixel, const int32_t *restrict weight, uint32_t count, uint8_t *out) {
+    int32_t red = 1 << (FRACTION_BITS - 1), green = red, blue = red;
+    for (uint32_t i = 0; i < count; i++, pixel += 3) {
+        red += pixel[0] * weight[i];
+        green += pixel[1] * weight[i];
+        blue += pixel[2] * weight[i];
+    }
+    out[0] = narrow(red);
+    out[1] = narrow(green);
+    out[2] = narrow(blue);
+}
+
+/* Each row of input pixels becomes one of output pixels. */
 static void along_rows(const weights *self, const peal_image *in, peal_image *out) {
     const size_t channels = in->shape.channels;
     for (size_t y = 0; y < in->shape.height; y++) {
@@ -74,25 +95,27 @@ static void along_rows(const weights *self, const peal_image *in, peal_image *ou
         for (size_t x = 0; x < out->shape.width; x++) {
             const int32_t *weight = self->weights + x * self->most;
             const uint8_t *pixel = from + self->first[x] * channels;
-            for (size_t c = 0; c < channels; c++) {
-                int64_t sum = 1 << (FRACTION_BITS - 1);
-                for (uint32_t i = 0; i < self->count[x]; i++) sum += (int64_t)pixel[i * channels + c] * weight[i];
-                to[x * channels + c] = narrow(sum);
+            if (channels == 3) {
+                mix_colours(pixel, weight, self->count[x], to + x * 3);
+            } else {
+                mix_grey(pixel, weight, self->count[x], to + x);
             }
         }
     }
 }
 
-static void along_columns(const weights *self, const peal_image *in, peal_image *out, int64_t *sums) {
+/* Rows are added up byte by byte, which the compiler does side by side. */
+static void along_columns(const weights *self, const peal_image *in, peal_image *out, int32_t *restrict sums) {
     const size_t bytes = (size_t)in->shape.width * in->shape.channels;
     for (size_t y = 0; y < out->shape.height; y++) {
+        uint8_t *restrict to = out->pixels + y * bytes;
         for (size_t x = 0; x < bytes; x++) sums[x] = 1 << (FRACTION_BITS - 1);
         for (uint32_t i = 0; i < self->count[y]; i++) {
             const int32_t weight = self->weights[y * self->most + i];
-            const uint8_t *from = in->pixels + (self->first[y] + i) * bytes;
-            for (size_t x = 0; x < bytes; x++) sums[x] += (int64_t)from[x] * weight;
+            const uint8_t *restrict from = in->pixels + (self->first[y] + i) * bytes;
+            for (size_t x = 0; x < bytes; x++) sums[x] += from[x] * weight;
         }
-        for (size_t x = 0; x < bytes; x++) out->pixels[y * bytes + x] = narrow(sums[x]);
+        for (size_t x = 0; x < bytes; x++) to[x] = narrow(sums[x]);
     }
 }
 
@@ -109,7 +132,7 @@ static peal_status resize_rows(const peal_image *in, uint32_t width, peal_image 
 static peal_status resize_columns(const peal_image *in, uint32_t height, peal_image *out, peal_error *err) {
     const peal_image_shape shape = {.width = in->shape.width, .height = height, .channels = in->shape.channels};
     weights by;
-    int64_t *sums;
+    int32_t *sums;
     PEAL_TRY(peal_image_reshape(out, &shape, err));
     PEAL_TRY(peal_alloc_checked(&sums, (size_t)shape.width * shape.channels, sizeof *sums, "an image", err));
     const peal_status status = weights_make(&by, in->shape.height, height, err);

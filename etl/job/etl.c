@@ -16,6 +16,8 @@
 #include "core/base/text.h"
 #include "core/base/utf8.h"
 #include "etl/dataset/dataset.h"
+#include "etl/format/image_rows.h"
+#include "etl/image/crew.h"
 #include "etl/job/cache.h"
 #include "etl/job/emit.h"
 #include "etl/job/fit.h"
@@ -123,12 +125,25 @@ static peal_status look_at_objects(etl_job *job, peal_error *err) {
 
 /* ---- planning ---- */
 
+/* Processes for images, if they are asked for and there are any; they see the job as it is now. */
+static peal_status make_crew(const etl_job *job, size_t result_size, peal_image_crew **out, peal_error *err) {
+    *out = NULL;
+    if (!job->options->processes || !job->objects.item_count) return PEAL_OK;
+    return peal_image_crew_new(job->options->processes, result_size, out, err);
+}
+
 /* The columns as the beginnings of the objects show them, with the types that these speak for. */
 static peal_status survey(etl_job *job, peal_error *err) {
     const peal_etl_options *options = job->options;
-    const peal_survey what = {.nulls = &job->nulls, .label = options->plan.label, .reporter = options->reporter};
+    peal_image_crew *crew;
     size_t first = 0;
-    PEAL_TRY(peal_object_list_survey(&job->objects, &what, &job->found, &first, &job->guess_objects, err));
+    PEAL_TRY(make_crew(job, PEAL_IMAGE_LOOK_BYTES, &crew, err));
+    const peal_survey what = {
+        .nulls = &job->nulls, .label = options->plan.label, .reporter = options->reporter, .crew = crew};
+    const peal_status status =
+        peal_object_list_survey(&job->objects, &what, &job->found, &first, &job->guess_objects, err);
+    peal_image_crew_free(crew);
+    PEAL_TRY(status);
     return peal_plan_schema(&job->found, job->objects.objects[first].name, &options->plan, &job->read, &job->label,
                             err);
 }
@@ -214,6 +229,18 @@ static void forget_codes(peal_schema *schema) {
     }
 }
 
+/* Where an input fails in the middle and is left out, a second pass takes the spills of all others over, so that
+ * nothing that was learnt holds its rows. */
+static peal_status ingest_whole(etl_job *job, peal_ingest_options *ingest, peal_error *err) {
+    for (;;) {
+        PEAL_TRY(
+            peal_ingest(job->executor, &job->objects, job->pipeline, ingest, &job->ingested, &job->result->times, err));
+        if (job->ingested.left_out == 0) return PEAL_OK;
+        peal_ingested_clear(&job->ingested);
+        ingest->adopt = true;
+    }
+}
+
 /* The first pass. `adopt`: takes over what a killed job read with the same types. */
 static peal_status ingest(etl_job *job, bool adopt, peal_error *err) {
     const peal_etl_options *options = job->options;
@@ -231,13 +258,10 @@ static peal_status ingest(etl_job *job, bool adopt, peal_error *err) {
     };
     work_at_once(job);
     PEAL_TRY(spill_hash(job, &ingest.job_hash, err));
-    for (;;) {
-        PEAL_TRY(peal_ingest(job->executor, &job->objects, job->pipeline, &ingest, &job->ingested, &job->result->times,
-                             err));
-        if (job->ingested.left_out == 0) return PEAL_OK;
-        peal_ingested_clear(&job->ingested);
-        ingest.adopt = true;
-    }
+    PEAL_TRY(make_crew(job, peal_image_block_bytes(&job->read, options->block_size), &ingest.crew, err));
+    const peal_status status = ingest_whole(job, &ingest, err);
+    peal_image_crew_free(ingest.crew);
+    return status;
 }
 
 /* ---- types that are decided late ---- */
@@ -517,7 +541,9 @@ static peal_status emit(etl_job *job, peal_error *err) {
 
 static peal_status run(etl_job *job, peal_error *err) {
     PEAL_TRY(begin(job, err));
-    PEAL_TRY(peal_executor_new(job->options->threads, &job->executor, err));
+    /* A thread waits for each process. */
+    const size_t threads = job->options->threads ? job->options->threads : job->options->processes;
+    PEAL_TRY(peal_executor_new(threads, &job->executor, err));
     job->result->times.threads = peal_executor_threads(job->executor);
     PEAL_TRY(read_all(job, err));
     PEAL_TRY(count_rows(job, err));

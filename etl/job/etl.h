@@ -26,6 +26,7 @@ typedef struct peal_etl_options {
     size_t block_size;      /* bytes of text that are parsed at once; 0: the default */
     peal_plan_options plan; /* label, task, transforms, types, drop; borrowed */
     const json_t *fitted;   /* a fitted pipeline to apply instead of planning and fitting one, or NULL */
+    size_t processes;       /* that decode images, so that a crash costs one image only; 0: the threads do */
     size_t threads;         /* 0: as many as there are CPUs */
     size_t text_memory;     /* bytes for the distinct texts that are in memory at once; 0: the default */
     peal_bad_rows on_bad_row;

@@ -33,11 +33,12 @@ typedef struct peal_ingest_options {
     bool label_as_text;      /* the user said so: NA is a class */
     bool tell_extra;         /* columns that an object has and the schema has not */
     peal_bad_rows on_bad_row;
-    bool adopt;             /* take over finished spills that stand in the folder */
-    uint64_t job_hash;      /* of what shapes a spill, so that only fitting ones are taken over */
-    size_t block_size;      /* bytes of text that are parsed at once; 0: the default */
-    size_t text_memory;     /* bytes for the vocabularies of all threads; 0: the default */
-    const atomic_int *stop; /* not 0: stop with PEAL_E_INTERRUPTED; NULL is allowed */
+    bool adopt;                   /* take over finished spills that stand in the folder */
+    uint64_t job_hash;            /* of what shapes a spill, so that only fitting ones are taken over */
+    size_t block_size;            /* bytes of text that are parsed at once; 0: the default */
+    size_t text_memory;           /* bytes for the vocabularies of all threads; 0: the default */
+    struct peal_image_crew *crew; /* processes that decode images, or NULL */
+    const atomic_int *stop;       /* not 0: stop with PEAL_E_INTERRUPTED; NULL is allowed */
     const peal_reporter *reporter;
 } peal_ingest_options;
 

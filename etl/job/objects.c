@@ -187,7 +187,7 @@ static uint64_t identity_of(const peal_object *object) {
     return peal_hash(&source->identity, sizeof source->identity, companion);
 }
 
-static uint64_t item_identity(const peal_item *item) {
+uint64_t peal_item_identity(const peal_item *item) {
     return identity_of(&(peal_object){.source = item->source, .member = item->member});
 }
 
@@ -199,7 +199,8 @@ static peal_status describe_items(peal_object *object, bool identify, peal_error
         const peal_item *item = &items->items[i];
         object->size += item->member ? item->member->size : item->source->size;
         if (!identify) continue;
-        const uint64_t parts[] = {object->identity, item_identity(item), item->label ? item_identity(item->label) : 0};
+        const uint64_t parts[] = {object->identity, peal_item_identity(item),
+                                  item->label ? peal_item_identity(item->label) : 0};
         const char *path = item->source->path;
         object->identity = peal_hash(parts, sizeof parts, peal_hash(path, strlen(path), 0));
     }

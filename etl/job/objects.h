@@ -64,6 +64,9 @@ peal_status peal_object_list_survey(peal_object_list *list, const peal_survey *w
 peal_status peal_object_open(const peal_object_list *list, const peal_object *object, const peal_wanted *wanted,
                              peal_source_meter *meter, peal_reader **out, peal_error *err);
 
+/* What tells an item, of a list that was made with `identify`, from another or a changed one. */
+uint64_t peal_item_identity(const peal_item *item);
+
 /* Array of {"path", "size", "mtime_ns", "ctime_ns", "inode", "device", "xxh3", "rows"}, the times and numbers 0 where
  * only the hash tells; a path is spelled by peal_text_of_path. NULL if there is no memory. */
 json_t *peal_object_list_save(const peal_object_list *list);

@@ -86,6 +86,15 @@ peal_status peal_pipeline_plan(const peal_schema *schema, size_t label, const pe
 /* Makes the recipe of each column that has steps for images, and the width of the column of it; in images.c.
  * PEAL_E_USAGE if its images would not have one size. */
 peal_status peal_pipeline_make_recipes(peal_pipeline *pipeline, peal_error *err);
+/* Steps of images that become no rows, and their recipe: what comes out may have any size. PEAL_E_USAGE if one is for
+ * anything else than images. */
+typedef struct peal_image_steps {
+    peal_pipeline_step *steps;
+    size_t count;
+    peal_image_recipe recipe;
+} peal_image_steps;
+peal_status peal_image_steps_make(const json_t *transforms, peal_image_steps *out, peal_error *err);
+void peal_image_steps_clear(peal_image_steps *steps);
 /* Leaves a column out that was not named by the user. */
 void peal_pipeline_drop(peal_pipeline *pipeline, size_t column);
 /* True if the plan names a transform for this column, or leaves it out. */

@@ -167,8 +167,8 @@ static peal_status check(const peal_train_options *options, const peal_model_spe
     (void)spec;
     if (!options->epochs && !peal_steps_option(options)) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE,
-                     "the model 'bayes' counts in one pass: epochs, batch, optimizer, lr, schedule, outer, patience "
-                     "and clip are of learning by steps");
+                     "the model 'bayes' counts in one pass: epochs, batch, optimizer, lr, schedule, outer, patience, "
+                     "clip and augment are of learning by steps");
 }
 
 static peal_status begin(peal_training *training, void **out, peal_error *err) {

@@ -54,6 +54,7 @@ const char *peal_steps_option(const peal_train_options *options) {
            : options->outer     ? "outer"
            : options->patience  ? "patience"
            : options->clip > 0  ? "clip"
+           : options->augment   ? "augment"
                                 : NULL;
 }
 

@@ -28,6 +28,8 @@ typedef struct peal_train_options {
     const char *init;         /* a model to go on from, over the same columns; NULL: begin anew */
     const char *class_weight; /* "balanced": each class counts as much as any other; NULL: each row does */
     double label_smoothing;   /* in [0, 1): the part of each row's label that all classes share */
+    const char *augment;      /* what is done to images at random while they are trained on: "flip,shift=2"
+                                 (learner/augment.h);      NULL: nothing; of learning by steps */
     const char *valid;        /* a dataset, a fraction like "0.1", or NULL: the dataset's valid split if it has one */
     size_t patience;     /* stop after so many epochs without a better validation loss; 0: never, but for the trials */
     const char *run_dir; /* where manifest, metrics and checkpoints go; NULL: nowhere */

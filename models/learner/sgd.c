@@ -49,6 +49,10 @@ peal_status models__sgd_check(const peal_train_options *options, const peal_mode
     if (!(options->clip >= 0 && isfinite(options->clip))) {
         return peal_fail(err, PEAL_E_USAGE, "clip must be a number above 0");
     }
+    if (options->augment) {
+        models__augment_wish wish;
+        PEAL_TRY(models__augment_parse(options->augment, &wish, err));
+    }
     if (spec->l1 > 0) return peal_fail(err, PEAL_E_USAGE, "an l1 penalty is of sync full, not of learning by steps");
     PEAL_TRY(peal_schedule_parse(options->schedule ? options->schedule : "cosine", &parsed.schedule,
                                  &parsed.schedule_options, err));
@@ -82,12 +86,22 @@ static peal_status choose(models__sgd *self, peal_error *err) {
     return PEAL_OK;
 }
 
+static peal_status begin_augment(models__sgd *self, peal_error *err) {
+    const char *text = self->training->options->augment;
+    models__augment_wish wish;
+    if (!text) return PEAL_OK;
+    PEAL_TRY(models__augment_parse(text, &wish, err));
+    self->augment = &self->augmenting;
+    return models__augment_fit(&wish, self->training->pipeline, &self->augmenting, err);
+}
+
 peal_status models__sgd_begin(peal_training *training, bool is_together, void **out, peal_error *err) {
     models__sgd *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a training");
     *out = self;
     *self = (models__sgd){.training = training, .partitions = training->partitions, .is_together = is_together};
     PEAL_TRY(choose(self, err));
+    PEAL_TRY(begin_augment(self, err));
     const size_t most = (size_t)((training->row_count + training->partitions - 1) / training->partitions);
     PEAL_TRY(peal_net_new(training->pipeline, training->spec, (most + self->steps - 1) / self->steps, true, &self->net,
                           err));
@@ -114,6 +128,7 @@ void models__sgd_end(void *opaque) {
     models__sgd *self = opaque;
     if (!self) return;
     models__tables_free(self);
+    models__augment_clear(&self->augmenting);
     peal_net_free(self->net);
     free(self->slots);
     free(self->gradients);
@@ -129,8 +144,9 @@ json_t *models__sgd_describe(const void *opaque) {
                             self->optimizer_text, "lr", self->lr, "l2", (double)self->training->spec->l2, "schedule",
                             self->schedule_text, "outer", self->is_together ? "none" : outer);
     free(outer);
-    const double clip_at = self->training->options->clip;
-    return clip_at > 0 ? peal_json_set(job, "clip", json_real(clip_at)) : job;
+    const peal_train_options *options = self->training->options;
+    if (options->augment) job = peal_json_set(job, "augment", json_string(options->augment));
+    return options->clip > 0 ? peal_json_set(job, "clip", json_real(options->clip)) : job;
 }
 
 const char *models__sgd_summary(const void *opaque, char text[160]) {
@@ -255,13 +271,25 @@ float models__learning_rate(const models__sgd *self, size_t epoch, size_t step) 
     return (float)(self->lr * peal_schedule_factor(self->schedule, &self->schedule_options, progress));
 }
 
+/* The rows of `order` from `begin` on, as they are trained on in this epoch. */
+static void load_rows(models__sgd *self, size_t epoch, size_t begin, size_t end) {
+    const uint32_t *order = self->training->order + begin;
+    peal_net_load_rows(self->net, self->training->rows, order, end - begin);
+    if (!self->augment) return;
+    uint8_t *pixels = (uint8_t *)(void *)self->net->features->value;
+    const size_t size = self->net->features->width;
+    for (size_t i = 0; i < end - begin; i++, pixels += size) {
+        models__augment_row(self->augment, self->training->options->seed, (uint32_t)epoch, order[i], pixels);
+    }
+}
+
 /* Forward and backward over one step's rows; the graph is bound already. Returns the sum of the rows' losses. */
 double models__gradient_of_step(models__sgd *self, size_t p, size_t epoch, size_t step, float *gradient,
                                 const peal_touched *touched) {
     size_t begin, end;
     peal_step_rows(self->training, p, step, &begin, &end);
     peal_net *net = self->net;
-    peal_net_load_rows(net, self->training->rows, self->training->order + begin, end - begin);
+    load_rows(self, epoch, begin, end);
     peal_run run = {
         .rows = end - begin,
         .training = true,

@@ -3,6 +3,7 @@
 #ifndef PEAL_MODELS_SGD_H
 #define PEAL_MODELS_SGD_H
 
+#include "models/learner/augment.h"
 #include "models/learner/learner.h"
 #include "models/learner/net_model.h"
 #include "ops/optimizer/optimizer.h"
@@ -38,6 +39,8 @@ typedef struct models__sgd {
     models__outer outer;
     double lr;
     size_t batch;
+    const models__augment *augment; /* NULL: rows are trained on as they are */
+    models__augment augmenting;
     bool is_together;
 
     /* made before the fork */

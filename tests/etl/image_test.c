@@ -2,6 +2,7 @@
  * by name. The files are told of in tests/README.md. */
 #include "core/base/file.h"
 #include "core/base/memory.h"
+#include "etl/image/encode.h"
 #include "etl/image/image.h"
 #include "tests/support.h"
 
@@ -204,8 +205,87 @@ static void a_jpeg_that_is_cut_short_is_a_warning(void **state) {
     peal_image_clear(&image);
 }
 
+/* Encodes and decodes again; *most is the largest difference of a value. */
+static void there_and_back(const peal_image *image, size_t kind, unsigned quality, int *most, size_t *size) {
+    peal_error err;
+    peal_buffer bytes = {0};
+    peal_image again = {0}, spare = {0};
+    char warning[PEAL_IMAGE_WARNING];
+    const peal_image_wish whole = {0};
+    assert_ok(peal_image_encode(image, kind, quality, &bytes, &err));
+    assert_ok(peal_image_decode(bytes.data, bytes.size, &whole, &again, &spare, warning, &err));
+    assert_string_equal(warning, "");
+    assert_memory_equal(&again.shape, &image->shape, sizeof again.shape);
+    *most = 0;
+    *size = bytes.size;
+    for (size_t i = 0; i < peal_image_size(&image->shape); i++) {
+        const int difference = abs(again.pixels[i] - image->pixels[i]);
+        *most = difference > *most ? difference : *most;
+    }
+    peal_buffer_clear(&bytes);
+    peal_image_clear(&again);
+    peal_image_clear(&spare);
+}
+
+static void what_is_encoded_is_decoded(void **state) {
+    (void)state;
+    static const char *const names[] = {"grey8", "rgb8", "photo", NULL};
+    size_t stem, png = peal_image_kind_of_path("a.png", &stem), jpeg = peal_image_kind_of_path("a.JPEG", &stem);
+    for (size_t i = 0; names[i]; i++) {
+        peal_error err;
+        peal_image image = {0};
+        char warning[PEAL_IMAGE_WARNING];
+        const peal_image_wish whole = {0};
+        int most;
+        size_t size, smaller;
+        assert_ok(decode(names[i], ".png", &whole, &image, warning, &err));
+        there_and_back(&image, png, 90, &most, &size);
+        assert_int_equal(most, 0);
+        there_and_back(&image, jpeg, 30, &most, &smaller);
+        there_and_back(&image, jpeg, 100, &most, &size);
+        assert_true(smaller < size);
+        if (image.shape.channels == 1) assert_in_range(most, 0, 3); /* no colours at half the resolution */
+        peal_image_clear(&image);
+    }
+}
+
+/* Many times the room that the encoder is given at once. */
+static void large_images_are_encoded(void **state) {
+    (void)state;
+    peal_error err;
+    peal_image image = {0};
+    const peal_image_shape shape = {700, 500, 3};
+    int most;
+    size_t size;
+    uint32_t random = 1;
+    assert_ok(peal_image_reshape(&image, &shape, &err));
+    for (size_t i = 0; i < peal_image_size(&shape); i++) {
+        random = random * 1664525 + 1013904223;
+        image.pixels[i] = (uint8_t)(random >> 24);
+    }
+    for (size_t kind = 0; kind < peal_image_kind_count(); kind++) {
+        there_and_back(&image, kind, 95, &most, &size);
+        assert_in_range(size, 300000, 1200000);
+    }
+    peal_image_clear(&image);
+}
+
+static void kinds_are_told_by_names(void **state) {
+    (void)state;
+    size_t stem = 0;
+    assert_string_equal(peal_image_kind_name(peal_image_kind_of_path("a/b.c.JPG", &stem)), "jpeg");
+    assert_int_equal(stem, 5);
+    assert_string_equal(peal_image_kind_suffix(peal_image_kind_of_path("x.Png", &stem)), ".png");
+    assert_int_equal(stem, 1);
+    assert_int_equal(peal_image_kind_of_path(".png", &stem), SIZE_MAX);
+    assert_int_equal(peal_image_kind_of_path("a.gif", &stem), SIZE_MAX);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_encoded_is_decoded),
+        cmocka_unit_test(large_images_are_encoded),
+        cmocka_unit_test(kinds_are_told_by_names),
         cmocka_unit_test(png_of_all_kinds_are_as_pillow_reads_them),
         cmocka_unit_test(jpeg_is_within_one_of_pillow),
         cmocka_unit_test(images_are_turned_as_exif_says),
