@@ -59,7 +59,9 @@ static bool is_weighted(const models__trees *self) {
     return self->goal.shape.has_weight || self->training->weighing.classes;
 }
 
-static peal_status read_rows(models__trees *self, size_t bins, base_reading *read, peal_error *err) {
+static peal_status read_rows(models__trees *self, size_t bins, base_reading *read, models__sparse_sample *sample,
+                             peal_error *err) {
+    size_t sampled;
     const size_t rows = (size_t)self->training->row_count;
     PEAL_TRY(peal_alloc_checked(&self->base, self->outputs, sizeof(double), "classes", err));
     PEAL_TRY(peal_alloc_checked(&read->sums, self->goal.shape.classes + 1, sizeof(double), "classes", err));
@@ -69,15 +71,19 @@ static peal_status read_rows(models__trees *self, size_t bins, base_reading *rea
             PEAL_TRY(peal_alloc_checked(&read->keys.weights, rows, sizeof(uint64_t), "labels", err));
         }
     }
-    PEAL_TRY(models__bins_fit(&self->bins, self->training, bins, add_label, read, err));
+    PEAL_TRY(
+        models__bins_fit(&self->bins, self->training, bins, self->min_rows, add_label, read, sample, &sampled, err));
     set_base(self, read);
-    return PEAL_OK;
+    return models__bundles_find(&self->places, self->training, &self->bins, sample, sampled,
+                                self->training->spec->parameters[MODELS__BUNDLES] > 0, err);
 }
 
-/* Bins and base, in one reading of the rows. */
+/* Bins and base, in one reading of the rows; and where bins stand. */
 static peal_status look_at_rows(models__trees *self, size_t bins, peal_error *err) {
     base_reading read = {.self = self};
-    const peal_status status = read_rows(self, bins, &read, err);
+    models__sparse_sample sample = {0};
+    const peal_status status = read_rows(self, bins, &read, &sample, err);
+    models__sparse_sample_clear(&sample);
     free(read.sums);
     free(read.keys.keys);
     free(read.keys.weights);
@@ -107,10 +113,7 @@ static peal_status make(models__trees *self, peal_error *err) {
     peal_training *training = self->training;
     peal_model_spec *spec = training->spec;
     const double *numbers = spec->parameters;
-    if (training->shape->sparse) {
-        return peal_fail(err, PEAL_E_USAGE, "trees do not learn sparse features yet; drop these columns (drop)");
-    }
-    if (!training->shape->features && !training->shape->code_columns) {
+    if (!training->shape->features && !training->shape->code_columns && !training->shape->sparse) {
         return peal_fail(err, PEAL_E_USAGE, "there is nothing to learn from: every column but the label is dropped");
     }
     PEAL_TRY(models__goal_choose(spec, training->shape, &self->goal, err));
@@ -138,13 +141,7 @@ static peal_status make(models__trees *self, peal_error *err) {
     if (self->hessian_bits > MODELS__GRADIENT_BITS) self->hessian_bits = MODELS__GRADIENT_BITS;
     if (self->hessian_bits < 4) return peal_fail(err, PEAL_E_USAGE, "trees are grown over at most 2^29 rows");
     say_imputed(self);
-    PEAL_TRY(look_at_rows(self, (size_t)numbers[MODELS__BINS], err));
-    PEAL_TRY(peal_alloc_checked(&self->bins_first, self->bins.features + 1, sizeof(uint32_t), "bins", err));
-    for (size_t f = 0; f < self->bins.features; f++) {
-        self->bins_first[f + 1] = self->bins_first[f] + self->bins.counts[f];
-    }
-    self->bins_all = self->bins_first[self->bins.features];
-    return PEAL_OK;
+    return look_at_rows(self, (size_t)numbers[MODELS__BINS], err);
 }
 
 static peal_status begin(peal_training *training, void **out, peal_error *err) {
@@ -159,7 +156,7 @@ static void end(void *opaque) {
     models__trees *self = opaque;
     if (!self) return;
     models__bins_clear(&self->bins);
-    free(self->bins_first);
+    models__bundles_clear(&self->places);
     free(self->base);
     free(self);
 }
@@ -173,9 +170,13 @@ static json_t *describe(const void *opaque) {
 static const char *summary(const void *opaque, char text[160]) {
     const models__trees *self = opaque;
     const bool is_named = self->training->spec->words[MODELS__OBJECTIVE] != PEAL_MODEL_NO_WORD;
-    peal_snprintf(text, 160, "%s%s%zu rounds of trees, up to %zu leaves, rate %g; %zu features, %zu bins",
-                  is_named ? self->goal.objective->name : "", is_named ? ", " : "", self->training->epochs,
-                  self->leaves, self->rate, self->bins.features, self->bins_all);
+    const models__bundles *places = &self->places;
+    int size = peal_snprintf(text, 160, "%s%s%zu rounds of trees, up to %zu leaves, rate %g; %zu features, %zu bins",
+                             is_named ? self->goal.objective->name : "", is_named ? ", " : "", self->training->epochs,
+                             self->leaves, self->rate, self->bins.features, places->bins_all);
+    if (self->bins.sparse.count == 0 || size < 0 || size >= 160) return text;
+    peal_snprintf(text + size, 160 - (size_t)size, "; of %zu sparse ones %zu in %zu bundles", self->bins.sparse.count,
+                  self->bins.sparse.count - places->listed, places->columns - places->dense);
     return text;
 }
 
@@ -183,8 +184,13 @@ static uint64_t worker_bytes(const void *opaque) {
     const models__trees *self = opaque;
     const uint64_t rows = self->training->row_count / self->members + 1;
     const uint64_t numbers = (2 + 3 * self->outputs) * sizeof(double);
-    return rows * (models__row_stride(self->bins.features) + self->bins.features + numbers +
-                   (2 + self->outputs) * sizeof(uint32_t));
+    const size_t columns = self->places.columns, sparse = self->bins.sparse.count;
+    uint64_t lists = 0;
+    if (sparse) {
+        lists = self->places.entries / self->members * (2 * sizeof(uint32_t) + 1) + rows * (sizeof(size_t) + 1) +
+                self->leaves * (sparse / self->members + 1) * sizeof(uint32_t);
+    }
+    return rows * (models__row_stride(columns) + columns + numbers + (2 + self->outputs) * sizeof(uint32_t)) + lists;
 }
 
 /* ---- shared memory ---- */
@@ -209,15 +215,15 @@ static void lay_out_trees(models__trees *self, peal_layout *at) {
 static void lay_out(void *opaque, peal_layout *at) {
     models__trees *self = opaque;
     const peal_training *training = self->training;
-    const size_t features = self->bins.features, outputs = self->outputs;
+    const size_t bins_all = self->places.bins_all, outputs = self->outputs;
     const size_t valid = (size_t)training->valid_count;
     for (size_t i = 0; i < 2; i++) {
         self->states[i] =
             peal_layout_take(at, PEAL_OWNER_STATE, i, "boosting", PEAL_TENSOR_FLOAT64, MODELS__STATE_NUMBERS);
     }
     lay_out_trees(self, at);
-    self->packed = peal_layout_scratch(at, self->members * self->bins_all, sizeof(models__packed));
-    self->histograms = peal_layout_scratch(at, self->leaves * self->bins_all, sizeof(models__packed));
+    self->packed = peal_layout_scratch(at, self->members * bins_all, sizeof(models__packed));
+    self->histograms = peal_layout_scratch(at, self->leaves * bins_all, sizeof(models__packed));
     self->bests = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__best));
     self->exacts = peal_layout_scratch(at, self->members * self->leaves, sizeof(models__exact));
     self->told = peal_layout_scratch(at, self->members, sizeof(models__told));
@@ -227,7 +233,7 @@ static void lay_out(void *opaque, peal_layout *at) {
         if (is_weighted(self)) self->keys.weights = peal_layout_scratch(at, rows, sizeof(uint64_t));
         self->spans = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__span));
     }
-    self->valid_matrix = peal_layout_scratch(at, valid, features);
+    self->valid_matrix = peal_layout_scratch(at, valid, self->bins.dense);
     self->valid_sums = peal_layout_scratch(at, valid * outputs, sizeof(double));
     self->valid_applied = peal_layout_scratch(at, valid / PEAL_SCORE_CHUNK + 1, sizeof(uint64_t));
 }
@@ -274,22 +280,23 @@ static void score_valid(void *opaque, int state, uint64_t from, uint64_t to, dou
     models__trees *self = opaque;
     const peal_training *training = self->training;
     const peal_shape *shape = &self->goal.shape;
-    const size_t outputs = self->outputs, features = self->bins.features, width = peal_shape_scores(shape);
+    const size_t outputs = self->outputs, dense = self->bins.dense, width = peal_shape_scores(shape);
     uint64_t *applied = &self->valid_applied[from / PEAL_SCORE_CHUNK];
     const size_t trees = rounds_of(self, state) * outputs;
     const bool is_known = *applied > 0 && *applied - 1 <= trees;
     const size_t first = is_known ? (size_t)(*applied - 1) : 0;
     *applied = 0;
     for (uint64_t i = from; i < to; i++) {
-        uint8_t *bins = self->valid_matrix + i * features;
+        uint8_t *bins = self->valid_matrix + i * dense;
         double *sums = self->valid_sums + i * outputs;
+        size_t row;
+        const peal_table *table = peal_rows_find(training->valid_rows, training->valid_list[i], &row);
         if (!is_known) {
-            size_t row;
-            const peal_table *table = peal_rows_find(training->valid_rows, training->valid_list[i], &row);
-            models__bins_row(&self->bins, table, row, bins);
+            models__bins_dense_row(&self->bins, table, row, bins);
             models__forest_begin(&self->forest, shape, table, row, sums);
         }
-        models__forest_add(&self->forest, first, trees, bins, sums);
+        const models__seen_row seen = {&self->bins, bins, models__sparse_row(shape, table, row)};
+        models__trees_add(&self->forest, first, trees, &seen, sums);
         self->goal.objective->predict(&self->goal, sums, scores + (i - from) * width);
     }
     *applied = trees + 1;
@@ -305,6 +312,7 @@ static const peal_learner learner = {
     .documentation = "gradient boosting of trees over bins, grown by all workers together",
     .sync = "tree",
     .model_new = models__forest_model_new,
+    .picks_sparse = true,
     .model_free = models__forest_model_free,
     .model_tensors = models__forest_model_tensors,
     .model_check = models__forest_model_check,
@@ -346,13 +354,15 @@ static const peal_model_number parameters[] = {{"leaves", 31, 2, 65536, true},
                                                {"alpha", 0.9, 1e-9, 1e12, false},
                                                {"tweedie_power", 1.5, 1.001, 1.999, false},
                                                {"poisson_step", 0.7, 1e-6, 100, false},
+                                               {"bundles", 1, 0, 1, true},
                                                {.name = NULL}};
 
 static const peal_model_word words[] = {{"objective", models__objective_spellings}, {.name = NULL}};
 
-static const char *const options[] = {"objective",   "leaves",    "depth", "rate",          "rounds",       "min_rows",
-                                      "min_hessian", "min_gain",  "rows",  "columns",       "bins",         "l1",
-                                      "l2",          "max_delta", "alpha", "tweedie_power", "poisson_step", NULL};
+static const char *const options[] = {"objective",     "leaves",       "depth",    "rate",      "rounds",
+                                      "min_rows",      "min_hessian",  "min_gain", "rows",      "columns",
+                                      "bins",          "l1",           "l2",       "max_delta", "alpha",
+                                      "tweedie_power", "poisson_step", "bundles",  NULL};
 
 /* As LightGBM, XGBoost and their friends call them. `alpha` is LightGBM's. */
 static const peal_model_alias aliases[] = {
@@ -384,6 +394,7 @@ static const peal_model_alias aliases[] = {
     {"max_delta_step", "max_delta"},
     {"tweedie_variance_power", "tweedie_power"},
     {"poisson_max_delta_step", "poisson_step"},
+    {"enable_bundle", "bundles"},
     {.alias = NULL},
 };
 
@@ -391,7 +402,8 @@ const peal_model peal_model_trees = {
     .name = "trees",
     .documentation = "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0, min_hessian=0.001, "
                      "min_gain=0, l1=0, l2=0, max_delta=0 (none), rows=1, columns=1 (parts of them for a tree), "
-                     "bins=255, or as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
+                     "bins=255, bundles=1 (sparse features that no row has together share a byte), or as LightGBM and "
+                     "XGBoost call them; objective=squared, absolute, huber or quantile "
                      "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "
                      "ova, by the label if left out",
     .options = options,

@@ -6,6 +6,7 @@
 #ifndef PEAL_MODELS_TREES_H
 #define PEAL_MODELS_TREES_H
 
+#include "models/learner/bundles.h"
 #include "models/learner/forest.h"
 #include "models/learner/quantile.h"
 
@@ -43,12 +44,19 @@ typedef struct models__quantum {
 
 /* A worker's rows: its own memory, made when it first works, and made anew by the one that takes its place if it dies.
  * What a histogram wants of a row, which is anywhere, stands together: a models__quantum of the tree that grows, then
- * its bins, in one line of the cache if they fit. */
+ * the bytes of its columns (bundles.h), in one line of the cache if they fit. */
 typedef struct models__own_rows {
     size_t trees;        /* that the scores hold */
     size_t stride;       /* bytes of a row */
     uint8_t *matrix;     /* [rows, stride] */
-    uint8_t *columns;    /* [features, rows] the bins again */
+    uint8_t *columns;    /* [columns, rows] the bytes again */
+    size_t *row_first;   /* [rows + 1] in `entries`: where a row's list begins */
+    uint32_t *entries;   /* where in a histogram a row of each listed feature that it has is counted */
+    size_t *list_first;  /* [sparse features + 1] in the two below */
+    uint32_t *list_rows; /* the rows that have a listed feature, rising, */
+    uint8_t *list_bytes; /* and the bytes that they would have in a column */
+    uint8_t *marks;      /* [rows] a listed feature as a column, while a leaf is parted by it; else 0 */
+    uint32_t *alive;     /* [leaves, own sparse features] those that a leaf may be split by */
     double *targets;     /* [rows] what is learnt */
     double *weights;     /* [rows] what each counts */
     double *scores;      /* [rows, outputs] */
@@ -58,13 +66,14 @@ typedef struct models__own_rows {
     uint32_t *leaves;    /* [outputs, rows] where the last round's trees have put them; MODELS__NO_LEAF: nowhere */
 } models__own_rows;
 
+/* The bytes of a row's columns, of which the first are the bins of its dense features. */
 static inline uint8_t *models__row_bins(const models__own_rows *own, size_t row) {
     return own->matrix + row * own->stride + sizeof(models__quantum);
 }
 
 /* Bytes of a row: a part of a cache line, or whole ones, where that costs little. */
-static inline size_t models__row_stride(size_t features) {
-    const size_t bytes = sizeof(models__quantum) + features;
+static inline size_t models__row_stride(size_t columns) {
+    const size_t bytes = sizeof(models__quantum) + columns;
     size_t whole = 8;
     while (whole < bytes && whole < 64) whole *= 2;
     if (whole < bytes) whole = (bytes + 63) / 64 * 64;
@@ -75,6 +84,7 @@ static inline size_t models__row_stride(size_t features) {
 typedef struct models__told {
     _Alignas(64) double most_gradient, most_hessian; /* of its rows, by their size */
     __int128 loss;                                   /* in units of 2^-30 */
+    models__packed root;                             /* the sum of its rows that a tree is grown over */
 } models__told;
 
 /* The numbers of a state. */
@@ -85,10 +95,9 @@ typedef struct models__trees {
     models__bins bins;
     models__goal goal;
     size_t outputs, members, leaves, nodes;
-    int row_bits;         /* of a packed sum that tell rows: so many as all rows need */
-    int hessian_bits;     /* of one row's second derivative: as many as are then left, 15 at most */
-    size_t bins_all;      /* of all features */
-    uint32_t *bins_first; /* [features + 1] where a feature's begin */
+    int row_bits;     /* of a packed sum that tell rows: so many as all rows need */
+    int hessian_bits; /* of one row's second derivative: as many as are then left, 15 at most */
+    models__bundles places;
     double rate, l1, l2, max_delta, min_gain, min_hessian, rows_part, columns_part;
     uint64_t min_rows;
     uint32_t depth;        /* at most; 0: no limit */
@@ -100,14 +109,14 @@ typedef struct models__trees {
     models__forest forest; /* of all rounds; the committed state says how many of its trees there are */
 
     /* and what is made anew from them, or in each round */
-    models__packed *packed;     /* [members, bins_all] a worker's rows of a leaf; zero between two leaves */
-    models__packed *histograms; /* [leaves, bins_all] */
+    models__packed *packed;     /* [members, places.bins_all] a worker's rows of a leaf; zero between two leaves */
+    models__packed *histograms; /* [leaves, places.bins_all]; of a sparse feature where it is alive */
     models__best *bests;        /* [leaves, members] */
     models__exact *exacts;      /* [members, leaves] */
     models__told *told;         /* [members] */
     models__keys keys;          /* [rows] of leaves that are renewed: what their rows lack */
     models__span *spans;        /* [leaves, members] where they stand */
-    uint8_t *valid_matrix;      /* [valid rows, features] */
+    uint8_t *valid_matrix;      /* [valid rows, dense features] */
     double *valid_sums;         /* [valid rows, outputs] */
     uint64_t *valid_applied;    /* [chunks] as `applied` */
 } models__trees;
@@ -115,6 +124,21 @@ typedef struct models__trees {
 static inline models__sum models__unpack(models__packed packed, int row_bits) {
     return (models__sum){packed[0], packed[1] >> row_bits, (uint64_t)packed[1] & ((UINT64_C(1) << row_bits) - 1)};
 }
+
+static inline models__packed models__pack(const models__sum *sum, int row_bits) {
+    return (models__packed){sum->gradient, (int64_t)((uint64_t)sum->hessian << row_bits) + (int64_t)sum->rows};
+}
+
+/* A row of the training's tables as its trees see it: the bins of its dense features, and what it lists. */
+typedef struct models__seen_row {
+    const models__bins *bins;
+    const uint8_t *dense;
+    peal_sparse_row sparse;
+} models__seen_row;
+
+/* Adds what trees begin .. end - 1, as they are in training, say of the row to its scores [outputs]. */
+void models__trees_add(const models__forest *forest, size_t begin, size_t end, const models__seen_row *row,
+                       double *scores);
 
 /* All workers: makes the next state; see peal_learner. */
 peal_status models__trees_round(void *self, const peal_work *work, size_t *reached);
