@@ -7,10 +7,7 @@
 
 #include "core/base/memory.h"
 
-enum {
-    SAMPLE_MOST = 200000, /* rows that numbers' bins are found in */
-    BIN_LEAST = 3         /* of them in a bin: with fewer, small tables are learnt by heart */
-};
+enum { SAMPLE_MOST = 200000 }; /* rows that numbers' bins are found in */
 
 /* ---- memory ---- */
 
@@ -34,14 +31,15 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
                               const void *aspects, size_t aspect_count, peal_error *err) {
     const size_t numbers = shape->features, columns = shape->code_columns;
     *bins = (models__bins){
-        .shape = *shape, .features = numbers + columns + aspect_count, .code_features = columns + aspect_count};
+        .shape = *shape, .dense = numbers + columns + aspect_count, .code_features = columns + aspect_count};
+    bins->features = bins->dense;
     PEAL_TRY(place_codes(bins, aspects, err));
     PEAL_TRY(peal_alloc_checked(&bins->edge_counts, numbers, sizeof(uint32_t), "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->filled, numbers, sizeof(float), "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->edges, numbers * MODELS__BINS_MOST, sizeof(float), "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->code_bins, bins->code_first[bins->code_features], 1, "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->categories, columns, 1, "bins", err));
-    PEAL_TRY(peal_alloc_checked(&bins->counts, bins->features, sizeof(uint16_t), "bins", err));
+    PEAL_TRY(peal_alloc_checked(&bins->counts, bins->dense, sizeof(uint16_t), "bins", err));
     size_t column = 0;
     for (size_t f = 0; f < numbers; f++) bins->filled[f] = (float)NAN;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
@@ -64,6 +62,7 @@ void models__bins_clear(models__bins *bins) {
     free(bins->code_first);
     free(bins->categories);
     free(bins->counts);
+    models__sparse_clear(&bins->sparse);
     *bins = (models__bins){0};
 }
 
@@ -85,6 +84,7 @@ peal_status models__bins_finish(models__bins *bins, peal_error *err) {
         }
         bins->counts[numbers + c] = (uint16_t)(most + 1);
     }
+    bins->features = bins->dense + bins->sparse.count;
     return PEAL_OK;
 }
 
@@ -115,7 +115,8 @@ typedef struct reading {
     uint64_t at;     /* rows that came */
     uint64_t stride; /* every so-manieth is in the sample */
     float *sample;   /* [features][room] */
-    float *spare;    /* [room] */
+    models__edge_room edge_room;
+    models__sparse_sample *sparse;
     size_t room, count;
     uint64_t *frequencies; /* [codes] */
 } reading;
@@ -130,70 +131,16 @@ static void note_codes(const reading *self, const peal_table *table, size_t row)
 
 static void note_row(void *opaque, const peal_table *table, size_t row, uint64_t number) {
     reading *self = opaque;
+    const bool is_sampled = self->at++ % self->stride == 0 && self->count < self->room;
     note_codes(self, table, row);
+    models__sparse_note(self->sparse, models__sparse_row(&self->bins->shape, table, row), number,
+                        is_sampled ? (uint32_t)self->count : UINT32_MAX);
     self->also(self->user, table, row, number);
-    if (self->at++ % self->stride || self->count == self->room) return;
+    if (!is_sampled) return;
     for (size_t f = 0; f < self->bins->shape.features; f++) {
         self->sample[f * self->room + self->count] = models__bins_number(self->bins, table, row, f);
     }
     self->count++;
-}
-
-/* A whole number in whose order the values are. */
-static uint32_t key_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits >> 31 ? ~bits : bits | UINT32_C(1) << 31;
-}
-
-/* By one byte of the keys, the last one first. */
-static void sort_values(float *values, float *spare, size_t count) {
-    for (unsigned shift = 0; shift < 32; shift += 8) {
-        size_t places[256] = {0}, at = 0;
-        for (size_t i = 0; i < count; i++) places[key_of(values[i]) >> shift & 0xff]++;
-        for (size_t b = 0; b < 256; b++) {
-            const size_t here = places[b];
-            places[b] = at;
-            at += here;
-        }
-        for (size_t i = 0; i < count; i++) spare[places[key_of(values[i]) >> shift & 0xff]++] = values[i];
-        float *swap = values;
-        values = spare;
-        spare = swap;
-    }
-}
-
-/* Between two neighbours: below the upper one, and not below the lower. */
-static float edge_between(float low, float high) {
-    const float middle = low + (high - low) / 2;
-    return middle < high && middle >= low ? middle : low;
-}
-
-/* Edges of sorted values: between all of them if they are few, else so that the bins hold about as many each. A value
- * that fills a bin alone has one. */
-static size_t find_edges(const float *values, size_t count, size_t most, float *edges) {
-    size_t distinct = count > 0, made = 0, left = count, bins_left = most, in_bin = 0;
-    for (size_t i = 1; i < count; i++) distinct += values[i] != values[i - 1];
-    for (size_t i = 0; i < count && made + 1 < most;) {
-        size_t end = i + 1;
-        while (end < count && values[end] == values[i]) end++;
-        in_bin += end - i;
-        if (end == count) break;
-        size_t next_end = end + 1;
-        while (next_end < count && values[next_end] == values[end]) next_end++;
-        const double wanted = (double)left / (double)bins_left;
-        const bool is_full =
-            in_bin >= BIN_LEAST && (distinct <= most || (double)in_bin >= wanted ||
-                                    ((double)(next_end - end) >= wanted && (double)in_bin >= wanted / 2));
-        if (is_full) {
-            edges[made++] = edge_between(values[i], values[end]);
-            left -= in_bin;
-            bins_left--;
-            in_bin = 0;
-        }
-        i = end;
-    }
-    return made;
 }
 
 /* Leaves those that are not missing in front. */
@@ -210,8 +157,8 @@ static void fit_numbers(models__bins *bins, const reading *read, size_t most) {
     for (size_t f = 0; f < bins->shape.features; f++) {
         float *values = read->sample + f * read->room;
         const size_t count = drop_missing(values, read->count, bins->filled[f]);
-        sort_values(values, read->spare, count);
-        bins->edge_counts[f] = (uint32_t)find_edges(values, count, most, bins->edges + f * MODELS__BINS_MOST);
+        bins->edge_counts[f] =
+            (uint32_t)models__edges_find(values, count, 0, most, &read->edge_room, bins->edges + f * MODELS__BINS_MOST);
     }
 }
 
@@ -255,14 +202,14 @@ static void fit_ordered(models__bins *bins, size_t column, const uint64_t *frequ
         bins->code_bins[first + i] = (uint8_t)bin;
         in_bin += frequencies[first + i];
         const bool is_full = count <= most || (double)in_bin >= (double)left / (double)(most - bin + 1);
-        if (!is_full || in_bin < BIN_LEAST || bin == most) continue;
+        if (!is_full || in_bin < MODELS__BIN_LEAST || bin == most) continue;
         left -= in_bin;
         in_bin = 0;
         bin++;
     }
 }
 
-static peal_status fit(models__bins *bins, reading *read, size_t most, peal_error *err) {
+static peal_status fit(models__bins *bins, reading *read, size_t most, uint64_t rows_least, peal_error *err) {
     PEAL_TRY(peal_training_read(read->training, NULL, note_row, read, err));
     fit_numbers(bins, read, most);
     for (size_t c = 0; c < bins->shape.code_columns; c++) {
@@ -272,54 +219,64 @@ static peal_status fit(models__bins *bins, reading *read, size_t most, peal_erro
             fit_ordered(bins, c, read->frequencies, most);
         }
     }
+    PEAL_TRY(models__sparse_fit(read->sparse, read->count, rows_least, most, &bins->sparse, err));
     return models__bins_finish(bins, err);
 }
 
-peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, peal_row_visit also,
-                             void *user, peal_error *err) {
+static peal_status make_reading(reading *read, peal_error *err) {
+    const peal_shape *shape = &read->bins->shape;
+    const size_t room = read->room;
+    PEAL_TRY(peal_alloc_checked(&read->sample, room * shape->features, sizeof(float), "a sample", err));
+    PEAL_TRY(peal_alloc_checked(&read->frequencies, peal_shape_codes(shape), sizeof(uint64_t), "categories", err));
+    PEAL_TRY(peal_alloc_checked(&read->edge_room.spare, room, sizeof(float), "a sample", err));
+    PEAL_TRY(peal_alloc_checked(&read->edge_room.runs, room + 1, sizeof(models__run), "a sample", err));
+    return models__sparse_sample_init(read->sparse, shape->sparse, err);
+}
+
+peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, uint64_t rows_least,
+                             peal_row_visit also, void *user, models__sparse_sample *sample, size_t *sampled,
+                             peal_error *err) {
     const uint64_t rows = training->row_count;
     reading read = {.bins = bins,
                     .training = training,
                     .also = also,
                     .user = user,
+                    .sparse = sample,
                     .stride = (rows + SAMPLE_MOST - 1) / SAMPLE_MOST};
     PEAL_TRY(models__bins_init(bins, training->pipeline, training->shape, NULL, 0, err));
     if (read.stride == 0) read.stride = 1;
     read.room = (size_t)(rows / read.stride + 1);
-    peal_status status =
-        peal_alloc_checked(&read.sample, read.room * bins->shape.features, sizeof(float), "a sample", err);
-    if (status == PEAL_OK) {
-        status =
-            peal_alloc_checked(&read.frequencies, peal_shape_codes(&bins->shape), sizeof(uint64_t), "categories", err);
-    }
-    if (status == PEAL_OK) status = peal_alloc_checked(&read.spare, read.room, sizeof(float), "a sample", err);
-    if (status == PEAL_OK) status = fit(bins, &read, most, err);
+    peal_status status = make_reading(&read, err);
+    if (status == PEAL_OK) status = fit(bins, &read, most, rows_least, err);
+    *sampled = read.count;
     free(read.sample);
-    free(read.spare);
+    free(read.edge_room.spare);
+    free(read.edge_room.runs);
     free(read.frequencies);
     return status;
 }
 
 /* ---- rows ---- */
 
-static uint8_t bin_of(const float *edges, uint32_t count, float x) {
-    uint32_t low = 0;
-    for (uint32_t length = count; length > 0;) { /* how many edges are below x */
-        const uint32_t half = (length + 1) / 2;
-        low = edges[low + half - 1] < x ? low + half : low;
-        length -= half;
-    }
-    return (uint8_t)(low + 1);
-}
-
-void models__bins_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out) {
+void models__bins_dense_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out) {
     const size_t numbers = bins->shape.features;
     for (size_t f = 0; f < numbers; f++) {
         const float x = models__bins_number(bins, table, row, f);
-        out[f] = x == bins->filled[f] ? 0 : bin_of(bins->edges + f * MODELS__BINS_MOST, bins->edge_counts[f], x);
+        out[f] =
+            x == bins->filled[f] ? 0 : models__bin_of(bins->edges + f * MODELS__BINS_MOST, bins->edge_counts[f], x);
     }
     for (size_t c = 0; c < bins->code_features; c++) {
         const int32_t code = peal_column_code(&table->columns[(numbers > 0) + bins->code_column[c]], row);
         out[numbers + c] = code < 0 ? 0 : bins->code_bins[bins->code_first[c] + (size_t)code];
     }
+}
+
+void models__bins_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out) {
+    const models__sparse *sparse = &bins->sparse;
+    models__bins_dense_row(bins, table, row, out);
+    if (sparse->count == 0) return;
+    const peal_sparse_row entries = models__sparse_row(&bins->shape, table, row);
+    memcpy(out + bins->dense, sparse->zeros, sparse->count);
+    for (models__entry entry = {0}; models__entry_next(sparse, entries, &entry);)
+        out[bins->dense + entry.k] = entry.bin;
 }

@@ -6,33 +6,38 @@
  * most frequent ones have a bin each, the rest shares the last one.
  *
  * Behind them come *aspects*, of models from elsewhere: a column of codes once more, with other bins. So a column can
- * have more bounds than a feature has bins, and sets of more categories. */
+ * have more bounds than a feature has bins, and sets of more categories. All these are *dense*: every row has them.
+ * Last come the sparse features that are kept (sparse.h). */
 #ifndef PEAL_MODELS_BINS_H
 #define PEAL_MODELS_BINS_H
 
 #include "models/learner/learner.h"
+#include "models/learner/sparse.h"
 
 enum { MODELS__BINS_MOST = 255 }; /* of a feature, beside bin 0 */
 
 typedef struct models__bins {
-    peal_shape shape; /* its vocabularies are the caller's */
-    size_t features;
-    uint32_t *edge_counts; /* [shape.features] */
-    float *filled;         /* [shape.features] what a missing number has become; NaN: none, or it cannot be told */
-    float *edges;          /* [shape.features, MODELS__BINS_MOST], rising; the rest is 0 */
-    size_t code_features;  /* shape.code_columns and the aspects */
-    uint32_t *code_column; /* [code_features] the column of codes that it is of */
-    uint8_t *code_bins;    /* [codes of all code_features] */
-    size_t *code_first;    /* [code_features + 1] */
-    uint8_t *categories;   /* [shape.code_columns] 1: its bins have no order */
-    uint16_t *counts;      /* [features] bins, bin 0 among them */
+    peal_shape shape;       /* its vocabularies are the caller's */
+    size_t dense, features; /* features: with the sparse ones */
+    uint32_t *edge_counts;  /* [shape.features] */
+    float *filled;          /* [shape.features] what a missing number has become; NaN: none, or it cannot be told */
+    float *edges;           /* [shape.features, MODELS__BINS_MOST], rising; the rest is 0 */
+    size_t code_features;   /* shape.code_columns and the aspects */
+    uint32_t *code_column;  /* [code_features] the column of codes that it is of */
+    uint8_t *code_bins;     /* [codes of all code_features] */
+    size_t *code_first;     /* [code_features + 1] */
+    uint8_t *categories;    /* [shape.code_columns] 1: its bins have no order */
+    uint16_t *counts;       /* [dense] bins, bin 0 among them */
+    models__sparse sparse;
 } models__bins;
 
 /* Finds the bins of the rows to train on, at most `most` of each feature: numbers by quantiles of evenly spaced rows.
- * `also` is given each row, too, so that one reading serves. */
-peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, peal_row_visit also,
-                             void *user, peal_error *err);
-/* The bins of another training, or of a model, over the same pipeline; they have no aspects. */
+ * Sparse features are kept that at least `rows_least` rows have. `also` is given each row, too, so that one reading
+ * serves. `sample`, zeroed, is what the bins of sparse features were found in, *sampled rows; the caller clears it. */
+peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, uint64_t rows_least,
+                             peal_row_visit also, void *user, models__sparse_sample *sample, size_t *sampled,
+                             peal_error *err);
+/* The bins of another training, or of a model, over the same pipeline; they have no aspects and no sparse features. */
 peal_status models__bins_copy(models__bins *bins, const models__bins *from, const peal_training *training,
                               peal_error *err);
 /* Makes room for bins of the shape and for aspects of the columns `aspects` ([aspect_count] uint32_t, perhaps
@@ -47,7 +52,8 @@ void models__bins_clear(models__bins *bins);
 
 bool models__bins_have_categories(const models__bins *bins);
 
-/* Writes the bins [features] of a row. */
+/* Writes the bins of a row: [dense], or of all features. */
+void models__bins_dense_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out);
 void models__bins_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out);
 
 /* The number that feature `f` is. */
@@ -58,7 +64,8 @@ static inline float models__bins_number(const models__bins *bins, const peal_tab
 }
 
 static inline bool models__bins_is_category(const models__bins *bins, size_t feature) {
-    return feature >= bins->shape.features && bins->categories[bins->code_column[feature - bins->shape.features]];
+    return feature >= bins->shape.features && feature < bins->dense &&
+           bins->categories[bins->code_column[feature - bins->shape.features]];
 }
 
 #endif

@@ -47,10 +47,10 @@ static const peal_table *find_row(const models__member *m, size_t i, size_t *row
 }
 
 static peal_status make_room(const models__member *m, models__own_rows *own) {
-    const size_t rows = m->count, features = m->self->bins.features, outputs = m->self->outputs;
-    own->stride = models__row_stride(features);
+    const size_t rows = m->count, columns = m->self->places.columns, outputs = m->self->outputs;
+    own->stride = models__row_stride(columns);
     PEAL_TRY(peal_alloc_checked(&own->matrix, rows, own->stride, "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->columns, rows, features, "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->columns, rows, columns, "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->targets, rows, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->weights, rows, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->scores, rows * outputs, sizeof(double), "rows", NULL));
@@ -62,7 +62,73 @@ static peal_status make_room(const models__member *m, models__own_rows *own) {
     return peal_alloc_checked(&own->lists[1], rows, sizeof(uint32_t), "rows", NULL);
 }
 
-/* Own rows as bins, their targets, what they count, and what they begin with. */
+static peal_sparse_row sparse_of(const models__member *m, size_t i) {
+    size_t row;
+    const peal_table *table = find_row(m, i, &row);
+    return models__sparse_row(&m->self->bins.shape, table, row);
+}
+
+/* Counts what stands in lists: list_first [k + 1] of each feature, row_first [i + 1] of all rows up to i. */
+static void count_lists(const models__member *m, models__own_rows *own) {
+    const models__trees *self = m->self;
+    for (size_t i = 0; i < m->count; i++) {
+        const peal_sparse_row row = sparse_of(m, i);
+        own->row_first[i + 1] = own->row_first[i];
+        for (models__entry entry = {0}; models__entry_next(&self->bins.sparse, row, &entry);) {
+            if (self->places.column[entry.k] != MODELS__NO_COLUMN) continue;
+            own->list_first[entry.k + 1]++;
+            own->row_first[i + 1]++;
+        }
+        if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
+    }
+    for (size_t k = 0; k < self->bins.sparse.count; k++) own->list_first[k + 1] += own->list_first[k];
+}
+
+/* Row i's sparse features: bytes of bundles in their columns, the others in lists. `next` [sparse features] is where in
+ * list_rows a feature's next row goes. */
+static void load_sparse_row(const models__member *m, models__own_rows *own, size_t i, size_t *next) {
+    const models__trees *self = m->self;
+    const models__bundles *places = &self->places;
+    const peal_sparse_row row = sparse_of(m, i);
+    uint32_t *out = own->entries + own->row_first[i];
+    for (models__entry entry = {0}; models__entry_next(&self->bins.sparse, row, &entry);) {
+        const size_t k = entry.k;
+        const uint32_t rank = models__sparse_rank(entry.bin, self->bins.sparse.zeros[k]);
+        const uint8_t byte = (uint8_t)(places->base[k] + rank);
+        if (places->column[k] != MODELS__NO_COLUMN) {
+            models__row_bins(own, i)[places->column[k]] = own->columns[places->column[k] * m->count + i] = byte;
+            continue;
+        }
+        *out++ = places->first[k] + rank;
+        own->list_rows[next[k]] = (uint32_t)i;
+        own->list_bytes[next[k]++] = byte;
+    }
+    if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
+}
+
+static peal_status load_sparse_rows(const models__member *m, models__own_rows *own) {
+    const models__trees *self = m->self;
+    const size_t sparse = self->bins.sparse.count;
+    size_t *next;
+    if (sparse == 0) return PEAL_OK;
+    PEAL_TRY(peal_alloc_checked(&own->row_first, m->count + 1, sizeof(size_t), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->list_first, sparse + 1, sizeof(size_t), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->marks, m->count, 1, "rows", NULL));
+    PEAL_TRY(
+        peal_alloc_checked(&own->alive, self->leaves * (m->own_end - m->own_begin), sizeof(uint32_t), "rows", NULL));
+    count_lists(m, own);
+    const size_t entries = own->row_first[m->count];
+    PEAL_TRY(peal_alloc_checked(&own->entries, entries, sizeof(uint32_t), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->list_rows, entries, sizeof(uint32_t), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->list_bytes, entries, 1, "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&next, sparse, sizeof(size_t), "rows", NULL));
+    memcpy(next, own->list_first, sparse * sizeof *next);
+    for (size_t i = 0; i < m->count; i++) load_sparse_row(m, own, i, next);
+    free(next);
+    return PEAL_OK;
+}
+
+/* Own rows as bytes and lists, their targets, what they count, and what they begin with. */
 static peal_status load_rows(models__member *m) {
     models__trees *self = m->self;
     const peal_training *training = self->training;
@@ -71,14 +137,13 @@ static peal_status load_rows(models__member *m) {
     models__own_rows *own = calloc(1, sizeof *own); /* until this process ends, or the job for want of memory */
     if (!own) return PEAL_E_MEMORY;
     PEAL_TRY(make_room(m, own));
-    self->own = own;
     own->grown = SIZE_MAX;
     for (size_t i = 0; i < m->count; i++) {
         size_t row;
         const peal_table *table = find_row(m, i, &row);
         uint8_t *bins = models__row_bins(own, i);
-        models__bins_row(&self->bins, table, row, bins);
-        for (size_t f = 0; f < self->bins.features; f++) own->columns[f * m->count + i] = bins[f];
+        models__bins_dense_row(&self->bins, table, row, bins);
+        for (size_t f = 0; f < self->bins.dense; f++) own->columns[f * m->count + i] = bins[f];
         const double label = peal_shape_label(shape, table, row);
         own->targets[i] = models__goal_target(&self->goal, label);
         own->weights[i] = peal_row_weight(&training->weighing, shape, table, row, label);
@@ -87,17 +152,27 @@ static peal_status load_rows(models__member *m) {
         for (size_t k = 0; k < self->outputs; k++) scores[k] = models__dart_round(&self->dart, scores[k]);
         if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
     }
+    PEAL_TRY(load_sparse_rows(m, own));
+    self->own = own;
     return PEAL_OK;
+}
+
+/* ---- scores ---- */
+
+static peal_sparse_row seen_sparse(const void *user, size_t i) {
+    return sparse_of(user, i);
 }
 
 /* Brings the scores of own rows to what `rounds` rounds, which are committed, make of them with the weights. Where the
  * rows have seen the last one grow it is known where they fell. */
 static void update_scores(const models__member *m, size_t rounds) {
     models__own_rows *own = m->own;
+    const models__seen_rows rows = {
+        .count = m->count, .dense = models__row_bins(own, 0), .stride = own->stride, .sparse = seen_sparse, .user = m};
     for (size_t r = 0; r < rounds; r++) {
         if (own->held[r] == m->weights[r]) continue;
-        models__change_scores(m->self, r, own->held[r], m->weights[r], models__row_bins(own, 0), own->stride, m->count,
-                              own->grown == r ? own->leaves : NULL, own->scores);
+        models__change_scores(m->self, r, own->held[r], m->weights[r], &rows, own->grown == r ? own->leaves : NULL,
+                              own->scores);
         own->held[r] = m->weights[r];
         peal_work_beat(m->work, UINT32_MAX);
     }
@@ -199,7 +274,7 @@ static peal_status grow_trees(models__member *m, size_t *reached) {
     m->rules.hessian_unit = 1 / models__scale_for(models__most_of(self, true), self->hessian_bits);
     m->rules.row_bits = self->row_bits;
     /* What a round that was aborted has left. */
-    memset(m->packed, 0, self->bins_all * sizeof *m->packed);
+    memset(m->packed, 0, self->places.bins_all * sizeof *m->packed);
     for (size_t k = 0; k < self->outputs; k++) {
         m->output = k;
         find_quanta(m);
@@ -222,7 +297,9 @@ peal_status models__trees_round(void *opaque, const peal_work *work, size_t *rea
     models__member m = {.self = self,
                         .work = work,
                         .rank = work->rank,
-                        .packed = self->packed + work->rank * self->bins_all,
+                        .packed = self->packed + work->rank * self->places.bins_all,
+                        .own_begin = self->bins.sparse.count * work->rank / self->members,
+                        .own_end = self->bins.sparse.count * (work->rank + 1) / self->members,
                         .rules = {.l1 = self->l1,
                                   .l2 = self->l2,
                                   .max_delta = self->max_delta,

@@ -7,24 +7,30 @@
 
 #include "core/base/memory.h"
 
-static bool is_used(const peal_pipeline_column *column) {
-    return column->role == PEAL_ROLE_FEATURE || column->role == PEAL_ROLE_INDEX;
+/* Of the two columns that sparse features may come as, the one of indices speaks for both. */
+static bool is_used(const peal_pipeline *pipeline, size_t index) {
+    const peal_column_role role = pipeline->columns[index].role;
+    return role == PEAL_ROLE_FEATURE || role == PEAL_ROLE_INDEX ||
+           (role == PEAL_ROLE_SPARSE && index != pipeline->values);
 }
 
 peal_status models__columns_init(models__columns *columns, const peal_pipeline *pipeline, const models__bins *bins,
-                                 peal_error *err) {
+                                 size_t sparse_most, peal_error *err) {
     const size_t all = pipeline->schema.count, codes = bins->shape.code_columns;
     size_t used = 0;
-    for (size_t i = 0; i < all; i++) used += is_used(&pipeline->columns[i]);
-    *columns = (models__columns){.numbers = pipeline->feature_width, .features = bins->features};
+    for (size_t i = 0; i < all; i++) used += is_used(pipeline, i);
+    *columns = (models__columns){.numbers = pipeline->feature_width, .features = bins->dense, .dense = bins->dense};
     PEAL_TRY(peal_alloc_checked(&columns->places, used, sizeof(uint32_t), "columns", err));
-    PEAL_TRY(peal_alloc_checked(&columns->of, columns->features, sizeof(uint32_t), "columns", err));
+    PEAL_TRY(peal_alloc_checked(&columns->sparse, used, sizeof(uint32_t), "columns", err));
+    PEAL_TRY(peal_alloc_checked(&columns->of, columns->dense + sparse_most, sizeof(uint32_t), "columns", err));
     size_t code = columns->numbers;
     for (size_t i = 0; i < all; i++) {
         const peal_pipeline_column *column = &pipeline->columns[i];
-        if (!is_used(column)) continue;
+        if (!is_used(pipeline, i)) continue;
         const uint32_t number = (uint32_t)columns->count++;
         columns->places[number] = (uint32_t)i;
+        columns->sparse[number] = column->role == PEAL_ROLE_SPARSE ? column->offset : UINT32_MAX;
+        if (column->role == PEAL_ROLE_SPARSE) continue;
         if (column->role == PEAL_ROLE_INDEX) {
             columns->of[code++] = number;
             continue;
@@ -37,8 +43,23 @@ peal_status models__columns_init(models__columns *columns, const peal_pipeline *
     return PEAL_OK;
 }
 
+void models__columns_finish(models__columns *columns, const models__bins *bins) {
+    columns->features = bins->features;
+    for (size_t k = 0; k < bins->sparse.count; k++) {
+        uint32_t best = 0, first = 0;
+        for (uint32_t c = 0; c < columns->count; c++) {
+            const uint32_t begin = columns->sparse[c];
+            if (begin == UINT32_MAX || begin > bins->sparse.indices[k] || begin < first) continue;
+            first = begin;
+            best = c;
+        }
+        columns->of[columns->dense + k] = best;
+    }
+}
+
 void models__columns_clear(models__columns *columns) {
     free(columns->places);
+    free(columns->sparse);
     free(columns->of);
     *columns = (models__columns){0};
 }
@@ -49,7 +70,7 @@ static const peal_pipeline_column *column_of(const models__columns *columns, con
 
 bool models__column_is_ordered(const models__columns *columns, const peal_pipeline *pipeline, size_t f) {
     const peal_pipeline_column *column = column_of(columns, pipeline, f);
-    if (f < columns->numbers && column->width != 1) return false;
+    if (column->role == PEAL_ROLE_SPARSE || (f < columns->numbers && column->width != 1)) return false;
     for (size_t i = 0; i < column->step_count; i++) {
         const peal_transform *transform = column->steps[i].transform;
         if (transform->role == PEAL_TRANSFORM_ENCODE && !transform->bucket) return false;

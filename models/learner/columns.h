@@ -7,14 +7,18 @@
 
 /* The columns that features come from, in the order of the schema. */
 typedef struct models__columns {
-    size_t count, features;
+    size_t count, features, dense;
     uint32_t *places; /* [count] in the schema */
     uint32_t *of;     /* [features] the number of the feature's column */
     uint32_t numbers; /* features that are no codes */
+    uint32_t *sparse; /* [count] of a column of sparse features: those that come before its own; else UINT32_MAX */
 } models__columns;
 
+/* Of the dense features; there is room for `sparse_most` sparse ones. */
 peal_status models__columns_init(models__columns *columns, const peal_pipeline *pipeline, const models__bins *bins,
-                                 peal_error *err);
+                                 size_t sparse_most, peal_error *err);
+/* And of the sparse ones that the bins have. */
+void models__columns_finish(models__columns *columns, const models__bins *bins);
 void models__columns_clear(models__columns *columns);
 
 /* The name of an input column. */

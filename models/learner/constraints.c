@@ -125,7 +125,8 @@ static peal_status read_all(models__constraints *self, const peal_pipeline *pipe
 peal_status models__constraints_new(const peal_pipeline *pipeline, const models__bins *bins,
                                     const peal_model_spec *spec, models__constraints *out, peal_error *err) {
     list from = {0};
-    PEAL_TRY(models__columns_init(&out->columns, pipeline, bins, err));
+    PEAL_TRY(models__columns_init(&out->columns, pipeline, bins, bins->sparse.count, err));
+    models__columns_finish(&out->columns, bins);
     from.count = out->columns.count;
     PEAL_TRY(peal_alloc_checked(&from.names, from.count, sizeof *from.names, "columns", err));
     for (size_t i = 0; i < from.count; i++) from.names[i] = models__column_name(&out->columns, pipeline, i);

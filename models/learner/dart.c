@@ -51,17 +51,37 @@ double models__dart_value(const models__trees *self, double weight, double value
     return weight > 0 ? value : 0;
 }
 
-void models__change_scores(const models__trees *self, size_t round, double from, double to, const uint8_t *bins,
-                           size_t stride, size_t count, const uint32_t *leaves, double *scores) {
+/* The leaf of a tree, as it is in training, in which row i is. */
+static uint32_t find_leaf(const models__trees *self, size_t tree, const models__seen_rows *rows, size_t i) {
     const models__forest *forest = &self->forest;
-    const size_t outputs = self->outputs;
+    const models__bins *bins = &self->bins;
+    const uint8_t *dense = rows->dense + i * rows->stride;
+    if (bins->sparse.count == 0) return models__tree_leaf(forest, tree, dense);
+    const size_t first = tree * (forest->leaves - 1);
+    const peal_sparse_row sparse = rows->sparse(rows->user, i);
+    uint32_t at = forest->sizes[tree] ? 0 : MODELS__LEAF;
+    while (!(at & MODELS__LEAF)) {
+        const models__tree_node *node = &forest->nodes[first + at];
+        const uint32_t *set = forest->sets ? forest->sets + (first + at) * MODELS__SET_WORDS : NULL;
+        const uint8_t bin = node->feature < bins->dense
+                                ? dense[node->feature]
+                                : models__sparse_row_bin(&bins->sparse, sparse, node->feature - bins->dense);
+        at = models__goes_left(node, set, bin) ? node->left : node->right;
+    }
+    return at & ~MODELS__LEAF;
+}
+
+void models__change_scores(const models__trees *self, size_t round, double from, double to,
+                           const models__seen_rows *rows, const uint32_t *leaves, double *scores) {
+    const models__forest *forest = &self->forest;
+    const size_t outputs = self->outputs, count = rows->count;
     for (size_t k = 0; k < outputs; k++) {
         const size_t tree = round * outputs + k;
         const double *values = forest->values + tree * forest->leaves;
         const uint32_t *known = leaves ? leaves + k * count : NULL;
         for (size_t i = 0; i < count; i++) {
             const bool is_known = known && known[i] != MODELS__NO_LEAF;
-            const uint32_t leaf = is_known ? known[i] : models__tree_leaf(forest, tree, bins + i * stride);
+            const uint32_t leaf = is_known ? known[i] : find_leaf(self, tree, rows, i);
             double change = models__dart_value(self, to, values[leaf]);
             if (from > 0) change -= models__dart_value(self, from, values[leaf]);
             scores[i * outputs + k] += change;

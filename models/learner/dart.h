@@ -32,10 +32,9 @@ size_t models__dart_drop(const models__trees *self, int committed, size_t rounds
 /* Writes the weights of the next state [rounds + 1]. */
 void models__dart_scale(const models__trees *self, int committed, size_t rounds, const double *weights, size_t dropped);
 
-/* Changes the scores [count, outputs] of rows, whose bins stand `stride` bytes apart, from the trees of a round with
- * one weight to the same with another. `leaves` [outputs, count] where the rows are in them, MODELS__NO_LEAF where that
- * is not known; NULL: nowhere. */
-void models__change_scores(const models__trees *self, size_t round, double from, double to, const uint8_t *bins,
-                           size_t stride, size_t count, const uint32_t *leaves, double *scores);
+/* Changes the scores [count, outputs] of rows from the trees of a round with one weight to the same with another.
+ * `leaves` [outputs, count] where the rows are in them, MODELS__NO_LEAF where that is not known; NULL: nowhere. */
+void models__change_scores(const models__trees *self, size_t round, double from, double to,
+                           const models__seen_rows *rows, const uint32_t *leaves, double *scores);
 
 #endif

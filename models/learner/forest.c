@@ -26,7 +26,10 @@ void models__forest_model_free(void *model) {
     models__bins_clear(&self->bins);
     models__columns_clear(&self->columns);
     free(self->forest.sizes);
+    if (self->stored != self->forest.nodes) free(self->stored);
+    free(self->splits);
     free(self->forest.nodes);
+    free(self->forest.thresholds);
     free(self->forest.sets);
     free(self->forest.values);
     free(self->forest.base);
@@ -58,7 +61,10 @@ static void list_tensors(models__forest_model *self) {
     add_tensor(self, "edge_counts", PEAL_TENSOR_UINT32, bins->edge_counts, 1, numbers);
     add_tensor(self, "edges", PEAL_TENSOR_FLOAT32, bins->edges, numbers, MODELS__BINS_MOST);
     add_tensor(self, "sizes", PEAL_TENSOR_UINT32, forest->sizes, 1, forest->trees);
-    add_tensor(self, "nodes", PEAL_TENSOR_UINT32, forest->nodes, forest->trees, nodes * 4);
+    add_tensor(self, "nodes", PEAL_TENSOR_UINT32, self->stored, forest->trees, nodes * 4);
+    if (forest->thresholds) {
+        add_tensor(self, "thresholds", PEAL_TENSOR_FLOAT32, forest->thresholds, forest->trees, nodes);
+    }
     if (forest->sets) {
         add_tensor(self, "sets", PEAL_TENSOR_UINT32, forest->sets, forest->trees, nodes * MODELS__SET_WORDS);
     }
@@ -82,6 +88,23 @@ static peal_status make_history(models__forest *forest, const peal_tensor *given
     return peal_alloc_checked(&forest->leaf_rows, leaves, sizeof(uint32_t), "trees", err);
 }
 
+/* Room for nodes as they are stored, and for as many sparse features and edges as there may be splits. */
+static peal_status make_sparse(models__forest_model *self, peal_error *err) {
+    models__forest *forest = &self->forest;
+    models__sparse *sparse = &self->bins.sparse;
+    const size_t nodes = forest->trees * (forest->leaves - 1);
+    self->stored = forest->nodes;
+    if (!self->shape.sparse) return PEAL_OK;
+    self->stored = NULL;
+    PEAL_TRY(peal_alloc_checked(&self->stored, nodes, sizeof(models__tree_node), "trees", err));
+    PEAL_TRY(peal_alloc_checked(&forest->thresholds, nodes, sizeof(float), "trees", err));
+    PEAL_TRY(peal_zeroed_checked(&self->splits, nodes, sizeof(uint64_t), "trees", err));
+    PEAL_TRY(peal_zeroed_checked(&sparse->indices, nodes, sizeof(uint32_t), "trees", err));
+    PEAL_TRY(peal_zeroed_checked(&sparse->first, nodes + 1, sizeof(size_t), "trees", err));
+    PEAL_TRY(peal_zeroed_checked(&sparse->edges, nodes, sizeof(float), "trees", err));
+    return peal_zeroed_checked(&sparse->zeros, nodes, 1, "trees", err);
+}
+
 static peal_status make_room(models__forest_model *self, bool has_sets, peal_error *err) {
     models__forest *forest = &self->forest;
     const size_t trees = forest->trees, nodes = forest->leaves - 1;
@@ -89,6 +112,7 @@ static peal_status make_room(models__forest_model *self, bool has_sets, peal_err
     PEAL_TRY(peal_alloc_checked(&forest->nodes, trees * nodes, sizeof(models__tree_node), "trees", err));
     PEAL_TRY(peal_alloc_checked(&forest->values, trees * forest->leaves, sizeof(double), "trees", err));
     PEAL_TRY(peal_alloc_checked(&forest->base, forest->outputs, sizeof(double), "trees", err));
+    PEAL_TRY(make_sparse(self, err));
     if (!has_sets && !models__bins_have_categories(&self->bins)) return PEAL_OK;
     return peal_alloc_checked(&forest->sets, trees * nodes * MODELS__SET_WORDS, sizeof(uint32_t), "trees", err);
 }
@@ -130,7 +154,8 @@ static peal_status make(models__forest_model *self, const peal_pipeline *pipelin
     self->aspects = aspects ? peal_tensor_count(aspects) : 0;
     PEAL_TRY(
         models__bins_init(&self->bins, pipeline, &self->shape, aspects ? aspects->data : NULL, self->aspects, err));
-    PEAL_TRY(models__columns_init(&self->columns, pipeline, &self->bins, err));
+    const size_t splits = self->shape.sparse ? self->forest.trees * (self->forest.leaves - 1) : 0;
+    PEAL_TRY(models__columns_init(&self->columns, pipeline, &self->bins, splits, err));
     PEAL_TRY(make_room(self, has_sets, err));
     PEAL_TRY(make_history(&self->forest, given, given_count, err));
     list_tensors(self);
@@ -154,6 +179,100 @@ const peal_tensor *models__forest_model_tensors(const void *model, size_t *count
     const models__forest_model *self = model;
     *count = self->count;
     return self->tensors;
+}
+
+/* ---- sparse features that nodes split by ---- */
+
+/* Whole numbers in the order of features and thresholds. -0 is 0. */
+static uint64_t split_key(uint32_t index, float threshold) {
+    const float value = threshold + 0.0F;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (uint64_t)index << 32 | (bits >> 31 ? ~bits : bits | UINT32_C(1) << 31);
+}
+
+static int by_key(const void *a, const void *b) {
+    const uint64_t *p = a, *q = b;
+    return (*p > *q) - (*p < *q);
+}
+
+static float key_threshold(uint64_t key) {
+    uint32_t bits = (uint32_t)key;
+    float value;
+    bits = bits >> 31 ? bits & ~(UINT32_C(1) << 31) : ~bits;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static bool is_sparse_split(const models__forest_model *self, const models__tree_node *node) {
+    const size_t dense = self->bins.dense;
+    return node->feature >= dense && node->feature - dense < self->shape.sparse && node->what == 0;
+}
+
+/* The features and thresholds that occur become the model's sparse features and their edges. */
+static peal_status collect_splits(models__forest_model *self, peal_error *err) {
+    const models__forest *forest = &self->forest;
+    models__sparse *sparse = &self->bins.sparse;
+    const size_t dense = self->bins.dense;
+    size_t count = 0, edges = 0;
+    for (size_t tree = 0; tree < forest->trees; tree++) {
+        for (size_t i = 0; i < forest->sizes[tree] && i < forest->leaves - 1; i++) {
+            const size_t at = tree * (forest->leaves - 1) + i;
+            const models__tree_node *node = &self->stored[at];
+            if (is_sparse_split(self, node)) {
+                self->splits[count++] = split_key((uint32_t)(node->feature - dense), forest->thresholds[at]);
+            }
+        }
+    }
+    if (count) qsort(self->splits, count, sizeof *self->splits, by_key);
+    sparse->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t index = (uint32_t)(self->splits[i] >> 32);
+        if (i && self->splits[i] == self->splits[i - 1]) continue;
+        if (sparse->count == 0 || sparse->indices[sparse->count - 1] != index) sparse->indices[sparse->count++] = index;
+        sparse->edges[edges++] = key_threshold(self->splits[i]);
+        sparse->first[sparse->count] = edges;
+    }
+    for (size_t k = 0; k < sparse->count; k++) {
+        if (models__sparse_edges(sparse, k) >= MODELS__BINS_MOST) {
+            return peal_fail(err, PEAL_E_DATA, "sparse feature %u has too many thresholds", sparse->indices[k]);
+        }
+        sparse->zeros[k] = models__sparse_bin(sparse, k, 0);
+    }
+    return PEAL_OK;
+}
+
+/* A stored node as the trees are walked by; one that makes no sense keeps making none. */
+static models__tree_node known_node(const models__forest_model *self, size_t at) {
+    const models__sparse *sparse = &self->bins.sparse;
+    models__tree_node node = self->stored[at];
+    if (node.feature < self->bins.dense) return node;
+    if (!is_sparse_split(self, &node)) {
+        node.feature = UINT32_MAX;
+        return node;
+    }
+    const uint32_t index = (uint32_t)(node.feature - self->bins.dense);
+    const size_t k = models__index_place(sparse->indices, sparse->count, 0, index);
+    node.feature = (uint32_t)(self->bins.dense + k);
+    node.what = models__sparse_bin(sparse, k, self->forest.thresholds[at]);
+    return node;
+}
+
+/* What follows from the tensors once they are written. */
+static peal_status finish(models__forest_model *self, peal_error *err) {
+    const models__forest *forest = &self->forest;
+    if (self->shape.sparse) {
+        PEAL_TRY(collect_splits(self, err));
+        for (size_t tree = 0; tree < forest->trees; tree++) {
+            for (size_t i = 0; i < forest->leaves - 1; i++) {
+                const size_t at = tree * (forest->leaves - 1) + i;
+                forest->nodes[at] = i < forest->sizes[tree] ? known_node(self, at) : (models__tree_node){0};
+            }
+        }
+    }
+    PEAL_TRY(models__bins_finish(&self->bins, err));
+    models__columns_finish(&self->columns, &self->bins);
+    return PEAL_OK;
 }
 
 /* ---- what was loaded ---- */
@@ -180,6 +299,9 @@ static bool node_is_right(const models__forest *forest, const models__bins *bins
     const uint32_t children[] = {node->left, node->right};
     bool right = node->feature < bins->features && node->what <= (MODELS__CATEGORY | MODELS__MISSING_LEFT | 0xff);
     right = right && (!(node->what & MODELS__CATEGORY) || forest->sets);
+    if (right && node->feature >= bins->dense) {
+        right = node->what >= 1 && node->what <= models__sparse_edges(&bins->sparse, node->feature - bins->dense);
+    }
     for (size_t c = 0; c < 2; c++) {
         const bool is_leaf = children[c] & MODELS__LEAF;
         const uint32_t number = children[c] & ~MODELS__LEAF;
@@ -208,7 +330,7 @@ peal_status models__forest_model_check(const void *model, peal_error *err) {
     models__forest_model *self = (models__forest_model *)model; /* what follows from its tensors is made here */
     const size_t trees = self->forest.trees, outputs = self->forest.outputs;
     if (trees % outputs) return peal_fail(err, PEAL_E_DATA, "it has not a tree for each class");
-    PEAL_TRY(models__bins_finish(&self->bins, err));
+    PEAL_TRY(finish(self, err));
     for (size_t tree = 0; tree < trees; tree++) PEAL_TRY(models__forest_check(&self->forest, &self->bins, tree, err));
     return PEAL_OK;
 }
@@ -267,13 +389,30 @@ void models__forest_model_score(const void *model, void *scratch, const peal_bat
     }
 }
 
+/* Nodes as they are stored, of a forest whose bins these are. */
+static void store_nodes(models__forest_model *self, const models__forest *forest, const models__bins *bins) {
+    const size_t dense = bins->dense, nodes = forest->leaves - 1;
+    memcpy(self->stored, forest->nodes, forest->trees * nodes * sizeof(models__tree_node));
+    if (!self->shape.sparse) return;
+    for (size_t tree = 0; tree < forest->trees; tree++) {
+        for (size_t i = 0; i < forest->sizes[tree]; i++) {
+            const size_t at = tree * nodes + i, k = forest->nodes[at].feature - dense;
+            self->forest.thresholds[at] = 0;
+            if (forest->nodes[at].feature < dense) continue;
+            self->forest.thresholds[at] = bins->sparse.edges[bins->sparse.first[k] + forest->nodes[at].what - 1];
+            self->stored[at].feature = (uint32_t)dense + bins->sparse.indices[k];
+            self->stored[at].what = 0;
+        }
+    }
+}
+
 void models__forest_model_fill(void *model, const models__forest *forest, const models__bins *bins) {
     models__forest_model *self = model;
     models__forest *own = &self->forest;
     const size_t trees = forest->trees, nodes = forest->leaves - 1, numbers = self->shape.features;
     memcpy(own->base, forest->base, own->outputs * sizeof(double));
     memcpy(own->sizes, forest->sizes, trees * sizeof(uint32_t));
-    memcpy(own->nodes, forest->nodes, trees * nodes * sizeof(models__tree_node));
+    store_nodes(self, forest, bins);
     if (own->sets) memcpy(own->sets, forest->sets, trees * nodes * MODELS__SET_WORDS * sizeof(uint32_t));
     memcpy(own->values, forest->values, trees * forest->leaves * sizeof(double));
     memcpy(own->gains, forest->gains, trees * nodes * sizeof(double));
@@ -282,7 +421,7 @@ void models__forest_model_fill(void *model, const models__forest *forest, const 
     memcpy(self->bins.edge_counts, bins->edge_counts, numbers * sizeof(uint32_t));
     memcpy(self->bins.edges, bins->edges, numbers * MODELS__BINS_MOST * sizeof(float));
     memcpy(self->bins.code_bins, bins->code_bins, bins->code_first[bins->code_features]);
-    models__bins_finish(&self->bins, NULL);
+    finish(self, NULL);
 }
 
 const peal_ranking *models__forest_model_ranking(const void *model) {

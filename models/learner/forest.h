@@ -30,7 +30,8 @@ enum {
     MODELS__SKIP_DROP,
     MODELS__TRUNCATION,
     MODELS__SIGMOID,
-    MODELS__AT
+    MODELS__AT,
+    MODELS__BUNDLES
 };
 
 typedef enum models__growth { MODELS__BY_LEAF, MODELS__BY_DEPTH } models__growth;
@@ -64,7 +65,8 @@ enum {
 #define MODELS__LEAF (UINT32_C(1) << 31) /* a child that is a leaf, with its number */
 
 /* A node: rows whose bin of `feature` is up to the last byte of `what` go left. A child's number is above its
- * parent's. */
+ * parent's. Features are those of models__bins. In a model's file a node by a sparse feature names it by its number in
+ * the dataset, behind the dense ones, its `what` is 0, and rows go left where it is at most the node's threshold. */
 typedef struct models__tree_node {
     uint32_t feature, what, left, right;
 } models__tree_node;
@@ -75,6 +77,7 @@ typedef struct models__forest {
     size_t trees;             /* that there are */
     uint32_t *sizes;          /* [trees] nodes of each */
     models__tree_node *nodes; /* [trees, leaves - 1] */
+    float *thresholds;        /* [trees, leaves - 1] of a model whose dataset has sparse features; else NULL */
     uint32_t *sets;           /* [trees, leaves - 1, SET_WORDS], or NULL: no feature is a category */
     double *values;           /* [trees, leaves] */
     double *base;             /* [outputs] what all rows begin with */
@@ -124,7 +127,7 @@ models__unit models__forest_unit(const models__goal *goal);
 
 /* ---- the model, by a learner's hooks ---- */
 
-enum { MODELS__FOREST_TENSORS = 13 };
+enum { MODELS__FOREST_TENSORS = 14 };
 
 typedef struct models__forest_model {
     peal_shape shape; /* the data's */
@@ -133,6 +136,8 @@ typedef struct models__forest_model {
     size_t aspects; /* of columns of codes; see bins.h */
     models__columns columns;
     models__forest forest;
+    models__tree_node *stored; /* its nodes as in the file; without sparse features forest.nodes */
+    uint64_t *splits;          /* [trees, leaves - 1] room to find the sparse features that the nodes split by */
     peal_tensor tensors[MODELS__FOREST_TENSORS];
     size_t count;
 } models__forest_model;

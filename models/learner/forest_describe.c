@@ -149,6 +149,10 @@ static json_t *set_bound(const one_tree *self, json_t *out, const models__tree_n
     const size_t f = node->feature;
     const uint32_t bin = node->what & 0xff;
     double most = -INFINITY;
+    if (f >= bins->dense) {
+        const float *edges = bins->sparse.edges + bins->sparse.first[f - bins->dense];
+        return peal_json_set(out, "at_most", json_real((double)edges[bin - 1]));
+    }
     if (f < bins->shape.features) {
         if (bin) most = bin <= bins->edge_counts[f] ? (double)bins->edges[f * MODELS__BINS_MOST + bin - 1] : INFINITY;
     } else {
@@ -165,11 +169,29 @@ static json_t *set_bound(const one_tree *self, json_t *out, const models__tree_n
     return peal_json_set(out, "below", json_real(nextafter(most, INFINITY)));
 }
 
+/* A sparse feature's number among all of the dataset, from 0 on; and the text that it is of, or its number in its
+ * column. */
+static json_t *set_sparse(const one_tree *self, json_t *out, size_t f) {
+    const models__bins *bins = &self->model->bins;
+    const uint32_t index = bins->sparse.indices[f - bins->dense];
+    const peal_pipeline_column *column = &self->pipeline->columns[self->model->columns.places[column_of(self, f)]];
+    out = peal_json_set(out, "index", json_integer(index));
+    const peal_pipeline_step *last = column->step_count ? &column->steps[column->step_count - 1] : NULL;
+    char text[512];
+    peal_text name = {NULL, 0};
+    if (last && last->transform->code_name) name = last->transform->code_name(last->state, index - column->offset);
+    if (name.data) return peal_json_set(out, "feature", peal_json_bytes(name.data, name.length));
+    const char *from = models__column_name(&self->model->columns, self->pipeline, column_of(self, f));
+    peal_snprintf(text, sizeof text, "%s[%u]", from, index - column->offset);
+    return peal_json_set(out, "feature", peal_json_bytes(text, strlen(text)));
+}
+
 /* The feature's own name where the column has several. */
 static json_t *set_feature(const one_tree *self, json_t *out, size_t f) {
     const models__columns *columns = &self->model->columns;
     const peal_pipeline_column *column = &self->pipeline->columns[columns->places[column_of(self, f)]];
     out = peal_json_set(out, "column", name_of(self->model, self->pipeline, column_of(self, f)));
+    if (f >= self->model->bins.dense) return set_sparse(self, out, f);
     if (f >= columns->numbers || column->width == 1) return out;
     char text[512];
     peal_pipeline_feature_name(self->pipeline, (uint32_t)f, text, sizeof text);
@@ -182,8 +204,9 @@ static json_t *set_sums(const one_tree *self, json_t *out, uint32_t number) {
     return self->covers ? peal_json_set(out, "cover", json_real(self->covers[number])) : out;
 }
 
-/* Whether rows can lack the feature: codes, and numbers of which it is known what they were filled in with. */
+/* Whether the feature can be missing: codes, and numbers of which it is known what they were filled in with. */
 static bool knows_missing(const models__bins *bins, size_t f) {
+    if (f >= bins->dense) return false;
     return f >= bins->shape.features || !isnan(bins->filled[f]);
 }
 

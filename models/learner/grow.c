@@ -10,9 +10,10 @@
 
 /* ---- histograms ---- */
 
-/* Some rows that are added together: where their bins stand, and what each adds. */
+/* Some rows that are added together: where their bytes stand, and what each adds. */
 enum { BLOCK_ROWS = 128, TILE_BYTES = 24 << 10 };
 typedef struct row_block {
+    const uint32_t *list; /* their numbers */
     const uint8_t *bins[BLOCK_ROWS];
     models__packed own[BLOCK_ROWS];
     size_t count;
@@ -24,6 +25,7 @@ static void take_block(const models__member *m, const models__leaf *one, size_t 
     const size_t left = one->count - at, stride = m->own->stride;
     const uint32_t *list = m->own->lists[0] + one->first + at;
     block->count = left < BLOCK_ROWS ? left : BLOCK_ROWS;
+    block->list = list;
     for (size_t i = 0; i < block->count; i++) {
         const uint8_t *row = m->own->matrix + list[i] * stride;
         models__quantum quantum;
@@ -37,7 +39,7 @@ static void take_block(const models__member *m, const models__leaf *one, size_t 
     }
 }
 
-/* Features begin .. end - 1, whose histograms fit the first cache. */
+/* Columns begin .. end - 1, whose histograms fit the first cache. */
 static void add_tile(const row_block *block, const uint32_t *first, size_t begin, size_t end, models__packed *packed) {
     for (size_t i = 0; i < block->count; i++) {
         const uint8_t *bins = block->bins[i];
@@ -53,30 +55,68 @@ static void add_tile(const row_block *block, const uint32_t *first, size_t begin
     }
 }
 
+/* What the rows list. */
+static void add_lists(const models__member *m, const row_block *block) {
+    const models__own_rows *own = m->own;
+    for (size_t i = 0; i < block->count; i++) {
+        const models__packed added = block->own[i];
+        const size_t end = own->row_first[block->list[i] + (size_t)1];
+        for (size_t e = own->row_first[block->list[i]]; e < end; e++) m->packed[own->entries[e]] += added;
+    }
+}
+
 /* Adds a leaf's rows of this worker: a block of them, tile by tile, while their bins are in the cache. */
 static void add_rows(const models__member *m, const models__leaf *one) {
     const models__trees *self = m->self;
-    const size_t features = self->bins.features;
-    const uint32_t *first = self->bins_first;
+    const size_t columns = self->places.columns;
+    const uint32_t *first = self->places.column_first;
     row_block block;
     for (size_t at = 0; at < one->count; at += block.count) {
         take_block(m, one, at, &block);
-        for (size_t begin = 0, end; begin < features; begin = end) {
+        if (self->places.listed) add_lists(m, &block);
+        for (size_t begin = 0, end; begin < columns; begin = end) {
             end = begin + 1;
-            while (end < features && (first[end + 1] - first[begin]) * sizeof *m->packed <= TILE_BYTES) end++;
+            while (end < columns && (first[end + 1] - first[begin]) * sizeof *m->packed <= TILE_BYTES) end++;
             add_tile(&block, first, begin, end, m->packed);
         }
     }
 }
 
-/* The sum over all workers of bin `at`, which is then zero again. */
-static models__packed take_sum(const models__trees *self, size_t at) {
+/* The sum over all workers of bin `at`. */
+static models__packed sum_of(const models__trees *self, size_t at) {
     models__packed sum = {0};
-    for (size_t r = 0; r < self->members; r++) {
-        sum += self->packed[r * self->bins_all + at];
-        self->packed[r * self->bins_all + at] = (models__packed){0};
-    }
+    for (size_t r = 0; r < self->members; r++) sum += self->packed[r * self->places.bins_all + at];
     return sum;
+}
+
+/* The same of a dense feature's bin, which is then zero again. */
+static models__packed take_sum(const models__trees *self, size_t at) {
+    const models__packed sum = sum_of(self, at);
+    for (size_t r = 0; r < self->members; r++) self->packed[r * self->places.bins_all + at] = (models__packed){0};
+    return sum;
+}
+
+/* Makes zero again what this worker's rows of a leaf have added to bins of sparse features: all of these bins, or where
+ * there are more of them than the rows can have added to, those. No one else reads them any more. */
+static void clear_sparse(const models__member *m, const models__leaf *one) {
+    const models__bundles *places = &m->self->places;
+    const models__own_rows *own = m->own;
+    const uint32_t *list = own->lists[0] + one->first, begin = places->column_first[places->dense];
+    size_t added = one->count * (places->columns - places->dense);
+    if (m->self->bins.sparse.count == 0) return;
+    for (size_t i = 0; i < one->count; i++) added += own->row_first[list[i] + (size_t)1] - own->row_first[list[i]];
+    if (added > places->bins_all - begin) {
+        memset(m->packed + begin, 0, (places->bins_all - begin) * sizeof *m->packed);
+        return;
+    }
+    for (size_t i = 0; i < one->count; i++) {
+        const uint8_t *bytes = models__row_bins(own, list[i]);
+        for (size_t c = places->dense; c < places->columns; c++) {
+            m->packed[places->column_first[c] + bytes[c]] = (models__packed){0};
+        }
+        const size_t end = own->row_first[list[i] + (size_t)1];
+        for (size_t e = own->row_first[list[i]]; e < end; e++) m->packed[own->entries[e]] = (models__packed){0};
+    }
 }
 
 /* ---- splits ---- */
@@ -85,7 +125,8 @@ static bool may_split(const models__member *m, const models__leaf *one) {
     return one->all.rows >= 2 * m->rules.min_rows && (m->self->depth == 0 || one->depth < m->self->depth);
 }
 
-/* Whether the tree may look at the feature: a part of them, drawn for each tree. */
+/* Whether the tree may look at the feature, sparse ones by their numbers in the dataset: a part of them, drawn for each
+ * tree. */
 static bool is_drawn(const models__member *m, size_t feature) {
     const models__trees *self = m->self;
     if (self->columns_part >= 1) return true;
@@ -101,9 +142,35 @@ static models__rules leaf_rules(const models__member *m, const models__leaf *one
     return rules;
 }
 
+/* Sparse feature k of a leaf: false if fewer rows have it than a child must have. Then neither the leaf nor what
+ * becomes of it can be split by it, for on one side of any such split all rows have the feature. */
+static bool search_sparse(const models__member *m, const models__rules *rules, size_t index, size_t k,
+                          models__best *best) {
+    const models__trees *self = m->self;
+    const models__sum *all = &m->leaves[index].all;
+    const size_t count = models__sparse_edges(&self->bins.sparse, k) + 2, zero = self->bins.sparse.zeros[k];
+    const models__packed *at = self->histograms + index * self->places.bins_all + self->places.first[k];
+    models__packed bins[MODELS__BINS_MOST + 1], others = {0};
+    bins[0] = others;
+    for (size_t b = 1; b < count; b++) {
+        if (b == zero) continue;
+        bins[b] = *at++;
+        others += bins[b];
+    }
+    if (models__unpack(others, self->row_bits).rows < rules->min_rows) return false;
+    bins[zero] = models__pack(all, self->row_bits) - others;
+    models__split_numbers(rules, bins, count, all, (uint32_t)(self->bins.dense + k), best);
+    return true;
+}
+
+/* Those of the leaf's sparse features that are alive: [own_end - own_begin], alive ones first. */
+static uint32_t *alive_of(const models__member *m, size_t index) {
+    return m->own->alive + index * (m->own_end - m->own_begin);
+}
+
 static void search(const models__member *m, size_t index, size_t begin, size_t end) {
     models__trees *self = m->self;
-    const models__leaf *one = &m->leaves[index];
+    models__leaf *one = &m->leaves[index];
     models__best *best = &self->bests[index * self->members + m->rank];
     models__rules rules = leaf_rules(m, one);
     best->gain = 0;
@@ -111,16 +178,24 @@ static void search(const models__member *m, size_t index, size_t begin, size_t e
     for (size_t f = begin; f < end; f++) {
         if (!is_drawn(m, f) || !models__may_join(&self->constraints, &one->path, f)) continue;
         rules.direction = models__direction(&self->constraints, f);
-        const models__packed *bins = self->histograms + index * self->bins_all + self->bins_first[f];
+        const models__packed *bins = self->histograms + index * self->places.bins_all + self->places.column_first[f];
         (models__bins_is_category(&self->bins, f) ? models__split_categories : models__split_numbers)(
             &rules, bins, self->bins.counts[f], &one->all, (uint32_t)f, best);
     }
+    const size_t count = one->alive;
+    one->alive = 0;
+    rules.direction = 0; /* they have none */
+    for (size_t i = 0; i < count; i++) {
+        uint32_t *alive = alive_of(m, index);
+        const bool may_join = models__may_join(&self->constraints, &one->path, self->bins.dense + alive[i]);
+        if (may_join && search_sparse(m, &rules, index, alive[i], best)) alive[one->alive++] = alive[i];
+    }
 }
 
-/* The features that this worker sums and searches. */
+/* The dense features that this worker sums and searches. */
 static void own_features(const models__member *m, size_t *begin, size_t *end) {
-    *begin = m->self->bins.features * m->rank / m->self->members;
-    *end = m->self->bins.features * (m->rank + 1) / m->self->members;
+    *begin = m->self->bins.dense * m->rank / m->self->members;
+    *end = m->self->bins.dense * (m->rank + 1) / m->self->members;
 }
 
 static void pick_best(models__member *m, size_t index) {
@@ -129,11 +204,39 @@ static void pick_best(models__member *m, size_t index) {
     best->gain = 0;
     for (size_t r = 0; r < self->members; r++) {
         const models__best *one = &self->bests[index * self->members + r];
-        if (one->gain > best->gain) *best = *one;
+        if (models__is_better(one->gain, one->feature, best)) *best = *one;
     }
 }
 
 /* ---- growing ---- */
+
+/* The rows that a tree is grown over, and their sum. */
+static void take_rows(models__member *m) {
+    models__leaf *root = &m->leaves[0];
+    models__packed sum = {0};
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->own->shares && !(m->own->shares[i] > 0)) continue;
+        models__quantum quantum;
+        memcpy(&quantum, m->own->matrix + i * m->own->stride, sizeof quantum);
+        sum += (models__packed){quantum.gradient, ((int64_t)quantum.hessian << m->self->row_bits) + 1};
+        m->own->lists[0][root->count++] = (uint32_t)i;
+    }
+    m->self->told[m->rank].root = sum;
+}
+
+/* All workers' sums of the sparse features that the tree may look at. */
+static void sum_root_sparse(models__member *m) {
+    const models__trees *self = m->self;
+    const models__bundles *places = &self->places;
+    models__leaf *root = &m->leaves[0];
+    for (size_t i = m->own_begin; i < m->own_end; i++) {
+        const uint32_t k = places->order[i];
+        if (!is_drawn(m, self->bins.dense + self->bins.sparse.indices[k])) continue;
+        alive_of(m, 0)[root->alive++] = k;
+        const size_t end = places->first[k] + models__sparse_edges(&self->bins.sparse, k);
+        for (size_t at = places->first[k]; at < end; at++) self->histograms[at] = sum_of(self, at);
+    }
+}
 
 /* The root's histogram is summed, and its best split found. */
 static peal_status begin_tree(models__member *m) {
@@ -141,35 +244,64 @@ static peal_status begin_tree(models__member *m) {
     models__leaf *root = &m->leaves[0];
     *root = (models__leaf){.low = -INFINITY, .high = INFINITY, .path = models__path_begin()};
     m->leaf_count = 1;
-    for (size_t i = 0; i < m->count; i++) {
-        if (!m->own->shares || m->own->shares[i] > 0) m->own->lists[0][root->count++] = (uint32_t)i;
-    }
+    take_rows(m);
     add_rows(m, root);
     PEAL_TRY(models__meet(m));
     size_t begin, end;
     models__packed all = {0};
     own_features(m, &begin, &end);
-    for (size_t at = self->bins_first[begin]; at < self->bins_first[end]; at++) {
+    for (size_t at = self->places.column_first[begin]; at < self->places.column_first[end]; at++) {
         self->histograms[at] = take_sum(self, at);
     }
-    PEAL_TRY(models__meet(m));
-    /* Any feature's bins hold all rows. */
-    for (size_t at = 0; at < self->bins.counts[0]; at++) all += self->histograms[at];
+    sum_root_sparse(m);
+    for (size_t r = 0; r < self->members; r++) all += self->told[r].root;
     root->all = models__unpack(all, self->row_bits);
     search(m, 0, begin, end);
     PEAL_TRY(models__meet(m));
+    clear_sparse(m, root);
     pick_best(m, 0);
     return PEAL_OK;
+}
+
+/* A feature's column of own rows [m->count], and on which side the rows with each of its bytes are. A listed feature is
+ * written into the marks. */
+static const uint8_t *feature_column(const models__member *m, const models__tree_node *node, const uint32_t *set,
+                                     bool *sides) {
+    const models__trees *self = m->self;
+    const models__own_rows *own = m->own;
+    const size_t dense = self->bins.dense, k = node->feature - dense;
+    if (node->feature < dense) {
+        for (size_t bin = 0; bin <= MODELS__BINS_MOST; bin++) sides[bin] = models__goes_left(node, set, (uint8_t)bin);
+        return own->columns + node->feature * m->count;
+    }
+    const uint8_t zero = self->bins.sparse.zeros[k], base = self->places.base[k];
+    const size_t count = models__sparse_edges(&self->bins.sparse, k) + 2;
+    for (size_t byte = 0; byte <= MODELS__BINS_MOST; byte++) sides[byte] = models__goes_left(node, set, zero);
+    for (size_t bin = 1; bin < count; bin++) {
+        if (bin == zero) continue;
+        sides[base + models__sparse_rank((uint8_t)bin, zero)] = models__goes_left(node, set, (uint8_t)bin);
+    }
+    if (self->places.column[k] != MODELS__NO_COLUMN) return own->columns + self->places.column[k] * m->count;
+    for (size_t i = own->list_first[k]; i < own->list_first[k + 1]; i++)
+        own->marks[own->list_rows[i]] = own->list_bytes[i];
+    return own->marks;
+}
+
+/* Takes the marks away again. */
+static void clear_marks(const models__member *m, const models__tree_node *node) {
+    const models__own_rows *own = m->own;
+    const size_t dense = m->self->bins.dense, k = node->feature - dense;
+    if (node->feature < dense || m->self->places.column[k] != MODELS__NO_COLUMN) return;
+    for (size_t i = own->list_first[k]; i < own->list_first[k + 1]; i++) own->marks[own->list_rows[i]] = 0;
 }
 
 /* Parts own rows of a leaf: those that go left stay in front, in their order. Returns how many do. */
 static size_t part_rows(const models__member *m, const models__leaf *one, const models__tree_node *node,
                         const uint32_t *set) {
-    const uint8_t *column = m->own->columns + node->feature * m->count;
+    bool sides[MODELS__BINS_MOST + 1];
+    const uint8_t *column = feature_column(m, node, set, sides);
     uint32_t *list = m->own->lists[0] + one->first, *spare = m->own->lists[1];
     size_t left = 0, right = 0;
-    bool sides[MODELS__BINS_MOST + 1];
-    for (size_t bin = 0; bin <= MODELS__BINS_MOST; bin++) sides[bin] = models__goes_left(node, set, (uint8_t)bin);
     for (size_t i = 0; i < one->count; i++) {
         const uint32_t row = list[i];
         const bool goes_left = sides[column[row]];
@@ -179,6 +311,7 @@ static size_t part_rows(const models__member *m, const models__leaf *one, const 
         right += !goes_left;
     }
     memcpy(list + left, spare, right * sizeof *list);
+    clear_marks(m, node);
     return left;
 }
 
@@ -211,13 +344,23 @@ static void write_node(const models__member *m, size_t index, size_t number, mod
 static void divide_histogram(const models__member *m, size_t small, size_t large, size_t parent, size_t begin,
                              size_t end) {
     const models__trees *self = m->self;
-    models__packed *smalls = self->histograms + small * self->bins_all;
-    models__packed *larges = self->histograms + large * self->bins_all;
-    const models__packed *parents = self->histograms + parent * self->bins_all;
-    for (size_t at = self->bins_first[begin]; at < self->bins_first[end]; at++) {
+    const models__bundles *places = &self->places;
+    models__packed *smalls = self->histograms + small * places->bins_all;
+    models__packed *larges = self->histograms + large * places->bins_all;
+    const models__packed *parents = self->histograms + parent * places->bins_all;
+    for (size_t at = places->column_first[begin]; at < places->column_first[end]; at++) {
         const models__packed all = parents[at], own = take_sum(self, at);
         smalls[at] = own;
         larges[at] = all - own;
+    }
+    for (size_t i = 0; i < m->leaves[parent].alive; i++) {
+        const uint32_t k = alive_of(m, parent)[i];
+        const size_t stop = places->first[k] + models__sparse_edges(&self->bins.sparse, k);
+        for (size_t at = places->first[k]; at < stop; at++) {
+            const models__packed all = parents[at], own = sum_of(self, at);
+            smalls[at] = own;
+            larges[at] = all - own;
+        }
     }
 }
 
@@ -267,9 +410,12 @@ static peal_status split_leaf(models__member *m, size_t index) {
     size_t begin, end;
     own_features(m, &begin, &end);
     divide_histogram(m, left_is_small ? index : other, left_is_small ? other : index, index, begin, end);
+    right->alive = left->alive;
+    if (left->alive) memcpy(alive_of(m, other), alive_of(m, index), left->alive * sizeof(uint32_t));
     search(m, index, begin, end);
     search(m, other, begin, end);
     PEAL_TRY(models__meet(m));
+    clear_sparse(m, left_is_small ? left : right);
     pick_best(m, index);
     pick_best(m, other);
     return PEAL_OK;

@@ -11,6 +11,7 @@ typedef struct models__leaf {
     models__sum all;     /* of all workers' rows */
     uint32_t depth, parent;
     bool is_right;    /* of its parent */
+    size_t alive;     /* of the worker's sparse features, by how many the leaf may be split */
     double low, high; /* see models__rules */
     models__path path;
     models__best best;
@@ -21,6 +22,8 @@ typedef struct models__member {
     const peal_work *work;
     size_t rank;
     size_t begin, count;   /* rows: the first one, and how many */
+    size_t own_begin;      /* the sparse features that it sums and searches, in the order of their places: */
+    size_t own_end;        /* own_begin .. own_end - 1 */
     models__own_rows *own; /* of them */
     size_t round;          /* from 0 on, of all that the trees are of */
     size_t output, tree;

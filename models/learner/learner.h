@@ -179,6 +179,7 @@ struct peal_learner {
     peal_status (*model_new)(const peal_pipeline *pipeline, const peal_model_spec *spec, const peal_tensor *given,
                              size_t given_count, void **model, peal_error *err);
     void (*model_free)(void *model);
+    bool picks_sparse; /* its model has room for the sparse features that it uses, not for all that there are */
     /* Its tensors [*count]; whoever has just made it may write their data. */
     const peal_tensor *(*model_tensors)(const void *model, size_t *count);
     /* PEAL_E_DATA if its values, all of them finite, make no sense as a whole. NULL: they always do. */

@@ -50,7 +50,7 @@ static double gain_of(const models__rules *rules, const models__sum *left, const
 }
 
 static void take(models__best *best, double gain, uint32_t feature, uint32_t what, const models__sum *left) {
-    if (!(gain > best->gain)) return;
+    if (!models__is_better(gain, feature, best)) return;
     best->gain = gain;
     best->feature = feature;
     best->what = what;
@@ -102,7 +102,7 @@ static int by_ratio(const void *a, const void *b) {
 
 static void take_set(models__best *best, double gain, uint32_t feature, const models__sum *left, const category *all,
                      size_t count, size_t step) {
-    if (!(gain > best->gain)) return;
+    if (!models__is_better(gain, feature, best)) return;
     take(best, gain, feature, MODELS__CATEGORY, left);
     for (size_t i = 0; i < count; i++) {
         const uint32_t bin = step ? all[-(ptrdiff_t)i].bin : all[i].bin;

@@ -37,6 +37,12 @@ static inline double models__sum_value(const models__rules *rules, const models_
                               (double)sum->hessian * rules->hessian_unit + l2);
 }
 
+/* Whether a split by `feature` takes the place of `best`: of equal gains the feature that comes first has it, whatever
+ * the order in which they are looked at. */
+static inline bool models__is_better(double gain, uint32_t feature, const models__best *best) {
+    return gain > best->gain || (gain > 0 && gain >= best->gain && feature < best->feature);
+}
+
 /* Improves `best` of a leaf of which `all` is the sum if one of feature `feature`'s splits is better; of equal ones the
  * first is. `bins` [count] are its histogram, bin 0 what is missing. Categories are ordered by their mean gradient
  * (Fisher 1958, JASA 53), smoothed, and few of them go left. */

@@ -92,7 +92,9 @@ static bool is_weighted(const models__trees *self) {
     return self->goal.shape.has_weight || self->training->weighing.classes;
 }
 
-static peal_status read_rows(models__trees *self, size_t bins, base_reading *read, peal_error *err) {
+static peal_status read_rows(models__trees *self, size_t bins, base_reading *read, models__sparse_sample *sample,
+                             peal_error *err) {
+    size_t sampled;
     const size_t rows = (size_t)self->training->row_count;
     PEAL_TRY(peal_alloc_checked(&self->base, self->outputs, sizeof(double), "classes", err));
     PEAL_TRY(peal_alloc_checked(&read->sums, self->goal.shape.classes + 1, sizeof(double), "classes", err));
@@ -102,15 +104,19 @@ static peal_status read_rows(models__trees *self, size_t bins, base_reading *rea
             PEAL_TRY(peal_alloc_checked(&read->keys.weights, rows, sizeof(uint64_t), "labels", err));
         }
     }
-    PEAL_TRY(models__bins_fit(&self->bins, self->training, bins, add_label, read, err));
+    PEAL_TRY(
+        models__bins_fit(&self->bins, self->training, bins, self->min_rows, add_label, read, sample, &sampled, err));
     set_base(self, read);
-    return PEAL_OK;
+    return models__bundles_find(&self->places, self->training, &self->bins, sample, sampled,
+                                self->training->spec->parameters[MODELS__BUNDLES] > 0, err);
 }
 
-/* Bins and base, in one reading of the rows. */
+/* Bins and base, in one reading of the rows; and where bins stand. */
 static peal_status look_at_rows(models__trees *self, size_t bins, peal_error *err) {
     base_reading read = {.self = self};
-    const peal_status status = read_rows(self, bins, &read, err);
+    models__sparse_sample sample = {0};
+    const peal_status status = read_rows(self, bins, &read, &sample, err);
+    models__sparse_sample_clear(&sample);
     free(read.sums);
     free(read.keys.keys);
     free(read.keys.weights);
@@ -149,10 +155,7 @@ static peal_status make(models__trees *self, peal_error *err) {
     peal_training *training = self->training;
     peal_model_spec *spec = training->spec;
     const double *numbers = spec->parameters;
-    if (training->shape->sparse) {
-        return peal_fail(err, PEAL_E_USAGE, "trees do not learn sparse features yet; drop these columns (drop)");
-    }
-    if (!training->shape->features && !training->shape->code_columns) {
+    if (!training->shape->features && !training->shape->code_columns && !training->shape->sparse) {
         return peal_fail(err, PEAL_E_USAGE, "there is nothing to learn from: every column but the label is dropped");
     }
     PEAL_TRY(models__goal_choose(spec, training->shape, &self->goal, err));
@@ -189,11 +192,6 @@ static peal_status make(models__trees *self, peal_error *err) {
     say_imputed(self);
     if (training->init) PEAL_TRY(models__warm_check(self, err));
     PEAL_TRY(training->init ? models__warm_begin(self, err) : look_at_rows(self, (size_t)numbers[MODELS__BINS], err));
-    PEAL_TRY(peal_alloc_checked(&self->bins_first, self->bins.features + 1, sizeof(uint32_t), "bins", err));
-    for (size_t f = 0; f < self->bins.features; f++) {
-        self->bins_first[f + 1] = self->bins_first[f] + self->bins.counts[f];
-    }
-    self->bins_all = self->bins_first[self->bins.features];
     return make_constraints(self, err);
 }
 
@@ -210,7 +208,7 @@ static void end(void *opaque) {
     if (!self) return;
     models__bins_clear(&self->bins);
     models__constraints_clear(&self->constraints);
-    free(self->bins_first);
+    models__bundles_clear(&self->places);
     free(self->base);
     free(self);
 }
@@ -224,9 +222,13 @@ static json_t *describe(const void *opaque) {
 static const char *summary(const void *opaque, char text[160]) {
     const models__trees *self = opaque;
     const bool is_named = self->training->spec->words[MODELS__OBJECTIVE] != PEAL_MODEL_NO_WORD;
-    peal_snprintf(text, 160, "%s%s%zu rounds of trees, up to %zu leaves, rate %g; %zu features, %zu bins",
-                  is_named ? self->goal.objective->name : "", is_named ? ", " : "", self->training->epochs,
-                  self->leaves, self->rate, self->bins.features, self->bins_all);
+    const models__bundles *places = &self->places;
+    int size = peal_snprintf(text, 160, "%s%s%zu rounds of trees, up to %zu leaves, rate %g; %zu features, %zu bins",
+                             is_named ? self->goal.objective->name : "", is_named ? ", " : "", self->training->epochs,
+                             self->leaves, self->rate, self->bins.features, places->bins_all);
+    if (self->bins.sparse.count == 0 || size < 0 || size >= 160) return text;
+    peal_snprintf(text + size, 160 - (size_t)size, "; of %zu sparse ones %zu in %zu bundles", self->bins.sparse.count,
+                  self->bins.sparse.count - places->listed, places->columns - places->dense);
     return text;
 }
 
@@ -234,8 +236,15 @@ static uint64_t worker_bytes(const void *opaque) {
     const models__trees *self = opaque;
     const uint64_t rows = self->training->row_count / self->members + 1;
     const uint64_t numbers = (2 + 3 * self->outputs) * sizeof(double);
-    return rows * (models__row_stride(self->bins.features) + self->bins.features + numbers +
-                   models__sample_row_bytes(&self->sampling) + (2 + self->outputs) * sizeof(uint32_t));
+    const size_t columns = self->places.columns, sparse = self->bins.sparse.count;
+    uint64_t lists = 0;
+    if (sparse) {
+        lists = self->places.entries / self->members * (2 * sizeof(uint32_t) + 1) + rows * (sizeof(size_t) + 1) +
+                self->leaves * (sparse / self->members + 1) * sizeof(uint32_t);
+    }
+    return rows * (models__row_stride(columns) + columns + numbers + models__sample_row_bytes(&self->sampling) +
+                   (2 + self->outputs) * sizeof(uint32_t)) +
+           lists;
 }
 
 /* ---- shared memory ---- */
@@ -260,7 +269,7 @@ static void lay_out_trees(models__trees *self, peal_layout *at) {
 static void lay_out(void *opaque, peal_layout *at) {
     models__trees *self = opaque;
     const peal_training *training = self->training;
-    const size_t features = self->bins.features, outputs = self->outputs;
+    const size_t bins_all = self->places.bins_all, outputs = self->outputs;
     const size_t valid = (size_t)training->valid_count;
     for (size_t i = 0; i < 2; i++) {
         self->states[i] =
@@ -269,8 +278,8 @@ static void lay_out(void *opaque, peal_layout *at) {
         self->weights[i] = peal_layout_take(at, PEAL_OWNER_STATE, i, "weights", PEAL_TENSOR_FLOAT64, self->rounds);
     }
     lay_out_trees(self, at);
-    self->packed = peal_layout_scratch(at, self->members * self->bins_all, sizeof(models__packed));
-    self->histograms = peal_layout_scratch(at, self->leaves * self->bins_all, sizeof(models__packed));
+    self->packed = peal_layout_scratch(at, self->members * bins_all, sizeof(models__packed));
+    self->histograms = peal_layout_scratch(at, self->leaves * bins_all, sizeof(models__packed));
     self->bests = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__best));
     self->exacts = peal_layout_scratch(at, self->members * self->leaves, sizeof(models__exact));
     models__sample_lay_out(self, at);
@@ -286,7 +295,7 @@ static void lay_out(void *opaque, peal_layout *at) {
         self->query_scores = peal_layout_scratch(at, (size_t)training->row_count, sizeof(double));
         self->query_derivatives = peal_layout_scratch(at, (size_t)training->row_count, 2 * sizeof(double));
     }
-    self->valid_matrix = peal_layout_scratch(at, valid, features);
+    self->valid_matrix = peal_layout_scratch(at, valid, self->bins.dense);
     self->valid_sums = peal_layout_scratch(at, valid * outputs, sizeof(double));
     self->valid_held = peal_layout_scratch(at, (valid / PEAL_SCORE_CHUNK + 1) * self->rounds, sizeof(double));
     self->valid_known = peal_layout_scratch(at, valid / PEAL_SCORE_CHUNK + 1, 1);
@@ -351,28 +360,47 @@ static void begin_chunk(models__trees *self, uint64_t from, uint64_t to, double 
         size_t row;
         const peal_table *table = peal_rows_find(training->valid_rows, training->valid_list[i], &row);
         double *sums = self->valid_sums + i * self->outputs;
-        models__bins_row(&self->bins, table, row, self->valid_matrix + i * self->bins.features);
+        models__bins_dense_row(&self->bins, table, row, self->valid_matrix + i * self->bins.dense);
         models__forest_begin(&self->forest, &self->goal.shape, table, row, sums);
         for (size_t k = 0; k < self->outputs; k++) sums[k] = models__dart_round(&self->dart, sums[k]);
     }
+}
+
+/* Held-out rows from `from` on. */
+typedef struct valid_part {
+    const peal_training *training;
+    uint64_t from;
+} valid_part;
+
+static peal_sparse_row valid_sparse(const void *user, size_t i) {
+    const valid_part *part = user;
+    const peal_training *training = part->training;
+    size_t row;
+    const peal_table *table = peal_rows_find(training->valid_rows, training->valid_list[part->from + i], &row);
+    return models__sparse_row(training->shape, table, row);
 }
 
 /* The chunk's sums get the trees that they do not have yet, with the state's weights. If whoever did it last died
  * meanwhile, or they have trees that the state lacks, they begin anew. */
 static void score_valid(void *opaque, int state, uint64_t from, uint64_t to, double *scores) {
     models__trees *self = opaque;
-    const size_t outputs = self->outputs, features = self->bins.features, rounds = rounds_of(self, state);
+    const size_t outputs = self->outputs, rounds = rounds_of(self, state);
     const size_t chunk = (size_t)(from / PEAL_SCORE_CHUNK), width = peal_shape_scores(&self->goal.shape);
     double *held = self->valid_held + chunk * self->rounds, *sums = self->valid_sums + from * outputs;
     bool is_known = self->valid_known[chunk];
     for (size_t r = rounds; r < self->rounds; r++) is_known = is_known && held[r] == 0;
     self->valid_known[chunk] = 0;
     if (!is_known) begin_chunk(self, from, to, held);
+    const valid_part part = {self->training, from};
+    const models__seen_rows rows = {.count = (size_t)(to - from),
+                                    .dense = self->valid_matrix + from * self->bins.dense,
+                                    .stride = self->bins.dense,
+                                    .sparse = valid_sparse,
+                                    .user = &part};
     for (size_t r = 0; r < rounds; r++) {
         const double weight = models__round_weight(self, state, r);
         if (held[r] == weight) continue;
-        models__change_scores(self, r, held[r], weight, self->valid_matrix + from * features, features,
-                              (size_t)(to - from), NULL, sums);
+        models__change_scores(self, r, held[r], weight, &rows, NULL, sums);
         held[r] = weight;
     }
     for (uint64_t i = 0; i < to - from; i++) {
@@ -391,6 +419,7 @@ const peal_learner models__trees_learner = {
     .documentation = "gradient boosting of trees over bins, grown by all workers together",
     .sync = "tree",
     .model_new = models__forest_model_new,
+    .picks_sparse = true,
     .model_free = models__forest_model_free,
     .model_tensors = models__forest_model_tensors,
     .model_check = models__forest_model_check,

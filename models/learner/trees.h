@@ -6,6 +6,7 @@
 #ifndef PEAL_MODELS_TREES_H
 #define PEAL_MODELS_TREES_H
 
+#include "models/learner/bundles.h"
 #include "models/learner/constraints.h"
 #include "models/learner/forest.h"
 #include "models/learner/quantile.h"
@@ -44,12 +45,19 @@ typedef struct models__quantum {
 
 /* A worker's rows: its own memory, made when it first works, and made anew by the one that takes its place if it dies.
  * What a histogram wants of a row, which is anywhere, stands together: a models__quantum of the tree that grows, then
- * its bins, in one line of the cache if they fit. */
+ * the bytes of its columns (bundles.h), in one line of the cache if they fit. */
 typedef struct models__own_rows {
     double *held;                        /* [rounds] with which weight the scores hold each round's trees; 0: not */
     size_t stride;                       /* bytes of a row */
     uint8_t *matrix;                     /* [rows, stride] */
-    uint8_t *columns;                    /* [features, rows] the bins again */
+    uint8_t *columns;                    /* [columns, rows] the bytes again */
+    size_t *row_first;                   /* [rows + 1] in `entries`: where a row's list begins */
+    uint32_t *entries;                   /* where in a histogram a row of each listed feature that it has is counted */
+    size_t *list_first;                  /* [sparse features + 1] in the two below */
+    uint32_t *list_rows;                 /* the rows that have a listed feature, rising, */
+    uint8_t *list_bytes;                 /* and the bytes that they would have in a column */
+    uint8_t *marks;                      /* [rows] a listed feature as a column, while a leaf is parted by it; else 0 */
+    uint32_t *alive;                     /* [leaves, own sparse features] those that a leaf may be split by */
     double *targets;                     /* [rows] what is learnt */
     double *weights;                     /* [rows] what each counts */
     double *scores;                      /* [rows, outputs] */
@@ -62,13 +70,14 @@ typedef struct models__own_rows {
     uint32_t *leaves; /* [outputs, rows] where the last round's trees have put them; MODELS__NO_LEAF: nowhere */
 } models__own_rows;
 
+/* The bytes of a row's columns, of which the first are the bins of its dense features. */
 static inline uint8_t *models__row_bins(const models__own_rows *own, size_t row) {
     return own->matrix + row * own->stride + sizeof(models__quantum);
 }
 
 /* Bytes of a row: a part of a cache line, or whole ones, where that costs little. */
-static inline size_t models__row_stride(size_t features) {
-    const size_t bytes = sizeof(models__quantum) + features;
+static inline size_t models__row_stride(size_t columns) {
+    const size_t bytes = sizeof(models__quantum) + columns;
     size_t whole = 8;
     while (whole < bytes && whole < 64) whole *= 2;
     if (whole < bytes) whole = (bytes + 63) / 64 * 64;
@@ -79,6 +88,7 @@ static inline size_t models__row_stride(size_t features) {
 typedef struct models__told {
     _Alignas(64) double most_gradient, most_hessian; /* of its rows, by their size */
     __int128 loss;                                   /* in units of 2^-30 */
+    models__packed root;                             /* the sum of its rows that a tree is grown over */
 } models__told;
 
 /* How rows are drawn; see sample.h. */
@@ -105,11 +115,10 @@ typedef struct models__trees {
     models__goal goal;
     models__constraints constraints;
     size_t outputs, members;
-    size_t leaves;        /* of a tree that grows, at most; earlier ones may have more, see forest.leaves */
-    int row_bits;         /* of a packed sum that tell rows: so many as all rows need */
-    int hessian_bits;     /* of one row's second derivative: as many as are then left, 15 at most */
-    size_t bins_all;      /* of all features */
-    uint32_t *bins_first; /* [features + 1] where a feature's begin */
+    size_t leaves;    /* of a tree that grows, at most; earlier ones may have more, see forest.leaves */
+    int row_bits;     /* of a packed sum that tell rows: so many as all rows need */
+    int hessian_bits; /* of one row's second derivative: as many as are then left, 15 at most */
+    models__bundles places;
     double rate, l1, l2, max_delta, min_gain, min_hessian, columns_part;
     models__sampling sampling;
     models__dart dart;
@@ -126,8 +135,8 @@ typedef struct models__trees {
     models__forest forest; /* of all rounds; the committed state says how many of its trees there are */
 
     /* and what is made anew from them, or in each round */
-    models__packed *packed;     /* [members, bins_all] a worker's rows of a leaf; zero between two leaves */
-    models__packed *histograms; /* [leaves, bins_all] */
+    models__packed *packed;     /* [members, places.bins_all] a worker's rows of a leaf; zero between two leaves */
+    models__packed *histograms; /* [leaves, places.bins_all]; of a sparse feature where it is alive */
     models__best *bests;        /* [leaves, members] */
     models__exact *exacts;      /* [members, leaves] */
     models__told *told;         /* [members] */
@@ -136,7 +145,7 @@ typedef struct models__trees {
     models__span *spans;        /* [leaves, members] where they stand */
     double *query_scores;       /* [rows] of objectives that rank: of all workers' rows */
     double *query_derivatives;  /* [rows, 2] */
-    uint8_t *valid_matrix;      /* [valid rows, features] */
+    uint8_t *valid_matrix;      /* [valid rows, dense features] */
     double *valid_sums;         /* [valid rows, outputs] */
     double *valid_held;         /* [chunks, rounds] as `held` of a worker's rows */
     uint8_t *valid_known;       /* [chunks] whether the sums are what that says */
@@ -147,6 +156,20 @@ static inline models__sum models__unpack(models__packed packed, int row_bits) {
 }
 
 extern const peal_learner models__trees_learner;
+
+static inline models__packed models__pack(const models__sum *sum, int row_bits) {
+    return (models__packed){sum->gradient, (int64_t)((uint64_t)sum->hessian << row_bits) + (int64_t)sum->rows};
+}
+
+/* Rows of the training's tables as its trees see them: the bins of their dense features, `stride` bytes apart, and what
+ * row i lists. */
+typedef struct models__seen_rows {
+    size_t count;
+    const uint8_t *dense;
+    size_t stride;
+    peal_sparse_row (*sparse)(const void *user, size_t i);
+    const void *user;
+} models__seen_rows;
 
 /* All workers: makes the next state; see peal_learner. */
 peal_status models__trees_round(void *self, const peal_work *work, size_t *reached);

@@ -23,6 +23,7 @@ static const peal_model_number parameters[] = {{"leaves", 0, 0, 65536, true},
                                                {"truncation", 30, 1, 1e9, true},
                                                {"sigmoid", 1, 1e-6, 1e6, false},
                                                {"at", 10, 1, 1e9, true},
+                                               {"bundles", 1, 0, 1, true},
                                                {.name = NULL}};
 
 static const peal_model_spelling growths[] = {{"leaf", MODELS__BY_LEAF},       {"leafwise", MODELS__BY_LEAF},
@@ -88,6 +89,7 @@ static const char *const options[] = {"objective",
                                       "at",
                                       "norm",
                                       "label_gain",
+                                      "bundles",
                                       NULL};
 
 static const char *const texts[] = {"increasing", "decreasing", "interactions", NULL};
@@ -137,6 +139,7 @@ static const peal_model_alias aliases[] = {
     {"eval_at", "at"},
     {"ndcg_eval_at", "at"},
     {"ndcg_at", "at"},
+    {"enable_bundle", "bundles"},
     {.alias = NULL},
 };
 
@@ -148,7 +151,8 @@ const peal_model peal_model_trees = {
         "min_gain=0, l1=0, l2=0, max_delta=0 (none), rows=1, columns=1 (parts of them for a tree), "
         "sampling=goss (top_rate=0.2, other_rate=0.1: rows by their gradients), boosting=dart (drop_rate=0.1, "
         "max_drop=50, skip_drop=0.5, uniform_drop=false, xgboost_dart_mode=false: trees are left out on the way), "
-        "bins=255, or as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
+        "bins=255, bundles=1 (sparse features that no row has together share a byte), or as LightGBM and XGBoost call "
+        "them; objective=squared, absolute, huber or quantile "
         "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "
         "ova, by the label if left out; lambdarank (truncation=30, norm=true, sigmoid=1) or rank_xendcg of queries "
         "(label_gain=0x1x3x7..., at=10: judged by NDCG over so many places); increasing=COLUMN+COLUMN and decreasing=: "

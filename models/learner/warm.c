@@ -28,6 +28,12 @@ peal_status models__warm_check(const models__trees *self, peal_error *err) {
         return peal_fail(err, PEAL_E_USAGE, "%s has learnt the objective '%s', and this training is to learn '%s'",
                          options->init, init->goal.objective->name, self->goal.objective->name);
     }
+    if (self->training->shape->sparse) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "%s has learnt from sparse features, of which a model keeps the bounds alone that its trees "
+                         "use: it cannot be gone on from",
+                         options->init);
+    }
     if (init->aspects) {
         return peal_fail(err, PEAL_E_USAGE,
                          "%s was imported, and has columns with more bounds than trees here tell apart (%d): "
@@ -47,6 +53,7 @@ peal_status models__warm_check(const models__trees *self, peal_error *err) {
 peal_status models__warm_begin(models__trees *self, peal_error *err) {
     const models__forest_model *init = init_of(self);
     PEAL_TRY(models__bins_copy(&self->bins, &init->bins, self->training, err));
+    PEAL_TRY(models__bundles_find(&self->places, self->training, &self->bins, NULL, 0, false, err));
     PEAL_TRY(peal_alloc_checked(&self->base, self->outputs, sizeof(double), "classes", err));
     for (size_t k = 0; k < self->outputs; k++) {
         self->base[k] = models__dart_round(&self->dart, init->forest.base[k]);

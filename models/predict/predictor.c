@@ -81,16 +81,17 @@ static peal_status read_metadata(peal_predictor *predictor, const peal_safetenso
     return read_pipeline(predictor, file, err);
 }
 
-/* Every feature, code, class and hidden unit has a parameter of its own. So none may be more than the file has numbers,
- * which bounds the memory that a model takes before its tensors are compared with the file's. */
+/* Every feature, code, class and hidden unit has a parameter of its own, sparse ones by most learners. So none may be
+ * more than the file has numbers, which bounds the memory that a model takes before its tensors are compared with the
+ * file's. */
 static peal_status check_size(const peal_predictor *predictor, const peal_tensor *given, peal_error *err) {
     const peal_shape *shape = &predictor->shape;
     const peal_model_spec *spec = &predictor->parsed;
     const uint64_t codes = peal_shape_codes(shape);
     uint64_t numbers = 0;
     for (size_t i = 0; i < predictor->count; i++) numbers += peal_tensor_count(&given[i]);
-    bool fits =
-        shape->features <= numbers && codes <= numbers && shape->sparse <= numbers && shape->classes <= numbers + 1;
+    bool fits = shape->features <= numbers && codes <= numbers && shape->classes <= numbers + 1 &&
+                (shape->sparse <= numbers || predictor->learner->picks_sparse);
     for (size_t i = 0; i < spec->hidden_count; i++) fits = fits && spec->hidden[i] <= numbers;
     return fits ? PEAL_OK : no_model(predictor->path, err, "its pipeline or model needs more parameters than it has");
 }

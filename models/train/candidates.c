@@ -16,13 +16,13 @@
 #include "models/train/verdict.h"
 
 enum {
-    ROWS_LEAST = 100,   /* with fewer, what is held out decides nothing */
-    QUERIES_LEAST = 20, /* the same of queries */
-    ROWS_FEW = 5000,    /* up to so many a fifth is held out, else a tenth */
-    SPARSE_MOST =
-        1 << 14,        /* sparse features up to which a net is tried: its first layer has a hundredfold of numbers */
-    ROWS_AGAIN = 20000, /* up to so many the winner is trained again, on all rows */
-    CLASSES_MOST = 30,  /* up to which trees are tried: each round grows one for each class */
+    ROWS_LEAST = 100,      /* with fewer, what is held out decides nothing */
+    QUERIES_LEAST = 20,    /* the same of queries */
+    ROWS_FEW = 5000,       /* up to so many a fifth is held out, else a tenth */
+    SPARSE_MOST = 1 << 14, /* sparse features up to which trees and a net are tried: a first layer has a hundredfold of
+                              numbers, and trees look at all bins of what many rows have at every split */
+    ROWS_AGAIN = 20000,    /* up to so many the winner is trained again, on all rows */
+    CLASSES_MOST = 30,     /* up to which trees are tried: each round grows one for each class */
 };
 
 /* Their folders in the run folder, in the order in which they are tried. */
@@ -140,12 +140,12 @@ static void forget_candidate(candidate *one) {
     *one = (candidate){0};
 }
 
-/* Trees want no sparse features and none of the options of learning by steps, and may want more memory than there is:
- * then they are no candidate. */
+/* Trees want none of the options of learning by steps, are slow with many sparse features, and may want more memory
+ * than there is: then they are no candidate. */
 static peal_status try_trees(choice *self, peal_error *err) {
     peal_train_options options = *self->options;
     options.model = "trees";
-    if (self->shape.sparse || self->shape.classes > CLASSES_MOST || options.epochs) return PEAL_OK;
+    if (self->shape.sparse > SPARSE_MOST || self->shape.classes > CLASSES_MOST || options.epochs) return PEAL_OK;
     if (!models__can_learn(&options)) return PEAL_OK;
     const peal_status status = try_model(self, options.model, trial_names[TREES], err);
     if (status != PEAL_E_MEMORY) return status;

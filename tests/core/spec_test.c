@@ -26,9 +26,9 @@ static void bad_specs_are_refused(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(peal_spec_parse("model", bad[i], &spec, &err), PEAL_E_USAGE);
     }
-    char *text = malloc(2000);
-    memset(text, 'x', 1999);
-    text[1999] = '\0';
+    char *text = malloc(2 * PEAL_SPEC_TEXT);
+    memset(text, 'x', 2 * PEAL_SPEC_TEXT - 1);
+    text[2 * PEAL_SPEC_TEXT - 1] = '\0';
     assert_int_equal(peal_spec_parse("model", text, &spec, &err), PEAL_E_USAGE);
     free(text);
 }

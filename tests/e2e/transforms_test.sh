@@ -93,6 +93,11 @@ cut -d, -f2- reviews.csv >keyless.csv
 $peal predict m.st reviews.csv >with.csv 2>/dev/null
 $peal predict m.st keyless.csv >without.csv 2>/dev/null
 [ "$(wc -l <with.csv)" = 901 ] && cmp with.csv without.csv || fail "predictions without the kept column"
+# Trees take them, too, and tell what they split by; LightGBM's file has no such columns.
+$peal train ds --model trees:rounds=30 --out trees.st --quiet
+[ "$($peal eval trees.st ds --json 2>/dev/null | grep -oE '"accuracy": 1')" ] || fail "$($peal eval trees.st ds)"
+$peal inspect trees.st --tree 1 | grep -qE '^(review|user)\[[0-9]+\] <= -?[0-9.]+ \(gain' || fail "$($peal inspect trees.st --tree 1)"
+expect 2 "its features are sparse" $peal export trees.st --to lightgbm --out trees.txt
 cp ds/train-00000.arrow first.arrow
 $peal etl reviews.csv --label y $kept $words --out ds --threads 3 --quiet
 cmp first.arrow ds/train-00000.arrow || fail "threads change the bits of texts"

@@ -251,45 +251,6 @@ static void more_rounds_learn_more(void **state) {
     }
 }
 
-/* A whole file, sealed again, in which word `index` (of 32 bits) of a tensor is another one. */
-static peal_status open_changed(const char *path, const char *tensor, size_t index, uint32_t value, peal_error *found) {
-    peal_error err;
-    enum { TENSORS = 16 };
-    static const char *const keys[] = {"kind", "model", "job", "pipeline"};
-    peal_safetensors *file;
-    peal_tensor tensors[TENSORS];
-    peal_predictor *predictor = NULL;
-    char *changed = test_path(folder, "changed.st");
-    json_t *metadata = json_object();
-    uint32_t *numbers = NULL;
-    assert_ok(peal_safetensors_open(path, &file, &err));
-    const size_t count = peal_safetensors_count(file);
-    assert_true(count <= TENSORS);
-    for (size_t i = 0; i < count; i++) {
-        tensors[i] = *peal_safetensors_at(file, i);
-        if (strcmp(tensors[i].name, tensor) != 0) continue;
-        const size_t size = peal_tensor_count(&tensors[i]) * peal_tensor_item(tensors[i].type);
-        numbers = malloc(size);
-        memcpy(numbers, tensors[i].data, size);
-        assert_true(index < size / sizeof *numbers);
-        numbers[index] = value;
-        tensors[i].data = numbers;
-    }
-    assert_non_null(numbers);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const char *text = peal_safetensors_metadata(file, keys[i]);
-        if (text) json_object_set_new(metadata, keys[i], json_string(text));
-    }
-    assert_ok(peal_safetensors_write(changed, metadata, tensors, count, &err));
-    const peal_status status = peal_predictor_open(changed, &predictor, found);
-    peal_predictor_free(predictor);
-    peal_safetensors_close(file);
-    json_decref(metadata);
-    free(numbers);
-    free(changed);
-    return status;
-}
-
 static void trees_that_make_no_sense_are_refused(void **state) {
     (void)state;
     static rows all;
@@ -318,7 +279,8 @@ static void trees_that_make_no_sense_are_refused(void **state) {
     train_with(&all, "trees:leaves=8,rounds=2", NULL, 0, false, got);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         peal_error err;
-        const peal_status status = open_changed(path, cases[i].tensor, cases[i].index, cases[i].value, &err);
+        const peal_status status =
+            test_open_changed(folder, path, cases[i].tensor, cases[i].index, cases[i].value, &err);
         if (cases[i].what) {
             assert_int_equal(status, PEAL_E_DATA);
             assert_has(err.message, cases[i].what);
