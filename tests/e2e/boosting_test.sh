@@ -108,6 +108,7 @@ done
 # Raw rows, other leaves, and dropping trees of the first model; killed on the way.
 options=(train n.train.csv --init first.safetensors --model trees:boosting=dart,skip_drop=0,leaves=15 --epochs 60)
 options+=(--checkpoint-seconds 0)
+rm -rf killed.* # of the jobs above: this one may be killed before it has a run
 "$peal" "${options[@]}" --out calm.safetensors --quiet
 "$peal" "${options[@]}" --out killed.safetensors --quiet 2>/dev/null &
 pid=$!
