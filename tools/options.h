@@ -28,13 +28,15 @@ typedef struct tools_options {
     size_t source_count;
     /* lists of texts (JSON arrays) */
     json_t *transforms, *drop, *nulls;
+    json_t *dependence;
     json_t *types;   /* object */
     json_t *reading; /* object: options of formats, which are theirs (etl/format/format.h) */
     json_t *access;  /* object: options of kinds of sources, which are theirs (etl/source/kind.h) */
     char *out, *to, *job, *format, *label, *task, *on_bad_row, *on_bad_source, *like, *image_format;
     char *query, *weight, *offset, *exposure;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init, *augment;
-    uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree, quality, processes;
+    uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree, permutations, quality,
+        processes;
     double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds;
     bool resume, json, quiet, help, raw, leaves, contributions;
     bool has_seed, has_checkpoint_seconds;

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "core/base/file.h"
+#include "core/base/json.h"
 #include "core/base/number.h"
+#include "models/predict/explain.h"
 #include "models/predict/predictor.h"
 #include "tools/command.h"
 #include "tools/display.h"
@@ -17,6 +19,7 @@ typedef struct output {
     peal_buffer text;
     double deviation;             /* of a number that is predicted */
     bool names_files;             /* the model takes images: a column says which each row is */
+    json_t *dependence;           /* what is told of it in JSON, or NULL */
     char *quarantine_path;        /* NULL: bad rows are not written */
     peal_atomic_file *quarantine; /* NULL: there is none so far */
 } output;
@@ -189,9 +192,133 @@ static peal_status predict(const tools_options *options, const peal_predict_opti
     return commit(&self->file, err);
 }
 
+/* ---- dependence ---- */
+
+/* What --dependence says: a list of columns, or one whose name has a comma. The names are the caller's to free. */
+static peal_status add_columns(const peal_pipeline *pipeline, const char *text, char **names, size_t *count,
+                               peal_error *err) {
+    const bool is_whole = peal_schema_find(&pipeline->schema, text, strlen(text)) != SIZE_MAX;
+    for (;;) {
+        const size_t length = is_whole ? strlen(text) : strcspn(text, ",");
+        names[*count] = peal_strndup(text, length);
+        if (!names[*count]) return peal_fail(err, PEAL_E_MEMORY, "no memory for a name");
+        (*count)++;
+        if (!text[length]) return PEAL_OK;
+        text += length + 1;
+    }
+}
+
+static peal_status list_columns(const tools_options *options, const peal_pipeline *pipeline, char ***names,
+                                size_t *count, peal_error *err) {
+    size_t most = 0;
+    for (size_t i = 0; i < json_array_size(options->dependence); i++) {
+        most += json_string_length(json_array_get(options->dependence, i)) + 1;
+    }
+    PEAL_TRY(peal_alloc_checked(names, most, sizeof **names, "names", err));
+    for (size_t i = 0; i < json_array_size(options->dependence); i++) {
+        const char *text = json_string_value(json_array_get(options->dependence, i));
+        PEAL_TRY(add_columns(pipeline, text, *names, count, err));
+    }
+    return PEAL_OK;
+}
+
+static peal_status put_point(output *self, const peal_dependence *found, size_t index, peal_error *err) {
+    const peal_dependence_point *point = &found->points[index];
+    PEAL_TRY(put_field(self, point->column, strlen(point->column), err));
+    PEAL_TRY(put(self, ",", 1, err));
+    if (point->value) PEAL_TRY(put_field(self, point->value, strlen(point->value), err));
+    for (size_t k = 0; k < found->width; k++) {
+        char text[PEAL_NUMBER_TEXT];
+        peal_number_text(found->means[index * found->width + k], text);
+        PEAL_TRY(put(self, ",", 1, err));
+        PEAL_TRY(put(self, text, strlen(text), err));
+    }
+    return put(self, "\n", 1, err);
+}
+
+static peal_status put_dependence(output *self, const peal_dependence *found, peal_error *err) {
+    PEAL_TRY(put(self, "column,value", 12, err));
+    for (size_t k = 0; k < found->width; k++) {
+        char *title = peal_predictor_title(self->predictor, k);
+        if (!title) return peal_fail(err, PEAL_E_MEMORY, "no memory for a name");
+        peal_status status = put(self, ",", 1, err);
+        if (status == PEAL_OK) status = put_field(self, title, strlen(title), err);
+        free(title);
+        if (status != PEAL_OK) return status;
+    }
+    PEAL_TRY(put(self, "\n", 1, err));
+    for (size_t i = 0; i < found->count; i++) PEAL_TRY(put_point(self, found, i, err));
+    return flush(self, err);
+}
+
+static json_t *point_json(const output *self, const peal_dependence *found, size_t index) {
+    const peal_dependence_point *point = &found->points[index];
+    json_t *value = !point->value      ? json_null()
+                    : point->is_number ? peal_json_real(point->number)
+                                       : peal_json_bytes(point->value, strlen(point->value));
+    json_t *told = json_pack("{s:s, s:o}", "column", point->column, "value", value);
+    for (size_t k = 0; k < found->width; k++) {
+        char *title = peal_predictor_title(self->predictor, k);
+        told = peal_json_set(told, title ? title : "",
+                             title ? peal_json_real(found->means[index * found->width + k]) : NULL);
+        free(title);
+    }
+    return told;
+}
+
+static void keep_dependence(output *self, const peal_dependence *found) {
+    self->dependence = json_array();
+    for (size_t i = 0; i < found->count; i++) {
+        self->dependence = peal_json_append(self->dependence, point_json(self, found, i));
+    }
+}
+
+static peal_status depend_on(const tools_options *options, const peal_predict_options *wanted, const char *const *names,
+                             size_t count, output *self, peal_predict_result *result, peal_error *err) {
+    peal_dependence found = {0};
+    peal_explain_options explain = peal_explain_default();
+    if (options->has_seed) explain.seed = options->seed;
+    PEAL_TRY(peal_depend_check(self->predictor, wanted, names, count, err));
+    if (options->out) PEAL_TRY(peal_atomic_file_open_stoppable(options->out, &tools_stop, &self->file, err));
+    peal_status status = peal_depend(self->predictor, wanted, names, count, &explain, result, &found, err);
+    if (status == PEAL_OK && found.rows < result->rows_used) {
+        tools_say("means over a sample of %llu of the %llu rows", (unsigned long long)found.rows,
+                  (unsigned long long)result->rows_used);
+    }
+    if (status == PEAL_OK && (options->out || !options->json)) status = put_dependence(self, &found, err);
+    if (status == PEAL_OK && options->json) keep_dependence(self, &found);
+    peal_dependence_clear(&found);
+    return status == PEAL_OK ? commit(&self->file, err) : status;
+}
+
+static peal_status depend(const tools_options *options, const peal_predict_options *wanted, output *self,
+                          peal_predict_result *result, peal_error *err) {
+    char **names = NULL;
+    size_t count = 0;
+    PEAL_TRY(peal_predictor_open(options->sources[0], &self->predictor, err));
+    peal_status status = list_columns(options, peal_predictor_pipeline(self->predictor), &names, &count, err);
+    if (status == PEAL_OK) {
+        status = depend_on(options, wanted, (const char *const *)names, count, self, result, err);
+    }
+    for (size_t i = 0; i < count; i++) free(names[i]);
+    free(names);
+    return status;
+}
+
+static peal_status check_dependence(const tools_options *options, peal_bad_rows on_bad_row, peal_error *err) {
+    if (!options->dependence) {
+        return options->has_seed
+                   ? peal_fail(err, PEAL_E_USAGE, "seed is of the sample that dependence takes; predictions have none")
+                   : PEAL_OK;
+    }
+    if (on_bad_row != PEAL_BAD_ROWS_QUARANTINE) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "dependence has no row for which a bad one could be kept: drop them, or fail");
+}
+
 static peal_status check_out(const tools_options *options, peal_bad_rows on_bad_row, output *self, peal_error *err) {
     const char *out = options->out;
-    if (options->json && !out) return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
+    if (options->json && !out && !options->dependence)
+        return peal_fail(err, PEAL_E_USAGE, "predict --json wants --out for the predictions");
     if (on_bad_row == PEAL_BAD_ROWS_QUARANTINE && !out) {
         return peal_fail(err, PEAL_E_USAGE, "predict --on-bad-row quarantine wants --out: bad rows go beside it");
     }
@@ -213,11 +340,11 @@ static peal_status show(const tools_options *options, const output *self, const 
     tools_say_rows(result->rows_in, result->rows_used, kept ? 0 : bad, kept ? bad : 0);
     if (kept && bad) tools_say("bad rows: %s", self->quarantine_path);
     if (!options->json) return PEAL_OK;
-    return tools_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I}", "rows", (json_int_t)result->rows_used, "rows_in",
-                                      (json_int_t)result->rows_in, "dropped", (json_int_t)(kept ? 0 : bad),
-                                      "quarantined", (json_int_t)(kept ? bad : 0), "unknown_values",
-                                      (json_int_t)result->unknown),
-                            err);
+    json_t *told = json_pack("{s:I, s:I, s:I, s:I, s:I}", "rows", (json_int_t)result->rows_used, "rows_in",
+                             (json_int_t)result->rows_in, "dropped", (json_int_t)(kept ? 0 : bad), "quarantined",
+                             (json_int_t)(kept ? bad : 0), "unknown_values", (json_int_t)result->unknown);
+    if (options->dependence) told = peal_json_set(told, "dependence", json_incref(self->dependence));
+    return tools_print_json(told, err);
 }
 
 static peal_status run(const tools_options *given, peal_error *err) {
@@ -225,22 +352,26 @@ static peal_status run(const tools_options *given, peal_error *err) {
     const tools_options *options = &own;
     if (own.out && strcmp(own.out, "-") == 0) own.out = NULL; /* standard output */
     if (options->source_count < 2) return peal_fail(err, PEAL_E_USAGE, "predict wants a model and then sources");
-    if (options->raw + options->leaves + options->contributions > 1) {
+    if (options->raw + options->leaves + options->contributions + (options->dependence != NULL) > 1) {
         return peal_fail(err, PEAL_E_USAGE,
-                         "raw, leaves and contributions each take the place of predictions; choose one");
+                         "raw, leaves, contributions and dependence each take the place of predictions; choose one");
     }
     peal_predict_options wanted;
     tools_arrays arrays = {0};
     output self = {0};
     peal_predict_result result;
     peal_status status = tools_predict_options(options, &wanted, &arrays, err);
+    if (status == PEAL_OK) status = check_dependence(options, wanted.on_bad_row, err);
     if (status == PEAL_OK) status = check_out(options, wanted.on_bad_row, &self, err);
-    if (status == PEAL_OK) status = predict(options, &wanted, &self, &result, err);
+    if (status == PEAL_OK) {
+        status = (options->dependence ? depend : predict)(options, &wanted, &self, &result, err);
+    }
     peal_atomic_file_abort(self.file);
     peal_atomic_file_abort(self.quarantine);
     peal_buffer_clear(&self.text);
     peal_predictor_free(self.predictor);
     if (status == PEAL_OK) status = show(options, &self, &result, err);
+    json_decref(self.dependence);
     free(self.quarantine_path);
     tools_arrays_clear(&arrays);
     return status;
@@ -253,7 +384,10 @@ const tools_command tools_command_predict = {
         "Predicts raw rows: CSV of the prediction and, for classes, a probability each, in the order of the rows. "
         "Of images a first column names the file. In the place of predictions, models tell raw scores, and trees "
         "leaves "
-        "and the contributions of columns.",
+        "and the contributions of columns. Dependence is a table of a column's values (up to 20: of numbers quantiles, "
+        "of "
+        "texts the most frequent, and what is missing) and what is predicted on average over the rows when all of them "
+        "have this value; of more than 100,000 rows over a random sample of at most so many.",
     .bit = FOR_PREDICT,
     .run = run,
 };

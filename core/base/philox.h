@@ -14,14 +14,16 @@ typedef enum peal_purpose {
     PEAL_PURPOSE_SHUFFLE = 2, /* order of rows within a partition */
     PEAL_PURPOSE_DEAL = 3,    /* which rows belong to which partition */
     PEAL_PURPOSE_DROPOUT = 4,
-    PEAL_PURPOSE_SPLIT = 5,   /* held-out rows */
-    PEAL_PURPOSE_USER = 6,    /* tasks of embedders */
-    PEAL_PURPOSE_ROUND = 7,   /* numbers to whole ones */
-    PEAL_PURPOSE_SAMPLE = 8,  /* rows of a tree */
-    PEAL_PURPOSE_COLUMNS = 9, /* columns of a tree */
-    PEAL_PURPOSE_DROP = 10,   /* trees that are left out of a round */
-    PEAL_PURPOSE_QUERY = 11,  /* rows that are ranked */
-    PEAL_PURPOSE_AUGMENT = 12 /* what is done to a row each time that it is trained on */
+    PEAL_PURPOSE_SPLIT = 5,    /* held-out rows */
+    PEAL_PURPOSE_USER = 6,     /* tasks of embedders */
+    PEAL_PURPOSE_ROUND = 7,    /* numbers to whole ones */
+    PEAL_PURPOSE_SAMPLE = 8,   /* rows of a tree */
+    PEAL_PURPOSE_COLUMNS = 9,  /* columns of a tree */
+    PEAL_PURPOSE_DROP = 10,    /* trees that are left out of a round */
+    PEAL_PURPOSE_QUERY = 11,   /* rows that are ranked */
+    PEAL_PURPOSE_AUGMENT = 12, /* what is done to a row each time that it is trained on */
+    PEAL_PURPOSE_KEEP = 13,    /* rows that stand for all when a model is explained */
+    PEAL_PURPOSE_PERMUTE = 14  /* values of a column among rows */
 } peal_purpose;
 
 /* One stream of numbers. Fill it by `peal_philox_stream`; the counter's low word walks. */

@@ -262,6 +262,7 @@ static peal_status make_rows(scan_slot *slot, peal_error *err) {
     if (label != SIZE_MAX && peal_types[scan->pipeline->schema.fields[label].type].has_vocabulary) {
         rows->label_texts = columns[label].dictionary;
     }
+    rows->raw = columns;
     const peal_raw_batch raw = {.columns = columns};
     PEAL_TRY(peal_pipeline_apply(slot->applier, &raw, NULL, block->table.rows, &rows->table, err));
     count_unknown(slot, columns);

@@ -45,9 +45,11 @@ struct peal_scan_rows {
     peal_table table;             /* the good ones, as the pipeline makes them */
     const peal_bad_row *bad_rows; /* [bad_count] those that are not good, each behind so many good ones (`before`) */
     size_t bad_count;
-    const char *source;                 /* its name, for messages */
-    const peal_items *items;            /* of an input that is many: the rows, good and bad, are these from: */
-    size_t first_item;                  /* ; NULL: it is one */
+    const char *source;      /* its name, for messages */
+    const peal_items *items; /* of an input that is many: the rows, good and bad, are these from: */
+    size_t first_item;       /* ; NULL: it is one */
+    const peal_column *raw; /* the good ones as they came, indexed like the pipeline's schema; what no purpose needs has
+                               no values. NULL: nobody has them */
     const peal_dictionary *label_texts; /* of the label, as the source spells them; NULL if it is no text */
     bool ended;                         /* there are no more: the rest is empty */
 };

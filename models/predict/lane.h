@@ -4,6 +4,7 @@
 #define PEAL_MODELS_LANE_H
 
 #include "models/learner/learner.h"
+#include "models/predict/predictor.h"
 
 typedef struct models__lane {
     void *scratch;
@@ -21,6 +22,8 @@ typedef struct models__lanes {
     size_t count;
 } models__lanes;
 
+/* Lanes for a predictor's model, or for the view that it shows. */
+peal_status models__predictor_lanes(const peal_predictor *predictor, size_t count, models__lanes *out, peal_error *err);
 /* Room for `count` lanes in `lanes`, whose other fields are set. */
 peal_status models__lanes_init(models__lanes *lanes, size_t count, peal_error *err);
 void models__lanes_clear(models__lanes *lanes);

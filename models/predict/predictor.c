@@ -14,6 +14,7 @@
 #include "models/predict/lane.h"
 #include "models/predict/model_file.h"
 #include "models/predict/safetensors.h"
+#include "models/predict/walk.h"
 
 struct peal_predictor {
     char *path, *spec;
@@ -28,8 +29,8 @@ struct peal_predictor {
     models__lanes alone;   /* one lane, for tables and texts that the caller has */
 };
 
-/* Lanes for as many threads as meet. */
-static peal_status make_lanes(const peal_predictor *predictor, size_t count, models__lanes *out, peal_error *err) {
+peal_status models__predictor_lanes(const peal_predictor *predictor, size_t count, models__lanes *out,
+                                    peal_error *err) {
     *out = (models__lanes){.learner = predictor->learner,
                            .view = predictor->view,
                            .model = predictor->model,
@@ -125,7 +126,7 @@ static peal_status read_model(peal_predictor *predictor, const peal_safetensors 
     if (count != predictor->count) return no_model(predictor->path, err, "it has tensors too many or too few");
     for (size_t i = 0; i < count; i++) PEAL_TRY(read_tensor(predictor, file, &own[i], err));
     if (learner->model_check) PEAL_TRY(learner->model_check(predictor->model, err));
-    return make_lanes(predictor, 1, &predictor->alone, err);
+    return models__predictor_lanes(predictor, 1, &predictor->alone, err);
 }
 
 /* Reads the model and checks it as a whole: its pipeline, its spec, that they fit each other and the label, and that
@@ -238,7 +239,7 @@ peal_status peal_predictor_show(peal_predictor *predictor, const char *view, pea
     models__lanes lanes;
     if (view) PEAL_TRY(find_view(predictor, view, &found, err));
     predictor->view = found;
-    const peal_status status = make_lanes(predictor, 1, &lanes, err);
+    const peal_status status = models__predictor_lanes(predictor, 1, &lanes, err);
     if (status == PEAL_OK) {
         models__lanes_clear(&predictor->alone);
         predictor->alone = lanes;
@@ -305,13 +306,6 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
 
 /* ---- jobs ---- */
 
-/* What is done with the rows, in order, and their scores. */
-typedef struct table_consumer {
-    const char *stage; /* for progress */
-    peal_status (*consume)(void *user, const peal_scan_rows *rows, const double *scores, peal_error *err);
-    void *user;
-} table_consumer;
-
 static peal_status check_stop(const peal_predict_options *options, const peal_predict_result *result, peal_error *err) {
     if (!peal_is_stopped(options->stop)) return PEAL_OK;
     return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted after %llu rows", (unsigned long long)result->rows_used);
@@ -350,7 +344,7 @@ static peal_status check_offsets(const peal_predictor *predictor, const peal_sca
 typedef struct dataset_walk {
     peal_predictor *predictor;
     const peal_predict_options *options;
-    const table_consumer *consumer;
+    const models__consumer *consumer;
     uint64_t rows; /* that there are */
     peal_predict_result *result;
     models__lanes lanes;
@@ -380,7 +374,7 @@ static uint64_t rows_of(const peal_dataset *dataset, unsigned splits) {
 }
 
 static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
-                                const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
+                                const models__consumer *consumer, peal_predict_result *result, peal_error *err) {
     peal_dataset *dataset;
     PEAL_TRY(peal_dataset_open(options->sources[0], &dataset, err));
     peal_status status = PEAL_OK;
@@ -396,7 +390,7 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
     }
     splits = choose_splits(dataset, splits, options->reporter);
     dataset_walk self = {predictor, options, consumer, rows_of(dataset, splits), result, {0}};
-    if (status == PEAL_OK) status = make_lanes(predictor, 1, &self.lanes, err);
+    if (status == PEAL_OK) status = models__predictor_lanes(predictor, 1, &self.lanes, err);
     if (status == PEAL_OK) status = peal_dataset_read(dataset, splits, walk_table, &self, err);
     if (status == PEAL_OK && result->rows_used == 0) {
         status = peal_fail(err, PEAL_E_DATA, "%s has no rows in the split that was asked for", options->sources[0]);
@@ -413,7 +407,7 @@ static peal_status predict_rows(void *user, const peal_scan_rows *rows, peal_err
 }
 
 static peal_status walk_rows(const peal_predictor *predictor, const peal_predict_options *options, peal_scan *scan,
-                             const models__lanes *lanes, const table_consumer *consumer, peal_predict_result *result,
+                             const models__lanes *lanes, const models__consumer *consumer, peal_predict_result *result,
                              peal_error *err) {
     for (;;) {
         peal_scan_rows rows;
@@ -437,7 +431,7 @@ static void say_unknown(const peal_predict_options *options, const peal_predict_
 }
 
 static peal_status walk_sources(peal_predictor *predictor, const peal_predict_options *options, bool is_eval,
-                                const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
+                                const models__consumer *consumer, peal_predict_result *result, peal_error *err) {
     models__lanes lanes;
     const peal_scan_options scan_options = {
         .sources = options->sources,
@@ -459,7 +453,7 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
     peal_scan *scan;
     const char *column;
     PEAL_TRY(peal_scan_open(predictor->pipeline, &scan_options, &scan, err));
-    peal_status status = make_lanes(predictor, peal_scan_slots(scan), &lanes, err);
+    peal_status status = models__predictor_lanes(predictor, peal_scan_slots(scan), &lanes, err);
     if (status == PEAL_OK) status = walk_rows(predictor, options, scan, &lanes, consumer, result, err);
     result->rows_in = result->rows_used + result->rows_dropped;
     result->unknown = peal_scan_unknown(scan, &column);
@@ -470,8 +464,9 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
     return peal_fail(err, PEAL_E_DATA, "%s: there is not one good row", options->sources[0]);
 }
 
-static peal_status walk(peal_predictor *predictor, const peal_predict_options *options, unsigned splits, bool is_eval,
-                        const table_consumer *consumer, peal_predict_result *result, peal_error *err) {
+peal_status models__predictor_walk(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
+                                   bool is_eval, const models__consumer *consumer, peal_predict_result *result,
+                                   peal_error *err) {
     *result = (peal_predict_result){0};
     if (is_dataset_job(options)) return walk_dataset(predictor, options, splits, consumer, result, err);
     return walk_sources(predictor, options, is_eval, consumer, result, err);
@@ -498,16 +493,17 @@ peal_status peal_predict(peal_predictor *predictor, const peal_predict_options *
                          peal_status (*emit)(void *user, const peal_predicted *rows, peal_error *err), void *user,
                          peal_predict_result *result, peal_error *err) {
     predict_walk self = {.emit = emit, .user = user};
-    const table_consumer consumer = {.stage = "predicting", .consume = predict_consume, .user = &self};
-    return walk(predictor, options, ~0u, false, &consumer, result, err);
+    const models__consumer consumer = {.stage = "predicting", .consume = predict_consume, .user = &self};
+    return models__predictor_walk(predictor, options, ~0u, false, &consumer, result, err);
 }
 
 enum { SPELLINGS = 5, SPELLINGS_TEXT = SPELLINGS * 40 };
 
 typedef struct eval_walk {
     peal_predictor *predictor;
-    peal_buffer scores, labels; /* double [rows, scores], double [rows] */
-    peal_query_reading queries; /* of the rows, if the model's pipeline knows any */
+    const models__consumer *also; /* NULL: nobody else looks at the rows */
+    peal_buffer scores, labels;   /* double [rows, scores], double [rows] */
+    peal_query_reading queries;   /* of the rows, if the model's pipeline knows any */
     uint64_t rows, unknown;
     char spelt[SPELLINGS_TEXT]; /* the first labels, as the source spells them */
 } eval_walk;
@@ -543,7 +539,7 @@ static peal_status eval_consume(void *user, const peal_scan_rows *rows, const do
     }
     self->labels.size += table->rows * sizeof(double);
     self->rows += table->rows;
-    return PEAL_OK;
+    return self->also ? self->also->consume(self->also->user, rows, scores, err) : PEAL_OK;
 }
 
 /* That model and rows have no class in common is a wrong file, or another spelling, and no result. */
@@ -623,8 +619,9 @@ static peal_status rank_queries(eval_walk *self, peal_metrics *metrics, peal_err
     return status;
 }
 
-peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
-                      peal_metrics *metrics, peal_predict_result *result, peal_error *err) {
+peal_status models__predictor_eval(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
+                                   const models__consumer *also, peal_metrics *metrics, peal_predict_result *result,
+                                   peal_error *err) {
     if (predictor->view) {
         return peal_fail(err, PEAL_E_USAGE, "labels are compared with predictions, not with %s", predictor->view->name);
     }
@@ -634,9 +631,9 @@ peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *opt
                          "without one (query)",
                          predictor->path);
     }
-    eval_walk self = {.predictor = predictor};
-    const table_consumer consumer = {.stage = "evaluating", .consume = eval_consume, .user = &self};
-    peal_status status = walk(predictor, options, splits, true, &consumer, result, err);
+    eval_walk self = {.predictor = predictor, .also = also};
+    const models__consumer consumer = {.stage = "evaluating", .consume = eval_consume, .user = &self};
+    peal_status status = models__predictor_walk(predictor, options, splits, true, &consumer, result, err);
     if (status == PEAL_OK && self.rows == 0) {
         status = peal_fail(err, PEAL_E_DATA, "%s: there is not one row to compare with", options->sources[0]);
     }
@@ -651,4 +648,9 @@ peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *opt
     peal_buffer_clear(&self.scores);
     peal_buffer_clear(&self.labels);
     return status;
+}
+
+peal_status peal_eval(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
+                      peal_metrics *metrics, peal_predict_result *result, peal_error *err) {
+    return models__predictor_eval(predictor, options, splits, NULL, metrics, result, err);
 }
