@@ -4,7 +4,7 @@
  *   peal_images_write   from images to images               etl/job/images.h
  *   peal_train          from a dataset to a model               models/train/train.h
  *   peal_predictor      from a model and raw rows to predictions, and peal_eval to metrics   models/predict/predictor.h
- *   peal_permute, peal_depend   which columns a model needs, and what it makes of their values   models/predict/explain.h
+ *   peal_permute, peal_depend   what a column is worth, and what its values do   models/predict/explain.h
  *   peal_import, peal_export   models of LightGBM and XGBoost to models of Peal's and back
  *                                                           models/interchange/interchange.h
  *   peal_executor       a pool of threads                       core/thread/executor.h
