@@ -239,6 +239,34 @@ static void quantiles_are_values_at_even_steps(void **state) {
     end(&self);
 }
 
+/* The rows with the lowest keys, the bound halved until they are few enough. */
+static size_t sample_rows(uint64_t seed, size_t most, bool is_kept[ROWS]) {
+    size_t count = ROWS;
+    for (uint32_t bound = UINT32_MAX; count == ROWS || count > most; bound /= 2) {
+        count = 0;
+        for (uint32_t row = 0; row < ROWS; row++) {
+            peal_philox random = peal_philox_stream(seed, PEAL_PURPOSE_KEEP, 0, 0, row);
+            is_kept[row] = peal_philox_u32(&random) <= bound / 2;
+            count += is_kept[row];
+        }
+    }
+    return count;
+}
+
+static void check_sample(const fixture *self, const peal_dependence *found, uint64_t seed, size_t most) {
+    bool is_kept[ROWS];
+    double scores[ROWS];
+    const size_t count = sample_rows(seed, most, is_kept);
+    assert_int_equal(found->rows, count);
+    for (size_t i = 0; i < found->count; i++) {
+        const uint32_t from = row_with(2, found->points[i].value);
+        double mean = 0;
+        predict_swapped(self, 2, &from, true, scores);
+        for (size_t row = 0; row < ROWS; row++) mean += is_kept[row] ? scores[row] / (double)count : 0;
+        assert_true(fabs(found->means[i] - mean) < 1e-9);
+    }
+}
+
 static void a_sample_is_the_same_for_any_number_of_threads(void **state) {
     (void)state;
     static const char *const name = "job";
@@ -262,6 +290,7 @@ static void a_sample_is_the_same_for_any_number_of_threads(void **state) {
     assert_ok(peal_depend(self.predictor, &self.options, &name, 1, &explain, &result, &dependence, &err));
     assert_int_equal(dependence.rows, first.rows);
     assert_int_equal(result.rows_used, ROWS);
+    check_sample(&self, &dependence, 1, 150);
     peal_dependence_clear(&dependence);
     explain.seed = 2; /* other rows, and mixed up in another way */
     assert_ok(peal_permute(self.predictor, &self.options, 0, &explain, &metrics, &result, &other, &err));
