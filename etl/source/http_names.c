@@ -74,8 +74,10 @@ static bool read_range(braces *part) {
 
 static bool read_words(braces *part) {
     part->count = 1;
-    if (memchr(part->begin, '{', (size_t)(part->end - part->begin))) return false;
-    for (const char *at = part->begin; at < part->end; at++) part->count += *at == ',';
+    for (const char *at = part->begin; at < part->end; at++) {
+        if (*at == '{') return false;
+        part->count += *at == ',';
+    }
     return part->count > 1;
 }
 
