@@ -24,10 +24,8 @@ static void set_type(peal_field *field, uint32_t type) {
     field->settled = field->decided = type != ROWS_ANY;
     field->type = PEAL_TYPE_FLOAT64;
     if (type == ROWS_BOOL) field->type = PEAL_TYPE_BOOL;
-    if (type == ROWS_TEXT || type == ROWS_UUID || type == ROWS_DATE || type == ROWS_TIMESTAMP ||
-        type == ROWS_TIMESTAMPTZ) {
-        field->type = PEAL_TYPE_DICTIONARY;
-    }
+    field->as_date = type == ROWS_DATE || type == ROWS_TIMESTAMP || type == ROWS_TIMESTAMPTZ;
+    if (field->as_date || type == ROWS_TEXT || type == ROWS_UUID) field->type = PEAL_TYPE_DICTIONARY;
 }
 
 static bool is_known(uint32_t type) {

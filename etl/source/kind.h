@@ -43,7 +43,8 @@ struct peal_source_kind {
     char *(*file)(const char *name);
 };
 
-extern const peal_source_kind peal_source_files, peal_source_standard_input, peal_source_http, peal_source_sqlite;
+extern const peal_source_kind peal_source_files, peal_source_standard_input, peal_source_http, peal_source_sqlite,
+    peal_source_postgresql;
 
 /* Puts `source` into the list, whose kind it gets. Takes it over, also on failure. */
 peal_status source__add(source__making *making, peal_source *source, peal_error *err);

@@ -15,7 +15,8 @@
 
 /* The first that recognises a name has it; the last one takes all. */
 const peal_source_kind *const peal_source_kinds[] = {
-    &peal_source_standard_input, &peal_source_http, &peal_source_sqlite, &peal_source_files, NULL,
+    &peal_source_standard_input, &peal_source_http,  &peal_source_sqlite,
+    &peal_source_postgresql,     &peal_source_files, NULL,
 };
 enum { KINDS = sizeof peal_source_kinds / sizeof *peal_source_kinds - 1 };
 

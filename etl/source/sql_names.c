@@ -38,7 +38,16 @@ static peal_status unescape(const char *name, const char *text, size_t length, c
     return PEAL_OK;
 }
 
-static peal_status take_value(const char *name, const char *at, size_t length, source__sql_name *out, peal_error *err) {
+static peal_status keep_rest(const char *at, size_t length, source__sql_name *out, peal_error *err) {
+    char *longer = peal_sprintf("%s%s%.*s", out->rest ? out->rest : "", out->rest ? "&" : "", (int)length, at);
+    if (!longer) return peal_fail(err, PEAL_E_MEMORY, "no memory for a name");
+    free(out->rest);
+    out->rest = longer;
+    return PEAL_OK;
+}
+
+static peal_status take_value(const char *name, const char *at, size_t length, bool is_url, source__sql_name *out,
+                              peal_error *err) {
     static const char *const keys[] = {"table", "query"};
     const char *equals = memchr(at, '=', length);
     const size_t size = equals ? (size_t)(equals - at) : length;
@@ -48,6 +57,7 @@ static peal_status take_value(const char *name, const char *at, size_t length, s
     key[shown] = '\0';
     const bool table = strcmp(key, keys[0]) == 0;
     if (!table && strcmp(key, keys[1]) != 0) {
+        if (is_url) return keep_rest(at, length, out, err);
         return peal_fail(err, PEAL_E_USAGE,
                          "%s: behind the ? there is nothing called '%s'%s (an & within a value is %%26)", name, key,
                          peal_did_you_mean(key, keys, 2, hint));
@@ -62,20 +72,26 @@ static peal_status take_value(const char *name, const char *at, size_t length, s
     return unescape(name, equals + 1, (size_t)(at + length - equals - 1), table ? &out->table : &out->query, err);
 }
 
-static peal_status parse(const char *name, size_t skip, source__sql_name *out, peal_error *err) {
+static peal_status parse(const char *name, size_t skip, bool is_url, source__sql_name *out, peal_error *err) {
     const char *place = name + skip, *at = strchr(place, '?');
-    PEAL_TRY(unescape(name, place, at ? (size_t)(at - place) : strlen(place), &out->place, err));
+    const size_t length = at ? (size_t)(at - place) : strlen(place);
+    if (is_url) {
+        out->place = peal_strndup(place, length);
+        if (!out->place) return peal_fail(err, PEAL_E_MEMORY, "no memory for a name");
+    } else {
+        PEAL_TRY(unescape(name, place, length, &out->place, err));
+    }
     while (at && at[1]) {
         const char *begin = at + 1, *end = strchr(begin, '&');
-        PEAL_TRY(take_value(name, begin, end ? (size_t)(end - begin) : strlen(begin), out, err));
+        PEAL_TRY(take_value(name, begin, end ? (size_t)(end - begin) : strlen(begin), is_url, out, err));
         at = end;
     }
     return PEAL_OK;
 }
 
-peal_status source__sql_name_parse(const char *name, size_t skip, source__sql_name *out, peal_error *err) {
+peal_status source__sql_name_parse(const char *name, size_t skip, bool is_url, source__sql_name *out, peal_error *err) {
     *out = (source__sql_name){0};
-    const peal_status status = parse(name, skip, out, err);
+    const peal_status status = parse(name, skip, is_url, out, err);
     if (status != PEAL_OK) source__sql_name_clear(out);
     return status;
 }
@@ -84,6 +100,7 @@ void source__sql_name_clear(source__sql_name *name) {
     free(name->place);
     free(name->table);
     free(name->query);
+    free(name->rest);
     *name = (source__sql_name){0};
 }
 

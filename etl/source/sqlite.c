@@ -22,7 +22,7 @@ static bool is_sqlite(const char *name) {
 
 static peal_status sqlite_check(const char *name, peal_error *err) {
     source__sql_name parsed;
-    PEAL_TRY(source__sql_name_parse(name, strlen(SCHEME), &parsed, err));
+    PEAL_TRY(source__sql_name_parse(name, strlen(SCHEME), false, &parsed, err));
     const bool named = *parsed.place != '\0';
     source__sql_name_clear(&parsed);
     if (named) return PEAL_OK;
@@ -294,7 +294,7 @@ static peal_status list_parsed(source__making *making, const char *name, const s
 
 static peal_status sqlite_list(source__making *making, const char *name, peal_error *err) {
     source__sql_name parsed;
-    PEAL_TRY(source__sql_name_parse(name, strlen(SCHEME), &parsed, err));
+    PEAL_TRY(source__sql_name_parse(name, strlen(SCHEME), false, &parsed, err));
     const peal_status status = list_parsed(making, name, &parsed, err);
     source__sql_name_clear(&parsed);
     return status;
@@ -302,7 +302,7 @@ static peal_status sqlite_list(source__making *making, const char *name, peal_er
 
 static char *sqlite_file(const char *name) {
     source__sql_name parsed;
-    if (source__sql_name_parse(name, strlen(SCHEME), &parsed, NULL) != PEAL_OK) return NULL;
+    if (source__sql_name_parse(name, strlen(SCHEME), false, &parsed, NULL) != PEAL_OK) return NULL;
     char *file = parsed.place;
     parsed.place = NULL;
     source__sql_name_clear(&parsed);

@@ -74,7 +74,7 @@ expect 3 "not authorized" "$peal" etl 'sqlite:shop.db?query=select load_extensio
 [ ! -e x.db ] || fail "a query made a file"
 expect 3 "parameter" "$peal" etl 'sqlite:shop.db?query=select y from orders where id=?' --out d1 --label y
 expect 3 "column 'v' holds a BLOB" "$peal" etl 'sqlite:shop.db?table=bad' --out d1 --label y
-expect 3 "empty" "$peal" etl 'sqlite:shop.db?table=empty' --out d1 --label y
+expect 3 "not one row" "$peal" etl 'sqlite:shop.db?table=empty' --out d1 --label y
 expect 3 "no such file: none.db" "$peal" etl 'sqlite:none.db?table=orders' --out d1 --label y
 expect 3 "not a database" "$peal" etl 'sqlite:shop.db.csv?table=orders' --out d1 --label y
 expect 2 "add ?table=NAME" "$peal" etl sqlite:shop.db --out d1 --label y
