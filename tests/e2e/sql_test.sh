@@ -104,10 +104,10 @@ while time.time() < end:
     time.sleep(0.002)
 END
 for mode in wal delete; do
-    rm -f busy.db*
+    rm -f busy.db* on.txt
     python3 writer.py "$mode" 60 >on.txt &
     writer=$!
-    for _ in $(seq 100); do [ -s on.txt ] && break || sleep 0.05; done
+    for _ in $(seq 600); do [ -s on.txt ] && break || sleep 0.05; done
     for i in 1 2; do
         rm -rf d
         "$peal" etl 'sqlite:busy.db?table=t' --out d --label y --quiet
