@@ -11,17 +11,9 @@
 #include "core/base/spelling.h"
 #include "etl/format/formats.h"
 
-const peal_format *const peal_formats[] = {&peal_format_csv,
-                                           &peal_format_tsv,
-                                           &peal_format_jsonl,
-                                           &peal_format_arrow,
-                                           &peal_format_libsvm,
-                                           &peal_format_vw,
-                                           &peal_format_npy,
-                                           &peal_format_npz,
-                                           &peal_format_idx,
-                                           &peal_format_image,
-                                           NULL};
+const peal_format *const peal_formats[] = {
+    &peal_format_csv, &peal_format_tsv, &peal_format_jsonl, &peal_format_arrow, &peal_format_libsvm, &peal_format_vw,
+    &peal_format_npy, &peal_format_npz, &peal_format_idx,   &peal_format_image, &peal_format_rows,   NULL};
 
 peal_status peal_format_find(const char *name, const peal_format **out, peal_error *err) {
     const char *names[sizeof peal_formats / sizeof *peal_formats];
@@ -92,7 +84,7 @@ static const stranger strangers[] = {
     {"an old Excel workbook", "save sheets as CSV", "\xD0\xCF\x11\xE0", 4, 0},
     {"a PDF document", "it holds no rows", "%PDF", 4, 0},
     {"an HDF5 file", "write its tables as CSV or Arrow", "\x89HDF\r\n", 6, 0},
-    {"an SQLite database", "export its tables as CSV", "SQLite format 3", 15, 0},
+    {"an SQLite database", "name it as sqlite:FILE?table=NAME", "SQLite format 3", 15, 0},
     {"a GIF image", "images are read as JPEG and PNG", "GIF8", 4, 0},
     {"a WebP image", "images are read as JPEG and PNG", "WEBP", 4, 8},
     {"a TIFF image", "images are read as JPEG and PNG", "II*\0", 4, 0},

@@ -14,5 +14,6 @@ extern const peal_format peal_format_arrow;
 extern const peal_format peal_format_npy;
 extern const peal_format peal_format_npz;
 extern const peal_format peal_format_image;
+extern const peal_format peal_format_rows;
 
 #endif

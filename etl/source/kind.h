@@ -38,9 +38,13 @@ struct peal_source_kind {
     peal_status (*open)(const peal_source *source, peal_source_meter *meter, peal_stream **out, peal_error *err);
     /* Frees source->own. NULL: there is none. */
     void (*forget)(peal_source *source);
+    /* The file of this machine that a name reads, which must not be an output, if it is not the name itself. Freed by
+     * the caller. NULL: there is none. */
+    char *(*file)(const char *name);
 };
 
-extern const peal_source_kind peal_source_files, peal_source_standard_input, peal_source_http;
+extern const peal_source_kind peal_source_files, peal_source_standard_input, peal_source_http, peal_source_sqlite,
+    peal_source_postgresql;
 
 /* Puts `source` into the list, whose kind it gets. Takes it over, also on failure. */
 peal_status source__add(source__making *making, peal_source *source, peal_error *err);

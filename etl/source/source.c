@@ -15,10 +15,8 @@
 
 /* The first that recognises a name has it; the last one takes all. */
 const peal_source_kind *const peal_source_kinds[] = {
-    &peal_source_standard_input,
-    &peal_source_http,
-    &peal_source_files,
-    NULL,
+    &peal_source_standard_input, &peal_source_http,  &peal_source_sqlite,
+    &peal_source_postgresql,     &peal_source_files, NULL,
 };
 enum { KINDS = sizeof peal_source_kinds / sizeof *peal_source_kinds - 1 };
 
@@ -218,6 +216,13 @@ static bool glob_finds(const char *pattern, const struct stat *wanted) {
 /* `wanted` is a regular file or a folder; of a folder that is a source only the files are read. */
 static bool reads(const char *name, const struct stat *wanted, const struct stat *folder) {
     struct stat info;
+    const peal_source_kind *kind = peal_source_kinds[kind_of(name)];
+    if (kind->file) {
+        char *file = kind->file(name);
+        const bool same = file && stat(file, &info) == 0 && is_same(&info, wanted);
+        free(file);
+        return same;
+    }
     const bool found = strcmp(name, "-") == 0 ? fstat(STDIN_FILENO, &info) == 0 : stat(name, &info) == 0;
     if (!found) return glob_finds(name, wanted);
     return is_same(&info, wanted) || (S_ISREG(wanted->st_mode) && is_same(&info, folder));

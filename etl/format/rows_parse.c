@@ -1,0 +1,339 @@
+/* A block of rows becomes Arrow arrays, one a column, and those the block's columns. See rows.h. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/number.h"
+#include "core/base/utf8.h"
+#include "etl/format/rows.h"
+
+enum {
+    VIEW_SIZE = 16,
+    VIEW_SHORT = 12,
+    IN_BLOCK = 0, /* where the bytes of a long text lie: in the block, or among those that were made */
+    MADE = 1,
+    UUID_SIZE = 16,
+    UUID_TEXT = 36,
+    SAW_INTEGER = 1,
+    SAW_FLOAT = 2,
+    SAW_TEXT = 4,
+};
+#define DAYS_TO_2000 10957
+#define MICROSECONDS_TO_2000 INT64_C(946684800000000)
+
+typedef struct column column;
+/* Row `row` becomes this value; NULL, or what is wrong with it. */
+typedef const char *put(column *self, size_t row, const uint8_t *bytes, size_t size);
+
+struct column {
+    put *put;
+    ipc__array *array;
+    uint8_t *values;     /* own[0] of the array */
+    peal_buffer *made;   /* own[1]: bytes of long texts that do not stand in the block */
+    const uint8_t *text; /* the block's */
+    size_t rows;
+    unsigned saw; /* of ROWS_ANY: kinds of values */
+};
+
+static const char no_memory[] = "there is no memory for it";
+static const char wrong_size[] = "its size is not that of its type";
+
+/* ---- numbers ---- */
+
+static const char *put_int2(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    if (size != 2) return wrong_size;
+    const uint16_t value = source__get16(bytes);
+    memcpy(self->values + row * sizeof value, &value, sizeof value);
+    return NULL;
+}
+
+static const char *put_four(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    if (size != 4) return wrong_size;
+    const uint32_t value = source__get32(bytes);
+    memcpy(self->values + row * sizeof value, &value, sizeof value);
+    return NULL;
+}
+
+static const char *put_eight(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    if (size != 8) return wrong_size;
+    const uint64_t value = source__get64(bytes);
+    memcpy(self->values + row * sizeof value, &value, sizeof value);
+    return NULL;
+}
+
+static const char *put_bool(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    if (size != 1) return wrong_size;
+    self->values[row / 8] |= (uint8_t)((*bytes != 0) << (row % 8));
+    return NULL;
+}
+
+static const char *put_decimal(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    char text[ROWS_DECIMAL_MOST];
+    double value = (double)NAN;
+    const size_t length = rows__decimal_text(bytes, size, text);
+    if (length == SIZE_MAX) return "it is infinite, or of too many digits";
+    if (length > 0 && !peal_number_parse(text, length, &value)) return "it is no number";
+    memcpy(self->values + row * sizeof value, &value, sizeof value);
+    return NULL;
+}
+
+/* ---- times ---- */
+
+static const char infinite[] = "it is infinite, which is no moment; a query can leave it out";
+
+static const char *put_date(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    if (size != 4) return wrong_size;
+    int32_t days = (int32_t)source__get32(bytes);
+    if (days == INT32_MAX || days == INT32_MIN || __builtin_add_overflow(days, DAYS_TO_2000, &days)) return infinite;
+    memcpy(self->values + row * sizeof days, &days, sizeof days);
+    return NULL;
+}
+
+static const char *put_timestamp(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    if (size != 8) return wrong_size;
+    int64_t time = (int64_t)source__get64(bytes);
+    const bool none = time == INT64_MAX || time == INT64_MIN;
+    if (none || __builtin_add_overflow(time, MICROSECONDS_TO_2000, &time)) return infinite;
+    memcpy(self->values + row * sizeof time, &time, sizeof time);
+    return NULL;
+}
+
+/* ---- texts, as Arrow's views ---- */
+
+static void put_view(column *self, size_t row, const uint8_t *bytes, size_t size, uint32_t where, size_t at) {
+    uint8_t *view = self->values + row * VIEW_SIZE;
+    const uint32_t parts[] = {(uint32_t)size, 0, where, (uint32_t)at};
+    memcpy(view, parts, sizeof parts);
+    if (size <= VIEW_SHORT) {
+        memset(view + 4, 0, VIEW_SHORT);
+        memcpy(view + 4, bytes, size);
+    } else {
+        memcpy(view + 4, bytes, 4);
+    }
+}
+
+static const char *put_text(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    if (self->array->sound && peal_utf8_error((const char *)bytes, size) < size) self->array->sound = false;
+    put_view(self, row, bytes, size, IN_BLOCK, (size_t)(bytes - self->text));
+    return NULL;
+}
+
+static const char *put_made(column *self, size_t row, const char *text, size_t size) {
+    const size_t at = self->made->size;
+    if (size > VIEW_SHORT && peal_buffer_append(self->made, text, size, NULL) != PEAL_OK) return no_memory;
+    put_view(self, row, (const uint8_t *)text, size, MADE, at);
+    return NULL;
+}
+
+static const char *put_decimal_text(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    char text[ROWS_DECIMAL_MOST];
+    const size_t length = rows__decimal_text(bytes, size, text);
+    return length == SIZE_MAX ? "it is infinite, or of too many digits" : put_made(self, row, text, length);
+}
+
+static const char *put_uuid(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    static const char digits[] = "0123456789abcdef";
+    char text[UUID_TEXT];
+    if (size != UUID_SIZE) return wrong_size;
+    char *to = text;
+    for (size_t i = 0; i < UUID_SIZE; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) *to++ = '-';
+        *to++ = digits[bytes[i] >> 4];
+        *to++ = digits[bytes[i] & 15];
+    }
+    return put_made(self, row, text, sizeof text);
+}
+
+/* ---- values that tell their types ---- */
+
+static double double_of(const uint8_t *bytes) {
+    const uint64_t bits = source__get64(bytes);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static const char *put_any_integer(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    return put_eight(self, row, bytes + 1, size - 1);
+}
+
+static const char *put_any_float(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    (void)size;
+    const double value = *bytes == 'i' ? (double)(int64_t)source__get64(bytes + 1) : double_of(bytes + 1);
+    memcpy(self->values + row * sizeof value, &value, sizeof value);
+    return NULL;
+}
+
+static const char *put_any_text(column *self, size_t row, const uint8_t *bytes, size_t size) {
+    char text[64];
+    if (*bytes == 't') return put_text(self, row, bytes + 1, size - 1);
+    if (*bytes == 'i') {
+        const int length = snprintf(text, sizeof text, "%lld", (long long)source__get64(bytes + 1));
+        return put_made(self, row, text, (size_t)length);
+    }
+    return put_made(self, row, text, strlen(peal_number_text(double_of(bytes + 1), text)));
+}
+
+/* Which kinds there are, before any value is put. */
+static const char *see_any(column *self, const uint8_t *bytes, size_t size) {
+    if (size == 0 || (*bytes != 't' && *bytes != 'i' && *bytes != 'd')) return "its kind is not known";
+    if (*bytes != 't' && size != 9) return wrong_size;
+    self->saw |= *bytes == 't' ? SAW_TEXT : *bytes == 'i' ? SAW_INTEGER : SAW_FLOAT;
+    return NULL;
+}
+
+/* ---- a block's columns ---- */
+
+/* How the values of one type are kept. */
+typedef struct way {
+    uint32_t type;
+    put *put;
+    ipc__type kept;
+} way;
+
+static const way ways[] = {
+    {ROWS_BOOL, put_bool, {.kind = TYPE_BOOL, .bits = 1}},
+    {ROWS_INT2, put_int2, {.kind = TYPE_INT, .bits = 16, .is_signed = true}},
+    {ROWS_INT4, put_four, {.kind = TYPE_INT, .bits = 32, .is_signed = true}},
+    {ROWS_INT8, put_eight, {.kind = TYPE_INT, .bits = 64, .is_signed = true}},
+    {ROWS_FLOAT4, put_four, {.kind = TYPE_FLOAT, .bits = 32}},
+    {ROWS_FLOAT8, put_eight, {.kind = TYPE_FLOAT, .bits = 64}},
+    {ROWS_DATE, put_date, {.kind = TYPE_DATE, .bits = 32}},
+    {ROWS_TIMESTAMP, put_timestamp, {.kind = TYPE_TIMESTAMP, .unit = TIME_UNIT_MICRO, .bits = 64}},
+    {ROWS_TIMESTAMPTZ, put_timestamp, {.kind = TYPE_TIMESTAMP, .unit = TIME_UNIT_MICRO, .bits = 64, .zoned = true}},
+    {ROWS_UUID, put_uuid, {.kind = TYPE_UTF8_VIEW}},
+    {ROWS_TEXT, put_text, {.kind = TYPE_UTF8_VIEW}},
+};
+static const way decimal_numbers = {ROWS_NUMERIC, put_decimal, {.kind = TYPE_FLOAT, .bits = 64}};
+static const way decimal_texts = {ROWS_NUMERIC, put_decimal_text, {.kind = TYPE_UTF8_VIEW}};
+static const way any_integers = {ROWS_ANY, put_any_integer, {.kind = TYPE_INT, .bits = 64, .is_signed = true}};
+static const way any_floats = {ROWS_ANY, put_any_float, {.kind = TYPE_FLOAT, .bits = 64}};
+static const way any_texts = {ROWS_ANY, put_any_text, {.kind = TYPE_UTF8_VIEW}};
+
+/* Numbers of both kinds are doubles where numbers are wanted; where texts are, each keeps its own. */
+static const way *way_of(uint32_t type, unsigned saw, const peal_field *wanted) {
+    const bool numbers = wanted->type == PEAL_TYPE_FLOAT64;
+    if (type == ROWS_NUMERIC) return numbers ? &decimal_numbers : &decimal_texts;
+    if (type == ROWS_ANY) {
+        if (saw & SAW_TEXT || (saw == (SAW_INTEGER | SAW_FLOAT) && !numbers)) return &any_texts;
+        return saw & SAW_FLOAT ? &any_floats : &any_integers;
+    }
+    const way *one = ways;
+    while (one->type != type) one++;
+    return one;
+}
+
+static peal_status begin_column(column *self, const way *how, peal_error *err) {
+    ipc__array *array = self->array;
+    self->put = how->put;
+    array->type = how->kept;
+    const size_t bits = how->kept.kind == TYPE_UTF8_VIEW ? 8 * VIEW_SIZE : how->kept.bits;
+    array->own = calloc(2, sizeof *array->own);
+    array->view_bytes = calloc(2, sizeof *array->view_bytes);
+    if (!array->own || !array->view_bytes) return peal_fail(err, PEAL_E_MEMORY, "no memory for a block");
+    array->own_count = 2;
+    const size_t size = self->rows * bits / 8 + 1;
+    PEAL_TRY(peal_buffer_reserve(&array->own[0], size + PEAL_BLOCK_PADDING, err));
+    PEAL_TRY(peal_buffer_reserve(&array->own[1], PEAL_BLOCK_PADDING, err));
+    memset(array->own[0].data, 0, size + PEAL_BLOCK_PADDING);
+    self->values = array->own[0].data;
+    self->made = &array->own[1];
+    return PEAL_OK;
+}
+
+static const char *put_missing(column *self, size_t row) {
+    ipc__array *array = self->array;
+    if (!array->valid) {
+        array->valid = peal_alloc(self->rows, 1);
+        if (!array->valid) return no_memory;
+        memset(array->valid, 1, self->rows);
+    }
+    array->valid[row] = 0;
+    return NULL;
+}
+
+typedef struct parser {
+    const rows__reader *reader;
+    const peal_block *block;
+    column *columns; /* [reader->columns.count] */
+} parser;
+
+static peal_status fail(const parser *self, size_t row, size_t index, const char *why, peal_error *err) {
+    return peal_fail(err, why == no_memory ? PEAL_E_MEMORY : PEAL_E_DATA, "%s: row %llu: column '%s': %s",
+                     self->reader->name, (unsigned long long)(self->block->first_line + row),
+                     self->reader->columns.fields[index].name, why);
+}
+
+/* Sees, or puts, each value of a column that is wanted. The rows were measured by `next`. */
+static inline peal_status walk(const parser *self, bool see, peal_error *err) {
+    const uint8_t *at = (const uint8_t *)self->block->text;
+    const size_t count = self->reader->columns.count;
+    for (size_t row = 0; row < self->block->records; row++) {
+        at += 2;
+        for (size_t i = 0; i < count; i++) {
+            const int32_t size = (int32_t)source__get32(at);
+            column *one = &self->columns[i];
+            const char *why = NULL;
+            at += 4;
+            if (one->array && size == ROWS_MISSING) {
+                if (!see) why = put_missing(one, row);
+            } else if (one->array && see) {
+                if (self->reader->types[i] == ROWS_ANY) why = see_any(one, at, (size_t)size);
+            } else if (one->array) {
+                why = one->put(one, row, at, (size_t)size);
+            }
+            if (why) return fail(self, row, i, why, err);
+            if (size > 0) at += size;
+        }
+    }
+    return PEAL_OK;
+}
+
+static peal_status make_arrays(parser *self, ipc__array *arrays, peal_error *err) {
+    const rows__reader *reader = self->reader;
+    const peal_schema *wanted = reader->wanted->schema;
+    const size_t rows = (size_t)self->block->records;
+    bool any = false;
+    for (size_t i = 0; i < wanted->count; i++) {
+        arrays[i] = (ipc__array){.type = {.kind = TYPE_NULL}, .rows = rows, .sound = true};
+    }
+    for (size_t i = 0; i < reader->columns.count; i++) {
+        if (reader->fields[i] == SIZE_MAX) continue;
+        self->columns[i].array = &arrays[reader->fields[i]];
+        self->columns[i].text = (const uint8_t *)self->block->text;
+        self->columns[i].rows = rows;
+        any = any || reader->types[i] == ROWS_ANY;
+    }
+    if (any) PEAL_TRY(walk(self, true, err));
+    for (size_t i = 0; i < reader->columns.count; i++) {
+        column *one = &self->columns[i];
+        if (!one->array) continue;
+        PEAL_TRY(begin_column(one, way_of(reader->types[i], one->saw, &wanted->fields[reader->fields[i]]), err));
+    }
+    PEAL_TRY(walk(self, false, err));
+    for (size_t i = 0; i < reader->columns.count; i++) {
+        column *one = &self->columns[i];
+        if (!one->array) continue;
+        PEAL_TRY(peal_buffer_reserve(one->made, PEAL_BLOCK_PADDING, err));
+        one->array->values = one->values;
+        one->array->view_bytes[IN_BLOCK] = one->text;
+        one->array->view_bytes[MADE] = one->made->data;
+    }
+    return PEAL_OK;
+}
+
+peal_status rows__parse(const peal_reader *base, peal_block *block, peal_error *err) {
+    const rows__reader *reader = (const rows__reader *)base;
+    const size_t wanted = reader->wanted->schema->count;
+    parser self = {.reader = reader, .block = block};
+    ipc__array *arrays = NULL;
+    peal_status status = peal_alloc_checked(&arrays, wanted, sizeof *arrays, "a block", err);
+    if (status == PEAL_OK) {
+        status = peal_zeroed_checked(&self.columns, reader->columns.count, sizeof *self.columns, "a block", err);
+    }
+    if (status == PEAL_OK) status = make_arrays(&self, arrays, err);
+    if (status == PEAL_OK) status = ipc__fill_block(reader->wanted, arrays, (size_t)block->records, block, err);
+    ipc__arrays_free(arrays, wanted);
+    free(self.columns);
+    return status;
+}

@@ -1,0 +1,105 @@
+/* The rows that a COPY sends as a stream: the server's bytes, with the columns in the header. See rows.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/memory.h"
+#include "etl/source/postgresql.h"
+
+enum { AT_ONCE = 256 << 10 };
+
+typedef struct pg_stream {
+    peal_stream base;
+    const peal_source *source;
+    source__pg_object *object;
+    peal_source_meter *meter;
+    PGconn *connection; /* NULL: not yet, or given back */
+    bool has_header, ended;
+    peal_buffer bytes; /* of which `used` were given */
+    size_t used;
+} pg_stream;
+
+static peal_status begin(pg_stream *self, peal_error *err) {
+    const source__pg_object *object = self->object;
+    PEAL_TRY(source__pg_take(object->database, self->source->path, &self->connection, err));
+    PEAL_TRY(source__pg_run(object->database, self->connection, self->source->path, object->copy, NULL, err));
+    return source__rows_begin(object->columns->columns, object->columns->count, &self->bytes, err);
+}
+
+/* The server's header says nothing that ours does not. */
+static peal_status pass_header(pg_stream *self, const char *message, size_t size, size_t *skip, peal_error *err) {
+    self->has_header = true;
+    const uint8_t *bytes = (const uint8_t *)message;
+    if (size < ROWS_HEADER_SIZE || memcmp(bytes, ROWS_SIGNATURE, ROWS_SIGNATURE_SIZE) != 0 ||
+        source__get32(bytes + ROWS_SIGNATURE_SIZE) != 0 || source__get32(bytes + ROWS_SIGNATURE_SIZE + 4) != 0) {
+        return source__pg_fail(self->source->path, "its COPY begins with another header than was expected", err);
+    }
+    *skip = ROWS_HEADER_SIZE;
+    return PEAL_OK;
+}
+
+/* The COPY is over: whether it was whole is in its result. */
+static peal_status end(pg_stream *self, peal_error *err) {
+    PEAL_TRY(source__pg_finish(self->object->database, self->connection, self->source->path, NULL, err));
+    self->ended = true;
+    source__pg_give(self->object->database, self->connection);
+    self->connection = NULL;
+    return PEAL_OK;
+}
+
+static peal_status fetch(pg_stream *self, peal_error *err) {
+    self->used = self->bytes.size = 0;
+    if (!self->connection) PEAL_TRY(begin(self, err));
+    while (self->bytes.size < AT_ONCE && !self->ended) {
+        char *message = NULL;
+        const int size = PQgetCopyData(self->connection, &message, 1);
+        if (size == 0) {
+            if (self->bytes.size > 0) return PEAL_OK;
+            PEAL_TRY(source__pg_wait(self->object->database, self->connection, self->source->path, err));
+        } else if (size > 0) {
+            size_t skip = 0;
+            peal_status status = self->has_header ? PEAL_OK : pass_header(self, message, (size_t)size, &skip, err);
+            if (status == PEAL_OK) status = peal_buffer_append(&self->bytes, message + skip, (size_t)size - skip, err);
+            PQfreemem(message);
+            PEAL_TRY(status);
+        } else if (size == -1) {
+            PEAL_TRY(end(self, err));
+        } else {
+            return source__pg_fail(self->source->path, PQerrorMessage(self->connection), err);
+        }
+    }
+    return PEAL_OK;
+}
+
+static peal_status pg_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
+    pg_stream *self = (pg_stream *)base;
+    *got = 0;
+    if (self->used == self->bytes.size && !self->ended) PEAL_TRY(fetch(self, err));
+    const size_t left = self->bytes.size - self->used;
+    *got = left < capacity ? left : capacity;
+    if (*got == 0) return PEAL_OK;
+    memcpy(out, self->bytes.data + self->used, *got);
+    self->used += *got;
+    if (self->meter) atomic_fetch_add_explicit(&self->meter->bytes, *got, memory_order_relaxed);
+    if (self->meter && self->meter->hasher) peal_hasher_update(self->meter->hasher, out, *got);
+    return PEAL_OK;
+}
+
+/* What is under way is given up with its connection. */
+static void pg_close(peal_stream *base) {
+    pg_stream *self = (pg_stream *)base;
+    PQfinish(self->connection);
+    peal_buffer_clear(&self->bytes);
+    free(self);
+}
+
+peal_status source__pg_stream(const peal_source *source, peal_source_meter *meter, peal_stream **out, peal_error *err) {
+    pg_stream *self = calloc(1, sizeof *self);
+    *out = NULL;
+    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
+    self->base = (peal_stream){.read = pg_read, .close = pg_close, .size = UINT64_MAX};
+    self->source = source;
+    self->object = source->own;
+    self->meter = meter;
+    *out = &self->base;
+    return PEAL_OK;
+}
