@@ -71,7 +71,7 @@ PEAL_VECTOR static void multiply(const double *restrict x, const double *restric
     for (size_t i = 0; i < ROWS; i++) out[i] += models__add_lanes(sums[i]);
 }
 
-PEAL_VECTOR static double multiply_one(const double *restrict x, const double *restrict w, size_t count) {
+PEAL_VECTOR double models__dot(const double *restrict x, const double *restrict w, size_t count) {
     double lanes[LANES] = {0};
     size_t j = 0;
     for (; j + LANES <= count; j += LANES) {
@@ -144,7 +144,7 @@ void models__linear_score_row(const models__linear *linear, const double *parame
     const double *x = few->features + i * linear->features;
     for (size_t k = 0; k < linear->outputs; k++) {
         scores[k] =
-            parameters[k] + multiply_one(x, parameters + linear->weights + k * linear->features, linear->features);
+            parameters[k] + models__dot(x, parameters + linear->weights + k * linear->features, linear->features);
         if (linear->shape.has_offset) {
             scores[k] += peal_shape_offset(&linear->shape, few->tables[i], few->within[i]) / linear->offset_unit;
         }

@@ -31,6 +31,9 @@ static inline double models__add_lanes(const double lanes[MODELS__LANES]) {
     return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
 }
 
+/* The scalar product of two vectors, in lanes. */
+double models__dot(const double *x, const double *w, size_t count);
+
 /* Up to MODELS__LINEAR_ROWS rows, found and loaded once for all that is done with them. */
 typedef struct models__few {
     const peal_table *tables[MODELS__LINEAR_ROWS];

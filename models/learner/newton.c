@@ -141,25 +141,15 @@ void models__newton_add(const models__linear *linear, const models__few *few, co
 
 /* ---- the step ---- */
 
-PEAL_VECTOR static double product(const double *restrict a, const double *restrict b, size_t count) {
-    double lanes[MODELS__LANES] = {0};
-    size_t j = 0;
-    for (; j + MODELS__LANES <= count; j += MODELS__LANES) {
-        for (size_t l = 0; l < MODELS__LANES; l++) lanes[l] += a[j + l] * b[j + l];
-    }
-    for (size_t l = 0; j < count; j++, l++) lanes[l] += a[j] * b[j];
-    return models__add_lanes(lanes);
-}
-
 /* L of L L' = matrix + raise * I, both by rows, below the diagonal and on it. False: that is not positive. */
 static bool make_factor(const double *matrix, size_t count, double raise, double *factor) {
     for (size_t i = 0; i < count; i++) {
         double *row = factor + i * count;
         for (size_t j = 0; j < i; j++) {
             const double *other = factor + j * count;
-            row[j] = (matrix[i * count + j] - product(row, other, j)) / other[j];
+            row[j] = (matrix[i * count + j] - models__dot(row, other, j)) / other[j];
         }
-        const double square = matrix[i * count + i] + raise - product(row, row, i);
+        const double square = matrix[i * count + i] + raise - models__dot(row, row, i);
         if (!(square > raise / 2)) return false;
         row[i] = sqrt(square);
     }
@@ -176,7 +166,7 @@ bool models__newton_solve(const double *matrix, size_t count, const double *grad
     }
     for (size_t i = 0; i < count; i++) {
         const double *row = factor + i * count;
-        out[i] = (-gradient[i] - product(row, out, i)) / row[i];
+        out[i] = (-gradient[i] - models__dot(row, out, i)) / row[i];
     }
     for (size_t i = count; i-- > 0;) {
         out[i] /= factor[i * count + i];
