@@ -1,9 +1,10 @@
 /* Heads of answers; see http_text.h. */
 #include "etl/source/http_text.h"
 
-#include <curl/curl.h>
 #include <string.h>
 #include <strings.h>
+
+#include "etl/source/libcurl.h"
 
 /* What is left of a line. */
 typedef struct cursor {
@@ -81,7 +82,7 @@ static int64_t retry_after(cursor text, int64_t now) {
     cursor digits = text;
     if (take_count(&digits, &seconds) && digits.at == digits.end) return (int64_t)seconds;
     take_text(&text, date, sizeof date);
-    const time_t when = date[0] ? curl_getdate(date, NULL) : -1;
+    const time_t when = date[0] && source__curl_load(NULL) == PEAL_OK ? curl_getdate(date, NULL) : -1;
     if (when == -1) return -1;
     return (int64_t)when > now ? (int64_t)when - now : 0;
 }

@@ -28,6 +28,7 @@ static char *url_of(const source__sql_name *parsed) {
 /* Nothing of the name is repeated where it may hold a password. */
 static peal_status check_url(const char *url, peal_error *err) {
     char *why = NULL;
+    PEAL_TRY(source__pq_load(err));
     PQconninfoOption *options = PQconninfoParse(url, &why);
     bool secret = false;
     for (const PQconninfoOption *one = options; one && one->keyword; one++) {
@@ -76,6 +77,7 @@ typedef struct pg_session {
 } pg_session;
 
 static peal_status pg_begin(const peal_source_options *options, void **out, peal_error *err) {
+    PEAL_TRY(source__pq_load(err));
     pg_session *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for sources");
     self->stop = options->stop;

@@ -5,10 +5,10 @@
 #ifndef PEAL_ETL_SOURCE_POSTGRESQL_H
 #define PEAL_ETL_SOURCE_POSTGRESQL_H
 
-#include <postgresql/libpq-fe.h>
 #include <pthread.h>
 
 #include "etl/source/kind.h"
+#include "etl/source/libpq.h"
 #include "etl/source/rows.h"
 
 typedef struct source__pg_database {

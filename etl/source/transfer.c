@@ -319,6 +319,7 @@ static peal_status run(void *argument, peal_error *err) {
 
 peal_status source__transfers_new(const source__transfer_options *options, source__transfers **out, peal_error *err) {
     *out = NULL;
+    PEAL_TRY(source__curl_load(err));
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return peal_fail(err, PEAL_E_FAILED, "libcurl cannot begin");
     source__transfers *self = calloc(1, sizeof *self);
     if (!self) {

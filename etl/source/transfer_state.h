@@ -2,11 +2,11 @@
 #ifndef PEAL_ETL_SOURCE_TRANSFER_STATE_H
 #define PEAL_ETL_SOURCE_TRANSFER_STATE_H
 
-#include <curl/curl.h>
 #include <pthread.h>
 
 #include "core/base/digest.h"
 #include "core/thread/executor.h"
+#include "etl/source/libcurl.h"
 #include "etl/source/transfer.h"
 
 typedef enum source__download_state {
