@@ -8,9 +8,10 @@ ln -s "$peal" "bin dir/pe\$al"
 zcat "$data/digits/train-0.csv.gz" >"./$name"
 interrupt() { # interrupt COMMAND...: SIGINT as soon as the first epoch is told; the message is in log.txt
     local code=0 job
+    rm -f log.txt # of the job before this one
     "$@" 2>log.txt <&0 &
     job=$!
-    for _ in $(seq 600); do grep -q '^epoch 1/' log.txt && break; kill -0 $job || { cat -v log.txt; fail "$*"; }; sleep 0.05; done
+    for _ in $(seq 600); do grep -qs '^epoch 1/' log.txt && break; kill -0 $job || { cat -v log.txt; fail "$*"; }; sleep 0.05; done
     kill -INT $job
     wait $job || code=$?
     [ $code = 4 ] || { cat log.txt; fail "exit code $code instead of 4"; }
