@@ -26,7 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 EPOCHS = 5
 CASES = {
     "mlp": ("mnist", ["--model", "mlp:hidden=512x256", "--epochs", str(EPOCHS)]),
-    "mlp, step": ("mnist", ["--model", "mlp:hidden=512x256", "--epochs", str(EPOCHS), "--sync", "step"]),
+    "mlp step": ("mnist", ["--model", "mlp:hidden=512x256", "--epochs", str(EPOCHS), "--sync", "step"]),
     "lbfgs": ("mnist", ["--model", "softmax", "--sync", "full:method=lbfgs,tolerance=1e-14", "--epochs", "20"]),
     "sparse sgd": ("sparse", ["--model", "logistic", "--sync", "epoch", "--epochs", str(EPOCHS)]),
     "sparse lbfgs": ("sparse", ["--model", "logistic", "--sync", "full:method=lbfgs,tolerance=1e-14", "--epochs", "20"]),
@@ -115,9 +115,9 @@ def main():
         for name in cases:
             print(f"{name:14} {statistics.median(one[name]):10.0f} {statistics.median(two[name]):10.0f} {ratio(two[name], one[name]):8.3f} "
                   f"{ratio(both[name], one[name]):9.3f} {ratio(two[name], both[name]):6.3f}", flush=True)
-        if "mlp" not in cases or "mlp, step" not in cases:
+        if "mlp" not in cases or "mlp step" not in cases:
             return
-        print(f"--sync step against --sync epoch, W=2: {ratio(two['mlp, step'], two['mlp']):.3f}")
+        print(f"--sync step against --sync epoch, W=2: {ratio(two['mlp step'], two['mlp']):.3f}")
         for sync in ("epoch", "step"):
             rates = {workers: [bench.rate(("mnist", MLP), "--partitions", "8", "--workers", workers, "--sync", sync)
                                for _ in range(options.repeats)] for workers in ("2", "8")}
