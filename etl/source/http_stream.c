@@ -126,8 +126,7 @@ static peal_status http_read(peal_stream *base, uint8_t *out, size_t capacity, s
     }
     if (*got == 0) return check_end(self, err);
     if (object->has_sha256) SHA256Update(&self->sha256, out, *got);
-    if (self->meter) atomic_fetch_add_explicit(&self->meter->bytes, *got, memory_order_relaxed);
-    if (self->meter && self->meter->hasher) peal_hasher_update(self->meter->hasher, out, *got);
+    source__meter_note(self->meter, out, *got);
     return PEAL_OK;
 }
 

@@ -49,6 +49,13 @@ extern const peal_source_kind peal_source_files, peal_source_standard_input, pea
 /* Puts `source` into the list, whose kind it gets. Takes it over, also on failure. */
 peal_status source__add(source__making *making, peal_source *source, peal_error *err);
 
+/* Notes bytes that a stream has read; `meter` may be NULL. */
+static inline void source__meter_note(peal_source_meter *meter, const uint8_t *bytes, size_t size) {
+    if (!meter) return;
+    atomic_fetch_add_explicit(&meter->bytes, size, memory_order_relaxed);
+    if (meter->hasher) peal_hasher_update(meter->hasher, bytes, size);
+}
+
 /* A new file without a name in the folder for temporary files, which is gone when its descriptor is closed; -1. */
 int source__open_unnamed(void);
 

@@ -1,3 +1,4 @@
+/* Where libcurl's functions are found; see libcurl.h. */
 #define SOURCE__CURL_LOADER
 #include "etl/source/libcurl.h"
 

@@ -1,3 +1,4 @@
+/* Where libpq's functions are found; see libpq.h. */
 #define SOURCE__PQ_LOADER
 #include "etl/source/libpq.h"
 

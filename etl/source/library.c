@@ -1,3 +1,4 @@
+/* Shared libraries that are loaded late; see library.h. */
 #include "etl/source/library.h"
 
 #include <dlfcn.h>

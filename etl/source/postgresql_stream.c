@@ -74,13 +74,7 @@ static peal_status pg_read(peal_stream *base, uint8_t *out, size_t capacity, siz
     pg_stream *self = (pg_stream *)base;
     *got = 0;
     if (self->used == self->bytes.size && !self->ended) PEAL_TRY(fetch(self, err));
-    const size_t left = self->bytes.size - self->used;
-    *got = left < capacity ? left : capacity;
-    if (*got == 0) return PEAL_OK;
-    memcpy(out, self->bytes.data + self->used, *got);
-    self->used += *got;
-    if (self->meter) atomic_fetch_add_explicit(&self->meter->bytes, *got, memory_order_relaxed);
-    if (self->meter && self->meter->hasher) peal_hasher_update(self->meter->hasher, out, *got);
+    *got = source__rows_give(&self->bytes, &self->used, self->meter, out, capacity);
     return PEAL_OK;
 }
 

@@ -1,6 +1,8 @@
 /* The header of a stream of rows. See rows.h. */
 #include "etl/source/rows.h"
 
+#include "etl/source/kind.h"
+
 peal_status source__rows_begin(const source__row_column *columns, size_t count, peal_buffer *out, peal_error *err) {
     size_t extension = 4 + 4;
     for (size_t i = 0; i < count; i++) extension += 4 + 4 + strlen(columns[i].name);
@@ -21,4 +23,14 @@ peal_status source__rows_begin(const source__row_column *columns, size_t count, 
     }
     out->size += ROWS_HEADER_SIZE + extension;
     return PEAL_OK;
+}
+
+size_t source__rows_give(const peal_buffer *bytes, size_t *used, peal_source_meter *meter, uint8_t *out,
+                         size_t capacity) {
+    const size_t left = bytes->size - *used, got = left < capacity ? left : capacity;
+    if (got == 0) return 0;
+    memcpy(out, bytes->data + *used, got);
+    *used += got;
+    source__meter_note(meter, out, got);
+    return got;
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "etl/source/stream.h"
 
 #define ROWS_SIGNATURE "PGCOPY\n\377\r\n"
 #define ROWS_MARK "peal"
@@ -47,6 +48,9 @@ typedef struct source__row_column {
 
 /* Appends the header. */
 peal_status source__rows_begin(const source__row_column *columns, size_t count, peal_buffer *out, peal_error *err);
+/* Hands out what is left of `bytes` behind *used, as much as `out` has room for, and notes it; returns how much. */
+size_t source__rows_give(const peal_buffer *bytes, size_t *used, peal_source_meter *meter, uint8_t *out,
+                         size_t capacity);
 
 /* Writers of fields; each returns where the next one goes. */
 static inline uint8_t *source__put16(uint8_t *to, uint16_t value) {

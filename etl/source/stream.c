@@ -125,8 +125,7 @@ static peal_status file_read(peal_stream *base, uint8_t *out, size_t capacity, s
     if (n == 0) return check_same(self, err);
     *got = (size_t)n;
     self->at += (uint64_t)n;
-    if (self->meter) atomic_fetch_add_explicit(&self->meter->bytes, (uint64_t)n, memory_order_relaxed);
-    if (self->meter && self->meter->hasher) peal_hasher_update(self->meter->hasher, out, (size_t)n);
+    source__meter_note(self->meter, out, (size_t)n);
     return PEAL_OK;
 }
 

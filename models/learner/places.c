@@ -1,3 +1,4 @@
+/* Finds the values that occur in the rows of a training, and numbers them; see places.h. */
 #include "models/learner/places.h"
 
 #include <stdlib.h>
