@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Objects of a web server into a dataset, beside programs that download them: tools/bench/http.py PEAL [FOLDER]
+"""Objects of a web server into a dataset, beside programs that download them: tools/bench/web.py PEAL [FOLDER]
 
 Three loads, from a server on 127.0.0.1: 2,000 files of 20 KB that each answer 20 ms late (a small server in this script),
 and 16 files of 64 MB (nginx): arrays, which need no parsing, and CSV. 16 connections for all. Peers: aria2c -j16 and curl --parallel, which write the files to a
