@@ -4,23 +4,38 @@
 #include <math.h>
 #include <string.h>
 
-void peal_philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
-    uint32_t k0 = key[0], k1 = key[1];
+#include "core/base/vector.h"
+
+/* Inline, so that loops over it become vector code. */
+static inline void make_block(uint32_t c[4], uint32_t k0, uint32_t k1) {
+#pragma GCC unroll 10
     for (int round = 0; round < 10; round++) {
-        uint64_t p0 = (uint64_t)0xD2511F53u * c0;
-        uint64_t p1 = (uint64_t)0xCD9E8D57u * c2;
-        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-        c1 = (uint32_t)p1;
-        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-        c3 = (uint32_t)p0;
+        const uint64_t p0 = (uint64_t)0xD2511F53u * c[0];
+        const uint64_t p1 = (uint64_t)0xCD9E8D57u * c[2];
+        c[0] = (uint32_t)(p1 >> 32) ^ c[1] ^ k0;
+        c[1] = (uint32_t)p1;
+        c[2] = (uint32_t)(p0 >> 32) ^ c[3] ^ k1;
+        c[3] = (uint32_t)p0;
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    out[0] = c0;
-    out[1] = c1;
-    out[2] = c2;
-    out[3] = c3;
+}
+
+void peal_philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
+    uint32_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
+    make_block(c, key[0], key[1]);
+    memcpy(out, c, sizeof c);
+}
+
+PEAL_VECTOR void peal_philox_pairs(const uint32_t *counters, size_t count, const uint32_t rest[3],
+                                   const uint32_t key[2], uint32_t *restrict first, uint32_t *restrict second) {
+    const uint32_t r0 = rest[0], r1 = rest[1], r2 = rest[2], k0 = key[0], k1 = key[1];
+    for (size_t i = 0; i < count; i++) {
+        uint32_t c[4] = {counters[i], r0, r1, r2};
+        make_block(c, k0, k1);
+        first[i] = c[0];
+        second[i] = c[1];
+    }
 }
 
 peal_philox peal_philox_stream(uint64_t seed, peal_purpose purpose, uint32_t epoch, uint32_t partition, uint32_t step) {

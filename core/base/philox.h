@@ -36,6 +36,10 @@ typedef struct peal_philox {
 
 /* The block function: out = Philox4x32-10(counter, key). */
 void peal_philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+/* The first two words of many blocks: first[i] and second[i] [count] are those of Philox4x32-10({counters[i], rest[0],
+ * rest[1], rest[2]}, key), made side by side. */
+void peal_philox_pairs(const uint32_t *counters, size_t count, const uint32_t rest[3], const uint32_t key[2],
+                       uint32_t *restrict first, uint32_t *restrict second);
 
 /* The stream of one (seed, purpose, epoch, partition, step). Streams of different coordinates do not overlap within
  * 2^32 blocks. `purpose` < 2^8, `partition` < 2^24. */

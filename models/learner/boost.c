@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/explog.h"
 #include "core/base/memory.h"
+#include "core/base/vector.h"
 #include "models/learner/dart.h"
 #include "models/learner/queries.h"
 #include "models/learner/sample.h"
@@ -182,10 +184,14 @@ static void update_scores(const models__member *m, size_t rounds) {
 
 enum { BLOCK_ROWS = 256 };
 
-static double largest(const double *numbers, size_t count) {
-    double most = 0;
-    for (size_t i = 0; i < count; i++) most = fmax(most, fabs(numbers[2 * i]));
-    return most;
+/* By its size, of [count, 2]; found among the bits, which are in the same order, so that it takes no branches. */
+PEAL_VECTOR static double largest(const double *numbers, size_t count) {
+    uint64_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t size = peal_bits_of(numbers[2 * i]) & ~(UINT64_C(1) << 63);
+        most = size > most ? size : most;
+    }
+    return peal_of_bits(most);
 }
 
 /* By what each row counts. */
@@ -228,19 +234,42 @@ static peal_status find_derivatives(models__member *m) {
     return PEAL_OK;
 }
 
-/* Whole numbers, rounded up or down at random so that sums are right in the mean: keyed by seed, tree, output and row
- * of the dataset. Those of output m->output. */
+/* Numbers that derivatives are rounded up or down by at random, so that sums are right in the mean. */
+typedef struct rounding {
+    uint32_t gradient[BLOCK_ROWS], hessian[BLOCK_ROWS];
+} rounding;
+
+/* Derivatives [count, step] as whole numbers. */
+PEAL_VECTOR static void quantise(const double *derivatives, size_t step, size_t count, double gradient_scale,
+                                 double hessian_scale, const rounding *random, int32_t *restrict gradients,
+                                 int32_t *restrict hessians) {
+    for (size_t i = 0; i < count; i++) {
+        const double *own = derivatives + i * step;
+        const double gradient = floor(own[0] * gradient_scale + random->gradient[i] * 0x1p-32);
+        gradients[i] = (int32_t)(gradient < INT16_MAX ? gradient : INT16_MAX);
+        hessians[i] = (int32_t)floor(own[1] * hessian_scale + random->hessian[i] * 0x1p-32);
+    }
+}
+
+/* Writes the quanta of output m->output. Their rounding is keyed by seed, tree, output and row of the dataset, as by
+ * models__row_random. */
 static void find_quanta(const models__member *m) {
     const models__trees *self = m->self;
-    const double gradient_scale = 1 / m->rules.gradient_unit, hessian_scale = 1 / m->rules.hessian_unit;
-    for (size_t i = 0; i < m->count; i++) {
-        uint32_t random[4];
-        models__row_random(m, i, m->output, PEAL_PURPOSE_ROUND, random);
-        const double *own = m->own->derivatives + 2 * (i * self->outputs + m->output);
-        const double gradient = floor(own[0] * gradient_scale + random[0] * 0x1p-32);
-        const models__quantum quantum = {(int16_t)(gradient < INT16_MAX ? gradient : INT16_MAX),
-                                         (uint16_t)floor(own[1] * hessian_scale + random[1] * 0x1p-32)};
-        memcpy(m->own->matrix + i * m->own->stride, &quantum, sizeof quantum);
+    const peal_training *training = self->training;
+    const uint64_t seed = training->options->seed;
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    const uint32_t rest[3] = {(uint32_t)m->round, (uint32_t)m->output, (uint32_t)PEAL_PURPOSE_ROUND << 24};
+    rounding random;
+    for (size_t begin = 0, count; begin < m->count; begin += count) {
+        int32_t gradients[BLOCK_ROWS], hessians[BLOCK_ROWS];
+        count = m->count - begin < BLOCK_ROWS ? m->count - begin : BLOCK_ROWS;
+        peal_philox_pairs(training->order + m->begin + begin, count, rest, key, random.gradient, random.hessian);
+        quantise(m->own->derivatives + 2 * (begin * self->outputs + m->output), 2 * self->outputs, count,
+                 1 / m->rules.gradient_unit, 1 / m->rules.hessian_unit, &random, gradients, hessians);
+        for (size_t i = 0; i < count; i++) {
+            const models__quantum quantum = {(int16_t)gradients[i], (uint16_t)hessians[i]};
+            memcpy(m->own->matrix + (begin + i) * m->own->stride, &quantum, sizeof quantum);
+        }
     }
 }
 

@@ -421,25 +421,33 @@ static peal_status split_leaf(models__member *m, size_t index) {
     return PEAL_OK;
 }
 
-/* What leaves add to scores, by sums of the derivatives as they are, exact to 2^-40 of the largest. */
+/* Notes which leaf each own row is in, and sums the derivatives of the leaves' rows as they are. The sums are made in
+ * the order of the rows, not of the lists: what a row has is then near what was read before. */
+static void sum_leaves(const models__member *m, double gradient_scale, double hessian_scale) {
+    const size_t outputs = m->self->outputs;
+    models__exact *own = m->self->exacts + m->rank * m->self->leaves;
+    uint32_t *leaves = m->own->leaves + m->output * m->count;
+    if (m->own->shares) memset(leaves, 0xff, m->count * sizeof *leaves); /* MODELS__NO_LEAF */
+    memset(own, 0, m->leaf_count * sizeof *own);
+    for (size_t l = 0; l < m->leaf_count; l++) {
+        const uint32_t *list = m->own->lists[0] + m->leaves[l].first;
+        for (size_t i = 0; i < m->leaves[l].count; i++) leaves[list[i]] = (uint32_t)l;
+    }
+    for (size_t i = 0; i < m->count; i++) {
+        if (leaves[i] == MODELS__NO_LEAF) continue;
+        const double *derivatives = m->own->derivatives + 2 * (i * outputs + m->output);
+        own[leaves[i]].gradient += llrint(derivatives[0] * gradient_scale);
+        own[leaves[i]].hessian += llrint(derivatives[1] * hessian_scale);
+    }
+}
+
+/* What leaves add to scores, by sums of the derivatives exact to 2^-40 of the largest. */
 static peal_status end_tree(models__member *m) {
     models__trees *self = m->self;
     models__forest *forest = &self->forest;
     const double gradient_scale = models__scale_for(models__most_of(self, false), 40),
                  hessian_scale = models__scale_for(models__most_of(self, true), 40);
-    models__exact *own = self->exacts + m->rank * self->leaves;
-    uint32_t *leaves = m->own->leaves + m->output * m->count;
-    if (m->own->shares) memset(leaves, 0xff, m->count * sizeof *leaves); /* MODELS__NO_LEAF */
-    for (size_t l = 0; l < m->leaf_count; l++) {
-        own[l] = (models__exact){0};
-        for (size_t i = 0; i < m->leaves[l].count; i++) {
-            const size_t row = m->own->lists[0][m->leaves[l].first + i];
-            const double *derivatives = m->own->derivatives + 2 * (row * self->outputs + m->output);
-            own[l].gradient += llrint(derivatives[0] * gradient_scale);
-            own[l].hessian += llrint(derivatives[1] * hessian_scale);
-            leaves[row] = (uint32_t)l;
-        }
-    }
+    sum_leaves(m, gradient_scale, hessian_scale);
     PEAL_TRY(models__meet(m));
     if (m->rank == 0) {
         forest->sizes[m->tree] = (uint32_t)(m->leaf_count - 1);

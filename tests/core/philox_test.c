@@ -18,6 +18,27 @@ static void block_gives_known_answers(void **state) {
     assert_memory_equal(out, ((uint32_t[]){0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}), 16);
 }
 
+/* Any number of them, also one that is no multiple of a vector's. */
+static void pairs_are_the_beginnings_of_blocks(void **state) {
+    (void)state;
+    enum { COUNT = 77 };
+    const uint32_t key[2] = {0xa4093822, 0x299f31d0}, rest[3] = {0x85a308d3, 0x13198a2e, 0x03707344};
+    uint32_t counters[COUNT], first[COUNT + 1], second[COUNT + 1];
+    for (uint32_t i = 0; i < COUNT; i++) counters[i] = 0x243f6a88 + i * i * 0x1000193;
+    for (size_t count = 0; count <= COUNT; count++) {
+        first[count] = second[count] = 0xfeed;
+        peal_philox_pairs(counters, count, rest, key, first, second);
+        for (size_t i = 0; i < count; i++) {
+            uint32_t out[4];
+            peal_philox_block((uint32_t[]){counters[i], rest[0], rest[1], rest[2]}, key, out);
+            assert_int_equal(first[i], out[0]);
+            assert_int_equal(second[i], out[1]);
+        }
+        assert_int_equal(first[count], 0xfeed);
+        assert_int_equal(second[count], 0xfeed);
+    }
+}
+
 static void streams_depend_on_every_coordinate(void **state) {
     (void)state;
     const peal_philox streams[] = {
@@ -72,6 +93,7 @@ static void shuffle_is_a_permutation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(block_gives_known_answers),
+        cmocka_unit_test(pairs_are_the_beginnings_of_blocks),
         cmocka_unit_test(streams_depend_on_every_coordinate),
         cmocka_unit_test(numbers_are_uniform_and_normal),
         cmocka_unit_test(shuffle_is_a_permutation),
