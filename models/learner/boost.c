@@ -7,6 +7,7 @@
 #include "core/base/memory.h"
 #include "core/base/vector.h"
 #include "models/learner/dart.h"
+#include "models/learner/histogram.h"
 #include "models/learner/queries.h"
 #include "models/learner/sample.h"
 
@@ -302,8 +303,7 @@ static peal_status grow_trees(models__member *m, size_t *reached) {
     m->rules.gradient_unit = 1 / models__scale_for(models__most_of(self, false), MODELS__GRADIENT_BITS);
     m->rules.hessian_unit = 1 / models__scale_for(models__most_of(self, true), self->hessian_bits);
     m->rules.row_bits = self->row_bits;
-    /* What a round that was aborted has left. */
-    memset(m->packed, 0, self->places.bins_all * sizeof *m->packed);
+    models__histogram_clear(m); /* what a round that was aborted has left */
     for (size_t k = 0; k < self->outputs; k++) {
         m->output = k;
         find_quanta(m);

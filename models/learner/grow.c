@@ -6,118 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "models/learner/histogram.h"
 #include "models/learner/renew.h"
-
-/* ---- histograms ---- */
-
-/* Some rows that are added together: where their bytes stand, and what each adds. */
-enum { BLOCK_ROWS = 128, TILE_BYTES = 24 << 10 };
-typedef struct row_block {
-    const uint32_t *list; /* their numbers */
-    const uint8_t *bins[BLOCK_ROWS];
-    models__packed own[BLOCK_ROWS];
-    size_t count;
-} row_block;
-
-/* Takes rows of the list, and asks for the memory of those after them. */
-static void take_block(const models__member *m, const models__leaf *one, size_t at, row_block *block) {
-    const int row_bits = m->self->row_bits;
-    const size_t left = one->count - at, stride = m->own->stride;
-    const uint32_t *list = m->own->lists[0] + one->first + at;
-    block->count = left < BLOCK_ROWS ? left : BLOCK_ROWS;
-    block->list = list;
-    for (size_t i = 0; i < block->count; i++) {
-        const uint8_t *row = m->own->matrix + list[i] * stride;
-        models__quantum quantum;
-        memcpy(&quantum, row, sizeof quantum);
-        block->bins[i] = row + sizeof quantum;
-        block->own[i] = (models__packed){quantum.gradient, ((int64_t)quantum.hessian << row_bits) + 1};
-        if (i + BLOCK_ROWS >= left) continue;
-        const uint8_t *later = m->own->matrix + list[i + BLOCK_ROWS] * stride;
-        for (size_t line = 0; line < stride; line += 64) __builtin_prefetch(later + line);
-        __builtin_prefetch(later + stride - 1);
-    }
-}
-
-/* Columns begin .. end - 1, whose histograms fit the first cache. */
-static void add_tile(const row_block *block, const uint32_t *first, size_t begin, size_t end, models__packed *packed) {
-    for (size_t i = 0; i < block->count; i++) {
-        const uint8_t *bins = block->bins[i];
-        const models__packed own = block->own[i];
-        size_t f = begin;
-        for (; f + 4 <= end; f += 4) {
-            packed[first[f] + bins[f]] += own;
-            packed[first[f + 1] + bins[f + 1]] += own;
-            packed[first[f + 2] + bins[f + 2]] += own;
-            packed[first[f + 3] + bins[f + 3]] += own;
-        }
-        for (; f < end; f++) packed[first[f] + bins[f]] += own;
-    }
-}
-
-/* What the rows list. */
-static void add_lists(const models__member *m, const row_block *block) {
-    const models__own_rows *own = m->own;
-    for (size_t i = 0; i < block->count; i++) {
-        const models__packed added = block->own[i];
-        const size_t end = own->row_first[block->list[i] + (size_t)1];
-        for (size_t e = own->row_first[block->list[i]]; e < end; e++) m->packed[own->entries[e]] += added;
-    }
-}
-
-/* Adds a leaf's rows of this worker: a block of them, tile by tile, while their bins are in the cache. */
-static void add_rows(const models__member *m, const models__leaf *one) {
-    const models__trees *self = m->self;
-    const size_t columns = self->places.columns;
-    const uint32_t *first = self->places.column_first;
-    row_block block;
-    for (size_t at = 0; at < one->count; at += block.count) {
-        take_block(m, one, at, &block);
-        if (self->places.listed) add_lists(m, &block);
-        for (size_t begin = 0, end; begin < columns; begin = end) {
-            end = begin + 1;
-            while (end < columns && (first[end + 1] - first[begin]) * sizeof *m->packed <= TILE_BYTES) end++;
-            add_tile(&block, first, begin, end, m->packed);
-        }
-    }
-}
-
-/* The sum over all workers of bin `at`. */
-static models__packed sum_of(const models__trees *self, size_t at) {
-    models__packed sum = {0};
-    for (size_t r = 0; r < self->members; r++) sum += self->packed[r * self->places.bins_all + at];
-    return sum;
-}
-
-/* The same of a dense feature's bin, which is then zero again. */
-static models__packed take_sum(const models__trees *self, size_t at) {
-    const models__packed sum = sum_of(self, at);
-    for (size_t r = 0; r < self->members; r++) self->packed[r * self->places.bins_all + at] = (models__packed){0};
-    return sum;
-}
-
-/* Makes zero again what this worker's rows of a leaf have added to bins of sparse features: all of these bins, or where
- * there are more of them than the rows can have added to, those. No one else reads them any more. */
-static void clear_sparse(const models__member *m, const models__leaf *one) {
-    const models__bundles *places = &m->self->places;
-    const models__own_rows *own = m->own;
-    const uint32_t *list = own->lists[0] + one->first, begin = places->column_first[places->dense];
-    size_t added = one->count * (places->columns - places->dense);
-    if (m->self->bins.sparse.count == 0) return;
-    for (size_t i = 0; i < one->count; i++) added += own->row_first[list[i] + (size_t)1] - own->row_first[list[i]];
-    if (added > places->bins_all - begin) {
-        memset(m->packed + begin, 0, (places->bins_all - begin) * sizeof *m->packed);
-        return;
-    }
-    for (size_t i = 0; i < one->count; i++) {
-        const uint8_t *bytes = models__row_bins(own, list[i]);
-        for (size_t c = places->dense; c < places->columns; c++) {
-            m->packed[places->column_first[c] + bytes[c]] = (models__packed){0};
-        }
-        const size_t end = own->row_first[list[i] + (size_t)1];
-        for (size_t e = own->row_first[list[i]]; e < end; e++) m->packed[own->entries[e]] = (models__packed){0};
-    }
-}
 
 /* ---- splits ---- */
 
@@ -234,7 +124,7 @@ static void sum_root_sparse(models__member *m) {
         if (!is_drawn(m, self->bins.dense + self->bins.sparse.indices[k])) continue;
         alive_of(m, 0)[root->alive++] = k;
         const size_t end = places->first[k] + models__sparse_edges(&self->bins.sparse, k);
-        for (size_t at = places->first[k]; at < end; at++) self->histograms[at] = sum_of(self, at);
+        for (size_t at = places->first[k]; at < end; at++) self->histograms[at] = models__histogram_sum(self, at);
     }
 }
 
@@ -245,20 +135,18 @@ static peal_status begin_tree(models__member *m) {
     *root = (models__leaf){.low = -INFINITY, .high = INFINITY, .path = models__path_begin()};
     m->leaf_count = 1;
     take_rows(m);
-    add_rows(m, root);
+    models__histogram_add(m, root);
     PEAL_TRY(models__meet(m));
     size_t begin, end;
     models__packed all = {0};
     own_features(m, &begin, &end);
-    for (size_t at = self->places.column_first[begin]; at < self->places.column_first[end]; at++) {
-        self->histograms[at] = take_sum(self, at);
-    }
+    models__histogram_take(m, self->places.column_first[begin], self->places.column_first[end], self->histograms);
     sum_root_sparse(m);
     for (size_t r = 0; r < self->members; r++) all += self->told[r].root;
     root->all = models__unpack(all, self->row_bits);
     search(m, 0, begin, end);
     PEAL_TRY(models__meet(m));
-    clear_sparse(m, root);
+    models__histogram_clear_sparse(m, root);
     pick_best(m, 0);
     return PEAL_OK;
 }
@@ -340,24 +228,27 @@ static void write_node(const models__member *m, size_t index, size_t number, mod
     *(one->is_right ? &parent->right : &parent->left) = (uint32_t)number;
 }
 
-/* The smaller child's histogram is summed, the other one is what is left of the parent's. */
-static void divide_histogram(const models__member *m, size_t small, size_t large, size_t parent, size_t begin,
+/* The smaller child's histogram is summed, the other one is what is left of the parent's. The left child has the
+ * parent's place. */
+static void divide_histogram(const models__member *m, size_t left, size_t right, bool left_is_small, size_t begin,
                              size_t end) {
     const models__trees *self = m->self;
     const models__bundles *places = &self->places;
-    models__packed *smalls = self->histograms + small * places->bins_all;
-    models__packed *larges = self->histograms + large * places->bins_all;
-    const models__packed *parents = self->histograms + parent * places->bins_all;
-    for (size_t at = places->column_first[begin]; at < places->column_first[end]; at++) {
-        const models__packed all = parents[at], own = take_sum(self, at);
+    models__packed *lefts = self->histograms + left * places->bins_all;
+    models__packed *rights = self->histograms + right * places->bins_all;
+    models__packed *smalls = left_is_small ? lefts : rights, *larges = left_is_small ? rights : lefts;
+    const size_t first = places->column_first[begin], last = places->column_first[end];
+    models__histogram_take(m, first, last, rights);
+    for (size_t at = first; at < last; at++) {
+        const models__packed own = rights[at], rest = lefts[at] - own;
         smalls[at] = own;
-        larges[at] = all - own;
+        larges[at] = rest;
     }
-    for (size_t i = 0; i < m->leaves[parent].alive; i++) {
-        const uint32_t k = alive_of(m, parent)[i];
+    for (size_t i = 0; i < m->leaves[left].alive; i++) {
+        const uint32_t k = alive_of(m, left)[i];
         const size_t stop = places->first[k] + models__sparse_edges(&self->bins.sparse, k);
         for (size_t at = places->first[k]; at < stop; at++) {
-            const models__packed all = parents[at], own = sum_of(self, at);
+            const models__packed all = lefts[at], own = models__histogram_sum(self, at);
             smalls[at] = own;
             larges[at] = all - own;
         }
@@ -405,17 +296,17 @@ static peal_status split_leaf(models__member *m, size_t index) {
         return PEAL_OK;
     }
     const bool left_is_small = left->all.rows <= right->all.rows;
-    add_rows(m, left_is_small ? left : right);
+    models__histogram_add(m, left_is_small ? left : right);
     PEAL_TRY(models__meet(m));
     size_t begin, end;
     own_features(m, &begin, &end);
-    divide_histogram(m, left_is_small ? index : other, left_is_small ? other : index, index, begin, end);
+    divide_histogram(m, index, other, left_is_small, begin, end);
     right->alive = left->alive;
     if (left->alive) memcpy(alive_of(m, other), alive_of(m, index), left->alive * sizeof(uint32_t));
     search(m, index, begin, end);
     search(m, other, begin, end);
     PEAL_TRY(models__meet(m));
-    clear_sparse(m, left_is_small ? left : right);
+    models__histogram_clear_sparse(m, left_is_small ? left : right);
     pick_best(m, index);
     pick_best(m, other);
     return PEAL_OK;

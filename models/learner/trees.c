@@ -279,6 +279,9 @@ static void lay_out(void *opaque, peal_layout *at) {
     }
     lay_out_trees(self, at);
     self->packed = peal_layout_scratch(at, self->members * bins_all, sizeof(models__packed));
+    if (self->bins.sparse.count == 0) {
+        self->narrow = peal_layout_scratch(at, self->members * bins_all, sizeof(uint64_t));
+    }
     self->histograms = peal_layout_scratch(at, self->leaves * bins_all, sizeof(models__packed));
     self->bests = peal_layout_scratch(at, self->leaves * self->members, sizeof(models__best));
     self->exacts = peal_layout_scratch(at, self->members * self->leaves, sizeof(models__exact));

@@ -89,6 +89,7 @@ typedef struct models__told {
     _Alignas(64) double most_gradient, most_hessian; /* of its rows, by their size */
     __int128 loss;                                   /* in units of 2^-30 */
     models__packed root;                             /* the sum of its rows that a tree is grown over */
+    bool is_wide;                                    /* its histogram, see histogram.h */
 } models__told;
 
 /* How rows are drawn; see sample.h. */
@@ -136,6 +137,7 @@ typedef struct models__trees {
 
     /* and what is made anew from them, or in each round */
     models__packed *packed;     /* [members, places.bins_all] a worker's rows of a leaf; zero between two leaves */
+    uint64_t *narrow;           /* [members, places.bins_all] the same, see histogram.h. NULL: of sparse features */
     models__packed *histograms; /* [leaves, places.bins_all]; of a sparse feature where it is alive */
     models__best *bests;        /* [leaves, members] */
     models__exact *exacts;      /* [members, leaves] */

@@ -1,0 +1,210 @@
+/* Adding rows up to histograms, and taking the sums of all workers; see histogram.h. */
+#include "models/learner/histogram.h"
+
+#include <string.h>
+
+#include "core/base/vector.h"
+
+/* ---- blocks of rows ---- */
+
+/* Some rows that are added together: where their bytes stand, and what each adds. */
+enum { BLOCK_ROWS = 128, TILE_COLUMNS = 6, TILE_BYTES = 24 << 10 };
+typedef struct row_block {
+    const uint32_t *list; /* their numbers */
+    const uint8_t *bins[BLOCK_ROWS];
+    models__quantum quanta[BLOCK_ROWS];
+    size_t count;
+} row_block;
+
+/* Takes rows of the list, `left` or fewer, and asks for the memory of those after them. */
+static void take_block(const models__own_rows *own, const uint32_t *list, size_t left, row_block *block) {
+    const size_t stride = own->stride;
+    block->count = left < BLOCK_ROWS ? left : BLOCK_ROWS;
+    block->list = list;
+    for (size_t i = 0; i < block->count; i++) {
+        const uint8_t *row = own->matrix + list[i] * stride;
+        memcpy(&block->quanta[i], row, sizeof *block->quanta);
+        block->bins[i] = row + sizeof *block->quanta;
+        if (i + BLOCK_ROWS >= left) continue;
+        const uint8_t *later = own->matrix + list[i + BLOCK_ROWS] * stride;
+        for (size_t line = 0; line < stride; line += 64) __builtin_prefetch(later + line);
+        __builtin_prefetch(later + stride - 1);
+    }
+}
+
+/* ---- narrow sums ---- */
+
+/* Some columns' sums, all of which fit the first cache beside the rows. */
+static inline void add_narrow(const row_block *block, const uint64_t *quanta, const uint32_t *first, size_t columns,
+                              size_t begin, uint64_t *sums) {
+    uint64_t *at[TILE_COLUMNS];
+    for (size_t f = 0; f < columns; f++) at[f] = sums + first[begin + f];
+    for (size_t i = 0; i < block->count; i++) {
+        const uint8_t *bins = block->bins[i] + begin;
+        const uint64_t own = quanta[i];
+        for (size_t f = 0; f < columns; f++) at[f][bins[f]] += own;
+    }
+}
+
+/* The number of columns is known in each call, so that where their sums begin stays in registers. */
+static void add_block_narrow(const models__trees *self, const row_block *block, uint64_t *sums) {
+    const size_t columns = self->places.columns;
+    const uint32_t *first = self->places.column_first;
+    uint64_t quanta[BLOCK_ROWS];
+    for (size_t i = 0; i < block->count; i++) {
+        const uint64_t gradient = (uint64_t)(int64_t)block->quanta[i].gradient, hessian = block->quanta[i].hessian;
+        quanta[i] = (gradient << (MODELS__NARROW_ROW_BITS + MODELS__NARROW_HESSIAN_BITS)) +
+                    (hessian << MODELS__NARROW_ROW_BITS) + 1;
+    }
+    size_t f = 0;
+    for (; f + TILE_COLUMNS <= columns; f += TILE_COLUMNS) add_narrow(block, quanta, first, TILE_COLUMNS, f, sums);
+    for (; f + 2 <= columns; f += 2) add_narrow(block, quanta, first, 2, f, sums);
+    if (f < columns) add_narrow(block, quanta, first, 1, f, sums);
+}
+
+/* Adds narrow sums to wide ones, each two numbers, or puts them in their place; they are then zero. */
+PEAL_VECTOR static void widen(uint64_t *restrict from, size_t count, int row_bits, bool adds, int64_t *restrict to) {
+    const uint64_t rows = MODELS__NARROW_ROWS, hessians = (UINT64_C(1) << MODELS__NARROW_HESSIAN_BITS) - 1;
+    const int64_t keep = adds ? -1 : 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t sum = from[i];
+        from[i] = 0;
+        const int64_t gradient = (int64_t)sum >> (MODELS__NARROW_ROW_BITS + MODELS__NARROW_HESSIAN_BITS);
+        const uint64_t hessian = (sum >> MODELS__NARROW_ROW_BITS) & hessians;
+        to[2 * i] = (to[2 * i] & keep) + gradient;
+        to[2 * i + 1] = (to[2 * i + 1] & keep) + (int64_t)((hessian << row_bits) + (sum & rows));
+    }
+}
+
+static uint64_t *narrow_of(const models__trees *self, size_t rank) {
+    return self->narrow + rank * self->places.bins_all;
+}
+
+static models__packed *wide_of(const models__trees *self, size_t rank) {
+    return self->packed + rank * self->places.bins_all;
+}
+
+/* Adds rows of a table of dense features. */
+static void add_dense(const models__member *m, const models__leaf *one) {
+    const models__trees *self = m->self;
+    uint64_t *sums = narrow_of(self, m->rank);
+    models__told *told = &self->told[m->rank];
+    size_t held = 0; /* rows in the narrow sums */
+    row_block block;
+    told->is_wide = one->count > MODELS__NARROW_ROWS;
+    for (size_t at = 0; at < one->count; at += block.count) {
+        take_block(m->own, m->own->lists[0] + one->first + at, one->count - at, &block);
+        if (held + block.count > MODELS__NARROW_ROWS) {
+            widen(sums, self->places.bins_all, self->row_bits, true, (int64_t *)m->packed);
+            held = 0;
+        }
+        add_block_narrow(self, &block, sums);
+        held += block.count;
+    }
+    if (told->is_wide) widen(sums, self->places.bins_all, self->row_bits, true, (int64_t *)m->packed);
+}
+
+/* ---- wide sums ---- */
+
+/* Columns begin .. end - 1, whose sums fit the first cache. */
+static void add_wide(const row_block *block, const models__packed *quanta, const uint32_t *first, size_t begin,
+                     size_t end, models__packed *sums) {
+    for (size_t i = 0; i < block->count; i++) {
+        const uint8_t *bins = block->bins[i];
+        const models__packed own = quanta[i];
+        for (size_t f = begin; f < end; f++) sums[first[f] + bins[f]] += own;
+    }
+}
+
+/* What the rows list. */
+static void add_lists(const models__member *m, const row_block *block, const models__packed *quanta) {
+    const models__own_rows *own = m->own;
+    for (size_t i = 0; i < block->count; i++) {
+        const models__packed added = quanta[i];
+        const size_t end = own->row_first[block->list[i] + (size_t)1];
+        for (size_t e = own->row_first[block->list[i]]; e < end; e++) m->packed[own->entries[e]] += added;
+    }
+}
+
+/* Adds rows of a table with sparse features, whose bins are too many to be gone through often. */
+static void add_sparse(const models__member *m, const models__leaf *one) {
+    const models__trees *self = m->self;
+    const size_t columns = self->places.columns;
+    const uint32_t *first = self->places.column_first;
+    row_block block;
+    self->told[m->rank].is_wide = true;
+    for (size_t at = 0; at < one->count; at += block.count) {
+        models__packed quanta[BLOCK_ROWS];
+        take_block(m->own, m->own->lists[0] + one->first + at, one->count - at, &block);
+        for (size_t i = 0; i < block.count; i++) {
+            const models__quantum *own = &block.quanta[i];
+            quanta[i] = (models__packed){own->gradient, ((int64_t)own->hessian << self->row_bits) + 1};
+        }
+        if (self->places.listed) add_lists(m, &block, quanta);
+        for (size_t begin = 0, end; begin < columns; begin = end) {
+            end = begin + 1;
+            while (end < columns && (first[end + 1] - first[begin]) * sizeof *m->packed <= TILE_BYTES) end++;
+            add_wide(&block, quanta, first, begin, end, m->packed);
+        }
+    }
+}
+
+/* ---- what is told of in the header ---- */
+
+void models__histogram_add(const models__member *m, const models__leaf *one) {
+    (m->self->bins.sparse.count ? add_sparse : add_dense)(m, one);
+}
+
+/* Wide sums to others, or in their place; they are then zero. */
+PEAL_VECTOR static void move(int64_t *restrict from, size_t count, bool adds, int64_t *restrict to) {
+    const int64_t keep = adds ? -1 : 0;
+    for (size_t i = 0; i < count; i++) {
+        to[i] = (to[i] & keep) + from[i];
+        from[i] = 0;
+    }
+}
+
+void models__histogram_take(const models__member *m, size_t begin, size_t end, models__packed *out) {
+    const models__trees *self = m->self;
+    int64_t *to = (int64_t *)(out + begin);
+    for (size_t r = 0; r < self->members; r++) {
+        if (self->told[r].is_wide) {
+            move((int64_t *)(wide_of(self, r) + begin), 2 * (end - begin), r > 0, to);
+        } else {
+            widen(narrow_of(self, r) + begin, end - begin, self->row_bits, r > 0, to);
+        }
+    }
+}
+
+models__packed models__histogram_sum(const models__trees *self, size_t at) {
+    models__packed sum = {0};
+    for (size_t r = 0; r < self->members; r++) sum += wide_of(self, r)[at];
+    return sum;
+}
+
+void models__histogram_clear_sparse(const models__member *m, const models__leaf *one) {
+    const models__bundles *places = &m->self->places;
+    const models__own_rows *own = m->own;
+    const uint32_t *list = own->lists[0] + one->first, begin = places->column_first[places->dense];
+    size_t added = one->count * (places->columns - places->dense);
+    if (m->self->bins.sparse.count == 0) return;
+    for (size_t i = 0; i < one->count; i++) added += own->row_first[list[i] + (size_t)1] - own->row_first[list[i]];
+    if (added > places->bins_all - begin) { /* then it is less work to go through all bins */
+        memset(m->packed + begin, 0, (places->bins_all - begin) * sizeof *m->packed);
+        return;
+    }
+    for (size_t i = 0; i < one->count; i++) {
+        const uint8_t *bytes = models__row_bins(own, list[i]);
+        for (size_t c = places->dense; c < places->columns; c++) {
+            m->packed[places->column_first[c] + bytes[c]] = (models__packed){0};
+        }
+        const size_t end = own->row_first[list[i] + (size_t)1];
+        for (size_t e = own->row_first[list[i]]; e < end; e++) m->packed[own->entries[e]] = (models__packed){0};
+    }
+}
+
+void models__histogram_clear(const models__member *m) {
+    const size_t bins = m->self->places.bins_all;
+    memset(m->packed, 0, bins * sizeof *m->packed);
+    if (m->self->narrow) memset(narrow_of(m->self, m->rank), 0, bins * sizeof(uint64_t));
+}
