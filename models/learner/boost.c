@@ -207,8 +207,8 @@ static void weigh(const models__member *m, size_t begin, size_t count) {
 /* Losses in whole numbers, so that their sum has no order. */
 static void add_losses(const models__member *m, size_t begin, size_t count, const double *losses) {
     for (size_t i = 0; i < count; i++) {
-        const double loss = m->own->weights[begin + i] * losses[i];
-        m->self->told[m->rank].loss += (__int128)llrint(fmax(fmin(loss, 1e9), -1e9) * (1 << 30));
+        const double loss = m->own->weights[begin + i] * losses[i], below = loss < 1e9 ? loss : 1e9;
+        m->self->told[m->rank].loss += (__int128)llrint((below > -1e9 ? below : -1e9) * (1 << 30));
     }
 }
 

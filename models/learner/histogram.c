@@ -8,7 +8,7 @@
 /* ---- blocks of rows ---- */
 
 /* Some rows that are added together: where their bytes stand, and what each adds. */
-enum { BLOCK_ROWS = 128, TILE_COLUMNS = 6, TILE_BYTES = 24 << 10 };
+enum { BLOCK_ROWS = 128, TILE_BYTES = 24 << 10 };
 typedef struct row_block {
     const uint32_t *list; /* their numbers */
     const uint8_t *bins[BLOCK_ROWS];
@@ -34,20 +34,41 @@ static void take_block(const models__own_rows *own, const uint32_t *list, size_t
 
 /* ---- narrow sums ---- */
 
-/* Some columns' sums, all of which fit the first cache beside the rows. */
-static inline void add_narrow(const row_block *block, const uint64_t *quanta, const uint32_t *first, size_t columns,
-                              size_t begin, uint64_t *sums) {
-    uint64_t *at[TILE_COLUMNS];
-    for (size_t f = 0; f < columns; f++) at[f] = sums + first[begin + f];
+/* The next columns of the rows, all of whose sums fit the first cache beside the rows; their addresses stay in
+ * registers. */
+static void add_six(row_block *block, const uint64_t *quanta, const uint32_t *first, uint64_t *sums) {
+    uint64_t *const at0 = sums + first[0], *const at1 = sums + first[1], *const at2 = sums + first[2];
+    uint64_t *const at3 = sums + first[3], *const at4 = sums + first[4], *const at5 = sums + first[5];
     for (size_t i = 0; i < block->count; i++) {
-        const uint8_t *bins = block->bins[i] + begin;
+        const uint8_t *bins = block->bins[i];
         const uint64_t own = quanta[i];
-        for (size_t f = 0; f < columns; f++) at[f][bins[f]] += own;
+        at0[bins[0]] += own;
+        at1[bins[1]] += own;
+        at2[bins[2]] += own;
+        at3[bins[3]] += own;
+        at4[bins[4]] += own;
+        at5[bins[5]] += own;
+        block->bins[i] = bins + 6;
     }
 }
 
-/* The number of columns is known in each call, so that where their sums begin stays in registers. */
-static void add_block_narrow(const models__trees *self, const row_block *block, uint64_t *sums) {
+static void add_two(row_block *block, const uint64_t *quanta, const uint32_t *first, uint64_t *sums) {
+    uint64_t *const at0 = sums + first[0], *const at1 = sums + first[1];
+    for (size_t i = 0; i < block->count; i++) {
+        const uint8_t *bins = block->bins[i];
+        const uint64_t own = quanta[i];
+        at0[bins[0]] += own;
+        at1[bins[1]] += own;
+        block->bins[i] = bins + 2;
+    }
+}
+
+static void add_one(const row_block *block, const uint64_t *quanta, uint64_t *sums) {
+    for (size_t i = 0; i < block->count; i++) sums[*block->bins[i]] += quanta[i];
+}
+
+/* Uses the block up. */
+static void add_narrow(const models__trees *self, row_block *block, uint64_t *sums) {
     const size_t columns = self->places.columns;
     const uint32_t *first = self->places.column_first;
     uint64_t quanta[BLOCK_ROWS];
@@ -57,9 +78,9 @@ static void add_block_narrow(const models__trees *self, const row_block *block, 
                     (hessian << MODELS__NARROW_ROW_BITS) + 1;
     }
     size_t f = 0;
-    for (; f + TILE_COLUMNS <= columns; f += TILE_COLUMNS) add_narrow(block, quanta, first, TILE_COLUMNS, f, sums);
-    for (; f + 2 <= columns; f += 2) add_narrow(block, quanta, first, 2, f, sums);
-    if (f < columns) add_narrow(block, quanta, first, 1, f, sums);
+    for (; f + 6 <= columns; f += 6) add_six(block, quanta, first + f, sums);
+    for (; f + 2 <= columns; f += 2) add_two(block, quanta, first + f, sums);
+    if (f < columns) add_one(block, quanta, sums + first[f]);
 }
 
 /* Adds narrow sums to wide ones, each two numbers, or puts them in their place; they are then zero. */
@@ -98,7 +119,7 @@ static void add_dense(const models__member *m, const models__leaf *one) {
             widen(sums, self->places.bins_all, self->row_bits, true, (int64_t *)m->packed);
             held = 0;
         }
-        add_block_narrow(self, &block, sums);
+        add_narrow(self, &block, sums);
         held += block.count;
     }
     if (told->is_wide) widen(sums, self->places.bins_all, self->row_bits, true, (int64_t *)m->packed);

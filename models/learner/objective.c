@@ -431,13 +431,17 @@ peal_status models__goal_check_labels(const models__goal *goal, double least, pe
 
 /* ---- rows ---- */
 
+PEAL_VECTOR static void bound_derivatives(double *derivatives, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        derivatives[2 * i] = models__bounded(derivatives[2 * i], -MODELS__DERIVATIVE_MOST);
+        derivatives[2 * i + 1] = models__bounded(derivatives[2 * i + 1], 0);
+    }
+}
+
 void models__goal_rows(const models__goal *goal, const double *scores, const double *targets, size_t count, double *out,
                        double *losses) {
     goal->objective->rows(goal, scores, targets, count, out, losses);
-    for (size_t i = 0; i < count * goal->outputs; i++) {
-        out[2 * i] = models__bounded(out[2 * i], -MODELS__DERIVATIVE_MOST);
-        out[2 * i + 1] = models__bounded(out[2 * i + 1], 0);
-    }
+    bound_derivatives(out, count * goal->outputs);
     for (size_t i = 0; i < count; i++) losses[i] = models__bounded(losses[i], -MODELS__DERIVATIVE_MOST);
 }
 

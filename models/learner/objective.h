@@ -86,7 +86,8 @@ static inline double models__goal_target(const models__goal *goal, double label)
 /* A derivative or loss that is a finite number from `least` on. */
 #define MODELS__DERIVATIVE_MOST 1e100
 static inline double models__bounded(double x, double least) {
-    return fmin(fmax(x, least), MODELS__DERIVATIVE_MOST); /* of NaN, the least */
+    const double above = x > least ? x : least; /* of NaN, the least */
+    return above < MODELS__DERIVATIVE_MOST ? above : MODELS__DERIVATIVE_MOST;
 }
 
 /* objective->rows, but for scores that are out of all bounds: derivatives are finite and losses numbers. */
