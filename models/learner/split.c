@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/vector.h"
+
 /* Categories: rows that a bin must have to be ordered, rows by which its mean is smoothed, how many go left at most,
  * the further penalty, and with how few each is tried alone. As LightGBM has them by default. */
 enum { CATEGORY_ROWS = 10, CATEGORY_MOST = 32, CATEGORY_ALONE = 4, CATEGORY_GROUP = 100 };
@@ -58,14 +60,59 @@ static void take(models__best *best, double gain, uint32_t feature, uint32_t wha
     best->left = *left;
 }
 
-/* Whether a split may gain more than `bar`, which has the worth of all in it: the sum of two quotients, which bounds
- * can only make less, beside a number, without division, which few splits deserve. */
-static bool may_gain(const models__rules *rules, const models__sum *left, const models__sum *right, double bar) {
-    const double g = (double)left->gradient * rules->gradient_unit, h = (double)left->hessian * rules->hessian_unit;
-    const double g2 = (double)right->gradient * rules->gradient_unit, h2 = (double)right->hessian * rules->hessian_unit;
-    const double below = h + rules->l2, below2 = h2 + rules->l2;
-    if (!(below > 0 && below2 > 0)) return true;
-    return g * g * below2 + g2 * g2 * below >= bar * (1 - 1e-12) * below * below2;
+/* ---- numbers ---- */
+
+/* What is compared with the bar. */
+typedef struct screen {
+    models__sum all;
+    int row_bits;
+    uint64_t min_rows;
+    double gradient_unit, hessian_unit, l2;
+    double bar; /* what a split must gain more than, and the worth of all, which is in its children's */
+} screen;
+
+/* Writes for each of the sums, two numbers each, of what goes left, whether such a split may gain more than the bar. The
+ * sum of two quotients, which bounds can only make less, is compared without a division, which few splits deserve.
+ * Returns how many may. */
+PEAL_VECTOR static uint32_t screen_splits(const screen *with, const int64_t *lefts, size_t count, uint8_t *may) {
+    const models__sum all = with->all;
+    const int row_bits = with->row_bits;
+    const uint64_t row_mask = (UINT64_C(1) << row_bits) - 1, min_rows = with->min_rows;
+    const double gradient_unit = with->gradient_unit, hessian_unit = with->hessian_unit, l2 = with->l2;
+    const double bar = with->bar * (1 - 1e-12);
+    uint32_t found = 0;
+    for (size_t b = 0; b < count; b++) {
+        const int64_t gradient = lefts[2 * b], hessian = lefts[2 * b + 1] >> row_bits;
+        const uint64_t rows = (uint64_t)lefts[2 * b + 1] & row_mask;
+        const double g = (double)gradient * gradient_unit, h = (double)hessian * hessian_unit + l2;
+        const double g2 = (double)(all.gradient - gradient) * gradient_unit;
+        const double h2 = (double)(all.hessian - hessian) * hessian_unit + l2;
+        const bool is_large = (rows >= min_rows) & (all.rows - rows >= min_rows);
+        const bool is_odd = !((h > 0) & (h2 > 0));
+        may[b] = is_large & (is_odd | (g * g * h2 + g2 * g2 * h >= bar * h * h2));
+        found += may[b];
+    }
+    return found;
+}
+
+/* The splits of one side for what is missing: `lefts` [count] is what goes left of each bin. */
+static void take_best(const models__rules *rules, const models__packed *bins, const models__packed *lefts, size_t count,
+                      const models__sum *all, double all_worth, uint32_t feature, uint32_t side, models__best *best) {
+    uint8_t may[MODELS__BINS_MOST + 1];
+    const screen with = {*all,
+                         rules->row_bits,
+                         rules->min_rows,
+                         rules->gradient_unit,
+                         rules->hessian_unit,
+                         rules->l2,
+                         all_worth + best->gain};
+    if (screen_splits(&with, (const int64_t *)lefts, count, may) == 0) return;
+    for (size_t b = 1; b < count; b++) {
+        if (!may[b] || bins[b][1] == 0) continue; /* or it has no rows */
+        const models__sum left = models__unpack(lefts[b], rules->row_bits);
+        take(best, gain_of(rules, &left, all, rules->l2), feature, (uint32_t)b | (side ? MODELS__MISSING_LEFT : 0),
+             &left);
+    }
 }
 
 void models__split_numbers(const models__rules *rules, const models__packed *bins, size_t count, const models__sum *all,
@@ -73,17 +120,11 @@ void models__split_numbers(const models__rules *rules, const models__packed *bin
     const bool has_missing = models__unpack(bins[0], rules->row_bits).rows > 0;
     const double all_worth = worth(rules, all, rules->l2) + rules->min_gain;
     for (uint32_t side = 0; side < 1u + has_missing; side++) {
-        models__packed sum = side ? bins[0] : (models__packed){0};
-        for (size_t b = 1; b + !(has_missing && !side) < count; b++) {
-            if (bins[b][1] == 0) continue; /* it has no rows */
-            sum += bins[b];
-            const models__sum left = models__unpack(sum, rules->row_bits), right = subtract(all, &left);
-            if (left.rows < rules->min_rows) continue;
-            if (right.rows < rules->min_rows) break;
-            if (!may_gain(rules, &left, &right, all_worth + best->gain)) continue;
-            take(best, gain_of(rules, &left, all, rules->l2), feature, (uint32_t)b | (side ? MODELS__MISSING_LEFT : 0),
-                 &left);
-        }
+        models__packed lefts[MODELS__BINS_MOST + 1], sum = side ? bins[0] : (models__packed){0};
+        const size_t last = has_missing && !side ? count : count - 1;
+        lefts[0] = (models__packed){0};
+        for (size_t b = 1; b < last; b++) lefts[b] = sum += bins[b];
+        take_best(rules, bins, lefts, last, all, all_worth, feature, side, best);
     }
 }
 
