@@ -1,5 +1,5 @@
 /* The model of trees: its tensors, their check, and scores; see forest.h. */
-#include "models/learner/forest.h"
+#include "models/learner/compiled.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,6 +28,7 @@ void models__forest_model_free(void *model) {
     free(self->forest.sizes);
     if (self->stored != self->forest.nodes) free(self->stored);
     free(self->splits);
+    free(self->compiled);
     free(self->forest.nodes);
     free(self->forest.thresholds);
     free(self->forest.sets);
@@ -113,7 +114,10 @@ static peal_status make_room(models__forest_model *self, bool has_sets, peal_err
     PEAL_TRY(peal_alloc_checked(&forest->values, trees * forest->leaves, sizeof(double), "trees", err));
     PEAL_TRY(peal_alloc_checked(&forest->base, forest->outputs, sizeof(double), "trees", err));
     PEAL_TRY(make_sparse(self, err));
-    if (!has_sets && !models__bins_have_categories(&self->bins)) return PEAL_OK;
+    if (!has_sets && !models__bins_have_categories(&self->bins)) {
+        return peal_alloc_checked(&self->compiled, trees * models__compiled_stride(forest), sizeof *self->compiled,
+                                  "trees", err);
+    }
     return peal_alloc_checked(&forest->sets, trees * nodes * MODELS__SET_WORDS, sizeof(uint32_t), "trees", err);
 }
 
@@ -275,6 +279,17 @@ static peal_status finish(models__forest_model *self, peal_error *err) {
     return PEAL_OK;
 }
 
+/* When the nodes are right. */
+static void compile(models__forest_model *self) {
+    if (!self->compiled) return;
+    if (models__compiled_can(&self->forest, self->bins.features)) {
+        models__compiled_make(&self->forest, self->compiled);
+    } else {
+        free(self->compiled);
+        self->compiled = NULL;
+    }
+}
+
 /* ---- what was loaded ---- */
 
 /* How a tree came about: no gain or cover is negative, and no leaf that a split made is without a row. */
@@ -332,6 +347,7 @@ peal_status models__forest_model_check(const void *model, peal_error *err) {
     if (trees % outputs) return peal_fail(err, PEAL_E_DATA, "it has not a tree for each class");
     PEAL_TRY(finish(self, err));
     for (size_t tree = 0; tree < trees; tree++) PEAL_TRY(models__forest_check(&self->forest, &self->bins, tree, err));
+    compile(self);
     return PEAL_OK;
 }
 
@@ -355,6 +371,25 @@ const peal_table *models__forest_model_row(const models__forest_model *self, con
     return table;
 }
 
+/* Adds what a tree says of rows with these bins to their sums. */
+static void add_tree(const models__forest_model *self, size_t tree, const uint8_t *bins, size_t rows, double *sums) {
+    const models__forest *forest = &self->forest;
+    const size_t outputs = forest->outputs, features = self->bins.features;
+    const double *values = forest->values + tree * forest->leaves;
+    sums += tree % outputs;
+    for (size_t first = 0, count; first < rows; first += count) {
+        uint32_t leaves[MODELS__COMPILED_ROWS];
+        count = rows - first < MODELS__COMPILED_ROWS ? rows - first : MODELS__COMPILED_ROWS;
+        const uint8_t *own = bins + first * features;
+        if (self->compiled) {
+            models__compiled_leaves(forest, self->compiled, tree, own, features, count, leaves);
+        } else {
+            for (size_t i = 0; i < count; i++) leaves[i] = models__tree_leaf(forest, tree, own + i * features);
+        }
+        for (size_t i = 0; i < count; i++) sums[(first + i) * outputs] += values[leaves[i]];
+    }
+}
+
 /* Tree by tree over all rows, so that a tree is read once for all of them. */
 static const double *sum_trees(const models__forest_model *self, void *scratch, const peal_batch *batch) {
     const models__forest *forest = &self->forest;
@@ -366,11 +401,7 @@ static const double *sum_trees(const models__forest_model *self, void *scratch, 
         const peal_table *table = models__forest_model_row(self, batch, i, bins + i * features, &row);
         models__forest_begin(forest, &self->goal.shape, table, row, sums + i * outputs);
     }
-    for (size_t tree = 0; tree < forest->trees; tree++) {
-        for (size_t i = 0; i < batch->count; i++) {
-            models__forest_add(forest, tree, bins + i * features, sums + i * outputs);
-        }
-    }
+    for (size_t tree = 0; tree < forest->trees; tree++) add_tree(self, tree, bins, batch->count, sums);
     return sums;
 }
 
@@ -422,6 +453,7 @@ void models__forest_model_fill(void *model, const models__forest *forest, const 
     memcpy(self->bins.edges, bins->edges, numbers * MODELS__BINS_MOST * sizeof(float));
     memcpy(self->bins.code_bins, bins->code_bins, bins->code_first[bins->code_features]);
     finish(self, NULL);
+    compile(self);
 }
 
 const peal_ranking *models__forest_model_ranking(const void *model) {

@@ -113,11 +113,6 @@ static inline void models__forest_begin(const models__forest *forest, const peal
     for (size_t k = 0; k < forest->outputs; k++) scores[k] = forest->base[k] + offset;
 }
 
-/* Adds what a tree says. */
-static inline void models__forest_add(const models__forest *forest, size_t tree, const uint8_t *bins, double *scores) {
-    scores[tree % forest->outputs] += forest->values[tree * forest->leaves + models__tree_leaf(forest, tree, bins)];
-}
-
 /* Leaves of a tree at most: what the spec says; else 31, or where trees grow by depth as many as that gives. */
 size_t models__forest_leaves(const peal_model_spec *spec);
 
@@ -138,6 +133,7 @@ typedef struct models__forest_model {
     models__forest forest;
     models__tree_node *stored; /* its nodes as in the file; without sparse features forest.nodes */
     uint64_t *splits;          /* [trees, leaves - 1] room to find the sparse features that the nodes split by */
+    struct models__compiled_node *compiled; /* the trees laid out for prediction; NULL: they cannot be */
     peal_tensor tensors[MODELS__FOREST_TENSORS];
     size_t count;
 } models__forest_model;

@@ -71,8 +71,8 @@ typedef struct screen {
     double bar; /* what a split must gain more than, and the worth of all, which is in its children's */
 } screen;
 
-/* Writes for each of the sums, two numbers each, of what goes left, whether such a split may gain more than the bar. The
- * sum of two quotients, which bounds can only make less, is compared without a division, which few splits deserve.
+/* Writes for each of the sums, two numbers each, of what goes left, whether such a split may gain more than the bar.
+ * The sum of two quotients, which bounds can only make less, is compared without a division, which few splits deserve.
  * Returns how many may. */
 PEAL_VECTOR static uint32_t screen_splits(const screen *with, const int64_t *lefts, size_t count, uint8_t *may) {
     const models__sum all = with->all;
@@ -99,13 +99,8 @@ PEAL_VECTOR static uint32_t screen_splits(const screen *with, const int64_t *lef
 static void take_best(const models__rules *rules, const models__packed *bins, const models__packed *lefts, size_t count,
                       const models__sum *all, double all_worth, uint32_t feature, uint32_t side, models__best *best) {
     uint8_t may[MODELS__BINS_MOST + 1];
-    const screen with = {*all,
-                         rules->row_bits,
-                         rules->min_rows,
-                         rules->gradient_unit,
-                         rules->hessian_unit,
-                         rules->l2,
-                         all_worth + best->gain};
+    const screen with = {*all,      rules->row_bits,       rules->min_rows, rules->gradient_unit, rules->hessian_unit,
+                         rules->l2, all_worth + best->gain};
     if (screen_splits(&with, (const int64_t *)lefts, count, may) == 0) return;
     for (size_t b = 1; b < count; b++) {
         if (!may[b] || bins[b][1] == 0) continue; /* or it has no rows */

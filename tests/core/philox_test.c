@@ -92,10 +92,8 @@ static void shuffle_is_a_permutation(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(block_gives_known_answers),
-        cmocka_unit_test(pairs_are_the_beginnings_of_blocks),
-        cmocka_unit_test(streams_depend_on_every_coordinate),
-        cmocka_unit_test(numbers_are_uniform_and_normal),
+        cmocka_unit_test(block_gives_known_answers),          cmocka_unit_test(pairs_are_the_beginnings_of_blocks),
+        cmocka_unit_test(streams_depend_on_every_coordinate), cmocka_unit_test(numbers_are_uniform_and_normal),
         cmocka_unit_test(shuffle_is_a_permutation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
