@@ -13,6 +13,16 @@ bool source__has_ending(const char *name, const char *const *endings) {
     return false;
 }
 
+bool source__is_image_name(const char *name) {
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", NULL};
+    return source__has_ending(name, endings);
+}
+
+bool source__may_be_label(const char *name) {
+    static const char *const endings[] = {".cls", ".json", ".txt", NULL};
+    return source__has_ending(name, endings);
+}
+
 bool source__is_beside_data(const char *name) {
     static const char *const endings[] = {".md",  ".rst", ".html", ".htm", ".pdf", ".py",   ".sh",   ".sql",    ".yaml",
                                           ".yml", ".crc", ".md5",  ".png", ".jpg", ".jpeg", ".docx", ".sha256", NULL};

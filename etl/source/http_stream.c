@@ -34,6 +34,7 @@ typedef struct http_stream {
 
 static peal_status begin_rest(source__http_object *object, source__download **out, peal_error *err) {
     const source__wanted wanted = {.url = object->url,
+                                   .name = object->name,
                                    .begin = object->piece_size,
                                    .end = SOURCE__UNKNOWN,
                                    .facts = &object->facts,
@@ -98,14 +99,14 @@ static peal_status check_end(http_stream *self, peal_error *err) {
     SHA256Final(hash, &self->sha256);
     if (memcmp(hash, object->sha256, sizeof hash) == 0) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA, "%s: its %llu bytes have another SHA-256 than the one that was given",
-                     object->url, (unsigned long long)self->at);
+                     object->name, (unsigned long long)self->at);
 }
 
 static peal_status read_piece(http_stream *self, uint64_t at, uint8_t *out, size_t capacity, size_t *got,
                               peal_error *err) {
     const source__http_object *object = self->object;
     if (capacity > object->piece_size - at) capacity = (size_t)(object->piece_size - at);
-    return peal_file_read_at(object->session->pieces, object->url, out, capacity, object->piece_at + at, got, err);
+    return peal_file_read_at(object->session->pieces, object->name, out, capacity, object->piece_at + at, got, err);
 }
 
 static peal_status http_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
@@ -138,6 +139,7 @@ static peal_status fetch_block(http_stream *self, uint64_t offset, peal_error *e
     const uint64_t left = self->base.size - offset;
     const size_t size = left < BLOCK ? (size_t)left : BLOCK;
     const source__wanted wanted = {.url = object->url,
+                                   .name = object->name,
                                    .begin = offset,
                                    .end = offset + size,
                                    .facts = &object->facts,

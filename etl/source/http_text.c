@@ -70,12 +70,6 @@ static void take_text(const cursor *text, char *out, size_t capacity) {
     out[size] = '\0';
 }
 
-static bool is_etag(const char *text) {
-    if (strncmp(text, "W/", 2) == 0) text += 2;
-    const size_t length = strlen(text);
-    return length >= 2 && text[0] == '"' && text[length - 1] == '"' && !memchr(text + 1, '"', length - 2);
-}
-
 static int64_t retry_after(cursor text, int64_t now) {
     char date[SOURCE__MODIFIED_SIZE];
     uint64_t seconds;
@@ -121,13 +115,25 @@ void source__answer_line(source__answer *answer, const char *line, size_t size, 
         answer->malformed = answer->malformed || !answer->has_range;
     } else if (IS("etag")) {
         take_text(&text, answer->etag, sizeof answer->etag);
-        if (!is_etag(answer->etag)) answer->etag[0] = '\0';
+        if (!source__is_etag(answer->etag)) answer->etag[0] = '\0';
     } else if (IS("last-modified")) {
         take_text(&text, answer->modified, sizeof answer->modified);
+    } else if (IS("x-amz-bucket-region")) {
+        take_text(&text, answer->region, sizeof answer->region);
     } else if (IS("retry-after")) {
         answer->retry_after = retry_after(text, now);
     }
 #undef IS
+}
+
+bool source__is_etag(const char *text) {
+    if (strncmp(text, "W/", 2) == 0) text += 2;
+    const size_t length = strlen(text);
+    if (length < 2 || length >= SOURCE__ETAG_SIZE - 2 || text[0] != '"' || text[length - 1] != '"') return false;
+    for (size_t i = 1; i + 1 < length; i++) {
+        if (text[i] < ' ' || text[i] > '~' || text[i] == '"') return false;
+    }
+    return true;
 }
 
 bool source__is_strong(const char *etag) {

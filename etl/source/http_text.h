@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SOURCE__ETAG_SIZE = 256, SOURCE__MODIFIED_SIZE = 64 };
+enum { SOURCE__ETAG_SIZE = 256, SOURCE__MODIFIED_SIZE = 64, SOURCE__REGION_SIZE = 64 };
 
 #define SOURCE__UNKNOWN UINT64_MAX
 
@@ -30,6 +30,7 @@ typedef struct source__answer {
     uint64_t range_size;             /* of the whole object, or SOURCE__UNKNOWN */
     int64_t retry_after;             /* seconds from now; -1: not told */
     char etag[SOURCE__ETAG_SIZE], modified[SOURCE__MODIFIED_SIZE];
+    char region[SOURCE__REGION_SIZE]; /* where S3 has the bucket; "": not told */
 } source__answer;
 
 void source__answer_begin(source__answer *answer);
@@ -37,6 +38,8 @@ void source__answer_begin(source__answer *answer);
  * time in seconds since 1970, for dates in Retry-After. */
 void source__answer_line(source__answer *answer, const char *line, size_t size, int64_t now);
 
+/* True of a text that can be an etag: quotes around printable ASCII, perhaps "W/" before them. */
+bool source__is_etag(const char *text);
 /* True of an etag that is the same only if every byte is. */
 bool source__is_strong(const char *etag);
 

@@ -41,16 +41,6 @@ static void folder_close(folder *self) {
 
 /* ---- names ---- */
 
-static bool is_image(const char *name) {
-    static const char *const endings[] = {".jpg", ".jpeg", ".png", NULL};
-    return source__has_ending(name, endings);
-}
-
-static bool may_be_label(const char *name) {
-    static const char *const endings[] = {".cls", ".json", ".txt", NULL};
-    return source__has_ending(name, endings);
-}
-
 /* Up to the first point: what is of one key stands together in the folder's order. */
 static bool same_key(const char *a, const char *b) {
     const size_t length = strcspn(a, ".");
@@ -62,13 +52,13 @@ static bool has_image_of_key(const folder *self, int at) {
     int i = at;
     while (i > 0 && same_key(name, self->entries[i - 1]->d_name)) i--;
     for (; i < self->count && same_key(name, self->entries[i]->d_name); i++) {
-        if (is_image(self->entries[i]->d_name)) return true;
+        if (source__is_image_name(self->entries[i]->d_name)) return true;
     }
     return false;
 }
 
 static bool is_label(const folder *self, int at) {
-    return may_be_label(self->entries[at]->d_name) && has_image_of_key(self, at);
+    return source__may_be_label(self->entries[at]->d_name) && has_image_of_key(self, at);
 }
 
 /* ---- the walk ---- */
@@ -94,8 +84,8 @@ static peal_status take_entry(source__image_walk *self, const folder *in, int at
     peal_status status = PEAL_OK;
     if (folders) {
         if (S_ISDIR(info.st_mode)) status = walk(self, path, depth + 1, err);
-    } else if (S_ISREG(info.st_mode) && (is_image(name) || is_label(in, at))) {
-        self->images += is_image(name);
+    } else if (S_ISREG(info.st_mode) && (source__is_image_name(name) || is_label(in, at))) {
+        self->images += source__is_image_name(name);
         status = self->take(self->user, path, &info, err);
     } else {
         self->left_out += !S_ISDIR(info.st_mode);
@@ -129,7 +119,7 @@ static peal_status has_other_data(const folder *in, bool *out, peal_error *err) 
         struct stat info;
         char *path;
         const char *name = in->entries[i]->d_name;
-        if (is_image(name) || source__is_beside_data(name) || is_label(in, i)) continue;
+        if (source__is_image_name(name) || source__is_beside_data(name) || is_label(in, i)) continue;
         PEAL_TRY(look(in, i, &path, &info, err));
         *out = !S_ISDIR(info.st_mode);
         free(path);

@@ -36,6 +36,8 @@ struct peal_source_kind {
     peal_status (*look)(source__making *making, peal_error *err);
     /* The bytes of a source that is not read from a descriptor. NULL: its path is opened as a file. Any thread. */
     peal_status (*open)(const peal_source *source, peal_source_meter *meter, peal_stream **out, peal_error *err);
+    /* How the session's connections were used. NULL: it has none to tell of. Any thread. */
+    void (*usage)(void *session, peal_source_usage *out);
     /* Frees source->own. NULL: there is none. */
     void (*forget)(peal_source *source);
     /* The file of this machine that a name reads, which must not be an output, if it is not the name itself. Freed by
@@ -43,8 +45,8 @@ struct peal_source_kind {
     char *(*file)(const char *name);
 };
 
-extern const peal_source_kind peal_source_files, peal_source_standard_input, peal_source_http, peal_source_sqlite,
-    peal_source_postgresql;
+extern const peal_source_kind peal_source_files, peal_source_standard_input, peal_source_http, peal_source_s3,
+    peal_source_sqlite, peal_source_postgresql;
 
 /* Puts `source` into the list, whose kind it gets. Takes it over, also on failure. */
 peal_status source__add(source__making *making, peal_source *source, peal_error *err);

@@ -15,8 +15,13 @@
 
 /* The first that recognises a name has it; the last one takes all. */
 const peal_source_kind *const peal_source_kinds[] = {
-    &peal_source_standard_input, &peal_source_http,  &peal_source_sqlite,
-    &peal_source_postgresql,     &peal_source_files, NULL,
+    &peal_source_standard_input,
+    &peal_source_http,
+    &peal_source_s3,
+    &peal_source_sqlite,
+    &peal_source_postgresql,
+    &peal_source_files,
+    NULL,
 };
 enum { KINDS = sizeof peal_source_kinds / sizeof *peal_source_kinds - 1 };
 
@@ -61,6 +66,19 @@ void peal_source_list_clear(peal_source_list *list) {
     free(list->sessions);
     free(list->sources);
     *list = (peal_source_list){0};
+}
+
+void peal_source_list_usage(const peal_source_list *list, peal_source_usage *out) {
+    *out = (peal_source_usage){0};
+    for (size_t i = 0; list->sessions && i < KINDS; i++) {
+        peal_source_usage one = {0};
+        if (!list->sessions[i] || !peal_source_kinds[i]->usage) continue;
+        peal_source_kinds[i]->usage(list->sessions[i], &one);
+        out->connections += one.connections;
+        out->receiving += one.receiving;
+        if (one.seconds > out->seconds) out->seconds = one.seconds;
+        if (one.short_of > out->short_of) out->short_of = one.short_of;
+    }
 }
 
 const char *peal_source_name(const peal_source *source) {

@@ -1,7 +1,7 @@
 /* Sources: where bytes come from. Files, folders (their regular files, sorted by name; what is hidden, begins with "_"
  * or is plainly no data, such as README.md, is left out and named), trees of images (all of them), globs, "-", and
- * objects of web servers, tables and queries of databases. What tells one kind from another stands in its row of the
- * table (kind.h).
+ * objects of web servers and of S3, tables and queries of databases. What tells one kind from another stands in its row
+ * of the table (kind.h).
  *
  * A regular file is opened by its name, as often as a job wants. What is no regular file (a pipe, a FIFO, a device,
  * standard input) gives its bytes once: it is opened once and copied into a file without a name, which all later reads
@@ -88,6 +88,16 @@ peal_status peal_source_check_output(const char *const *names, size_t count, con
 struct peal_stream;
 peal_status peal_source_unpack(peal_source *source, struct peal_stream *from, const peal_source_options *options,
                                peal_error *err);
+
+/* How connections to servers were used while bytes were wanted from them. */
+typedef struct peal_source_usage {
+    size_t connections; /* at once, at most; 0: no source wants any */
+    double seconds;     /* for so long something was wanted */
+    double receiving;   /* connections on which bytes could come, on average: not held up by who reads them */
+    double short_of;    /* part of that time, 0 to 1, in which an object waited for a connection to be free */
+} peal_source_usage;
+/* Of a list that was made and, perhaps, read since. Any thread. */
+void peal_source_list_usage(const peal_source_list *list, peal_source_usage *out);
 
 /* For messages: its path, or "standard input". */
 const char *peal_source_name(const peal_source *source);

@@ -2,6 +2,7 @@
 #include "etl/source/transfer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -43,6 +44,7 @@ static void download_free(source__download *one) {
     curl_slist_free_all(one->headers);
     pthread_cond_destroy(&one->changed);
     free(one->bytes);
+    free(one->name);
     free(one->url);
     free(one);
 }
@@ -188,9 +190,18 @@ static bool passes(CURLcode code) {
     }
 }
 
+/* What an answer says that is an error. */
+static void describe_error(const source__transfers *self, const source__download *one, char *text, size_t capacity) {
+    const source__store *store = self->options.store;
+    const int size = snprintf(text, capacity, "the server answered %d", one->answer.status);
+    char words[512] = "";
+    if (store) store->explain(store, &one->answer, one->said, one->said_size, words, sizeof words);
+    if (words[0]) snprintf(text + size, capacity - (size_t)size, " (%s)", words);
+}
+
 /* A request has ended, by itself. */
 static void finish(source__transfers *self, source__download *one, CURLcode code) {
-    char why[512];
+    char why[640];
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && one->begun)) source__answer_judge(one);
     const int status = one->answer.status;
     const bool is_error = one->begun && one->discarding && status != 416;
@@ -203,7 +214,7 @@ static void finish(source__transfers *self, source__download *one, CURLcode code
                               one->refused);
         end_with(one);
     } else if (is_error) {
-        snprintf(why, sizeof why, "the server answered %d", status);
+        describe_error(self, one, why, sizeof why);
         calm_down(self, status);
         if (is_passing(status)) {
             try_again(self, one, why);
@@ -253,6 +264,23 @@ static void measure(source__transfers *self, int64_t now) {
     if (rate <= 1.05 * self->best_rate) return;
     self->best_rate = rate;
     self->allowed = self->allowed * 2 < self->options.connections ? self->allowed * 2 : self->options.connections;
+}
+
+/* Adds the time since this was called last to what was so meanwhile, and looks how things are now. */
+static void note_usage(source__transfers *self, int64_t now) {
+    const int64_t passed = now - self->noted_ns;
+    if (self->is_wanted) self->wanted_ns += passed;
+    if (self->is_short) self->short_ns += passed;
+    self->receiving_ns += passed * (int64_t)self->receiving;
+    self->noted_ns = now;
+    size_t ready = 0;
+    self->receiving = 0;
+    for (const source__download *one = self->first; one; one = one->next) {
+        self->receiving += one->state == SOURCE__RUNNING && !one->paused;
+        ready += one->state == SOURCE__WAITING && one->ready_ns <= now;
+    }
+    self->is_wanted = self->receiving + ready > 0;
+    self->is_short = ready > 0;
 }
 
 /* ---- the thread ---- */
@@ -306,6 +334,7 @@ static peal_status run(void *argument, peal_error *err) {
         look_for_stalls(self, now);
         measure(self, now);
         start_ready(self, now);
+        note_usage(self, now);
         const int wait = wait_ms(self, now);
         closing = self->closing && !self->first;
         pthread_mutex_unlock(&self->lock);
@@ -328,7 +357,8 @@ peal_status source__transfers_new(const source__transfer_options *options, sourc
     }
     *self = (source__transfers){.options = *options, .multi = curl_multi_init(), .measured_ns = peal_now_ns()};
     self->allowed = options->connections < BEGIN_WITH ? options->connections : BEGIN_WITH;
-    self->seed = (uint64_t)peal_now_ns();
+    self->noted_ns = peal_now_ns();
+    self->seed = (uint64_t)self->noted_ns;
     pthread_mutex_init(&self->lock, NULL);
     self->bearer = options->bearer ? peal_strdup(options->bearer) : NULL;
     peal_status status = PEAL_OK;
@@ -368,6 +398,17 @@ void source__transfers_free(source__transfers *self) {
     curl_global_cleanup();
 }
 
+void source__transfers_usage(source__transfers *self, peal_source_usage *out) {
+    pthread_mutex_lock(&self->lock);
+    const double wanted = (double)self->wanted_ns;
+    *out = (peal_source_usage){.connections = self->options.connections, .seconds = wanted * 1e-9};
+    if (wanted > 0) {
+        out->receiving = (double)self->receiving_ns / wanted;
+        out->short_of = (double)self->short_ns / wanted;
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
 /* ---- readers ---- */
 
 peal_status source__download_begin(source__transfers *self, const source__wanted *wanted, source__download **out,
@@ -377,9 +418,11 @@ peal_status source__download_begin(source__transfers *self, const source__wanted
     if (!one) return peal_fail(err, PEAL_E_MEMORY, "no memory for a download");
     *one = (source__download){.owner = self,
                               .url = peal_strdup(wanted->url),
+                              .name = peal_strdup(wanted->name ? wanted->name : wanted->url),
                               .begin = wanted->begin,
                               .end = wanted->end,
                               .wanted_hash = wanted->hash,
+                              .most_bytes = wanted->most_bytes ? wanted->most_bytes : self->options.most_bytes,
                               .exact = wanted->exact,
                               .capacity = wanted->buffer,
                               .bytes = malloc(wanted->buffer),
@@ -397,7 +440,7 @@ peal_status source__download_begin(source__transfers *self, const source__wanted
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&one->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    if (!one->url || !one->bytes) {
+    if (!one->url || !one->name || !one->bytes) {
         download_free(one);
         return peal_fail(err, PEAL_E_MEMORY, "no memory for a download");
     }
@@ -433,7 +476,7 @@ static peal_status wait_for_bytes(source__download *self, size_t *size, peal_err
             status = self->status;
             if (err) *err = self->error;
         } else if (peal_is_stopped(owner->options.stop)) {
-            status = peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while waiting for %s", self->url);
+            status = peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while waiting for %s", self->name);
         } else {
             wait_for_more(self);
         }

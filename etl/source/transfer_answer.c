@@ -22,7 +22,7 @@ void source__download_fail(source__download *self, peal_status status, const cha
     va_start(arguments, format);
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
-    if (self->status == PEAL_OK) self->status = peal_fail(&self->error, status, "%s: %s", self->url, why);
+    if (self->status == PEAL_OK) self->status = peal_fail(&self->error, status, "%s: %s", self->name, why);
 }
 
 /* ---- the head of an answer ---- */
@@ -108,7 +108,9 @@ static void judge_range(source__download *self) {
  * told. */
 static void judge_no_range(source__download *self) {
     const source__answer *answer = &self->answer;
-    const source__facts now = {.size = answer->has_range ? answer->range_size : SOURCE__UNKNOWN};
+    source__facts now = {.size = answer->has_range ? answer->range_size : SOURCE__UNKNOWN};
+    if (self->from == 0 && now.size == SOURCE__UNKNOWN) now.size = 0; /* only an empty one has no first byte */
+    memcpy(now.etag, answer->etag, sizeof now.etag);
     if (now.size != self->at) {
         source__download_fail(self, PEAL_E_DATA, "changed while it was read: it has no byte %llu any more",
                               (unsigned long long)self->at);
@@ -129,6 +131,11 @@ void source__answer_judge(source__download *self) {
     case 206:
         judge_range(self);
         break;
+    case 412: /* the answer to If-Match */
+        self->discarding = true;
+        source__download_fail(self, PEAL_E_DATA, "changed while it was read: its etag is not %s any more",
+                              self->facts.etag);
+        break;
     case 416:
         judge_no_range(self);
         break;
@@ -136,9 +143,9 @@ void source__answer_judge(source__download *self) {
         self->discarding = true;
     }
     const uint64_t size = self->facts.size;
-    if (self->has_facts && size != SOURCE__UNKNOWN && size > self->owner->options.most_bytes) {
+    if (self->has_facts && size != SOURCE__UNKNOWN && size > self->most_bytes) {
         source__download_fail(self, PEAL_E_DATA, "has %llu bytes, and %llu are allowed (http-most-bytes)",
-                              (unsigned long long)size, (unsigned long long)self->owner->options.most_bytes);
+                              (unsigned long long)size, (unsigned long long)self->most_bytes);
     }
 }
 
@@ -209,6 +216,9 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     self->moved_ns = peal_now_ns();
     if (self->status != PEAL_OK) return 0;
     if (self->discarding) {
+        const size_t room = sizeof self->said - self->said_size;
+        memcpy(self->said + self->said_size, bytes, size < room ? size : room);
+        self->said_size += size < room ? size : room;
         self->discarded += size;
         return self->discarded > DISCARDED_MOST ? 0 : size;
     }
@@ -220,9 +230,9 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     compare_passed(self);
     if (self->status != PEAL_OK) return 0;
     if (taken > 0) put(self, bytes + passed, taken);
-    if (self->at > self->owner->options.most_bytes) {
+    if (self->at > self->most_bytes) {
         source__download_fail(self, PEAL_E_DATA, "has more than the %llu bytes that are allowed (http-most-bytes)",
-                              (unsigned long long)self->owner->options.most_bytes);
+                              (unsigned long long)self->most_bytes);
         return 0;
     }
     self->enough = passed + taken < size;
@@ -256,30 +266,53 @@ static bool is_secure(const char *url) {
 }
 
 static CURLcode set_range(source__download *self) {
-    char range[64], *condition;
-    CURLcode code = CURLE_OK;
+    char range[64];
     self->from = first_byte(self);
-    curl_slist_free_all(self->headers);
-    self->headers = NULL;
     if (self->from == 0 && self->end == SOURCE__UNKNOWN) return CURLE_OK;
     if (self->end == SOURCE__UNKNOWN) {
         snprintf(range, sizeof range, "%llu-", (unsigned long long)self->from);
     } else {
         snprintf(range, sizeof range, "%llu-%llu", (unsigned long long)self->from, (unsigned long long)self->end - 1);
     }
-    code = curl_easy_setopt(self->easy, CURLOPT_RANGE, range);
-    if (self->from == 0 || !is_strong(self)) return code;
-    condition = peal_sprintf("If-Range: %s", self->facts.etag);
-    self->headers = condition ? curl_slist_append(NULL, condition) : NULL;
-    free(condition);
-    if (!self->headers) return CURLE_OUT_OF_MEMORY;
-    return curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers);
+    return curl_easy_setopt(self->easy, CURLOPT_RANGE, range);
+}
+
+static CURLcode add_line(source__download *self, const char *line) {
+    struct curl_slist *longer = line ? curl_slist_append(self->headers, line) : NULL;
+    if (!longer) return CURLE_OUT_OF_MEMORY;
+    self->headers = longer;
+    return CURLE_OK;
+}
+
+/* Lines of a store, and that what comes must be of the object that is known: a store then refuses all else, a web
+ * server sends what it has from the beginning. */
+static CURLcode set_lines(source__download *self) {
+    const source__store *store = self->owner->options.store;
+    CURLcode code = CURLE_OK;
+    curl_slist_free_all(self->headers);
+    self->headers = NULL;
+    for (size_t i = 0; store && code == CURLE_OK && store->lines[i]; i++) code = add_line(self, store->lines[i]);
+    if (code == CURLE_OK && is_strong(self) && (store || self->from > 0)) {
+        char *condition = peal_sprintf("%s: %s", store ? "If-Match" : "If-Range", self->facts.etag);
+        code = add_line(self, condition);
+        free(condition);
+    }
+    return code == CURLE_OK && self->headers ? curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers) : code;
+}
+
+static CURLcode set_signature(source__download *self, const source__store *store) {
+    CURLcode code = curl_easy_setopt(self->easy, CURLOPT_FOLLOWLOCATION, 0L); /* it would hold for another host */
+    if (code == CURLE_OK) code = curl_easy_setopt(self->easy, CURLOPT_PATH_AS_IS, 1L);
+    if (code != CURLE_OK || !store->signature) return code;
+    code = curl_easy_setopt(self->easy, CURLOPT_AWS_SIGV4, store->signature);
+    return code == CURLE_OK ? curl_easy_setopt(self->easy, CURLOPT_USERPWD, store->key) : code;
 }
 
 /* ~/.netrc or $NETRC tells names and passwords; a token goes to the host that was named, by https or in a network of
  * one's own. */
 static CURLcode set_credentials(source__download *self) {
     CURL *easy = self->easy;
+    if (self->owner->options.store) return set_signature(self, self->owner->options.store);
     const char *file = getenv("NETRC");
     const bool may = is_secure(self->url) || self->owner->options.allow_private;
     CURLcode code = curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
@@ -325,14 +358,15 @@ static CURLcode set_transport(source__download *self) {
 peal_status source__request_set(source__download *self, peal_error *err) {
     source__answer_begin(&self->answer);
     self->begun = self->discarding = self->enough = false;
-    self->discarded = 0;
+    self->discarded = self->said_size = 0;
     self->problem[0] = self->refused[0] = '\0';
     self->moved_ns = peal_now_ns();
     CURLcode code = set_callbacks(self);
     if (code == CURLE_OK) code = set_transport(self);
     if (code == CURLE_OK) code = set_range(self);
+    if (code == CURLE_OK) code = set_lines(self);
     if (code == CURLE_OK) code = set_credentials(self);
     if (code == CURLE_OK) return PEAL_OK;
-    return peal_fail(err, code == CURLE_OUT_OF_MEMORY ? PEAL_E_MEMORY : PEAL_E_FAILED, "%s: %s", self->url,
+    return peal_fail(err, code == CURLE_OUT_OF_MEMORY ? PEAL_E_MEMORY : PEAL_E_FAILED, "%s: %s", self->name,
                      curl_easy_strerror(code));
 }

@@ -20,8 +20,8 @@ typedef enum source__download_state {
  * thread's of libcurl alone, but for `facts` and `ranges`, which others read when bytes have come, or at the end. */
 struct source__download {
     source__transfers *owner;
-    char *url;
-    uint64_t begin, end, wanted_hash;
+    char *url, *name; /* name: for messages */
+    uint64_t begin, end, wanted_hash, most_bytes;
     bool exact;
     size_t capacity;
 
@@ -53,6 +53,8 @@ struct source__download {
     uint64_t mark;                   /* `at` when they were counted last */
     int64_t ready_ns, moved_ns;
     char refused[128]; /* the address that was not connected to */
+    char said[2048];   /* the beginning of a body that says what went wrong */
+    size_t said_size;
 };
 
 struct source__transfers {
@@ -71,6 +73,10 @@ struct source__transfers {
     uint64_t moved, moved_before; /* bytes, for the measure that sets `allowed` */
     double best_rate;
     int64_t measured_ns, calm_ns;
+    /* For peal_source_usage: sums, when they were added to, and how things have been since. */
+    int64_t wanted_ns, receiving_ns, short_ns, noted_ns;
+    size_t receiving;
+    bool is_wanted, is_short;
 };
 
 /* ---- transfer_answer.c: heads and bodies ---- */
