@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/memory.h"
 #include "core/base/spec.h"
@@ -28,6 +29,9 @@ const tools_option tools_option_table[] = {
      "with --to images: what each image becomes (what its name says)", FOR_ETL},
     {"quality", OPTION_COUNT, AT(quality), "N", "with --to images: of JPEG, 1 to 100 (90)", FOR_ETL},
     {"job", OPTION_PATH, AT(job), "FILE.yaml", "a job file; any option here can stand in it, and the command line wins",
+     FOR_READING},
+    {"sources-from", OPTION_PATH, AT(sources_from), "FILE",
+     "read sources, too, whose names stand in FILE, one a line; lines that are empty or begin with # do not count",
      FOR_READING},
     {"label", OPTION_TEXT, AT(label), "COLUMN", "the column to predict", FOR_ETL | FOR_TRAIN | FOR_IMPORT},
     {"query", OPTION_TEXT, AT(query), "COLUMN",
@@ -431,6 +435,34 @@ static peal_status add_job_sources(const parser *self, const json_t *value) {
     return json_is_array(value) ? PEAL_OK : peal_fail(self->err, PEAL_E_USAGE, "'sources' must be a list");
 }
 
+static peal_status add_lines(const parser *self, char *text, size_t size) {
+    const size_t before = self->options->source_count;
+    if (strlen(text) < size) return peal_fail(self->err, PEAL_E_USAGE, "it has a NUL in it, and is no list of names");
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        line[strcspn(line, "\r")] = '\0';
+        if (*line && *line != '#') PEAL_TRY(add_source(self, line));
+    }
+    if (self->options->source_count > before) return PEAL_OK;
+    return peal_fail(self->err, PEAL_E_USAGE, "it names no source");
+}
+
+/* The names in the file that was named, behind all others. */
+static peal_status add_listed_sources(const parser *self) {
+    const char *path = self->options->sources_from;
+    peal_error why;
+    parser inside = *self;
+    peal_buffer text = {0};
+    inside.err = &why;
+    peal_status status = peal_file_read(path, &text, &why);
+    if (status == PEAL_OK) status = peal_buffer_append(&text, "", 1, &why);
+    if (status == PEAL_OK) status = add_lines(&inside, (char *)text.data, text.size - 1);
+    peal_buffer_clear(&text);
+    if (status == PEAL_OK) return PEAL_OK;
+    return peal_fail(self->err, status == PEAL_E_MEMORY ? status : PEAL_E_USAGE, "sources-from %s: %s", path,
+                     why.message);
+}
+
 /* ---- the whole job file ---- */
 
 /* In a job file lists have their plural's name: sources, transforms, types, nulls. */
@@ -447,8 +479,9 @@ static peal_status read_job(const parser *self) {
     peal_status status = PEAL_OK;
     const char *key;
     json_t *value;
-    bool seen[OPTIONS] = {false};                             /* keys that differ may name one option: drop and drops */
-    const bool has_sources = self->options->source_count > 0; /* of the command line, which wins */
+    bool seen[OPTIONS] = {false}; /* keys that differ may name one option: drop and drops */
+    /* of the command line, which wins */
+    const bool has_sources = self->options->source_count > 0 || self->options->sources_from;
     json_object_foreach(job, key, value) {
         if (status != PEAL_OK) break;
         if (strcmp(key, "sources") == 0) {
@@ -465,6 +498,8 @@ static peal_status read_job(const parser *self) {
             status = peal_fail(self->err, PEAL_E_USAGE, "a job file cannot name another one");
         } else if (seen[option - tools_option_table]) {
             status = peal_fail(self->err, PEAL_E_USAGE, "'%s' stands there twice", option->name);
+        } else if (option->offset == AT(sources_from) && has_sources) {
+            continue;
         } else if (!self->given[option - tools_option_table]) {
             status = set_from_job(self, option, value);
         }
@@ -535,7 +570,8 @@ peal_status tools_options_parse(unsigned command, const char *command_name, int 
             PEAL_TRY(parse_word(&self, count, words, &at));
         }
     }
-    return out->job ? read_job(&self) : PEAL_OK;
+    if (out->job) PEAL_TRY(read_job(&self));
+    return out->sources_from ? add_listed_sources(&self) : PEAL_OK;
 }
 
 void tools_options_clear(tools_options *options) {

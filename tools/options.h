@@ -32,7 +32,7 @@ typedef struct tools_options {
     json_t *types;   /* object */
     json_t *reading; /* object: options of formats, which are theirs (etl/format/format.h) */
     json_t *access;  /* object: options of kinds of sources, which are theirs (etl/source/kind.h) */
-    char *out, *to, *job, *format, *label, *task, *on_bad_row, *on_bad_source, *like, *image_format;
+    char *out, *to, *job, *sources_from, *format, *label, *task, *on_bad_row, *on_bad_source, *like, *image_format;
     char *query, *weight, *offset, *exposure;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init, *augment;
     uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree, permutations, quality,

@@ -50,6 +50,18 @@ expect 2 "broken.yaml: line" $peal etl --job broken.yaml --out d
 expect 2 "the job file: cannot open none.yaml" $peal etl --job none.yaml --out d
 echo "job: other.yaml" >names-another.yaml
 expect 2 "a job file cannot name another one" $peal etl --job names-another.yaml --out d
+
+# Names of sources from a file, of which the command line wins over the job file's.
+ls "$data"/digits/train-*.csv.gz | sed 's/$/\r/; 1s/^/# all of them\n\n/' >names.txt
+$peal etl "$data"/digits/train-*.csv.gz --label digit --out named --quiet
+$peal etl --sources-from names.txt --label digit --out listed --quiet
+cmp named/train-00000.arrow listed/train-00000.arrow || fail "sources-from: other rows"
+printf 'sources-from: none.txt\nlabel: digit\n' >listed.yaml
+$peal etl --job listed.yaml --sources-from names.txt --out from-job --quiet
+$peal etl --job listed.yaml "$data/digits/test.csv.gz" --out from-job --quiet --json | grep -q '"in": *359' || fail "the command line does not win"
+expect 2 "sources-from none.txt: cannot open none.txt" $peal etl --job listed.yaml --out none
+printf '# nothing\n' >names.txt
+expect 2 "sources-from names.txt: it names no source" $peal etl --sources-from names.txt --out none
 expect 2 "one topic at a time" $peal help train eval
 expect 2 "wants a number" $peal train a --lr fast
 expect 2 "--epochs must be at least 1" $peal train a --epochs 0
