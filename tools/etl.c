@@ -4,6 +4,7 @@
 #include "etl/job/images.h"
 #include "tools/command.h"
 #include "tools/display.h"
+#include "tools/explain.h"
 
 static json_t *splits_json(const peal_etl_result *result) {
     json_t *splits = json_object();
@@ -16,10 +17,11 @@ static json_t *splits_json(const peal_etl_result *result) {
 
 /* NULL if there is no memory. */
 static json_t *result_json(const peal_etl_result *result) {
-    return json_pack("{s:o, s:I, s:o, s:o, s:f, s:I, s:b}", "rows", peal_etl_rows_save(result), "sources_left_out",
+    return json_pack("{s:o, s:I, s:o, s:o, s:o, s:f, s:I, s:b}", "rows", peal_etl_rows_save(result), "sources_left_out",
                      (json_int_t)result->sources_left_out, "splits", splits_json(result), "stages",
-                     peal_stage_times_save(&result->times), "seconds", (double)result->times.wall * 1e-9, "threads",
-                     (json_int_t)result->times.threads, "up_to_date", result->up_to_date);
+                     peal_stage_times_save(&result->times), "connections", tools_usage_json(&result->usage), "seconds",
+                     (double)result->times.wall * 1e-9, "threads", (json_int_t)result->times.threads, "up_to_date",
+                     result->up_to_date);
 }
 
 static void say_result(const tools_options *options, const peal_etl_result *result) {
@@ -46,17 +48,12 @@ static peal_status check_options(const tools_options *options, bool images, peal
     const struct {
         const char *name;
         bool given, is_of_images;
-    } all[] = {{"label", options->label, false},
-               {"weight", options->weight, false},
-               {"offset", options->offset, false},
-               {"exposure", options->exposure, false},
-               {"format", options->format, false},
-               {"task", options->task, false},
-               {"type", options->types, false},
-               {"drop", options->drop, false},
-               {"null", options->nulls, false},
-               {"like", options->like, false},
-               {"image-format", options->image_format, true},
+    } all[] = {{"label", options->label, false},       {"weight", options->weight, false},
+               {"offset", options->offset, false},     {"exposure", options->exposure, false},
+               {"format", options->format, false},     {"task", options->task, false},
+               {"type", options->types, false},        {"drop", options->drop, false},
+               {"null", options->nulls, false},        {"like", options->like, false},
+               {"explain", options->explain, false},   {"image-format", options->image_format, true},
                {"quality", options->quality > 0, true}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (!all[i].given || all[i].is_of_images == images) continue;
@@ -121,7 +118,9 @@ static peal_status run_dataset(const tools_options *options, peal_error *err) {
     tools_arrays_clear(&arrays);
     if (status != PEAL_OK) return status;
     say_result(options, &result);
-    return options->json ? tools_print_json(result_json(&result), err) : PEAL_OK;
+    if (options->json) return tools_print_json(result_json(&result), err);
+    if (options->explain && !result.up_to_date) tools_explain(&result);
+    return PEAL_OK;
 }
 
 static peal_status run(const tools_options *options, peal_error *err) {

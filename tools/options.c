@@ -54,6 +54,10 @@ const tools_option tools_option_table[] = {
     {"drop", OPTION_LIST, AT(drop), "COLUMN", "leave a column out; may be given several times", FOR_ETL | FOR_TRAIN},
     {"null", OPTION_LIST, AT(nulls), "TEXT",
      "a spelling of a missing value besides the empty one; may be given several times", FOR_READING},
+    {"explain", OPTION_FLAG, AT(explain), NULL,
+     "tell on standard output what each stage did with its time, what the job waited for, and what more connections or "
+     "threads could gain",
+     FOR_ETL},
     {"like", OPTION_PATH, AT(like), "PATH", "use the fitted pipeline of a dataset or model instead of fitting one",
      FOR_ETL},
     {"on-bad-row", OPTION_TEXT, AT(on_bad_row), "fail|drop|quarantine", "what to do with a bad row (fail)",

@@ -38,7 +38,7 @@ typedef struct tools_options {
     uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree, permutations, quality,
         processes;
     double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds;
-    bool resume, json, quiet, help, raw, leaves, contributions;
+    bool resume, explain, json, quiet, help, raw, leaves, contributions;
     bool has_seed, has_checkpoint_seconds;
     char **words; /* all of the program's, as they came */
 } tools_options;

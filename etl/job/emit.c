@@ -22,7 +22,7 @@ typedef struct slot {
     uint32_t *selection;
     size_t selection_capacity;
     peal_table tables[PEAL_SPLITS];
-    int64_t busy;
+    peal_stage_span span; /* of its work */
 } slot;
 
 typedef struct emit {
@@ -91,21 +91,21 @@ static peal_status read_and_apply(emit *self, slot *place, const chunk_ref *what
 static peal_status work(void *user, size_t index, peal_error *err) {
     emit *self = user;
     slot *place = &self->slots[index % self->window];
-    int64_t begin = peal_now_ns();
+    const peal_stage_span begin = peal_stage_begin();
     peal_status status = read_and_apply(self, place, &self->chunks[index], err);
-    place->busy = peal_now_ns() - begin;
+    place->span = peal_stage_since(begin);
     return status;
 }
 
 static peal_status consume(void *user, size_t index, peal_error *err) {
     emit *self = user;
     slot *place = &self->slots[index % self->window];
-    int64_t begin = peal_now_ns();
+    const peal_stage_span begin = peal_stage_begin();
     for (int split = 0; split < PEAL_SPLITS; split++) {
         PEAL_TRY(peal_dataset_writer_batch(self->writer, split, &place->tables[split], err));
     }
-    self->times->busy[PEAL_STAGE_APPLY] += place->busy;
-    self->times->busy[PEAL_STAGE_WRITE] += peal_now_ns() - begin;
+    peal_stage_add(self->times, PEAL_STAGE_APPLY, place->span);
+    peal_stage_add(self->times, PEAL_STAGE_WRITE, peal_stage_since(begin));
     self->rows_done += place->rows.table.rows;
     peal_report_progress(self->reporter, "writing", "rows", self->rows_done, self->rows_total);
     if (peal_is_stopped(self->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while writing");

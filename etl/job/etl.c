@@ -48,6 +48,7 @@ typedef struct etl_job {
     char *spill_folder;
     peal_buffer pipeline_text;
     json_t *description; /* what shapes the dataset, besides the objects */
+    int64_t looking_ns;  /* that listing the sources and the first look at them took */
 } etl_job;
 
 /* ---- what the job is ---- */
@@ -110,6 +111,7 @@ static peal_status check_wishes(const peal_etl_options *options, peal_error *err
 /* Lists the objects, which are then those of the whole job: a pipe cannot be listed twice. */
 static peal_status look_at_objects(etl_job *job, peal_error *err) {
     const peal_etl_options *options = job->options;
+    const int64_t begin = peal_now_ns();
     PEAL_TRY(check_wishes(options, err));
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
@@ -120,6 +122,7 @@ static peal_status look_at_objects(etl_job *job, peal_error *err) {
                                          .stop = options->stop,
                                          .reporter = options->reporter};
     PEAL_TRY(peal_object_list_make(&sources, options->format, options->reading, &job->objects, err));
+    job->looking_ns = peal_now_ns() - begin;
     return describe_job(options, &job->description, err);
 }
 
@@ -528,13 +531,13 @@ static peal_status emit(etl_job *job, peal_error *err) {
     if (status == PEAL_OK)
         status = peal_dataset_writer_new(peal_staging_path(job->staging), peal_applier_schema(applier), &writer, err);
     if (status == PEAL_OK) status = write_rows(job, writer, err);
-    int64_t begin = peal_now_ns();
+    const peal_stage_span begin = peal_stage_begin();
     if (status == PEAL_OK) {
         status = peal_dataset_writer_finish(writer, manifest_facts(job), (const char *)job->pipeline_text.data, err);
     } else {
         peal_dataset_writer_abort(writer);
     }
-    job->result->times.busy[PEAL_STAGE_WRITE] += peal_now_ns() - begin;
+    peal_stage_add(&job->result->times, PEAL_STAGE_WRITE, peal_stage_since(begin));
     peal_applier_free(applier);
     return status;
 }
@@ -631,7 +634,9 @@ static peal_status etl(etl_job *job, const char *out, peal_error *err) {
         }
     }
     peal_status status = run_in_staging(job, err);
-    job->result->times.wall = peal_now_ns() - begin;
+    job->result->times.looking = job->looking_ns;
+    job->result->times.wall = job->looking_ns + peal_now_ns() - begin;
+    peal_source_list_usage(&job->objects.sources, &job->result->usage);
     return status;
 }
 

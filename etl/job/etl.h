@@ -43,7 +43,8 @@ typedef struct peal_etl_result {
     uint64_t sources_left_out;
     uint64_t split_rows[PEAL_SPLITS];
     peal_stage_times times;
-    bool up_to_date; /* `resume` found the dataset complete */
+    peal_source_usage usage; /* of connections to servers */
+    bool up_to_date;         /* `resume` found the dataset complete */
 } peal_etl_result;
 
 /* {"in", "used", "dropped", "quarantined"}, as in a manifest; NULL if there is no memory. */

@@ -469,7 +469,7 @@ static void take_steps(ingest *self, peal_vocabulary *vocabulary) {
     while (!self->failed && self->done < self->objects->count) {
         step what = {0};
         bool no_room = false;
-        int64_t begin = peal_now_ns();
+        const int64_t begin = peal_now_ns();
         if (!find_collect(self, &what) && !find_parse(self, &what) && !find_read(self, &what, &no_room)) {
             pthread_cond_wait(&self->changed, &self->lock);
             int64_t waited = peal_now_ns() - begin;
@@ -483,11 +483,11 @@ static void take_steps(ingest *self, peal_vocabulary *vocabulary) {
         pthread_mutex_unlock(&self->lock);
         peal_error error;
         bool ended = false;
-        begin = peal_now_ns();
+        const peal_stage_span work = peal_stage_begin();
         peal_status status = run_step(self, &what, vocabulary, &ended, &error);
-        int64_t busy = peal_now_ns() - begin;
+        const peal_stage_span span = peal_stage_since(work);
         pthread_mutex_lock(&self->lock);
-        self->times->busy[stage_of[what.kind]] += busy;
+        peal_stage_add(self->times, stage_of[what.kind], span);
         const bool is_bad = is_bad_source(self, &what, status);
         if (is_bad) {
             leave_out(self, &what, &error);
@@ -510,11 +510,12 @@ static peal_status ingest_thread(void *argument, peal_error *err) {
     if (status == PEAL_OK) take_steps(self, &vocabulary);
     bool done = status == PEAL_OK && !self->failed;
     pthread_mutex_unlock(&self->lock);
-    int64_t begin = peal_now_ns();
+    const peal_stage_span begin = peal_stage_begin();
     if (done) status = close_vocabulary(self, &vocabulary, &error);
     peal_vocabulary_clear(&vocabulary);
+    const peal_stage_span span = peal_stage_since(begin);
     pthread_mutex_lock(&self->lock);
-    if (done) self->times->busy[PEAL_STAGE_COLLECT] += peal_now_ns() - begin;
+    if (done) peal_stage_add(self->times, PEAL_STAGE_COLLECT, span);
     if (status != PEAL_OK) note_failure(self, &(step){.input = self->objects->count}, status, &error);
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);

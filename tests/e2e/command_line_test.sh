@@ -69,7 +69,7 @@ expect 2 "is a dataset already" $peal train a --label digit
 
 # With --json, standard output holds one object and nothing else.
 $peal etl "$data/digits/test.csv.gz" --label digit --out c --json >etl.json 2>/dev/null
-for key in in used dropped quarantined stages busy_seconds starved_seconds blocked_seconds; do
+for key in in used dropped quarantined stages busy_seconds computing_seconds starved_seconds blocked_seconds; do
     grep -q "\"$key\"" etl.json || fail "etl --json lacks $key"
 done
 for key in rows metrics model_sha256 epochs rows_per_second; do

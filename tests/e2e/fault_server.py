@@ -13,6 +13,7 @@ DATA = open(sys.argv[1], "rb").read()
 OTHER = open(sys.argv[2], "rb").read()
 DATE, LATER = "Tue, 01 Jul 2025 10:00:00 GMT", "Wed, 02 Jul 2025 10:00:00 GMT"
 counts, lock = {}, threading.Lock()
+late = 0
 
 
 class Cut(Exception):
@@ -78,6 +79,16 @@ class Handler(BaseHTTPRequestHandler):
         return not (self.headers.get("Range") or "").startswith("bytes=0-")
 
     def good(self, count):
+        self.give()
+
+    def late(self, count):  # and tells how many are so at a time
+        global late
+        with lock:
+            late += 1
+            print("at once:", late, file=sys.stderr, flush=True)
+        time.sleep(0.1)
+        with lock:
+            late -= 1
         self.give()
 
     def cut(self, count):  # in the middle of the rest, twice: goes on by ranges

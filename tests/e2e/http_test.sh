@@ -97,6 +97,16 @@ rm -rf d e
 "$peal" etl members.tar --out e --label y --quiet
 cmp d/train-00000.arrow e/train-00000.arrow || fail "an archive: other rows"
 
+# What such a job waits for: of one connection and four objects some wait for it.
+rm -rf d
+"$peal" etl "$url/late/"{a,b,c,d}.csv --out d --label y --quiet --allow-private --connections 1 --explain >told.txt
+grep -qE "^read +[0-9.]+ s +[0-9.]+ s +[0-9.]+ s +[0-9.]+ s +[0-9.]+ s$" told.txt || fail "the stages are not told: $(cat told.txt)"
+grep -qE "^connections: [01]\.[0-9] of 1 were receiving on average$" told.txt && grep -qE "^objects waited for a connection for [1-9][0-9]* % of the time$" told.txt || fail "$(cat told.txt)"
+awk 'length > 80 { exit 1 }' told.txt || fail "more than 80 columns: $(cat told.txt)"
+"$peal" etl a.csv --out e --label y --quiet --explain --threads 1 >told.txt
+grep -q "^the job waits for " told.txt && grep -q "^more threads: " told.txt && ! grep -q "^more connections" told.txt || fail "$(cat told.txt)"
+expect 2 "explain is of datasets" "$peal" etl a.csv --out f --to images --explain
+
 # Few connections and many that want one; a column that turns out to be text, so that all is read twice; no ranges.
 rm -rf d e
 "$peal" etl "$url/cut_nothing/b.csv" "$url/good/b.csv" "$url/no_ranges/{a,b}.csv" --out d "${options[@]}" --connections 1 --threads 3
