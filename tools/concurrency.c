@@ -18,6 +18,7 @@
 #include "core/process/process_pool.h"
 #include "core/process/slab.h"
 #include "core/thread/executor.h"
+#include "tools/concurrency_uses.h"
 #include "tools/display.h"
 
 enum { REPEATS = 5 };
@@ -184,7 +185,7 @@ static void wait_a_while(void) {
     usleep(20000);
 }
 
-static const burden burdens[] = {compute, stream, take_pages, wait_a_while};
+static const burden burdens[] = {compute, stream, take_pages, wait_a_while, tools_use_image, tools_use_query};
 
 static peal_status bear_in_thread(void *argument, peal_error *err) {
     (void)err;
@@ -284,6 +285,25 @@ static void show_burden(const char *what, size_t which) {
     printf("  %-44s %10.2f x %10.2f x\n", what, threads, processes);
 }
 
+/* What etl does: work of threads, or of processes where a decoder may crash; and of connections, which one thread
+ * runs. */
+static void show_uses(void) {
+    char times[3][24];
+    if (tools_uses_begin()) {
+        show_burden("decoding images", 4);
+        show_burden("reading a query of SQLite", 5);
+    }
+    tools_uses_end();
+    if (tools_uses_serve()) {
+        static const size_t connections[] = {1, 4, 16};
+        for (int i = 0; i < 3; i++) time_text(median_of(tools_use_server, connections[i]), times[i]);
+        printf("\n  %d objects of a web server here that answers %d ms late, by one thread:\n"
+               "  over one connection %s, over four %s, over sixteen %s\n",
+               TOOLS_USES_OBJECTS, TOOLS_USES_LATE_MS, times[0], times[1], times[2]);
+    }
+    tools_uses_serve_end();
+}
+
 void tools_print_concurrency(void) {
     char limit[32], one[24], other[24];
     const size_t cpus = peal_machine_cpus();
@@ -297,7 +317,9 @@ void tools_print_concurrency(void) {
         "Processes serve for work that computes for long, or that may fail: training, simulation, code of "
         "others. Each has its own memory map, heap and BLAS; one that is killed or stopped is replaced, and "
         "its part done again. What they share lies in a slab; small messages go through rings.\n\n"
-        "Peal's ETL and prediction run in threads (--threads), its training in processes (--workers). "
+        "Peal's ETL and prediction run in threads (--threads), its training in processes (--workers); images are "
+        "decoded in threads, or in processes (--processes). Objects of web servers and of S3 come over many "
+        "connections that one thread runs (--connections), databases answer over as many as there are CPUs. "
         "For your own work: peal_executor (threads), peal_process_pool, peal_group and peal_comm.\n");
     printf("Measured now (medians of %d), on %zu CPU%s of this machine's %ld (by affinity\n"
            "and cgroup quota); %s of memory can be had:\n\n",
@@ -311,6 +333,7 @@ void tools_print_concurrency(void) {
     show_burden("streaming through memory", 1);
     show_burden("taking fresh pages from the kernel", 2);
     show_burden("waiting", 3);
+    show_uses();
     double spinning = cpus > 1 ? median_of(spinning_barrier, 100000) : (double)NAN;
     printf("\n  A barrier of two takes %s while both spin, %s if they park.\n", time_text(spinning, one),
            time_text(median_of(parked_barrier, 500), other));
