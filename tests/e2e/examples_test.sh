@@ -27,4 +27,67 @@ zcat "$data/digits/test.csv.gz" | tail -n +2 >rows.csv
 for threads in 1 2 4; do $examples/serve m.safetensors rows.csv $threads >served.$threads; done
 for threads in 2 4; do cmp served.1 served.$threads || fail "other scores from $threads threads"; done
 cat served.1
+
+# Models of one dataset, each in its process: the same for any number of them, and the best one is the best.
+"$peal" etl "$data"/digits/train-*.csv.gz --label digit --out digits.ds --quiet
+for processes in 1 3; do
+    mkdir models.$processes
+    $examples/instances digits.ds models.$processes $processes >models.$processes.txt || fail "$processes processes"
+done
+cmp models.1.txt models.3.txt || fail "other models with three processes"
+for i in 0 1 2 3; do cmp models.1/$i.safetensors models.3/$i.safetensors || fail "another model $i"; done
+cat models.1.txt
+[ "$(sed '$d' models.1.txt | sort -k3g | head -n 1 | cut -d' ' -f1)" = "$(sed -n 's/best: //p' models.1.txt)" ] || fail "the best one"
+expect 1 "no model is called 'nosuch'" $examples/instances digits.ds models.1 2 mlp:hidden=4 nosuch
+
+# The jobs. Sources that are not here are replaced by those of servers.
+job() { "$peal" etl --job "$examples/$1.yaml" "${@:2}" --quiet; }
+cp "$data/flats/flats.csv" .
+job rows --out rows1 --threads 1
+job rows --out rows3 --threads 3
+cmp rows1/train-00000.arrow rows3/train-00000.arrow && cmp rows1/valid-00000.arrow rows3/valid-00000.arrow || fail "other rows with three threads"
+tar xzf "$data/images/digits.tar.gz" && mv digits/test photos
+cp "$data/images/cut.png" photos/0/zz.png
+job pictures --out small --json >small.json
+[ "$(json small.json rows.quarantined)" = 1 ] && [ "$(find small/0 -name '*.png' | wc -l)" -gt 5 ] || fail "pictures: $(cat small.json)"
+job pictures_apart --out apart --json >apart.json
+[ "$(json apart.json rows.quarantined)" = 1 ] && [ "$(json apart.json rows.used)" = 120 ] || fail "pictures_apart: $(cat apart.json)"
+sed /processes/d "$examples/pictures_apart.yaml" >pictures_threads.yaml
+"$peal" etl --job pictures_threads.yaml --out threads --quiet
+cmp apart/train-00000.arrow threads/train-00000.arrow || fail "other pixels from processes"
+if ! command -v python3 >/dev/null; then
+    echo "python3 is not installed: the jobs that want a server were not tried"
+    exit 0
+fi
+python3 - <<'END'
+import csv, sqlite3
+rows = list(csv.DictReader(open("flats.csv")))
+base = sqlite3.connect("flats.db")
+base.execute("create table flats (price real, area real, rooms integer, built integer)")
+base.executemany("insert into flats values (?, ?, ?, ?)", [(r["price"], r["area"], r["rooms"], r["built"] or None) for r in rows])
+base.commit()
+END
+job queries --out queried --json >queried.json
+[ "$(json queried.json rows.in)" = "$(awk -F, 'NR > 1 && $5 != "" { n++ } END { print n }' flats.csv)" ] || fail "queries: $(cat queried.json)"
+serve() { # serve SERVER ARGUMENT...: one of tests/e2e; its port is in $port
+    rm -f port
+    python3 "$root/tests/e2e/$1" "${@:2}" >port 2>"$1.txt" &
+    servers+=($!)
+    for _ in $(seq 200); do [ -s port ] && break || sleep 0.05; done
+    port=$(cat port)
+}
+servers=()
+trap 'kill "${servers[@]}" 2>/dev/null || true' EXIT
+unset "${!AWS_@}"
+printf '{"price": 1.5, "area": 2}\n{"price": 2.5, "area": 3}\n{"price": 3, "area": 3}\n' >prices.json
+serve fault_server.py prices.json prices.json 127.0.0.1
+job sites "http://127.0.0.1:$port/late/{00..39}.json" "http://127.0.0.1:$port/missing/x.json" --out prices --allow-private --json >sites.json
+[ "$(json sites.json rows.in)" = 120 ] && [ "$(json sites.json sources_left_out)" = 1 ] || fail "sites: $(cat sites.json)"
+[ "$(sed -n 's/^at once: //p' fault_server.py.txt | sort -n | tail -n 1)" -ge 4 ] || fail "sites: they were asked one by one"
+serve fault_server.py flats.csv flats.csv 127.0.0.1
+web=http://127.0.0.1:$port
+serve s3_server.py flats.csv flats.csv
+job downloads "$web/cut/part-{00..03}.csv" "s3://public/part-*.csv" --s3-endpoint "http://127.0.0.1:$port" --label price --out loaded --allow-private
+"$peal" etl $(yes flats.csv | head -n 6) --out files --label price --quiet
+cmp loaded/train-00000.arrow files/train-00000.arrow || fail "downloads: other rows"
 echo ok
