@@ -12,7 +12,11 @@
 
 enum { RANGE_PAGES = 4096, RANGES_MOST = 64, RANGES_SINCE = 140000 /* the version that seeks to a ctid */ };
 
-static const peal_option no_options[] = {{.name = NULL}};
+static const peal_option pg_options[] = {
+    {"sql-stall-seconds", PEAL_OPTION_COUNT, NULL, 1, 1000000, "S",
+     "give a statement up for which a PostgreSQL server sends nothing for so long (it may take what it takes)"},
+    {.name = NULL},
+};
 
 static bool is_postgresql(const char *name) {
     return strncmp(name, "postgresql://", 13) == 0 || strncmp(name, "postgres://", 11) == 0;
@@ -73,6 +77,7 @@ static peal_status pg_check(const char *name, peal_error *err) {
 
 typedef struct pg_session {
     const atomic_int *stop;
+    uint64_t stall_s;               /* 0: none */
     source__pg_database *databases; /* a list */
 } pg_session;
 
@@ -81,6 +86,7 @@ static peal_status pg_begin(const peal_source_options *options, void **out, peal
     pg_session *self = calloc(1, sizeof *self);
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for sources");
     self->stop = options->stop;
+    self->stall_s = peal_option_count(options->access, "sql-stall-seconds", 0);
     *out = self;
     return PEAL_OK;
 }
@@ -101,7 +107,7 @@ static peal_status find_database(pg_session *self, const source__sql_name *parse
     for (*out = self->databases; *out && strcmp((*out)->url, url) != 0;) *out = (*out)->next;
     peal_status status = PEAL_OK;
     if (!*out) {
-        status = source__pg_open(url, self->stop, out, err);
+        status = source__pg_open(url, self->stop, self->stall_s, out, err);
         if (status == PEAL_OK) {
             (*out)->next = self->databases;
             self->databases = *out;
@@ -343,7 +349,7 @@ const peal_source_kind peal_source_postgresql = {
         "postgresql://[USER@]HOST/DATABASE?table=[SCHEMA.]NAME or ?query=SELECT...: a table, view or query of a "
         "PostgreSQL database, read as of one moment. Passwords come from PGPASSWORD, ~/.pgpass or a service "
         "file (?service=NAME); ?host=FOLDER is a Unix socket.",
-    .options = no_options,
+    .options = pg_options,
     .recognise = is_postgresql,
     .check = pg_check,
     .begin = pg_begin,

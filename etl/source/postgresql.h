@@ -15,6 +15,7 @@ typedef struct source__pg_database {
     struct source__pg_database *next;
     char *url; /* without table and query; there is no password in it */
     const atomic_int *stop;
+    int64_t stall_ns; /* a statement that is silent for so long is given up; 0: it may take what it takes */
     PGconn *leader;
     char snapshot[128];
     char *version; /* another one each time */
@@ -36,14 +37,18 @@ typedef struct source__pg_object {
     char *copy; /* the statement */
 } source__pg_object;
 
-peal_status source__pg_open(const char *url, const atomic_int *stop, source__pg_database **out, peal_error *err);
+/* stall_s: seconds that a statement may be silent; 0: any. */
+peal_status source__pg_open(const char *url, const atomic_int *stop, uint64_t stall_s, source__pg_database **out,
+                            peal_error *err);
 void source__pg_close(source__pg_database *database);
 /* A connection of the snapshot; given back, or finished by the caller. */
 peal_status source__pg_take(source__pg_database *database, const char *name, PGconn **out, peal_error *err);
 void source__pg_give(source__pg_database *database, PGconn *connection);
 
-/* Waits until the connection's next result is there; `name` is the source's. */
-peal_status source__pg_wait(const source__pg_database *database, PGconn *connection, const char *name, peal_error *err);
+/* Waits a moment for more of what is under way; `name` is the source's. *silent_since is 0 at first, and keeps from
+ * call to call since when nothing has come. */
+peal_status source__pg_wait(const source__pg_database *database, PGconn *connection, const char *name,
+                            int64_t *silent_since, peal_error *err);
 /* Waits until all that is under way has ended, or a COPY begins; the last result, as of source__pg_run. */
 peal_status source__pg_finish(const source__pg_database *database, PGconn *connection, const char *name, PGresult **out,
                               peal_error *err);

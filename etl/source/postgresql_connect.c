@@ -23,20 +23,33 @@ peal_status source__pg_fail(const char *name, const char *message, peal_error *e
     return peal_fail(err, PEAL_E_DATA, "%s: PostgreSQL: %s", name, size ? text : "the connection was lost");
 }
 
+/* *came: something is there. */
 static peal_status wait_for(const source__pg_database *database, PGconn *connection, short events, const char *name,
-                            peal_error *err) {
+                            bool *came, peal_error *err) {
     if (peal_is_stopped(database->stop)) {
         return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while waiting for %s", name);
     }
     struct pollfd ready = {.fd = PQsocket(connection), .events = events};
     if (ready.fd < 0) return source__pg_fail(name, PQerrorMessage(connection), err);
-    if (poll(&ready, 1, WAIT_MS) >= 0 || errno == EINTR) return PEAL_OK;
+    const int count = poll(&ready, 1, WAIT_MS);
+    *came = count > 0;
+    if (count >= 0 || errno == EINTR) return PEAL_OK;
     return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot wait for %s", name);
 }
 
 peal_status source__pg_wait(const source__pg_database *database, PGconn *connection, const char *name,
-                            peal_error *err) {
-    PEAL_TRY(wait_for(database, connection, POLLIN, name, err));
+                            int64_t *silent_since, peal_error *err) {
+    bool came = false;
+    const int64_t begin = peal_now_ns();
+    PEAL_TRY(wait_for(database, connection, POLLIN, name, &came, err));
+    if (came) {
+        *silent_since = 0;
+    } else if (*silent_since == 0) {
+        *silent_since = begin;
+    } else if (database->stall_ns > 0 && peal_now_ns() - *silent_since > database->stall_ns) {
+        return peal_fail(err, PEAL_E_DATA, "%s: the server sent nothing for %lld s (sql-stall-seconds)", name,
+                         (long long)(database->stall_ns / 1000000000));
+    }
     return PQconsumeInput(connection) ? PEAL_OK : source__pg_fail(name, PQerrorMessage(connection), err);
 }
 
@@ -46,8 +59,11 @@ peal_status source__pg_finish(const source__pg_database *database, PGconn *conne
                               peal_error *err) {
     PGresult *last = NULL, *result;
     peal_status status = PEAL_OK;
+    int64_t silent = 0;
     for (;;) {
-        while (status == PEAL_OK && PQisBusy(connection)) status = source__pg_wait(database, connection, name, err);
+        while (status == PEAL_OK && PQisBusy(connection)) {
+            status = source__pg_wait(database, connection, name, &silent, err);
+        }
         if (status != PEAL_OK || !(result = PQgetResult(connection))) break;
         PQclear(last);
         last = result;
@@ -82,10 +98,18 @@ peal_status source__pg_describe(const source__pg_database *database, const char 
 
 /* ---- connections ---- */
 
-/* Source: PostgreSQL 15, libpq, PQconnectPoll. */
+/* A server whose machine is gone is noticed after a minute of silence, unless the URL says otherwise: what it says
+ * stands behind. Source: PostgreSQL 15, libpq, PQconnectPoll. */
 static peal_status connect_to(const source__pg_database *database, const char *name, PGconn **out, peal_error *err) {
-    static const char *const keys[] = {"dbname", "client_encoding", "fallback_application_name", NULL};
-    const char *const values[] = {database->url, "UTF8", "peal", NULL};
+    static const char *const keys[] = {"keepalives_idle",
+                                       "keepalives_interval",
+                                       "keepalives_count",
+                                       "dbname",
+                                       "client_encoding",
+                                       "fallback_application_name",
+                                       NULL};
+    const char *const values[] = {"30", "10", "3", database->url, "UTF8", "peal", NULL};
+    bool came = false;
     const int64_t begin = peal_now_ns();
     PGconn *connection = *out = PQconnectStartParams(keys, values, 1);
     if (!connection) return peal_fail(err, PEAL_E_MEMORY, "no memory for a connection");
@@ -93,7 +117,7 @@ static peal_status connect_to(const source__pg_database *database, const char *n
     while (PQstatus(connection) != CONNECTION_BAD && state != PGRES_POLLING_OK) {
         const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
         struct pollfd ready = {.fd = PQsocket(connection), .events = events};
-        PEAL_TRY(wait_for(database, connection, events, name, err));
+        PEAL_TRY(wait_for(database, connection, events, name, &came, err));
         if (poll(&ready, 1, 0) > 0) state = PQconnectPoll(connection);
         if (state == PGRES_POLLING_FAILED) break;
         if (peal_now_ns() - begin > (int64_t)CONNECT_MS * 1000000) {
@@ -177,11 +201,13 @@ static peal_status begin_leader(source__pg_database *self, peal_error *err) {
     return self->version ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a version");
 }
 
-peal_status source__pg_open(const char *url, const atomic_int *stop, source__pg_database **out, peal_error *err) {
+peal_status source__pg_open(const char *url, const atomic_int *stop, uint64_t stall_s, source__pg_database **out,
+                            peal_error *err) {
     source__pg_database *self = calloc(1, sizeof *self);
     *out = NULL;
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
     self->stop = stop;
+    self->stall_ns = (int64_t)stall_s * 1000000000;
     self->url = peal_strdup(url);
     pthread_mutex_init(&self->lock, NULL);
     const peal_status status =

@@ -47,6 +47,7 @@ static peal_status end(pg_stream *self, peal_error *err) {
 }
 
 static peal_status fetch(pg_stream *self, peal_error *err) {
+    int64_t silent = 0;
     self->used = self->bytes.size = 0;
     if (!self->connection) PEAL_TRY(begin(self, err));
     while (self->bytes.size < AT_ONCE && !self->ended) {
@@ -54,7 +55,7 @@ static peal_status fetch(pg_stream *self, peal_error *err) {
         const int size = PQgetCopyData(self->connection, &message, 1);
         if (size == 0) {
             if (self->bytes.size > 0) return PEAL_OK;
-            PEAL_TRY(source__pg_wait(self->object->database, self->connection, self->source->path, err));
+            PEAL_TRY(source__pg_wait(self->object->database, self->connection, self->source->path, &silent, err));
         } else if (size > 0) {
             size_t skip = 0;
             peal_status status = self->has_header ? PEAL_OK : pass_header(self, message, (size_t)size, &skip, err);

@@ -109,3 +109,9 @@ for _ in $(seq 100); do
 done
 [ "$left" = 0 ] || fail "$left connections are left"
 [ ! -e d1 ] || fail "there is a dataset in spite of all"
+
+# A statement that says nothing is waited for, or only so long.
+begin=$SECONDS
+expect 3 "the server sent nothing for 1 s (--sql-stall-seconds)" "$peal" etl "$url?query=select pg_sleep(60)::text as a, 1 as y" --out d1 --label y --sql-stall-seconds 1
+[ $((SECONDS - begin)) -lt 30 ] || fail "a silent server was waited for"
+expect 2 "a whole number from 1" "$peal" etl "$url?table=orders" --out d1 --sql-stall-seconds 0
