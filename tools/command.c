@@ -94,6 +94,10 @@ peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, pea
     return choose_bad("way with bad rows (--on-bad-row)", options->on_bad_row, out, err);
 }
 
+static peal_status bad_sources(const tools_options *options, peal_bad_rows *out, peal_error *err) {
+    return choose_bad("way with bad sources (--on-bad-source)", options->on_bad_source, out, err);
+}
+
 /* The fitted pipeline of a dataset or a model. */
 static peal_status read_fitted(const char *path, json_t **out, peal_error *err) {
     if (peal_dataset_is(path)) {
@@ -173,7 +177,7 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
         out->fitted = arrays->fitted;
     }
     PEAL_TRY(tools_bad_rows(options, &out->on_bad_row, err));
-    PEAL_TRY(choose_bad("way with bad sources (--on-bad-source)", options->on_bad_source, &out->on_bad_source, err));
+    PEAL_TRY(bad_sources(options, &out->on_bad_source, err));
     out->threads = options->threads;
     out->processes = options->processes;
     out->resume = options->resume;
@@ -186,6 +190,7 @@ peal_status tools_predict_options(const tools_options *options, peal_predict_opt
                                   peal_error *err) {
     *out = (peal_predict_options){.stop = &tools_stop, .reporter = tools_display_reporter()};
     PEAL_TRY(tools_bad_rows(options, &out->on_bad_row, err));
+    PEAL_TRY(bad_sources(options, &out->on_bad_source, err));
     PEAL_TRY(texts_of(options->nulls, &arrays->nulls, err));
     out->sources = (const char *const *)options->sources + 1;
     out->source_count = options->source_count - 1;

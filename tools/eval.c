@@ -57,9 +57,13 @@ static void print_permutation(const tools_options *options, const peal_predict_r
 static peal_status show(const tools_options *options, const peal_predict_result *result, const peal_metrics *metrics,
                         const peal_permutation *permutation, peal_error *err) {
     char text[PEAL_METRICS_TEXT];
+    if (result->sources_left_out) {
+        tools_say("sources: %llu left out", (unsigned long long)result->sources_left_out);
+    }
     if (options->json) {
         tools_say_rows(result->rows_in, result->rows_used, result->rows_dropped, 0);
         json_t *told = result_json(metrics);
+        told = peal_json_set(told, "sources_left_out", json_integer((json_int_t)result->sources_left_out));
         if (!options->permutations) return tools_print_json(told, err);
         told = peal_json_set(told, "permutation", permutation_json(permutation));
         told = peal_json_set(told, "permutation_metric", json_string(permutation->metric));

@@ -339,10 +339,14 @@ static peal_status show(const tools_options *options, const output *self, const 
     const uint64_t bad = result->rows_dropped;
     tools_say_rows(result->rows_in, result->rows_used, kept ? 0 : bad, kept ? bad : 0);
     if (kept && bad) tools_say("bad rows: %s", self->quarantine_path);
+    if (result->sources_left_out) {
+        tools_say("sources: %llu left out", (unsigned long long)result->sources_left_out);
+    }
     if (!options->json) return PEAL_OK;
-    json_t *told = json_pack("{s:I, s:I, s:I, s:I, s:I}", "rows", (json_int_t)result->rows_used, "rows_in",
+    json_t *told = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "rows", (json_int_t)result->rows_used, "rows_in",
                              (json_int_t)result->rows_in, "dropped", (json_int_t)(kept ? 0 : bad), "quarantined",
-                             (json_int_t)(kept ? bad : 0), "unknown_values", (json_int_t)result->unknown);
+                             (json_int_t)(kept ? bad : 0), "unknown_values", (json_int_t)result->unknown,
+                             "sources_left_out", (json_int_t)result->sources_left_out);
     if (options->dependence) told = peal_json_set(told, "dependence", json_incref(self->dependence));
     return tools_print_json(told, err);
 }

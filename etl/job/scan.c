@@ -14,6 +14,7 @@ typedef struct scan_input {
     const char *name;
     const peal_items *items; /* NULL: none */
     size_t users;            /* slots with a block of it, and the scan while it reads */
+    bool has_rows;           /* a block of it was read */
 } scan_input;
 
 /* A block on its way: the caller's thread reads it, any thread makes rows of it. */
@@ -94,6 +95,7 @@ static peal_status open_sources(peal_scan *scan, peal_error *err) {
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
                                          .access = options->access,
+                                         .go_on = options->go_on,
                                          .live = true,
                                          .stop = options->stop,
                                          .reporter = options->reporter};
@@ -155,10 +157,25 @@ static peal_status open_reader(peal_scan *scan, peal_reader **out, peal_error *e
     return csv->open(scan->text_options, &scan->wanted, &input, out, err);
 }
 
+/* `why` an object cannot be read (on): it is left out from here on, if that is wished; else that is the failure. What
+ * was read of it has been handed out, or will be. */
+static peal_status leave_out(peal_scan *scan, size_t object, bool has_rows, const peal_error *why, peal_error *err) {
+    if (why->status != PEAL_E_DATA || !scan->options.go_on) {
+        if (err) *err = *why;
+        return why->status;
+    }
+    char *reason = peal_sprintf("%s%s", why->message, has_rows ? "; its rows before that count" : "");
+    if (!reason) return peal_fail(err, PEAL_E_MEMORY, "no memory for a message");
+    const peal_status status = peal_object_leave_out(&scan->objects, object, reason, scan->options.reporter, err);
+    free(reason);
+    return status;
+}
+
 /* Opens the next object; leaves NULL in scan->input if that one is empty. */
 static peal_status open_next(peal_scan *scan, peal_error *err) {
     peal_reader *reader;
-    PEAL_TRY(open_reader(scan, &reader, err));
+    peal_error why;
+    if (open_reader(scan, &reader, &why) != PEAL_OK) return leave_out(scan, scan->next++, false, &why, err);
     const char *name = scan->options.text ? "text" : scan->objects.objects[scan->next].name;
     scan->next++;
     if (!reader) return PEAL_OK;
@@ -186,13 +203,19 @@ static peal_status read_step(peal_scan *scan, scan_slot *slot, peal_error *err) 
     slot->scan = scan;
     if (!scan->input) return open_next(scan, err);
     peal_block *block = &slot->block;
-    PEAL_TRY(scan->input->reader->next(scan->input->reader, block, err));
+    peal_error why;
+    if (scan->input->reader->next(scan->input->reader, block, &why) != PEAL_OK) {
+        const bool has_rows = scan->input->has_rows;
+        let_input_go(&scan->input);
+        return leave_out(scan, scan->next - 1, has_rows, &why, err);
+    }
     if (block->size == 0 && block->records == 0) {
         let_input_go(&scan->input);
         return PEAL_OK;
     }
     slot->input = scan->input;
     slot->input->users++;
+    slot->input->has_rows = true;
     return PEAL_OK;
 }
 
@@ -386,6 +409,10 @@ peal_status peal_scan_next(peal_scan *scan, peal_scan_rows *out, peal_error *err
 uint64_t peal_scan_unknown(const peal_scan *scan, const char **column) {
     *column = scan->unknown ? scan->pipeline->schema.fields[scan->unknown_column].name : "";
     return scan->unknown;
+}
+
+uint64_t peal_scan_left_out(const peal_scan *scan) {
+    return scan->objects.sources.left_out_count;
 }
 
 void peal_scan_close(peal_scan *scan) {

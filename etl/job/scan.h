@@ -32,6 +32,7 @@ typedef struct peal_scan_options {
     bool is_eval;        /* the rows have their queries, too, if the pipeline has any */
     bool label_required; /* a row without a label is bad; else the column may even be absent */
     peal_bad_rows on_bad_row;
+    bool go_on; /* a source that cannot be read is left out from where it fails on, and told; else it fails the scan */
     size_t threads; /* the caller's among them; 0: as many as there are CPUs. The rows do not depend on it */
     /* What is done with rows on the thread that made them, before they are handed out; may be NULL. Of one slot one
      * call at a time. */
@@ -64,6 +65,8 @@ size_t peal_scan_slots(const peal_scan *scan);
 peal_status peal_scan_next(peal_scan *scan, peal_scan_rows *out, peal_error *err);
 /* Texts met so far that a column of categories does not know, and the name of the first such column. */
 uint64_t peal_scan_unknown(const peal_scan *scan, const char **column);
+/* Sources left out so far. */
+uint64_t peal_scan_left_out(const peal_scan *scan);
 void peal_scan_close(peal_scan *scan);
 
 #endif

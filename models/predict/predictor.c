@@ -433,6 +433,10 @@ static void say_unknown(const peal_predict_options *options, const peal_predict_
 static peal_status walk_sources(peal_predictor *predictor, const peal_predict_options *options, bool is_eval,
                                 const models__consumer *consumer, peal_predict_result *result, peal_error *err) {
     models__lanes lanes;
+    if (options->on_bad_source == PEAL_BAD_ROWS_QUARANTINE) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "predictions and metrics have no quarantine of sources: drop leaves them out and names them");
+    }
     const peal_scan_options scan_options = {
         .sources = options->sources,
         .source_count = options->source_count,
@@ -446,6 +450,7 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
         .is_eval = is_eval,
         .label_required = is_eval,
         .on_bad_row = options->on_bad_row,
+        .go_on = options->on_bad_source == PEAL_BAD_ROWS_DROP,
         .threads = options->threads,
         .work = predict_rows,
         .user = &lanes,
@@ -457,9 +462,13 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
     if (status == PEAL_OK) status = walk_rows(predictor, options, scan, &lanes, consumer, result, err);
     result->rows_in = result->rows_used + result->rows_dropped;
     result->unknown = peal_scan_unknown(scan, &column);
+    result->sources_left_out = peal_scan_left_out(scan);
     if (status == PEAL_OK) say_unknown(options, result, column);
     peal_scan_close(scan); /* first: its threads may be in the lanes */
     models__lanes_clear(&lanes);
+    if (status == PEAL_OK && result->rows_in == 0 && result->sources_left_out) {
+        return peal_fail(err, PEAL_E_DATA, "not one of the sources can be read");
+    }
     if (status != PEAL_OK || result->rows_used > 0 || result->rows_in == 0) return status;
     return peal_fail(err, PEAL_E_DATA, "%s: there is not one good row", options->sources[0]);
 }

@@ -80,6 +80,7 @@ typedef struct peal_predict_options {
     const char *const *nulls; /* spellings of a missing value besides the model's */
     size_t null_count;
     peal_bad_rows on_bad_row;
+    peal_bad_rows on_bad_source; /* of one that cannot be read: FAIL, or DROP: it is told, and left out from there on */
     size_t threads; /* that read, parse and predict; 0: as many as there are CPUs. Predictions do not depend on it */
     const atomic_int *stop;
     const peal_reporter *reporter;
@@ -87,6 +88,7 @@ typedef struct peal_predict_options {
 
 typedef struct peal_predict_result {
     uint64_t rows_in, rows_used, rows_dropped; /* in = used + dropped; with a quarantine the dropped ones are there */
+    uint64_t sources_left_out;                 /* wholly, or from where they failed on */
     uint64_t unknown;                          /* texts that the model does not know, which count as missing */
 } peal_predict_result;
 

@@ -234,6 +234,17 @@ serve 127.0.0.1 zebra.csv zebra.csv
 rm -rf d
 "$peal" etl a.csv "http://127.0.0.1:$port/other_later/a.csv" a.csv --out d --on-bad-source drop "${options[@]}"
 cmp d/train-00000.arrow e/train-00000.arrow || fail "one that fails at its end: other rows"
+# Of evaluation and prediction, too; rows that came before the failure count, and that is told.
+"$peal" eval file.st few.csv few.csv --json --quiet >both.json
+"$peal" eval file.st few.csv none.csv "$url/missing/a.csv" few.csv --on-bad-source drop --json --allow-private >left.json 2>err.txt
+[ "$(json left.json sources_left_out)" = 2 ] && [ "$(json left.json metrics.log_loss)" = "$(json both.json metrics.log_loss)" ] || fail "eval: $(cat left.json)"
+grep -q "no such file: none.csv" err.txt && grep -q "sources: 2 left out" err.txt || fail "eval: $(cat err.txt)"
+"$peal" predict file.st few.csv --quiet --out few.out
+"$peal" predict file.st "http://127.0.0.1:$port/other_later/b.csv" few.csv --on-bad-source drop --out left.out --json --allow-private >left.json 2>err.txt
+[ "$(json left.json sources_left_out)" = 1 ] && tail -n 2999 left.out | cmp - <(tail -n 2999 few.out) || fail "predict: $(cat left.json)"
+[ "$(wc -l <left.out)" -gt 3000 ] && grep -q "its rows before that count" err.txt || fail "predict: $(cat err.txt)"
+expect 3 "not one of the sources" "$peal" eval file.st none.csv --on-bad-source drop
+expect 2 "no quarantine of sources" "$peal" eval file.st few.csv --on-bad-source quarantine
 expect 3 "not one of the sources" "$peal" etl none.csv "$url/missing/a.csv" --out f --on-bad-source drop "${options[@]}"
 
 # Interrupted while it waits: soon, and with nothing left.

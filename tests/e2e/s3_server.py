@@ -93,10 +93,10 @@ class Handler(BaseHTTPRequestHandler):
         return key
 
     # One page: a token that has to be encoded in a URL names the next one.
-    def list(self, keys, query, most=None):
+    def list(self, keys, query, most=None, backwards=False):
         if query.get("list-type") != "2" or query.get("encoding-type") != "url":
             return self.refuse(400, "InvalidArgument", "another list was expected")
-        keys = sorted((k for k in keys if k.startswith(query.get("prefix", ""))), key=str.encode)
+        keys = sorted((k for k in keys if k.startswith(query.get("prefix", ""))), key=str.encode, reverse=backwards)
         folders = set()
         if query.get("delimiter"):
             cut = {k: k.find("/", len(query.get("prefix", ""))) for k in keys}
@@ -152,6 +152,9 @@ class Handler(BaseHTTPRequestHandler):
         self.give(key) if key else self.list(OBJECTS, query)
 
     public = good  # needs no signature
+
+    def backwards(self, key, query, count):  # lists in another order
+        self.give(key) if key else self.list(OBJECTS, query, backwards=True)
 
     def cut(self, key, query, count):  # a list before its end, the rest of an object in the middle
         if key:

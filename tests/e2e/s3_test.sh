@@ -53,6 +53,9 @@ same 1 cut
 grep -qE "^GET /cut/part-1.csv bytes=[0-9]{7}- \"" requests.txt || fail "a cut did not go on by a range and If-Match"
 etl s3://cut/d/ --out cuts
 same 3 cuts
+etl s3://backwards/d/ --out backwards --json >backwards.json
+grep -o '"path": *"[^"]*"' backwards/manifest.json >order.txt
+[ "$(LC_ALL=C sort order.txt)" = "$(cat order.txt)" ] && [ "$(wc -l <order.txt)" = 3 ] || fail "another order: $(cat order.txt)"
 etl s3://slow-down/d/ --out slow
 same 3 slow
 expect 3 "s3://slow-always/d/: the server answered 503 (SlowDown: Please reduce your request rate.) (tried 3 times)" etl s3://slow-always/d/ --out none
