@@ -307,6 +307,24 @@ peal_status peal_rows_open(const peal_dataset *dataset, unsigned splits, peal_ta
     return PEAL_OK;
 }
 
+peal_status peal_rows_of(const peal_table *table, peal_rows **out, peal_error *err) {
+    peal_rows *rows = calloc(1, sizeof *rows);
+    *out = rows;
+    if (!rows) return peal_fail(err, PEAL_E_MEMORY, "no memory for rows");
+    rows->batch_count = 1;
+    peal_status status = peal_alloc_checked(&rows->batches, 1, sizeof(const peal_table *), "rows", err);
+    if (status == PEAL_OK) status = peal_alloc_checked(&rows->begins, 2, sizeof *rows->begins, "rows", err);
+    if (status == PEAL_OK) {
+        rows->batches[0] = table;
+        rows->begins[0] = 0;
+        rows->begins[1] = table->rows;
+    } else {
+        peal_rows_close(rows);
+        *out = NULL;
+    }
+    return status;
+}
+
 peal_status peal_rows_check(const peal_rows *rows, peal_error *err) {
     for (size_t i = 0; i < rows->shard_count; i++) {
         const shard *one = &rows->shards[i];

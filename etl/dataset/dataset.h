@@ -73,6 +73,9 @@ typedef struct peal_rows peal_rows;
 /* Reads as peal_dataset_read does, then maps each shard. The dataset may be closed before the rows. */
 peal_status peal_rows_open(const peal_dataset *dataset, unsigned splits, peal_table_visit visit, void *user,
                            peal_rows **out, peal_error *err);
+/* The rows of one table that the caller keeps, in memory that all processes share: room for table->rows, of which the
+ * caller knows how many there are at present. */
+peal_status peal_rows_of(const peal_table *table, peal_rows **out, peal_error *err);
 void peal_rows_close(peal_rows *rows);
 /* PEAL_E_DATA names a shard that is no longer the file that was read (by core/base/identity.h). */
 peal_status peal_rows_check(const peal_rows *rows, peal_error *err);

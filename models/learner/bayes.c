@@ -177,6 +177,7 @@ static peal_status begin(peal_training *training, void **out, peal_error *err) {
     *out = self;
     self->training = training;
     find_places(training->shape, &self->at);
+    training->step_rows = STEP_ROWS;
     training->steps = peal_steps_of(training, STEP_ROWS);
     training->epochs = 1;
     training->segments = self->at.count / SEGMENT_NUMBERS + 1;
@@ -258,9 +259,10 @@ static void combine(void *opaque, const peal_round *round, size_t segment) {
     const bayes *self = opaque;
     size_t begin, end;
     peal_segment(self->at.count, segment, self->training->segments, &begin, &end);
+    const double *old = self->states[round->committed];
     double *out = self->states[1 - round->committed];
     for (size_t i = begin; i < end; i++) {
-        out[i] = 0;
+        out[i] = old[i]; /* nothing, or what earlier windows of a stream have counted */
         for (size_t p = 0; p < self->training->partitions; p++) out[i] += self->slots[p][i];
     }
 }
@@ -294,7 +296,8 @@ static void fill(const void *opaque, int state, void *model) {
     const places *at = &self->at;
     const double *counts = self->states[state], smooth = self->training->spec->parameters[0];
     double *out = ((bayes_model *)model)->values;
-    const double rows = (double)self->training->row_count;
+    double rows = 0;
+    for (size_t k = 0; k < at->classes; k++) rows += counts[k];
     for (size_t k = 0; k < at->classes; k++) out[k] = log(fmax(counts[k], 1e-9) / rows);
     fill_moments(at, counts, out);
     size_t first = 0;
@@ -314,6 +317,7 @@ static const peal_learner learner = {
     .model_tensors = model_tensors,
     .model_check = model_check,
     .score = score,
+    .goes_on = true,
     .judges_epochs = false,
     .check = check,
     .begin = begin,

@@ -80,7 +80,7 @@ size_t peal_steps_of(const peal_training *training, size_t batch) {
     const uint64_t partitions = training->partitions, least = training->row_count / partitions;
     const size_t most = (size_t)((training->row_count + partitions - 1) / partitions);
     const size_t steps = (most + batch - 1) / batch;
-    return steps > least ? (size_t)least : steps;
+    return least == 0 ? 1 : steps > least ? (size_t)least : steps;
 }
 
 typedef struct row_walk {

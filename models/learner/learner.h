@@ -47,6 +47,10 @@ typedef struct peal_training {
     const double *labels;        /* [row_count] */
     const void *init;            /* a model of the learner's over the same pipeline, to go on from; NULL: begin anew */
     const uint32_t *order;       /* [row_count] shared: the rows as this epoch takes them, partition by partition */
+    /* The rows come in windows of at most row_count, without an end: an epoch is a pass over the present window.
+     * Between rounds the trainer then puts the present window's into rows, row_count and steps, in all processes; a
+     * partition may have no rows. There is no dataset and no list. */
+    bool is_stream;
 
     /* the rows that are held out */
     const peal_rows *valid_rows;
@@ -57,6 +61,7 @@ typedef struct peal_training {
     /* what the learner sets in `begin` */
     peal_model_spec *spec;  /* where it leaves something open */
     size_t steps;           /* of each partition in an epoch; a partition halts at the end of one */
+    size_t step_rows;       /* of a step, at most: of a stream the trainer computes the steps of each window by it */
     size_t round_steps;     /* of a round; 0: all of the epoch */
     size_t epochs;          /* passes over the rows, at most */
     size_t last_epoch;      /* end after so many of them; 0: after all */
@@ -82,11 +87,12 @@ typedef void (*peal_row_visit)(void *user, const peal_table *table, size_t row, 
  * PEAL_E_INTERRUPTED if `stop` (NULL: nothing) says so. */
 peal_status peal_training_read(const peal_training *training, const atomic_int *stop, peal_row_visit visit, void *user,
                                peal_error *err);
-/* Steps of at most `batch` rows, none of which is empty. */
+/* Steps of at most `batch` rows, none of which is empty; one if there are fewer rows than partitions. */
 size_t peal_steps_of(const peal_training *training, size_t batch);
 
 typedef struct peal_round {
     size_t epoch;      /* from 0 */
+    uint64_t before;   /* steps of each partition in all epochs before this one */
     size_t first, end; /* steps of the epoch: those that the committed state holds, those that the next one will */
     int committed;     /* which of the two states is; the other one is being made */
     size_t phase;      /* of combining, from 0 */
@@ -206,6 +212,7 @@ struct peal_learner {
 
     /* ---- the training ---- */
 
+    bool goes_on;       /* it can learn from a stream: what it knows of old rows stays when new ones come */
     bool shuffles;      /* each epoch takes the rows in an order of its own; else in that of the dataset */
     bool judges_epochs; /* each epoch's model may be the best one; else it is the last one's */
     bool grows;         /* the model that it goes on from is a part of its own, which `begin` finds to fit; else all

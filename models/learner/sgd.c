@@ -18,8 +18,9 @@ enum { SEGMENT_FLOATS = 65536 };
 
 /* ---- what the user wants, and what is chosen ---- */
 
-/* The outer optimiser, for rounds of `round_steps` steps (0: of an epoch) of so many partitions (0: not known yet). */
-static peal_status parse_outer(const char *text, size_t partitions, size_t round_steps, models__outer *out,
+/* The outer optimiser, for rounds that are short (of a window, or of some steps) or of an epoch, of so many partitions
+ * (0: not known yet). */
+static peal_status parse_outer(const char *text, size_t partitions, bool is_short, models__outer *out,
                                peal_error *err) {
     static const char *const names[] = {"nesterov", "momentum", "average"};
     static const char *const keys[] = {"lr", "momentum", NULL}, *const no_keys[] = {NULL};
@@ -30,15 +31,19 @@ static peal_status parse_outer(const char *text, size_t partitions, size_t round
     };
     peal_spec spec;
     size_t chosen;
-    /* One partition has nothing to average; between rounds of few steps an outer momentum has nothing to average out.
-     */
-    if (!text) text = partitions == 1 || round_steps ? "average" : "nesterov";
+    /* One partition has nothing to average; between short rounds an outer momentum has nothing to average out. */
+    if (!text) text = partitions == 1 || is_short ? "average" : "nesterov";
     PEAL_TRY(peal_spec_parse("outer optimizer", text, &spec, err));
     PEAL_TRY(peal_spec_choose("outer optimizer", spec.name, names, 3, &chosen, err));
     PEAL_TRY(peal_spec_check("outer optimizer", &spec, chosen == 2 ? no_keys : keys, err));
     *out = defaults[chosen];
     PEAL_TRY(peal_spec_number(&spec, "lr", out->lr, 0, 10, &out->lr, err));
     return peal_spec_number(&spec, "momentum", out->momentum, 0, 0.999, &out->momentum, err);
+}
+
+/* A stream has no end that a cosine could fall to. */
+static const char *schedule_of(const peal_train_options *options, bool is_stream) {
+    return options->schedule ? options->schedule : is_stream ? "constant" : "cosine";
 }
 
 peal_status models__sgd_check(const peal_train_options *options, const peal_model_spec *spec, peal_error *err) {
@@ -54,12 +59,11 @@ peal_status models__sgd_check(const peal_train_options *options, const peal_mode
         PEAL_TRY(models__augment_parse(options->augment, &wish, err));
     }
     if (spec->l1 > 0) return peal_fail(err, PEAL_E_USAGE, "an l1 penalty is of sync full, not of learning by steps");
-    PEAL_TRY(peal_schedule_parse(options->schedule ? options->schedule : "cosine", &parsed.schedule,
-                                 &parsed.schedule_options, err));
+    PEAL_TRY(peal_schedule_parse(schedule_of(options, false), &parsed.schedule, &parsed.schedule_options, err));
     if (options->optimizer) {
         PEAL_TRY(peal_optimizer_parse(options->optimizer, &parsed.optimizer, &parsed.optimizer_options, err));
     }
-    return parse_outer(options->outer, 0, 0, &parsed.outer, err);
+    return parse_outer(options->outer, 0, false, &parsed.outer, err);
 }
 
 static peal_status choose(models__sgd *self, peal_error *err) {
@@ -69,17 +73,22 @@ static peal_status choose(models__sgd *self, peal_error *err) {
     const models__table table = {.rows = training->row_count, .bytes = training->shape->bytes};
     self->optimizer_text = options->optimizer ? options->optimizer : models__choose_optimizer(&table);
     PEAL_TRY(peal_optimizer_parse(self->optimizer_text, &self->optimizer, &self->optimizer_options, err));
-    self->schedule_text = options->schedule ? options->schedule : "cosine";
+    self->schedule_text = schedule_of(options, training->is_stream);
     PEAL_TRY(peal_schedule_parse(self->schedule_text, &self->schedule, &self->schedule_options, err));
-    if (spec->l2 < 0) spec->l2 = (float)models__choose_l2(&table);
+    /* A unit of penalty beside the losses of all rows is nothing where they have no end. */
+    if (spec->l2 < 0) spec->l2 = training->is_stream ? 0 : (float)models__choose_l2(&table);
     training->round_steps = self->is_together ? 0 : strtoul(training->sync, NULL, 10); /* "epoch" is no number */
-    PEAL_TRY(parse_outer(options->outer, training->partitions, training->round_steps, &self->outer, err));
+    PEAL_TRY(parse_outer(options->outer, training->partitions, training->round_steps > 0 || training->is_stream,
+                         &self->outer, err));
     self->batch = options->batch ? options->batch : models__choose_batch(&table);
-    self->steps = training->steps = peal_steps_of(training, self->batch);
-    training->epochs = options->epochs ? options->epochs : models__choose_epochs(&table, spec, training->steps);
-    self->lr = options->lr > 0 ? options->lr
-                               : models__choose_lr(&table, spec, self->optimizer,
-                                                   (double)training->epochs * (double)training->steps);
+    training->step_rows = self->batch;
+    training->steps = peal_steps_of(training, self->batch);
+    training->epochs = options->epochs       ? options->epochs
+                       : training->is_stream ? 1
+                                             : models__choose_epochs(&table, spec, training->steps);
+    const double all_steps =
+        training->is_stream ? (double)INFINITY : (double)training->epochs * (double)training->steps;
+    self->lr = options->lr > 0 ? options->lr : models__choose_lr(&table, spec, self->optimizer, all_steps);
     /* A step of all partitions sees P times the rows of one: the rate grows with the root of that (Krizhevsky 2014,
      * arXiv:1404.5997, section 5; measured in the README of models). */
     if (options->lr == 0 && self->is_together) self->lr *= sqrt((double)training->partitions);
@@ -103,8 +112,9 @@ peal_status models__sgd_begin(peal_training *training, bool is_together, void **
     PEAL_TRY(choose(self, err));
     PEAL_TRY(begin_augment(self, err));
     const size_t most = (size_t)((training->row_count + training->partitions - 1) / training->partitions);
-    PEAL_TRY(peal_net_new(training->pipeline, training->spec, (most + self->steps - 1) / self->steps, true, &self->net,
-                          err));
+    size_t rows = (most + training->steps - 1) / training->steps;
+    if (training->is_stream) rows = self->batch > 2 ? self->batch : 2; /* of any window, see peal_steps_of */
+    PEAL_TRY(peal_net_new(training->pipeline, training->spec, rows, true, &self->net, err));
     self->net->weighing = training->weighing;
     const peal_graph *graph = self->net->graph;
     self->floats = peal_graph_parameter_floats(graph);
@@ -151,8 +161,11 @@ json_t *models__sgd_describe(const void *opaque) {
 
 const char *models__sgd_summary(const void *opaque, char text[160]) {
     const models__sgd *self = opaque;
-    peal_snprintf(text, 160, "%zu epochs of %zu steps of %zu rows; %s, lr %g, l2 %g", self->training->epochs,
-                  self->steps, self->net->rows, self->optimizer_text, self->lr, (double)self->training->spec->l2);
+    const bool is_stream = self->training->is_stream;
+    peal_snprintf(text, 160, "%zu %s%s of %zu steps of %zu rows; %s, lr %g, l2 %g", self->training->epochs,
+                  is_stream ? "pass" : "epochs",
+                  is_stream ? (self->training->epochs == 1 ? " a window" : "es a window") : "", self->training->steps,
+                  self->net->rows, self->optimizer_text, self->lr, (double)self->training->spec->l2);
     return text;
 }
 
@@ -265,10 +278,11 @@ static void clip(const models__sgd *self, float *gradient, const peal_touched *t
     }
 }
 
-float models__learning_rate(const models__sgd *self, size_t epoch, size_t step) {
-    double done = (double)epoch * (double)self->steps + (double)step + 0.5;
-    double progress = done / ((double)self->training->epochs * (double)self->steps);
-    return (float)(self->lr * peal_schedule_factor(self->schedule, &self->schedule_options, progress));
+float models__learning_rate(const models__sgd *self, uint64_t step) {
+    const peal_training *training = self->training;
+    const double done = (double)step + 0.5, all = (double)training->epochs * (double)training->steps;
+    const double progress = training->is_stream ? 0 : done / all;
+    return (float)(self->lr * peal_schedule_factor(self->schedule, &self->schedule_options, progress, done));
 }
 
 /* The rows of `order` from `begin` on, as they are trained on in this epoch. */
@@ -312,13 +326,13 @@ void models__copy_state(const models__sgd *self, models__state *to, const models
 
 /* ---- rounds: a partition on its own ---- */
 
-static void step_tables_alone(models__sgd *self, models__state *slot, size_t epoch, size_t step) {
+static void step_tables_alone(models__sgd *self, models__state *slot, uint64_t before, size_t step) {
     const peal_term term = {self->gradients, 1, 1};
     const peal_touched *touched = self->touched;
     models__tables_step(
         self, slot,
         &(models__table_step){
-            .terms = &term, .touched = &touched, .term_count = 1, .epoch = epoch, .step = step, .end = self->floats});
+            .terms = &term, .touched = &touched, .term_count = 1, .before = before, .step = step, .end = self->floats});
 }
 
 static size_t work(void *opaque, const peal_work *work) {
@@ -334,18 +348,23 @@ static size_t work(void *opaque, const peal_work *work) {
         slot->losses[0] = round->first ? committed->losses[p] : 0;
     }
     double loss = slot->losses[0];
+    size_t begin, end;
+    peal_partition_rows(self->training, p, &begin, &end);
+    const bool has_rows = begin < end; /* a small window may leave a partition empty */
     peal_graph_bind(self->net->graph, slot->params, self->gradients, self->touched);
     while (step < round->end && !peal_work_is_halted(work)) {
         peal_work_beat(work, p);
-        loss += models__gradient_of_step(self, p, epoch, step, self->gradients, self->touched);
-        self->optimizer->step(&self->optimizer_options, models__learning_rate(self, epoch, step),
-                              epoch * self->steps + step + 1, slot->params, self->gradients, slot->optimizer,
-                              self->dense);
-        step_tables_alone(self, slot, epoch, step);
+        if (has_rows) {
+            loss += models__gradient_of_step(self, p, epoch, step, self->gradients, self->touched);
+            self->optimizer->step(&self->optimizer_options, models__learning_rate(self, round->before + step),
+                                  round->before + step + 1, slot->params, self->gradients, slot->optimizer,
+                                  self->dense);
+            step_tables_alone(self, slot, round->before, step);
+        }
         step++;
         peal_work_count(work);
     }
-    if (step == round->end) models__tables_settle(self, slot, epoch, step, 0, self->floats);
+    if (step == round->end) models__tables_settle(self, slot, round->before, step, 0, self->floats);
     slot->losses[0] = loss;
     return step;
 }
@@ -372,7 +391,7 @@ static void combine(void *opaque, const peal_round *round, size_t segment) {
     models__state *new = &self->states[1 - round->committed];
     /* A new epoch counts its losses anew. */
     for (size_t p = 0; segment == 0 && p < self->partitions; p++) new->losses[p] = self->slots[p].losses[0];
-    models__tables_combine(self, old, new, round->epoch, round->first, round->end, begin, end);
+    models__tables_combine(self, old, new, round->before, round->first, round->end, begin, end);
     if (begin > self->dense) begin = self->dense;
     if (end > self->dense) end = self->dense;
     size_t stride = self->partitions > 1 ? (size_t)(self->slots[1].params - self->slots[0].params) : 0;

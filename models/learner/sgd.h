@@ -28,7 +28,7 @@ typedef struct models__state {
 
 typedef struct models__sgd {
     peal_training *training;
-    size_t partitions, steps; /* of the training */
+    size_t partitions; /* of the training */
 
     /* what was chosen */
     const char *optimizer_text, *schedule_text;
@@ -74,15 +74,15 @@ peal_status models__sgd_check_state(const void *self, int state, size_t partitio
 void models__sgd_fill(const void *self, int state, void *model);
 
 /* What both are in the table of learners. */
-#define MODELS__SGD                                                                                                 \
-    MODELS__NET_MODEL, .shuffles = true, .judges_epochs = true, .check = models__sgd_check, .end = models__sgd_end, \
-                       .describe = models__sgd_describe, .summary = models__sgd_summary,                            \
-                       .worker_bytes = models__sgd_worker_bytes, .lay_out = models__sgd_lay_out,                    \
-                       .initialise = models__sgd_initialise, .take = models__sgd_take, .loss = models__sgd_loss,    \
+#define MODELS__SGD                                                                                              \
+    MODELS__NET_MODEL, .goes_on = true, .shuffles = true, .judges_epochs = true, .check = models__sgd_check,     \
+                       .end = models__sgd_end, .describe = models__sgd_describe, .summary = models__sgd_summary, \
+                       .worker_bytes = models__sgd_worker_bytes, .lay_out = models__sgd_lay_out,                 \
+                       .initialise = models__sgd_initialise, .take = models__sgd_take, .loss = models__sgd_loss, \
                        .check_state = models__sgd_check_state, .fill = models__sgd_fill
 
-/* The rate of step `step` of an epoch, both from 0. */
-float models__learning_rate(const models__sgd *self, size_t epoch, size_t step);
+/* The rate of a partition's step `step` of the whole training, from 0. */
+float models__learning_rate(const models__sgd *self, uint64_t step);
 /* Forward and backward over one step's rows, and the gradient clipped; the graph is bound already, to `gradient` and
  * `touched`. Returns the sum of the rows' losses. */
 double models__gradient_of_step(models__sgd *self, size_t p, size_t epoch, size_t step, float *gradient,

@@ -12,7 +12,7 @@ enum { STEP_CHUNK = 2048 };
 typedef struct together {
     models__sgd *sgd;
     const peal_work *work;
-    size_t epoch, step;
+    size_t epoch, step;  /* of the epoch */
     models__state *next; /* the state being made: each worker steps its segment of it */
     float weights[PEAL_PARTITIONS_MOST];
     peal_comm_sum sum;
@@ -35,6 +35,20 @@ static peal_touched *touched_of(const models__sgd *sgd, const peal_comm_block *b
     return sgd->table_rows ? block->beside : NULL;
 }
 
+/* A small window may leave a partition empty. */
+static bool has_rows(const models__sgd *sgd, size_t p) {
+    size_t begin, end;
+    peal_partition_rows(sgd->training, p, &begin, &end);
+    return begin < end;
+}
+
+/* Of no rows: it weighs nothing, but what stood there may be anything. */
+static void clear_gradient(const models__sgd *sgd, float *out, peal_touched *touched) {
+    memset(out, 0, sgd->floats * sizeof *out);
+    for (size_t r = 0; touched && r < touched->count; r++) touched->marks[touched->rows[r]] = 0;
+    if (touched) touched->count = 0;
+}
+
 /* The gradient of `size` partitions from `first` on, into out [floats]: unweighted if it is one, else their weighted
  * sum. Halves meet in the worker's own memory, a buffer a level. */
 static void gradient_of_block(together *self, size_t first, size_t size, float *out, peal_touched *touched) {
@@ -42,7 +56,11 @@ static void gradient_of_block(together *self, size_t first, size_t size, float *
     if (size == 1) {
         peal_work_beat(self->work, first);
         peal_graph_bind(sgd->net->graph, sgd->published, out, touched);
-        self->next->losses[first] += models__gradient_of_step(sgd, first, self->epoch, self->step, out, touched);
+        if (has_rows(sgd, first)) {
+            self->next->losses[first] += models__gradient_of_step(sgd, first, self->epoch, self->step, out, touched);
+        } else {
+            clear_gradient(sgd, out, touched);
+        }
         peal_work_count(self->work);
         return;
     }
@@ -69,15 +87,15 @@ static void step_segment(void *user, const peal_comm_part *part) {
     together *self = user;
     models__sgd *sgd = self->sgd;
     models__state *next = self->next;
-    const float lr = models__learning_rate(sgd, self->epoch, self->step);
-    const uint64_t t = self->epoch * sgd->steps + self->step + 1;
+    const uint64_t before = self->work->round->before, t = before + self->step + 1;
+    const float lr = models__learning_rate(sgd, before + self->step);
     const peal_touched *touched[PEAL_PARTITIONS_MOST];
     for (size_t i = 0; i < part->count; i++) touched[i] = touched_of(sgd, part->blocks[i]);
     models__tables_step(sgd, next,
                         &(models__table_step){.terms = part->terms,
                                               .touched = touched,
                                               .term_count = part->count,
-                                              .epoch = self->epoch,
+                                              .before = before,
                                               .step = self->step,
                                               .begin = part->begin,
                                               .end = part->end,
@@ -161,7 +179,7 @@ static peal_status run_together(void *opaque, const peal_work *work, size_t *rea
         self.step++;
         halted = atomic_load_explicit(&work->control->end_step, memory_order_relaxed) == self.step;
     }
-    if (self.step == round->end) models__tables_settle(sgd, self.next, self.epoch, self.step, begin, end);
+    if (self.step == round->end) models__tables_settle(sgd, self.next, round->before, self.step, begin, end);
     *reached = self.step;
     return PEAL_OK;
 }

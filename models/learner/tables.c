@@ -188,8 +188,8 @@ static void scatter(const models__sgd *sgd, models__state *state, const models__
 static void step_batch(models__sgd *sgd, models__state *state, const models__table_step *step, const peal_node *table) {
     models__row_batch *batch = sgd->row_batch;
     const peal_optimizer *optimizer = sgd->optimizer;
-    const float lr = models__learning_rate(sgd, step->epoch, step->step), penalty = table->penalty;
-    const uint64_t t = step->epoch * sgd->steps + step->step + 1;
+    const float lr = models__learning_rate(sgd, step->before + step->step), penalty = table->penalty;
+    const uint64_t t = step->before + step->step + 1;
     const size_t floats = batch->count * table->width;
     optimizer->rest(&sgd->optimizer_options, lr, t, penalty, batch->rests, true, batch->count, table->width,
                     batch->params, batch->optimizer);
@@ -231,14 +231,14 @@ void models__tables_begin(const models__sgd *sgd, models__state *slot, size_t st
 }
 
 /* Rows [first, last) of a table rest, each as long as batch->rests says, from its row 0 on. */
-static void rest_rows(const models__sgd *sgd, models__state *state, size_t epoch, size_t step, const peal_node *table,
-                      size_t first, size_t last) {
+static void rest_rows(const models__sgd *sgd, models__state *state, uint64_t before, size_t step,
+                      const peal_node *table, size_t first, size_t last) {
     const size_t at = table->offset + first * table->width;
     float *states[PEAL_OPTIMIZER_STATES] = {0};
     for (size_t i = 0; i < sgd->optimizer->states; i++) states[i] = state->optimizer[i] + at;
-    sgd->optimizer->rest(&sgd->optimizer_options, models__learning_rate(sgd, epoch, step - 1),
-                         epoch * sgd->steps + step, table->penalty, sgd->row_batch->rests, false, last - first,
-                         table->width, state->params + at, states);
+    sgd->optimizer->rest(&sgd->optimizer_options, models__learning_rate(sgd, before + step - 1), before + step,
+                         table->penalty, sgd->row_batch->rests, false, last - first, table->width, state->params + at,
+                         states);
 }
 
 /* A round that ends: of which rows it makes what. */
@@ -246,7 +246,8 @@ typedef struct round_end {
     const models__sgd *sgd;
     const models__state *old; /* the round began with it; for combining */
     models__state *state;     /* that is made */
-    size_t epoch, first, step;
+    uint64_t before;
+    size_t first, step;
 } round_end;
 
 /* Does its part to a row and returns for how many steps it then rests. */
@@ -262,7 +263,7 @@ static void end_rows(const round_end *self, size_t begin, size_t end, end_row en
         while (at < last) {
             const size_t stop = last - at < batch->room ? last : at + batch->room;
             for (size_t own = at; own < stop; own++) batch->rests[own - at] = end_one(self, table, own);
-            rest_rows(self->sgd, self->state, self->epoch, self->step, table, at, stop);
+            rest_rows(self->sgd, self->state, self->before, self->step, table, at, stop);
             at = stop;
         }
     }
@@ -277,9 +278,9 @@ static uint32_t settle_row(const round_end *self, const peal_node *table, size_t
     return rests ? (uint32_t)self->step - clock : 0;
 }
 
-void models__tables_settle(const models__sgd *sgd, models__state *state, size_t epoch, size_t step, size_t begin,
+void models__tables_settle(const models__sgd *sgd, models__state *state, uint64_t before, size_t step, size_t begin,
                            size_t end) {
-    const round_end self = {.sgd = sgd, .state = state, .epoch = epoch, .step = step};
+    const round_end self = {.sgd = sgd, .state = state, .before = before, .step = step};
     if (sgd->table_rows) end_rows(&self, begin, end, settle_row);
 }
 
@@ -329,8 +330,8 @@ static uint32_t combine_row(const round_end *self, const peal_node *table, size_
     return (uint32_t)((self->step - self->first) * (count - seers) / (seers ? seers : count));
 }
 
-void models__tables_combine(const models__sgd *sgd, const models__state *old, models__state *next, size_t epoch,
+void models__tables_combine(const models__sgd *sgd, const models__state *old, models__state *next, uint64_t before,
                             size_t first, size_t step, size_t begin, size_t end) {
-    const round_end self = {.sgd = sgd, .old = old, .state = next, .epoch = epoch, .first = first, .step = step};
+    const round_end self = {.sgd = sgd, .old = old, .state = next, .before = before, .first = first, .step = step};
     if (sgd->table_rows) end_rows(&self, begin, end, combine_row);
 }

@@ -35,7 +35,8 @@ typedef struct models__table_step {
     const peal_term *terms;
     const peal_touched *const *touched; /* [term_count] */
     size_t term_count;
-    size_t epoch, step, begin, end;
+    uint64_t before; /* see peal_round */
+    size_t step, begin, end;
     float *published; /* the new values go there, too, unless it is NULL */
 } models__table_step;
 void models__tables_step(models__sgd *sgd, models__state *state, const models__table_step *step);
@@ -43,11 +44,11 @@ void models__tables_step(models__sgd *sgd, models__state *state, const models__t
 /* A slot begins a round at `step`: nothing is seen. */
 void models__tables_begin(const models__sgd *sgd, models__state *slot, size_t step);
 /* All rows of [begin, end) rest until step `step`; of a slot those that it has seen. */
-void models__tables_settle(const models__sgd *sgd, models__state *state, size_t epoch, size_t step, size_t begin,
+void models__tables_settle(const models__sgd *sgd, models__state *state, uint64_t before, size_t step, size_t begin,
                            size_t end);
 /* The mean of the slots' rows in [begin, end), by what each has seen of them, into `next`; who has not seen a row of
  * the round, from step `first` to `step`, has rested. */
-void models__tables_combine(const models__sgd *sgd, const models__state *old, models__state *next, size_t epoch,
+void models__tables_combine(const models__sgd *sgd, const models__state *old, models__state *next, uint64_t before,
                             size_t first, size_t step, size_t begin, size_t end);
 
 #endif

@@ -40,9 +40,10 @@ static peal_status write_text(const models__trainer *trainer, const char *name, 
 static peal_status write_manifest(const models__trainer *trainer, peal_error *err) {
     char *path;
     PEAL_TRY(run_path(trainer, "run.json", &path, err));
-    json_t *manifest = json_pack("{s:s, s:i, s:o, s:o, s:O}", "kind", PEAL_RUN_KIND, "version", PEAL_RUN_VERSION,
-                                 "dataset", peal_json_path(trainer->options->dataset), "out",
-                                 peal_json_path(trainer->options->out), "job", trainer->job);
+    json_t *manifest =
+        json_pack("{s:s, s:i, s:o, s:o, s:O}", "kind", PEAL_RUN_KIND, "version", PEAL_RUN_VERSION, "dataset",
+                  trainer->options->dataset ? peal_json_path(trainer->options->dataset) : json_null(), "out",
+                  peal_json_path(trainer->options->out), "job", trainer->job);
     peal_status status = peal_seal_write(path, manifest, err);
     json_decref(manifest);
     free(path);
@@ -77,7 +78,7 @@ static peal_status trim_metrics(const models__trainer *trainer, size_t epochs, p
         if (!newline) break; /* a line cut short by a death */
         json_t *line;
         peal_json_parse("metrics", at, (size_t)(newline - at), &line, NULL);
-        json_int_t epoch = json_integer_value(json_object_get(line, "epoch"));
+        json_int_t epoch = json_integer_value(json_object_get(line, models__epoch_word(trainer)));
         json_decref(line);
         if (epoch >= 1 && (size_t)epoch <= epochs) {
             status = peal_buffer_append(&kept, at, (size_t)(newline + 1 - at), err);
@@ -290,6 +291,7 @@ static peal_status check_finite(const models__trainer *trainer, const models__pr
 
 static peal_status write_best(models__trainer *trainer, const models__progress *progress, peal_error *err) {
     if (progress->best_epoch == trainer->best_written) return PEAL_OK;
+    if (trainer->training.is_stream) return PEAL_OK; /* the last one is published, and no other is better */
     char *path;
     PEAL_TRY(run_path(trainer, "best.safetensors", &path, err));
     peal_atomic_file *file;
@@ -700,8 +702,10 @@ peal_status models__run_begin(models__trainer *trainer, models__progress *progre
         char steps[64] = "";
         if (progress->step)
             snprintf(steps, sizeof steps, " and %zu steps of %zu", progress->step, trainer->training.steps);
-        peal_report(options->reporter, PEAL_EVENT_NOTE, "resumed after epoch %zu of %zu%s", progress->epoch,
-                    trainer->training.epochs, steps);
+        char of[32] = "";
+        if (!trainer->training.is_stream) snprintf(of, sizeof of, " of %zu", trainer->training.epochs);
+        peal_report(options->reporter, PEAL_EVENT_NOTE, "resumed after %s %zu%s%s", models__epoch_word(trainer),
+                    progress->epoch, of, steps);
         return trim_metrics(trainer, progress->epoch, err);
     }
     if (options->resume)

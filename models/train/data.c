@@ -293,7 +293,8 @@ static peal_status choose_rows(models__trainer *trainer, const known_rows *known
 peal_status models__data_open(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
     PEAL_TRY(peal_dataset_open(options->dataset, &trainer->data.dataset, err));
-    PEAL_TRY(peal_pipeline_load(peal_dataset_pipeline(trainer->data.dataset), &trainer->data.pipeline, err));
+    trainer->data.pipeline_saved = peal_dataset_pipeline(trainer->data.dataset);
+    PEAL_TRY(peal_pipeline_load(trainer->data.pipeline_saved, &trainer->data.pipeline, err));
     PEAL_TRY(peal_pipeline_shape(trainer->data.pipeline, &trainer->data.shape, err));
     PEAL_TRY(peal_model_check_label(trainer->spec.kind, &trainer->data.shape, err));
     if (!trainer->data.shape.classes && (options->class_weight || options->label_smoothing > 0)) {
@@ -313,8 +314,11 @@ peal_status models__data_open(models__trainer *trainer, peal_error *err) {
 }
 
 void models__data_clear(models__data *data) {
-    if (data->valid_rows != data->rows) peal_rows_close(data->valid_rows);
-    peal_rows_close(data->rows);
+    const bool is_stream = data->windows[0] != NULL;
+    if (!is_stream && data->valid_rows != data->rows) peal_rows_close(data->valid_rows);
+    if (!is_stream) peal_rows_close(data->rows);
+    for (size_t i = 0; i < 2; i++) peal_rows_close(data->windows[i]);
+    json_decref(data->own_saved);
     peal_dataset_close(data->dataset);
     peal_dataset_close(data->valid_dataset);
     peal_pipeline_free(data->pipeline);

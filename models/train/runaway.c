@@ -219,8 +219,9 @@ static peal_status find_values(const models__trainer *trainer, const char *when,
 peal_status models__ran_away(const models__trainer *trainer, size_t epoch, peal_error *err) {
     const json_t *lr = json_object_get(trainer->job, "lr");
     char when[40];
-    peal_snprintf(when, sizeof when, "%s %zu", lr ? "epoch" : "pass", epoch + 1);
-    PEAL_TRY(find_values(trainer, when, err));
+    const char *unit = trainer->training.is_stream || lr ? models__epoch_word(trainer) : "pass";
+    peal_snprintf(when, sizeof when, "%s %zu", unit, epoch + 1);
+    if (!trainer->training.is_stream) PEAL_TRY(find_values(trainer, when, err)); /* of a stream the rows are gone */
     if (!lr) return peal_fail(err, PEAL_E_FAILED, "%s: the loss is no longer a number", when);
     return peal_fail(err, PEAL_E_FAILED, "%s: the loss is no longer a number; a lower lr may help (it is %g)", when,
                      json_number_value(lr));

@@ -87,8 +87,8 @@ static peal_status replace(models__supervisor *self, const peal_group_event *eve
     }
     death_text(self, event, death);
     peal_report(reporter(self), PEAL_EVENT_WARNING,
-                "worker %zu (pid %d) %s in epoch %zu, %s; it is replaced and its work done again", event->rank,
-                (int)event->pid, death, self->epoch + 1, where);
+                "worker %zu (pid %d) %s in %s %zu, %s; it is replaced and its work done again", event->rank,
+                (int)event->pid, death, models__epoch_word(self->trainer), self->epoch + 1, where);
     trainer->result->deaths++;
     PEAL_TRY(models__check_data(trainer, err)); /* a file that was cut ends who reads its map */
     size_t *count = &self->deaths[partition == SIZE_MAX ? trainer->training.partitions : partition];

@@ -45,8 +45,27 @@ static peal_status open_init(models__trainer *trainer, peal_error *err) {
     return PEAL_OK;
 }
 
+static peal_status choose_learner(models__trainer *trainer, peal_error *err) {
+    const bool is_stream = trainer->training.is_stream;
+    peal_train_options wanted = *trainer->options;
+    if (is_stream && !wanted.sync && trainer->spec.kind->build) wanted.sync = "epoch"; /* whatever else learns it */
+    PEAL_TRY(peal_sync_choose(&wanted, &trainer->spec, &trainer->learner, err));
+    trainer->training.sync = wanted.sync ? wanted.sync : trainer->learner->sync;
+    if (!is_stream || trainer->learner->goes_on) return PEAL_OK;
+    if (trainer->spec.kind->build) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "follow: sync %s cannot go on learning when new rows come, it needs all rows at once; leave "
+                         "sync out",
+                         trainer->training.sync);
+    }
+    return peal_fail(err, PEAL_E_USAGE,
+                     "follow: the model '%s' cannot go on learning when new rows come; logistic, softmax, linear, mlp "
+                     "and bayes can",
+                     trainer->spec.kind->name);
+}
+
 /* All that can be known without the data. */
-static peal_status parse_options(models__trainer *trainer, peal_error *err) {
+peal_status models__trainer_parse(models__trainer *trainer, peal_error *err) {
     const peal_train_options *options = trainer->options;
     if (options->keep == 0) return peal_fail(err, PEAL_E_USAGE, "keep must be at least 1");
     if (options->epochs > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "epochs must be at most %u", UINT32_MAX);
@@ -68,14 +87,13 @@ static peal_status parse_options(models__trainer *trainer, peal_error *err) {
         return peal_fail(err, PEAL_E_USAGE, "label-smoothing is of logistic, softmax and mlp, not of '%s'",
                          trainer->spec.kind->name);
     }
-    PEAL_TRY(peal_sync_choose(options, &trainer->spec, &trainer->learner, err));
-    trainer->training.sync = options->sync ? options->sync : trainer->learner->sync;
+    PEAL_TRY(choose_learner(trainer, err));
     return trainer->learner->check(options, &trainer->spec, err);
 }
 
 bool models__can_learn(const peal_train_options *options) {
     models__trainer trainer = {.options = options};
-    const peal_status status = parse_options(&trainer, NULL);
+    const peal_status status = models__trainer_parse(&trainer, NULL);
     peal_predictor_free(trainer.init);
     return status == PEAL_OK;
 }
@@ -89,7 +107,7 @@ static peal_status check_init(models__trainer *trainer, peal_error *err) {
                          models__predictor_learner(trainer->init)->name);
     }
     json_t *own = peal_predictor_save_pipeline(trainer->init);
-    const bool same = own && peal_pipeline_same(peal_dataset_pipeline(trainer->data.dataset), own);
+    const bool same = own && peal_pipeline_same(trainer->data.pipeline_saved, own);
     json_decref(own);
     if (!same) {
         return peal_fail(err, PEAL_E_DATA,
@@ -128,7 +146,7 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
     if (training->workers > training->partitions) training->workers = training->partitions;
     const size_t cpus = peal_machine_cpus();
     training->at_once = training->workers < cpus ? training->workers : cpus;
-    if (data->train_count < training->partitions) {
+    if (!training->is_stream && data->train_count < training->partitions) {
         return peal_fail(err, PEAL_E_DATA, "%s has %llu rows to train on, fewer than the %zu partitions",
                          options->dataset, (unsigned long long)data->train_count, training->partitions);
     }
@@ -141,7 +159,7 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
 }
 
 /* Begins the model file, which cannot be a special file. */
-static peal_status open_model(const char *path, peal_atomic_file **out, peal_error *err) {
+peal_status models__open_out(const char *path, peal_atomic_file **out, peal_error *err) {
     PEAL_TRY(peal_atomic_file_open(path, out, err));
     if (!peal_atomic_file_is_in_place(*out)) return PEAL_OK;
     peal_atomic_file_abort(*out);
@@ -149,9 +167,9 @@ static peal_status open_model(const char *path, peal_atomic_file **out, peal_err
 }
 
 /* A place that cannot be written to is better known before the training than after it. */
-static peal_status check_out(const char *path, peal_error *err) {
+peal_status models__check_out(const char *path, peal_error *err) {
     peal_atomic_file *probe;
-    PEAL_TRY(open_model(path, &probe, err));
+    PEAL_TRY(models__open_out(path, &probe, err));
     peal_atomic_file_abort(probe);
     return PEAL_OK;
 }
@@ -159,7 +177,7 @@ static peal_status check_out(const char *path, peal_error *err) {
 peal_status peal_train_check(const peal_train_options *options, peal_error *err) {
     models__trainer trainer = {.options = options};
     double fraction;
-    const peal_status parsed = parse_options(&trainer, err);
+    const peal_status parsed = models__trainer_parse(&trainer, err);
     peal_predictor_free(trainer.init);
     PEAL_TRY(parsed);
     const char *valid = options->valid;
@@ -169,7 +187,7 @@ peal_status peal_train_check(const peal_train_options *options, peal_error *err)
         return peal_fail(err, PEAL_E_USAGE, "valid must be a source or a fraction: there is no '%s'", valid);
     }
     if (options->run_dir && !options->resume) PEAL_TRY(models__run_check(&trainer, err));
-    return check_out(options->out, err);
+    return models__check_out(options->out, err);
 }
 
 /* ---- the job, as it goes into the model file ---- */
@@ -185,18 +203,26 @@ static json_t *data_hash(const peal_dataset *dataset) {
     return json_string(text);
 }
 
+/* A stream has no last epoch; what shapes the model besides takes its place. */
+static json_t *of_stream(json_t *job, const models__trainer *trainer) {
+    if (job) json_object_del(job, "last_epoch");
+    if (job) json_object_del(job, "patience");
+    return peal_json_merge(job, json_incref(trainer->stream));
+}
+
 static json_t *describe_job(const models__trainer *trainer) {
     const peal_train_options *options = trainer->options;
     const peal_training *training = &trainer->training;
     json_t *valid = trainer->data.valid_dataset ? data_hash(trainer->data.valid_dataset)
                     : options->valid            ? json_string(options->valid)
                                                 : json_null();
-    json_t *job =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:o, s:o, s:s}", "model", trainer->spec_text, "learner",
-                  trainer->learner->name, "epochs", (json_int_t)training->epochs, "last_epoch",
-                  (json_int_t)training->last_epoch, "patience", (json_int_t)trainer->patience, "sync", training->sync,
-                  "partitions", (json_int_t)training->partitions, "seed", (json_int_t)options->seed, "valid", valid,
-                  "data", data_hash(trainer->data.dataset), "arithmetic", trainer->arithmetic);
+    json_t *job = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:s, s:I, s:I, s:o, s:o, s:s}", "model", trainer->spec_text, "learner",
+        trainer->learner->name, "epochs", (json_int_t)training->epochs, "last_epoch", (json_int_t)training->last_epoch,
+        "patience", (json_int_t)trainer->patience, "sync", training->sync, "partitions",
+        (json_int_t)training->partitions, "seed", (json_int_t)options->seed, "valid", valid, "data",
+        training->is_stream ? json_null() : data_hash(trainer->data.dataset), "arithmetic", trainer->arithmetic);
+    if (training->is_stream) job = of_stream(job, trainer);
     if (trainer->init) job = peal_json_set(job, "init", json_string(trainer->init_sha256));
     if (options->class_weight) job = peal_json_set(job, "class_weight", json_string(options->class_weight));
     if (options->label_smoothing > 0) job = peal_json_set(job, "label_smoothing", json_real(options->label_smoothing));
@@ -216,6 +242,8 @@ static void lay_out(models__trainer *trainer, uint8_t *base) {
     shared->valid_scores = peal_layout_scratch(at, data->valid_count, peal_shape_scores(&data->shape) * sizeof(double));
     shared->beats = peal_layout_scratch(at, trainer->training.workers, sizeof(peal_beat));
     shared->control = peal_layout_scratch(at, 1, sizeof(peal_control));
+    if (trainer->training.is_stream) shared->present = peal_layout_scratch(at, 1, sizeof(models__present));
+    if (trainer->lay_out) trainer->lay_out(trainer->lay_out_user, at);
     void *comm = peal_layout_scratch(at, 1, peal_comm_bytes(shared->comm));
     if (comm) peal_comm_attach(shared->comm, comm);
     trainer->training.order = shared->order;
@@ -301,9 +329,14 @@ static void describe_choices(const models__trainer *trainer) {
     const peal_training *training = &trainer->training;
     const size_t cpus = peal_machine_cpus();
     char text[160];
-    peal_report(reporter, PEAL_EVENT_NOTE, "model: %s, %llu parameters; %llu rows to train on, %llu to validate",
-                trainer->spec_text, (unsigned long long)models__parameters(trainer),
-                (unsigned long long)trainer->data.train_count, (unsigned long long)trainer->data.valid_count);
+    const unsigned long long parameters = models__parameters(trainer), rows = trainer->data.train_count;
+    if (training->is_stream) {
+        peal_report(reporter, PEAL_EVENT_NOTE, "model: %s, %llu parameters; windows of %llu rows", trainer->spec_text,
+                    parameters, rows);
+    } else {
+        peal_report(reporter, PEAL_EVENT_NOTE, "model: %s, %llu parameters; %llu rows to train on, %llu to validate",
+                    trainer->spec_text, parameters, rows, (unsigned long long)trainer->data.valid_count);
+    }
     peal_report(reporter, PEAL_EVENT_NOTE, "training: %s", trainer->learner->summary(trainer->self, text));
     peal_report(reporter, PEAL_EVENT_NOTE, "%zu partition%s, %zu worker%s; arithmetic: %s", training->partitions,
                 training->partitions == 1 ? "" : "s", training->workers, training->workers == 1 ? "" : "s",
@@ -329,14 +362,12 @@ static void describe_choices(const models__trainer *trainer) {
 /* What is written into the model file, with the values of the best epoch. */
 static peal_model_content content(const models__trainer *trainer) {
     peal_model_content content = {
-        .spec = trainer->spec_text, .pipeline = peal_dataset_pipeline(trainer->data.dataset), .job = trainer->job};
+        .spec = trainer->spec_text, .pipeline = trainer->data.pipeline_saved, .job = trainer->job};
     content.tensors = trainer->learner->model_tensors(trainer->best, &content.count);
     return content;
 }
 
-peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
-    PEAL_TRY(parse_options(trainer, err));
-    PEAL_TRY(models__data_open(trainer, err));
+peal_status models__trainer_prepare(models__trainer *trainer, peal_error *err) {
     PEAL_TRY(choose(trainer, err));
     peal_arithmetic(trainer->arithmetic);
     trainer->job = describe_job(trainer);
@@ -346,6 +377,13 @@ peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
     PEAL_TRY(share_memory(trainer, err));
     PEAL_TRY(peal_graph_check_memory(err));
     describe_choices(trainer);
+    return PEAL_OK;
+}
+
+peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
+    PEAL_TRY(models__trainer_parse(trainer, err));
+    PEAL_TRY(models__data_open(trainer, err));
+    PEAL_TRY(models__trainer_prepare(trainer, err));
     *trainer->result = (peal_train_result){.rows = trainer->data.train_count,
                                            .partitions = trainer->training.partitions,
                                            .workers = trainer->training.workers,
@@ -353,9 +391,15 @@ peal_status models__trainer_run(models__trainer *trainer, peal_error *err) {
     return models__train_epochs(trainer, err);
 }
 
-peal_status models__trainer_write(const models__trainer *trainer, peal_atomic_file *out, peal_error *err) {
-    const peal_model_content file = content(trainer);
+peal_status models__trainer_write_as(const models__trainer *trainer, const json_t *job, peal_atomic_file *out,
+                                     peal_error *err) {
+    peal_model_content file = content(trainer);
+    file.job = job;
     return peal_model_file_put(out, &file, err);
+}
+
+peal_status models__trainer_write(const models__trainer *trainer, peal_atomic_file *out, peal_error *err) {
+    return models__trainer_write_as(trainer, trainer->job, out, err);
 }
 
 void models__trainer_clear(models__trainer *trainer) {
@@ -367,6 +411,7 @@ void models__trainer_clear(models__trainer *trainer) {
     peal_comm_free(trainer->shared.comm);
     peal_slab_free(&trainer->shared.slab);
     json_decref(trainer->job);
+    json_decref(trainer->stream);
     peal_predictor_free(trainer->init);
     models__data_clear(&trainer->data);
 }
@@ -386,7 +431,7 @@ peal_status models__train_once(const peal_train_options *options, peal_train_res
  * makes the same one meanwhile. */
 static peal_status train_into_file(const peal_train_options *options, peal_train_result *result, peal_error *err) {
     peal_atomic_file *out;
-    PEAL_TRY(open_model(options->out, &out, err));
+    PEAL_TRY(models__open_out(options->out, &out, err));
     peal_status status = models__wants_trial(options) ? models__train_by_trial(options, result, out, err)
                                                       : models__train_once(options, result, out, err);
     if (status == PEAL_OK) {

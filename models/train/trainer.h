@@ -28,8 +28,11 @@ typedef struct models__course {
 typedef struct models__data {
     peal_dataset *dataset, *valid_dataset;
     peal_pipeline *pipeline;
+    const json_t *pipeline_saved; /* the same as a document: the dataset's, or */
+    json_t *own_saved;            /* ours */
     peal_shape shape;
     peal_rows *rows, *valid_rows;
+    peal_rows *windows[2];               /* of a stream, of which both of the above are always one; else NULL */
     uint32_t *train_list;                /* [train_count] rows that are trained on, in order */
     uint32_t *valid_list;                /* [valid_count] rows of valid_rows */
     double *valid_labels;                /* [valid_count] */
@@ -41,6 +44,12 @@ typedef struct models__data {
     double weight_unit;    /* their number by the sum of their weights */
 } models__data;
 
+/* The present window of a stream, as the parent tells the workers of it. */
+typedef struct models__present {
+    uint32_t slab;         /* which of the two it lies in */
+    uint64_t rows, learnt; /* all of it, which are predicted; those that have a label, which are learnt */
+} models__present;
+
 /* Memory that the parent shares with the workers. */
 typedef struct models__shared {
     peal_slab slab;
@@ -49,7 +58,8 @@ typedef struct models__shared {
     double *valid_scores; /* [valid_count, scores] */
     peal_beat *beats;     /* [workers] */
     peal_control *control;
-    peal_comm *comm; /* of workers that come together */
+    models__present *present; /* of a stream; NULL: the rows are the same throughout */
+    peal_comm *comm;          /* of workers that come together */
 } models__shared;
 
 typedef struct models__trainer {
@@ -67,7 +77,11 @@ typedef struct models__trainer {
     peal_training training;
     size_t patience;
     char arithmetic[PEAL_ARITHMETIC_TEXT]; /* of GEMM and libm on this machine: the sums' bits depend on it */
-    json_t *job;                           /* what shapes the model: goes into the model file and names the run */
+    /* Places what is kept beside the learner's tensors; NULL: nothing is. */
+    void (*lay_out)(void *user, peal_layout *layout);
+    void *lay_out_user;
+    json_t *stream; /* of a stream: what shapes the model besides, part of the job */
+    json_t *job;    /* what shapes the model: goes into the model file and names the run */
 
     peal_predictor *init; /* NULL: it begins anew */
     char init_sha256[65];
@@ -85,6 +99,11 @@ typedef struct models__trainer {
     uint64_t scored; /* the stamp of what scored_model holds, see trainer_worker.c; 0: nothing */
 } models__trainer;
 
+/* What progress.epoch counts, for messages and metrics. */
+static inline const char *models__epoch_word(const models__trainer *trainer) {
+    return trainer->training.is_stream ? "window" : "epoch";
+}
+
 /* Whether the best epoch is one by its validation. */
 static inline bool models__is_judged(const models__trainer *trainer) {
     return trainer->data.valid_count && trainer->learner->judges_epochs;
@@ -98,11 +117,24 @@ peal_status models__parse_fraction(const char *valid, double *out, peal_error *e
 /* PEAL_E_DATA names a shard that changed since it was read: what workers saw of it may be anything. */
 peal_status models__check_data(const models__trainer *trainer, peal_error *err);
 
+/* Reads the options, and whatever can be known without data; the first of the steps that models__trainer_run is made
+ * of.
+ */
+peal_status models__trainer_parse(models__trainer *trainer, peal_error *err);
+/* The others but the training: chooses what was left open by trainer->data, and shares the memory. */
+peal_status models__trainer_prepare(models__trainer *trainer, peal_error *err);
 /* Opens the data, chooses what was left open and trains: trainer->best is then the model, and valid_scores are its. The
  * caller sets options, result and what stands beside them, and clears it whatever happens. */
 peal_status models__trainer_run(models__trainer *trainer, peal_error *err);
 /* Writes the model into `out`, which the caller commits. */
 peal_status models__trainer_write(const models__trainer *trainer, peal_atomic_file *out, peal_error *err);
+/* The same with another description of the job. */
+peal_status models__trainer_write_as(const models__trainer *trainer, const json_t *job, peal_atomic_file *out,
+                                     peal_error *err);
+/* PEAL_E_FAILED if no model can be written there. */
+peal_status models__check_out(const char *path, peal_error *err);
+/* Begins the model file. */
+peal_status models__open_out(const char *path, peal_atomic_file **out, peal_error *err);
 void models__trainer_clear(models__trainer *trainer);
 /* The three in one, with what is to be said at the end. */
 peal_status models__train_once(const peal_train_options *options, peal_train_result *result, peal_atomic_file *out,
@@ -129,7 +161,8 @@ typedef struct models__order {
     uint64_t task;                    /* partition, segment or chunk */
     uint32_t epoch, first, end, from; /* see peal_round and peal_work */
     uint32_t committed, phase;
-    uint64_t stamp; /* of the state that is scored: another one after each round */
+    uint64_t before; /* see peal_round */
+    uint64_t stamp;  /* of the state that is scored: another one after each round */
 } models__order;
 
 /* Of an answer's `failed`, beside 1: the meeting was aborted. */
@@ -141,6 +174,8 @@ typedef struct models__answer {
     uint64_t failed;  /* of TOGETHER and SCORE; 0: it did not */
 } models__answer;
 
+/* Makes the present window, if there are such, the rows of this process's trainer. */
+void models__take_present(models__trainer *trainer);
 /* What each worker runs. */
 void models__worker(void *trainer, peal_worker *self);
 /* Fills in valid_scores of all rows by a model; any process. */

@@ -60,9 +60,22 @@ static peal_status score_chunk(models__trainer *trainer, const models__order *or
 
 /* ---- orders ---- */
 
+void models__take_present(models__trainer *trainer) {
+    const models__present *present = trainer->shared.present;
+    if (!present) return;
+    peal_training *training = &trainer->training;
+    trainer->data.rows = trainer->data.valid_rows = trainer->data.windows[present->slab];
+    trainer->data.valid_count = present->rows;
+    training->rows = training->valid_rows = trainer->data.rows;
+    training->row_count = present->learnt;
+    training->valid_count = present->rows;
+    training->steps = peal_steps_of(training, training->step_rows);
+}
+
 static models__answer obey(models__trainer *trainer, size_t rank, uint32_t kind, const models__order *order) {
     const peal_learner *learner = trainer->learner;
     const peal_round round = {.epoch = order->epoch,
+                              .before = order->before,
                               .first = order->first,
                               .end = order->end,
                               .committed = (int)order->committed,
@@ -105,6 +118,7 @@ void models__worker(void *user, peal_worker *self) {
     while (peal_worker_receive(self, &message)) {
         models__order order;
         memcpy(&order, message.values, sizeof order);
+        models__take_present(trainer); /* written before the order was sent */
         const models__answer answer = obey(trainer, peal_worker_rank(self), message.kind, &order);
         peal_message reply = {.kind = message.kind};
         memcpy(reply.values, &answer, sizeof answer);

@@ -61,14 +61,16 @@ typedef struct peal_schedule_options {
     double every;  /* step: fraction after which it is multiplied by gamma */
     double gamma;
     double least; /* cosine: the last rate as a fraction of the first */
+    double steps; /* inverse: after so many the rate is that of the first by the root of two */
 } peal_schedule_options;
 
 typedef struct peal_schedule {
     const char *name;
     const char *documentation;
     const char *const *options;
-    /* The factor at `progress` in [0, 1), warm-up left out of account. */
-    double (*factor)(const peal_schedule_options *options, double progress);
+    bool has_no_end; /* it does not ask how long the training lasts, and so can be that of a stream */
+    /* The factor at `progress` in [0, 1) and behind so many steps, warm-up left out of account. */
+    double (*factor)(const peal_schedule_options *options, double progress, double done);
 } peal_schedule;
 
 extern const peal_schedule *const peal_schedules[]; /* ends with NULL */
@@ -76,7 +78,8 @@ extern const peal_schedule *const peal_schedules[]; /* ends with NULL */
 /* From a spec like "cosine:warmup=0.1". */
 peal_status peal_schedule_parse(const char *text, const peal_schedule **out, peal_schedule_options *options,
                                 peal_error *err);
-/* The factor of the learning rate at `progress` in [0, 1). */
-double peal_schedule_factor(const peal_schedule *schedule, const peal_schedule_options *options, double progress);
+/* The factor of the learning rate at `progress` in [0, 1), behind `done` steps. */
+double peal_schedule_factor(const peal_schedule *schedule, const peal_schedule_options *options, double progress,
+                            double done);
 
 #endif

@@ -129,7 +129,7 @@ static double factor(const char *spec, double progress) {
     const peal_schedule *schedule;
     peal_schedule_options options;
     assert_ok(peal_schedule_parse(spec, &schedule, &options, &err));
-    return peal_schedule_factor(schedule, &options, progress);
+    return peal_schedule_factor(schedule, &options, progress, 0);
 }
 
 static void schedules_have_their_corners(void **state) {
