@@ -366,6 +366,8 @@ const peal_format peal_format_csv = {
     .recognise = csv_recognise,
     .survey = csv__survey,
     .open = csv_open,
+    .is_lines = peal_format_is_text,
+    .quote = '"',
 };
 
 const peal_format peal_format_tsv = {
@@ -376,4 +378,6 @@ const peal_format peal_format_tsv = {
     .recognise = tsv_recognise,
     .survey = csv__survey_tabs,
     .open = tsv_open,
+    .is_lines = peal_format_is_text,
+    .quote = '"',
 };

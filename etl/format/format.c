@@ -327,3 +327,7 @@ void peal_guess_type(peal_guesser *guesser, peal_field *field) {
     /* One stray value in ten does not make a text: what the column is, all of its values will tell. */
     field->type = guess->numbers > 0 && guess->others * 9 <= guess->numbers ? PEAL_TYPE_FLOAT64 : PEAL_TYPE_DICTIONARY;
 }
+
+bool peal_format_is_text(const uint8_t *head, size_t size) {
+    return !memchr(head, '\0', size);
+}

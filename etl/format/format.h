@@ -164,9 +164,16 @@ typedef struct peal_format {
     /* Small objects, of which each is a row, are handed to it many at once (peal_input.items) if they have one of its
      * suffixes. */
     bool gathers;
+    /* Whether an input that begins so is of lines, of which the first ones are an input of their own; NULL: it is not.
+     * A line break between two `quote` is none, unless that is 0. */
+    bool (*is_lines)(const uint8_t *head, size_t size);
+    char quote;
 } peal_format;
 
 extern const peal_format *const peal_formats[]; /* ends with NULL */
+
+/* For formats whose inputs all are of lines: true but of text in 16 bits. */
+bool peal_format_is_text(const uint8_t *head, size_t size);
 
 /* The format called `name`; PEAL_E_USAGE with the nearest right name otherwise. */
 peal_status peal_format_find(const char *name, const peal_format **out, peal_error *err);

@@ -341,6 +341,13 @@ static int jsonl_recognise(const uint8_t *head, size_t size, const char *name) {
     return size > 0 && peal_format_is_named(name, jsonl_suffixes) ? BY_NAME : 0;
 }
 
+static bool jsonl_is_lines(const uint8_t *head, size_t size) {
+    char text[PEAL_HEAD_SIZE + 1] = "";
+    if (size > PEAL_HEAD_SIZE) size = PEAL_HEAD_SIZE;
+    memcpy(text, head, size);
+    return layout_of(text, size) == JSONL_LINES;
+}
+
 const peal_format peal_format_jsonl = {
     .name = "jsonl",
     .documentation =
@@ -351,4 +358,5 @@ const peal_format peal_format_jsonl = {
     .recognise = jsonl_recognise,
     .survey = jsonl__survey,
     .open = jsonl_open,
+    .is_lines = jsonl_is_lines,
 };

@@ -20,8 +20,8 @@ static void close_input(peal_input *input) {
 }
 
 /* The format that was asked for, or the one that the first bytes are of. An encoding is of text. */
-static peal_status choose_format(const peal_object_list *list, const peal_object *object, const uint8_t *head,
-                                 size_t size, const peal_format **out, peal_error *err) {
+peal_status peal_object_format(const peal_object_list *list, const peal_object *object, const uint8_t *head,
+                               size_t size, const peal_format **out, peal_error *err) {
     *out = list->format;
     if (*out) return PEAL_OK;
     if (peal_option_text(list->options, "encoding", NULL)) return peal_format_find("csv", out, err);
@@ -31,9 +31,8 @@ static peal_status choose_format(const peal_object_list *list, const peal_object
     return status;
 }
 
-/* The plain bytes of an object. */
-static peal_status open_stream(const peal_object *object, peal_source_meter *meter, peal_stream **out,
-                               peal_error *err) {
+peal_status peal_object_stream_open(const peal_object *object, peal_source_meter *meter, peal_stream **out,
+                                    peal_error *err) {
     peal_stream *stream;
     if (!object->member) return peal_decode_source(object->source, meter, out, err);
     *out = NULL;
@@ -60,9 +59,9 @@ static peal_status open_input(const peal_object_list *list, const peal_object *o
     *out = (peal_input){.name = object->name};
     *format = NULL;
     if (object->items.count) return open_items(list, object, out, format, err);
-    PEAL_TRY(open_stream(object, meter, &out->stream, err));
+    PEAL_TRY(peal_object_stream_open(object, meter, &out->stream, err));
     PEAL_TRY(peal_stream_look(&out->stream, head, sizeof head, &size, err));
-    peal_status status = size ? choose_format(list, object, head, size, format, err) : PEAL_OK;
+    peal_status status = size ? peal_object_format(list, object, head, size, format, err) : PEAL_OK;
     if (status == PEAL_OK && object->companion) {
         out->labels_name = peal_source_name(object->companion);
         status = peal_decode_source(object->companion, NULL, &out->labels, err);
@@ -364,7 +363,7 @@ static peal_status add_good_source(peal_object_list *list, size_t index, const p
 /* The first plain bytes of an object. */
 static peal_status read_head(const peal_object *object, uint8_t head[64], size_t *got, peal_error *err) {
     peal_stream *stream;
-    PEAL_TRY(open_stream(object, NULL, &stream, err));
+    PEAL_TRY(peal_object_stream_open(object, NULL, &stream, err));
     const peal_status status = peal_stream_fill(stream, head, 64, got, err);
     peal_stream_close(stream);
     return status;

@@ -60,6 +60,12 @@ peal_status peal_object_leave_out(peal_object_list *list, size_t object, const c
  * column i's guess is of. PEAL_E_DATA if none has any. */
 peal_status peal_object_list_survey(peal_object_list *list, const peal_survey *what, peal_found *out, size_t *first,
                                     size_t **guess_objects, peal_error *err);
+/* The plain bytes of an object that is no list of items; `meter` may be NULL. */
+peal_status peal_object_stream_open(const peal_object *object, peal_source_meter *meter, peal_stream **out,
+                                    peal_error *err);
+/* The format of an object whose plain bytes begin with `head`. */
+peal_status peal_object_format(const peal_object_list *list, const peal_object *object, const uint8_t *head,
+                               size_t size, const peal_format **out, peal_error *err);
 /* Opens an object to read it. NULL in *out: it is empty or left out, and so has no rows. `meter` may be NULL. */
 peal_status peal_object_open(const peal_object_list *list, const peal_object *object, const peal_wanted *wanted,
                              peal_source_meter *meter, peal_reader **out, peal_error *err);

@@ -97,6 +97,8 @@ static peal_status open_sources(peal_scan *scan, peal_error *err) {
                                          .access = options->access,
                                          .go_on = options->go_on,
                                          .live = true,
+                                         .before = options->before,
+                                         .before_size = options->before_size,
                                          .stop = options->stop,
                                          .reporter = options->reporter};
     return peal_object_list_make(&sources, options->format, options->reading, &scan->objects, err);
@@ -133,6 +135,13 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
     }
     *out = scan;
     return PEAL_OK;
+}
+
+bool peal_scan_is_live(const peal_scan *scan) {
+    for (size_t i = 0; i < scan->objects.count; i++) {
+        if (scan->objects.objects[i].source->live) return true;
+    }
+    return false;
 }
 
 size_t peal_scan_slots(const peal_scan *scan) {

@@ -29,6 +29,9 @@ typedef struct peal_scan_options {
     const peal_reporter *reporter; /* may be NULL */
     const char *text; /* instead of sources: lines of raw text without a header, columns in the pipeline's order */
     size_t text_size;
+    const void
+        *before; /* bytes that the caller has taken from the first source, a pipe, and that stand in front of it */
+    size_t before_size;
     bool is_eval;        /* the rows have their queries, too, if the pipeline has any */
     bool label_required; /* a row without a label is bad; else the column may even be absent */
     peal_bad_rows on_bad_row;
@@ -58,6 +61,8 @@ struct peal_scan_rows {
 /* `pipeline` outlives the scan. */
 peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_options *options, peal_scan **out,
                            peal_error *err);
+/* Whether one of the sources can be read once only, as its bytes come. */
+bool peal_scan_is_live(const peal_scan *scan);
 /* How many runs of rows may be in memory at once. */
 size_t peal_scan_slots(const peal_scan *scan);
 /* The next rows, in the order of the sources; they last until the next call. PEAL_E_DATA names a bad row, if such fail

@@ -48,6 +48,10 @@ static peal_status add_copy(source__making *self, const char *path, int fd, cons
     if (status == PEAL_OK && self->options->live) {
         source.live = true;
         source.stop = self->options->stop;
+        if (self->list->count == 0) {
+            source.before = self->options->before;
+            source.before_size = self->options->before_size;
+        }
         source.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (source.fd >= 0) return source__add(self, &source, err);
         status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", peal_source_name(&source));

@@ -33,8 +33,10 @@ typedef struct peal_source {
      * has no identity of its own and of some files the times tell too little; else the identity. */
     char *version; /* as the server tells it; NULL: it has none */
     bool hashed;
-    uint64_t hash;          /* XXH3 of the bytes */
-    bool live;              /* a pipe that is read as its bytes come, once; it has no size */
+    uint64_t hash;      /* XXH3 of the bytes */
+    bool live;          /* a pipe that is read as its bytes come, once; it has no size */
+    const void *before; /* of a live one: bytes that were taken from it already, and stand in front */
+    size_t before_size;
     const atomic_int *stop; /* of a live one: ends waiting */
     void *own;              /* its kind's */
     char *bad;              /* while a list is made: why it cannot be read */
@@ -57,10 +59,12 @@ typedef struct peal_source_list {
 typedef struct peal_source_options {
     const char *const *names;
     size_t count;
-    const json_t *access;          /* options of the kinds of sources (kind.h), or NULL; borrowed */
-    bool go_on;                    /* what cannot be listed is left out and noted in the list; without it, it fails */
-    bool sparing;                  /* what is listed may not be read at all: few bytes are fetched before it is */
-    bool live;                     /* pipes are not copied: they will be read once only, in order */
+    const json_t *access; /* options of the kinds of sources (kind.h), or NULL; borrowed */
+    bool go_on;           /* what cannot be listed is left out and noted in the list; without it, it fails */
+    bool sparing;         /* what is listed may not be read at all: few bytes are fetched before it is */
+    bool live;            /* pipes are not copied: they will be read once only, in order */
+    const void *before; /* bytes that the caller has taken from the first source, a live one; it hands them out first */
+    size_t before_size;
     bool identify;                 /* the sources will be compared later: makes sure that their identities can tell */
     const atomic_int *stop;        /* not 0: stop waiting with PEAL_E_INTERRUPTED; may be NULL */
     const peal_reporter *reporter; /* is told what folders and globs leave out; may be NULL */

@@ -177,12 +177,20 @@ enum { WAIT_MS = 100 };
 typedef struct live_stream {
     peal_stream base;
     const peal_source *source;
+    size_t given; /* of the bytes in front */
     const atomic_int *stop;
 } live_stream;
 
 static peal_status live_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    const live_stream *self = (const live_stream *)base;
+    live_stream *self = (live_stream *)base;
     const char *name = peal_source_name(self->source);
+    const size_t left = self->source->before_size - self->given;
+    if (left > 0) {
+        *got = left < capacity ? left : capacity;
+        memcpy(out, (const uint8_t *)self->source->before + self->given, *got);
+        self->given += *got;
+        return PEAL_OK;
+    }
     for (;;) {
         if (peal_is_stopped(self->stop)) {
             return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while waiting for %s", name);
