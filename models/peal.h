@@ -3,6 +3,7 @@
  *   peal_etl            from sources to a dataset               etl/job/etl.h
  *   peal_images_write   from images to images               etl/job/images.h
  *   peal_train          from a dataset to a model               models/train/train.h
+ *   peal_follow         from a stream of rows to models, window by window     models/online/follow.h
  *   peal_predictor      from a model and raw rows to predictions, and peal_eval to metrics   models/predict/predictor.h
  *   peal_permute, peal_depend   what a column is worth, and what its values do   models/predict/explain.h
  *   peal_import, peal_export   models of LightGBM and XGBoost to models of Peal's and back
@@ -37,6 +38,7 @@
 #include "etl/job/etl.h"
 #include "etl/job/images.h"
 #include "models/interchange/interchange.h"
+#include "models/online/follow.h"
 #include "models/predict/explain.h"
 #include "models/predict/metrics.h"
 #include "models/predict/predictor.h"

@@ -7,6 +7,7 @@
 #include "core/base/status.h"
 #include "etl/job/etl.h"
 #include "models/predict/predictor.h"
+#include "models/train/train.h"
 #include "tools/options.h"
 
 typedef struct tools_command {
@@ -51,6 +52,9 @@ peal_status tools_predict_options(const tools_options *options, peal_predict_opt
                                   peal_error *err);
 void tools_arrays_clear(tools_arrays *arrays);
 peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, peal_error *err);
+
+/* `peal train --follow`, of the options that `train` holds already. */
+peal_status tools_follow(const tools_options *options, const peal_train_options *train, peal_error *err);
 
 /* The line that ends every job. */
 #define TOOLS_ROWS "rows: %llu in = %llu used + %llu dropped + %llu quarantined"

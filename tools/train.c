@@ -145,6 +145,15 @@ static peal_status show(const tools_options *options, const peal_train_options *
     return options->json ? tools_print_json(result_json(result, from->made ? &from->etl : NULL), err) : PEAL_OK;
 }
 
+/* PEAL_E_USAGE if an option was given that only a stream has. */
+static peal_status check_followed(const tools_options *options, peal_error *err) {
+    const char *given = options->window        ? "window"
+                        : options->fit_windows ? "fit-windows"
+                        : options->publish     ? "publish"
+                                               : NULL;
+    return given ? peal_fail(err, PEAL_E_USAGE, "--%s is of --follow", given) : PEAL_OK;
+}
+
 static peal_status run(const tools_options *options, peal_error *err) {
     const char *out = options->out ? options->out : "model.safetensors";
     PEAL_TRY(tools_need_sources(options, err));
@@ -157,6 +166,12 @@ static peal_status run(const tools_options *options, peal_error *err) {
     if (status == PEAL_OK) status = peal_output_check(run_dir, err);
     if (status == PEAL_OK) status = tools_check_output(options, run_dir, err);
     if (status == PEAL_OK) status = tools_check_output(options, out, err);
+    if (options->follow) {
+        if (status == PEAL_OK) status = tools_follow(options, &train, err);
+        free(run_dir);
+        return status;
+    }
+    if (status == PEAL_OK) status = check_followed(options, err);
     if (status == PEAL_OK) status = peal_train_check(&train, err); /* before the dataset is made, which may take long */
     if (status == PEAL_OK) status = find_dataset(options, &from, err);
     if (status == PEAL_OK) status = find_valid(options, &from, err);

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# peal train --follow: the same bits however many workers there are and however the rows come; each window predicted by
+# the model that the windows before it made; drift that is said, and none where there is none.
+source tests/lib.sh
+
+# stream ROWS CHANGE SEED: two numbers, a text and a label that they tell; behind row CHANGE the other way round, and x
+# is larger.
+stream() {
+    awk -v rows="$1" -v change="$2" -v seed="$3" 'BEGIN { srand(seed); print "x,z,town,y"
+        for (i = 1; i <= rows; i++) {
+            x = rand(); z = rand(); t = int(rand() * 5)
+            s = 6 * (x - 0.5) + 3 * (z - 0.5) + t - 2
+            y = (rand() < 1 / (1 + exp(-s))) ? "yes" : "no"
+            if (i > change) { y = (y == "yes") ? "no" : "yes"; x += 0.7 }
+            printf "%.4f,%.4f,town%d,%s\n", x, z, t, y } }'
+}
+stream 6000 3000 1 >drift.csv
+awk -F, 'NR == 1 { print "x,z,town,n" } NR > 1 { printf "%s,%s,%s,%.4f\n", $1, $2, $3, 3 * $1 - $2 + ($4 == "yes") }' drift.csv >numbers.csv
+
+follow=(train --follow --window 500 --quiet)
+
+# The same bits for any W, and from a pipe.
+for model in "logistic" "mlp:hidden=8 --epochs 2" "logistic --sync step" "mlp:hidden=8 --sync 3 --schedule inverse" bayes; do
+    for workers in 1 2 3; do
+        $peal "${follow[@]}" drift.csv --label y --model $model --partitions 3 --workers $workers --out w$workers.safetensors
+    done
+    cmp w1.safetensors w2.safetensors || fail "$model: W 1 and 2 differ"
+    cmp w1.safetensors w3.safetensors || fail "$model: W 1 and 3 differ"
+done
+cat drift.csv | $peal "${follow[@]}" - --label y --model bayes --partitions 3 --out pipe.safetensors
+cmp w1.safetensors pipe.safetensors || fail "a pipe gives another model"
+mkfifo pipe
+cat drift.csv >pipe &
+$peal "${follow[@]}" pipe --label y --model bayes --partitions 3 --threads 1 --out fifo.safetensors
+wait
+cmp w1.safetensors fifo.safetensors || fail "a FIFO gives another model"
+gzip -k drift.csv
+$peal "${follow[@]}" drift.csv.gz --label y --model bayes --partitions 3 --threads 3 --out gz.safetensors
+cmp w1.safetensors gz.safetensors || fail "a compressed file gives another model"
+# Whether it is published after each window or never before the end.
+$peal "${follow[@]}" drift.csv --label y --model bayes --partitions 3 --publish 100 --out late.safetensors
+cmp w1.safetensors late.safetensors || fail "--publish changes the model"
+
+# A window's metrics are those of the model that was published before it, by peal eval.
+for table in drift.csv:y numbers.csv:n; do
+    file=${table%:*} label=${table#*:}
+    for windows in 1 3; do
+        head -n $((1 + 500 * windows)) "$file" >before.csv
+        awk -v first=$((500 * windows + 1)) 'NR == 1 || (NR > first && NR <= first + 500)' "$file" >next.csv
+        head -n $((1 + 500 * windows + 500)) "$file" >both.csv
+        $peal "${follow[@]}" before.csv --label $label --out before.safetensors
+        $peal "${follow[@]}" both.csv --label $label --out both.safetensors
+        $peal eval before.safetensors next.csv --json --quiet >eval.json
+        tail -n 1 both.run/metrics.jsonl >window.json
+        for metric in $([ $label = y ] && echo accuracy log_loss auc || echo rmse mae r2); do
+            [ "$(json window.json $metric)" = "$(json eval.json $metric)" ] ||
+                fail "$file, window $((windows + 1)): $metric $(json window.json $metric), by eval $(json eval.json $metric)"
+        done
+    done
+done
+# Over all: the mean of the windows'.
+grep -o '"metrics":{"accuracy":[0-9.]*' w1.run/metrics.jsonl | awk -F: '{ sum += $3 } END { printf "%.6f\n", sum / NR }' >mean.txt
+tail -n 1 w1.run/metrics.jsonl | grep -o '"all":{[^}]*}' >all.json
+awk -v a="$(json all.json accuracy)" -v b="$(cat mean.txt)" 'BEGIN { exit !(a - b < 1e-5 && b - a < 1e-5) }' || fail "$(cat all.json) is not the mean $(cat mean.txt)"
+
+# Drift is found within two windows of the change, which is window 6's end.
+$peal train --follow --window 500 drift.csv --label y --model logistic --out drift.safetensors 2>log.txt
+grep -Eq "window [78]: the loss \(1 - probability of the label\) has risen from 0\.[0-9]+ to 0\.[0-9]+" log.txt || { cat log.txt; fail "the loss has risen, and nobody says so"; }
+grep -Eq "window 7: column 'x' has moved \(PSI [0-9.]+\)" log.txt || { cat log.txt; fail "x has moved, and nobody says so"; }
+grep -Eq "window [1-6]: (the loss|column)" log.txt && { cat log.txt; fail "a false alarm"; }
+grep -q "column 'z'\|column 'town'" log.txt && fail "z and town have not moved"
+grep -q "^rows: 6000 in = 6000 used + 0 dropped" log.txt || fail "the rows do not add up"
+# And none where there is none, for 100 windows.
+stream 20000 20000 2 >calm.csv
+$peal train --follow --window 200 calm.csv --label y --model logistic --out calm.safetensors 2>log.txt
+[ "$(wc -l <calm.run/metrics.jsonl)" = 100 ] || fail "not 100 windows"
+grep -E "has risen|moved" log.txt && fail "a false alarm"
+
+# The version, and going on from a model over its pipeline.
+$peal inspect drift.safetensors --json >inspect.json
+[ "$(json inspect.json version)" = 12 ] || fail "the version is not the number of windows"
+head -n 3001 drift.csv >first.csv
+(head -n 1 drift.csv; tail -n +3002 drift.csv) >second.csv
+$peal "${follow[@]}" first.csv --label y --model logistic --out first.safetensors
+$peal "${follow[@]}" second.csv --init first.safetensors --out second.safetensors
+$peal predict second.safetensors drift.csv --quiet --out predicted.csv
+
+# A small last window, rows without a label, bad rows.
+(head -n 1204 drift.csv; echo "0.5,0.5,town1,"; echo "0.5,0.5,town1,maybe"; echo "a,b,town1,yes") >odd.csv
+$peal train --follow --window 400 odd.csv --label y --model logistic --partitions 4 --on-bad-row drop --json --out odd.safetensors >odd.json 2>log.txt
+[ "$(json odd.json in)" = 1206 ] && [ "$(json odd.json dropped)" = 1 ] && [ "$(json odd.json learnt)" = 1203 ] || { cat odd.json log.txt; fail "the rows do not add up"; }
+grep -q "2 without a known label" log.txt || { cat log.txt; fail "rows without a label are not told"; }
+
+# What goes on where it was is refused if it cannot.
+refused() { expect 2 "$1" $peal train --follow "${@:2}" --out refused.safetensors; }
+refused "the model 'trees' cannot go on learning" drift.csv --label y --model trees
+refused "sync full cannot go on learning" drift.csv --label y --model logistic --sync full
+refused "the schedule 'cosine' goes by the training's end" drift.csv --label y --schedule cosine
+refused "goes by the training's end" drift.csv --label y --schedule constant:warmup=0.1
+refused "valid is of a training whose rows are all there" drift.csv --label y --valid 0.1
+refused "which column is to be predicted" drift.csv
+refused "which cannot be learnt from a stream" drift.csv --label y --weight z
+refused "a bad row can fail the job or be dropped" drift.csv --label y --on-bad-row quarantine
+expect 2 "--window is of --follow" $peal train drift.csv --label y --window 10 --out refused.safetensors
+$peal etl drift.csv --label y --out set --quiet
+refused "is a dataset, and no stream" set --label y
+expect 3 "town" $peal train --follow odd.csv --window 400 --label y --type town=number --out refused.safetensors
+expect 2 "a compressed pipe" bash -c "cat drift.csv.gz | $peal train --follow - --label y --out refused.safetensors"
+[ ! -e refused.safetensors ] || fail "a model although refused"
+$peal "${follow[@]}" - --label y --model bayes --partitions 3 --out stdin.safetensors <drift.csv.gz # a file, and so it can
+cmp w1.safetensors stdin.safetensors || fail "standard input gives another model"
+cat drift.csv | $peal "${follow[@]}" - --label y --model bayes --out pipe.safetensors
+cat drift.csv >again.csv
+expect 2 "cannot resume: a pipe gives its rows once" bash -c "cat drift.csv | $peal train --follow --window 500 - --label y --model bayes --out pipe.safetensors --resume"
+sed -i '2s/.*/0.9,0.9,town0,no/' again.csv
+$peal "${follow[@]}" drift.csv --label y --model bayes --out again.safetensors
+expect 2 "'pipeline' differs" $peal "${follow[@]}" again.csv --label y --model bayes --out again.safetensors --resume
+sed '900s/.*/0.9,0.9,town0,no/' drift.csv >again.csv
+expect 3 "no longer those that the run has learnt" $peal "${follow[@]}" again.csv --label y --model bayes --out again.safetensors --resume
+ls -A | grep -i "first-rows\|peal-tmp" && fail "something is left behind"
+ls -A again.run | grep "first-rows" && fail "something is left behind"
+echo ok
