@@ -88,7 +88,9 @@ const tools_option tools_option_table[] = {
     {"outer", OPTION_TEXT, AT(outer), "SPEC",
      "how averages are applied: nesterov, momentum (lr=0.7,momentum=0.6) or average", FOR_TRAIN},
     {"follow", OPTION_FLAG, AT(follow), NULL,
-     "learn from a stream: window by window, each predicted, learnt, committed and published in turn", FOR_TRAIN},
+     "learn from a stream: window by window, each predicted, learnt, committed and published in turn (mlp, unless "
+     "--model says otherwise)",
+     FOR_TRAIN},
     {"window", OPTION_COUNT, AT(window), "N", "with --follow: rows of a window (10000)", FOR_TRAIN},
     {"fit-windows", OPTION_COUNT, AT(fit_windows), "N",
      "with --follow: windows whose rows the transforms are fitted on (1)", FOR_TRAIN},

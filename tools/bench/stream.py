@@ -3,7 +3,7 @@
 
 usage: stream.py PEAL [--adult FOLDER] [--rows N] [--river]
 
-A generated stream of 20 numbers whose weights change at its half, and adult's training rows: prequential accuracy and
+A generated stream of 20 numbers whose weights change at its half (--rows 0: none), and adult's training rows: prequential accuracy and
 rows/s (of the whole process for Peal; of the loop over rows in memory, without reading them, for the others).
 scikit-learn: StandardScaler fitted on the first window, SGDClassifier(loss="log_loss").partial_fit once a window, at its
 defaults. river: StandardScaler | LogisticRegression, row by row.
@@ -99,7 +99,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path, out = os.path.join(folder, "stream.csv"), os.path.join(folder, "m.safetensors")
-        tables = [("drift", lambda: drifting(options.rows, path))]
+        tables = [] if options.rows == 0 else [("drift", lambda: drifting(options.rows, path))]
         if options.adult:
             tables.append(("adult", lambda: adult(options.adult, path)))
         for name, make in tables:
