@@ -2,7 +2,6 @@
 #include "models/online/follow.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +10,7 @@
 #include "core/base/json.h"
 #include "core/base/machine.h"
 #include "core/base/stop.h"
-#include "etl/job/first.h"
+#include "models/online/fit.h"
 #include "models/online/prequential.h"
 #include "models/online/windows.h"
 #include "models/train/rounds.h"
@@ -117,56 +116,6 @@ peal_status peal_follow_check(const peal_follow_options *options, peal_error *er
 
 /* ---- the pipeline ---- */
 
-/* An ordinary ETL job over the first rows, whose dataset is gone behind it. */
-static peal_status fit_on(follower *self, const char *text, const char *dataset, peal_error *err) {
-    const peal_follow_options *options = self->options;
-    peal_etl_options etl = options->etl;
-    peal_etl_result result;
-    peal_dataset *made = NULL;
-    PEAL_TRY(peal_first_rows(&options->etl, options->window * options->fit_windows, text, &self->first, err));
-    etl.sources = &text;
-    etl.source_count = 1;
-    etl.out = dataset;
-    etl.format = self->first.format;
-    etl.access = NULL;
-    etl.resume = false;
-    peal_status status = peal_etl(&etl, &result, err);
-    if (status == PEAL_OK) status = peal_dataset_open(dataset, &made, err);
-    if (status == PEAL_OK) {
-        self->trainer.data.own_saved = json_deep_copy(peal_dataset_pipeline(made));
-        if (!self->trainer.data.own_saved) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-        peal_report(reporter(self), PEAL_EVENT_NOTE,
-                    "the pipeline is fitted on the first %llu rows, and stays as it is",
-                    (unsigned long long)result.rows_used);
-    }
-    peal_dataset_close(made);
-    if (status != PEAL_OK)
-        peal_error_context(err, "fitting the pipeline on the first rows of %s", options->etl.sources[0]);
-    return status;
-}
-
-/* In a folder below the run's, which is gone behind it, as what a killed job left of one. */
-static peal_status fit(follower *self, peal_error *err) {
-    const char *run_dir = self->options->train.run_dir;
-    peal_staging *folder = NULL;
-    char *target = run_dir ? peal_path_join(run_dir, "first-rows")
-                           : peal_sprintf("%s/peal-follow-%d", peal_temporary_folder(), (int)getpid());
-    char *text = NULL, *dataset = NULL;
-    peal_status status =
-        target ? peal_staging_make(target, NULL, &folder, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    if (status == PEAL_OK) {
-        text = peal_path_join(peal_staging_path(folder), "text");
-        dataset = peal_path_join(peal_staging_path(folder), "dataset");
-        status =
-            text && dataset ? fit_on(self, text, dataset, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    }
-    peal_staging_abandon(folder, false);
-    free(target);
-    free(text);
-    free(dataset);
-    return status;
-}
-
 static peal_status check_columns(const follower *self, peal_error *err) {
     const peal_pipeline *pipeline = self->trainer.data.pipeline;
     const size_t refused = pipeline->weight != SIZE_MAX ? pipeline->weight : pipeline->query;
@@ -183,7 +132,9 @@ static peal_status take_pipeline(follower *self, peal_error *err) {
         data->own_saved = peal_predictor_save_pipeline(self->trainer.init);
         if (!data->own_saved) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
     } else {
-        PEAL_TRY(fit(self, err));
+        const peal_follow_options *options = self->options;
+        PEAL_TRY(models__fit_pipeline(&options->etl, options->window * options->fit_windows, options->train.run_dir,
+                                      &self->first, &data->own_saved, err));
     }
     data->pipeline_saved = data->own_saved;
     PEAL_TRY(peal_pipeline_load(data->own_saved, &data->pipeline, err));
