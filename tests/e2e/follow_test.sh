@@ -37,6 +37,20 @@ cmp w1.safetensors fifo.safetensors || fail "a FIFO gives another model"
 gzip -k drift.csv
 $peal "${follow[@]}" drift.csv.gz --label y --model bayes --partitions 3 --threads 3 --out gz.safetensors
 cmp w1.safetensors gz.safetensors || fail "a compressed file gives another model"
+# A last window of one row for four partitions; sparse rows, and texts that are hashed.
+head -n 1002 drift.csv >tail.csv
+awk 'BEGIN { srand(3); for (i = 0; i < 900; i++) { printf "%d", (rand() < 0.5) ? 1 : -1
+    for (j = k = 0; j < 8; j++) { k += 1 + int(rand() * 40); printf " %d:%.3f", k, rand() }
+    print "" } }' >rows.libsvm
+for sync in epoch step; do
+    for workers in 1 3; do
+        options=(--model logistic --sync $sync --partitions 4 --workers $workers)
+        $peal "${follow[@]}" tail.csv --label y --transform hash:columns=town,bits=10 "${options[@]}" --out tail$workers.safetensors
+        $peal "${follow[@]}" rows.libsvm --window 200 --label label "${options[@]}" --out rows$workers.safetensors
+    done
+    cmp tail1.safetensors tail3.safetensors || fail "$sync: a small last window gives other bits"
+    cmp rows1.safetensors rows3.safetensors || fail "$sync: sparse rows give other bits"
+done
 # Whether it is published after each window or never before the end.
 $peal "${follow[@]}" drift.csv --label y --model bayes --partitions 3 --publish 100 --out late.safetensors
 cmp w1.safetensors late.safetensors || fail "--publish changes the model"
