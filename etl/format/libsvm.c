@@ -166,4 +166,5 @@ const peal_format peal_format_libsvm = {
     .recognise = libsvm_recognise,
     .survey = libsvm_survey,
     .open = libsvm_open,
+    .is_text = true,
 };

@@ -251,4 +251,5 @@ const peal_format peal_format_vw = {
     .recognise = vw_recognise,
     .survey = vw_survey,
     .open = vw_open,
+    .is_text = true,
 };
