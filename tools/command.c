@@ -182,6 +182,16 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     return PEAL_OK;
 }
 
+peal_status tools_following(const tools_options *options, peal_following *out, peal_error *err) {
+    *out = (peal_following){.files = options->follow, .has_idle = options->has_idle_seconds};
+    if (options->has_idle_seconds && !options->follow) {
+        return peal_fail(err, PEAL_E_USAGE, "--idle-seconds is of sources that are followed: it wants --follow");
+    }
+    if (options->idle_seconds > 1e9) return peal_fail(err, PEAL_E_USAGE, "--idle-seconds is at most 1000000000");
+    out->idle_ms = (uint64_t)(options->idle_seconds * 1000);
+    return PEAL_OK;
+}
+
 peal_status tools_predict_options(const tools_options *options, peal_predict_options *out, tools_arrays *arrays,
                                   peal_error *err) {
     *out = (peal_predict_options){.stop = &tools_stop, .reporter = tools_display_reporter()};
@@ -195,6 +205,11 @@ peal_status tools_predict_options(const tools_options *options, peal_predict_opt
     out->nulls = arrays->nulls;
     out->null_count = json_array_size(options->nulls);
     out->threads = options->threads;
+    PEAL_TRY(tools_following(options, &out->following, err));
+    if (options->follow && out->source_count != 1) {
+        return peal_fail(err, PEAL_E_USAGE, "%zu sources were named, but one is followed (--follow)",
+                         out->source_count);
+    }
     PEAL_TRY(peal_source_check_access(options->access, err));
     return peal_format_check_options(NULL, options->reading, err);
 }

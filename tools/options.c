@@ -109,6 +109,19 @@ const tools_option tools_option_table[] = {
     {"stall-seconds", OPTION_NUMBER, AT(stall_seconds), "S",
      "replace a worker that has not moved for so long (60); one that is stopped, after 5 s at most", FOR_TRAIN},
     {"resume", OPTION_FLAG, AT(resume), NULL, "go on where a killed or interrupted job stopped", FOR_ETL | FOR_TRAIN},
+    {"follow", OPTION_FLAG, AT(follow), NULL,
+     "read on as rows come, of one file that grows (rotated, too), pipe or connection: etl adds a shard a window, "
+     "predict answers row by row",
+     FOR_ETL | FOR_PREDICT},
+    {"window", OPTION_TEXT, AT(window), "N|Ts",
+     "with --follow: a window is N rows, or those of T seconds, as 10s, or, as 5000,10s, whichever is full first "
+     "(100000)",
+     FOR_ETL},
+    {"fit-windows", OPTION_COUNT, AT(fit_windows), "N",
+     "with --follow: fit the transforms on the first N windows; they are frozen then (1)", FOR_ETL},
+    {"idle-seconds", OPTION_NUMBER, AT(idle_seconds), "S",
+     "with --follow: end when nothing has come for S seconds; 0: at once (at the end of a pipe or connection)",
+     FOR_ETL | FOR_PREDICT},
     {"split", OPTION_TEXT, AT(split), "NAME", "train, valid or test rows of a dataset (test, else valid, else train)",
      FOR_EVAL},
     {"raw", OPTION_FLAG, AT(raw), NULL, "write scores before they become probabilities, in the place of predictions",
@@ -299,6 +312,7 @@ static peal_status set_number(const parser *self, const tools_option *option, co
         return peal_fail(self->err, PEAL_E_USAGE, "--%s wants a number from 0, not '%s'", option->name, value);
     }
     if (option->offset == AT(checkpoint_seconds)) self->options->has_checkpoint_seconds = true;
+    if (option->offset == AT(idle_seconds)) self->options->has_idle_seconds = true;
     *(double *)field(self, option) = number;
     return PEAL_OK;
 }

@@ -37,9 +37,11 @@ typedef struct tools_options {
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init, *augment;
     uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree, permutations, quality,
         processes;
-    double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds;
-    bool resume, json, quiet, help, raw, leaves, contributions;
-    bool has_seed, has_checkpoint_seconds;
+    double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds, idle_seconds;
+    char *window;
+    uint64_t fit_windows;
+    bool resume, json, quiet, help, raw, leaves, contributions, follow;
+    bool has_seed, has_checkpoint_seconds, has_idle_seconds;
     char **words; /* all of the program's, as they came */
 } tools_options;
 
