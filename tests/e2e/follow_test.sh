@@ -115,6 +115,21 @@ grow fifo --window 0.2s --idle-seconds 1 --out t
 kill $writer
 [ "$(dataset_rows t)" = 75 ] && [ "$(shards t)" = 3 ] || fail "windows of a time"
 
+# What a pipe had brought when the job was interrupted is not lost.
+(
+    echo $header && rows 1 150
+    exec sleep 60
+) >fifo &
+writer=$!
+"$peal" etl fifo --label y --follow --quiet --window 100 --out i 2>/dev/null &
+job=$!
+wait_for has_windows i 1
+kill -INT $job
+code=0
+wait $job || code=$?
+kill $writer
+[ $code = 4 ] && [ "$(dataset_rows i)" = 150 ] || fail "exit code $code, or rows were lost by SIGINT"
+
 # Bad rows, values and classes that are not known.
 { cat rows.csv && echo 1.5,town1 && echo 2.5,elsewhere,1 && echo 3.5,town2,7 && echo words,town2,1; } >odd.csv
 expect 3 "odd.csv: line 2502: 2 fields, expected 3" "$peal" etl odd.csv --label y --follow --window 1000 --idle-seconds 0 --out o
