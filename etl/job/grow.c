@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/digest.h"
@@ -325,8 +326,12 @@ static peal_status cut_quarantine(const grow_job *job, peal_error *err) {
     char *path = peal_path_join(job->out, quarantine_name);
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     peal_status status = PEAL_OK;
+    struct stat info;
     if (job->quarantine_bytes == 0) {
         status = peal_remove_tree(path, err);
+    } else if (stat(path, &info) != 0 || (uint64_t)info.st_size < job->quarantine_bytes) {
+        status = peal_fail(err, PEAL_E_DATA, "%s is damaged: %llu bytes were expected", path,
+                           (unsigned long long)job->quarantine_bytes);
     } else if (truncate(path, (off_t)job->quarantine_bytes) != 0) {
         status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot cut %s", path);
     }

@@ -9,7 +9,11 @@
 #include "core/thread/executor.h"
 #include "etl/job/objects.h"
 
-enum { WAIT_MS = 100, TEXT_MEMORY = 96 << 20 /* of the dictionaries of all slots */ };
+enum { WAIT_MS = 100 };
+enum {
+    TEXT_MEMORY = 128 << 20,
+    TEXT_BYTES = 48
+}; /* of the dictionaries of all slots; of a text in one, beside itself */
 
 /* An object under way. It lasts until it is read and none of its blocks is in a slot. */
 typedef struct scan_input {
@@ -294,7 +298,9 @@ static void keep_texts(scan_slot *slot) {
     const peal_scan *scan = slot->scan;
     peal_table_room *table = &slot->block.table;
     size_t memory = 0;
-    for (size_t i = 0; i < scan->read->count; i++) memory += peal_dictionary_memory(&table->dictionaries[i]);
+    for (size_t i = 0; i < scan->read->count; i++) {
+        memory += table->dictionaries[i].size * (size_t)TEXT_BYTES + table->dictionaries[i].bytes.size;
+    }
     if (memory <= TEXT_MEMORY / scan->slot_count) {
         peal_applier_keep_texts(slot->applier);
         return;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sources that are followed: windows, the dataset that grows, resumption, rotation, pipes, sockets, answers row by row.
 source tests/lib.sh
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # servers and writers
 
 # rows FIRST LAST: lines of a table, without its header
 header=x,city,y
@@ -147,7 +148,7 @@ server = socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET)
 server.bind("rows.sock" if kind == "unix" else ("127.0.0.1", 0))
 server.listen()
 print(server.getsockname()[1] if kind != "unix" else "ready", flush=True)
-for _ in range(2):
+while True:
     connection, _ = server.accept()
     for at in range(0, len(data), 1000):
         connection.sendall(data[at:at + 1000])
@@ -156,6 +157,7 @@ for _ in range(2):
     connection.close()
 END
     python3 serve.py unix rows.csv >port.txt &
+    servers=$!
     wait_for test -s port.txt
     grow unix:rows.sock --window 1000 --out u
     cmp <(sum_of d) <(sum_of u) || fail "other bits from a Unix socket"
@@ -163,13 +165,22 @@ END
     cmp predictions.txt <("$peal" predict m.safetensors rows.csv) || fail "predictions from a Unix socket"
     rm -f port.txt
     python3 serve.py tcp rows.csv >port.txt &
+    servers+=" $!"
     wait_for test -s port.txt
     address=tcp://127.0.0.1:$(cat port.txt)
     grow "$address" --window 1000 --out u
     cmp <(sum_of d) <(sum_of u) || fail "other bits from a TCP connection"
     "$peal" etl "$address" --label y --out u --quiet # and copied, of a job that does not follow
     [ "$(dataset_rows u)" = 2500 ] || fail "rows of a TCP connection"
+    kill $servers
+    wait $servers 2>/dev/null || true
     expect 3 "cannot connect to $address" "$peal" etl "$address" --label y --follow --out v
+    rm -f port.txt
+    python3 serve.py reset rows.csv >port.txt &
+    servers=$!
+    wait_for test -s port.txt
+    expect 3 "Connection reset by peer" "$peal" etl "tcp://127.0.0.1:$(cat port.txt)" --label y --follow --window 2000 --out v
+    kill $servers
 fi
 expect 3 "cannot connect to unix:nowhere.sock: No such file" "$peal" etl unix:nowhere.sock --label y --out v
 expect 2 "tcp://HOST:PORT was expected" "$peal" etl tcp://localhost --label y --out v
