@@ -23,13 +23,15 @@ rows_of() { cat "$1"/*.arrow && sed 's/"line": *[0-9]*//' "$1/quarantine.jsonl" 
 (cd still && "${job[@]}" --out calm --idle-seconds 0)
 [ "$(listed still/calm | wc -l)" = 30 ] || fail "the undisturbed job has $(listed still/calm | wc -l) shards"
 
-# strike: runs the job, and kills it at a random moment; a dataset is whole at any.
+# strike: runs the job, and kills it at a random moment; a dataset is whole at any. `span` are the milliseconds that it has
+# at most, the more often the more, so that a slow build gets on, too.
 strike() {
-    local resume shard
+    local resume shard moment=$((RANDOM % span))
+    span=$((span + span / 4))
     resume=$([ -e d ] && echo --resume || true)
     "${job[@]}" --out d $resume "$@" 2>>log.txt &
     local pid=$!
-    sleep "0.$(printf %03d $((RANDOM % 160)))"
+    sleep "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
     kill -9 $pid 2>/dev/null || true
     wait $pid 2>/dev/null || true
     kills=$((kills + 1))
@@ -71,7 +73,7 @@ moving_trial() {
 for trial in $(seq 1 "$trials"); do
     RANDOM=$((seed + trial))
     story="trial $trial, PEAL_FAULT_SEED=$seed"
-    kills=0
+    kills=0 span=100
     if ((trial % 2)); then cd "$work/still"; else cd "$work/moving"; fi
     rm -rf d
     if ((trial % 2)); then still_trial; else moving_trial; fi
