@@ -13,6 +13,7 @@ typedef struct live_stream {
     peal_stream base;
     const peal_source *source;
     int64_t since_ns; /* when the last bytes came */
+    int problem;      /* an errno that the next read tells: a socket tells it once */
 } live_stream;
 
 peal_status source__read_failed(const char *name, int error_number, peal_error *err) {
@@ -32,9 +33,10 @@ static bool is_idle(const live_stream *self) {
 
 /* Takes whatever else is there already: a writer that is fast fills a pipe again and again. What goes wrong, and the
  * end, the next read tells. */
-static void take_more(const live_stream *self, uint8_t *out, size_t capacity, size_t *got) {
+static void take_more(live_stream *self, uint8_t *out, size_t capacity, size_t *got) {
     while (*got < capacity && has_bytes(self, 0)) {
         const ssize_t n = read(self->source->fd, out + *got, capacity - *got);
+        if (n < 0 && errno != EINTR && errno != EAGAIN) self->problem = errno;
         if (n <= 0) return;
         *got += (size_t)n;
     }
@@ -44,6 +46,7 @@ static peal_status live_read(peal_stream *base, uint8_t *out, size_t capacity, s
     live_stream *self = (live_stream *)base;
     const char *name = peal_source_name(self->source);
     *got = 0;
+    if (self->problem) return source__read_failed(name, self->problem, err);
     for (;;) {
         if (peal_is_stopped(self->source->stop)) {
             return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while waiting for %s", name);
@@ -64,7 +67,8 @@ static peal_status live_read(peal_stream *base, uint8_t *out, size_t capacity, s
 
 static bool live_ready(peal_stream *base, int timeout_ms) {
     const live_stream *self = (const live_stream *)base;
-    return has_bytes(self, source__wait_ms(self->source, self->since_ns, peal_now_ns(), timeout_ms)) || is_idle(self);
+    return self->problem || has_bytes(self, source__wait_ms(self->source, self->since_ns, peal_now_ns(), timeout_ms)) ||
+           is_idle(self);
 }
 
 static void live_close(peal_stream *base) {
