@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Rows of 40 columns from a pipe into windows: what `peal etl --follow` takes, beside the same file read as a whole.
 
-usage: stream.py FOLDER [REPEATS]        (make_clicks.py makes the folder)
+usage: windows.py FOLDER [REPEATS]        (make_clicks.py makes the folder)
 
 The files are unpacked once into one CSV, which cat writes into the pipe. Each run writes its dataset, a shard of 100,000 rows a
 window, checksummed and fsynced. Told are rows a second by the clock, and by the CPU time of the program alone (what two cores
