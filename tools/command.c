@@ -186,6 +186,42 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
     return PEAL_OK;
 }
 
+peal_status tools_window(const char *text, uint64_t *rows, uint64_t *ms, peal_error *err) {
+    enum { SECONDS_MOST = 1000000000 };
+    *rows = *ms = 0;
+    for (const char *at = text;;) {
+        char *end;
+        const double number = strtod(at, &end);
+        const bool is_time = *end == 's';
+        const char *behind = end + is_time;
+        const bool right = *at >= '0' && *at <= '9' && number > 0 && number <= (is_time ? SECONDS_MOST : 1e15) &&
+                           (*behind == '\0' || *behind == ',') && !(is_time ? *ms : *rows) &&
+                           (is_time || (double)(uint64_t)number == number);
+        if (!right) {
+            return peal_fail(err, PEAL_E_USAGE,
+                             "--window wants a number of rows (5000), seconds (10s), or both (5000,10s), not '%s'",
+                             text);
+        }
+        if (is_time) {
+            *ms = number < 0.001 ? 1 : (uint64_t)(number * 1000);
+        } else {
+            *rows = (uint64_t)number;
+        }
+        if (*behind == '\0') return PEAL_OK;
+        at = behind + 1;
+    }
+}
+
+peal_status tools_following(const tools_options *options, peal_following *out, peal_error *err) {
+    *out = (peal_following){.files = options->follow, .has_idle = options->has_idle_seconds};
+    if (options->has_idle_seconds && !options->follow) {
+        return peal_fail(err, PEAL_E_USAGE, "--idle-seconds is of sources that are followed: it wants --follow");
+    }
+    if (options->idle_seconds > 1e9) return peal_fail(err, PEAL_E_USAGE, "--idle-seconds is at most 1000000000");
+    out->idle_ms = (uint64_t)(options->idle_seconds * 1000);
+    return PEAL_OK;
+}
+
 peal_status tools_predict_options(const tools_options *options, peal_predict_options *out, tools_arrays *arrays,
                                   peal_error *err) {
     *out = (peal_predict_options){.stop = &tools_stop, .reporter = tools_display_reporter()};
@@ -200,6 +236,11 @@ peal_status tools_predict_options(const tools_options *options, peal_predict_opt
     out->nulls = arrays->nulls;
     out->null_count = json_array_size(options->nulls);
     out->threads = options->threads;
+    PEAL_TRY(tools_following(options, &out->following, err));
+    if (options->follow && out->source_count != 1) {
+        return peal_fail(err, PEAL_E_USAGE, "%zu sources were named, but one is followed (--follow)",
+                         out->source_count);
+    }
     PEAL_TRY(peal_source_check_access(options->access, err));
     return peal_format_check_options(NULL, options->reading, err);
 }

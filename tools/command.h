@@ -50,6 +50,10 @@ peal_status tools_etl_options(const tools_options *options, peal_etl_options *ou
 /* What eval and predict read: all sources but the first, which is the model. */
 peal_status tools_predict_options(const tools_options *options, peal_predict_options *out, tools_arrays *arrays,
                                   peal_error *err);
+/* How sources are read that have no end: --follow, --idle-seconds. PEAL_E_USAGE if the second one stands alone. */
+peal_status tools_following(const tools_options *options, peal_following *out, peal_error *err);
+/* A window as --window says it: "5000" rows, "10s", or "5000,10s"; 0 of what it does not say. */
+peal_status tools_window(const char *text, uint64_t *rows, uint64_t *ms, peal_error *err);
 void tools_arrays_clear(tools_arrays *arrays);
 peal_status tools_bad_rows(const tools_options *options, peal_bad_rows *out, peal_error *err);
 

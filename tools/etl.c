@@ -1,6 +1,9 @@
 /* `peal etl`: makes a dataset of files, or images of images. */
+#include <stdlib.h>
+
 #include "core/base/json.h"
 #include "core/base/spec.h"
+#include "etl/job/grow.h"
 #include "etl/job/images.h"
 #include "tools/command.h"
 #include "tools/display.h"
@@ -107,7 +110,58 @@ static peal_status run_images(const tools_options *options, peal_error *err) {
     return options->json ? tools_print_json(images_json(&result), err) : PEAL_OK;
 }
 
-/* ---- both ---- */
+/* ---- datasets that grow ---- */
+
+static peal_status check_following(const tools_options *options, bool images, peal_error *err) {
+    if (options->follow && images) return peal_fail(err, PEAL_E_USAGE, "--follow is of rows, not of --to images");
+    if (options->follow) return PEAL_OK;
+    if (options->window) return peal_fail(err, PEAL_E_USAGE, "--window is of sources that are followed (--follow)");
+    if (options->fit_windows) {
+        return peal_fail(err, PEAL_E_USAGE, "--fit-windows is of sources that are followed (--follow)");
+    }
+    peal_following following;
+    return tools_following(options, &following, err);
+}
+
+static void say_growth(const tools_options *options, const peal_grow_result *result) {
+    tools_say_rows(result->rows_in, result->rows_used, result->rows_dropped, result->rows_quarantined);
+    const double seconds = (double)result->wall_ns * 1e-9;
+    tools_say("dataset: %s (%llu window%s, %llu of them new) in %.2f s, %.0f new rows/s", options->out,
+              (unsigned long long)result->windows, result->windows == 1 ? "" : "s",
+              (unsigned long long)result->new_windows, seconds, (double)result->new_rows / seconds);
+}
+
+/* NULL if there is no memory. */
+static json_t *growth_json(const peal_grow_result *result) {
+    return json_pack("{s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:f}", "rows", "in", (json_int_t)result->rows_in,
+                     "used", (json_int_t)result->rows_used, "dropped", (json_int_t)result->rows_dropped, "quarantined",
+                     (json_int_t)result->rows_quarantined, "windows", (json_int_t)result->windows, "new_windows",
+                     (json_int_t)result->new_windows, "new_rows", (json_int_t)result->new_rows, "unknown_values",
+                     (json_int_t)result->unknown, "seconds", (double)result->wall_ns * 1e-9);
+}
+
+static peal_status run_follow(const tools_options *options, peal_error *err) {
+    peal_grow_options grow = {.fit_windows = options->fit_windows ? options->fit_windows : 1};
+    peal_following following;
+    tools_arrays arrays = {0};
+    peal_grow_result result = {0};
+    PEAL_TRY(tools_following(options, &following, err));
+    grow.has_idle = following.has_idle;
+    grow.idle_ms = following.idle_ms;
+    if (options->window) {
+        PEAL_TRY(tools_window(options->window, &grow.window_rows, &grow.window_ms, err));
+    } else {
+        grow.window_rows = PEAL_WINDOW_ROWS;
+    }
+    peal_status status = tools_etl_options(options, &grow.etl, &arrays, err);
+    if (status == PEAL_OK) status = peal_grow(&grow, &result, err);
+    tools_arrays_clear(&arrays);
+    if (result.windows > 0) say_growth(options, &result);
+    if (status != PEAL_OK) return status;
+    return options->json ? tools_print_json(growth_json(&result), err) : PEAL_OK;
+}
+
+/* ---- all ---- */
 
 static peal_status run_dataset(const tools_options *options, peal_error *err) {
     peal_etl_options etl;
@@ -128,6 +182,8 @@ static peal_status run(const tools_options *options, peal_error *err) {
     size_t form = 0;
     if (options->to) PEAL_TRY(peal_spec_choose("form (--to)", options->to, forms, 2, &form, err));
     PEAL_TRY(check_options(options, form == 1, err));
+    PEAL_TRY(check_following(options, form == 1, err));
+    if (options->follow) return run_follow(options, err);
     return form == 1 ? run_images(options, err) : run_dataset(options, err);
 }
 
@@ -141,7 +197,9 @@ const tools_command tools_command_etl = {
         "images "
         "each image of folders and archives goes through the transforms of images (resize, crop, grey...) and is "
         "written "
-        "again, as JPEG or PNG under the path that it had, into a folder that appears whole or not at all.",
+        "again, as JPEG or PNG under the path that it had, into a folder that appears whole or not at all. With "
+        "--follow one source is read on as its rows come (a file that grows, a pipe, tcp://HOST:PORT, unix:PATH), and "
+        "the dataset grows by a shard a window; --resume goes on behind the last one.",
     .bit = FOR_ETL,
     .run = run,
 };

@@ -44,7 +44,11 @@ peal_status tools_follow(const tools_options *options, const peal_train_options 
     peal_follow_result result;
     tools_arrays arrays = {0};
     follow.train = *train;
-    if (options->window) follow.window = options->window;
+    if (options->window) {
+        uint64_t ms;
+        PEAL_TRY(tools_window(options->window, &follow.window, &ms, err));
+        if (ms) return peal_fail(err, PEAL_E_USAGE, "a window that is learnt is of so many rows, and of no time");
+    }
     if (options->fit_windows) follow.fit_windows = options->fit_windows;
     if (options->publish) follow.publish = options->publish;
     peal_status status = tools_etl_options(options, &follow.etl, &arrays, err);

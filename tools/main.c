@@ -80,10 +80,7 @@ static int exit_code(peal_status status) {
 static bool is_resumable(const tools_command *command, const tools_options *options) {
     if (command->bit != FOR_ETL && command->bit != FOR_TRAIN) return false;
     for (size_t i = 0; i < options->source_count; i++) {
-        struct stat info;
-        const char *source = options->sources[i];
-        if (strcmp(source, "-") == 0) return false;
-        if (stat(source, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) return false;
+        if (peal_source_comes_once(options->sources[i])) return false;
     }
     return true;
 }

@@ -87,13 +87,6 @@ const tools_option tools_option_table[] = {
      "what is averaged, and when: epoch, step, a number of steps, or full; see 'peal help sync'", FOR_TRAIN},
     {"outer", OPTION_TEXT, AT(outer), "SPEC",
      "how averages are applied: nesterov, momentum (lr=0.7,momentum=0.6) or average", FOR_TRAIN},
-    {"follow", OPTION_FLAG, AT(follow), NULL,
-     "learn from a stream: window by window, each predicted, learnt, committed and published in turn (mlp, unless "
-     "--model says otherwise)",
-     FOR_TRAIN},
-    {"window", OPTION_COUNT, AT(window), "N", "with --follow: rows of a window (10000)", FOR_TRAIN},
-    {"fit-windows", OPTION_COUNT, AT(fit_windows), "N",
-     "with --follow: windows whose rows the transforms are fitted on (1)", FOR_TRAIN},
     {"publish", OPTION_COUNT, AT(publish), "N",
      "with --follow: after every N windows the model is written, and a checkpoint (1)", FOR_TRAIN},
     {"partitions", OPTION_COUNT, AT(partitions), "P",
@@ -127,6 +120,21 @@ const tools_option tools_option_table[] = {
     {"stall-seconds", OPTION_NUMBER, AT(stall_seconds), "S",
      "replace a worker that has not moved for so long (60); one that is stopped, after 5 s at most", FOR_TRAIN},
     {"resume", OPTION_FLAG, AT(resume), NULL, "go on where a killed or interrupted job stopped", FOR_ETL | FOR_TRAIN},
+    {"follow", OPTION_FLAG, AT(follow), NULL,
+     "read on as rows come. etl and predict, of one file that grows (rotated, too), pipe or connection: add a shard a "
+     "window, or answer row by row. train: predict, learn, commit and publish window by window (mlp, unless --model "
+     "says "
+     "otherwise)",
+     FOR_ETL | FOR_TRAIN | FOR_PREDICT},
+    {"window", OPTION_TEXT, AT(window), "N|Ts",
+     "with --follow: a window is N rows (etl 100000, train 10000), or of etl those of T seconds, as 10s, or, as "
+     "5000,10s, whichever is full first",
+     FOR_ETL | FOR_TRAIN},
+    {"fit-windows", OPTION_COUNT, AT(fit_windows), "N",
+     "with --follow: fit the transforms on the first N windows; they are frozen then (1)", FOR_ETL | FOR_TRAIN},
+    {"idle-seconds", OPTION_NUMBER, AT(idle_seconds), "S",
+     "with --follow: end when nothing has come for S seconds; 0: at once (at the end of a pipe or connection)",
+     FOR_ETL | FOR_PREDICT},
     {"split", OPTION_TEXT, AT(split), "NAME", "train, valid or test rows of a dataset (test, else valid, else train)",
      FOR_EVAL},
     {"raw", OPTION_FLAG, AT(raw), NULL, "write scores before they become probabilities, in the place of predictions",
@@ -317,6 +325,7 @@ static peal_status set_number(const parser *self, const tools_option *option, co
         return peal_fail(self->err, PEAL_E_USAGE, "--%s wants a number from 0, not '%s'", option->name, value);
     }
     if (option->offset == AT(checkpoint_seconds)) self->options->has_checkpoint_seconds = true;
+    if (option->offset == AT(idle_seconds)) self->options->has_idle_seconds = true;
     *(double *)field(self, option) = number;
     return PEAL_OK;
 }

@@ -35,12 +35,13 @@ typedef struct tools_options {
     char *out, *to, *job, *sources_from, *format, *label, *task, *on_bad_row, *on_bad_source, *like, *image_format;
     char *query, *weight, *offset, *exposure;
     char *model, *optimizer, *schedule, *sync, *outer, *valid, *run_dir, *split, *class_weight, *init, *augment;
-    uint64_t window, fit_windows, publish;
+    char *window;
+    uint64_t fit_windows, publish;
     uint64_t threads, epochs, batch, workers, partitions, seed, patience, keep, deaths, tree, permutations, quality,
         processes;
-    double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds;
+    double lr, clip, label_smoothing, checkpoint_seconds, stall_seconds, idle_seconds;
     bool follow, resume, explain, json, quiet, help, raw, leaves, contributions;
-    bool has_seed, has_checkpoint_seconds;
+    bool has_seed, has_checkpoint_seconds, has_idle_seconds;
     char **words; /* all of the program's, as they came */
 } tools_options;
 

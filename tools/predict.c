@@ -306,6 +306,10 @@ static peal_status depend(const tools_options *options, const peal_predict_optio
 }
 
 static peal_status check_dependence(const tools_options *options, peal_bad_rows on_bad_row, peal_error *err) {
+    if (options->follow && options->dependence) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "dependence is of rows that end, not of those that are followed (--follow)");
+    }
     if (!options->dependence) {
         return options->has_seed
                    ? peal_fail(err, PEAL_E_USAGE, "seed is of the sample that dependence takes; predictions have none")
@@ -391,7 +395,8 @@ const tools_command tools_command_predict = {
         "and the contributions of columns. Dependence is a table of a column's values (up to 20: of numbers quantiles, "
         "of "
         "texts the most frequent, and what is missing) and what is predicted on average over the rows when all of them "
-        "have this value; of more than 100,000 rows over a random sample of at most so many.",
+        "have this value; of more than 100,000 rows over a random sample of at most so many. With --follow a file is "
+        "read on as it grows, and each row answered when it has come.",
     .bit = FOR_PREDICT,
     .run = run,
 };

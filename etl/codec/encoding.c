@@ -62,6 +62,11 @@ static peal_status encoding_read(peal_stream *base, uint8_t *out, size_t capacit
     return PEAL_OK;
 }
 
+static bool encoding_ready(peal_stream *base, int timeout_ms) {
+    const encoding_stream *self = (const encoding_stream *)base;
+    return self->output_used < self->output_size || peal_stream_ready(self->inner, timeout_ms);
+}
+
 static void encoding_close(peal_stream *base) {
     encoding_stream *self = (encoding_stream *)base;
     if (self->state != (iconv_t)-1) iconv_close(self->state);
@@ -96,7 +101,11 @@ peal_status peal_encoding_open(peal_stream *inner, const char *name, const char 
         return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
     }
     *self = (encoding_stream){
-        .base = {.read = encoding_read, .close = encoding_close, .size = UINT64_MAX},
+        .base = {.read = encoding_read,
+                 .close = encoding_close,
+                 .ready = encoding_ready,
+                 .live = inner->live,
+                 .size = UINT64_MAX},
         .inner = inner,
         .name = peal_strdup(name),
         .encoding = peal_strdup(encoding),

@@ -20,6 +20,7 @@ typedef struct frame_stream {
     uint64_t frame_begin; /* of the present frame in the file */
     uint64_t frames;
     bool inner_ended, in_frame, finished;
+    bool full; /* the last output took all the room: the library may hold more, and needs no input for it */
 } frame_stream;
 
 /* ---- the input ---- */
@@ -118,15 +119,17 @@ static peal_status between_frames(frame_stream *self, peal_error *err) {
 }
 
 static peal_status decode_some(frame_stream *self, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    PEAL_TRY(fill(self, 1, err));
+    if (!self->full) PEAL_TRY(fill(self, 1, err));
     etl_frame_step step = {.in = self->next, .in_size = self->available, .out = out, .out_size = capacity};
     /* With no input left the library may still hold bytes of output, so it is asked before data counts as truncated. */
     etl_frame_result result = self->decoder->run(self->state, &step);
     const size_t used = self->available - step.in_size;
     consume(self, used);
     *got = capacity - step.out_size;
+    const bool asked_only = self->full && *got == 0;
+    self->full = *got == capacity;
     if (result == ETL_FRAME_ENDED) self->in_frame = false;
-    if (result == ETL_FRAME_GOES_ON && used == 0 && *got == 0) {
+    if (result == ETL_FRAME_GOES_ON && used == 0 && *got == 0 && !asked_only) {
         if (self->available == 0) return truncated(self, err);
         result = ETL_FRAME_CORRUPT;
     }
@@ -143,6 +146,11 @@ static peal_status frames_read(peal_stream *base, uint8_t *out, size_t capacity,
         PEAL_TRY(self->in_frame ? decode_some(self, out, capacity, got, err) : between_frames(self, err));
     }
     return PEAL_OK;
+}
+
+static bool frames_ready(peal_stream *base, int timeout_ms) {
+    const frame_stream *self = (const frame_stream *)base;
+    return self->available > 0 || self->full || self->inner_ended || peal_stream_ready(self->inner, timeout_ms);
 }
 
 static void frames_close(peal_stream *base) {
@@ -166,7 +174,8 @@ peal_status etl__frames_open(const etl_frame_decoder *decoder, peal_stream *inne
         peal_stream_close(inner);
         return peal_fail(err, PEAL_E_MEMORY, "no memory to decode %s", name);
     }
-    self->base = (peal_stream){.read = frames_read, .close = frames_close, .size = UINT64_MAX};
+    self->base = (peal_stream){
+        .read = frames_read, .close = frames_close, .ready = frames_ready, .live = inner->live, .size = UINT64_MAX};
     self->inner = inner;
     self->decoder = decoder;
     self->state = decoder->open();

@@ -25,6 +25,7 @@ typedef struct gzip_stream {
     uint64_t member_begin; /* of the present member in the file */
     uint64_t members;
     bool in_member, finished;
+    bool full; /* the last output took all the room: the library may hold more, and needs no input for it */
     uint32_t crc;
     uint32_t size; /* of the member's plain bytes, modulo 2^32 */
 } gzip_stream;
@@ -154,14 +155,15 @@ static peal_status between_members(gzip_stream *self, peal_error *err) {
 }
 
 static peal_status inflate_some(gzip_stream *self, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    bool ended;
-    PEAL_TRY(refill(self, &ended, err));
+    bool ended = false;
+    if (!self->full) PEAL_TRY(refill(self, &ended, err));
     uint8_t *end = out;
     size_t room = capacity, before = self->available;
     /* With no input left the library may still hold bytes of output, so truth is told only after asking it. */
     int result = self->inflater->run(self->state, &self->next, &self->available, &end, &room);
     self->offset += before - self->available; /* modulo 2^64: bytes may have been given back */
     *got = (size_t)(end - out);
+    self->full = *got == capacity;
     self->crc = self->inflater->crc32(self->crc, out, *got);
     self->size += (uint32_t)*got;
     if (result < 0) {
@@ -183,6 +185,11 @@ static peal_status gzip_read(peal_stream *base, uint8_t *out, size_t capacity, s
     return PEAL_OK;
 }
 
+static bool gzip_ready(peal_stream *base, int timeout_ms) {
+    gzip_stream *self = (gzip_stream *)base;
+    return self->available > 0 || self->full || self->finished || peal_stream_ready(self->inner, timeout_ms);
+}
+
 static void gzip_close(peal_stream *base) {
     gzip_stream *self = (gzip_stream *)base;
     if (self->state) self->inflater->close(self->state);
@@ -200,7 +207,8 @@ peal_status peal_gzip_open_with(const peal_inflater *inflater, peal_stream *inne
         peal_stream_close(inner);
         return peal_fail(err, PEAL_E_MEMORY, "no memory to inflate");
     }
-    self->base = (peal_stream){.read = gzip_read, .close = gzip_close, .size = UINT64_MAX};
+    self->base = (peal_stream){
+        .read = gzip_read, .close = gzip_close, .ready = gzip_ready, .live = inner->live, .size = UINT64_MAX};
     self->inner = inner;
     self->inflater = inflater;
     self->state = inflater->open();

@@ -67,6 +67,25 @@ static bool is_listed(const json_t *manifest, const char *name) {
     return false;
 }
 
+char *peal_dataset_shard_name(int split, size_t number) {
+    return peal_sprintf("%s-%05zu.arrow", peal_split_names[split], number);
+}
+
+/* Whether a dataset that grows may have left this beside what it lists, where its job was killed: the next shard, or
+ * the next manifest. */
+static bool is_next(const json_t *manifest, const char *name) {
+    static const char next_manifest[] = "manifest.json.peal-tmp-";
+    if (!json_object_get(manifest, "follow")) return false;
+    bool is = strncmp(name, next_manifest, sizeof next_manifest - 1) == 0;
+    for (int i = 0; i < PEAL_SPLITS && !is; i++) {
+        const json_t *split = json_object_get(json_object_get(manifest, "splits"), peal_split_names[i]);
+        char *next = peal_dataset_shard_name(i, json_array_size(json_object_get(split, "shards")));
+        is = next && strcmp(name + (name[0] == '.'), next) == 0;
+        free(next);
+    }
+    return is;
+}
+
 static peal_status judge_names(const char *folder, const char *const *names, size_t count, bool *belongs,
                                peal_error *err) {
     (void)err;
@@ -78,7 +97,7 @@ static peal_status judge_names(const char *folder, const char *const *names, siz
     for (size_t i = 0; i < count; i++) {
         belongs[i] = belongs[i] && manifest &&
                      (strcmp(names[i], "manifest.json") == 0 || strcmp(names[i], "quarantine.jsonl") == 0 ||
-                      is_listed(manifest, names[i]));
+                      is_listed(manifest, names[i]) || is_next(manifest, names[i]));
     }
     json_decref(manifest);
     return PEAL_OK;

@@ -2,8 +2,10 @@
  *
  * The manifest lists every shard with rows, bytes and checksum, and holds the fitted pipeline, the job and the inputs.
  * It is sealed (core/base/seal.h), and so every byte of a dataset is under a checksum. A dataset is written into a
- * staging folder and appears whole or not at all. A process reads the shards into its memory; only workers that are
- * forked later use a map of them, for a file that is cut under a map ends the process (SIGBUS). */
+ * staging folder and appears whole or not at all. One that grows (etl/job/grow.h) gets its later shards where it
+ * stands: each is written under a hidden name, whole before it is listed, and the manifest is replaced in one step. Its
+ * key "follow" says so. A process reads the shards into its memory; only workers that are forked later use a map of
+ * them, for a file that is cut under a map ends the process (SIGBUS). */
 #ifndef PEAL_ETL_DATASET_H
 #define PEAL_ETL_DATASET_H
 
@@ -37,6 +39,18 @@ uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split);
  * whatever happens. */
 peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *facts, const char *pipeline,
                                        peal_error *err);
+/* The same of a dataset that grows, as often as one likes: what was written so far is a whole dataset then, in which
+ * those stand who read meanwhile, and the writer goes on with new shards. `facts` are of all rows so far. */
+peal_status peal_dataset_writer_commit(peal_dataset_writer *writer, json_t *facts, const char *pipeline,
+                                       peal_error *err);
+/* The folder has another name by now. No shard is open. */
+peal_status peal_dataset_writer_move(peal_dataset_writer *writer, const char *folder, peal_error *err);
+/* A fresh writer goes on with the dataset of this manifest, which stands in its folder; what a job that was killed left
+ * there beside it is removed. */
+peal_status peal_dataset_writer_go_on(peal_dataset_writer *writer, const json_t *manifest, peal_error *err);
+/* "train-00007.arrow": the name of a split's shard, which while it is written has a '.' in front. Freed by the caller;
+ * NULL if there is no memory. */
+char *peal_dataset_shard_name(int split, size_t number);
 /* Frees; what was written stays in the folder, which the caller removes. NULL is allowed. */
 void peal_dataset_writer_abort(peal_dataset_writer *writer);
 

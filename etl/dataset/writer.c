@@ -1,5 +1,7 @@
 /* Writing a dataset: shards, cut by size, and the manifest that lists them. */
 #include <assert.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,12 +47,36 @@ peal_status peal_dataset_writer_new(const char *folder, const peal_table *schema
     return PEAL_OK;
 }
 
+/* The path of the split's present shard while it is written, which no pattern of names finds, or when it is whole. The
+ * caller frees it. */
+static peal_status shard_path(const peal_dataset_writer *writer, int split, bool whole, char **out, peal_error *err) {
+    char *name = peal_sprintf("%s%s", whole ? "" : ".", writer->splits[split].name);
+    *out = name ? peal_path_join(writer->folder, name) : NULL;
+    free(name);
+    return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+}
+
 static peal_status shard_open(peal_dataset_writer *writer, int split, peal_error *err) {
     split_writer *one = &writer->splits[split];
-    one->name = peal_sprintf("%s-%05zu.arrow", peal_split_names[split], one->shards);
-    char *path = one->name ? peal_path_join(writer->folder, one->name) : NULL;
-    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    char *path;
+    one->name = peal_dataset_shard_name(split, one->shards);
+    if (!one->name) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    PEAL_TRY(shard_path(writer, split, false, &path, err));
     peal_status status = peal_arrow_writer_open(path, writer->schema, &one->arrow, err);
+    free(path);
+    return status;
+}
+
+/* The shard, which is whole, gets its name; `out` is a map of it. */
+static peal_status name_shard(const peal_dataset_writer *writer, int split, peal_map *out, peal_error *err) {
+    char *hidden, *path = NULL;
+    PEAL_TRY(shard_path(writer, split, false, &hidden, err));
+    peal_status status = shard_path(writer, split, true, &path, err);
+    if (status == PEAL_OK && rename(hidden, path) != 0) {
+        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot rename %s to %s", hidden, path);
+    }
+    if (status == PEAL_OK) status = peal_map_open(path, out, err);
+    free(hidden);
     free(path);
     return status;
 }
@@ -63,11 +89,8 @@ static peal_status shard_close(peal_dataset_writer *writer, int split, peal_erro
     peal_arrow_writer *arrow = one->arrow;
     one->arrow = NULL;
     PEAL_TRY(peal_arrow_writer_close(arrow, writer->dictionaries, true, &hash, err));
-    char *path = peal_path_join(writer->folder, one->name);
     peal_map map = {0};
-    peal_status status = path ? peal_map_open(path, &map, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    free(path);
-    if (status != PEAL_OK) return status;
+    PEAL_TRY(name_shard(writer, split, &map, err));
     peal_hash_text(hash, text);
     one->list = peal_json_append(one->shards ? one->list : json_array(),
                                  json_pack("{s:s, s:I, s:I, s:I, s:s}", "file", one->name, "rows",
@@ -127,7 +150,7 @@ static json_t *manifest_head(const peal_dataset_writer *writer, json_t *facts) {
     return peal_json_set(peal_json_merge(head, facts), "splits", splits);
 }
 
-peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *facts, const char *pipeline,
+peal_status peal_dataset_writer_commit(peal_dataset_writer *writer, json_t *facts, const char *pipeline,
                                        peal_error *err) {
     peal_status status = PEAL_OK;
     for (int i = 0; i < PEAL_SPLITS && status == PEAL_OK; i++) status = shard_close(writer, i, err);
@@ -135,12 +158,58 @@ peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *fact
     char *text = NULL, *path = peal_path_join(writer->folder, "manifest.json");
     if (status == PEAL_OK && !path) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     if (status == PEAL_OK) status = manifest_text(head, pipeline, &text, err);
+    if (status == PEAL_OK) status = peal_sync_parent(path, err); /* the names of shards, before they are listed */
     if (status == PEAL_OK) status = peal_file_write_atomic(path, text, strlen(text), err);
     free(text);
     free(path);
     json_decref(head);
+    return status;
+}
+
+peal_status peal_dataset_writer_finish(peal_dataset_writer *writer, json_t *facts, const char *pipeline,
+                                       peal_error *err) {
+    const peal_status status = peal_dataset_writer_commit(writer, facts, pipeline, err);
     peal_dataset_writer_abort(writer);
     return status;
+}
+
+peal_status peal_dataset_writer_move(peal_dataset_writer *writer, const char *folder, peal_error *err) {
+    char *path = peal_strdup(folder);
+    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    free(writer->folder);
+    writer->folder = path;
+    return PEAL_OK;
+}
+
+/* Removes the shard that a job which was killed was writing, or had written and not listed. */
+static peal_status remove_next(const peal_dataset_writer *writer, int split, peal_error *err) {
+    char *path;
+    for (int whole = 0; whole < 2; whole++) {
+        PEAL_TRY(shard_path(writer, split, whole, &path, err));
+        const peal_status status = peal_remove_tree(path, err);
+        free(path);
+        PEAL_TRY(status);
+    }
+    return PEAL_OK;
+}
+
+peal_status peal_dataset_writer_go_on(peal_dataset_writer *writer, const json_t *manifest, peal_error *err) {
+    const json_t *splits = json_object_get(manifest, "splits");
+    for (int i = 0; i < PEAL_SPLITS; i++) {
+        split_writer *one = &writer->splits[i];
+        const json_t *saved = json_object_get(splits, peal_split_names[i]);
+        one->rows = (uint64_t)json_integer_value(json_object_get(saved, "rows"));
+        one->list = saved ? json_deep_copy(json_object_get(saved, "shards")) : NULL;
+        if (saved && !one->list) return peal_fail(err, PEAL_E_MEMORY, "no memory for a manifest");
+        one->shards = json_array_size(one->list);
+        one->name = peal_dataset_shard_name(i, one->shards);
+        if (!one->name) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        const peal_status status = remove_next(writer, i, err);
+        free(one->name);
+        one->name = NULL;
+        PEAL_TRY(status);
+    }
+    return PEAL_OK;
 }
 
 void peal_dataset_writer_abort(peal_dataset_writer *writer) {

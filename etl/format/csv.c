@@ -17,18 +17,6 @@ static bool has_line(const char *text, size_t size) {
     return memchr(text, '\n', size) || memchr(text, '\r', size);
 }
 
-/* What there is up to `capacity`; of a live stream, what has come. *ended at its end. */
-static peal_status read_more(peal_stream *stream, char *text, size_t capacity, size_t *size, bool *ended,
-                             peal_error *err) {
-    size_t got = 0;
-    uint8_t *to = (uint8_t *)text + *size;
-    PEAL_TRY(stream->live ? stream->read(stream, to, capacity - *size, &got, err)
-                          : peal_stream_fill(stream, to, capacity - *size, &got, err));
-    *size += got;
-    *ended = stream->live ? got == 0 : *size < capacity;
-    return PEAL_OK;
-}
-
 peal_status csv__read_beginning(const peal_input *input, char **text, size_t *size, bool *whole, peal_error *err) {
     size_t capacity = 0;
     *text = NULL;
@@ -45,7 +33,9 @@ peal_status csv__read_beginning(const peal_input *input, char **text, size_t *si
             if (!longer) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample");
             *text = longer;
         }
-        PEAL_TRY(read_more(input->stream, *text, capacity, size, whole, err));
+        size_t got;
+        PEAL_TRY(peal_stream_take(input->stream, (uint8_t *)*text + *size, capacity - *size, &got, whole, err));
+        *size += got;
     }
     return PEAL_OK;
 }
@@ -98,27 +88,24 @@ static peal_status fill_text(csv__reader *reader, peal_block *block, size_t capa
     take_carried(reader, block, capacity);
     if (reader->ended || block->size == capacity) return PEAL_OK;
     if (carried && reader->stream->live && memchr(block->text, '\n', block->size)) return PEAL_OK;
-    size_t got = 0;
-    const size_t wanted = capacity - block->size;
+    size_t got;
     char *to = block->text + block->size;
-    const bool live = reader->stream->live;
-    PEAL_TRY(live ? reader->stream->read(reader->stream, (uint8_t *)to, wanted, &got, err)
-                  : peal_stream_fill(reader->stream, (uint8_t *)to, wanted, &got, err));
+    PEAL_TRY(peal_stream_take(reader->stream, (uint8_t *)to, capacity - block->size, &got, &reader->ended, err));
     for (size_t i = 0; reader->dialect.carriage && i < got; i++) {
         if (to[i] == '\r') to[i] = '\n';
     }
     block->size += got;
-    reader->ended = live ? got == 0 : got < wanted;
     return PEAL_OK;
 }
 
 static peal_status csv_next(peal_reader *base, peal_block *block, peal_error *err) {
     csv__reader *reader = (csv__reader *)base;
-    size_t capacity = reader->wanted->block_size ? reader->wanted->block_size : PEAL_BLOCK_SIZE, whole = 0;
+    size_t capacity = reader->wanted->block_size ? reader->wanted->block_size : PEAL_BLOCK_SIZE, whole = 0, came;
     block->size = 0;
     block->records = 0;
     for (;;) {
         PEAL_TRY(fill_text(reader, block, capacity, err));
+        came = block->size;
         const bool last = reader->ended && reader->carry_size == 0;
         if (last) csv__end_text(block->text, &block->size);
         whole = last ? block->size : csv__whole_records(&reader->dialect, block->text, block->size);
@@ -134,6 +121,9 @@ static peal_status csv_next(peal_reader *base, peal_block *block, peal_error *er
     block->size = whole;
     memset(block->text + whole, 0, PEAL_BLOCK_PADDING);
     block->number = reader->number++;
+    block->offset = reader->offset;
+    block->came = whole < came ? whole : came;
+    reader->offset += block->came;
     block->first_line = reader->line;
     reader->line += csv__count_newlines(block->text, whole);
     return PEAL_OK;
@@ -302,6 +292,7 @@ static peal_status begin(csv__reader *reader, const json_t *options, char tabs, 
     if (status == PEAL_OK) status = map_columns(reader, text, size, &used, err);
     if (status == PEAL_OK) {
         reader->line = 1 + csv__count_newlines(text, used);
+        reader->offset = used;
         status = keep(reader, text + used, size - used, err);
     }
     free(text);
@@ -368,6 +359,7 @@ const peal_format peal_format_csv = {
     .open = csv_open,
     .is_lines = peal_format_is_text,
     .quote = '"',
+    .is_text = true,
 };
 
 const peal_format peal_format_tsv = {
@@ -380,4 +372,5 @@ const peal_format peal_format_tsv = {
     .open = tsv_open,
     .is_lines = peal_format_is_text,
     .quote = '"',
+    .is_text = true,
 };

@@ -121,6 +121,7 @@ typedef struct csv__reader {
     bool ended;
     uint64_t line;   /* of the next record */
     uint64_t number; /* of the next block */
+    uint64_t offset; /* bytes of the input in front of it */
     size_t *columns; /* [column_count] index in the schema of each of the file's columns; SIZE_MAX: not wanted */
     size_t column_count;
     size_t *absent; /* [absent_count] columns of the schema that the file lacks, and may lack */

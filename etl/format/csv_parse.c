@@ -56,6 +56,7 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
     const size_t size = record_end - record_begin;
     if (count == 1 && columns != 1 && peal_cell_is_blank(record, size)) return PEAL_OK;
     if (reader->dialect.comment && size > 0 && *record == reader->dialect.comment) return PEAL_OK;
+    if (reader->wanted->is_joined && csv__is_header_again(reader, record, size)) return PEAL_OK;
     row__begin(&parser->row, record_begin);
     if (count != columns) {
         const bool escapes = !reader->dialect.escape && size > 1 && memmem(record, size, "\\\"", 2);

@@ -210,6 +210,10 @@ peal_status csv__parse_tile(const csv__tile *tile, bool *done, peal_error *err) 
         const peal_text record = record_of(tile, row);
         block->hashes[writer->row + row] = peal_hash(record.data, record.length, 0);
     }
+    for (size_t row = 0; writer->wanted->tell_ends && row < tile->rows; row++) {
+        const peal_text record = record_of(tile, row);
+        block->ends[writer->row + row] = (uint32_t)(record.data + record.length - block->text);
+    }
     block->table.rows += tile->rows;
     *done = true;
     return PEAL_OK;

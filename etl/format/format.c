@@ -187,6 +187,7 @@ void peal_block_clear(peal_block *block) {
     peal_block_forget_bad_rows(block);
     free(block->bad_rows);
     free(block->hashes);
+    free(block->ends);
     free(block->votes);
     free(block->text);
     free(block->marks);
@@ -208,6 +209,12 @@ peal_status peal_block_reserve(peal_block *block, const peal_wanted *wanted, siz
         if (!wanted->schema->fields[i].settled) block->votes[i] = (peal_votes){0};
     }
     PEAL_TRY(peal_table_room_reserve(&block->table, rows, err));
+    if (wanted->tell_ends && rows > block->end_capacity) {
+        free(block->ends);
+        block->end_capacity = 0;
+        PEAL_TRY(peal_alloc_checked(&block->ends, rows, sizeof *block->ends, "a block", err));
+        block->end_capacity = rows;
+    }
     if (!wanted->hash_rows || rows <= block->hash_capacity) return PEAL_OK;
     free(block->hashes);
     block->hash_capacity = 0;

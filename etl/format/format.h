@@ -41,8 +41,10 @@ typedef struct peal_wanted {
     bool label_required; /* a row without it is bad; else the column may even be absent */
     bool label_as_text;  /* the user said that the label is text: NA is a class */
     bool hash_rows;
-    bool tell_extra;               /* columns of an input that are not wanted are told */
-    size_t block_size;             /* bytes of a block; 0: the default */
+    bool tell_ends;    /* of formats of text: where each record ends */
+    bool is_joined;    /* the input is several, one behind the other: a header that comes again is none's row */
+    bool tell_extra;   /* columns of an input that are not wanted are told */
+    size_t block_size; /* bytes of a block; 0: the default */
     const peal_reporter *reporter; /* is told what a person might not expect of an input; may be NULL */
     struct peal_image_crew *crew;  /* processes that decode images; NULL: the threads do */
     const peal_reporter *damage;   /* is told, when a reader is closed, what it passed over; may be NULL */
@@ -79,6 +81,7 @@ typedef struct peal_bad_row {
     char *file;     /* that is the row, of an input that is many; else NULL */
     uint64_t line;  /* 1-based; of binary formats the row */
     size_t before;  /* good rows of the block that stand before it */
+    size_t end;     /* where its record ends in the block's text, without what ends a line; 0: it is no text */
     int64_t column; /* of a value that does not fit the column's type, settled or not; else PEAL_NO_COLUMN */
     char *reason;
     char *text; /* the raw record, cut to a few hundred bytes */
@@ -101,11 +104,15 @@ typedef struct peal_block {
     size_t size, capacity;
     uint64_t number;     /* within its input, from 0 */
     uint64_t first_line; /* 1-based line of the first record */
+    uint64_t offset;     /* of formats of text: bytes of the input in front of it, as they came from the stream */
+    size_t came;         /* bytes of the text that came from there: the end of a last line may have been added */
     uint64_t records;    /* of formats that count them before they parse */
     /* Parsed. */
     peal_table_room table;
     uint64_t *hashes; /* [rows] of the raw record, if asked for */
     size_t hash_capacity;
+    uint32_t *ends; /* [rows] where the record ends in the text, without what ends a line, if asked for */
+    size_t end_capacity;
     peal_votes *votes; /* [fields]; what is settled has none that count */
     peal_bad_row *bad_rows;
     size_t bad_count;
@@ -168,6 +175,8 @@ typedef struct peal_format {
      * A line break between two `quote` is none, unless that is 0. */
     bool (*is_lines)(const uint8_t *head, size_t size);
     char quote;
+    bool is_text; /* its records are texts, one behind the other, so an input can be read on as it grows: blocks know
+                     their `offset` and `ends` */
 } peal_format;
 
 extern const peal_format *const peal_formats[]; /* ends with NULL */

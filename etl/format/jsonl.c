@@ -86,14 +86,13 @@ static jsonl__layout layout_of(const char *text, size_t size) {
 
 /* ---- reading ---- */
 
-/* Fills block->text up to `capacity` bytes, with zeroes behind. */
+/* Fills block->text up to `capacity` bytes, or with what has come so far, with zeroes behind. */
 static peal_status fill_text(jsonl__reader *reader, peal_block *block, size_t capacity, peal_error *err) {
     size_t got = 0;
     PEAL_TRY(peal_block_grow(block, capacity + 1, err)); /* a last newline may be put behind */
     if (!reader->ended) {
-        const size_t wanted = capacity - block->size;
-        PEAL_TRY(peal_stream_fill(reader->stream, (uint8_t *)block->text + block->size, wanted, &got, err));
-        reader->ended = got < wanted;
+        uint8_t *to = (uint8_t *)block->text + block->size;
+        PEAL_TRY(peal_stream_take(reader->stream, to, capacity - block->size, &got, &reader->ended, err));
     }
     block->size += got;
     memset(block->text + block->size, 0, PEAL_BLOCK_PADDING);
@@ -114,9 +113,10 @@ static void blank_out(jsonl__reader *reader, peal_block *block) {
 }
 
 /* Whole lines at the beginning of the text, of which the first `seen` bytes have no newline. */
-static size_t cut_lines(const jsonl__reader *reader, peal_block *block, size_t seen) {
+static size_t cut_lines(jsonl__reader *reader, peal_block *block, size_t seen) {
     if (reader->ended) {
-        if (block->size > 0 && block->text[block->size - 1] != '\n') block->text[block->size++] = '\n';
+        reader->added = block->size > 0 && block->text[block->size - 1] != '\n';
+        if (reader->added) block->text[block->size++] = '\n';
         memset(block->text + block->size, 0, PEAL_BLOCK_PADDING);
         return block->size;
     }
@@ -200,7 +200,7 @@ static peal_status read_records(jsonl__reader *reader, peal_block *block, size_t
         if (*cut > 0 || (reader->ended && block->size == 0)) return PEAL_OK;
         if (reader->ended || block->size > LONGEST_RECORD) return no_whole_record(reader, block, err);
         seen = reader->begun ? block->size : 0;
-        capacity *= 2;
+        if (block->size == capacity) capacity *= 2;
     }
 }
 
@@ -222,6 +222,9 @@ static peal_status jsonl_next(peal_reader *base, peal_block *block, peal_error *
     block->size = cut;
     memset(block->text + cut, 0, PEAL_BLOCK_PADDING);
     block->number = reader->number++;
+    block->offset = reader->offset;
+    block->came = cut - reader->added;
+    reader->offset += block->came;
     block->first_line = reader->line;
     const uint64_t newlines = jsonl__count_newlines(block->text, block->text + cut);
     reader->line += newlines;
@@ -359,4 +362,5 @@ const peal_format peal_format_jsonl = {
     .survey = jsonl__survey,
     .open = jsonl_open,
     .is_lines = jsonl_is_lines,
+    .is_text = true,
 };

@@ -34,7 +34,9 @@ typedef struct jsonl__reader {
     jsonl__split split; /* LIST: at the end of what is carried */
     bool begun, closed; /* LIST: its brackets were read */
     bool ended;
+    bool added;            /* the last line lacked its end, and got one */
     uint64_t line, number; /* of the next record, of the next block */
+    uint64_t offset;       /* bytes of the input in front of that */
 } jsonl__reader;
 
 /* A reader of `stream`, which it takes over, even on failure. */

@@ -35,28 +35,29 @@ void lines__close(lines__source *source) {
     *source = (lines__source){0};
 }
 
-/* Reads on until the block's text has `capacity` bytes or the stream ends; a last line gets its end. */
-static peal_status fill(lines__source *source, peal_block *block, size_t capacity, peal_error *err) {
+/* Reads on: what the stream has come to, up to `capacity` bytes in all. A last line gets its end; *came does not count
+ * it. */
+static peal_status fill(lines__source *source, peal_block *block, size_t capacity, size_t *came, peal_error *err) {
     size_t got;
     PEAL_TRY(peal_block_grow(block, capacity + 1, err));
     uint8_t *to = (uint8_t *)block->text + block->size;
-    PEAL_TRY(peal_stream_fill(source->stream, to, capacity - block->size, &got, err));
-    source->ended = got < capacity - block->size;
+    PEAL_TRY(peal_stream_take(source->stream, to, capacity - block->size, &got, &source->ended, err));
     block->size += got;
+    *came = block->size;
     if (source->ended && block->size > 0 && block->text[block->size - 1] != '\n') block->text[block->size++] = '\n';
     return PEAL_OK;
 }
 
 /* Puts what is carried, and new bytes up to the end of at least one line, into the block; *whole is where its last
  * line ends. */
-static peal_status fill_lines(lines__source *source, peal_block *block, size_t *whole, peal_error *err) {
+static peal_status fill_lines(lines__source *source, peal_block *block, size_t *whole, size_t *came, peal_error *err) {
     size_t capacity = source->carry.size + source->block_size;
     PEAL_TRY(peal_block_grow(block, capacity + 1, err));
     if (source->carry.size) memcpy(block->text, source->carry.data, source->carry.size);
     block->size = source->carry.size;
-    for (;; capacity *= 2) {
+    for (;;) {
         const size_t known = block->size; /* no line ends before it */
-        PEAL_TRY(fill(source, block, capacity, err));
+        PEAL_TRY(fill(source, block, capacity, came, err));
         const char *last = memrchr(block->text + known, '\n', block->size - known);
         *whole = last ? (size_t)(last - block->text) + 1 : 0;
         if (last || source->ended) return PEAL_OK;
@@ -64,18 +65,24 @@ static peal_status fill_lines(lines__source *source, peal_block *block, size_t *
             return peal_fail(err, PEAL_E_DATA, "%s: line %llu: a line of more than %d MB; a shorter one was expected",
                              source->name, (unsigned long long)source->line, LONGEST_LINE >> 20);
         }
+        if (block->size == capacity) capacity *= 2;
     }
 }
 
 peal_status lines__next(lines__source *source, peal_block *block, peal_error *err) {
-    size_t whole = 0;
+    size_t whole = 0, came = 0;
     block->size = block->records = 0;
     if (!source->ended) {
-        PEAL_TRY(fill_lines(source, block, &whole, err));
+        PEAL_TRY(fill_lines(source, block, &whole, &came, err));
         source->carry.size = 0;
         PEAL_TRY(peal_buffer_append(&source->carry, block->text + whole, block->size - whole, err));
     }
+    block->offset = source->offset;
+    block->came = whole < came ? whole : came;
+    source->offset += block->came;
     if (source->number == 0 && lines__mark(block->text, whole)) {
+        block->offset += 3;
+        block->came -= 3;
         whole -= 3;
         memmove(block->text, block->text + 3, whole);
     }

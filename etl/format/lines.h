@@ -15,6 +15,7 @@ typedef struct lines__source {
     bool ended;        /* the stream has no more */
     uint64_t line;     /* of the next block's first line, 1-based */
     uint64_t number;   /* of the next block */
+    uint64_t offset;   /* bytes of the input in front of it */
 } lines__source;
 
 /* Takes input->stream over, even on failure; `block_size` 0 is the default. */

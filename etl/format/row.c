@@ -286,6 +286,8 @@ peal_status row__end_bad(row__writer *writer, const char *record, size_t size, p
     }
     if (!writer->bad) count_texts(writer);
     give_row_up(writer);
-    return peal_block_add_bad_row(writer->block, writer->line, writer->bad_column, record, size, err, "%s",
-                                  writer->why);
+    peal_block *block = writer->block;
+    PEAL_TRY(peal_block_add_bad_row(block, writer->line, writer->bad_column, record, size, err, "%s", writer->why));
+    if (writer->wanted->tell_ends) block->bad_rows[block->bad_count - 1].end = (size_t)(record + size - block->text);
+    return PEAL_OK;
 }

@@ -160,6 +160,7 @@ static inline peal_status row__end(row__writer *writer, const char *record, size
         one->target->codes[row] = (int32_t)code;
     }
     if (writer->wanted->hash_rows) writer->block->hashes[row] = peal_hash(record, size, 0);
+    if (writer->wanted->tell_ends) writer->block->ends[row] = (uint32_t)(record + size - writer->block->text);
     writer->block->table.rows++;
     return PEAL_OK;
 }

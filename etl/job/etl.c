@@ -20,6 +20,7 @@
 #include "etl/image/crew.h"
 #include "etl/job/cache.h"
 #include "etl/job/emit.h"
+#include "etl/job/etl_parts.h"
 #include "etl/job/fit.h"
 #include "etl/job/types.h"
 
@@ -79,7 +80,7 @@ static json_t *add_given(json_t *job, const char *key, const json_t *value) {
 }
 
 /* The job as JSON: equal jobs make equal datasets of equal inputs. */
-static peal_status describe_job(const peal_etl_options *options, json_t **out, peal_error *err) {
+peal_status job__describe(const peal_etl_options *options, json_t **out, peal_error *err) {
     static const char *const tasks[] = {"auto", "classify", "regress"};
     PEAL_TRY(check_texts(options, err));
     json_t *nulls = json_array(), *drop = json_array();
@@ -100,7 +101,7 @@ static peal_status describe_job(const peal_etl_options *options, json_t **out, p
     return *out ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for the job's description");
 }
 
-static peal_status check_wishes(const peal_etl_options *options, peal_error *err) {
+peal_status job__check_wishes(const peal_etl_options *options, peal_error *err) {
     const peal_format *format = NULL;
     if (options->format) PEAL_TRY(peal_format_find(options->format, &format, err));
     PEAL_TRY(peal_format_check_options(format, options->reading, err));
@@ -112,7 +113,7 @@ static peal_status check_wishes(const peal_etl_options *options, peal_error *err
 static peal_status look_at_objects(etl_job *job, peal_error *err) {
     const peal_etl_options *options = job->options;
     const int64_t begin = peal_now_ns();
-    PEAL_TRY(check_wishes(options, err));
+    PEAL_TRY(job__check_wishes(options, err));
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
                                          .access = options->access,
@@ -123,7 +124,7 @@ static peal_status look_at_objects(etl_job *job, peal_error *err) {
                                          .reporter = options->reporter};
     PEAL_TRY(peal_object_list_make(&sources, options->format, options->reading, &job->objects, err));
     job->looking_ns = peal_now_ns() - begin;
-    return describe_job(options, &job->description, err);
+    return job__describe(options, &job->description, err);
 }
 
 /* ---- planning ---- */
@@ -566,6 +567,24 @@ static void job_clear(etl_job *job) {
     json_decref(job->description);
     free(job->spill_folder);
     peal_buffer_clear(&job->pipeline_text);
+}
+
+peal_status job__fit_sample(const peal_etl_options *options, peal_object_list *objects, const char *folder,
+                            peal_buffer *pipeline, peal_error *err) {
+    peal_etl_result result = {0};
+    etl_job job = {.options = options, .result = &result, .objects = *objects};
+    *objects = (peal_object_list){0};
+    job.spill_folder = peal_strdup(folder);
+    peal_status status = job.spill_folder ? job__describe(options, &job.description, err)
+                                          : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status == PEAL_OK) status = begin(&job, err);
+    if (status == PEAL_OK) status = peal_executor_new(options->threads, &job.executor, err);
+    if (status == PEAL_OK) status = read_all(&job, err);
+    if (status == PEAL_OK) status = count_rows(&job, err);
+    if (status == PEAL_OK) status = fit(&job, err);
+    if (status == PEAL_OK) status = peal_pipeline_write(job.pipeline, pipeline, err);
+    job_clear(&job);
+    return status;
 }
 
 /* NULL if the dataset at `out` was made by this job from these inputs; else why not, freed by the caller. */

@@ -439,9 +439,17 @@ static peal_status make(peal_object_list *list, const peal_source_options *optio
 
 peal_status peal_object_list_make(const peal_source_options *sources, const char *format, const json_t *options,
                                   peal_object_list *out, peal_error *err) {
-    *out = (peal_object_list){.go_on = sources->go_on, .stop = sources->stop, .options = options};
-    peal_status status = peal_source_list_make(sources, &out->sources, err);
-    if (status == PEAL_OK) status = make(out, sources, format, err);
+    peal_source_list listed;
+    *out = (peal_object_list){0};
+    PEAL_TRY(peal_source_list_make(sources, &listed, err));
+    return peal_object_list_of(&listed, sources, format, options, out, err);
+}
+
+peal_status peal_object_list_of(peal_source_list *sources, const peal_source_options *wishes, const char *format,
+                                const json_t *options, peal_object_list *out, peal_error *err) {
+    *out = (peal_object_list){.sources = *sources, .go_on = wishes->go_on, .stop = wishes->stop, .options = options};
+    *sources = (peal_source_list){0};
+    const peal_status status = make(out, wishes, format, err);
     if (status != PEAL_OK) peal_object_list_clear(out);
     return status;
 }

@@ -49,6 +49,9 @@ typedef struct peal_object_list {
  * PEAL_E_USAGE if format or options cannot be. */
 peal_status peal_object_list_make(const peal_source_options *sources, const char *format, const json_t *options,
                                   peal_object_list *out, peal_error *err);
+/* The same of sources that are listed already, which are taken over, even on failure. */
+peal_status peal_object_list_of(peal_source_list *sources, const peal_source_options *wishes, const char *format,
+                                const json_t *options, peal_object_list *out, peal_error *err);
 void peal_object_list_clear(peal_object_list *list);
 
 /* Leaves an object out, for `reason`, which is copied: notes it in sources.left_out, and tells. */

@@ -5,8 +5,15 @@
 #include <string.h>
 
 #include "core/base/machine.h"
+#include "core/base/stop.h"
 #include "core/thread/executor.h"
 #include "etl/job/objects.h"
+
+enum { WAIT_MS = 100 };
+enum {
+    TEXT_MEMORY = 128 << 20,
+    TEXT_BYTES = 48
+}; /* of the dictionaries of all slots; of a text in one, beside itself */
 
 /* An object under way. It lasts until it is read and none of its blocks is in a slot. */
 typedef struct scan_input {
@@ -23,6 +30,7 @@ typedef struct scan_slot {
     scan_input *input; /* NULL: the slot is free */
     peal_block block;
     peal_applier *applier; /* NULL: the slot has made no rows yet */
+    uint32_t *known;       /* [columns] texts at the beginning of a dictionary that the pipeline knows, all of them */
     peal_scan_rows rows;
     uint64_t unknown;
     size_t unknown_column;
@@ -39,7 +47,10 @@ struct peal_scan {
     peal_schema own;         /* the pipeline's, without what is kept; empty if nothing is */
     const peal_schema *read; /* what is read: that, or the pipeline's */
     peal_nulls nulls;
-    json_t *text_options; /* of the text in memory */
+    json_t *text_options;      /* of the text in memory */
+    const peal_format *format; /* of the stream */
+    peal_stream *stream;       /* while its reader has it; NULL: there is none */
+    bool begun;                /* the stream's reader has given a block: it holds no whole rows from before */
     peal_wanted wanted;
     size_t next;       /* object */
     scan_input *input; /* that is read; NULL: none */
@@ -69,7 +80,7 @@ static peal_status make_nulls(peal_scan *scan, peal_error *err) {
 }
 
 static peal_apply_for purpose_of(const peal_scan *scan) {
-    return scan->options.is_eval ? PEAL_APPLY_EVAL : PEAL_APPLY_PREDICT;
+    return scan->options.purpose;
 }
 
 /* What is not needed is not read. */
@@ -88,6 +99,7 @@ static peal_status choose_columns(peal_scan *scan, peal_error *err) {
 
 static peal_status open_sources(peal_scan *scan, peal_error *err) {
     const peal_scan_options *options = &scan->options;
+    if (options->stream) return peal_format_find(options->format, &scan->format, err);
     if (options->text) {
         scan->text_options = json_pack("{s:s, s:s}", "header", "no", "delimiter", ",");
         return scan->text_options ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a scan");
@@ -99,6 +111,7 @@ static peal_status open_sources(peal_scan *scan, peal_error *err) {
                                          .live = true,
                                          .before = options->before,
                                          .before_size = options->before_size,
+                                         .following = options->following,
                                          .stop = options->stop,
                                          .reporter = options->reporter};
     return peal_object_list_make(&sources, options->format, options->reading, &scan->objects, err);
@@ -116,13 +129,18 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
                            peal_error *err) {
     *out = NULL;
     peal_scan *scan = calloc(1, sizeof *scan);
-    if (!scan) return peal_fail(err, PEAL_E_MEMORY, "no memory for a scan");
+    if (!scan) {
+        peal_stream_close(options->stream);
+        return peal_fail(err, PEAL_E_MEMORY, "no memory for a scan");
+    }
     *scan = (peal_scan){.pipeline = pipeline, .options = *options};
     scan->wanted = (peal_wanted){
         .nulls = &scan->nulls,
         .label = pipeline->label,
         .label_required = options->label_required,
         .label_as_text = true,
+        .tell_ends = options->stream != NULL,
+        .is_joined = options->stream || options->following.files,
         .damage = options->reporter,
     };
     peal_status status = make_nulls(scan, err);
@@ -150,12 +168,26 @@ size_t peal_scan_slots(const peal_scan *scan) {
 
 /* ---- reading, on the caller's thread ---- */
 
+/* Whether it reads what is not listed: a text or a stream. */
+static bool is_alone(const peal_scan *scan) {
+    return scan->options.text || scan->options.stream_name;
+}
+
 static size_t object_count(const peal_scan *scan) {
-    return scan->options.text ? 1 : scan->objects.count;
+    return is_alone(scan) ? 1 : scan->objects.count;
+}
+
+/* The stream becomes the reader's. */
+static peal_status open_stream(peal_scan *scan, peal_reader **out, peal_error *err) {
+    const peal_input input = {.name = scan->options.stream_name, .stream = scan->options.stream};
+    scan->stream = scan->options.stream;
+    scan->options.stream = NULL;
+    return scan->format->open(scan->options.reading, &scan->wanted, &input, out, err);
 }
 
 static peal_status open_reader(peal_scan *scan, peal_reader **out, peal_error *err) {
     const peal_scan_options *options = &scan->options;
+    if (options->stream) return open_stream(scan, out, err);
     if (!options->text) {
         return peal_object_open(&scan->objects, &scan->objects.objects[scan->next], &scan->wanted, NULL, out, err);
     }
@@ -185,7 +217,9 @@ static peal_status open_next(peal_scan *scan, peal_error *err) {
     peal_reader *reader;
     peal_error why;
     if (open_reader(scan, &reader, &why) != PEAL_OK) return leave_out(scan, scan->next++, false, &why, err);
-    const char *name = scan->options.text ? "text" : scan->objects.objects[scan->next].name;
+    const char *name = scan->options.text          ? "text"
+                       : scan->options.stream_name ? scan->options.stream_name
+                                                   : scan->objects.objects[scan->next].name;
     scan->next++;
     if (!reader) return PEAL_OK;
     scan->input = calloc(1, sizeof *scan->input);
@@ -194,7 +228,7 @@ static peal_status open_next(peal_scan *scan, peal_error *err) {
         return peal_fail(err, PEAL_E_MEMORY, "no memory for a reader");
     }
     *scan->input = (scan_input){.reader = reader, .name = name, .users = 1};
-    const peal_items *items = scan->options.text ? NULL : &scan->objects.objects[scan->next - 1].items;
+    const peal_items *items = is_alone(scan) ? NULL : &scan->objects.objects[scan->next - 1].items;
     if (items && items->count) scan->input->items = items;
     return PEAL_OK;
 }
@@ -207,6 +241,19 @@ static void let_input_go(scan_input **input) {
     *input = NULL;
 }
 
+/* Takes what is to be passed over off the block; true if nothing is left of it. */
+static bool pass_over(const peal_scan *scan, peal_block *block) {
+    const uint64_t most = scan->options.passed_over;
+    if (!is_alone(scan) || block->offset >= most) return false;
+    const size_t size = most - block->offset < block->size ? (size_t)(most - block->offset) : block->size;
+    for (size_t i = 0; i < size; i++) block->first_line += block->text[i] == '\n';
+    memmove(block->text, block->text + size, block->size - size + PEAL_BLOCK_PADDING);
+    block->size -= size;
+    block->came -= size;
+    block->offset += size;
+    return block->size == 0;
+}
+
 /* One step: opens the next object, or reads the next block of the present one into a free slot, or ends the object. */
 static peal_status read_step(peal_scan *scan, scan_slot *slot, peal_error *err) {
     slot->scan = scan;
@@ -216,12 +263,16 @@ static peal_status read_step(peal_scan *scan, scan_slot *slot, peal_error *err) 
     if (scan->input->reader->next(scan->input->reader, block, &why) != PEAL_OK) {
         const bool has_rows = scan->input->has_rows;
         let_input_go(&scan->input);
+        scan->stream = NULL;
         return leave_out(scan, scan->next - 1, has_rows, &why, err);
     }
+    scan->begun = true;
     if (block->size == 0 && block->records == 0) {
         let_input_go(&scan->input);
+        scan->stream = NULL;
         return PEAL_OK;
     }
+    if (pass_over(scan, block)) return PEAL_OK;
     slot->input = scan->input;
     slot->input->users++;
     slot->input->has_rows = true;
@@ -241,10 +292,11 @@ static bool is_unknown(const scan_slot *slot, size_t column, const peal_dictiona
 }
 
 /* The rows of a column whose texts are not known. Most often there is none, so the texts are asked before the rows. */
-static uint64_t count_unknown_rows(const scan_slot *slot, size_t index, const peal_column *column) {
+static uint64_t count_unknown_rows(scan_slot *slot, size_t index, const peal_column *column) {
     const peal_dictionary *dictionary = column->dictionary;
-    uint32_t first = 0;
+    uint32_t first = slot->known[index];
     while (first < dictionary->size && !is_unknown(slot, index, dictionary, first)) first++;
+    slot->known[index] = first;
     uint64_t rows = 0;
     for (size_t row = 0; first < dictionary->size && row < column->length; row++) {
         const uint32_t code = (uint32_t)peal_column_code(column, row);
@@ -270,7 +322,24 @@ static peal_status slot_init(scan_slot *slot, peal_error *err) {
     const peal_scan *scan = slot->scan;
     if (slot->applier) return PEAL_OK;
     PEAL_TRY(peal_block_add_columns(&slot->block, scan->read, err));
+    PEAL_TRY(peal_alloc_checked(&slot->known, scan->read->count + 1, sizeof *slot->known, "a scan", err));
     return peal_applier_new(scan->pipeline, purpose_of(scan), &slot->applier, err);
+}
+
+/* The texts of the blocks before, and what becomes of them, stay, unless they are too many. */
+static void keep_texts(scan_slot *slot) {
+    const peal_scan *scan = slot->scan;
+    peal_table_room *table = &slot->block.table;
+    size_t memory = 0;
+    for (size_t i = 0; i < scan->read->count; i++) {
+        memory += table->dictionaries[i].size * (size_t)TEXT_BYTES + table->dictionaries[i].bytes.size;
+    }
+    if (memory <= TEXT_MEMORY / scan->slot_count) {
+        peal_applier_keep_texts(slot->applier);
+        return;
+    }
+    peal_table_room_reset_dictionaries(table);
+    memset(slot->known, 0, scan->read->count * sizeof *slot->known);
 }
 
 static peal_status make_rows(scan_slot *slot, peal_error *err) {
@@ -278,13 +347,14 @@ static peal_status make_rows(scan_slot *slot, peal_error *err) {
     peal_block *block = &slot->block;
     peal_scan_rows *rows = &slot->rows;
     PEAL_TRY(slot_init(slot, err));
-    peal_table_room_reset_dictionaries(&block->table);
+    keep_texts(slot);
     PEAL_TRY(slot->input->reader->parse(slot->input->reader, block, err));
     *rows = (peal_scan_rows){.slot = (size_t)(slot - scan->slots),
                              .bad_rows = block->bad_rows,
                              .bad_count = block->bad_count,
                              .source = slot->input->name,
-                             .items = slot->input->items};
+                             .items = slot->input->items,
+                             .block = block};
     if (rows->items) rows->first_item = block->first_line - 1 - rows->items->first;
     if (rows->bad_count && scan->options.on_bad_row == PEAL_BAD_ROWS_FAIL) {
         return peal_bad_row_fail(&block->bad_rows[0], rows->source, err);
@@ -322,7 +392,8 @@ static scan_slot *slot_at(const peal_scan *scan, size_t index) {
 
 /* Whether the next step may wait for a pipe. */
 static bool may_wait(const peal_scan *scan) {
-    if (scan->options.text) return false;
+    if (scan->stream) return scan->begun && !peal_stream_ready(scan->stream, 0);
+    if (is_alone(scan)) return false;
     const size_t object = scan->input ? scan->next - 1 : scan->next;
     return scan->objects.objects[object].source->live;
 }
@@ -389,10 +460,29 @@ static void free_first(peal_scan *scan) {
     scan->shown = false;
 }
 
+/* Waits until the stream can be read; false if it cannot by then. */
+static bool wait_for_stream(peal_scan *scan, int64_t until_ns) {
+    if (scan->used > 0 || scan->ended || !scan->stream || !scan->begun || until_ns == INT64_MAX) return true;
+    for (;;) {
+        const int64_t left_ms = (until_ns - peal_now_ns() + 999999) / 1000000;
+        const int step_ms = left_ms < 0 ? 0 : left_ms < WAIT_MS ? (int)left_ms : WAIT_MS;
+        if (peal_stream_ready(scan->stream, step_ms) || peal_is_stopped(scan->options.stop)) return true;
+        if (left_ms <= 0) return false;
+    }
+}
+
 peal_status peal_scan_next(peal_scan *scan, peal_scan_rows *out, peal_error *err) {
+    return peal_scan_next_until(scan, INT64_MAX, out, err);
+}
+
+peal_status peal_scan_next_until(peal_scan *scan, int64_t until_ns, peal_scan_rows *out, peal_error *err) {
     *out = (peal_scan_rows){0};
     for (;;) {
         if (scan->shown) free_first(scan);
+        if (!wait_for_stream(scan, until_ns)) {
+            out->late = true;
+            return PEAL_OK;
+        }
         read_ahead(scan);
         if (scan->used == 0) {
             if (scan->read_status != PEAL_OK && err) *err = scan->read_error;
@@ -432,9 +522,11 @@ void peal_scan_close(peal_scan *scan) {
         let_input_go(&slot->input);
         peal_block_clear(&slot->block);
         peal_applier_free(slot->applier);
+        free(slot->known);
     }
     peal_executor_free(scan->executor);
     let_input_go(&scan->input);
+    peal_stream_close(scan->options.stream); /* nobody has opened it */
     free(scan->slots);
     peal_object_list_clear(&scan->objects);
     peal_nulls_clear(&scan->nulls);

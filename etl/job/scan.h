@@ -4,8 +4,8 @@
  *
  * The caller's thread reads blocks into a small ring of slots and hands the rows out in order; the threads of a pool
  * parse the blocks, apply the pipeline and do the caller's work. While the caller's thread has nothing to hand out, it
- * does the same. What a pipe has brought is handed out before more of it is waited for, so a pipe's blocks are made
- * into rows one at a time, on the caller's thread. */
+ * does the same. What a pipe has brought is handed out before more of it is waited for: of a source, a block at a time;
+ * of a stream that can tell whether it would wait, as many as are there. */
 #ifndef PEAL_ETL_SCAN_H
 #define PEAL_ETL_SCAN_H
 
@@ -32,8 +32,13 @@ typedef struct peal_scan_options {
     const void
         *before; /* bytes that the caller has taken from the first source, a pipe, and that stand in front of it */
     size_t before_size;
-    bool is_eval;        /* the rows have their queries, too, if the pipeline has any */
-    bool label_required; /* a row without a label is bad; else the column may even be absent */
+    peal_following following; /* of the sources: how those are read that have no end */
+    peal_stream *stream;     /* instead of sources: plain bytes that the caller has opened; taken over, even on failure.
+                                `format` is given then, and a header that comes again is passed over */
+    const char *stream_name; /* for messages; outlives the scan */
+    uint64_t passed_over;    /* bytes at the stream's beginning, whole rows: only how they are written counts */
+    peal_apply_for purpose;  /* what the rows are for */
+    bool label_required;     /* a row without a label is bad; else the column may even be absent */
     peal_bad_rows on_bad_row;
     bool go_on; /* a source that cannot be read is left out from where it fails on, and told; else it fails the scan */
     size_t threads; /* the caller's among them; 0: as many as there are CPUs. The rows do not depend on it */
@@ -55,7 +60,9 @@ struct peal_scan_rows {
     const peal_column *raw; /* the good ones as they came, indexed like the pipeline's schema; what no purpose needs has
                                no values. NULL: nobody has them */
     const peal_dictionary *label_texts; /* of the label, as the source spells them; NULL if it is no text */
+    const peal_block *block;            /* that they were parsed from: where in the input they stand */
     bool ended;                         /* there are no more: the rest is empty */
+    bool late;                          /* there are none yet, and the time is over: the rest is empty */
 };
 
 /* `pipeline` outlives the scan. */
@@ -68,6 +75,8 @@ size_t peal_scan_slots(const peal_scan *scan);
 /* The next rows, in the order of the sources; they last until the next call. PEAL_E_DATA names a bad row, if such fail
  * the job. */
 peal_status peal_scan_next(peal_scan *scan, peal_scan_rows *out, peal_error *err);
+/* The same, of a scan of a stream; but waits for rows no longer than until `until_ns` (peal_now_ns). */
+peal_status peal_scan_next_until(peal_scan *scan, int64_t until_ns, peal_scan_rows *out, peal_error *err);
 /* Texts met so far that a column of categories does not know, and the name of the first such column. */
 uint64_t peal_scan_unknown(const peal_scan *scan, const char **column);
 /* Sources left out so far. */

@@ -267,8 +267,8 @@ peal_cell peal_pipeline_number(const peal_pipeline *pipeline, size_t index, peal
 }
 
 static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
-                            peal_buffer *scratch, int32_t *map, peal_error *err) {
-    for (uint32_t code = 0; code < dictionary->size; code++) {
+                            uint32_t first, peal_buffer *scratch, int32_t *map, peal_error *err) {
+    for (uint32_t code = first; code < dictionary->size; code++) {
         peal_text text = peal_dictionary_text(dictionary, code);
         PEAL_TRY(peal_pipeline_text(pipeline, index, text, scratch, &text, err));
         map[code] = peal_pipeline_code(pipeline, index, text);
@@ -277,8 +277,8 @@ static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const p
 }
 
 static peal_status fill_numbers(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
-                                peal_buffer *scratch, double *map, peal_error *err) {
-    for (uint32_t code = 0; code < dictionary->size; code++) {
+                                uint32_t first, peal_buffer *scratch, double *map, peal_error *err) {
+    for (uint32_t code = first; code < dictionary->size; code++) {
         peal_text text = peal_dictionary_text(dictionary, code);
         PEAL_TRY(peal_pipeline_text(pipeline, index, text, scratch, &text, err));
         (void)peal_pipeline_number(pipeline, index, text, &map[code]);
@@ -288,10 +288,10 @@ static peal_status fill_numbers(const peal_pipeline *pipeline, size_t index, con
 
 /* A text that becomes no features has the code -1, any other 0. */
 static peal_status fill_spread(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
-                               peal_buffer *scratch, int32_t *codes, float *map, peal_error *err) {
+                               uint32_t first, peal_buffer *scratch, int32_t *codes, float *map, peal_error *err) {
     const peal_pipeline_step *encoder = peal_pipeline_spreader(pipeline, index);
     const uint32_t width = encoder->transform->width(encoder->state);
-    for (uint32_t code = 0; code < dictionary->size; code++) {
+    for (uint32_t code = first; code < dictionary->size; code++) {
         peal_text text = peal_dictionary_text(dictionary, code);
         PEAL_TRY(peal_pipeline_text(pipeline, index, text, scratch, &text, err));
         codes[code] = encoder->transform->spread(encoder->state, text, map + code * (size_t)width) ? 0 : -1;
@@ -304,19 +304,27 @@ bool applier__has_codes(const peal_pipeline *pipeline, size_t index) {
     return has_texts(pipeline, index) && !peal_pipeline_reader(&pipeline->columns[index]);
 }
 
+/* More room for one array of a map; what is known stays. */
+static peal_status grow_array(void *array, size_t known, size_t size, size_t item_size, peal_error *err) {
+    void *before, *longer;
+    memcpy(&before, array, sizeof before);
+    PEAL_TRY(peal_alloc_checked(&longer, size, item_size, "a vocabulary", err));
+    if (known) memcpy(longer, before, known * item_size);
+    free(before);
+    memcpy(array, &longer, sizeof longer);
+    return PEAL_OK;
+}
+
 /* Room for what each text of the dictionary becomes. */
 static peal_status reserve_map(const peal_pipeline *pipeline, applier__map *own, size_t size, peal_error *err) {
     const bool is_number = !applier__has_codes(pipeline, own->raw);
     if (size <= own->capacity) return PEAL_OK;
-    free(own->codes);
-    free(own->numbers);
-    free(own->spread);
-    *own = (applier__map){.raw = own->raw};
-    PEAL_TRY(is_number ? peal_alloc_checked(&own->numbers, size, sizeof(double), "a vocabulary", err)
-                       : peal_alloc_checked(&own->codes, size, sizeof(int32_t), "a vocabulary", err));
+    size += own->known / 2; /* one that has grown will grow again */
+    PEAL_TRY(is_number ? grow_array(&own->numbers, own->known, size, sizeof(double), err)
+                       : grow_array(&own->codes, own->known, size, sizeof(int32_t), err));
     if (peal_pipeline_spreader(pipeline, own->raw)) {
         const size_t row_size = pipeline->columns[own->raw].width * sizeof(float);
-        PEAL_TRY(peal_alloc_checked(&own->spread, size, row_size, "a vocabulary", err));
+        PEAL_TRY(grow_array(&own->spread, own->known, size, row_size, err));
     }
     own->capacity = size;
     return PEAL_OK;
@@ -329,19 +337,30 @@ static peal_status make_map(peal_applier *applier, applier__map *own, const peal
     peal_buffer *scratch = &applier->scratch;
     PEAL_TRY(reserve_map(pipeline, own, dictionary->size, err));
     applier->maps[own->raw] = (peal_code_map){.codes = own->codes, .numbers = own->numbers, .spread = own->spread};
+    const uint32_t first = own->known;
+    own->known = 0; /* until all is well */
     if (!applier__has_codes(pipeline, own->raw)) {
-        return fill_numbers(pipeline, own->raw, dictionary, scratch, own->numbers, err);
+        PEAL_TRY(fill_numbers(pipeline, own->raw, dictionary, first, scratch, own->numbers, err));
+    } else if (!peal_pipeline_spreader(pipeline, own->raw)) {
+        PEAL_TRY(fill_map(pipeline, own->raw, dictionary, first, scratch, own->codes, err));
+    } else {
+        PEAL_TRY(fill_spread(pipeline, own->raw, dictionary, first, scratch, own->codes, own->spread, err));
     }
-    if (!peal_pipeline_spreader(pipeline, own->raw)) {
-        return fill_map(pipeline, own->raw, dictionary, scratch, own->codes, err);
-    }
-    return fill_spread(pipeline, own->raw, dictionary, scratch, own->codes, own->spread, err);
+    own->known = dictionary->size;
+    return PEAL_OK;
+}
+
+void peal_applier_keep_texts(peal_applier *applier) {
+    applier->keeps_texts = true;
 }
 
 /* The maps of a batch whose dictionaries are its own. */
 peal_status applier__make_maps(peal_applier *applier, const peal_column *columns, peal_error *err) {
+    const bool keeps = applier->keeps_texts;
+    applier->keeps_texts = false;
     for (size_t i = 0; i < applier->own_count; i++) {
         applier__map *own = &applier->own[i];
+        if (!keeps) own->known = 0;
         PEAL_TRY(make_map(applier, own, columns[own->raw].dictionary, err));
     }
     return PEAL_OK;

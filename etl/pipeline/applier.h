@@ -14,12 +14,14 @@ typedef struct applier__map {
     double *numbers; /* [capacity] */
     float *spread;   /* [capacity][width] */
     size_t capacity; /* texts of the dictionary */
+    uint32_t known;  /* texts, the first ones of the dictionary, whose maps stand from the call before */
 } applier__map;
 
 struct peal_applier {
     const peal_pipeline *pipeline;
     peal_code_map *maps; /* [raw columns] what the texts of the present dictionaries become */
     applier__map *own;   /* [own_count] */
+    bool keeps_texts;    /* the next dictionaries are the present ones, grown */
     size_t own_count;
     peal_buffer scratch;
     peal_table schema;

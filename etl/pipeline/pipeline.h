@@ -250,6 +250,10 @@ void peal_applier_free(peal_applier *applier);
 peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
                                 size_t count, peal_table *out, peal_error *err);
 
+/* Says of the next call, without maps, that its dictionaries are those of the call before, to which texts may have been
+ * added: only these are looked up. */
+void peal_applier_keep_texts(peal_applier *applier);
+
 /* True if the pipeline has no code (or number) for this code of raw column `index`, as its dictionary was in the last
  * call without maps. */
 bool peal_applier_is_unknown(const peal_applier *applier, size_t index, uint32_t code);

@@ -12,7 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/machine.h"
 #include "core/base/stop.h"
-#include "etl/source/kind.h"
+#include "etl/source/live.h"
 #include "etl/source/stream.h"
 
 enum { WAIT_MS = 100, CHUNK = 1 << 18, ROOM_STEP = 64 << 20 };
@@ -58,7 +58,7 @@ static peal_status read_some(int fd, const char *name, const peal_source_options
         }
         ssize_t n = read(fd, out, CHUNK);
         if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-        if (n < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", name);
+        if (n < 0) return source__read_failed(name, errno, err);
         *got = (size_t)n;
         return PEAL_OK;
     }
@@ -138,5 +138,29 @@ peal_status peal_source_unpack(peal_source *source, peal_stream *from, const pea
         source->kind->forget(source);
         source->own = NULL;
     }
+    return status;
+}
+
+static peal_status hold_bytes(const void *bytes, size_t size, peal_source *source, peal_error *err) {
+    source->fd = source__open_unnamed();
+    if (source->fd < 0) {
+        return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot make a file in %s", peal_temporary_folder());
+    }
+    source->size = size;
+    source->hashed = true;
+    source->hash = peal_hash(bytes, size, 0);
+    return peal_file_write_at(source->fd, source->path, bytes, size, 0, err);
+}
+
+peal_status peal_source_list_of_bytes(const char *path, const void *bytes, size_t size, peal_source_list *out,
+                                      peal_error *err) {
+    *out = (peal_source_list){0};
+    out->sources = calloc(1, sizeof *out->sources);
+    if (!out->sources) return peal_fail(err, PEAL_E_MEMORY, "no memory for a list of sources");
+    out->count = out->capacity = 1;
+    out->sources[0] = (peal_source){.kind = &peal_source_files, .path = peal_strdup(path), .fd = -1};
+    const peal_status status = out->sources[0].path ? hold_bytes(bytes, size, &out->sources[0], err)
+                                                    : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    if (status != PEAL_OK) peal_source_list_clear(out);
     return status;
 }

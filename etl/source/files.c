@@ -15,6 +15,7 @@
 #include "etl/source/copy.h"
 #include "etl/source/image_folder.h"
 #include "etl/source/kind.h"
+#include "etl/source/live.h"
 
 static peal_status add_file(source__making *self, const char *path, const struct stat *info, peal_error *err) {
     return source__add(
@@ -40,19 +41,33 @@ static peal_status check_first_time(const source__making *self, const char *path
     return PEAL_OK;
 }
 
-/* `fd` is the caller's. */
-static peal_status add_copy(source__making *self, const char *path, int fd, const struct stat *info, peal_error *err) {
+/* A pipe holds 64 KB unless it is asked for more: fewer and larger pieces are faster. It stays as it is where that is
+ * not granted. */
+static void widen(int fd, const struct stat *info) {
+    enum { PIPE_BYTES = 1 << 20 };
+    if (fd >= 0 && S_ISFIFO(info->st_mode)) (void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+}
+
+/* A list's ways with what is live, for one of its sources. */
+static void make_live(const source__making *self, peal_source *source) {
+    source->live = true;
+    source->following = self->options->following;
+    source->stop = self->options->stop;
+    source->reporter = self->options->reporter;
+}
+
+peal_status source__add_once(source__making *self, const char *path, int fd, const struct stat *info, peal_error *err) {
     peal_source source = {.path = peal_strdup(path), .fd = -1, .identity = peal_identity_of(info)};
     peal_status status = source.path ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     if (status == PEAL_OK && !S_ISCHR(info->st_mode)) status = check_first_time(self, path, &source.identity, err);
     if (status == PEAL_OK && self->options->live) {
-        source.live = true;
-        source.stop = self->options->stop;
+        make_live(self, &source);
         if (self->list->count == 0) {
             source.before = self->options->before;
             source.before_size = self->options->before_size;
         }
         source.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        widen(source.fd, info);
         if (source.fd >= 0) return source__add(self, &source, err);
         status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", peal_source_name(&source));
     }
@@ -60,6 +75,20 @@ static peal_status add_copy(source__making *self, const char *path, int fd, cons
     if (status == PEAL_OK) return source__add(self, &source, err);
     free(source.path);
     return status;
+}
+
+/* Whether a file is read on as it grows, in this list. */
+static bool is_followed(const source__making *self) {
+    return self->options->live && self->options->following.files;
+}
+
+/* A regular file, by its name (`fd` is -1) or from byte `begin` on by its descriptor, which is taken over. */
+static peal_status add_followed(source__making *self, const char *path, int fd, uint64_t begin, const struct stat *info,
+                                peal_error *err) {
+    peal_source source = {.path = peal_strdup(path), .fd = fd, .begin = begin, .identity = peal_identity_of(info)};
+    make_live(self, &source);
+    source.is_followed = true;
+    return source__add(self, &source, err);
 }
 
 /* Standard input, through a descriptor of our own. One that does not block where there can be one: a pipe is opened
@@ -73,6 +102,7 @@ static peal_status add_standard_input(source__making *self, peal_error *err) {
     int fd = at < 0 ? open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
     if (fd < 0) fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read standard input");
+    if (at >= 0 && is_followed(self)) return add_followed(self, "-", fd, (uint64_t)at, &info, err);
     if (at >= 0) {
         const uint64_t begin = (uint64_t)at, end = (uint64_t)info.st_size;
         return source__add(self,
@@ -83,7 +113,7 @@ static peal_status add_standard_input(source__making *self, peal_error *err) {
                                           .identity = peal_identity_of(&info)},
                            err);
     }
-    peal_status status = add_copy(self, "-", fd, &info, err);
+    peal_status status = source__add_once(self, "-", fd, &info, err);
     close(fd);
     return status;
 }
@@ -101,7 +131,7 @@ static peal_status add_special(source__making *self, const char *path, peal_erro
     } else if (S_ISREG(info.st_mode) && (info.st_size > 0 || pread(fd, &byte, 1, 0) <= 0)) {
         status = add_file(self, path, &info, err);
     } else {
-        status = add_copy(self, path, fd, &info, err);
+        status = source__add_once(self, path, fd, &info, err);
     }
     close(fd);
     return status;
@@ -254,13 +284,18 @@ static bool is_any(const char *name) {
 }
 
 static peal_status list_named(source__making *self, const char *name, peal_error *err) {
-    struct stat info;
+    struct stat info = {0};
     if (stat(name, &info) != 0) {
+        /* Between two files of a name there may be none; the one that was read has another one by then. */
+        if (errno == ENOENT && is_followed(self) && self->options->following.from) {
+            return add_followed(self, name, -1, 0, &info, err);
+        }
         if (errno != ENOENT) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look at %s", name);
         if (strpbrk(name, "*?[")) return add_glob(self, name, err);
         return peal_fail(err, PEAL_E_DATA, "no such file: %s", name);
     }
     if (S_ISDIR(info.st_mode)) return add_folder(self, name, err);
+    if (S_ISREG(info.st_mode) && is_followed(self)) return add_followed(self, name, -1, 0, &info, err);
     return S_ISREG(info.st_mode) && info.st_size > 0 ? add_file(self, name, &info, err) : add_special(self, name, err);
 }
 
@@ -268,15 +303,19 @@ static const peal_option no_options[] = {{.name = NULL}};
 
 const peal_source_kind peal_source_standard_input = {
     .name = "-",
-    .documentation = "standard input: a pipe is copied once, a file is read in place",
+    .documentation =
+        "standard input: a pipe is copied once, a file is read in place; with --follow either is read as it comes",
     .options = no_options,
     .recognise = is_standard_input,
     .list = list_standard_input,
+    .comes_once = true,
 };
 
 const peal_source_kind peal_source_files = {
     .name = "files",
-    .documentation = "a file, a folder (its files, sorted by name; of images the whole tree), a glob, a pipe or device",
+    .documentation =
+        "a file, a folder (its files, sorted by name; of images the whole tree), a glob, a pipe or device; "
+        "with --follow a file is read on as it grows, and the next one when it is rotated",
     .options = no_options,
     .recognise = is_any,
     .list = list_named,

@@ -43,10 +43,11 @@ struct peal_source_kind {
     /* The file of this machine that a name reads, which must not be an output, if it is not the name itself. Freed by
      * the caller. NULL: there is none. */
     char *(*file)(const char *name);
+    bool comes_once; /* its bytes do, whatever the name; of other kinds the file that a name stands for tells */
 };
 
-extern const peal_source_kind peal_source_files, peal_source_standard_input, peal_source_http, peal_source_s3,
-    peal_source_sqlite, peal_source_postgresql;
+extern const peal_source_kind peal_source_files, peal_source_standard_input, peal_source_tcp, peal_source_unix,
+    peal_source_http, peal_source_s3, peal_source_sqlite, peal_source_postgresql;
 
 /* Puts `source` into the list, whose kind it gets. Takes it over, also on failure. */
 peal_status source__add(source__making *making, peal_source *source, peal_error *err);

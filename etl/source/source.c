@@ -15,13 +15,9 @@
 
 /* The first that recognises a name has it; the last one takes all. */
 const peal_source_kind *const peal_source_kinds[] = {
-    &peal_source_standard_input,
-    &peal_source_http,
-    &peal_source_s3,
-    &peal_source_sqlite,
-    &peal_source_postgresql,
-    &peal_source_files,
-    NULL,
+    &peal_source_standard_input, &peal_source_tcp,   &peal_source_unix,
+    &peal_source_http,           &peal_source_s3,    &peal_source_sqlite,
+    &peal_source_postgresql,     &peal_source_files, NULL,
 };
 enum { KINDS = sizeof peal_source_kinds / sizeof *peal_source_kinds - 1 };
 
@@ -211,6 +207,12 @@ peal_status peal_source_list_make(const peal_source_options *options, peal_sourc
     const peal_status status = make(&self, err);
     if (status != PEAL_OK) peal_source_list_clear(out);
     return status;
+}
+
+bool peal_source_comes_once(const char *name) {
+    struct stat info;
+    if (peal_source_kinds[kind_of(name)]->comes_once) return true;
+    return stat(name, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
 }
 
 /* ---- what must not be overwritten ---- */

@@ -1,7 +1,7 @@
 /* Sources: where bytes come from. Files, folders (their regular files, sorted by name; what is hidden, begins with "_"
- * or is plainly no data, such as README.md, is left out and named), trees of images (all of them), globs, "-", and
- * objects of web servers and of S3, tables and queries of databases. What tells one kind from another stands in its row
- * of the table (kind.h).
+ * or is plainly no data, such as README.md, is left out and named), trees of images (all of them), globs, "-",
+ * connections (tcp, unix), objects of web servers and of S3, tables and queries of databases. What tells one kind from
+ * another stands in its row of the table (kind.h).
  *
  * A regular file is opened by its name, as often as a job wants. What is no regular file (a pipe, a FIFO, a device,
  * standard input) gives its bytes once: it is opened once and copied into a file without a name, which all later reads
@@ -22,6 +22,21 @@
 
 typedef struct peal_source_kind peal_source_kind;
 
+/* Where in a file something stands. */
+typedef struct peal_place {
+    uint64_t device, inode; /* the file; 0, both: none, for the bytes came through a pipe or a socket */
+    int64_t born_ns;        /* when it was made, for inodes are used again; 0: the file system does not say */
+    uint64_t offset;        /* byte of the file, or of what came */
+} peal_place;
+
+/* How sources are read that have no end of their own. */
+typedef struct peal_following {
+    bool files;             /* regular files are read on as they grow (follow.h), so they are live, too */
+    bool has_idle;          /* a live source ends when nothing has come for `idle_ms`; without it a file never ends */
+    uint64_t idle_ms;       /* 0: at the first moment at which nothing is there */
+    const peal_place *from; /* of a file that is followed: where; NULL: at its beginning. Outlives the list */
+} peal_following;
+
 typedef struct peal_source {
     const peal_source_kind *kind;
     char *path;             /* as it was named or found; standard input is "-" */
@@ -34,12 +49,15 @@ typedef struct peal_source {
     char *version; /* as the server tells it; NULL: it has none */
     bool hashed;
     uint64_t hash;      /* XXH3 of the bytes */
-    bool live;          /* a pipe that is read as its bytes come, once; it has no size */
+    bool live;          /* a pipe or socket that is read as its bytes come, once; it has no size */
     const void *before; /* of a live one: bytes that were taken from it already, and stand in front */
     size_t before_size;
-    const atomic_int *stop; /* of a live one: ends waiting */
-    void *own;              /* its kind's */
-    char *bad;              /* while a list is made: why it cannot be read */
+    bool is_followed;              /* a live one that is a file */
+    peal_following following;      /* of a live one, as the next two: */
+    const atomic_int *stop;        /* ends waiting */
+    const peal_reporter *reporter; /* is told what becomes of a file that is followed */
+    void *own;                     /* its kind's */
+    char *bad;                     /* while a list is made: why it cannot be read */
 } peal_source;
 
 /* Something that was named, and could not be read: it is left out of the job, which goes on. */
@@ -63,8 +81,9 @@ typedef struct peal_source_options {
     bool go_on;           /* what cannot be listed is left out and noted in the list; without it, it fails */
     bool sparing;         /* what is listed may not be read at all: few bytes are fetched before it is */
     bool live;            /* pipes are not copied: they will be read once only, in order */
-    const void *before; /* bytes that the caller has taken from the first source, a live one; it hands them out first */
+    const void *before;   /* bytes taken from the first source, a live one, which hands them out first */
     size_t before_size;
+    peal_following following;      /* of live ones */
     bool identify;                 /* the sources will be compared later: makes sure that their identities can tell */
     const atomic_int *stop;        /* not 0: stop waiting with PEAL_E_INTERRUPTED; may be NULL */
     const peal_reporter *reporter; /* is told what folders and globs leave out; may be NULL */
@@ -102,6 +121,11 @@ typedef struct peal_source_usage {
 } peal_source_usage;
 /* Of a list that was made and, perhaps, read since. Any thread. */
 void peal_source_list_usage(const peal_source_list *list, peal_source_usage *out);
+/* A list of one source: a copy of `bytes`, in a file without a name. `path` says in messages what they are of. */
+peal_status peal_source_list_of_bytes(const char *path, const void *bytes, size_t size, peal_source_list *out,
+                                      peal_error *err);
+/* Whether what this name stands for gives its bytes once: a pipe, a connection, standard input, a device. */
+bool peal_source_comes_once(const char *name);
 
 /* For messages: its path, or "standard input". */
 const char *peal_source_name(const peal_source *source);

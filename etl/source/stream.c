@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,9 @@
 
 #include "core/base/file.h"
 #include "core/base/stop.h"
+#include "etl/source/follow.h"
 #include "etl/source/kind.h"
+#include "etl/source/live.h"
 
 peal_status peal_stream_fill(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
     *got = 0;
@@ -28,24 +29,52 @@ void peal_stream_close(peal_stream *stream) {
     if (stream) stream->close(stream);
 }
 
+peal_status peal_stream_take(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, bool *ended,
+                             peal_error *err) {
+    PEAL_TRY(stream->live ? stream->read(stream, out, capacity, got, err)
+                          : peal_stream_fill(stream, out, capacity, got, err));
+    *ended = stream->live ? *got == 0 : *got < capacity;
+    return PEAL_OK;
+}
+
+bool peal_stream_ready(peal_stream *stream, int timeout_ms) {
+    return !stream->ready || stream->ready(stream, timeout_ms);
+}
+
 /* ---- looking ahead ---- */
 
-/* A stream whose first bytes were read to look at them and are handed out again. */
+/* A stream in front of which bytes stand: those that were read to look at them, or that somebody kept. */
 typedef struct head_stream {
     peal_stream base;
     peal_stream *inner;
-    size_t size, used;
+    size_t size, left; /* bytes of the head; those that are not handed out yet */
+    bool apart;
     uint8_t head[];
 } head_stream;
 
+static void count_buffered(head_stream *self) {
+    self->base.buffered = self->left + (self->apart ? 0 : self->inner->buffered);
+}
+
+/* Behind its own bytes come those that its inner one holds ready, so that one read gives what one look saw. */
 static peal_status head_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
     head_stream *self = (head_stream *)base;
-    const size_t left = self->size - self->used;
-    if (left == 0) return self->inner->read(self->inner, out, capacity, got, err);
-    *got = left < capacity ? left : capacity;
-    memcpy(out, self->head + self->used, *got);
-    self->used += *got;
+    const size_t own = self->left < capacity ? self->left : capacity;
+    if (own) memcpy(out, self->head + self->size - self->left, own);
+    self->left -= own;
+    *got = own;
+    count_buffered(self);
+    if (own > 0 && (own == capacity || base->buffered == 0)) return PEAL_OK;
+    size_t more, wanted = capacity - own;
+    if (own > 0 && wanted > base->buffered) wanted = base->buffered;
+    PEAL_TRY(self->inner->read(self->inner, out + own, wanted, &more, err));
+    *got += more;
+    count_buffered(self);
     return PEAL_OK;
+}
+
+static bool head_ready(peal_stream *base, int timeout_ms) {
+    return ((head_stream *)base)->left > 0 || peal_stream_ready(((head_stream *)base)->inner, timeout_ms);
 }
 
 static void head_close(peal_stream *base) {
@@ -54,7 +83,31 @@ static void head_close(peal_stream *base) {
     free(self);
 }
 
-/* Of a live stream its first line, or as much of it as there is room for: what comes later may not come yet. */
+static void head_init(head_stream *self, peal_stream *inner, size_t size, bool apart) {
+    self->base = (peal_stream){
+        .read = head_read, .close = head_close, .ready = head_ready, .live = inner->live, .size = inner->size};
+    self->inner = inner;
+    self->size = self->left = size;
+    self->apart = apart;
+    count_buffered(self);
+}
+
+peal_status peal_stream_put_before(const void *bytes, size_t size, bool apart, peal_stream *inner, peal_stream **out,
+                                   peal_error *err) {
+    *out = NULL;
+    head_stream *self = malloc(sizeof *self + size);
+    if (!self) {
+        peal_stream_close(inner);
+        return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
+    }
+    head_init(self, inner, size, apart);
+    if (size) memcpy(self->head, bytes, size);
+    *out = &self->base;
+    return PEAL_OK;
+}
+
+/* Of a live stream what is held ready, or its first line, or as much of it as there is room for: what comes later may
+ * not come yet. */
 static peal_status read_line(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
     while (*got < capacity && !memchr(out, '\n', *got)) {
         size_t more;
@@ -85,9 +138,7 @@ peal_status peal_stream_look(peal_stream **stream, uint8_t *head, size_t capacit
         return status;
     }
     if (!self) return PEAL_OK;
-    *self = (head_stream){.base = {.read = head_read, .close = head_close, .live = inner->live, .size = inner->size},
-                          .inner = inner,
-                          .size = *got};
+    head_init(self, inner, *got, false);
     memcpy(self->head, head, *got);
     *stream = &self->base;
     return PEAL_OK;
@@ -170,61 +221,13 @@ static peal_status file_open(const peal_source *source, peal_source_meter *meter
     return PEAL_OK;
 }
 
-/* ---- pipes ---- */
-
-enum { WAIT_MS = 100 };
-
-typedef struct live_stream {
-    peal_stream base;
-    const peal_source *source;
-    size_t given; /* of the bytes in front */
-    const atomic_int *stop;
-} live_stream;
-
-static peal_status live_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
-    live_stream *self = (live_stream *)base;
-    const char *name = peal_source_name(self->source);
-    const size_t left = self->source->before_size - self->given;
-    if (left > 0) {
-        *got = left < capacity ? left : capacity;
-        memcpy(out, (const uint8_t *)self->source->before + self->given, *got);
-        self->given += *got;
-        return PEAL_OK;
-    }
-    for (;;) {
-        if (peal_is_stopped(self->stop)) {
-            return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while waiting for %s", name);
-        }
-        struct pollfd ready = {.fd = self->source->fd, .events = POLLIN};
-        if (poll(&ready, 1, WAIT_MS) <= 0) continue;
-        const ssize_t n = read(self->source->fd, out, capacity);
-        if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-        if (n < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", name);
-        *got = (size_t)n;
-        return PEAL_OK;
-    }
-}
-
-static void live_close(peal_stream *base) {
-    free(base);
-}
-
-static peal_status live_open(const peal_source *source, peal_stream **out, peal_error *err) {
-    live_stream *self = calloc(1, sizeof *self);
-    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
-    *self = (live_stream){.base = {.read = live_read, .close = live_close, .live = true, .size = UINT64_MAX},
-                          .source = source,
-                          .stop = source->stop};
-    *out = &self->base;
-    return PEAL_OK;
-}
-
 /* ---- all of them ---- */
 
 peal_status peal_source_stream_open(const peal_source *source, peal_source_meter *meter, peal_stream **out,
                                     peal_error *err) {
     *out = NULL;
-    if (source->live) return live_open(source, out, err);
+    if (source->is_followed) return peal_follow_open(source, out, err);
+    if (source->live) return source__live_open(source, out, err);
     if (source->fd < 0 && source->kind && source->kind->open) return source->kind->open(source, meter, out, err);
     return file_open(source, meter, out, err);
 }

@@ -21,8 +21,12 @@ struct peal_stream {
     peal_status (*read_at)(peal_stream *self, uint64_t offset, uint8_t *out, size_t capacity, size_t *got,
                            peal_error *err);
     void (*close)(peal_stream *self); /* frees */
-    bool live;                        /* `read` gives what has come so far, and waits only if that is nothing */
-    uint64_t size;                    /* bytes in all; UINT64_MAX: known at its end only */
+    /* Of one that is live: whether `read` would return without waiting; it waits for that up to `timeout_ms`. NULL:
+     * it always would. */
+    bool (*ready)(peal_stream *self, int timeout_ms);
+    bool live;       /* `read` gives what has come so far, and waits only if that is nothing */
+    size_t buffered; /* bytes that were read ahead and are handed out first, up to where others stop looking */
+    uint64_t size;   /* bytes in all; UINT64_MAX: known at its end only */
 };
 
 /* Reads until `capacity` bytes are there or the stream ends. */
@@ -31,6 +35,16 @@ peal_status peal_stream_fill(peal_stream *stream, uint8_t *out, size_t capacity,
  * them: afterwards *stream, perhaps another one that took the old one over, begins with them. Closed, and NULL, on
  * failure. */
 peal_status peal_stream_look(peal_stream **stream, uint8_t *head, size_t capacity, size_t *got, peal_error *err);
+/* What there is: of a live stream what has come, waiting only if that is nothing; of others up to `capacity` bytes.
+ * *ended: it has no more. */
+peal_status peal_stream_take(peal_stream *stream, uint8_t *out, size_t capacity, size_t *got, bool *ended,
+                             peal_error *err);
+/* Whether a read would return without waiting; waits for that up to `timeout_ms`. */
+bool peal_stream_ready(peal_stream *stream, int timeout_ms);
+/* A stream that hands out a copy of `bytes` and then what `inner` has. Takes `inner` over, even on failure. `apart`: no
+ * read gives bytes of both, and who looks ahead sees `bytes` only. */
+peal_status peal_stream_put_before(const void *bytes, size_t size, bool apart, peal_stream *inner, peal_stream **out,
+                                   peal_error *err);
 /* NULL is allowed. */
 void peal_stream_close(peal_stream *stream);
 

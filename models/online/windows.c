@@ -26,7 +26,7 @@ peal_status models__windows_open(const models__windows_options *options, models_
                                     .reporter = reading->reporter,
                                     .before = options->before,
                                     .before_size = options->before_size,
-                                    .is_eval = true,
+                                    .purpose = PEAL_APPLY_EVAL,
                                     .on_bad_row = reading->on_bad_row,
                                     .threads = reading->threads};
     models__windows *self = calloc(1, sizeof *self);

@@ -77,6 +77,7 @@ typedef struct peal_predict_options {
     const char *format;       /* of the sources: a name, or NULL: found */
     const json_t *reading;    /* options of the format, or NULL */
     const json_t *access;     /* options of the kinds of sources, or NULL */
+    peal_following following; /* how sources are read that have no end: rows are handed out as they come */
     const char *const *nulls; /* spellings of a missing value besides the model's */
     size_t null_count;
     peal_bad_rows on_bad_row;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Learning from a stream beside river and scikit-learn: each row predicted before it is learnt.
 
-usage: stream.py PEAL [--adult FOLDER] [--rows N] [--river]
+usage: online.py PEAL [--adult FOLDER] [--rows N] [--river]
 
 A generated stream of 20 numbers whose weights change at its half (--rows 0: none), and adult's training rows: prequential accuracy and
 rows/s (of the whole process for Peal; of the loop over rows in memory, without reading them, for the others).

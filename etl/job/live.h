@@ -1,0 +1,58 @@
+/* A live source that is opened once: a pipe, a connection, or a file that is followed. Its beginning can be looked at
+ * before its rows are read, so that a pipeline can be fitted on it and its format be found, and all of it is handed
+ * out afterwards.
+ *
+ * Its *head* is a few lines at the beginning, which tell how all that follows is written (delimiter, header...). One
+ * who goes on later gives the head that was kept and reads on elsewhere; so the same bytes are read in the same way. */
+#ifndef PEAL_ETL_JOB_LIVE_H
+#define PEAL_ETL_JOB_LIVE_H
+
+#include "etl/format/format.h"
+#include "etl/source/source.h"
+
+typedef struct peal_live peal_live;
+
+typedef struct peal_live_options {
+    const char *source;       /* its name; one */
+    const char *format;       /* name, or NULL: found by the head */
+    const json_t *access;     /* options of the kinds of sources, or NULL; borrowed, as all is */
+    peal_following following; /* `files` is implied; with `from` the head that was kept is given, too */
+    const atomic_int *stop;   /* may be NULL */
+    const peal_reporter *reporter;
+} peal_live_options;
+
+/* PEAL_E_USAGE if the source is none that comes bit by bit (a folder, a table of a database), PEAL_E_DATA if it cannot
+ * be read, or is a file that is compressed: such a one has no lines that can be returned to. */
+peal_status peal_live_open(const peal_live_options *options, peal_live **out, peal_error *err);
+void peal_live_free(peal_live *live); /* NULL is allowed */
+
+/* Reads the first lines, until they are `lines`, or the time is `until_ns` (peal_now_ns) and there are two, or 256 MB,
+ * or the end. A line that ends within quotes is not the last one. The bytes belong to `live` and last until all is
+ * handed out. */
+peal_status peal_live_sample(peal_live *live, uint64_t lines, int64_t until_ns, const uint8_t **bytes, size_t *size,
+                             peal_error *err);
+/* The head, of the sample or as it was given. */
+const peal_buffer *peal_live_head(const peal_live *live);
+/* In the place of a sample: the head of what was read before. The source's own bytes begin behind what had been read.
+ */
+peal_status peal_live_keep_head(peal_live *live, const void *bytes, size_t size, peal_error *err);
+
+/* When it was opened (peal_now_ns), and how many bytes were read for the sample. */
+int64_t peal_live_opened_ns(const peal_live *live);
+uint64_t peal_live_sample_size(const peal_live *live);
+
+/* For messages, as long as `live` is there. */
+const char *peal_live_name(const peal_live *live);
+/* The path under which a sample is known: the source's, without a codec's ending. */
+const char *peal_live_sample_name(const peal_live *live);
+/* Whether one can begin at a place again: true of a file. */
+bool peal_live_can_return(const peal_live *live);
+
+/* Hands all out, once: the head, the rest of the sample, and what comes. *format is of the head; PEAL_E_DATA if it is
+ * none of text. *passed_over: bytes of a head that was given. */
+peal_status peal_live_take(peal_live *live, const peal_format **format, peal_stream **out, uint64_t *passed_over,
+                           peal_error *err);
+/* Where byte `offset` of that stream, not of a head that was given, stands. While the stream is open. */
+peal_place peal_live_place(const peal_live *live, uint64_t offset);
+
+#endif

@@ -1,0 +1,329 @@
+/* Files that are read on as they grow, and what becomes of them; see follow.h. */
+#include "etl/source/follow.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/file.h"
+#include "core/base/machine.h"
+#include "core/base/stop.h"
+#include "etl/source/live.h"
+
+/* An old file is given up when nothing has come for so long: its writer goes on until it has seen that it has another
+ * name. */
+enum { NAP_MS = 10, LINGER_MS = 300 };
+
+/* A file of the stream, or the same one from its beginning again. */
+typedef struct part {
+    uint64_t begin; /* byte of the stream at which it begins */
+    peal_place place;
+} part;
+
+typedef struct follow_stream {
+    peal_stream base;
+    const peal_source *source;
+    int fd;
+    part *parts; /* [part_count] the last one is being read */
+    size_t part_count;
+    uint64_t at;      /* byte of the file */
+    uint64_t given;   /* bytes of the stream */
+    bool line_ended;  /* the byte that was given last ends a line, or there is none */
+    bool is_absent;   /* the name is gone, and that was told */
+    int64_t since_ns; /* when the last bytes came */
+} follow_stream;
+
+static const char *name_of(const follow_stream *self) {
+    return peal_source_name(self->source);
+}
+
+static bool has_name(const follow_stream *self) {
+    return self->source->fd < 0;
+}
+
+static bool is_file(const struct stat *info, const peal_place *place) {
+    return info->st_ino == place->inode && info->st_dev == place->device;
+}
+
+static int64_t born_ns(int fd) {
+    struct statx more;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &more) != 0 || !(more.stx_mask & STATX_BTIME)) return 0;
+    return more.stx_btime.tv_sec * 1000000000 + more.stx_btime.tv_nsec;
+}
+
+/* The file that is open now becomes the one that is read, from byte `offset` on. */
+static peal_status add_part(follow_stream *self, const struct stat *info, uint64_t offset, peal_error *err) {
+    part *longer = realloc(self->parts, (self->part_count + 1) * sizeof *longer);
+    if (!longer) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
+    self->parts = longer;
+    const peal_place place = {
+        .device = info->st_dev, .inode = info->st_ino, .born_ns = born_ns(self->fd), .offset = offset};
+    longer[self->part_count++] = (part){.begin = self->given, .place = place};
+    self->at = offset;
+    return PEAL_OK;
+}
+
+/* ---- what became of the file ---- */
+
+typedef enum fate { FATE_SAME, FATE_GREW, FATE_SHORTER, FATE_REPLACED } fate;
+
+/* `info` is of the open file, or of the one that has its name now. */
+static fate look(follow_stream *self, struct stat *info) {
+    struct stat named;
+    *info = (struct stat){0};
+    if (fstat(self->fd, info) == 0 && (uint64_t)info->st_size > self->at) return FATE_GREW;
+    if (has_name(self)) {
+        const bool there = stat(self->source->path, &named) == 0 && S_ISREG(named.st_mode);
+        if (!there && !self->is_absent) {
+            peal_report(self->source->reporter, PEAL_EVENT_NOTE, "%s is not there any more: waiting for the next one",
+                        name_of(self));
+        }
+        self->is_absent = !there;
+        if (there && !is_file(&named, &self->parts[self->part_count - 1].place)) {
+            *info = named;
+            return FATE_REPLACED;
+        }
+    }
+    return (uint64_t)info->st_size < self->at ? FATE_SHORTER : FATE_SAME;
+}
+
+/* The line's end that the last line of a file lacks. */
+static bool end_line(follow_stream *self, uint8_t *out, size_t *got) {
+    if (self->line_ended) return false;
+    *out = '\n';
+    *got = 1;
+    self->given++;
+    self->line_ended = true;
+    return true;
+}
+
+/* Goes on with what has the name now. It may have changed since it was looked at, so the open file tells. */
+static peal_status begin_next(follow_stream *self, peal_error *err) {
+    struct stat info;
+    const int fd = open(self->source->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) return PEAL_OK; /* gone again */
+    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", self->source->path);
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        close(fd);
+        return PEAL_OK;
+    }
+    peal_report(self->source->reporter, PEAL_EVENT_NOTE,
+                "%s is another file now: the old one was read to its end (%llu bytes), the new one is read from its "
+                "beginning",
+                name_of(self), (unsigned long long)self->at);
+    close(self->fd);
+    self->fd = fd;
+    self->since_ns = peal_now_ns();
+    return add_part(self, &info, 0, err);
+}
+
+static peal_status begin_again(follow_stream *self, const struct stat *info, peal_error *err) {
+    peal_report(self->source->reporter, PEAL_EVENT_NOTE,
+                "%s became shorter (%llu bytes, where %llu had been read): it is read from its beginning",
+                name_of(self), (unsigned long long)info->st_size, (unsigned long long)self->at);
+    self->since_ns = peal_now_ns();
+    return add_part(self, info, 0, err);
+}
+
+/* ---- reading ---- */
+
+static peal_status read_file(follow_stream *self, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
+    PEAL_TRY(peal_file_read_at(self->fd, name_of(self), out, capacity, self->at, got, err));
+    if (*got == 0) return PEAL_OK;
+    self->at += *got;
+    self->given += *got;
+    self->line_ended = out[*got - 1] == '\n';
+    self->since_ns = peal_now_ns();
+    return PEAL_OK;
+}
+
+static bool lingers(const follow_stream *self) {
+    return peal_now_ns() - self->since_ns < (int64_t)LINGER_MS * 1000000;
+}
+
+static bool is_idle(const follow_stream *self) {
+    return source__is_idle(self->source, self->since_ns, peal_now_ns());
+}
+
+static void nap(const follow_stream *self, int most_ms) {
+    int ms = source__wait_ms(self->source, self->since_ns, peal_now_ns(), most_ms);
+    if (ms > NAP_MS) ms = NAP_MS;
+    if (ms <= 0) return;
+    const struct timespec pause = {.tv_nsec = (long)ms * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+static peal_status follow_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
+    follow_stream *self = (follow_stream *)base;
+    struct stat info;
+    *got = 0;
+    for (;;) {
+        if (peal_is_stopped(self->source->stop)) {
+            return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while waiting for %s", name_of(self));
+        }
+        PEAL_TRY(read_file(self, out, capacity, got, err));
+        if (*got > 0) return PEAL_OK;
+        switch (look(self, &info)) {
+        case FATE_REPLACED:
+            if (lingers(self)) break;
+            if (end_line(self, out, got)) return PEAL_OK;
+            PEAL_TRY(begin_next(self, err));
+            continue;
+        case FATE_SHORTER:
+            if (end_line(self, out, got)) return PEAL_OK;
+            PEAL_TRY(begin_again(self, &info, err));
+            continue;
+        case FATE_GREW:
+            continue;
+        case FATE_SAME:
+            if (is_idle(self)) return PEAL_OK;
+            break;
+        }
+        nap(self, NAP_MS);
+    }
+}
+
+static bool would_return(follow_stream *self) {
+    struct stat info;
+    switch (look(self, &info)) {
+    case FATE_REPLACED:
+        return !lingers(self);
+    case FATE_SHORTER:
+    case FATE_GREW:
+        return true;
+    case FATE_SAME:
+        break;
+    }
+    return is_idle(self);
+}
+
+static bool follow_ready(peal_stream *base, int timeout_ms) {
+    follow_stream *self = (follow_stream *)base;
+    const int64_t until = peal_now_ns() + (int64_t)timeout_ms * 1000000;
+    while (!would_return(self)) {
+        const int64_t left_ms = (until - peal_now_ns()) / 1000000;
+        if (left_ms <= 0) return false;
+        nap(self, left_ms < NAP_MS ? (int)left_ms : NAP_MS);
+    }
+    return true;
+}
+
+static void follow_close(peal_stream *base) {
+    follow_stream *self = (follow_stream *)base;
+    if (self->fd >= 0) close(self->fd);
+    free(self->parts);
+    free(self);
+}
+
+peal_place peal_follow_place(const peal_stream *stream, uint64_t offset) {
+    const follow_stream *self = (const follow_stream *)stream;
+    size_t i = self->part_count - 1;
+    while (i > 0 && self->parts[i].begin > offset) i--;
+    peal_place place = self->parts[i].place;
+    place.offset += offset - self->parts[i].begin;
+    return place;
+}
+
+/* ---- opening ---- */
+
+/* Whether the open file is the one that `place` is in. */
+static bool is_same(int fd, const peal_place *place) {
+    struct stat info;
+    return fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && is_file(&info, place) && born_ns(fd) == place->born_ns;
+}
+
+static int open_file(int folder, const char *name) {
+    return openat(folder, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* Opens the file of the path's folder that `place` is in, whatever its name; -1 if there is none. *name is the
+ * caller's. */
+static int open_renamed(const char *path, const peal_place *place, char **name) {
+    char *folder = peal_path_folder(path);
+    DIR *entries = folder ? opendir(folder) : NULL;
+    int fd = -1;
+    for (struct dirent *entry; entries && fd < 0 && (entry = readdir(entries));) {
+        struct stat info;
+        if (fstatat(dirfd(entries), entry->d_name, &info, 0) != 0 || !is_file(&info, place)) continue;
+        fd = open_file(dirfd(entries), entry->d_name);
+        if (fd < 0 || is_same(fd, place)) {
+            *name = peal_path_join(folder, entry->d_name);
+        } else {
+            close(fd);
+            fd = -1;
+        }
+    }
+    if (entries) closedir(entries);
+    free(folder);
+    return fd;
+}
+
+/* Opens what has the name, or what had it when `from` was read. */
+static peal_status open_named(follow_stream *self, const peal_place *from, peal_error *err) {
+    const char *path = self->source->path;
+    self->fd = open_file(AT_FDCWD, path);
+    if (!from && self->fd < 0) {
+        return peal_fail_errno(err, errno == ENOENT ? PEAL_E_DATA : PEAL_E_FAILED, errno, "cannot open %s", path);
+    }
+    if (!from || (self->fd >= 0 && is_same(self->fd, from))) return PEAL_OK;
+    if (self->fd >= 0) close(self->fd);
+    char *name = NULL;
+    self->fd = open_renamed(path, from, &name);
+    if (self->fd >= 0) {
+        peal_report(self->source->reporter, PEAL_EVENT_NOTE,
+                    "%s is another file now: what is left of the old one is read first, from %s", path,
+                    name ? name : "where it is");
+    }
+    free(name);
+    if (self->fd >= 0) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA,
+                     "%s is not the file that was read, which has no name in its folder any more: what came behind "
+                     "byte %llu of that one cannot be read",
+                     path, (unsigned long long)from->offset);
+}
+
+static peal_status open_descriptor(follow_stream *self, const peal_place *from, peal_error *err) {
+    self->fd = fcntl(self->source->fd, F_DUPFD_CLOEXEC, 3);
+    if (self->fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", name_of(self));
+    if (!from || is_same(self->fd, from)) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA, "%s is not the file that was read", name_of(self));
+}
+
+static peal_status begin(follow_stream *self, peal_error *err) {
+    const peal_place *from = self->source->following.from;
+    const uint64_t offset = from ? from->offset : self->source->begin;
+    struct stat info;
+    PEAL_TRY(has_name(self) ? open_named(self, from, err) : open_descriptor(self, from, err));
+    if (fstat(self->fd, &info) != 0) {
+        return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot look at %s", name_of(self));
+    }
+    if ((uint64_t)info.st_size < offset) {
+        return peal_fail(err, PEAL_E_DATA, "%s has %llu bytes, but %llu had been read of it", name_of(self),
+                         (unsigned long long)info.st_size, (unsigned long long)offset);
+    }
+    return add_part(self, &info, offset, err);
+}
+
+peal_status peal_follow_open(const peal_source *source, peal_stream **out, peal_error *err) {
+    *out = NULL;
+    follow_stream *self = calloc(1, sizeof *self);
+    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
+    *self = (follow_stream){
+        .base = {.read = follow_read, .close = follow_close, .ready = follow_ready, .live = true, .size = UINT64_MAX},
+        .source = source,
+        .fd = -1,
+        .line_ended = true,
+        .since_ns = peal_now_ns()};
+    const peal_status status = begin(self, err);
+    if (status != PEAL_OK) {
+        follow_close(&self->base);
+        return status;
+    }
+    *out = &self->base;
+    return PEAL_OK;
+}
