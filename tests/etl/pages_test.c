@@ -111,6 +111,9 @@ static void spellings_of_one_page_are_one(void **state) {
         {"http://h:8a/", NULL},
         {"http://m\xc3\xbcnchen.de/", NULL},
         {"http://a%41/", NULL},
+        {"http://../", NULL},
+        {"http://a..b/", NULL},
+        {"http://.a/", NULL},
         {"http://[::1/", NULL},
         {"//h/a", NULL},
         {"a", NULL},
@@ -423,7 +426,7 @@ static void selectors_find_elements(void **state) {
 /* Rows as text: fields between bars, a row a line, names of a table behind "#"; "~" is missing. */
 static char *rows_text(const peal_buffer *rows) {
     static char text[8192];
-    const uint8_t *at = rows->data, *const end = at + rows->size;
+    const uint8_t *at = rows->data, *const end = rows->size ? at + rows->size : at;
     size_t used = 0;
     text[0] = '\0';
     while (at < end) {

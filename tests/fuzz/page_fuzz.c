@@ -65,8 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     read_wanted(line, &wanted);
     const pages__answer answer = {.url = &url, .body = body, .size = size};
     if (pages__page_read(&wanted, &answer, NULL, &page, NULL) == PEAL_OK) {
-        check_rows(&wanted, &page.rows);
-        check_links(&page.links);
+        if (page.rows.size) check_rows(&wanted, &page.rows);
+        if (page.links.size) check_links(&page.links);
         pages__page_clear(&page);
     }
     pages__wanted_clear(&wanted);

@@ -112,6 +112,7 @@ static bool is_wanted(const crawl *self, const pages__url *url) {
 }
 
 static peal_status take_links(crawl *self, const pages__page *page, peal_error *err) {
+    if (page->links.size == 0) return PEAL_OK;
     const char *at = (const char *)page->links.data, *const end = at + page->links.size;
     for (; at < end; at += strlen(at) + 1) {
         pages__url url;
@@ -454,7 +455,7 @@ peal_status pages__crawl(const pages__crawl_options *options, pages__hosts *host
     if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a crawl");
     *self = (crawl){.options = options, .hosts = hosts, .making = making, .sink = sink};
     peal_status status = add_starts(self, starts, count, err);
-    if (status == PEAL_OK) status = pages__crew_begin(&self->crew, options, hosts, making->options->stop, err);
+    if (status == PEAL_OK) status = pages__crew_begin(&self->crew, options, hosts, making->options, err);
     if (status == PEAL_OK) {
         status = read_levels(self, err);
         pages__crew_end(&self->crew);

@@ -7,6 +7,7 @@
 #define PEAL_ETL_SOURCE_PAGES_CRAWL_H
 
 #include "etl/source/kind.h"
+#include "etl/source/pages/browser.h"
 #include "etl/source/pages/hosts.h"
 #include "etl/source/pages/sink.h"
 
@@ -14,7 +15,9 @@ typedef struct pages__crawl_options {
     const char *name; /* of the source, for messages */
     pages__fetching fetching;
     pages__wanted wanted;
-    size_t connections;            /* at once, to all hosts together */
+    size_t connections; /* at once, to all hosts together */
+    size_t browsers;    /* that read the pages; 0: none, they are read as they are sent */
+    pages__browsing browsing;
     unsigned retries;              /* of a page, in a row */
     unsigned depth;                /* links from a start to a page, at most */
     size_t pages;                  /* that are asked for, at most */

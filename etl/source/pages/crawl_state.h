@@ -8,15 +8,23 @@
 #include "core/thread/executor.h"
 #include "etl/source/pages/crawl.h"
 
+/* One thread, and the browser that it has, if pages are read by browsers. */
+typedef struct pages__member {
+    struct pages__crew *crew;
+    peal_future *thread;
+    pages__browser browser;
+} pages__member;
+
 /* Requests under way, and the threads that run them. The first group is fixed; the second is guarded by the lock. */
 typedef struct pages__crew {
+    const peal_reporter *reporter; /* used by the thread that takes pages alone */
     const pages__crawl_options *options;
     pages__hosts *hosts;
     const atomic_int *stop;
     size_t parsers; /* pages that are parsed at once, at most */
     peal_executor *executor;
-    peal_future **threads; /* [thread_count] */
-    size_t thread_count;
+    pages__member *members; /* [member_count] */
+    size_t member_count;
     uint64_t seed;
     atomic_int abandoned; /* requests under way are given up */
 
@@ -27,12 +35,13 @@ typedef struct pages__crew {
     uint64_t held; /* bytes of pages that are done and were not taken yet */
     bool closing;
     unsigned depth;     /* of the pages under way */
+    peal_buffer notes;  /* to be reported: texts with a NUL behind each */
     peal_status status; /* of a thread that cannot go on */
     peal_error error;
 } pages__crew;
 
 peal_status pages__crew_begin(pages__crew *crew, const pages__crawl_options *options, pages__hosts *hosts,
-                              const atomic_int *stop, peal_error *err);
+                              const peal_source_options *wishes, peal_error *err);
 /* Ends the threads; what is under way is waited for, what waits is forgotten. */
 void pages__crew_stop(pages__crew *crew);
 void pages__crew_end(pages__crew *crew);

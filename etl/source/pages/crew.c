@@ -72,13 +72,18 @@ static peal_status parse(pages__crew *self, pages__item *item, unsigned depth) {
 }
 
 /* Credentials go to the hosts that were named, and to no others. */
-static peal_status fetch(const pages__crew *self, pages__item *item, CURL *easy, peal_error *err) {
-    pages__fetching how = self->options->fetching;
-    how.abandoned = &self->abandoned;
+static peal_status fetch(pages__member *self, pages__item *item, CURL *easy, bool *is_lost, peal_error *err) {
+    pages__crew *crew = self->crew;
+    pages__fetching how = crew->options->fetching;
+    how.abandoned = &crew->abandoned;
     if (!item->is_start) how.bearer = NULL;
     if (!easy) return peal_fail(err, PEAL_E_MEMORY, "no memory for a connection");
     pages__fetched_clear(&item->fetched);
-    return pages__fetch(&how, easy, item->url, item->is_robots, &item->fetched, err);
+    if (item->is_robots || crew->options->browsers == 0) {
+        return pages__fetch(&how, easy, item->url, item->is_robots, &item->fetched, err);
+    }
+    return pages__browser_fetch(&self->browser, &how, &crew->options->browsing, item->url, &item->fetched, is_lost,
+                                err);
 }
 
 /* ---- trying again; with the lock held ---- */
@@ -120,13 +125,23 @@ static void finish(pages__crew *self, pages__item *item) {
     pthread_cond_broadcast(&self->changed);
 }
 
+/* A browser that is lost is named. */
+static void note_loss(pages__crew *self, const pages__item *item) {
+    char text[PAGES__URL_MOST + 512];
+    const int size = snprintf(text, sizeof text, "%s; %s is read again", item->fetched.problem, item->url);
+    (void)peal_buffer_append(&self->notes, text, (size_t)size + 1, NULL); /* without memory it is not told */
+}
+
 /* Runs one request; called and left with the lock held. */
-static void run_one(pages__crew *self, pages__item *item, CURL *easy) {
+static void run_one(pages__member *member, pages__item *item, CURL *easy) {
+    pages__crew *self = member->crew;
     peal_error why = {0};
+    bool is_lost = false;
     const unsigned depth = self->depth;
     pthread_mutex_unlock(&self->lock);
-    peal_status status = fetch(self, item, easy, &why);
+    peal_status status = fetch(member, item, easy, &is_lost, &why);
     pthread_mutex_lock(&self->lock);
+    if (status == PEAL_OK && is_lost) note_loss(self, item);
     pages__hosts_release(self->hosts, item, easy);
     pthread_cond_broadcast(&self->changed); /* the host is free for its next page */
     if (status == PEAL_OK && try_again(self, item)) return;
@@ -145,7 +160,8 @@ static void run_one(pages__crew *self, pages__item *item, CURL *easy) {
 }
 
 static peal_status run(void *argument, peal_error *err) {
-    pages__crew *self = argument;
+    pages__member *member = argument;
+    pages__crew *self = member->crew;
     (void)err;
     pthread_mutex_lock(&self->lock);
     while (!self->closing) {
@@ -155,20 +171,23 @@ static peal_status run(void *argument, peal_error *err) {
         const pages__gate gate = {.first = self->next, .end = self->next + ahead};
         pages__item *item = pages__hosts_take(self->hosts, &gate, peal_now_ns(), &easy, &wait_ns);
         if (item) {
-            run_one(self, item, easy);
+            run_one(member, item, easy);
         } else {
             wait_for(self, wait_ns);
         }
     }
     pthread_mutex_unlock(&self->lock);
+    pages__browser_end(&member->browser);
     return PEAL_OK;
 }
 
 peal_status pages__crew_begin(pages__crew *self, const pages__crawl_options *options, pages__hosts *hosts,
-                              const atomic_int *stop, peal_error *err) {
+                              const peal_source_options *wishes, peal_error *err) {
+    const size_t count = options->browsers ? options->browsers : options->connections;
     *self = (pages__crew){.options = options,
                           .hosts = hosts,
-                          .stop = stop,
+                          .reporter = wishes->reporter,
+                          .stop = wishes->stop,
                           .parsers = peal_machine_cpus(),
                           .seed = (uint64_t)peal_now_ns()};
     pthread_condattr_t attributes;
@@ -177,11 +196,12 @@ peal_status pages__crew_begin(pages__crew *self, const pages__crawl_options *opt
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    peal_status status =
-        peal_zeroed_checked(&self->threads, options->connections, sizeof(peal_future *), "threads", err);
-    if (status == PEAL_OK) status = peal_executor_new(options->connections, &self->executor, err);
-    for (; status == PEAL_OK && self->thread_count < options->connections; self->thread_count++) {
-        status = peal_executor_submit(self->executor, run, self, &self->threads[self->thread_count], err);
+    peal_status status = peal_zeroed_checked(&self->members, count, sizeof *self->members, "threads", err);
+    if (status == PEAL_OK) status = peal_executor_new(count, &self->executor, err);
+    for (; status == PEAL_OK && self->member_count < count; self->member_count++) {
+        pages__member *one = &self->members[self->member_count];
+        *one = (pages__member){.crew = self, .browser = {.number = self->member_count + 1, .driver = {.life = -1}}};
+        status = peal_executor_submit(self->executor, run, one, &one->thread, err);
         if (status != PEAL_OK) break;
     }
     if (status != PEAL_OK) pages__crew_end(self);
@@ -194,15 +214,16 @@ void pages__crew_stop(pages__crew *self) {
     self->closing = true;
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
-    for (size_t i = 0; i < self->thread_count; i++) peal_future_free(self->threads[i]);
-    self->thread_count = 0;
+    for (size_t i = 0; i < self->member_count; i++) peal_future_free(self->members[i].thread);
+    self->member_count = 0;
     pages__hosts_unqueue(self->hosts);
 }
 
 void pages__crew_end(pages__crew *self) {
     pages__crew_stop(self);
     peal_executor_free(self->executor);
-    free(self->threads);
+    free(self->members);
+    peal_buffer_clear(&self->notes);
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
 }
@@ -219,6 +240,19 @@ void pages__crew_queue(pages__crew *self, pages__item *const *items, size_t coun
     pthread_mutex_unlock(&self->lock);
 }
 
+/* With the lock held, which is given up meanwhile. */
+static void report_notes(pages__crew *self) {
+    const peal_buffer notes = self->notes;
+    self->notes = (peal_buffer){0};
+    if (notes.size == 0) return;
+    pthread_mutex_unlock(&self->lock);
+    for (size_t at = 0; at < notes.size; at += strlen((const char *)notes.data + at) + 1) {
+        peal_report(self->reporter, PEAL_EVENT_WARNING, "%s", (const char *)notes.data + at);
+    }
+    peal_buffer_clear(&(peal_buffer){.data = notes.data});
+    pthread_mutex_lock(&self->lock);
+}
+
 peal_status pages__crew_wait(pages__crew *self, pages__item *item, peal_error *err) {
     peal_status status = PEAL_OK;
     pthread_mutex_lock(&self->lock);
@@ -229,7 +263,9 @@ peal_status pages__crew_wait(pages__crew *self, pages__item *item, peal_error *e
             status = peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while reading pages");
         }
         if (status == PEAL_OK) wait_for(self, WAIT_MS * MS);
+        report_notes(self);
     }
+    report_notes(self);
     if (item->done && item->is_read) self->held -= item->page.rows.size + item->page.links.size;
     if (item->done) self->next = item->place + 1;
     pthread_cond_broadcast(&self->changed);

@@ -20,6 +20,7 @@ enum {
     PER_HOST = 2,
     DELAY_MOST_S = 300,
     MOST_BYTES = 4 << 20,
+    BROWSER_SECONDS = 30,
 };
 #define SCHEME "pages:"
 
@@ -41,6 +42,12 @@ static const peal_option options[] = {
     {"page-each", PEAL_OPTION_TEXT, NULL, 0, 0, "CSS", "a row for each element that fits, not for each page"},
     {"page-tables", PEAL_OPTION_FLAG, NULL, 0, 0, NULL, "a row for each row of the pages' tables"},
     {"page-most-bytes", PEAL_OPTION_COUNT, NULL, 1, 64 << 20, "N", "refuse a page of more bytes (4194304)"},
+    {"browsers", PEAL_OPTION_COUNT, NULL, 1, 64, "N",
+     "read pages by so many Chromium browsers, whose scripts run, each a process of its own (none)"},
+    {"browser-wait", PEAL_OPTION_TEXT, NULL, 0, 0, "CSS",
+     "what must be in a page before a browser gives it (it is loaded)"},
+    {"browser-seconds", PEAL_OPTION_COUNT, NULL, 1, 600, "S",
+     "give a page up that is not loaded, or has not what is waited for, after so long (30)"},
     {.name = NULL},
 };
 
@@ -78,6 +85,11 @@ static peal_status pages_check_options(const json_t *access, peal_error *err) {
     if (!(delay >= 0 && delay <= DELAY_MOST_S)) {
         return peal_fail(err, PEAL_E_USAGE, "'crawl-delay' must be a number of seconds from 0 to %d", DELAY_MOST_S);
     }
+    if (!json_object_get(access, "browsers") &&
+        (json_object_get(access, "browser-wait") || json_object_get(access, "browser-seconds"))) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "'browser-wait' and 'browser-seconds' are for browsers: give 'browsers', too");
+    }
     pages__wanted wanted;
     PEAL_TRY(read_wanted(access, &wanted, err));
     pages__wanted_clear(&wanted);
@@ -114,6 +126,9 @@ static peal_status read_options(pages_session *self, const peal_source_options *
                      .bearer = self->bearer,
                      .stop = wishes->stop},
         .connections = peal_option_count(access, "connections", CONNECTIONS),
+        .browsers = peal_option_count(access, "browsers", 0),
+        .browsing = {.wait = peal_option_text(access, "browser-wait", NULL),
+                     .limit_ms = (int64_t)peal_option_count(access, "browser-seconds", BROWSER_SECONDS) * 1000},
         .retries = (unsigned)peal_option_count(access, "http-retries", RETRIES),
         .depth = (unsigned)peal_option_count(access, "crawl-depth", DEPTH),
         .pages = peal_option_count(access, "crawl-pages", PAGES),

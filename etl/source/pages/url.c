@@ -122,9 +122,10 @@ static bool put_host(pages__url *out, const char *at, const char *end) {
     const bool is_literal = at < end && *at == '[';
     out->host = out->length;
     if (!is_literal && end > at && end[-1] == '.') end--; /* the root of all names may be named, or not */
-    if (at == end) return false;
+    if (at == end || *at == '.') return false;
     for (; at < end; at++) {
         const char c = lower(*at);
+        if (c == '.' && (at + 1 == end || at[1] == '.')) return false; /* a part of the name is empty */
         const bool allowed = is_literal ? digit_of(c) >= 0 || strchr("[]:.", c) != NULL
                                         : is_letter(c) || is_digit(c) || strchr("-._", c) != NULL;
         if (!c || !allowed || !put(out, &c, 1)) return false;
