@@ -8,6 +8,7 @@ how many are under way with it, until they are answered. SITE is one of
   slow     the same with "Crawl-delay: 0.2"
   broken   robots.txt is answered 503
   odd      pages of all kinds, see odd()
+  dynamic  "/" leads to PAGES pages, whose scripts fetch a number, which comes after DELAY_MS; /never has nothing to show
 """
 import sys
 import threading
@@ -99,9 +100,27 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.give("nothing", status=404)
 
+    def dynamic(self):
+        if self.path == "/robots.txt":
+            self.give("User-agent: *\nDisallow: /data/\n", kind="text/plain")
+        elif self.path == "/":
+            self.give(page("".join(f'<a href="/d/{one}">{one}</a>' for one in range(PAGES)), "start"))
+        elif self.path.startswith("/d/"):
+            self.give(page(f"""<p>wait</p><script>fetch("/data/{self.path[3:]}").then(a => a.text()).then(
+                a => document.querySelector("p").innerHTML = "<b class=v>" + a + "</b>")</script>"""))
+        elif self.path.startswith("/data/"):
+            time.sleep(DELAY)
+            self.give(str(int(self.path[6:]) ** 2), kind="text/plain")
+        elif self.path == "/never":
+            self.give(page("<p>nothing</p>"))
+        else:
+            self.give("nothing", status=404)
+
     def answer(self, count):
         if SITE == "odd":
             self.odd(count)
+        elif SITE == "dynamic":
+            self.dynamic()
         elif self.path == "/robots.txt":
             delay = "Crawl-delay: 0.2\n" if SITE == "slow" else ""
             text = f"User-agent: *\nDisallow: /private/\nAllow: /private/open\n{delay}"

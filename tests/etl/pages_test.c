@@ -3,6 +3,7 @@
 #include "etl/source/pages/crawl.h"
 #include "etl/source/pages/head.h"
 #include "etl/source/pages/robots.h"
+#include "etl/source/pages/webdriver.h"
 #include "etl/source/rows.h"
 #include "tests/support.h"
 
@@ -534,6 +535,69 @@ static void columns_that_cannot_be_are_refused(void **state) {
     pages__wanted_clear(&wanted);
 }
 
+static pages__verdict verdict_of(const char *answer) {
+    char problem[64];
+    json_t *value;
+    const pages__verdict verdict = pages__webdriver_read(answer, strlen(answer), &value, problem, sizeof problem);
+    assert_int_equal(value != NULL, verdict == PAGES__DONE);
+    if (!value) assert_true(problem[0]);
+    json_decref(value);
+    return verdict;
+}
+
+static void answers_of_drivers_are_judged(void **state) {
+    (void)state;
+    assert_int_equal(verdict_of("{\"value\": null}"), PAGES__DONE);
+    assert_int_equal(verdict_of("{\"value\": {\"error\": \"timeout\", \"message\": \"m\\nstack\"}}"),
+                     PAGES__PAGE_FAILS);
+    assert_int_equal(verdict_of("{\"value\": {\"error\": \"unknown error\", \"message\": \"net::ERR_FAILED\"}}"),
+                     PAGES__PAGE_FAILS);
+    assert_int_equal(verdict_of("{\"value\": {\"error\": \"unknown error\", \"message\": \"tab crashed\"}}"),
+                     PAGES__BROWSER_FAILS);
+    assert_int_equal(verdict_of("{\"value\": {\"error\": \"invalid session id\"}}"), PAGES__BROWSER_FAILS);
+    assert_int_equal(verdict_of("{\"values\": 1}"), PAGES__BROWSER_FAILS);
+    assert_int_equal(verdict_of("[]"), PAGES__BROWSER_FAILS);
+    assert_int_equal(verdict_of("<html>"), PAGES__BROWSER_FAILS);
+}
+
+static pages__fetched shown(const char *answer) {
+    pages__fetched out = {0};
+    json_t *value = json_loads(answer, 0, NULL);
+    assert_true(pages__webdriver_page(value, "http://h/a", 100, &out));
+    json_decref(value);
+    return out;
+}
+
+static void browsers_tell_of_pages(void **state) {
+    (void)state;
+    pages__fetched page = shown("[\"http://h/b/../a#x\", \"text/html\", 200, \"<p>\"]");
+    assert_true(page.head.answer.status == 200 && page.head.is_html && page.body.size == 3);
+    pages__fetched_clear(&page);
+    page = shown("[\"http://h/a\", \"text/html\", 404, \"<p>\"]");
+    assert_true(page.head.answer.status == 404 && page.body.size == 0);
+    page = shown("[\"http://h/a\", \"text/html\", 503, \"<p>\"]");
+    assert_true(page.problem[0] && page.passes);
+    page = shown("[\"http://h/c\", \"text/html\", 200, \"<p>\"]");
+    assert_int_equal(page.head.answer.status, 302);
+    assert_string_equal(page.head.location, "http://h/c");
+    page = shown("[\"http://h/a\", \"application/pdf\", 0, \"<p>\"]");
+    assert_true(page.head.answer.status == 200 && !page.head.is_html && page.body.size == 0);
+    static const char *const wrong[] = {"null", "[]", "{}", "[1,2,3,4]",
+                                        "[\"http://h/a\", \"text/html\", \"200\", \"\"]"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        json_t *value = json_loads(wrong[i], JSON_DECODE_ANY, NULL);
+        assert_false(pages__webdriver_page(value, "http://h/a", 100, &page));
+        json_decref(value);
+    }
+    json_t *session = json_pack("{s:s}", "sessionId", "ab-01");
+    char *id = pages__webdriver_session(session);
+    assert_string_equal(id, "ab-01");
+    free(id);
+    json_object_set_new(session, "sessionId", json_string("a/../b"));
+    assert_null(pages__webdriver_session(session));
+    json_decref(session);
+}
+
 /* Nesting as deep as a page is long: no stack is used for it, and what is bounded says so. */
 static void deep_pages_are_bounded(void **state) {
     (void)state;
@@ -571,6 +635,8 @@ int main(void) {
         cmocka_unit_test(tables_become_rows),
         cmocka_unit_test(pages_say_what_they_want),
         cmocka_unit_test(columns_that_cannot_be_are_refused),
+        cmocka_unit_test(answers_of_drivers_are_judged),
+        cmocka_unit_test(browsers_tell_of_pages),
         cmocka_unit_test(deep_pages_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

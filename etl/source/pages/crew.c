@@ -266,6 +266,10 @@ peal_status pages__crew_wait(pages__crew *self, pages__item *item, peal_error *e
         report_notes(self);
     }
     report_notes(self);
+    if (status == PEAL_OK && self->status != PEAL_OK) { /* perhaps this very item's */
+        status = self->status;
+        if (err) *err = self->error;
+    }
     if (item->done && item->is_read) self->held -= item->page.rows.size + item->page.links.size;
     if (item->done) self->next = item->place + 1;
     pthread_cond_broadcast(&self->changed);

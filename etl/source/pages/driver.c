@@ -19,7 +19,7 @@
 #include "core/base/stop.h"
 
 #define DRIVER "chromedriver"
-enum { WAIT_MS = 50, START_MS = 30000, END_MS = 10000, MISSING = 127, CHILDREN_MOST = 4096 };
+enum { WAIT_MS = 50, START_MS = 30000, END_MS = 10000, MISSING = 127, CHILDREN_MOST = 4096, FOLDER_MOST = 40 };
 #define MS INT64_C(1000000)
 
 /* ---- the guard, a process of its own. It comes from a process with threads: it calls what is safe after fork ---- */
@@ -96,10 +96,12 @@ static void run_guard(const char *folder, const char *log, int life) {
 /* ---- Peal's side ---- */
 
 static peal_status make_folder(pages__driver *self, peal_error *err) {
-    self->folder = peal_path_join(peal_temporary_folder(), "peal-browser-XXXXXX");
+    const char *folder = peal_temporary_folder();
+    if (strlen(folder) > FOLDER_MOST) folder = "/tmp"; /* Chromium's sockets stand in it, whose names are short */
+    self->folder = peal_path_join(folder, "peal-browser-XXXXXX");
     if (!self->folder) return peal_fail(err, PEAL_E_MEMORY, "no memory for a browser");
     if (mkdtemp(self->folder)) return PEAL_OK;
-    return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot make a folder in %s", peal_temporary_folder());
+    return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot make a folder in %s", folder);
 }
 
 static peal_status spawn(pages__driver *self, const char *log, peal_error *err) {
