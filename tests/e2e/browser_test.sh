@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Pages by browsers: what their scripts make is there; the same rows when a browser and a driver are killed; nothing of a browser outlives a job that ends, is stopped, or is killed.
+# Pages by browsers: what their scripts make is there; the same rows when a browser and a driver are killed; nothing of
+# a browser outlives a job that ends, is stopped, or is killed.
 source tests/lib.sh
 command -v python3 >/dev/null || skip "python3 is not installed"
 command -v chromium >/dev/null && command -v chromedriver >/dev/null || skip "chromium and chromium-driver are not installed"

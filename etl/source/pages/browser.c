@@ -127,9 +127,7 @@ static peal_status start(pages__browser *self, const pages__fetching *how, const
     self->session = verdict == PAGES__DONE ? pages__webdriver_session(value) : NULL;
     json_decref(value);
     if (self->session) return PEAL_OK;
-    pages__browser_end(self);
-    if (peal_is_stopped(how->stop)) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted while a browser starts");
-    return peal_fail(err, PEAL_E_FAILED, "a browser cannot be started: %s", problem[0] ? problem : "it has no session");
+    return peal_fail(err, PEAL_E_DATA, "it does not start: %s", problem[0] ? problem : "it has no session");
 }
 
 void pages__browser_end(pages__browser *self) {
@@ -206,8 +204,14 @@ peal_status pages__browser_fetch(pages__browser *self, const pages__fetching *ho
     *out = (pages__fetched){0};
     pages__head_begin(&out->head);
     *is_lost = false;
-    if (!self->runs) PEAL_TRY(start(self, how, what, err));
-    pages__verdict verdict = go_to(&one, url);
+    peal_error why = {0};
+    const peal_status status = self->runs ? PEAL_OK : start(self, how, what, &why);
+    if (status != PEAL_OK && status != PEAL_E_DATA) {
+        if (err) *err = why;
+        return status;
+    }
+    if (status != PEAL_OK) snprintf(problem, sizeof problem, "%.300s", why.message);
+    pages__verdict verdict = status == PEAL_OK ? go_to(&one, url) : PAGES__BROWSER_FAILS;
     if (verdict == PAGES__DONE) verdict = wait_for(&one);
     if (verdict == PAGES__DONE) verdict = take(&one, url, out);
     if (peal_is_stopped(how->stop) || peal_is_stopped(how->abandoned)) {

@@ -20,8 +20,8 @@ typedef struct pages__browser {
 } pages__browser;
 
 /* Shows `url` and takes what is there then. A browser is started if none runs. What it does, hanging and dying too,
- * stands in *out as of pages__fetch; *is_lost: it was ended, and the next page gets a new one. PEAL_E_FAILED: none can
- * be started. */
+ * stands in *out as of pages__fetch; *is_lost: it was ended, and the next page gets a new one. PEAL_E_FAILED: there is
+ * none that could be started. */
 peal_status pages__browser_fetch(pages__browser *browser, const pages__fetching *how, const pages__browsing *what,
                                  const char *url, pages__fetched *out, bool *is_lost, peal_error *err);
 /* Ends it, if it runs, with all its processes. */

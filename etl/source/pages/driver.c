@@ -128,7 +128,7 @@ static peal_status not_started(int status, const char *said, peal_error *err) {
         return peal_fail(err, PEAL_E_FAILED,
                          "browsers want " DRIVER ", which is not installed (Debian: chromium, chromium-driver)");
     }
-    return peal_fail(err, PEAL_E_FAILED, DRIVER " did not start: %.300s", *said ? said : "it said nothing");
+    return peal_fail(err, PEAL_E_DATA, DRIVER " did not start: %.200s", *said ? said : "it said nothing");
 }
 
 /* Looks at what the driver has said until it tells its port. */

@@ -20,7 +20,8 @@ typedef struct pages__driver {
     char *folder;  /* of the browser, in the folder for temporary files */
 } pages__driver;
 
-/* Starts one and waits until it listens, for 30 s at most. PEAL_E_FAILED names what is missing. */
+/* Starts one and waits until it listens, for 30 s at most. PEAL_E_FAILED names what is missing; PEAL_E_DATA: it ended,
+ * or hung, and may not do so the next time. */
 peal_status pages__driver_start(pages__driver *out, const atomic_int *stop, peal_error *err);
 /* Ends it with all that it has started; none is left when this returns. A driver that does not run is no error. */
 void pages__driver_stop(pages__driver *driver);
