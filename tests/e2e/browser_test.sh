@@ -7,7 +7,7 @@ command -v chromium >/dev/null && command -v chromedriver >/dev/null || skip "ch
 
 TMPDIR=$(mktemp -d /tmp/peal-XXXXXX) # Chromium's sockets want a short path
 export TMPDIR
-python3 "$root/tests/e2e/pages_server.py" dynamic 12 100 >port 2>log &
+python3 "$root/tests/e2e/pages_server.py" dynamic 12 100 >port 2>>log &
 server=$!
 trap 'kill $server 2>/dev/null || true; rm -rf "$TMPDIR"' EXIT
 for _ in $(seq 300); do [ -s port ] && break || sleep 0.05; done

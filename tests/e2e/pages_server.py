@@ -39,7 +39,7 @@ ODD = {
     "/": page('<a href="/latin1">1</a><a href="/same">2</a><a href="/copy">3</a><a href="/alias?x=1">4</a><a href="/moved">5</a>'
               '<a href="/missing">6</a><a href="/picture">7</a><a href="/noindex">8</a><a href="/nofollow">9</a><a href="/away">10</a>'
               '<a href="/tag">11</a><a rel=nofollow href="/never1">12</a><a href="/A/../same">13</a><a href="/%73ame#x">14</a>'
-              '<a href="/flaky">15</a><a href="/loop">16</a><a href="http://OTHER/">17</a><a href="/moved_private">18</a>', "start"),
+              '<a href="/flaky">15</a><a href="/loop">16</a><a href="http://localhost:PORT/other">17</a><a href="/moved_private">18</a>', "start"),
     "/same": page("<p>the same</p>", "same"),
     "/copy": page("<p>the same</p>", "same"),
     "/alias?x=1": page('<link rel=canonical href="/alias"><p>alias</p><a href="/alias">a</a>', "alias"),
@@ -49,6 +49,7 @@ ODD = {
     "/behind": page("<p>behind</p>", "behind"),
     "/nofollow": page('<meta name=robots content=nofollow><p>no way</p><a href="/never2">x</a>', "nofollow"),
     "/flaky": page("<p>at last</p>", "flaky"),
+    "/other": page("<p>of another host</p>", "other"),
     "/private/x": page("<p>forbidden</p>"),
 }
 
@@ -96,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/flaky" and count < 2:
             self.give("busy", status=503, Retry_After="0")
         elif self.path in ODD:
-            self.give(ODD[self.path].replace("OTHER", f"127.0.0.1:{self.server.server_port + 1}"))
+            self.give(ODD[self.path].replace("PORT", str(self.server.server_port)))
         else:
             self.give("nothing", status=404)
 

@@ -9,7 +9,7 @@ servers=()
 trap 'kill "${servers[@]}" 2>/dev/null || true' EXIT
 serve() { # serve LOG SITE [PAGES [DELAY_MS]]: a server for as long as the test runs; its URL is in $url
     rm -f port
-    python3 "$server" "${@:2}" >port 2>"$1" &
+    python3 "$server" "${@:2}" >port 2>>"$1" &
     servers+=($!)
     for _ in $(seq 300); do [ -s port ] && break || sleep 0.05; done
     url=pages:http://127.0.0.1:$(cat port)
@@ -98,6 +98,12 @@ done
 [ "$(grep -c ' /flaky ' odd.log)" = 1 ] || [ "$(grep -c ' /flaky ' odd.log)" = 3 ] || fail "/flaky: $(grep -c ' /flaky ' odd.log) requests"
 grep -aq 'grüße' odd/train-00000.arrow || fail "latin1 was not read"
 grep -q '/loop' odd/*manifest.json || fail "what was left out is not in the manifest"
+
+! grep -q localhost odd.log || fail "another host was read"
+etl any "$url/" "${keep[@]}" --on-bad-source drop --crawl-hosts any
+grep -q ' 9 rows' err.txt || fail "any host: not 9 rows: $(cat err.txt)"
+grep -q 'left out: http://127.0.0.2:1/robots.txt: .*nothing of it may be read' err.txt || fail "a host without an answer is not told"
+[ "$(grep localhost odd.log | cut -d ' ' -f 3 | tr '\n' ' ')" = "/robots.txt /other " ] || fail "robots.txt of another host was not read first"
 
 # Errors are named before and while pages are read.
 expect 2 "a URL was expected" "$peal" etl pages:ftp://h/ --out d
