@@ -68,5 +68,6 @@ gone $all
 # What is waited for and never comes is the page's failure; options that need browsers; no driver.
 expect 3 "did not come within 1 s" "$peal" etl "pages:$host/never" --out d "${options[@]}" --browsers 1 --browser-seconds 1 --http-retries 0
 expect 2 "give 'browsers', too" "$peal" etl "pages:$host/" --out d --browser-wait p
+expect 3 "loopback" "$peal" etl "pages:$host/" --out d "${options[@]:1}" --browsers 1
 expect 1 "chromedriver, which is not installed" env PATH=/nowhere "$peal" etl "pages:$host/" --out d "${options[@]}" --browsers 1
 gone

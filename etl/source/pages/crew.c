@@ -99,7 +99,11 @@ static bool try_again(pages__crew *self, pages__item *item) {
                   (long long)asked);
         return false;
     }
-    if (!fetched->passes || item->failures > self->options->retries) {
+    if (!fetched->passes) {
+        peal_fail(&item->problem, PEAL_E_DATA, "%s: %s", item->url, fetched->problem);
+        return false;
+    }
+    if (item->failures > self->options->retries) {
         peal_fail(&item->problem, PEAL_E_DATA, "%s: %s (tried %u times)", item->url, fetched->problem, item->failures);
         return false;
     }
