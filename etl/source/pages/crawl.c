@@ -8,6 +8,7 @@
 #include "core/base/digest.h"
 #include "core/base/machine.h"
 #include "etl/source/pages/crawl_state.h"
+#include "etl/source/pages/pattern.h"
 #include "etl/source/pages/set.h"
 
 enum { REDIRECTS_MOST = 8, CANDIDATES_MOST = 1000000, TOGETHER_MOST = 10000 };
@@ -66,32 +67,11 @@ static peal_status candidates_add(candidates *self, const char *url, unsigned re
     return PEAL_OK;
 }
 
-/* True if the star of a pattern can stand for what the rest of it leaves. */
-static bool fits(const char *pattern, size_t length, const char *text) {
-    const char *const end = pattern + length, *star = NULL, *from = NULL;
-    for (;;) {
-        if (pattern < end && *pattern == '*') {
-            star = ++pattern;
-            from = text;
-        } else if (pattern == end && !*text) {
-            return true;
-        } else if (pattern < end && *text && *pattern == *text) {
-            pattern++;
-            text++;
-        } else if (star && *from) {
-            pattern = star;
-            text = ++from;
-        } else {
-            return false;
-        }
-    }
-}
-
 bool pages__fits_any(const char *patterns, const char *url) {
     while (*patterns) {
         patterns += strspn(patterns, " ");
         const size_t length = strcspn(patterns, " ");
-        if (length && fits(patterns, length, url)) return true;
+        if (length && pages__pattern_fits(patterns, length, url, true)) return true;
         patterns += length;
     }
     return false;

@@ -8,6 +8,7 @@
 
 #include "core/base/memory.h"
 #include "core/base/number.h"
+#include "etl/source/pages/pattern.h"
 #include "etl/source/pages/url.h"
 
 enum { RULES_MOST = 20000 };
@@ -128,28 +129,10 @@ peal_status pages__robots_parse(const char *text, size_t size, const char *agent
     return status;
 }
 
-/* A star stands for any text, "$" at the end for the path's end. What a star has taken is enlarged until the rest fits:
- * only the last star need be tried again. */
+/* A "$" at the end stands for the path's end. */
 static bool fits(const char *pattern, size_t length, const char *path) {
     const bool ends = length > 0 && pattern[length - 1] == '$';
-    const char *const end = pattern + length - ends;
-    const char *star = NULL, *from = NULL;
-    for (;;) {
-        if (pattern < end && *pattern == '*') {
-            star = ++pattern;
-            from = path;
-        } else if (pattern == end && (!ends || !*path)) {
-            return true;
-        } else if (pattern < end && *path && *pattern == *path) {
-            pattern++;
-            path++;
-        } else if (star && *from) {
-            pattern = star;
-            path = ++from;
-        } else {
-            return false;
-        }
-    }
+    return pages__pattern_fits(pattern, length - ends, path, ends);
 }
 
 bool pages__robots_allows(const pages__robots *self, const char *path) {
