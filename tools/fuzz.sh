@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 targets=("${@:2}")
 [ "${#targets[@]}" -gt 0 ] || targets=(arrow arrow_input bzip2 checkpoint_edit csv date gzip http idx image job_edit jsonl libsvm
-    lightgbm manifest_edit model_edit npy pipeline_edit rows s3 safetensors tar vw xgboost xz zip zstd)
+    lightgbm manifest_edit model_edit npy page pipeline_edit robots rows s3 safetensors tar url vw webdriver xgboost xz zip zstd)
 tools/setup.sh
 bazel build --noshow_progress --ui_event_filters=-info --config=fuzz $(printf '//tests/fuzz:%s_fuzz ' "${targets[@]}")
 failed=0

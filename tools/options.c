@@ -154,7 +154,7 @@ const tools_option tools_option_table[] = {
     {"quiet", OPTION_FLAG, AT(quiet), NULL, "no progress and no notes", FOR_ALL & ~FOR_HELP},
     {"help", OPTION_FLAG, AT(help), NULL, "show this page", FOR_ALL},
 };
-enum { OPTIONS = sizeof tools_option_table / sizeof *tools_option_table, READING_MOST = 64 };
+enum { OPTIONS = sizeof tools_option_table / sizeof *tools_option_table, READING_MOST = 96 };
 const size_t tools_option_count = OPTIONS;
 
 /* Which options were given on the command line, so that the job file does not change them. */

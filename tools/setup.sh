@@ -9,6 +9,7 @@
 #   libjpeg62-turbo-dev, libspng-dev                        images: JPEG and PNG
 #   libutf8proc-dev        letters and their cases, for the words of texts
 #   libcurl4-openssl-dev   sources of web servers        libexpat1-dev  lists of S3, which are XML
+#   libgumbo-dev           HTML, for sources of web pages
 #   libsqlite3-dev, libpq-dev                               sources of SQLite and PostgreSQL databases
 #   libxxhash-dev          checksums, content keys          libmd-dev      SHA-256
 #   libjansson-dev         JSON                             libyaml-dev    job files
@@ -19,7 +20,7 @@
 set -euo pipefail
 
 packages=(bazel-bootstrap g++ libopenblas-serial-dev zlib1g-dev libisal-dev libzstd-dev libbz2-dev liblz4-dev
-    liblzma-dev libjpeg62-turbo-dev libspng-dev libutf8proc-dev libcurl4-openssl-dev libexpat1-dev libsqlite3-dev libpq-dev libxxhash-dev libmd-dev libjansson-dev libyaml-dev libcmocka-dev procps spin jq strace
+    liblzma-dev libjpeg62-turbo-dev libspng-dev libutf8proc-dev libcurl4-openssl-dev libexpat1-dev libgumbo-dev libsqlite3-dev libpq-dev libxxhash-dev libmd-dev libjansson-dev libyaml-dev libcmocka-dev procps spin jq strace
     locales clang clang-format libclang-rt-14-dev)
 
 missing=()

@@ -7,6 +7,7 @@
 #include "core/base/file.h"
 #include "core/base/memory.h"
 #include "etl/source/http_names.h"
+#include "etl/source/request.h"
 
 static const peal_option options[] = {
     {"connections", PEAL_OPTION_COUNT, NULL, 1, 256, "N",
@@ -23,36 +24,10 @@ static const peal_option options[] = {
 
 /* ---- the session ---- */
 
-/* The token of the environment, or of the file that it names; NULL: none. Freed by the caller. */
-static peal_status find_bearer(char **out, peal_error *err) {
-    const char *token = getenv("PEAL_HTTP_BEARER"), *file = getenv("PEAL_HTTP_BEARER_FILE");
-    peal_buffer text = {0};
-    *out = NULL;
-    if (token && *token) {
-        *out = peal_strdup(token);
-    } else if (file && *file) {
-        PEAL_TRY(peal_file_read(file, &text, err));
-        while (text.size > 0 && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r')) text.size--;
-        *out = peal_strndup((const char *)text.data, text.size);
-        explicit_bzero(text.data, text.size);
-        peal_buffer_clear(&text);
-    } else {
-        return PEAL_OK;
-    }
-    if (!*out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a token");
-    for (const char *at = *out; *at; at++) {
-        if (*at > ' ' && *at < 127) continue;
-        free(*out);
-        *out = NULL;
-        return peal_fail(err, PEAL_E_USAGE, "the token for web servers has a character that no token has");
-    }
-    return PEAL_OK;
-}
-
 static peal_status http_begin(const peal_source_options *wishes, void **out, peal_error *err) {
     char *bearer;
     source__http_session *session = NULL;
-    PEAL_TRY(find_bearer(&bearer, err));
+    PEAL_TRY(source__bearer_find(&bearer, err));
     const peal_status status = source__http_session_new(wishes, &(source__http_way){.bearer = bearer}, &session, err);
     if (bearer) explicit_bzero(bearer, strlen(bearer));
     free(bearer);

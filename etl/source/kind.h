@@ -26,6 +26,8 @@ struct peal_source_kind {
     bool (*recognise)(const char *name);
     /* PEAL_E_USAGE if the name cannot be right, whatever is out there: no work has begun. NULL: any can. */
     peal_status (*check)(const char *name, peal_error *err);
+    /* PEAL_E_USAGE if its options, each of which is right alone, do not go together. NULL: they always do. */
+    peal_status (*check_options)(const json_t *access, peal_error *err);
     /* NULL, both: it needs no session. `options` outlive it. */
     peal_status (*begin)(const peal_source_options *options, void **session, peal_error *err);
     void (*end)(void *session);
@@ -47,7 +49,7 @@ struct peal_source_kind {
 };
 
 extern const peal_source_kind peal_source_files, peal_source_standard_input, peal_source_tcp, peal_source_unix,
-    peal_source_http, peal_source_s3, peal_source_sqlite, peal_source_postgresql;
+    peal_source_http, peal_source_s3, peal_source_sqlite, peal_source_postgresql, peal_source_pages;
 
 /* Puts `source` into the list, whose kind it gets. Takes it over, also on failure. */
 peal_status source__add(source__making *making, peal_source *source, peal_error *err);

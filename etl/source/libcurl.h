@@ -14,7 +14,7 @@
 /* What is used of it. */
 /* clang-format off */
 #define SOURCE__CURL_EACH(X) \
-    X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_pause) X(easy_reset) X(easy_setopt) \
+    X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_pause) X(easy_perform) X(easy_reset) X(easy_setopt) \
     X(easy_strerror) X(getdate) X(global_cleanup) X(global_init) X(multi_add_handle) \
     X(multi_cleanup) X(multi_info_read) X(multi_init) X(multi_perform) X(multi_poll) \
     X(multi_remove_handle) X(multi_setopt) X(multi_wakeup) X(slist_append) X(slist_free_all)
@@ -36,6 +36,7 @@ peal_status source__curl_load(peal_error *err);
 #define curl_easy_getinfo source__curl.easy_getinfo
 #define curl_easy_init source__curl.easy_init
 #define curl_easy_pause source__curl.easy_pause
+#define curl_easy_perform source__curl.easy_perform
 #define curl_easy_reset source__curl.easy_reset
 #define curl_easy_setopt source__curl.easy_setopt
 #define curl_easy_strerror source__curl.easy_strerror

@@ -15,9 +15,8 @@
 
 /* The first that recognises a name has it; the last one takes all. */
 const peal_source_kind *const peal_source_kinds[] = {
-    &peal_source_standard_input, &peal_source_tcp,   &peal_source_unix,
-    &peal_source_http,           &peal_source_s3,    &peal_source_sqlite,
-    &peal_source_postgresql,     &peal_source_files, NULL,
+    &peal_source_standard_input, &peal_source_tcp,        &peal_source_unix,  &peal_source_http,  &peal_source_s3,
+    &peal_source_sqlite,         &peal_source_postgresql, &peal_source_pages, &peal_source_files, NULL,
 };
 enum { KINDS = sizeof peal_source_kinds / sizeof *peal_source_kinds - 1 };
 
@@ -165,6 +164,10 @@ peal_status peal_source_check_access(const json_t *access, peal_error *err) {
         const peal_status status = peal_options_check(kind->name, kind->options, alone, err);
         json_decref(alone);
         PEAL_TRY(status);
+    }
+    for (size_t i = 0; access && i < KINDS; i++) {
+        const peal_source_kind *kind = peal_source_kinds[i];
+        if (kind->check_options) PEAL_TRY(kind->check_options(access, err));
     }
     return PEAL_OK;
 }

@@ -1,7 +1,7 @@
 /* Sources: where bytes come from. Files, folders (their regular files, sorted by name; what is hidden, begins with "_"
  * or is plainly no data, such as README.md, is left out and named), trees of images (all of them), globs, "-",
- * connections (tcp, unix), objects of web servers and of S3, tables and queries of databases. What tells one kind from
- * another stands in its row of the table (kind.h).
+ * connections (tcp, unix), objects of web servers and of S3, tables and queries of databases, pages of web sites. What
+ * tells one kind from another stands in its row of the table (kind.h).
  *
  * A regular file is opened by its name, as often as a job wants. What is no regular file (a pipe, a FIFO, a device,
  * standard input) gives its bytes once: it is opened once and copied into a file without a name, which all later reads

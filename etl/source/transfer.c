@@ -9,7 +9,6 @@
 
 #include "core/base/machine.h"
 #include "core/base/memory.h"
-#include "core/base/philox.h"
 #include "core/base/stop.h"
 #include "etl/source/transfer_state.h"
 
@@ -17,9 +16,6 @@ enum {
     WAIT_MS = 100,
     BEGIN_WITH = 16,    /* connections before anything was measured */
     PROGRESS = 1 << 16, /* bytes after which failures are counted anew */
-    BACK_OFF_MS = 100,  /* before the first new try; twice as long before each next one */
-    BACK_OFF_MOST_MS = 10000,
-    ASKED_MOST_S = 300, /* a server that wants more patience is not waited for */
     MEASURE_MS = 250,
     CALM_MS = 2000, /* no more connections so long after a server said that it has too many */
 };
@@ -133,35 +129,22 @@ static void let_go(source__transfers *self) {
 
 /* ---- trying again ---- */
 
-/* A pause that doubles with each failure, and differs between downloads so that they do not all come back at once. */
-static int64_t back_off_ms(const source__download *one, uint64_t seed) {
-    int64_t most = (int64_t)BACK_OFF_MS << (one->failures < 8 ? one->failures - 1 : 7);
-    if (most > BACK_OFF_MOST_MS) most = BACK_OFF_MOST_MS;
-    const uint64_t place = peal_hash(one->url, strlen(one->url), seed);
-    peal_philox stream = peal_philox_task(place, one->failures);
-    return most / 2 + (int64_t)(peal_philox_unit64(&stream) * (double)(most / 2));
-}
-
 static void try_again(source__transfers *self, source__download *one, const char *why) {
     const int64_t asked = one->answer.retry_after;
     if (one->at >= one->mark + PROGRESS) one->failures = 0;
     one->mark = one->at;
     one->failures++;
-    if (asked > ASKED_MOST_S) {
+    if (asked > SOURCE__ASKED_MOST_S) {
         source__download_fail(one, PEAL_E_DATA, "%s, and asks to wait for %lld s", why, (long long)asked);
     } else if (one->failures > self->options.retries) {
         source__download_fail(one, PEAL_E_DATA, "%s (tried %u times)", why, one->failures);
     } else {
-        const int64_t pause = asked >= 0 ? asked * 1000 : back_off_ms(one, self->seed);
+        const int64_t pause = asked >= 0 ? asked * 1000 : source__back_off_ms(one->url, one->failures, self->seed);
         one->ready_ns = peal_now_ns() + pause * MS;
         one->state = SOURCE__WAITING;
         return;
     }
     end_with(one);
-}
-
-static bool is_passing(int status) {
-    return status == 408 || status == 425 || status == 429 || (status >= 500 && status != 501 && status != 505);
 }
 
 /* A server that says that it has too much to do gets half as many connections; of all that it says at one time, once.
@@ -172,22 +155,6 @@ static void calm_down(source__transfers *self, int status) {
     self->allowed = self->allowed > 1 ? self->allowed / 2 : 1;
     self->calm_ns = now + CALM_MS * MS;
     self->best_rate = 0;
-}
-
-static bool passes(CURLcode code) {
-    switch (code) {
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_TOO_MANY_REDIRECTS:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_OUT_OF_MEMORY:
-    case CURLE_LOGIN_DENIED:
-        return false;
-    default:
-        return true;
-    }
 }
 
 /* What an answer says that is an error. */
@@ -209,14 +176,14 @@ static void finish(source__transfers *self, source__download *one, CURLcode code
     detach(self, one);
     if (one->status != PEAL_OK) {
         end_with(one);
-    } else if (one->refused[0] && code != CURLE_OK) {
+    } else if (one->request.refused[0] && code != CURLE_OK) {
         source__download_fail(one, PEAL_E_DATA, "leads to %s, which is not read from (allow-private allows it)",
-                              one->refused);
+                              one->request.refused);
         end_with(one);
     } else if (is_error) {
         describe_error(self, one, why, sizeof why);
         calm_down(self, status);
-        if (is_passing(status)) {
+        if (source__status_passes(status)) {
             try_again(self, one, why);
             return;
         }
@@ -231,7 +198,7 @@ static void finish(source__transfers *self, source__download *one, CURLcode code
         } else {
             snprintf(why, sizeof why, "%s", one->problem[0] ? one->problem : curl_easy_strerror(code));
         }
-        if (passes(code)) {
+        if (source__code_passes(code)) {
             try_again(self, one, why);
             return;
         }

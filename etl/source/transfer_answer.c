@@ -1,17 +1,13 @@
 /* One request and its answer: what is asked, how the head of the answer is judged, where its bytes go. Runs on the
  * thread of libcurl. */
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core/base/machine.h"
 #include "core/base/memory.h"
-#include "etl/source/address.h"
 #include "etl/source/transfer_state.h"
 
 enum { REDIRECTS_MOST = 8, DISCARDED_MOST = 1 << 16, RECEIVE_SIZE = 1 << 17 };
@@ -241,28 +237,10 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
 
 /* ---- the request ---- */
 
-/* Judges the very address that is connected to, whatever name or redirect led there. */
-static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *to) {
-    source__download *self = user;
-    (void)purpose;
-    const char *kind = source__address_kind(&to->addr);
-    if (kind && !self->owner->options.allow_private) {
-        char text[64];
-        source__address_text(&to->addr, text);
-        snprintf(self->refused, sizeof self->refused, "%s, %s", text, kind);
-        return CURL_SOCKET_BAD;
-    }
-    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
-}
-
 /* Where the next answer must begin. */
 static uint64_t first_byte(const source__download *self) {
     if (self->exact || (self->at > 0 && is_strong(self))) return self->at;
     return 0;
-}
-
-static bool is_secure(const char *url) {
-    return strncasecmp(url, "https:", 6) == 0;
 }
 
 static CURLcode set_range(source__download *self) {
@@ -301,25 +279,10 @@ static CURLcode set_lines(source__download *self) {
 }
 
 static CURLcode set_signature(source__download *self, const source__store *store) {
-    CURLcode code = curl_easy_setopt(self->easy, CURLOPT_FOLLOWLOCATION, 0L); /* it would hold for another host */
-    if (code == CURLE_OK) code = curl_easy_setopt(self->easy, CURLOPT_PATH_AS_IS, 1L);
+    CURLcode code = curl_easy_setopt(self->easy, CURLOPT_PATH_AS_IS, 1L);
     if (code != CURLE_OK || !store->signature) return code;
     code = curl_easy_setopt(self->easy, CURLOPT_AWS_SIGV4, store->signature);
     return code == CURLE_OK ? curl_easy_setopt(self->easy, CURLOPT_USERPWD, store->key) : code;
-}
-
-/* ~/.netrc or $NETRC tells names and passwords; a token goes to the host that was named, by https or in a network of
- * one's own. */
-static CURLcode set_credentials(source__download *self) {
-    CURL *easy = self->easy;
-    if (self->owner->options.store) return set_signature(self, self->owner->options.store);
-    const char *file = getenv("NETRC");
-    const bool may = is_secure(self->url) || self->owner->options.allow_private;
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
-    if (code == CURLE_OK && file && *file) code = curl_easy_setopt(easy, CURLOPT_NETRC_FILE, file);
-    if (code != CURLE_OK || !self->owner->bearer || !may) return code;
-    code = curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-    return code == CURLE_OK ? curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, self->owner->bearer) : code;
 }
 
 static CURLcode set_callbacks(source__download *self) {
@@ -333,39 +296,30 @@ static CURLcode set_callbacks(source__download *self) {
     SET(CURLOPT_WRITEDATA, self);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, self);
-    SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
-    SET(CURLOPT_OPENSOCKETDATA, self);
-    return code;
-}
-
-static CURLcode set_transport(source__download *self) {
-    CURL *easy = self->easy;
-    CURLcode code = CURLE_OK;
-    SET(CURLOPT_URL, self->url);
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_PROTOCOLS_STR, "http,https");
-    SET(CURLOPT_REDIR_PROTOCOLS_STR, is_secure(self->url) ? "https" : "http,https");
-    SET(CURLOPT_FOLLOWLOCATION, 1L);
-    SET(CURLOPT_MAXREDIRS, (long)REDIRECTS_MOST);
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* many connections: one that is paused holds up no other */
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)self->owner->options.stall_ms);
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
-    SET(CURLOPT_USERAGENT, "peal");
 #undef SET
     return code;
 }
 
 peal_status source__request_set(source__download *self, peal_error *err) {
+    const source__store *store = self->owner->options.store;
     source__answer_begin(&self->answer);
     self->begun = self->discarding = self->enough = false;
     self->discarded = self->said_size = 0;
-    self->problem[0] = self->refused[0] = '\0';
+    self->problem[0] = '\0';
     self->moved_ns = peal_now_ns();
+    self->request = (source__request){.url = self->url,
+                                      .agent = "peal",
+                                      .redirects = store ? 0 : REDIRECTS_MOST, /* a signature is for one host */
+                                      .connect_ms = self->owner->options.stall_ms,
+                                      .allow_private = self->owner->options.allow_private,
+                                      .signs = store != NULL,
+                                      .bearer = self->owner->bearer};
     CURLcode code = set_callbacks(self);
-    if (code == CURLE_OK) code = set_transport(self);
+    if (code == CURLE_OK) code = source__request_apply(&self->request, self->easy);
     if (code == CURLE_OK) code = set_range(self);
     if (code == CURLE_OK) code = set_lines(self);
-    if (code == CURLE_OK) code = set_credentials(self);
+    if (code == CURLE_OK && store) code = set_signature(self, store);
     if (code == CURLE_OK) return PEAL_OK;
     return peal_fail(err, code == CURLE_OUT_OF_MEMORY ? PEAL_E_MEMORY : PEAL_E_FAILED, "%s: %s", self->name,
                      curl_easy_strerror(code));

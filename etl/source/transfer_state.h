@@ -6,7 +6,7 @@
 
 #include "core/base/digest.h"
 #include "core/thread/executor.h"
-#include "etl/source/libcurl.h"
+#include "etl/source/request.h"
 #include "etl/source/transfer.h"
 
 typedef enum source__download_state {
@@ -52,8 +52,8 @@ struct source__download {
     unsigned failures;               /* in a row */
     uint64_t mark;                   /* `at` when they were counted last */
     int64_t ready_ns, moved_ns;
-    char refused[128]; /* the address that was not connected to */
-    char said[2048];   /* the beginning of a body that says what went wrong */
+    source__request request;
+    char said[2048]; /* the beginning of a body that says what went wrong */
     size_t said_size;
 };
 
