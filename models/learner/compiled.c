@@ -35,21 +35,35 @@ static inline uint32_t step(const models__compiled_node *nodes, uint32_t at, con
     return node->children[(uint8_t)(bins[node->feature] - node->shift) > node->bound];
 }
 
-void models__compiled_leaves(const models__forest *forest, const models__compiled_node *nodes, size_t tree,
-                             const uint8_t *bins, size_t features, size_t count, uint32_t *leaves) {
+void models__compiled_rows(const models__forest *forest, const models__compiled_node *nodes, size_t tree,
+                           const uint8_t *bins, size_t features, uint32_t *leaves) {
     const models__compiled_node *own = nodes + tree * models__compiled_stride(forest);
     const uint32_t size = forest->sizes[tree];
-    uint32_t at[MODELS__COMPILED_ROWS] = {0};
-    if (count == MODELS__COMPILED_ROWS) {
-        for (uint32_t least = 0; least < size;) {
-            for (size_t r = 0; r < MODELS__COMPILED_ROWS; r++) at[r] = step(own, at[r], bins + r * features);
-            least = at[0];
-            for (size_t r = 1; r < MODELS__COMPILED_ROWS; r++) least = at[r] < least ? at[r] : least;
-        }
-    } else {
-        for (size_t r = 0; r < count; r++) {
-            while (at[r] < size) at[r] = step(own, at[r], bins + r * features);
+    uint32_t at[MODELS__COMPILED_LANES] = {0};
+    for (uint32_t least = 0; least < size;) {
+        for (size_t r = 0; r < MODELS__COMPILED_LANES; r++) at[r] = step(own, at[r], bins + r * features);
+        least = at[0];
+        for (size_t r = 1; r < MODELS__COMPILED_LANES; r++) least = at[r] < least ? at[r] : least;
+    }
+    for (size_t r = 0; r < MODELS__COMPILED_LANES; r++) leaves[r] = at[r] - size;
+}
+
+void models__compiled_trees(const models__forest *forest, const models__compiled_node *nodes, size_t first,
+                            size_t count, const uint8_t *bins, uint32_t *leaves) {
+    const size_t stride = models__compiled_stride(forest);
+    const models__compiled_node *own[MODELS__COMPILED_LANES];
+    uint32_t at[MODELS__COMPILED_LANES] = {0}, sizes[MODELS__COMPILED_LANES];
+    for (size_t t = 0; t < MODELS__COMPILED_LANES; t++) { /* lanes without a tree of their own have the last one */
+        const size_t tree = first + (t < count ? t : count - 1);
+        own[t] = nodes + tree * stride;
+        sizes[t] = forest->sizes[tree];
+    }
+    for (bool is_over = false; !is_over;) {
+        is_over = true;
+        for (size_t t = 0; t < MODELS__COMPILED_LANES; t++) {
+            at[t] = step(own[t], at[t], bins);
+            is_over &= at[t] >= sizes[t];
         }
     }
-    for (size_t r = 0; r < count; r++) leaves[r] = at[r] - size;
+    for (size_t t = 0; t < count; t++) leaves[t] = at[t] - sizes[t];
 }

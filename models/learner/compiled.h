@@ -16,7 +16,7 @@ typedef struct models__compiled_node {
     uint16_t children[2];
 } models__compiled_node;
 
-enum { MODELS__COMPILED_ROWS = 8 }; /* that go down side by side */
+enum { MODELS__COMPILED_LANES = 8 }; /* rows that go down a tree side by side, or trees that a row does */
 
 /* Whether a forest can be laid out so: without sets of categories, and with no more leaves and features than the
  * numbers of a node can name. */
@@ -27,9 +27,12 @@ static inline size_t models__compiled_stride(const models__forest *forest) {
 }
 /* Lays the trees out into `nodes` [trees, stride]; they have been checked. */
 void models__compiled_make(const models__forest *forest, models__compiled_node *nodes);
-/* Writes the leaves that rows come to in tree `tree`: row i has the bins bins[i * features]. `count` is at most
- * MODELS__COMPILED_ROWS. */
-void models__compiled_leaves(const models__forest *forest, const models__compiled_node *nodes, size_t tree,
-                             const uint8_t *bins, size_t features, size_t count, uint32_t *leaves);
+/* Writes the leaves [MODELS__COMPILED_LANES] that as many rows come to in tree `tree`: row i has the bins
+ * bins[i * features]. */
+void models__compiled_rows(const models__forest *forest, const models__compiled_node *nodes, size_t tree,
+                           const uint8_t *bins, size_t features, uint32_t *leaves);
+/* Writes the leaves [count] that one row comes to in the trees from `first` on, at most MODELS__COMPILED_LANES. */
+void models__compiled_trees(const models__forest *forest, const models__compiled_node *nodes, size_t first,
+                            size_t count, const uint8_t *bins, uint32_t *leaves);
 
 #endif

@@ -371,29 +371,51 @@ const peal_table *models__forest_model_row(const models__forest_model *self, con
     return table;
 }
 
-/* Adds what a tree says of rows with these bins to their sums. */
-static void add_tree(const models__forest_model *self, size_t tree, const uint8_t *bins, size_t rows, double *sums) {
+/* Adds what the trees say of rows with these bins to their sums: a multiple of MODELS__COMPILED_LANES, tree by tree, so
+ * that a tree is read once for all of them. */
+static void add_rows(const models__forest_model *self, const uint8_t *bins, size_t rows, double *sums) {
     const models__forest *forest = &self->forest;
     const size_t outputs = forest->outputs, features = self->bins.features;
-    const double *values = forest->values + tree * forest->leaves;
-    sums += tree % outputs;
-    for (size_t first = 0, count; first < rows; first += count) {
-        uint32_t leaves[MODELS__COMPILED_ROWS];
-        count = rows - first < MODELS__COMPILED_ROWS ? rows - first : MODELS__COMPILED_ROWS;
-        const uint8_t *own = bins + first * features;
-        if (self->compiled) {
-            models__compiled_leaves(forest, self->compiled, tree, own, features, count, leaves);
-        } else {
-            for (size_t i = 0; i < count; i++) leaves[i] = models__tree_leaf(forest, tree, own + i * features);
+    for (size_t tree = 0; tree < forest->trees; tree++) {
+        const double *values = forest->values + tree * forest->leaves;
+        double *own = sums + tree % outputs;
+        for (size_t first = 0; first < rows; first += MODELS__COMPILED_LANES) {
+            uint32_t leaves[MODELS__COMPILED_LANES];
+            models__compiled_rows(forest, self->compiled, tree, bins + first * features, features, leaves);
+            for (size_t i = 0; i < MODELS__COMPILED_LANES; i++) own[(first + i) * outputs] += values[leaves[i]];
         }
-        for (size_t i = 0; i < count; i++) sums[(first + i) * outputs] += values[leaves[i]];
     }
 }
 
-/* Tree by tree over all rows, so that a tree is read once for all of them. */
+/* Of one row. */
+static void add_row(const models__forest_model *self, const uint8_t *bins, double *sums) {
+    const models__forest *forest = &self->forest;
+    for (size_t first = 0, count; first < forest->trees; first += count) {
+        uint32_t leaves[MODELS__COMPILED_LANES];
+        count = forest->trees - first < MODELS__COMPILED_LANES ? forest->trees - first : MODELS__COMPILED_LANES;
+        models__compiled_trees(forest, self->compiled, first, count, bins, leaves);
+        for (size_t t = 0; t < count; t++) {
+            sums[(first + t) % forest->outputs] += forest->values[(first + t) * forest->leaves + leaves[t]];
+        }
+    }
+}
+
+/* Of a forest that is not compiled. */
+static void add_plainly(const models__forest_model *self, const uint8_t *bins, size_t rows, double *sums) {
+    const models__forest *forest = &self->forest;
+    for (size_t tree = 0; tree < forest->trees; tree++) {
+        const double *values = forest->values + tree * forest->leaves;
+        for (size_t i = 0; i < rows; i++) {
+            const uint32_t leaf = models__tree_leaf(forest, tree, bins + i * self->bins.features);
+            sums[i * forest->outputs + tree % forest->outputs] += values[leaf];
+        }
+    }
+}
+
 static const double *sum_trees(const models__forest_model *self, void *scratch, const peal_batch *batch) {
     const models__forest *forest = &self->forest;
     const size_t outputs = forest->outputs, features = self->bins.features;
+    const size_t whole = batch->count / MODELS__COMPILED_LANES * MODELS__COMPILED_LANES;
     uint8_t *bins = scratch;
     double *sums = (double *)(void *)(bins + (PEAL_PREDICT_BATCH * features + 63) / 64 * 64);
     for (size_t i = 0; i < batch->count; i++) {
@@ -401,7 +423,12 @@ static const double *sum_trees(const models__forest_model *self, void *scratch, 
         const peal_table *table = models__forest_model_row(self, batch, i, bins + i * features, &row);
         models__forest_begin(forest, &self->goal.shape, table, row, sums + i * outputs);
     }
-    for (size_t tree = 0; tree < forest->trees; tree++) add_tree(self, tree, bins, batch->count, sums);
+    if (!self->compiled) {
+        add_plainly(self, bins, batch->count, sums);
+        return sums;
+    }
+    add_rows(self, bins, whole, sums);
+    for (size_t i = whole; i < batch->count; i++) add_row(self, bins + i * features, sums + i * outputs);
     return sums;
 }
 

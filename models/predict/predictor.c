@@ -286,7 +286,8 @@ peal_status peal_predictor_text(peal_predictor *predictor, const char *text, siz
                                 size_t *rows_out, peal_error *err) {
     *rows_out = 0;
     peal_scan *scan;
-    PEAL_TRY(peal_scan_open(predictor->pipeline, &(peal_scan_options){.text = text, .text_size = size}, &scan, err));
+    PEAL_TRY(peal_scan_open(predictor->pipeline, &(peal_scan_options){.text = text, .text_size = size, .threads = 1},
+                            &scan, err));
     peal_status status = PEAL_OK;
     while (status == PEAL_OK) {
         peal_scan_rows read;

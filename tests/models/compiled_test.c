@@ -6,7 +6,7 @@
 #include "core/base/philox.h"
 #include "tests/support.h"
 
-enum { FEATURES = 5, ROWS = 40 };
+enum { FEATURES = 5, ROWS = 40, TREES = 9 };
 
 /* A tree grown at random: each node splits a leaf, which keeps its number, and the new leaf is the last one. */
 static void grow(models__forest *forest, size_t tree, uint32_t size, peal_philox *random) {
@@ -29,13 +29,13 @@ static void grow(models__forest *forest, size_t tree, uint32_t size, peal_philox
 
 static void check(size_t leaves, uint64_t seed) {
     peal_philox random = peal_philox_stream(seed, PEAL_PURPOSE_USER, 0, 0, 0);
-    uint32_t sizes[4];
-    models__tree_node *nodes = calloc(4 * (leaves - 1), sizeof *nodes);
-    models__forest forest = {.outputs = 1, .leaves = leaves, .trees = 4, .sizes = sizes, .nodes = nodes};
-    models__compiled_node *compiled = calloc(4 * models__compiled_stride(&forest), sizeof *compiled);
+    uint32_t sizes[TREES];
+    models__tree_node *nodes = calloc(TREES * (leaves - 1), sizeof *nodes);
+    models__forest forest = {.outputs = 1, .leaves = leaves, .trees = TREES, .sizes = sizes, .nodes = nodes};
+    models__compiled_node *compiled = calloc(TREES * models__compiled_stride(&forest), sizeof *compiled);
     uint8_t bins[ROWS * FEATURES];
     assert_true(models__compiled_can(&forest, FEATURES));
-    for (size_t tree = 0; tree < 4; tree++) {
+    for (size_t tree = 0; tree < TREES; tree++) {
         grow(&forest, tree, tree == 0 ? 0 : peal_philox_below(&random, (uint32_t)leaves), &random);
     }
     models__compiled_make(&forest, compiled);
@@ -44,14 +44,24 @@ static void check(size_t leaves, uint64_t seed) {
         const uint32_t which = peal_philox_below(&random, 12);
         bins[i] = which < 6 ? some[which] : (uint8_t)peal_philox_below(&random, 256);
     }
-    for (size_t tree = 0; tree < 4; tree++) {
-        for (size_t count = 1; count <= MODELS__COMPILED_ROWS; count++) {
-            for (size_t first = 0; first + count <= ROWS; first++) {
-                uint32_t found[MODELS__COMPILED_ROWS];
-                const uint8_t *own = bins + first * FEATURES;
-                models__compiled_leaves(&forest, compiled, tree, own, FEATURES, count, found);
-                for (size_t i = 0; i < count; i++) {
-                    assert_int_equal(found[i], models__tree_leaf(&forest, tree, own + i * FEATURES));
+    for (size_t tree = 0; tree < TREES; tree++) {
+        for (size_t first = 0; first + MODELS__COMPILED_LANES <= ROWS; first++) {
+            uint32_t found[MODELS__COMPILED_LANES];
+            const uint8_t *own = bins + first * FEATURES;
+            models__compiled_rows(&forest, compiled, tree, own, FEATURES, found);
+            for (size_t i = 0; i < MODELS__COMPILED_LANES; i++) {
+                assert_int_equal(found[i], models__tree_leaf(&forest, tree, own + i * FEATURES));
+            }
+        }
+    }
+    for (size_t count = 1; count <= MODELS__COMPILED_LANES; count++) {
+        for (size_t first = 0; first + count <= TREES; first++) {
+            for (size_t row = 0; row < ROWS; row++) {
+                uint32_t found[MODELS__COMPILED_LANES];
+                const uint8_t *own = bins + row * FEATURES;
+                models__compiled_trees(&forest, compiled, first, count, own, found);
+                for (size_t t = 0; t < count; t++) {
+                    assert_int_equal(found[t], models__tree_leaf(&forest, first + t, own));
                 }
             }
         }
