@@ -2,6 +2,7 @@
 #include "etl/source/live.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ typedef struct live_stream {
     size_t given;     /* of the bytes in front */
     int64_t since_ns; /* when the last bytes came */
     int problem;      /* an errno that the next read tells: a socket tells it once */
+    bool asks;        /* see live_read */
 } live_stream;
 
 peal_status source__read_failed(const char *name, int error_number, peal_error *err) {
@@ -44,6 +46,12 @@ static void take_more(live_stream *self, uint8_t *out, size_t capacity, size_t *
     }
 }
 
+/* poll does not tell the end of a FIFO whose writer was gone when it was opened; reading does, where it does not wait.
+ * That is the end only once someone has written, which of standard input is so. */
+static bool does_not_block(int fd) {
+    return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+}
+
 static peal_status live_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
     live_stream *self = (live_stream *)base;
     const char *name = peal_source_name(self->source);
@@ -61,13 +69,14 @@ static peal_status live_read(peal_stream *base, uint8_t *out, size_t capacity, s
         }
         if (!has_bytes(self, source__wait_ms(self->source, self->since_ns, peal_now_ns(), SOURCE__WAIT_MS))) {
             if (is_idle(self)) return PEAL_OK;
-            continue;
+            if (!self->asks) continue;
         }
         const ssize_t n = read(self->source->fd, out, capacity);
         if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
         if (n < 0) return source__read_failed(name, errno, err);
         *got = (size_t)n;
         if (n > 0) take_more(self, out, capacity, got);
+        self->asks = self->asks || does_not_block(self->source->fd);
         self->since_ns = peal_now_ns();
         return PEAL_OK;
     }
@@ -89,6 +98,7 @@ peal_status source__live_open(const peal_source *source, peal_stream **out, peal
     *self = (live_stream){
         .base = {.read = live_read, .close = live_close, .ready = live_ready, .live = true, .size = UINT64_MAX},
         .source = source,
+        .asks = (source->before_size > 0 || strcmp(source->path, "-") == 0) && does_not_block(source->fd),
         .since_ns = peal_now_ns()};
     *out = &self->base;
     return PEAL_OK;

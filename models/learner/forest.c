@@ -282,12 +282,8 @@ static peal_status finish(models__forest_model *self, peal_error *err) {
 /* When the nodes are right. */
 static void compile(models__forest_model *self) {
     if (!self->compiled) return;
-    if (models__compiled_can(&self->forest, self->bins.features)) {
-        models__compiled_make(&self->forest, self->compiled);
-    } else {
-        free(self->compiled);
-        self->compiled = NULL;
-    }
+    self->is_compiled = models__compiled_can(&self->forest, self->bins.features);
+    if (self->is_compiled) models__compiled_make(&self->forest, self->compiled);
 }
 
 /* ---- what was loaded ---- */
@@ -423,7 +419,7 @@ static const double *sum_trees(const models__forest_model *self, void *scratch, 
         const peal_table *table = models__forest_model_row(self, batch, i, bins + i * features, &row);
         models__forest_begin(forest, &self->goal.shape, table, row, sums + i * outputs);
     }
-    if (!self->compiled) {
+    if (!self->is_compiled) {
         add_plainly(self, bins, batch->count, sums);
         return sums;
     }

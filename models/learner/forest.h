@@ -133,7 +133,8 @@ typedef struct models__forest_model {
     models__forest forest;
     models__tree_node *stored; /* its nodes as in the file; without sparse features forest.nodes */
     uint64_t *splits;          /* [trees, leaves - 1] room to find the sparse features that the nodes split by */
-    struct models__compiled_node *compiled; /* the trees laid out for prediction; NULL: they cannot be */
+    struct models__compiled_node *compiled; /* room for the trees laid out for prediction; NULL: they cannot be */
+    bool is_compiled;                       /* they are laid out there */
     peal_tensor tensors[MODELS__FOREST_TENSORS];
     size_t count;
 } models__forest_model;

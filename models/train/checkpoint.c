@@ -531,17 +531,21 @@ static peal_status check_states(const models__trainer *trainer, const models__pr
 static peal_status read_tensors(const models__trainer *trainer, const models__progress *progress,
                                 const tensor_list *list, const peal_safetensors *file, peal_error *err) {
     size_t count = 0;
-    bool *found;
+    bool *found, has_best = false;
     PEAL_TRY(peal_alloc_checked(&found, list->count, sizeof *found, "a checkpoint", err));
     peal_status status = PEAL_OK;
     for (size_t i = 0; status == PEAL_OK && i < list->count; i++) {
         status = read_tensor(list, i, file, &found[i], err);
         count += found[i];
+        has_best = has_best || (found[i] && !list->from[i]);
     }
     if (status == PEAL_OK && peal_safetensors_count(file) != count) {
         status = peal_fail(err, PEAL_E_DATA, "it has tensors that nobody needs");
     }
     if (status == PEAL_OK) status = check_states(trainer, progress, err);
+    if (status == PEAL_OK && has_best && progress->best_epoch && trainer->learner->model_check) {
+        status = trainer->learner->model_check(trainer->best, err); /* and what follows from its tensors is made */
+    }
     for (size_t i = 0; status == PEAL_OK && i < list->count; i++) {
         if (found[i] || !is_needed(trainer, list->from[i])) continue;
         status = peal_fail(err, PEAL_E_DATA, "it lacks '%s'", list->tensors[i].name);

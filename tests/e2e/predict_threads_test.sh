@@ -82,4 +82,12 @@ for line in 450002 450003 450004; do
 done
 exec 3>&-
 wait $job || fail "$(cat err.txt)"
+
+# A FIFO whose writer is gone before it is looked at has an end, too.
+mkfifo left
+cat many/2.csv >left &
+exec 5<left
+wait $!
+timeout 60 $peal predict m.st - --quiet <&5 >answers.txt || fail "the end of a FIFO whose writer is gone is not seen"
+[ "$(wc -l <answers.txt)" = 11 ] || fail "$(wc -l <answers.txt) lines for 10 rows and a header"
 echo ok
