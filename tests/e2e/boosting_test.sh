@@ -161,4 +161,11 @@ done
 expect 2 "(did you mean 'b+c'?)" $peal train odd.csv --label y --task regress --model trees:increasing=b-c \
     --out no.safetensors --quiet
 [ ! -e no.safetensors ] || fail "there is a model"
+
+# What is resumed when its best round is long past still has that round's model.
+awk 'BEGIN { srand(5); print "a,b,y"; for (i = 0; i < 600; i++) printf "%.3f,%.3f,%d\n", rand(), rand(), rand() < 0.5 }' >noise.csv
+past=(train noise.csv --label y --model trees:rounds=40 --valid 0.3 --run-dir past.run --quiet)
+$peal "${past[@]}" --out past.safetensors 2>log.txt
+timeout -s KILL 60 "$peal" "${past[@]}" --resume --out again.safetensors 2>log.txt || { cat log.txt; fail "no resume"; }
+cmp past.safetensors again.safetensors || fail "another model although nothing was left to do"
 echo ok
