@@ -55,6 +55,14 @@ job pictures_apart --out apart --json >apart.json
 sed /processes/d "$examples/pictures_apart.yaml" >pictures_threads.yaml
 "$peal" etl --job pictures_threads.yaml --out threads --quiet
 cmp apart/train-00000.arrow threads/train-00000.arrow || fail "other pixels from processes"
+cp flats.csv orders.csv
+job stream --out orders --idle-seconds 0 --json >orders.json
+[ "$(json orders.json windows)" = 1 ] && [ "$(json orders.json rows.used)" = 600 ] || fail "stream: $(cat orders.json)"
+tail -n 300 flats.csv >>orders.csv
+job stream --out orders --idle-seconds 0 --resume --json >orders.json
+[ "$(json orders.json windows)" = 2 ] && [ "$(json orders.json rows.used)" = 900 ] || fail "stream, gone on: $(cat orders.json)"
+"$peal" train --job "$examples/learning.yaml" --out price.safetensors --json --quiet >price.json
+[ "$(json price.json windows)" = 5 ] && "$peal" predict price.safetensors flats.csv --quiet >/dev/null || fail "learning: $(cat price.json)"
 if ! command -v python3 >/dev/null; then
     echo "python3 is not installed: the jobs that want a server were not tried"
     exit 0
@@ -90,4 +98,17 @@ serve s3_server.py flats.csv flats.csv
 job downloads "$web/cut/part-{00..03}.csv" "s3://public/part-*.csv" --s3-endpoint "http://127.0.0.1:$port" --label price --out loaded --allow-private
 "$peal" etl $(yes flats.csv | head -n 6) --out files --label price --quiet
 cmp loaded/train-00000.arrow files/train-00000.arrow || fail "downloads: other rows"
+serve pages_server.py plain 30
+job pages "pages:http://127.0.0.1:$port/p/0" --out products --allow-private --crawl-delay 0 --json >products.json
+[ "$(json products.json rows.in)" = 30 ] || fail "pages: $(cat products.json)"
+if command -v chromium >/dev/null && command -v chromedriver >/dev/null && [ -z "${ASAN_OPTIONS:-}${TSAN_OPTIONS:-}" ]; then
+    serve pages_server.py dynamic 4 100
+    TMPDIR=$(mktemp -d /tmp/peal-XXXXXX) # Chromium's sockets want a short path
+    trap 'kill "${servers[@]}" 2>/dev/null || true; rm -rf "$TMPDIR"' EXIT
+    TMPDIR=$TMPDIR job scripted_pages "pages:http://127.0.0.1:$port/" --out shown --allow-private --browser-wait ".v, a" \
+        --page-each .v --page-select "price=:scope" --json >shown.json
+    [ "$(json shown.json rows.in)" = 4 ] || fail "scripted_pages: $(cat shown.json)"
+else
+    echo "no chromium with chromium-driver, or a build that is too slow for them: scripted_pages was not tried"
+fi
 echo ok

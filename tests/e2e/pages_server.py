@@ -27,7 +27,7 @@ def plain(number):
         links[:0] = ["/private/secret", "/private/open", f"/p/{number}#top", "mailto:someone@example.org"]
     body = "".join(f'<li><a href="{one}">to {one}</a>' for one in links)
     return f"""<!DOCTYPE html><html><head><title>Page {number}</title></head><body><h1>Number {number}</h1>
-<p>Colour <b class=colour>{["red", "green", "blue"][number % 3]}</b>, price <span class=price>{number * 7 % 101 / 4}</span></p>
+<p class=product>Colour <b class="colour name">{["red", "green", "blue"][number % 3]}</b>, price <span class=price>{number * 7 % 101 / 4}</span></p>
 <table><tr><th>k<th>v<tr><td>{number}<td>{number * number}</table><ul>{body}</ul></body></html>"""
 
 
