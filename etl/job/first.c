@@ -82,7 +82,8 @@ static peal_status copy_text(const char *path, cutting *self, peal_first *out, p
     const size_t end = self->end ? self->end : self->text.size;
     PEAL_TRY(peal_file_write_atomic(path, self->text.data, end, err));
     if (!object->source->live) return PEAL_OK;
-    out->taken = self->text;
+    out->bytes = self->text;
+    out->taken = (peal_taken){.bytes = out->bytes.data, .size = out->bytes.size, .fd = object->source->fd};
     self->text = (peal_buffer){0};
     return PEAL_OK;
 }
@@ -120,6 +121,6 @@ peal_status peal_first_rows(const peal_etl_options *options, size_t rows, const 
 
 void peal_first_clear(peal_first *first) {
     peal_object_list_clear(&first->objects);
-    peal_buffer_clear(&first->taken);
+    peal_buffer_clear(&first->bytes);
     *first = (peal_first){0};
 }

@@ -1,6 +1,6 @@
 /* The first rows of some sources, as an input of their own: what a pipeline is fitted on that is then to read all of
  * them, without an end. Their text is copied into a file; of a pipe, which gives its bytes once, those that were taken
- * are kept to be put in front of it (peal_scan_options.before). */
+ * are kept to be put in front of it (peal_scan_options.taken). */
 #ifndef PEAL_ETL_FIRST_H
 #define PEAL_ETL_FIRST_H
 
@@ -9,7 +9,8 @@
 
 typedef struct peal_first {
     const char *format;       /* the name of their format */
-    peal_buffer taken;        /* of a pipe: its bytes so far; else empty */
+    peal_taken taken;         /* of a pipe or connection: its bytes so far, and where it goes on; else nothing */
+    peal_buffer bytes;        /* those bytes */
     peal_object_list objects; /* held open: who writes into a pipe is to find a reader at any time */
 } peal_first;
 

@@ -109,8 +109,7 @@ static peal_status open_sources(peal_scan *scan, peal_error *err) {
                                          .access = options->access,
                                          .go_on = options->go_on,
                                          .live = true,
-                                         .before = options->before,
-                                         .before_size = options->before_size,
+                                         .taken = options->taken,
                                          .following = options->following,
                                          .stop = options->stop,
                                          .reporter = options->reporter};

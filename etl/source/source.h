@@ -74,15 +74,21 @@ typedef struct peal_source_list {
     void **sessions; /* of the kinds, by their place in the table */
 } peal_source_list;
 
+/* What a caller has taken from a source that gives its bytes once. */
+typedef struct peal_taken {
+    const void *bytes; /* they stand in front of what is left */
+    size_t size;
+    int fd; /* on which the source goes on; the caller's */
+} peal_taken;
+
 typedef struct peal_source_options {
     const char *const *names;
     size_t count;
-    const json_t *access; /* options of the kinds of sources (kind.h), or NULL; borrowed */
-    bool go_on;           /* what cannot be listed is left out and noted in the list; without it, it fails */
-    bool sparing;         /* what is listed may not be read at all: few bytes are fetched before it is */
-    bool live;            /* pipes are not copied: they will be read once only, in order */
-    const void *before;   /* bytes taken from the first source, a live one, which hands them out first */
-    size_t before_size;
+    const json_t *access;          /* options of the kinds of sources (kind.h), or NULL; borrowed */
+    bool go_on;                    /* what cannot be listed is left out and noted in the list; without it, it fails */
+    bool sparing;                  /* what is listed may not be read at all: few bytes are fetched before it is */
+    bool live;                     /* pipes are not copied: they will be read once only, in order */
+    const peal_taken *taken;       /* of the first source, a live one; NULL: nothing */
     peal_following following;      /* of live ones */
     bool identify;                 /* the sources will be compared later: makes sure that their identities can tell */
     const atomic_int *stop;        /* not 0: stop waiting with PEAL_E_INTERRUPTED; may be NULL */

@@ -476,8 +476,7 @@ static peal_status open_windows(follower *self, peal_error *err) {
                                              .pipeline = self->trainer.data.pipeline,
                                              .rows = self->options->window,
                                              .psi = self->psi,
-                                             .before = self->first.taken.data,
-                                             .before_size = self->first.taken.size};
+                                             .taken = self->first.taken.size ? &self->first.taken : NULL};
     return models__windows_open(&options, &self->windows, err);
 }
 

@@ -24,8 +24,7 @@ peal_status models__windows_open(const models__windows_options *options, models_
                                     .access = reading->access,
                                     .stop = reading->stop,
                                     .reporter = reading->reporter,
-                                    .before = options->before,
-                                    .before_size = options->before_size,
+                                    .taken = options->taken,
                                     .purpose = PEAL_APPLY_EVAL,
                                     .on_bad_row = reading->on_bad_row,
                                     .threads = reading->threads};

@@ -34,6 +34,20 @@ cat drift.csv >pipe &
 $peal "${follow[@]}" pipe --label y --model bayes --partitions 3 --threads 1 --out fifo.safetensors
 wait
 cmp w1.safetensors fifo.safetensors || fail "a FIFO gives another model"
+# A connection is one, although its first rows are looked at before all are read.
+if command -v python3 >/dev/null; then
+    python3 -c "
+import socket
+server = socket.create_server(('127.0.0.1', 0))
+print(server.getsockname()[1], flush=True)
+connection, _ = server.accept()
+connection.sendall(open('drift.csv', 'rb').read())
+connection.close()" >port &
+    for _ in $(seq 200); do [ -s port ] && break || sleep 0.05; done
+    $peal "${follow[@]}" "tcp://127.0.0.1:$(cat port)" --label y --model bayes --partitions 3 --out tcp.safetensors
+    wait
+    cmp w1.safetensors tcp.safetensors || fail "a connection gives another model"
+fi
 gzip -k drift.csv
 $peal "${follow[@]}" drift.csv.gz --label y --model bayes --partitions 3 --threads 3 --out gz.safetensors
 cmp w1.safetensors gz.safetensors || fail "a compressed file gives another model"

@@ -73,7 +73,7 @@ static void a_pipe_s_bytes_are_kept(void **state) {
     assert_ok(peal_file_read(first, &found, &err));
     assert_int_equal(found.size, 8);
     assert_int_equal(out.taken.size, sizeof text - 1);
-    assert_memory_equal(out.taken.data, text, sizeof text - 1);
+    assert_memory_equal(out.taken.bytes, text, sizeof text - 1);
     peal_first_clear(&out);
     peal_buffer_clear(&found);
     close(ends[0]);
