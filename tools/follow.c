@@ -49,6 +49,8 @@ peal_status tools_follow(const tools_options *options, const peal_train_options 
         PEAL_TRY(tools_window(options->window, &follow.window, &ms, err));
         if (ms) return peal_fail(err, PEAL_E_USAGE, "a window that is learnt is of so many rows, and of no time");
     }
+    PEAL_TRY(tools_following(options, &follow.following, err));
+    follow.following.files = options->has_idle_seconds; /* else they are read to their end */
     if (options->fit_windows) follow.fit_windows = options->fit_windows;
     if (options->publish) follow.publish = options->publish;
     peal_status status = tools_etl_options(options, &follow.etl, &arrays, err);

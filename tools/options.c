@@ -133,8 +133,9 @@ const tools_option tools_option_table[] = {
     {"fit-windows", OPTION_COUNT, AT(fit_windows), "N",
      "with --follow: fit the transforms on the first N windows; they are frozen then (1)", FOR_ETL | FOR_TRAIN},
     {"idle-seconds", OPTION_NUMBER, AT(idle_seconds), "S",
-     "with --follow: end when nothing has come for S seconds; 0: at once (at the end of a pipe or connection)",
-     FOR_ETL | FOR_PREDICT},
+     "with --follow: end when nothing has come for S seconds; 0: at once (at the end of a pipe or connection; train: "
+     "of a file, too)",
+     FOR_ETL | FOR_TRAIN | FOR_PREDICT},
     {"split", OPTION_TEXT, AT(split), "NAME", "train, valid or test rows of a dataset (test, else valid, else train)",
      FOR_EVAL},
     {"raw", OPTION_FLAG, AT(raw), NULL, "write scores before they become probabilities, in the place of predictions",

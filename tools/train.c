@@ -147,10 +147,11 @@ static peal_status show(const tools_options *options, const peal_train_options *
 
 /* PEAL_E_USAGE if an option was given that only a stream has. */
 static peal_status check_followed(const tools_options *options, peal_error *err) {
-    const char *given = options->window        ? "window"
-                        : options->fit_windows ? "fit-windows"
-                        : options->publish     ? "publish"
-                                               : NULL;
+    const char *given = options->window             ? "window"
+                        : options->fit_windows      ? "fit-windows"
+                        : options->publish          ? "publish"
+                        : options->has_idle_seconds ? "idle-seconds"
+                                                    : NULL;
     return given ? peal_fail(err, PEAL_E_USAGE, "--%s is of --follow", given) : PEAL_OK;
 }
 

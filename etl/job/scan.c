@@ -156,7 +156,8 @@ peal_status peal_scan_open(const peal_pipeline *pipeline, const peal_scan_option
 
 bool peal_scan_is_live(const peal_scan *scan) {
     for (size_t i = 0; i < scan->objects.count; i++) {
-        if (scan->objects.objects[i].source->live) return true;
+        const peal_source *source = scan->objects.objects[i].source;
+        if (source->live && !source->is_followed) return true;
     }
     return false;
 }

@@ -90,6 +90,10 @@ static peal_status check_options(const peal_follow_options *options, peal_error 
             err, PEAL_E_USAGE,
             "follow: a bad row can fail the job or be dropped (on-bad-row), a bad source can only fail it");
     }
+    if (options->following.files && options->etl.source_count != 1) {
+        return peal_fail(err, PEAL_E_USAGE, "%zu sources were named, but one file is followed (idle-seconds)",
+                         options->etl.source_count);
+    }
     for (size_t i = 0; i < options->etl.source_count; i++) {
         if (!peal_dataset_is(options->etl.sources[i])) continue;
         return peal_fail(err, PEAL_E_USAGE,
@@ -476,6 +480,7 @@ static peal_status open_windows(follower *self, peal_error *err) {
                                              .pipeline = self->trainer.data.pipeline,
                                              .rows = self->options->window,
                                              .psi = self->psi,
+                                             .following = self->options->following,
                                              .taken = self->first.taken.size ? &self->first.taken : NULL};
     return models__windows_open(&options, &self->windows, err);
 }

@@ -20,9 +20,11 @@ typedef struct peal_follow_options {
     /* The stream: sources, and how they are read; and the plan of its pipeline, unless train.init has one. `out` is not
      * looked at. */
     peal_etl_options etl;
-    size_t window;      /* rows of one */
-    size_t fit_windows; /* whose rows the pipeline is fitted on */
-    size_t publish;     /* after every so many windows the model is published, and a checkpoint written */
+    size_t window;            /* rows of one */
+    size_t fit_windows;       /* whose rows the pipeline is fitted on */
+    size_t publish;           /* after every so many windows the model is published, and a checkpoint written */
+    peal_following following; /* with `files` a file is read on as it grows and is rotated (one, and no compressed one),
+                                 else to its end */
 } peal_follow_options;
 
 peal_follow_options peal_follow_default(void);

@@ -25,6 +25,7 @@ peal_status models__windows_open(const models__windows_options *options, models_
                                     .stop = reading->stop,
                                     .reporter = reading->reporter,
                                     .taken = options->taken,
+                                    .following = options->following,
                                     .purpose = PEAL_APPLY_EVAL,
                                     .on_bad_row = reading->on_bad_row,
                                     .threads = reading->threads};

@@ -17,7 +17,8 @@ typedef struct models__windows_options {
     const peal_etl_options
         *reading; /* sources, format, reading, access, on_bad_row, threads, stop and reporter of it */
     const peal_pipeline *pipeline;
-    size_t rows;             /* of a window */
+    size_t rows; /* of a window */
+    peal_following following;
     models__psi *psi;        /* looks at the raw rows as they come; may be NULL */
     const peal_taken *taken; /* see peal_source_options */
 } models__windows_options;

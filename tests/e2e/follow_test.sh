@@ -48,6 +48,20 @@ connection.close()" >port &
     wait
     cmp w1.safetensors tcp.safetensors || fail "a connection gives another model"
 fi
+# A file that grows is read on until nothing has come for a while; a job that ended goes on with what came since.
+lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
+awk 'NR <= 2001' drift.csv >grows.csv
+$peal "${follow[@]}" grows.csv --label y --model bayes --partitions 3 --idle-seconds 60 --out grown.safetensors &
+job=$!
+for _ in $(seq 600); do lines grown.run/metrics.jsonl 4 2>/dev/null && break || sleep 0.1; done
+awk 'NR > 2001 && NR <= 4001' drift.csv >>grows.csv
+for _ in $(seq 600); do lines grown.run/metrics.jsonl 8 2>/dev/null && break || sleep 0.1; done
+kill -INT $job
+wait $job && fail "a file that is followed has ended" || [ $? = 4 ]
+awk 'NR > 4001' drift.csv >>grows.csv
+$peal "${follow[@]}" grows.csv --label y --model bayes --partitions 3 --idle-seconds 0 --resume --out grown.safetensors
+cmp w1.safetensors grown.safetensors || fail "a file that grows gives another model"
+expect 2 "one file is followed" $peal "${follow[@]}" grows.csv drift.csv --label y --idle-seconds 0 --out refused.safetensors
 gzip -k drift.csv
 $peal "${follow[@]}" drift.csv.gz --label y --model bayes --partitions 3 --threads 3 --out gz.safetensors
 cmp w1.safetensors gz.safetensors || fail "a compressed file gives another model"
