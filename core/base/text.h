@@ -20,6 +20,14 @@ char *peal_text_of_path(const char *path);
 enum { PEAL_TEXT_CUT_EXTRA = 4 };
 const char *peal_text_cut(const char *text, size_t most, char *out);
 
+/* The value of a hexadecimal digit in letters of either size; -1: it is none. */
+static inline int peal_hex_digit(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
 /* `word` as one word of any POSIX shell: as it is where no character is special, else in single quotes. Freed by the
  * caller; NULL if there is no memory. */
 char *peal_text_shell_word(const char *word);

@@ -15,7 +15,7 @@ static bool ends_with(const char *text, const char *suffix) {
     return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
 }
 
-static const peal_codec *recognise(const uint8_t *head, size_t size) {
+const peal_codec *peal_codec_recognise(const uint8_t *head, size_t size) {
     for (size_t i = 0; peal_codecs[i]; i++) {
         if (peal_codecs[i]->recognise(head, size)) return peal_codecs[i];
     }
@@ -41,7 +41,7 @@ peal_status peal_decode(peal_stream *inner, const char *name, peal_stream **out,
         uint8_t head[HEAD_SIZE];
         size_t size;
         PEAL_TRY(peal_stream_look(&stream, head, HEAD_SIZE, &size, err));
-        const peal_codec *codec = recognise(head, size);
+        const peal_codec *codec = peal_codec_recognise(head, size);
         if (!codec) {
             const peal_status status = layer == 0 ? check_name(name, head, size, err) : PEAL_OK;
             if (status == PEAL_OK) {

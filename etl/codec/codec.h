@@ -26,6 +26,9 @@ extern const peal_codec peal_codec_bzip2;
 extern const peal_codec peal_codec_xz;
 extern const peal_codec *const peal_codecs[]; /* ends with NULL */
 
+/* The codec of data that begins with `head`; NULL: it is plain. */
+const peal_codec *peal_codec_recognise(const uint8_t *head, size_t size);
+
 /* Takes `inner` over, even on failure, and hands out its plain bytes: decoded by the codec that they begin with, as
  * often as they begin with one (a .gz within a .gz). PEAL_E_DATA if the name, which is for messages, promises a codec
  * that they are not of. Bytes of no codec are handed on: `*out` reads at an offset if `inner` does. */

@@ -125,7 +125,7 @@ static peal_status csv_next(peal_reader *base, peal_block *block, peal_error *er
     block->came = whole < came ? whole : came;
     reader->offset += block->came;
     block->first_line = reader->line;
-    reader->line += csv__count_newlines(block->text, whole);
+    reader->line += peal_count_newlines(block->text, whole);
     return PEAL_OK;
 }
 
@@ -291,7 +291,7 @@ static peal_status begin(csv__reader *reader, const json_t *options, char tabs, 
     }
     if (status == PEAL_OK) status = map_columns(reader, text, size, &used, err);
     if (status == PEAL_OK) {
-        reader->line = 1 + csv__count_newlines(text, used);
+        reader->line = 1 + peal_count_newlines(text, used);
         reader->offset = used;
         status = keep(reader, text + used, size - used, err);
     }
@@ -359,7 +359,6 @@ const peal_format peal_format_csv = {
     .open = csv_open,
     .is_lines = peal_format_is_text,
     .quote = '"',
-    .is_text = true,
 };
 
 const peal_format peal_format_tsv = {
@@ -372,5 +371,4 @@ const peal_format peal_format_tsv = {
     .open = tsv_open,
     .is_lines = peal_format_is_text,
     .quote = '"',
-    .is_text = true,
 };

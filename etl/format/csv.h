@@ -58,7 +58,6 @@ size_t csv__whole_records(const csv__dialect *dialect, const char *text, size_t 
  * long.
  */
 size_t csv__enough(const char *text, size_t size);
-uint64_t csv__count_newlines(const char *text, size_t size);
 bool csv__is_ascii(const char *text, size_t size);
 
 extern const char csv__delimiters[]; /* those that are looked for where none is given */

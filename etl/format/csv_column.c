@@ -71,14 +71,14 @@ static const char *shown(const csv__cuts *cuts) {
 peal_status csv__check_cuts(const csv__dialect *dialect, const csv__cuts *cuts, const char *name, char *text,
                             size_t size, uint32_t *marks, peal_error *err) {
     if (cuts->cut * 2 < cuts->lines || cuts->cut == 0) return PEAL_OK;
-    const unsigned long long line = 1 + csv__count_newlines(text, cuts->first_cut);
+    const unsigned long long line = 1 + peal_count_newlines(text, cuts->first_cut);
     if (cuts->first_whole == SIZE_MAX) {
         return peal_fail(err, PEAL_E_DATA,
                          "%s: line %llu: %s stands in all lines, but quotes that close nowhere keep it from separating "
                          "fields (quote none reads quotes as they are)",
                          name, line, shown(cuts));
     }
-    const unsigned long long other = 1 + csv__count_newlines(text, cuts->first_whole);
+    const unsigned long long other = 1 + peal_count_newlines(text, cuts->first_whole);
     return peal_fail(err, PEAL_E_DATA,
                      "%s: line %llu: %zu fields by %s, but line %llu has 1; as many were expected in each (delimiter "
                      "names what separates fields; one that stands nowhere keeps lines whole)",
@@ -89,5 +89,5 @@ void csv__report_cuts(const csv__cuts *cuts, const char *name, const char *text,
     if (cuts->cut == 0 || cuts->cut * CUT_NOTED < cuts->lines) return;
     peal_report(reporter, PEAL_EVENT_NOTE,
                 "%s: line %llu: %s is taken for text, for it does not cut the lines evenly (delimiter)", name,
-                1 + (unsigned long long)csv__count_newlines(text, cuts->first_cut), shown(cuts));
+                1 + (unsigned long long)peal_count_newlines(text, cuts->first_cut), shown(cuts));
 }

@@ -395,7 +395,7 @@ static void report_loose_quotes(const finder *self) {
     peal_report(self->evidence->reporter, PEAL_EVENT_NOTE,
                 "%s: line %llu: text stands behind a closing quote; such quotes are read as they are (quote none reads "
                 "all of them so)",
-                self->evidence->name, 1 + (unsigned long long)csv__count_newlines(self->text, out->begin + first));
+                self->evidence->name, 1 + (unsigned long long)peal_count_newlines(self->text, out->begin + first));
 }
 
 /* Moves the beginning behind lines that have fewer fields than all that follow them. */
@@ -414,7 +414,7 @@ static void find_preamble(finder *self) {
                        (sample->records[0].count == 1 || sample->records[0].count + 1 < fields);
     if (title && !given && behind >= 2 && having * 10 >= behind * 8) {
         const size_t more = sample->records[first].begin;
-        report_preamble(self, csv__count_newlines(self->text, out->begin + more));
+        report_preamble(self, peal_count_newlines(self->text, out->begin + more));
         out->begin += more;
     }
     free(sample);

@@ -173,28 +173,8 @@ size_t csv__loose_quotes(const csv__dialect *dialect, const char *text, size_t s
 size_t csv__enough(const char *text, size_t size) {
     enum { ENOUGH = 64 << 10, LINES_LEAST = 16 };
     size_t part = ENOUGH;
-    while (part < size && csv__count_newlines(text, part) < LINES_LEAST) part *= 2;
+    while (part < size && peal_count_newlines(text, part) < LINES_LEAST) part *= 2;
     return part < size ? part : size;
-}
-
-/* Counts in bytes, of which a vector holds many, and adds them up before one can overflow. */
-PEAL_VECTOR static uint64_t count_newlines(const char *text, size_t size) {
-    enum { LANES = 64, ROUNDS = 255 };
-    uint64_t count = 0;
-    size_t at = 0;
-    while (size - at >= LANES) {
-        uint8_t lanes[LANES] = {0};
-        for (int round = 0; round < ROUNDS && size - at >= LANES; round++, at += LANES) {
-            for (size_t i = 0; i < LANES; i++) lanes[i] = (uint8_t)(lanes[i] + (text[at + i] == '\n'));
-        }
-        for (size_t i = 0; i < LANES; i++) count += lanes[i];
-    }
-    for (; at < size; at++) count += text[at] == '\n';
-    return count;
-}
-
-uint64_t csv__count_newlines(const char *text, size_t size) {
-    return count_newlines(text, size);
 }
 
 PEAL_VECTOR static uint8_t all_bits(const char *text, size_t size) {

@@ -142,14 +142,14 @@ static void tell_lines(peal_block *block, const peal_schema *schema) {
     size_t at = 0;
     for (size_t i = 0; i < block->bad_count; i++) {
         const size_t begin = (size_t)block->bad_rows[i].line;
-        line += csv__count_newlines(block->text + at, begin - at);
+        line += peal_count_newlines(block->text + at, begin - at);
         at = begin;
         block->bad_rows[i].line = line;
     }
     for (size_t i = 0; i < schema->count; i++) {
         peal_votes *votes = &block->votes[i];
         if (schema->fields[i].settled || !votes->others) continue;
-        votes->other_line = block->first_line + csv__count_newlines(block->text, (size_t)votes->other_line);
+        votes->other_line = block->first_line + peal_count_newlines(block->text, (size_t)votes->other_line);
     }
 }
 
@@ -165,7 +165,7 @@ static peal_status find_marks(const csv__reader *reader, peal_block *block, size
     size_t open_quote;
     *count = csv__marks(&reader->dialect, block->text, block->size, block->marks, &open_quote);
     if (open_quote == SIZE_MAX) return PEAL_OK;
-    const uint64_t line = block->first_line + csv__count_newlines(block->text, open_quote);
+    const uint64_t line = block->first_line + peal_count_newlines(block->text, open_quote);
     return peal_fail(err, PEAL_E_DATA,
                      "%s: line %llu: a quote is opened and never closed (quote none reads quotes as they are)",
                      reader->name, (unsigned long long)line);
@@ -176,7 +176,7 @@ peal_status csv__parse(const peal_reader *base, peal_block *block, peal_error *e
     const csv__dialect *dialect = &reader->dialect;
     size_t marks = 0;
     PEAL_TRY(find_marks(reader, block, &marks, err));
-    PEAL_TRY(peal_block_reserve(block, reader->wanted, csv__count_newlines(block->text, block->size), err));
+    PEAL_TRY(peal_block_reserve(block, reader->wanted, peal_count_newlines(block->text, block->size), err));
     row_parser parser = {
         .reader = reader,
         .block = block,

@@ -80,7 +80,7 @@ static void guess_row(surveyor *self, const csv__record *record) {
             continue;
         }
         const size_t place = self->dialect.begin + record->begin;
-        self->guessers[i].guess.other_line = 1 + csv__count_newlines(self->records.text - self->dialect.begin, place);
+        self->guessers[i].guess.other_line = 1 + peal_count_newlines(self->records.text - self->dialect.begin, place);
     }
 }
 

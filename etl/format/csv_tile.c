@@ -46,7 +46,7 @@ static bool is_regular(const csv__tile *tile) {
         if (csv__is_header_again(tile->reader, record.data, record.length)) return false;
         if (columns == 1 && memchr(record.data, '\r', record.length)) return false;
     }
-    return csv__count_newlines(text + tile->begin, tile_end(tile) + 1 - tile->begin) == tile->rows;
+    return peal_count_newlines(text + tile->begin, tile_end(tile) + 1 - tile->begin) == tile->rows;
 }
 
 /* ---- cells ---- */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/spelling.h"
+#include "core/base/vector.h"
 #include "etl/format/formats.h"
 
 const peal_format *const peal_formats[] = {
@@ -333,6 +334,26 @@ void peal_guess_type(peal_guesser *guesser, peal_field *field) {
     field->decided = guess->numbers + guess->others > 0;
     /* One stray value in ten does not make a text: what the column is, all of its values will tell. */
     field->type = guess->numbers > 0 && guess->others * 9 <= guess->numbers ? PEAL_TYPE_FLOAT64 : PEAL_TYPE_DICTIONARY;
+}
+
+/* Counts in bytes, of which a vector holds many, and adds them up before one can overflow. */
+PEAL_VECTOR static uint64_t count_newlines(const char *text, size_t size) {
+    enum { LANES = 64, ROUNDS = 255 };
+    uint64_t count = 0;
+    size_t at = 0;
+    while (size - at >= LANES) {
+        uint8_t lanes[LANES] = {0};
+        for (int round = 0; round < ROUNDS && size - at >= LANES; round++, at += LANES) {
+            for (size_t i = 0; i < LANES; i++) lanes[i] = (uint8_t)(lanes[i] + (text[at + i] == '\n'));
+        }
+        for (size_t i = 0; i < LANES; i++) count += lanes[i];
+    }
+    for (; at < size; at++) count += text[at] == '\n';
+    return count;
+}
+
+uint64_t peal_count_newlines(const char *text, size_t size) {
+    return count_newlines(text, size);
 }
 
 bool peal_format_is_text(const uint8_t *head, size_t size) {

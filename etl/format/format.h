@@ -171,15 +171,16 @@ typedef struct peal_format {
     /* Small objects, of which each is a row, are handed to it many at once (peal_input.items) if they have one of its
      * suffixes. */
     bool gathers;
-    /* Whether an input that begins so is of lines, of which the first ones are an input of their own; NULL: it is not.
-     * A line break between two `quote` is none, unless that is 0. */
+    /* Whether an input that begins so is of lines, of which the first ones are an input of their own; NULL: it never
+     * is. Such a format's records are texts, one behind the other, so an input can be read on as it grows: blocks know
+     * their `offset` and `ends`. A line break between two `quote` is none, unless that is 0. */
     bool (*is_lines)(const uint8_t *head, size_t size);
     char quote;
-    bool is_text; /* its records are texts, one behind the other, so an input can be read on as it grows: blocks know
-                     their `offset` and `ends` */
 } peal_format;
 
 extern const peal_format *const peal_formats[]; /* ends with NULL */
+
+uint64_t peal_count_newlines(const char *text, size_t size);
 
 /* For formats whose inputs all are of lines: true but of text in 16 bits. */
 bool peal_format_is_text(const uint8_t *head, size_t size);

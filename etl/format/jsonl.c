@@ -12,17 +12,6 @@ enum { LONGEST_RECORD = 256 << 20, MARK_SIZE = 3 };
 
 /* ---- where records end ---- */
 
-uint64_t jsonl__count_newlines(const char *text, const char *end) {
-    uint64_t count = 0;
-    while (text < end) {
-        const char *stop = end - text > 4096 ? text + 4096 : end;
-        unsigned lines = 0;
-        for (; text < stop; text++) lines += *text == '\n';
-        count += lines;
-    }
-    return count;
-}
-
 /* Passes over a text's inside; `at` when it is closed, or `end`. */
 static const char *behind_text(jsonl__split *split, const char *at, const char *end) {
     unsigned holds = 0;
@@ -155,11 +144,11 @@ static size_t cut_list(jsonl__reader *reader, peal_block *block, size_t seen) {
 static peal_status check_rest(jsonl__reader *reader, const char *text, size_t size, peal_error *err) {
     const char *at = jsonl__behind_blanks(text, true), *end = text + size;
     if (at >= end) {
-        reader->line += jsonl__count_newlines(text, end);
+        reader->line += peal_count_newlines(text, (size_t)(end - text));
         return PEAL_OK;
     }
     return peal_fail(err, PEAL_E_DATA, "%s: line %llu: more stands behind the array of objects, which ends before it",
-                     reader->name, (unsigned long long)(reader->line + jsonl__count_newlines(text, at)));
+                     reader->name, (unsigned long long)(reader->line + peal_count_newlines(text, (size_t)(at - text))));
 }
 
 /* Reads what stands behind an array to the input's end. */
@@ -177,7 +166,7 @@ static peal_status read_rest(jsonl__reader *reader, peal_block *block, peal_erro
 
 static peal_status no_whole_record(const jsonl__reader *reader, const peal_block *block, peal_error *err) {
     const char *begin = jsonl__behind_blanks(block->text, true);
-    const uint64_t line = reader->line + jsonl__count_newlines(block->text, begin);
+    const uint64_t line = reader->line + peal_count_newlines(block->text, (size_t)(begin - block->text));
     if (block->size > LONGEST_RECORD) {
         return peal_fail(err, PEAL_E_DATA, "%s: line %llu: a record of more than %d MB; JSON Lines has one a line",
                          reader->name, (unsigned long long)line, LONGEST_RECORD >> 20);
@@ -226,7 +215,7 @@ static peal_status jsonl_next(peal_reader *base, peal_block *block, peal_error *
     block->came = cut - reader->added;
     reader->offset += block->came;
     block->first_line = reader->line;
-    const uint64_t newlines = jsonl__count_newlines(block->text, block->text + cut);
+    const uint64_t newlines = peal_count_newlines(block->text, cut);
     reader->line += newlines;
     if (reader->layout == JSONL_LINES) block->records = newlines;
     return PEAL_OK;
@@ -362,5 +351,4 @@ const peal_format peal_format_jsonl = {
     .survey = jsonl__survey,
     .open = jsonl_open,
     .is_lines = jsonl_is_lines,
-    .is_text = true,
 };

@@ -21,7 +21,6 @@ const char *jsonl__find_split(jsonl__split *split, const char *at, const char *e
 
 /* Where the record that begins at `at` ends: at a newline (LINES), or a comma (LIST). */
 const char *jsonl__record_end(jsonl__layout layout, const char *at, const char *end);
-uint64_t jsonl__count_newlines(const char *text, const char *end);
 
 /* One input under way; jsonl.c reads, jsonl_parse.c parses. */
 typedef struct jsonl__reader {

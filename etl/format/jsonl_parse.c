@@ -119,11 +119,11 @@ static peal_status parse_list(object_parser *parser, const peal_block *block, pe
     for (uint64_t i = 0; i < block->records; i++) {
         const char *before = at;
         at = jsonl__behind_blanks(at, true);
-        line += jsonl__count_newlines(before, at);
+        line += peal_count_newlines(before, (size_t)(at - before));
         before = at;
         row__begin(&parser->row, line);
         PEAL_TRY(parse_record(parser, before, &at, err));
-        line += jsonl__count_newlines(before, at);
+        line += peal_count_newlines(before, (size_t)(at - before));
     }
     return PEAL_OK;
 }

@@ -117,12 +117,12 @@ static peal_status look_at_block(surveyor *self, const peal_block *block, peal_e
         if (lines && *at == '\n') {
             at++;
         } else {
-            self->line += jsonl__count_newlines(before, at);
+            self->line += peal_count_newlines(before, (size_t)(at - before));
             const char *record = at;
             look_at_record(self, lines ? before : record, &at);
             before = record;
         }
-        self->line += jsonl__count_newlines(before, at);
+        self->line += peal_count_newlines(before, (size_t)(at - before));
     }
     if (self->walker.status != PEAL_OK && err) *err = self->walker.error;
     return self->walker.status;

@@ -167,5 +167,4 @@ const peal_format peal_format_libsvm = {
     .survey = libsvm_survey,
     .open = libsvm_open,
     .is_lines = peal_format_is_text,
-    .is_text = true,
 };

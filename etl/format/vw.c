@@ -252,5 +252,4 @@ const peal_format peal_format_vw = {
     .survey = vw_survey,
     .open = vw_open,
     .is_lines = peal_format_is_text,
-    .is_text = true,
 };

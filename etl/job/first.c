@@ -41,14 +41,12 @@ static peal_status check_lines(const peal_format *format, const peal_object *obj
 
 /* A pipe's bytes are kept as they come, so they must be the text. */
 static peal_status check_plain(const peal_object *object, const uint8_t *head, size_t size, peal_error *err) {
-    for (size_t i = 0; peal_codecs[i]; i++) {
-        if (!peal_codecs[i]->recognise(head, size)) continue;
-        return peal_fail(err, PEAL_E_USAGE,
-                         "%s: a pipeline cannot be fitted on the first rows of a compressed pipe (%s); decompress it "
-                         "before, or give a model to go on from (init)",
-                         object->name, peal_codecs[i]->name);
-    }
-    return PEAL_OK;
+    const peal_codec *codec = peal_codec_recognise(head, size);
+    if (!codec) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE,
+                     "%s: a pipeline cannot be fitted on the first rows of a compressed pipe (%s); decompress it "
+                     "before, or give a model to go on from (init)",
+                     object->name, codec->name);
 }
 
 static peal_status find_format(const peal_object_list *list, cutting *self, peal_error *err) {

@@ -11,6 +11,7 @@
 #include "core/base/digest.h"
 #include "core/base/json.h"
 #include "core/base/machine.h"
+#include "core/base/text.h"
 #include "etl/dataset/dataset.h"
 #include "etl/job/etl_parts.h"
 #include "etl/job/windows.h"
@@ -101,9 +102,7 @@ static bool from_digits(char *text, size_t *size) {
     const size_t length = strlen(text);
     if (length % 2 || strspn(text, "0123456789abcdef") != length) return false;
     for (size_t i = 0; i < length; i += 2) {
-        const int high = text[i] <= '9' ? text[i] - '0' : text[i] - 'a' + 10;
-        const int low = text[i + 1] <= '9' ? text[i + 1] - '0' : text[i + 1] - 'a' + 10;
-        text[i / 2] = (char)(high * 16 + low);
+        text[i / 2] = (char)(peal_hex_digit(text[i]) * 16 + peal_hex_digit(text[i + 1]));
     }
     *size = length / 2;
     return true;

@@ -83,14 +83,12 @@ static peal_status open_bytes(peal_live *live, peal_error *err) {
     if (!source_of(live)->is_followed) return peal_decode(live->stream, peal_live_name(live), &live->stream, err);
     if (live->options.following.from) return PEAL_OK; /* in the middle of what was looked at */
     PEAL_TRY(peal_stream_look(&live->stream, head, sizeof head, &size, err));
-    for (size_t i = 0; peal_codecs[i]; i++) {
-        if (!peal_codecs[i]->recognise(head, size)) continue;
-        return peal_fail(err, PEAL_E_DATA,
-                         "%s is compressed by %s: only a plain file can be followed; unpack it into a pipe, or read it "
-                         "once, without following",
-                         peal_live_name(live), peal_codecs[i]->name);
-    }
-    return PEAL_OK;
+    const peal_codec *codec = peal_codec_recognise(head, size);
+    if (!codec) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA,
+                     "%s is compressed by %s: only a plain file can be followed; unpack it into a pipe, or read it "
+                     "once, without following",
+                     peal_live_name(live), codec->name);
 }
 
 peal_status peal_live_open(const peal_live_options *options, peal_live **out, peal_error *err) {
@@ -216,11 +214,11 @@ static peal_status choose_format(const peal_live *live, const peal_format **out,
     const size_t size = live->head.size < PEAL_HEAD_SIZE ? live->head.size : PEAL_HEAD_SIZE;
     PEAL_TRY(live->options.format ? peal_format_find(live->options.format, out, err)
                                   : peal_format_recognise(live->head.data, size, live->sample_name, out, err));
-    if ((*out)->is_text && strcmp((*out)->name, "jsonl") == 0 && is_array(&live->head)) {
+    if (strcmp((*out)->name, "jsonl") == 0 && is_array(&live->head)) {
         return peal_fail(err, PEAL_E_DATA, "%s is an array of objects: JSON Lines, an object a line, can be followed",
                          peal_live_name(live));
     }
-    if ((*out)->is_text) return PEAL_OK;
+    if ((*out)->is_lines) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA, "%s is of the format %s: only text with a row a line can be followed",
                      peal_live_name(live), (*out)->name);
 }

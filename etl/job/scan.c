@@ -246,7 +246,7 @@ static bool pass_over(const peal_scan *scan, peal_block *block) {
     const uint64_t most = scan->options.passed_over;
     if (!is_alone(scan) || block->offset >= most) return false;
     const size_t size = most - block->offset < block->size ? (size_t)(most - block->offset) : block->size;
-    for (size_t i = 0; i < size; i++) block->first_line += block->text[i] == '\n';
+    block->first_line += peal_count_newlines(block->text, size);
     memmove(block->text, block->text + size, block->size - size + PEAL_BLOCK_PADDING);
     block->size -= size;
     block->came -= size;

@@ -88,9 +88,8 @@ static void find_beginning(peal_windows *self) {
     self->position = self->options.from ? *self->options.from : (peal_position){.line = 1};
     if (!self->options.from) return;
     const peal_buffer *head = peal_live_head(self->live);
-    int64_t lines = 1;
-    for (size_t i = 0; i < head->size; i++) lines += head->data[i] == '\n';
-    self->line_offset = (int64_t)self->position.line - lines;
+    const uint64_t lines = head->size ? peal_count_newlines((const char *)head->data, head->size) : 0;
+    self->line_offset = (int64_t)(self->position.line - 1 - lines);
 }
 
 /* The column of the label's classes, of which a row must have one. */
@@ -173,13 +172,7 @@ static size_t behind_line(const peal_block *block, size_t end) {
 /* The line of a byte of the text of these rows. */
 static uint64_t line_of(const peal_windows *self, size_t at) {
     const peal_block *block = self->rows.block;
-    uint64_t lines = 0;
-    for (size_t i = 0; i < at;) {
-        const size_t stop = at - i > 4096 ? i + 4096 : at;
-        unsigned some = 0; /* so that many are counted at once */
-        for (; i < stop; i++) some += block->text[i] == '\n';
-        lines += some;
-    }
+    const uint64_t lines = peal_count_newlines(block->text, at);
     return (uint64_t)((int64_t)(block->first_line + lines) + self->line_offset);
 }
 

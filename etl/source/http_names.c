@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "core/base/memory.h"
+#include "core/base/text.h"
 
 enum { TEMPLATES_MOST = 8, DIGITS_MOST = 9 };
 
@@ -34,19 +35,12 @@ bool source__is_http(const char *name) {
 
 /* ---- reading a name ---- */
 
-static int digit_of(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 static peal_status read_checksum(pattern *self, const char *text, peal_error *err) {
     static const char key[] = "sha256=";
     bool right = strncmp(text, key, sizeof key - 1) == 0 && strlen(text + sizeof key - 1) == 64;
     text += right ? sizeof key - 1 : 0;
     for (size_t i = 0; right && i < 32; i++) {
-        const int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
+        const int high = peal_hex_digit(text[2 * i]), low = peal_hex_digit(text[2 * i + 1]);
         right = high >= 0 && low >= 0;
         if (right) self->sha256[i] = (uint8_t)(high * 16 + low);
     }

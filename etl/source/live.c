@@ -10,14 +10,15 @@
 
 #include "core/base/machine.h"
 #include "core/base/stop.h"
+#include "etl/source/stream.h"
 
 typedef struct live_stream {
     peal_stream base;
     const peal_source *source;
-    size_t given;     /* of the bytes in front */
     int64_t since_ns; /* when the last bytes came */
     int problem;      /* an errno that the next read tells: a socket tells it once */
-    bool asks;        /* see live_read */
+    bool may_ask;     /* reading does not wait */
+    bool had_writer;
 } live_stream;
 
 peal_status source__read_failed(const char *name, int error_number, peal_error *err) {
@@ -48,20 +49,14 @@ static void take_more(live_stream *self, uint8_t *out, size_t capacity, size_t *
 
 /* poll does not tell the end of a FIFO whose writer was gone when it was opened; reading does, where it does not wait.
  * That is the end only once someone has written, which of standard input is so. */
-static bool does_not_block(int fd) {
-    return (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+static bool asks(const live_stream *self) {
+    return self->may_ask && self->had_writer;
 }
 
 static peal_status live_read(peal_stream *base, uint8_t *out, size_t capacity, size_t *got, peal_error *err) {
     live_stream *self = (live_stream *)base;
     const char *name = peal_source_name(self->source);
-    const size_t left = self->source->before_size - self->given;
-    *got = left < capacity ? left : capacity;
-    if (left > 0) {
-        memcpy(out, (const uint8_t *)self->source->before + self->given, *got);
-        self->given += *got;
-        return PEAL_OK;
-    }
+    *got = 0;
     if (self->problem) return source__read_failed(name, self->problem, err);
     for (;;) {
         if (peal_is_stopped(self->source->stop)) {
@@ -69,14 +64,14 @@ static peal_status live_read(peal_stream *base, uint8_t *out, size_t capacity, s
         }
         if (!has_bytes(self, source__wait_ms(self->source, self->since_ns, peal_now_ns(), SOURCE__WAIT_MS))) {
             if (is_idle(self)) return PEAL_OK;
-            if (!self->asks) continue;
+            if (!asks(self)) continue;
         }
         const ssize_t n = read(self->source->fd, out, capacity);
         if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
         if (n < 0) return source__read_failed(name, errno, err);
         *got = (size_t)n;
         if (n > 0) take_more(self, out, capacity, got);
-        self->asks = self->asks || does_not_block(self->source->fd);
+        self->had_writer = true;
         self->since_ns = peal_now_ns();
         return PEAL_OK;
     }
@@ -84,8 +79,8 @@ static peal_status live_read(peal_stream *base, uint8_t *out, size_t capacity, s
 
 static bool live_ready(peal_stream *base, int timeout_ms) {
     const live_stream *self = (const live_stream *)base;
-    return self->given < self->source->before_size || self->problem ||
-           has_bytes(self, source__wait_ms(self->source, self->since_ns, peal_now_ns(), timeout_ms)) || is_idle(self);
+    return self->problem || has_bytes(self, source__wait_ms(self->source, self->since_ns, peal_now_ns(), timeout_ms)) ||
+           is_idle(self);
 }
 
 static void live_close(peal_stream *base) {
@@ -98,8 +93,10 @@ peal_status source__live_open(const peal_source *source, peal_stream **out, peal
     *self = (live_stream){
         .base = {.read = live_read, .close = live_close, .ready = live_ready, .live = true, .size = UINT64_MAX},
         .source = source,
-        .asks = (source->before_size > 0 || strcmp(source->path, "-") == 0) && does_not_block(source->fd),
+        .may_ask = (fcntl(source->fd, F_GETFL) & O_NONBLOCK) != 0,
+        .had_writer = source->before_size > 0 || strcmp(source->path, "-") == 0,
         .since_ns = peal_now_ns()};
     *out = &self->base;
-    return PEAL_OK;
+    if (source->before_size == 0) return PEAL_OK;
+    return peal_stream_put_before(source->before, source->before_size, true, &self->base, out, err);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/base/text.h"
 #include "core/base/utf8.h"
 
 enum { BUCKET_LEAST = 3 };
@@ -97,19 +98,12 @@ peal_status source__s3_encode(const char *text, bool is_path, peal_buffer *out, 
     return PEAL_OK;
 }
 
-static int digit_of(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
-}
-
 bool source__s3_decode(char *text) {
     char *to = text;
     for (const char *at = text; *at; at++, to++) {
         *to = *at == '+' ? ' ' : *at;
         if (*at != '%') continue;
-        const int high = digit_of(at[1]), low = high < 0 ? -1 : digit_of(at[2]);
+        const int high = peal_hex_digit(at[1]), low = high < 0 ? -1 : peal_hex_digit(at[2]);
         if (low < 0 || high * 16 + low == 0) return false;
         *to = (char)(high * 16 + low);
         at += 2;

@@ -6,13 +6,7 @@
 
 #include "core/base/memory.h"
 #include "core/base/spelling.h"
-
-static int digit_of(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
+#include "core/base/text.h"
 
 /* NULL in *out is no memory, which is told. */
 static peal_status unescape(const char *name, const char *text, size_t length, char **out, peal_error *err) {
@@ -23,8 +17,8 @@ static peal_status unescape(const char *name, const char *text, size_t length, c
             *to++ = text[i];
             continue;
         }
-        const int high = length - i > 2 ? digit_of(text[i + 1]) : -1;
-        const int low = length - i > 2 ? digit_of(text[i + 2]) : -1;
+        const int high = length - i > 2 ? peal_hex_digit(text[i + 1]) : -1;
+        const int low = length - i > 2 ? peal_hex_digit(text[i + 2]) : -1;
         if (low < 0 || high < 0 || high * 16 + low == 0) {
             return peal_fail(err, PEAL_E_USAGE,
                              "%s: %%XX with two hexadecimal digits was expected at byte %zu; a %% is "

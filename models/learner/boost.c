@@ -30,11 +30,19 @@ double models__most_of(const models__trees *self, bool hessian) {
     return most;
 }
 
+/* Random numbers of rows are keyed by the seed, and by the row of the dataset, which stands in front of `rest`. */
+static void key_of(const models__member *m, size_t output, peal_purpose purpose, uint32_t key[2], uint32_t rest[3]) {
+    const uint64_t seed = m->self->training->options->seed;
+    key[0] = (uint32_t)seed;
+    key[1] = (uint32_t)(seed >> 32);
+    rest[0] = (uint32_t)m->round;
+    rest[1] = (uint32_t)output;
+    rest[2] = (uint32_t)purpose << 24;
+}
+
 void models__place_random(const models__member *m, size_t place, size_t output, peal_purpose purpose, uint32_t out[4]) {
-    const peal_training *training = m->self->training;
-    const uint64_t seed = training->options->seed;
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    const uint32_t counter[4] = {training->order[place], (uint32_t)m->round, (uint32_t)output, (uint32_t)purpose << 24};
+    uint32_t key[2], counter[4] = {m->self->training->order[place]};
+    key_of(m, output, purpose, key, counter + 1);
     peal_philox_block(counter, key, out);
 }
 
@@ -256,15 +264,13 @@ PEAL_VECTOR static void quantise(const double *derivatives, size_t step, size_t 
  * models__row_random. */
 static void find_quanta(const models__member *m) {
     const models__trees *self = m->self;
-    const peal_training *training = self->training;
-    const uint64_t seed = training->options->seed;
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    const uint32_t rest[3] = {(uint32_t)m->round, (uint32_t)m->output, (uint32_t)PEAL_PURPOSE_ROUND << 24};
+    uint32_t key[2], rest[3];
     rounding random;
+    key_of(m, m->output, PEAL_PURPOSE_ROUND, key, rest);
     for (size_t begin = 0, count; begin < m->count; begin += count) {
         int32_t gradients[BLOCK_ROWS], hessians[BLOCK_ROWS];
         count = m->count - begin < BLOCK_ROWS ? m->count - begin : BLOCK_ROWS;
-        peal_philox_pairs(training->order + m->begin + begin, count, rest, key, random.gradient, random.hessian);
+        peal_philox_pairs(self->training->order + m->begin + begin, count, rest, key, random.gradient, random.hessian);
         quantise(m->own->derivatives + 2 * (begin * self->outputs + m->output), 2 * self->outputs, count,
                  1 / m->rules.gradient_unit, 1 / m->rules.hessian_unit, &random, gradients, hessians);
         for (size_t i = 0; i < count; i++) {

@@ -62,24 +62,16 @@ static void take(models__best *best, double gain, uint32_t feature, uint32_t wha
 
 /* ---- numbers ---- */
 
-/* What is compared with the bar. */
-typedef struct screen {
-    models__sum all;
-    int row_bits;
-    uint64_t min_rows;
-    double gradient_unit, hessian_unit, l2;
-    double bar; /* what a split must gain more than, and the worth of all, which is in its children's */
-} screen;
-
 /* Writes for each of the sums, two numbers each, of what goes left, whether such a split may gain more than the bar.
  * The sum of two quotients, which bounds can only make less, is compared without a division, which few splits deserve.
  * Returns how many may. */
-PEAL_VECTOR static uint32_t screen_splits(const screen *with, const int64_t *lefts, size_t count, uint8_t *may) {
-    const models__sum all = with->all;
-    const int row_bits = with->row_bits;
-    const uint64_t row_mask = (UINT64_C(1) << row_bits) - 1, min_rows = with->min_rows;
-    const double gradient_unit = with->gradient_unit, hessian_unit = with->hessian_unit, l2 = with->l2;
-    const double bar = with->bar * (1 - 1e-12);
+PEAL_VECTOR static uint32_t screen_splits(const models__rules *rules, const models__sum *of_all, double least,
+                                          const int64_t *lefts, size_t count, uint8_t *may) {
+    const models__sum all = *of_all;
+    const int row_bits = rules->row_bits;
+    const uint64_t row_mask = (UINT64_C(1) << row_bits) - 1, min_rows = rules->min_rows;
+    const double gradient_unit = rules->gradient_unit, hessian_unit = rules->hessian_unit, l2 = rules->l2;
+    const double bar = least * (1 - 1e-12);
     uint32_t found = 0;
     for (size_t b = 0; b < count; b++) {
         const int64_t gradient = lefts[2 * b], hessian = lefts[2 * b + 1] >> row_bits;
@@ -99,9 +91,7 @@ PEAL_VECTOR static uint32_t screen_splits(const screen *with, const int64_t *lef
 static void take_best(const models__rules *rules, const models__packed *bins, const models__packed *lefts, size_t count,
                       const models__sum *all, double all_worth, uint32_t feature, uint32_t side, models__best *best) {
     uint8_t may[MODELS__BINS_MOST + 1];
-    const screen with = {*all,      rules->row_bits,       rules->min_rows, rules->gradient_unit, rules->hessian_unit,
-                         rules->l2, all_worth + best->gain};
-    if (screen_splits(&with, (const int64_t *)lefts, count, may) == 0) return;
+    if (screen_splits(rules, all, all_worth + best->gain, (const int64_t *)lefts, count, may) == 0) return;
     for (size_t b = 1; b < count; b++) {
         if (!may[b] || bins[b][1] == 0) continue; /* or it has no rows */
         const models__sum left = models__unpack(lefts[b], rules->row_bits);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/digest.h"
+#include "core/base/explog.h"
 #include "core/base/memory.h"
 
 enum {
@@ -123,15 +124,7 @@ static bool is_sampling(const models__psi *self) {
 }
 
 static uint64_t bits_of(double number) {
-    uint64_t bits;
-    memcpy(&bits, &number, sizeof bits);
-    return isfinite(number) ? bits : MISSING_BITS;
-}
-
-static double number_of(uint64_t bits) {
-    double number;
-    memcpy(&number, &bits, sizeof number);
-    return number;
+    return isfinite(number) ? peal_bits_of(number) : MISSING_BITS;
 }
 
 static uint64_t hash_of(const models__psi *self, const peal_dictionary *dictionary, uint32_t code) {
@@ -160,7 +153,7 @@ static size_t bin_of_hash(const known *column, uint64_t hash) {
 static void note(models__psi *self, size_t column, size_t row, uint64_t bits) {
     if (!is_sampling(self)) {
         const known *one = known_of(self, column);
-        const size_t bin = is_text(self, column) ? bin_of_hash(one, bits) : bin_of_number(one, number_of(bits));
+        const size_t bin = is_text(self, column) ? bin_of_hash(one, bits) : bin_of_number(one, peal_of_bits(bits));
         self->bins[column * BINS + bin]++;
     } else if ((size_t)head_of(self)->rows + row < self->sample_room) {
         self->sample[column * self->sample_room + (size_t)head_of(self)->rows + row] = bits;
@@ -227,7 +220,7 @@ peal_status models__psi_observe(models__psi *self, const peal_column *raw, size_
 /* ---- the bins ---- */
 
 static int by_number(const void *a, const void *b) {
-    const double p = number_of(*(const uint64_t *)a), q = number_of(*(const uint64_t *)b);
+    const double p = peal_of_bits(*(const uint64_t *)a), q = peal_of_bits(*(const uint64_t *)b);
     return (p > q) - (p < q);
 }
 
@@ -251,9 +244,9 @@ static size_t part_missing(uint64_t *sample, size_t rows) {
 static void find_deciles(known *column, uint64_t *sample, size_t present) {
     qsort(sample, present, sizeof *sample, by_number);
     for (size_t i = 0; i < DECILES; i++) {
-        column->edges[i] = present ? number_of(sample[(present - 1) * (i + 1) / (DECILES + 1)]) : 0;
+        column->edges[i] = present ? peal_of_bits(sample[(present - 1) * (i + 1) / (DECILES + 1)]) : 0;
     }
-    for (size_t i = 0; i < present; i++) column->shares[bin_of_number(column, number_of(sample[i]))]++;
+    for (size_t i = 0; i < present; i++) column->shares[bin_of_number(column, peal_of_bits(sample[i]))]++;
 }
 
 /* The most frequent values; of those that are as frequent, the one with the least hash. */

@@ -7,16 +7,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/base/text.h"
+
 static const char path_marks[] = "!$&'()*+,;=:@/", query_marks[] = "!$&'()*+,;=:@/?";
 
 /* ---- single characters ---- */
-
-static int digit_of(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
 
 static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -40,8 +35,8 @@ char *pages__percent_normalise(const char *text, size_t length, const char *keep
     const char *const end = out + capacity;
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
-        const int high = c == '%' && length - i > 2 ? digit_of(text[i + 1]) : -1;
-        const int low = high >= 0 ? digit_of(text[i + 2]) : -1;
+        const int high = c == '%' && length - i > 2 ? peal_hex_digit(text[i + 1]) : -1;
+        const int low = high >= 0 ? peal_hex_digit(text[i + 2]) : -1;
         if (low >= 0) {
             c = (char)(high * 16 + low);
             i += 2;
@@ -126,7 +121,7 @@ static bool put_host(pages__url *out, const char *at, const char *end) {
     for (; at < end; at++) {
         const char c = lower(*at);
         if (c == '.' && (at + 1 == end || at[1] == '.')) return false; /* a part of the name is empty */
-        const bool allowed = is_literal ? digit_of(c) >= 0 || strchr("[]:.", c) != NULL
+        const bool allowed = is_literal ? peal_hex_digit(c) >= 0 || strchr("[]:.", c) != NULL
                                         : is_letter(c) || is_digit(c) || strchr("-._", c) != NULL;
         if (!c || !allowed || !put(out, &c, 1)) return false;
     }
