@@ -76,7 +76,7 @@ const char *peal_stage_verdict(const peal_stage_times *times, char text[256]) {
     if (most == PEAL_STAGE_READ && times->computing[most] < times->busy[most] / 2) {
         peal_snprintf(text, 256,
                       "bound by waiting for sources (%.0f%% of the work; threads waited for each other %.0f%% of the "
-                      "time): --explain tells what would help",
+                      "time): explain tells what would help",
                       share, waiting);
         return text;
     }

@@ -311,7 +311,7 @@ static const peal_option no_options[] = {{.name = NULL}};
 const peal_source_kind peal_source_standard_input = {
     .name = "-",
     .documentation =
-        "standard input: a pipe is copied once, a file is read in place; with --follow either is read as it comes",
+        "standard input: a pipe is copied once, a file is read in place; with follow either is read as it comes",
     .options = no_options,
     .recognise = is_standard_input,
     .list = list_standard_input,
@@ -322,7 +322,7 @@ const peal_source_kind peal_source_files = {
     .name = "files",
     .documentation =
         "a file, a folder (its files, sorted by name; of images the whole tree), a glob, a pipe or device; "
-        "with --follow a file is read on as it grows, and the next one when it is rotated",
+        "with follow a file is read on as it grows, and the next one when it is rotated",
     .options = no_options,
     .recognise = is_any,
     .list = list_named,

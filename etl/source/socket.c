@@ -240,7 +240,7 @@ static char *no_file(const char *name) {
 
 const peal_source_kind peal_source_tcp = {
     .name = "tcp",
-    .documentation = "tcp://HOST:PORT: a connection that is made and read to its end, copied once, or with --follow as "
+    .documentation = "tcp://HOST:PORT: a connection that is made and read to its end, copied once, or with follow as "
                      "its bytes come. The address is taken as it stands, of this machine or network, too.",
     .options = tcp_options,
     .recognise = is_tcp,

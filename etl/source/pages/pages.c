@@ -212,10 +212,10 @@ static peal_status pages_list(source__making *making, const char *name, peal_err
 const peal_source_kind peal_source_pages = {
     .name = "pages",
     .documentation = "pages:https://host/path: the page and those that its links lead to, as far as robots.txt allows: "
-                     "a row for each page (url, depth, title, text, links), for each element that fits --page-each, "
-                     "or for each row of their tables (--page-tables). --page-select adds columns by CSS selectors: "
+                     "a row for each page (url, depth, title, text, links), for each element that fits page-each, "
+                     "or for each row of their tables (page-tables). page-select adds columns by CSS selectors: "
                      "h1, .class, #id, [a=v], :nth-child(2), and a b, a > b, a + b, a ~ b, a, b; @href behind one is "
-                     "an attribute, :scope the element itself. --browsers shows pages that scripts make.",
+                     "an attribute, :scope the element itself. The option browsers shows pages that scripts make.",
     .options = options,
     .recognise = is_pages,
     .check = pages_check,
