@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/memory.h"
+#include "core/base/number.h"
 #include "core/base/spelling.h"
 
 /* ---- names ---- */
@@ -59,27 +60,55 @@ static peal_status next_column(list *self, size_t *column, char *behind, peal_er
 
 /* ---- what is forbidden ---- */
 
+/* Gives a column's features their direction. */
+static peal_status direct(models__constraints *self, const peal_pipeline *pipeline, const list *from, size_t column,
+                          int8_t sign, peal_error *err) {
+    const models__columns *columns = &self->columns;
+    for (size_t f = 0; f < columns->features; f++) {
+        if (columns->of[f] != column) continue;
+        if (!models__column_is_ordered(columns, pipeline, f)) {
+            return peal_fail(err, PEAL_E_USAGE, "trees: %s: the values of column '%s' have no order", from->option,
+                             from->names[column]);
+        }
+        if (self->directions[f] == -sign) {
+            return peal_fail(err, PEAL_E_USAGE, "trees: column '%s' cannot be both increasing and decreasing",
+                             from->names[column]);
+        }
+        self->directions[f] = sign;
+    }
+    return PEAL_OK;
+}
+
 static peal_status read_directions(models__constraints *self, const peal_pipeline *pipeline, list *from, int8_t sign,
                                    peal_error *err) {
-    const models__columns *columns = &self->columns;
     for (char behind = '+'; behind;) {
         size_t column;
         PEAL_TRY(next_column(from, &column, &behind, err));
         if (behind == '|') return no_column(from, strlen(from->at), err);
-        for (size_t f = 0; f < columns->features; f++) {
-            if (columns->of[f] != column) continue;
-            if (!models__column_is_ordered(columns, pipeline, f)) {
-                return peal_fail(err, PEAL_E_USAGE, "trees: %s: the values of column '%s' have no order", from->option,
-                                 from->names[column]);
-            }
-            if (self->directions[f] == -sign) {
-                return peal_fail(err, PEAL_E_USAGE, "trees: column '%s' cannot be both increasing and decreasing",
-                                 from->names[column]);
-            }
-            self->directions[f] = sign;
-        }
+        PEAL_TRY(direct(self, pipeline, from, column, sign, err));
     }
     return PEAL_OK;
+}
+
+/* Signs by position, as LightGBM and XGBoost take them: one for each column that is learnt from, in the table's order,
+ * joined with x. */
+static peal_status read_signs(models__constraints *self, const peal_pipeline *pipeline, list *from, peal_error *err) {
+    size_t column = 0;
+    for (bool more = true; more; column++) {
+        const size_t length = strcspn(from->at, "x");
+        double sign;
+        if (!peal_number_parse(from->at, length, &sign) || (sign != 0 && sign != 1 && sign != -1)) {
+            return peal_fail(err, PEAL_E_USAGE, "trees: %s: a sign is 1, 0 or -1, with x between them, not '%.*s'",
+                             from->option, (int)length, from->at);
+        }
+        if (sign != 0 && column < from->count) PEAL_TRY(direct(self, pipeline, from, column, (int8_t)sign, err));
+        more = from->at[length] != '\0';
+        from->at += length + more;
+    }
+    if (column == from->count) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE,
+                     "trees: %s has %zu signs, and there are %zu columns to learn from ('%s' is the first)",
+                     from->option, column, from->count, from->count ? from->names[0] : "");
 }
 
 static peal_status read_groups(models__constraints *self, list *from, peal_error *err) {
@@ -107,7 +136,10 @@ static peal_status read_all(models__constraints *self, const peal_pipeline *pipe
     const char *increasing = peal_model_text(spec, MODELS__INCREASING);
     const char *decreasing = peal_model_text(spec, MODELS__DECREASING);
     const char *interactions = peal_model_text(spec, MODELS__INTERACTIONS);
-    if (*increasing || *decreasing) PEAL_TRY(peal_zeroed_checked(&self->directions, features, 1, "columns", err));
+    const char *signs = peal_model_text(spec, MODELS__MONOTONE);
+    if (*increasing || *decreasing || *signs) {
+        PEAL_TRY(peal_zeroed_checked(&self->directions, features, 1, "columns", err));
+    }
     if (*interactions) PEAL_TRY(peal_zeroed_checked(&self->groups, features, sizeof(uint64_t), "columns", err));
     if (*increasing) {
         begin_list(from, texts[MODELS__INCREASING], increasing);
@@ -116,6 +148,10 @@ static peal_status read_all(models__constraints *self, const peal_pipeline *pipe
     if (*decreasing) {
         begin_list(from, texts[MODELS__DECREASING], decreasing);
         PEAL_TRY(read_directions(self, pipeline, from, -1, err));
+    }
+    if (*signs) {
+        begin_list(from, texts[MODELS__MONOTONE], signs);
+        PEAL_TRY(read_signs(self, pipeline, from, err));
     }
     if (!*interactions) return PEAL_OK;
     begin_list(from, texts[MODELS__INTERACTIONS], interactions);

@@ -55,7 +55,7 @@ enum {
 enum { MODELS__NO, MODELS__YES };
 
 /* And its texts. */
-enum { MODELS__INCREASING, MODELS__DECREASING, MODELS__INTERACTIONS };
+enum { MODELS__INCREASING, MODELS__DECREASING, MODELS__INTERACTIONS, MODELS__MONOTONE };
 
 enum {
     MODELS__MISSING_LEFT = 1 << 8, /* rows without a value go left; else right */

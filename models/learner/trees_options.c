@@ -84,6 +84,7 @@ static const char *const options[] = {"objective",
                                       "increasing",
                                       "decreasing",
                                       "interactions",
+                                      "monotone_constraints",
                                       "truncation",
                                       "sigmoid",
                                       "at",
@@ -92,7 +93,7 @@ static const char *const options[] = {"objective",
                                       "bundles",
                                       NULL};
 
-static const char *const texts[] = {"increasing", "decreasing", "interactions", NULL};
+static const char *const texts[] = {"increasing", "decreasing", "interactions", "monotone_constraints", NULL};
 
 _Static_assert(sizeof parameters / sizeof *parameters <= PEAL_MODEL_NUMBERS + 1, "the spec has room for the numbers");
 _Static_assert(sizeof words / sizeof *words <= PEAL_MODEL_WORDS + 1, "and for the words");
@@ -129,6 +130,8 @@ static const peal_model_alias aliases[] = {
     {"tweedie_variance_power", "tweedie_power"},
     {"poisson_max_delta_step", "poisson_step"},
     {"interaction_constraints", "interactions"},
+    {"monotone_constraint", "monotone_constraints"},
+    {"monotonic_cst", "monotone_constraints"},
     {"grow_policy", "growth"},
     {"data_sample_strategy", "sampling"},
     {"boosting_type", "boosting"},
@@ -157,7 +160,8 @@ const peal_model peal_model_trees = {
         "ova, by the label if left out; lambdarank (truncation=30, norm=true, sigmoid=1) or rank_xendcg of queries "
         "(label_gain=0x1x3x7..., at=10: judged by NDCG over so many places); increasing=COLUMN+COLUMN and decreasing=: "
         "the prediction never falls "
-        "(rises) where the column rises; interactions=A+B|B+C: columns on one path are of one group, those "
+        "(rises) where the column rises, or monotone_constraints=1x0x-1: a sign for each column in their order; "
+        "interactions=A+B|B+C: columns on one path are of one group, those "
         "in no group alone (%2C in a name: a comma)",
     .options = options,
     .parameters = parameters,

@@ -142,10 +142,10 @@ static void predictions_never_fall_where_they_must_not(void **state) {
                                              "poisson", "gamma", "tweedie", "binary"};
     for (size_t i = 0; i < sizeof objectives / sizeof *objectives; i++) {
         const bool is_class = strcmp(objectives[i], "binary") == 0;
-        for (size_t bound = 0; bound < 2; bound++) {
+        static const char *const bounds[] = {"", ",increasing=a,decreasing=b", ",monotone_constraints=1x-1x0x0x0"};
+        for (size_t bound = 0; bound < sizeof bounds / sizeof *bounds; bound++) {
             char model[160];
-            snprintf(model, sizeof model, "trees:rounds=30,min_rows=5,objective=%s%s", objectives[i],
-                     bound ? ",increasing=a,decreasing=b" : "");
+            snprintf(model, sizeof model, "trees:rounds=30,min_rows=5,objective=%s%s", objectives[i], bounds[bound]);
             peal_predictor *predictor = train(is_class ? classes : numbers, model, "m.st", NULL);
             const double by_a = falls(predictor, true), by_b = falls(predictor, false);
             if (bound) assert_true(by_a == 0 && by_b == 0);
@@ -391,6 +391,11 @@ static void wrong_wishes_are_refused(void **state) {
         {"trees:increasing=a|b", "increasing: no column 'b' is learnt from"},
         {"trees:increasing=v", "the values of column 'v' have no order"},
         {"trees:increasing=a,decreasing=b+a", "column 'a' cannot be both increasing and decreasing"},
+        {"trees:monotone_constraints=1x0x2", "a sign is 1, 0 or -1, with x between them, not '2'"},
+        {"trees:monotonic_cst=1x", "a sign is 1, 0 or -1, with x between them, not ''"},
+        {"trees:monotone_constraints=1x-1", "has 2 signs, and there are 5 columns to learn from ('a' is the first)"},
+        {"trees:monotone_constraints=0x0x0x0x1", "the values of column 'v' have no order"},
+        {"trees:increasing=a,monotone_constraints=-1x0x0x0x0", "column 'a' cannot be both increasing and decreasing"},
         {"trees:interactions=a+e", "interactions: no column 'e' is learnt from"},
         {"trees:interactions=a||b", "interactions: no column '' is learnt from"},
         {"trees:interaction_constraints=a+%2C", "no column ',' is learnt from"},
