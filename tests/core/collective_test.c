@@ -112,17 +112,21 @@ static pid_t fork_attendant(attendant self, uint32_t rounds) {
     _exit(attend(&self, rounds) == PEAL_OK ? 0 : 42);
 }
 
-/* Stops a member, waits until nobody moves any more, and finds that all others have come farther. */
+/* Stops a member, waits until nobody moves any more, and finds that all others have come farther. One that a busy
+ * machine keeps from running stands still, too, and is waited for. */
 static void find_stopped(peal_collective *collective, const pid_t *pids, size_t victim) {
     uint64_t seen[CROWD] = {0};
+    bool are_farther = false;
     kill(pids[victim], SIGSTOP);
-    for (int still = 0; still < 20; still++) {
+    for (int still = 0, naps = 0; naps < 3000 && (still < 20 || !are_farther); still++, naps++) {
         usleep(10000);
         for (size_t i = 0; i < CROWD; i++) {
             uint64_t now = peal_collective_distance(collective, i);
             if (now != seen[i]) still = -1;
             seen[i] = now;
         }
+        are_farther = true;
+        for (size_t i = 0; i < CROWD; i++) are_farther = are_farther && (i == victim || seen[i] > seen[victim]);
     }
     for (size_t i = 0; i < CROWD; i++) assert_true(i == victim || seen[i] > seen[victim]);
 }

@@ -60,22 +60,37 @@ static peal_status sleep_task(void *argument, peal_error *err) {
     return PEAL_OK;
 }
 
+/* A task that says when it runs, and ends when it is let. */
+typedef struct gate {
+    atomic_bool is_running, may_end;
+} gate;
+
+static peal_status wait_for_gate(void *argument, peal_error *err) {
+    (void)err;
+    gate *self = argument;
+    atomic_store(&self->is_running, true);
+    while (!atomic_load(&self->may_end)) usleep(100);
+    return PEAL_OK;
+}
+
 static void waiting_tasks_can_be_cancelled_running_ones_not(void **state) {
     (void)state;
     peal_error err;
     peal_executor *executor;
-    unsigned delay = 50000;
+    gate first_gate = {0}, second_gate = {0};
     peal_future *first, *second;
     assert_ok(peal_executor_new(1, &executor, &err));
-    assert_ok(peal_executor_submit(executor, sleep_task, &delay, &first, &err));
-    assert_ok(peal_executor_submit(executor, sleep_task, &delay, &second, &err));
-    usleep(10000);
+    assert_ok(peal_executor_submit(executor, wait_for_gate, &first_gate, &first, &err));
+    assert_ok(peal_executor_submit(executor, wait_for_gate, &second_gate, &second, &err));
+    while (!atomic_load(&first_gate.is_running)) usleep(100);
     assert_int_equal(peal_future_wait(first, 1, &err), PEAL_E_FAILED); /* it takes longer */
     assert_false(peal_future_cancel(first));
     assert_true(peal_future_cancel(second));
     assert_int_equal(peal_future_wait(second, -1, &err), PEAL_E_CANCELLED);
+    atomic_store(&first_gate.may_end, true);
     assert_ok(peal_future_wait(first, -1, &err));
     assert_true(peal_future_done(first));
+    assert_false(atomic_load(&second_gate.is_running));
     peal_future_free(first);
     peal_future_free(second);
     peal_executor_free(executor);

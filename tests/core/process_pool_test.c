@@ -206,7 +206,7 @@ static void waiting_tasks_can_be_cancelled_and_end_with_the_pool(void **state) {
     (void)state;
     peal_error err;
     peal_process_pool *pool = new_pool(1);
-    const useconds_t long_time = 100000;
+    const useconds_t long_time = 500000; /* longer than this process is kept waiting by a busy machine */
     peal_future *futures[6];
     for (size_t i = 0; i < 6; i++) {
         assert_ok(peal_process_pool_submit(pool, sleep_for, &long_time, sizeof long_time, 0, &futures[i], &err));
