@@ -43,6 +43,19 @@ json() {
 # child JOB N: the pid of a job's Nth child; nothing if there is none.
 child() { pgrep -P "$1" 2>/dev/null | sort -n | sed -n "${2}p" || true; }
 
+# until_heeds PID: until the program handles SIGINT (by the mask of what it catches): before, on a busy machine after
+# seconds, a shell's job in the background ignores that signal, and others just end it. Done, too, if the job is over.
+until_heeds() {
+    local caught
+    for _ in $(seq 1200); do
+        kill -0 "$1" 2>/dev/null || return 0
+        caught=$(awk '/^SigCgt/ { print $2 }' "/proc/$1/status" 2>/dev/null || true)
+        [ "$(cat "/proc/$1/comm" 2>/dev/null)" = bash ] || [ $((16#${caught:-0} & 2)) = 0 ] || return 0
+        sleep 0.05
+    done
+    fail "process $1 does not handle SIGINT"
+}
+
 # epochs_for MS TRIED COMMAND...: how many epochs of a training take about so long, whatever the build; TRIED are timed.
 epochs_for() {
     local ms=$1 tried=$2 begin

@@ -97,10 +97,12 @@ expect 2 "sparse features, which have no columns" $peal predict sparse.st rows.l
 
 # A person who does not want to wait any more.
 $peal eval trees.st rows.csv --permutations 1000000 --quiet >out.txt 2>err.txt &
+job=$!
+until_heeds $job
 sleep 1
-kill -INT $!
+kill -INT $job
 code=0
-wait $! || code=$?
+wait $job || code=$?
 [ $code = 4 ] || fail "exit code $code of an interrupted job: $(cat err.txt)"
 
 python=${PEAL_TEST_PYTHON:-python3}

@@ -43,7 +43,7 @@ print(server.getsockname()[1], flush=True)
 connection, _ = server.accept()
 connection.sendall(open('drift.csv', 'rb').read())
 connection.close()" >port &
-    for _ in $(seq 200); do [ -s port ] && break || sleep 0.05; done
+    for _ in $(seq 1200); do [ -s port ] && break || sleep 0.05; done
     $peal "${follow[@]}" "tcp://127.0.0.1:$(cat port)" --label y --model bayes --partitions 3 --out tcp.safetensors
     wait
     cmp w1.safetensors tcp.safetensors || fail "a connection gives another model"

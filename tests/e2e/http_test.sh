@@ -15,7 +15,7 @@ serve() { # serve ADDRESS FILE OTHER: a server for as long as the test runs; its
     rm -f port
     python3 "$server" "$2" "$3" "$1" >port 2>>requests.txt &
     servers+=($!)
-    for _ in $(seq 100); do [ -s port ] && break || sleep 0.05; done
+    for _ in $(seq 1200); do [ -s port ] && break || sleep 0.05; done
     port=$(cat port)
 }
 servers=()
@@ -143,7 +143,7 @@ http { access_log off; $temporary server { listen 127.0.0.1:$port; root $work/we
 END
     nginx -p "$work/web" -c "$work/web/nginx.conf" 2>web/said &
     servers+=($!)
-    for _ in $(seq 100); do [ -s web/pid ] && break || sleep 0.05; done
+    for _ in $(seq 1200); do [ -s web/pid ] && break || sleep 0.05; done
     rm -rf d e
     "$peal" etl "http://127.0.0.1:$port/{10..59}.csv.gz" --out d "${options[@]}"
     "$peal" etl web/files --out e --label y --quiet
@@ -172,7 +172,7 @@ if unshare -rn true 2>/dev/null && command -v ip >/dev/null; then
 ip link set lo up && ip addr add 93.184.215.14/32 dev lo
 python3 "$1" a.csv b.csv 0.0.0.0 >port2 2>/dev/null &
 server=$!
-for _ in $(seq 100); do [ -s port2 ] && break || sleep 0.05; done
+for _ in $(seq 1200); do [ -s port2 ] && break || sleep 0.05; done
 "$2" etl "http://93.184.215.14:$(cat port2)/good/a.csv" --out public --label y --quiet || exit 1
 code=0
 "$2" etl "http://93.184.215.14:$(cat port2)/elsewhere/a.csv" --out d --label y --quiet 2>err.txt || code=$?
@@ -250,6 +250,7 @@ expect 3 "not one of the sources" "$peal" etl none.csv "$url/missing/a.csv" --ou
 # Interrupted while it waits: soon, and with nothing left.
 rm -rf d
 "$peal" etl "$url/stall_always/a.csv" --out d --label y --quiet --allow-private & job=$!
+until_heeds $job
 sleep 0.5
 kill -INT $job
 code=0

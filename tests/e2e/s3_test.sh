@@ -13,7 +13,7 @@ for n in 1 2 3; do "$peal" etl $(yes a.csv | head -n $n) --out reference$n --lab
 trap 'kill "${servers[@]}" 2>/dev/null || true' EXIT
 python3 "$root/tests/e2e/s3_server.py" a.csv b.csv >port 2>requests.txt &
 servers=($!)
-for _ in $(seq 200); do [ -s port ] && break || sleep 0.05; done
+for _ in $(seq 1200); do [ -s port ] && break || sleep 0.05; done
 endpoint=http://127.0.0.1:$(cat port)
 options=(--label y --quiet --s3-endpoint "$endpoint" --http-stall-seconds 5 --http-retries 2)
 etl() { "$peal" etl "$@" "${options[@]}"; }

@@ -34,12 +34,13 @@ wait $!
 cmp from-pipe.csv right.csv
 [ -p pipe ] || fail "a FIFO was replaced"
 predict >(cat >from-substitution.csv)
-for i in $(seq 100); do cmp -s from-substitution.csv right.csv && break || sleep 0.05; done
+for i in $(seq 1200); do cmp -s from-substitution.csv right.csv && break || sleep 0.05; done
 cmp from-substitution.csv right.csv
 
 # Nobody reads: the first signal ends the wait.
 "$peal" predict m.safetensors rows.csv --out pipe 2>err.txt &
 job=$!
+until_heeds $job
 sleep 0.5
 kill $job
 code=0

@@ -27,6 +27,7 @@ ends TERM $peal eval m.safetensors fifo
 # Under nohup a hangup ends nothing.
 (trap '' HUP && exec $peal etl fifo --label y --out d 2>err.txt) &
 job=$!
+until_heeds $job
 sleep 0.5
 kill -HUP $job
 sleep 0.5
@@ -35,23 +36,23 @@ got=0
 wait $job || got=$?
 [ $got = 4 ] || fail "exit code $got instead of 4"
 
-expect 3 "fifo is not a regular file" timeout 5 $peal predict fifo rows.csv
-expect 3 "fifo is neither a regular file nor a folder" timeout 5 $peal inspect fifo
-expect 2 "fifo is not a regular file" timeout 5 $peal etl rows.csv --job fifo --out d
-expect 3 "not a regular file" timeout 5 $peal predict /dev/zero rows.csv
+expect 3 "fifo is not a regular file" timeout 60 $peal predict fifo rows.csv
+expect 3 "fifo is neither a regular file nor a folder" timeout 60 $peal inspect fifo
+expect 2 "fifo is not a regular file" timeout 60 $peal etl rows.csv --job fifo --out d
+expect 3 "not a regular file" timeout 60 $peal predict /dev/zero rows.csv
 mkdir dataset
 mkfifo dataset/manifest.json
-expect 3 "manifest.json is not a regular file" timeout 5 $peal train dataset --out n.safetensors
+expect 3 "manifest.json is not a regular file" timeout 60 $peal train dataset --out n.safetensors
 $peal etl rows.csv --label y --out ds --quiet
 rm ds/train-00000.arrow
 mkfifo ds/train-00000.arrow
-expect 3 "no regular file" timeout 5 $peal train ds --epochs 1 --out n.safetensors
+expect 3 "no regular file" timeout 60 $peal train ds --epochs 1 --out n.safetensors
 
 mkdir folder
 cp rows.csv folder
 mkfifo folder/pipe
-expect 0 "the folder folder: left out: 1 FIFO (pipe)" timeout 20 $peal etl folder --label y --out d
-expect 0 "left out: 1 FIFO (folder/pipe)" timeout 20 $peal etl 'folder/*' --label y --out d
-expect 0 "left out: 1 FIFO (pipe)" timeout 20 $peal predict m.safetensors folder --out p.csv
+expect 0 "the folder folder: left out: 1 FIFO (pipe)" timeout 60 $peal etl folder --label y --out d
+expect 0 "left out: 1 FIFO (folder/pipe)" timeout 60 $peal etl 'folder/*' --label y --out d
+expect 0 "left out: 1 FIFO (pipe)" timeout 60 $peal predict m.safetensors folder --out p.csv
 [ -z "$(find . -name '*peal-tmp*')" ] || fail "something is left: $(find . -name '*peal-tmp*')"
 echo ok

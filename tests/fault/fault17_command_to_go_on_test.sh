@@ -22,7 +22,7 @@ line=$(sed -n 's/^peal: to go on: //p' log.txt)
 grep -q -- " --epochs 100000 " <<<"$line" || fail "not the whole command: $line"
 for shell in sh bash; do
     code=0
-    timeout 20 $shell -c "${line/100000/1}" >pasted.txt 2>&1 || code=$?
+    timeout 60 $shell -c "${line/100000/1}" >pasted.txt 2>&1 || code=$?
     [ ! -e HACKED ] || fail "$shell ran what stands in a file's name"
     grep -q "no option\|no such file\|not found" pasted.txt && { cat pasted.txt; fail "$shell did not get the words"; }
 done

@@ -4,7 +4,7 @@ source tests/lib.sh
 
 bad() { # bad WORDS: the job on standard input is refused so
     cat >job.yaml
-    expect 2 "$1" timeout 20 $peal etl "$data/digits/test.csv.gz" --job job.yaml --out d
+    expect 2 "$1" timeout 60 $peal etl "$data/digits/test.csv.gz" --job job.yaml --out d
     [ -e d ] && fail "a dataset in spite of: $1"
     return 0
 }
@@ -30,6 +30,6 @@ $peal etl "$data/digits/test.csv.gz" --job job.yaml --out good --quiet
 mkfifo pipe
 mkdir folder
 for path in pipe folder /dev/null; do
-    expect 2 "is not a regular file" timeout 20 $peal etl "$data/digits/test.csv.gz" --job $path --out d
+    expect 2 "is not a regular file" timeout 60 $peal etl "$data/digits/test.csv.gz" --job $path --out d
 done
 echo ok

@@ -79,8 +79,9 @@ code=0
 rm -rf o
 "${job[@]}" --quiet &
 pid=$!
+until_heeds $pid
 sleep 0.1
-kill -INT $pid
+kill -INT $pid 2>/dev/null || true
 wait $pid || code=$?
 [ $code = 4 ] || [ $code = 0 ] || fail "exit code $code after SIGINT"
 "${job[@]}" --resume --quiet

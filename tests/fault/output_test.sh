@@ -12,7 +12,7 @@ for i in $(seq 20); do cat more.csv; done >>rows.csv
 # `| head`: predictions, JSON and help end without a word, not by a crash or a hang.
 for command in "predict m.safetensors rows.csv" "help" "help train" "inspect m.safetensors" "inspect digits --json"; do
     # shellcheck disable=SC2086
-    timeout 20 bash -c 'set -o pipefail; "$@" 2>err.txt | head -n 1 >head.txt; echo "${PIPESTATUS[0]}" >code.txt' - $peal $command || true
+    timeout 60 bash -c 'set -o pipefail; "$@" 2>err.txt | head -n 1 >head.txt; echo "${PIPESTATUS[0]}" >code.txt' - $peal $command || true
     code=$(cat code.txt)
     [ "$code" != 124 ] && [ "$code" -lt 128 ] || fail "'$command | head' ends with $code"
     [ "$code" = 0 ] || grep -qE "Broken pipe|standard output" err.txt || fail "'$command | head' ends with $code: $(cat err.txt)"
@@ -23,12 +23,12 @@ done
 for command in "predict m.safetensors rows.csv" "eval m.safetensors rows.csv --json" "help train"; do
     code=0
     # shellcheck disable=SC2086
-    timeout 20 $peal $command >&- 2>err.txt || code=$?
+    timeout 60 $peal $command >&- 2>err.txt || code=$?
     [ "$code" = 1 ] || fail "'$command >&-' ends with $code: $(cat err.txt)"
     grep -q "standard output" err.txt || fail "'$command >&-' does not say why: $(cat err.txt)"
     code=0
     # shellcheck disable=SC2086
-    timeout 20 $peal $command >/dev/full 2>err.txt || code=$?
+    timeout 60 $peal $command >/dev/full 2>err.txt || code=$?
     [ "$code" = 1 ] || fail "'$command >/dev/full' ends with $code"
     grep -q "No space left on device" err.txt || fail "'$command >/dev/full' does not say why: $(cat err.txt)"
 done
@@ -46,7 +46,7 @@ fi
 why="Read-only file system|Permission denied"
 refused() { # refused COMMAND...
     local code=0
-    timeout 20 "$@" >out.txt 2>err.txt || code=$?
+    timeout 60 "$@" >out.txt 2>err.txt || code=$?
     [ $code = 1 ] || [ $code = 2 ] || { cat err.txt; fail "exit code $code: $*"; }
     grep -qE "cannot (write|make|create).*locked.*($why)" err.txt || fail "not named: $(cat err.txt)"
 }
