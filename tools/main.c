@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -147,6 +148,7 @@ static peal_status run(int count, char **words, const tools_command **command, t
 
 int main(int count, char **words) {
     tools_start_under_better_kernel(words);
+    prctl(PR_SET_NAME, "peal"); /* to ps and killall: a program that started itself again is called "exe" */
     guard_streams();
     const tools_command *command = NULL;
     tools_options options = {0};

@@ -28,6 +28,7 @@ ends TERM $peal eval m.safetensors fifo
 (trap '' HUP && exec $peal etl fifo --label y --out d 2>err.txt) &
 job=$!
 until_heeds $job
+[ "$(cat /proc/$job/comm)" = peal ] || fail "ps calls it $(cat /proc/$job/comm)"
 sleep 0.5
 kill -HUP $job
 sleep 0.5
