@@ -43,17 +43,36 @@ json() {
 # child JOB N: the pid of a job's Nth child; nothing if there is none.
 child() { pgrep -P "$1" 2>/dev/null | sort -n | sed -n "${2}p" || true; }
 
-# until_heeds PID: until the program handles SIGINT (by the mask of what it catches): before, on a busy machine after
-# seconds, a shell's job in the background ignores that signal, and others just end it. Done, too, if the job is over.
-until_heeds() {
-    local caught
-    for _ in $(seq 1200); do
-        kill -0 "$1" 2>/dev/null || return 0
-        caught=$(awk '/^SigCgt/ { print $2 }' "/proc/$1/status" 2>/dev/null || true)
-        [ "$(cat "/proc/$1/comm" 2>/dev/null)" = bash ] || [ $((16#${caught:-0} & 2)) = 0 ] || return 0
+# wait_for COMMAND...: until the command succeeds, for a minute
+wait_for() {
+    local i
+    for i in $(seq 1200); do
+        if "$@" 2>/dev/null; then return; fi
         sleep 0.05
     done
-    fail "process $1 does not handle SIGINT"
+    fail "waited in vain for: $*"
+}
+
+heeds() { # heeds PID: the program handles SIGINT (bit 1 of the mask of what it catches); or it is over
+    kill -0 "$1" || return 0
+    [ "$(cat "/proc/$1/comm")" != bash ] && grep -q '^SigCgt:.*[2367abef]$' "/proc/$1/status"
+}
+# until_heeds PID: before, on a busy machine after seconds, a shell's job in the background ignores SIGINT, and other
+# signals just end it.
+until_heeds() { wait_for heeds "$1"; }
+
+# kill_busy_workers JOB TICKS: until the job is over, those that have computed for so many hundredths of a second, and so
+# have come to their task, however slow the machine is.
+kill_busy_workers() {
+    local worker ticks
+    for _ in $(seq 3000); do
+        kill -0 "$1" 2>/dev/null || return 0
+        for worker in $(pgrep -P "$1" || true); do
+            ticks=$(awk '{ print $14 + $15 }' "/proc/$worker/stat" 2>/dev/null || echo 0)
+            if [ "${ticks:-0}" -ge "$2" ]; then kill -9 "$worker" 2>/dev/null || true; fi
+        done
+        sleep 0.1
+    done
 }
 
 # epochs_for MS TRIED COMMAND...: how many epochs of a training take about so long, whatever the build; TRIED are timed.

@@ -9,6 +9,7 @@
 #include "core/base/philox.h"
 #include "core/process/slab.h"
 #include "core/process/sum.h"
+#include "tests/stop.h"
 #include "tests/support.h"
 
 static void *abort_later(void *collective) {
@@ -112,23 +113,8 @@ static pid_t fork_attendant(attendant self, uint32_t rounds) {
     _exit(attend(&self, rounds) == PEAL_OK ? 0 : 42);
 }
 
-/* Stops a member, waits until nobody moves any more, and finds that all others have come farther. One that a busy
- * machine keeps from running stands still, too, and is waited for. */
-static void find_stopped(peal_collective *collective, const pid_t *pids, size_t victim) {
-    uint64_t seen[CROWD] = {0};
-    bool are_farther = false;
-    kill(pids[victim], SIGSTOP);
-    for (int still = 0, naps = 0; naps < 3000 && (still < 20 || !are_farther); still++, naps++) {
-        usleep(10000);
-        for (size_t i = 0; i < CROWD; i++) {
-            uint64_t now = peal_collective_distance(collective, i);
-            if (now != seen[i]) still = -1;
-            seen[i] = now;
-        }
-        are_farther = true;
-        for (size_t i = 0; i < CROWD; i++) are_farther = are_farther && (i == victim || seen[i] > seen[victim]);
-    }
-    for (size_t i = 0; i < CROWD; i++) assert_true(i == victim || seen[i] > seen[victim]);
+static uint64_t distance_of(const void *collective, size_t rank) {
+    return peal_collective_distance(collective, rank);
 }
 
 /* Kills a member at a random moment, aborts, finds all others back, and meets again from the start. */
@@ -153,7 +139,7 @@ static void processes_come_back_after_any_death_and_meet_again(void **state) {
         size_t victim = peal_philox_below(&random, CROWD);
         if (deadly) {
             usleep(peal_philox_below(&random, 20000));
-            if (trial % 2) find_stopped(collective, pids, victim);
+            if (trial % 2) test_stop_member(collective, distance_of, pids, CROWD, victim);
             kill(pids[victim], SIGKILL);
             int status;
             assert_int_equal(waitpid(pids[victim], &status, 0), pids[victim]);

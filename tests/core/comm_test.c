@@ -8,6 +8,7 @@
 #include "core/base/memory.h"
 #include "core/base/philox.h"
 #include "core/process/slab.h"
+#include "tests/stop.h"
 #include "tests/support.h"
 
 enum { CROWD = 5, LEAVES = 13, FLOATS = 333, ROUNDS = 40 };
@@ -446,23 +447,8 @@ static pid_t fork_member(const member *self, size_t rounds) {
     _exit(attend(self, rounds) == PEAL_OK ? 0 : 42);
 }
 
-/* Stops a member, waits until nobody moves any more, and finds that all others have come farther. One that a busy
- * machine keeps from running stands still, too, and is waited for. */
-static void find_stopped(const peal_comm *comm, const pid_t *pids, size_t victim) {
-    uint64_t seen[CROWD] = {0};
-    bool are_farther = false;
-    kill(pids[victim], SIGSTOP);
-    for (int still = 0, naps = 0; naps < 3000 && (still < 20 || !are_farther); still++, naps++) {
-        usleep(10000);
-        for (size_t i = 0; i < CROWD; i++) {
-            uint64_t now = peal_comm_distance(comm, i);
-            if (now != seen[i]) still = -1;
-            seen[i] = now;
-        }
-        are_farther = true;
-        for (size_t i = 0; i < CROWD; i++) are_farther = are_farther && (i == victim || seen[i] > seen[victim]);
-    }
-    for (size_t i = 0; i < CROWD; i++) assert_true(i == victim || seen[i] > seen[victim]);
+static uint64_t distance_of(const void *comm, size_t rank) {
+    return peal_comm_distance(comm, rank);
 }
 
 /* Kills a member at a random moment, aborts, finds all others back, and adds up again from the start. */
@@ -480,7 +466,7 @@ static void processes_come_back_after_any_death_and_add_up_again(void **state) {
         const size_t victim = peal_philox_below(&random, CROWD);
         if (deadly) {
             usleep(peal_philox_below(&random, 20000));
-            if (trial % 4 == 1) find_stopped(all.comm, pids, victim);
+            if (trial % 4 == 1) test_stop_member(all.comm, distance_of, pids, CROWD, victim);
             kill(pids[victim], SIGKILL);
             int status;
             assert_int_equal(waitpid(pids[victim], &status, 0), pids[victim]);

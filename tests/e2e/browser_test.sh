@@ -10,7 +10,7 @@ export TMPDIR
 python3 "$root/tests/e2e/pages_server.py" dynamic 12 100 >port 2>>log &
 server=$!
 trap 'kill $server 2>/dev/null || true; rm -rf "$TMPDIR"' EXIT
-for _ in $(seq 1200); do [ -s port ] && break || sleep 0.05; done
+wait_for test -s port
 host=http://127.0.0.1:$(cat port)
 options=(--allow-private --browser-wait '.v, a' --page-each .v --page-select 'v=:scope' --transform keep:columns=url+v --transform keep:columns=depth)
 

@@ -81,7 +81,7 @@ serve() { # serve SERVER ARGUMENT...: one of tests/e2e; its port is in $port
     rm -f port
     python3 "$root/tests/e2e/$1" "${@:2}" >port 2>"$1.txt" &
     servers+=($!)
-    for _ in $(seq 1200); do [ -s port ] && break || sleep 0.05; done
+    wait_for test -s port
     port=$(cat port)
 }
 servers=()

@@ -43,7 +43,7 @@ print(server.getsockname()[1], flush=True)
 connection, _ = server.accept()
 connection.sendall(open('drift.csv', 'rb').read())
 connection.close()" >port &
-    for _ in $(seq 1200); do [ -s port ] && break || sleep 0.05; done
+    wait_for test -s port
     $peal "${follow[@]}" "tcp://127.0.0.1:$(cat port)" --label y --model bayes --partitions 3 --out tcp.safetensors
     wait
     cmp w1.safetensors tcp.safetensors || fail "a connection gives another model"
@@ -53,9 +53,9 @@ lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 awk 'NR <= 2001' drift.csv >grows.csv
 $peal "${follow[@]}" grows.csv --label y --model bayes --partitions 3 --idle-seconds 60 --out grown.safetensors &
 job=$!
-for _ in $(seq 600); do lines grown.run/metrics.jsonl 4 2>/dev/null && break || sleep 0.1; done
+wait_for lines grown.run/metrics.jsonl 4
 awk 'NR > 2001 && NR <= 4001' drift.csv >>grows.csv
-for _ in $(seq 600); do lines grown.run/metrics.jsonl 8 2>/dev/null && break || sleep 0.1; done
+wait_for lines grown.run/metrics.jsonl 8
 kill -INT $job
 wait $job && fail "a file that is followed has ended" || [ $? = 4 ]
 awk 'NR > 4001' drift.csv >>grows.csv

@@ -14,15 +14,6 @@ sum_of() { cat "$1"/*.arrow | sha256sum; }
 shards() { find "$1" -name '*.arrow' | wc -l; }
 dataset_rows() { json "$1/manifest.json" used; }
 
-# wait_for WORDS...: until the command succeeds, for a minute
-wait_for() {
-    local i
-    for i in $(seq 600); do
-        if "$@" 2>/dev/null; then return; fi
-        sleep 0.1
-    done
-    fail "waited in vain for: $*"
-}
 has_windows() { [ -e "$1/manifest.json" ] && [ "$(json "$1/manifest.json" windows)" = "$2" ]; }
 
 # A file to its end: a shard a window, the same bits however the bytes come and whatever the threads.

@@ -15,7 +15,7 @@ serve() { # serve ADDRESS FILE OTHER: a server for as long as the test runs; its
     rm -f port
     python3 "$server" "$2" "$3" "$1" >port 2>>requests.txt &
     servers+=($!)
-    for _ in $(seq 1200); do [ -s port ] && break || sleep 0.05; done
+    wait_for test -s port
     port=$(cat port)
 }
 servers=()
@@ -143,7 +143,7 @@ http { access_log off; $temporary server { listen 127.0.0.1:$port; root $work/we
 END
     nginx -p "$work/web" -c "$work/web/nginx.conf" 2>web/said &
     servers+=($!)
-    for _ in $(seq 1200); do [ -s web/pid ] && break || sleep 0.05; done
+    wait_for test -s web/pid
     rm -rf d e
     "$peal" etl "http://127.0.0.1:$port/{10..59}.csv.gz" --out d "${options[@]}"
     "$peal" etl web/files --out e --label y --quiet

@@ -11,7 +11,7 @@ serve() { # serve LOG SITE [PAGES [DELAY_MS]]: a server for as long as the test 
     rm -f port
     python3 "$server" "${@:2}" >port 2>>"$1" &
     servers+=($!)
-    for _ in $(seq 1200); do [ -s port ] && break || sleep 0.05; done
+    wait_for test -s port
     url=pages:http://127.0.0.1:$(cat port)
 }
 keep=(--transform keep:columns=url+title+text+links --transform keep:columns=depth)

@@ -16,7 +16,7 @@ as "$server/initdb" -D "$base/data" -U peal -A trust -N >initdb.txt 2>&1 || skip
 as "$server/postgres" -D "$base/data" -k "$socket" -c listen_addresses= -c fsync=off -c shared_buffers=16MB >server.txt 2>&1 &
 trap 'kill -QUIT "$(head -n 1 "$base/data/postmaster.pid")" 2>/dev/null; rm -rf "$socket"' EXIT
 export PGHOST=$socket PGUSER=peal PGPASSWORD=sesame-7
-for _ in $(seq 1200); do psql -d postgres -c '' >/dev/null 2>&1 && break || sleep 0.1; done
+wait_for psql -d postgres -c ''
 psql -q -d postgres -v ON_ERROR_STOP=1 <<'END'
 create type mood as enum ('sad', 'glad');
 create table orders (id bigint, s smallint, i int, f real, d double precision, n numeric(12,2), ok bool, t text, v varchar(9), day date, at timestamp,

@@ -13,7 +13,7 @@ for n in 1 2 3; do "$peal" etl $(yes a.csv | head -n $n) --out reference$n --lab
 trap 'kill "${servers[@]}" 2>/dev/null || true' EXIT
 python3 "$root/tests/e2e/s3_server.py" a.csv b.csv >port 2>requests.txt &
 servers=($!)
-for _ in $(seq 1200); do [ -s port ] && break || sleep 0.05; done
+wait_for test -s port
 endpoint=http://127.0.0.1:$(cat port)
 options=(--label y --quiet --s3-endpoint "$endpoint" --http-stall-seconds 5 --http-retries 2)
 etl() { "$peal" etl "$@" "${options[@]}"; }
@@ -137,7 +137,7 @@ time.sleep(600)
 END
 "$python" store.py >port 2>store.txt &
 servers+=($!)
-for _ in $(seq 1200); do grep -q "^at " port && break || sleep 0.05; done
+wait_for grep -q "^at " port
 export AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=y AWS_ENDPOINT_URL=$(sed -n "s/^at //p" port)
 "$peal" etl s3://bucket/d/ --out moto --label y --quiet
 same 3 moto

@@ -107,7 +107,7 @@ for mode in wal delete; do
     rm -f busy.db* on.txt
     python3 writer.py "$mode" 60 >on.txt &
     writer=$!
-    for _ in $(seq 600); do [ -s on.txt ] && break || sleep 0.05; done
+    wait_for test -s on.txt
     for i in 1 2; do
         rm -rf d
         "$peal" etl 'sqlite:busy.db?table=t' --out d --label y --quiet

@@ -17,7 +17,7 @@ for trial in 1 2; do
     rm -rf "$PEAL_CACHE"
     "${slow[@]}" "$peal" train rows.csv --label y --epochs 1 --quiet --out y.safetensors &
     first=$!
-    for i in $(seq 1200); do compgen -G "$PEAL_CACHE/*/manifest.json" >/dev/null && break || sleep 0.02; done
+    wait_for compgen -G "$PEAL_CACHE/*/manifest.json" >entry.txt
     train z z.safetensors
     wait $first
     cmp calm-y.safetensors y.safetensors || fail "a model of another job's data"
@@ -35,7 +35,7 @@ for i in 1 2 3 4; do cmp calm-y.safetensors same-$i.safetensors || fail "job $i 
 epochs=$(epochs_for 15000 50 "$peal" train rows.csv --label y --model mlp)
 "$peal" train rows.csv --label y --model mlp --epochs "$epochs" --quiet --out long.safetensors --run-dir long &
 reader=$!
-for i in $(seq 1200); do [ -e long/run.json ] && break || sleep 0.05; done
+wait_for test -e long/run.json
 before=$(stat -c %i "$PEAL_CACHE"/*)
 echo 1,p,u >>rows.csv
 TMPDIR=$work "$peal" train rows.csv --label y --epochs 1 --out other.safetensors 2>err.txt || { cat err.txt; fail "no model while the stale entry is read"; }

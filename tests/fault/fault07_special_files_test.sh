@@ -34,7 +34,7 @@ wait $!
 cmp from-pipe.csv right.csv
 [ -p pipe ] || fail "a FIFO was replaced"
 predict >(cat >from-substitution.csv)
-for i in $(seq 1200); do cmp -s from-substitution.csv right.csv && break || sleep 0.05; done
+wait_for cmp -s from-substitution.csv right.csv
 cmp from-substitution.csv right.csv
 
 # Nobody reads: the first signal ends the wait.

@@ -7,7 +7,7 @@ source tests/lib.sh
 epochs=$(epochs_for 20000 50 "$peal" train d --model mlp)
 "$peal" train d --model mlp --epochs "$epochs" --quiet --out m.safetensors --run-dir run &
 first=$!
-for i in $(seq 1200); do [ -e run/run.json ] && break || sleep 0.05; done
+wait_for test -e run/run.json
 expect 1 "run is in use by another job (process $first)" "$peal" train d --model mlp --epochs 1 --out n.safetensors --run-dir run
 expect 1 "run is in use by another job (process $first)" "$peal" train d --model mlp --epochs 1 --out n.safetensors --run-dir run --resume
 expect 1 "m.safetensors is in use by another job (process $first)" "$peal" train d --model mlp --epochs 1 --out m.safetensors --run-dir other

@@ -41,7 +41,7 @@ expect 2 nothing env PEAL_CACHE=open "$peal" train rows.csv --label nothing --ou
 [ -z "$(ls -A temporary)" ] || fail "left after a failure: $(ls -A temporary)"
 PEAL_CACHE=open "$peal" train rows.csv --label y --model mlp --epochs 1000000 --quiet --out k.safetensors --run-dir killed &
 job=$!
-for i in $(seq 1200); do [ -e killed/run.json ] && break || sleep 0.05; done
+wait_for test -e killed/run.json
 kill -9 $job
 wait $job 2>/dev/null || true
 not_kept "others can write" PEAL_CACHE=open

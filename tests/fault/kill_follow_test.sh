@@ -75,10 +75,7 @@ rm -rf trial.run trial.safetensors
 code=0
 "${job[@]}" long.csv --model logistic --epochs 20 --out trial.safetensors 2>log.txt &
 pid=$!
-for wait in $(seq 600); do
-    [ -e trial.safetensors ] && break
-    sleep 0.05
-done
+wait_for test -e trial.safetensors
 kill -INT $pid
 wait $pid || code=$?
 [ $code = 4 ] || { cat log.txt; fail "exit code $code after SIGINT"; }

@@ -121,14 +121,7 @@ done
 # Poison: the partition is named, and the job ends with 1 after so many deaths. (Nearly all of the time is training.)
 job=(train digits --model mlp:hidden=800x800 --batch 8 --epochs 100000 --workers 1 --partitions 1 --deaths 3)
 start
-for i in $(seq 3000); do
-    kill -0 $pid 2>/dev/null || break
-    worker=$(pgrep -P $pid || true)
-    # It has computed for a while, and so has come to its task, however slow the machine is.
-    ticks=$(awk '{ print $14 + $15 }' "/proc/${worker:-none}/stat" 2>/dev/null || echo 0)
-    if [ "${ticks:-0}" -ge 30 ]; then kill -9 "$worker"; fi
-    sleep 0.1
-done
+kill_busy_workers $pid 30
 code=0
 wait $pid || code=$?
 [ $code = 1 ] || { cat log.txt; fail "exit code $code after many deaths"; }
