@@ -15,6 +15,7 @@
 #include "core/base/stop.h"
 #include "core/base/text.h"
 #include "core/base/utf8.h"
+#include "core/base/version.h"
 #include "etl/dataset/dataset.h"
 #include "etl/format/image_rows.h"
 #include "etl/image/crew.h"
@@ -677,12 +678,12 @@ peal_status peal_etl(const peal_etl_options *options, peal_etl_result *result, p
 
 enum { CACHE_NAP_MS = 100, CACHE_WAIT_MS = 600000, CACHE_READ_TRIES = 5 };
 
-/* The name of the job's entry, which belongs to it alone: of the job and the absolute paths of its inputs. What was
- * read from a pipe is named by its bytes. */
+/* The name of the job's entry, which belongs to it alone: of the job, the absolute paths of its inputs and the program,
+ * for another version may fit otherwise. What was read from a pipe is named by its bytes. */
 static peal_status name_entry(const etl_job *job, char name[17], peal_error *err) {
     const peal_object_list *objects = &job->objects;
     uint64_t key;
-    PEAL_TRY(peal_json_hash(job->description, 0, &key, err));
+    PEAL_TRY(peal_json_hash(job->description, peal_hash(PEAL_VERSION, strlen(PEAL_VERSION), 0), &key, err));
     for (size_t i = 0; i < objects->count; i++) {
         const peal_source *source = objects->objects[i].source;
         char *real = source->version ? NULL : source->fd < 0 ? realpath(source->path, NULL) : peal_strdup("-");

@@ -6,6 +6,7 @@
 
 #include "core/base/json.h"
 #include "core/base/memory.h"
+#include "core/base/number.h"
 #include "etl/transform/histogram.h"
 #include "etl/transform/transform.h"
 
@@ -99,8 +100,14 @@ static peal_status bucketize_fit(void *state, const char *column, peal_summary *
     return PEAL_OK;
 }
 
+/* Above low, not above high, and in the middle where both are known exactly. */
+static double edge_of(double low, double high, bool is_exact) {
+    const double between = is_exact ? peal_number_between(low, high) : high;
+    return fmax(fmin(between > low ? between : high, DBL_MAX), -DBL_MAX);
+}
+
 /* From the least value on: a bin is full when it has its share of the values that are left for those that are left, or
- * when the next value alone fills one. Of few values each has its own. */
+ * when the next value alone fills one. Of few values each has its own; zero is apart from what is below and above. */
 static peal_status bins_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
     (void)column;
     bucketize *self = state;
@@ -109,15 +116,18 @@ static peal_status bins_fit(void *state, const char *column, peal_summary *summa
     const size_t count = histogram->cells.size / sizeof *cells;
     peal_histogram_place place = {0};
     uint64_t below = 0, left = histogram->count, in_bin = 0;
+    double high = count ? peal_histogram_at(histogram, &place, 0) : 0;
     PEAL_TRY(peal_alloc_checked(&self->edges, self->buckets, sizeof *self->edges, "bins", err));
     for (size_t i = 0; i + 1 < count && self->edge_count + 1 < self->buckets; i++) {
         const double share = (double)left / (self->buckets - self->edge_count), next = (double)cells[i + 1].count;
         in_bin += cells[i].count;
         below += cells[i].count;
-        const double have = (double)in_bin;
-        if (in_bin < BIN_LEAST) continue;
-        if (count > self->buckets && have < share && !(next >= share && have >= share / 2)) continue;
-        self->edges[self->edge_count++] = peal_histogram_at(histogram, &place, below);
+        const double have = (double)in_bin, low = high;
+        high = peal_histogram_at(histogram, &place, below);
+        const bool is_full =
+            in_bin >= BIN_LEAST && (count <= self->buckets || have >= share || (next >= share && have >= share / 2));
+        if (!is_full && !(low <= 0 && high >= 0)) continue;
+        self->edges[self->edge_count++] = edge_of(low, high, histogram->dropped == 0);
         left -= in_bin;
         in_bin = 0;
     }

@@ -79,8 +79,8 @@ static peal_status gather_edges(const column_work *self, peal_buffer *edges, pea
         zero = zero || node->zero_is_missing;
     }
     if (!zero) return PEAL_OK;
-    PEAL_TRY(add_edge(edges, -INTERCHANGE__NEARLY_ZERO, err));
-    return add_edge(edges, interchange__above(INTERCHANGE__NEARLY_ZERO), err);
+    PEAL_TRY(add_edge(edges, -PEAL_NEARLY_ZERO, err));
+    return add_edge(edges, interchange__above(PEAL_NEARLY_ZERO), err);
 }
 
 /* The edges of numbers become the column's. */
@@ -139,7 +139,7 @@ static peal_status aspect_thresholds(column_work *self, const double *thresholds
     for (size_t code = 0; code < column->codes; code++) {
         const double least = code ? column->edges[code - 1] : -(double)INFINITY;
         while (below < count && thresholds[below] <= least) below++;
-        const bool is_zero = zero && least >= -INTERCHANGE__NEARLY_ZERO && least <= INTERCHANGE__NEARLY_ZERO;
+        const bool is_zero = zero && least >= -PEAL_NEARLY_ZERO && least <= PEAL_NEARLY_ZERO;
         bins[code] = is_zero ? 0 : (uint8_t)(below + 1);
     }
     return PEAL_OK;

@@ -12,11 +12,10 @@
 #include <stdint.h>
 
 #include "core/base/memory.h"
+#include "core/base/number.h"
 #include "core/base/status.h"
 
 enum { INTERCHANGE__CODES_MOST = 65536 /* of a column */, INTERCHANGE__CATEGORY_MOST = 1 << 30 };
-/* LightGBM's: numbers that are as good as zero. */
-#define INTERCHANGE__NEARLY_ZERO ((double)1e-35f)
 #define INTERCHANGE__NO_NODE UINT32_MAX
 #define INTERCHANGE__LEAF (UINT32_C(1) << 31) /* a child that is a leaf, with its number in its tree */
 

@@ -260,8 +260,8 @@ static bool to_child(span word, int64_t leaves, uint32_t *out) {
 
 /* The edge that `x <= threshold` is. LightGBM reads numbers within 1e-35 of zero as zero. */
 static double edge_of(double threshold) {
-    if (fabs(threshold) > INTERCHANGE__NEARLY_ZERO) return interchange__above(threshold);
-    return threshold < 0 ? -INTERCHANGE__NEARLY_ZERO : interchange__above(INTERCHANGE__NEARLY_ZERO);
+    if (fabs(threshold) > PEAL_NEARLY_ZERO) return interchange__above(threshold);
+    return threshold < 0 ? -PEAL_NEARLY_ZERO : interchange__above(PEAL_NEARLY_ZERO);
 }
 
 static peal_status read_node(reading *self, tree_reading *tree, peal_error *err) {

@@ -234,8 +234,8 @@ static peal_status load_edges(const writing *self, size_t column, column_edges *
 
 /* Code `code` holds numbers within 1e-35 of zero, and no others. */
 static bool is_zero_code(const double *edges, size_t count, size_t code) {
-    return code > 0 && code < count && edges[code - 1] >= -INTERCHANGE__NEARLY_ZERO &&
-           edges[code] <= nextafter(INTERCHANGE__NEARLY_ZERO, 1);
+    return code > 0 && code < count && edges[code - 1] >= -PEAL_NEARLY_ZERO &&
+           edges[code] <= nextafter(PEAL_NEARLY_ZERO, 1);
 }
 
 /* A column of codes: numbers go left whose codes are below an edge. */
@@ -261,8 +261,8 @@ static peal_status split_ordered(const code_split *one, const double *edges, siz
                 return refuse(one->self, one->from->column, "a bin of it goes with what is missing");
             }
             zero = true;
-            zeros += (edges[code - 1] == -INTERCHANGE__NEARLY_ZERO) +
-                     (edges[code] == nextafter(INTERCHANGE__NEARLY_ZERO, 1));
+            zeros += (edges[code - 1] == -PEAL_NEARLY_ZERO) +
+                     (edges[code] == nextafter(PEAL_NEARLY_ZERO, 1));
             continue;
         }
         if (!code_is_left(one, code)) {

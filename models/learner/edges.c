@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/base/number.h"
+
 /* A whole number in whose order the values are. */
 static uint32_t key_of(float value) {
     uint32_t bits;
@@ -60,10 +62,10 @@ static size_t make_runs(const float *values, size_t count, uint64_t zeros, model
     return made;
 }
 
-/* Between two neighbours: below the upper one, and not below the lower. */
+/* Below the upper one, and not below the lower. */
 static float edge_between(float low, float high) {
-    const float middle = low + (high - low) / 2;
-    return middle < high && middle >= low ? middle : low;
+    const float between = (float)peal_number_between((double)low, (double)high);
+    return between < high && between >= low ? between : low;
 }
 
 size_t models__edges_find(float *values, size_t count, uint64_t zeros, size_t most, const models__edge_room *room,
@@ -79,7 +81,8 @@ size_t models__edges_find(float *values, size_t count, uint64_t zeros, size_t mo
         const bool is_full =
             in_bin >= MODELS__BIN_LEAST && (distinct <= most || (double)in_bin >= wanted ||
                                             ((double)runs[i + 1].count >= wanted && (double)in_bin >= wanted / 2));
-        if (!is_full) continue;
+        const bool has_zero_between = runs[i].value <= 0 && runs[i + 1].value >= 0;
+        if (!is_full && !has_zero_between) continue;
         edges[made++] = edge_between(runs[i].value, runs[i + 1].value);
         left -= in_bin;
         in_bin = 0;

@@ -1,6 +1,8 @@
 /* Decimal text to double and back, compared with strtod. */
 #include "core/base/number.h"
 
+#include <float.h>
+
 #include "core/base/philox.h"
 #include "tests/support.h"
 
@@ -93,11 +95,25 @@ static void texts_read_back_as_the_number(void **state) {
     assert_string_equal(peal_number_text(9007199254740993.0, text), "9007199254740992");
 }
 
+static void numbers_are_told_apart_in_the_middle(void **state) {
+    (void)state;
+    const double zero = PEAL_NEARLY_ZERO;
+    assert_true(peal_number_between(1, 3) == 2);
+    assert_true(peal_number_between(-3, -1) == -2);
+    assert_true(peal_number_between(-DBL_MAX, DBL_MAX / 2) == zero);
+    assert_true(peal_number_between(DBL_MAX / 2, DBL_MAX) == DBL_MAX / 4 * 3);
+    /* Zero is apart from what is below and above it; a zero that was not seen is of those below. */
+    assert_true(peal_number_between(0, 2) == zero);
+    assert_true(peal_number_between(-2, 0) == -zero);
+    assert_true(peal_number_between(-2, 1) == zero);
+    assert_true(peal_number_between(0, 1e-36) == 5e-37);
+    assert_true(peal_number_between(-1e-36, 0) == -5e-37);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_numbers_equal_strtod),
-        cmocka_unit_test(texts_read_back_as_the_number),
-        cmocka_unit_test(edge_cases_equal_strtod),
+        cmocka_unit_test(random_numbers_equal_strtod),  cmocka_unit_test(texts_read_back_as_the_number),
+        cmocka_unit_test(edge_cases_equal_strtod),      cmocka_unit_test(numbers_are_told_apart_in_the_middle),
         cmocka_unit_test(what_is_no_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
