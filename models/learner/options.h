@@ -12,8 +12,9 @@
 typedef struct peal_train_options {
     const char *dataset;   /* folder */
     const char *out;       /* model file */
-    const char *model;     /* spec; NULL: the linear one, trees or mlp, whichever is better on held-out rows; for images
-                              mlp; where rows have queries and labels are whole numbers from 0, trees that rank */
+    const char *model;     /* spec; NULL: the linear one (of few rows with the penalty that serves them), trees or mlp,
+                              whichever is better on held-out rows; for images mlp; where rows have queries and labels are
+                              whole numbers from 0, trees that rank */
     size_t epochs;         /* 0: enough for the table; of a net, as many as served it best on held-out rows */
     size_t batch;          /* rows of a partition's step; 0: 64 */
     const char *optimizer; /* spec; NULL: adam, for images sgd */

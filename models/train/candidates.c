@@ -1,7 +1,7 @@
 /* The linear model is what a table is worth without further ado; trees or a net must beat it on the same held-out rows
- * by more than chance would, or they are not taken. A net is trained as long as serves it best on held-out rows:
- * longer, it learns a small table by heart. A small table's winner is then trained on all rows; of a large one the rows
- * held out are not missed. */
+ * by more than chance would, or they are not taken. Few rows also say how much penalty the linear model wants. A net is
+ * trained as long as serves it best on held-out rows: longer, it learns a small table by heart. A small table's winner
+ * is then trained on all rows; of a large one the rows held out are not missed. */
 #include "models/train/candidates.h"
 
 #include <math.h>
@@ -12,13 +12,15 @@
 #include "core/base/file.h"
 #include "etl/dataset/dataset.h"
 #include "models/predict/predictor.h"
-#include "models/train/trainer.h"
+#include "models/train/trial.h"
 #include "models/train/verdict.h"
 
 enum {
-    ROWS_LEAST = 100,      /* with fewer, what is held out decides nothing */
+    ROWS_LEAST = 10,       /* with fewer, what is held out decides nothing */
     QUERIES_LEAST = 20,    /* the same of queries */
-    ROWS_FEW = 5000,       /* up to so many a fifth is held out, else a tenth */
+    ROWS_OF_NET = 100,     /* from so many on a net is tried */
+    ROWS_FOLDED = 1000,    /* up to so many all rows are held out in turn */
+    ROWS_FEW = 5000,       /* up to so many a fifth is held out, else a tenth; and penalties are tried */
     SPARSE_MOST = 1 << 14, /* sparse features up to which trees and a net are tried: a first layer has a hundredfold of
                               numbers, and trees look at all bins of what many rows have at every split */
     ROWS_AGAIN = 20000,    /* up to so many the winner is trained again, on all rows */
@@ -29,22 +31,14 @@ enum {
 enum { LINEAR, TREES, NET, TRIALS };
 static const char *const trial_names[TRIALS] = {"trial-1", "trial-2", "trial-3"};
 
-typedef struct candidate {
-    const char *model;
-    char *run_dir; /* NULL: none */
-    peal_train_options options;
-    peal_train_result result;
-    models__trainer trainer;
-} candidate;
-
 typedef struct choice {
     const peal_train_options *options;
     peal_shape shape;
-    uint64_t rows;  /* to train on, and perhaps to hold out from */
+    uint64_t rows;  /* to train on, and perhaps to hold out from; of few those with a label */
     bool has_valid; /* rows to validate on were given: none need be held out */
     size_t queries; /* if rows could be ranked */
     bool ranks;     /* rows of queries are ranked: there is nothing to choose from */
-    candidate candidates[TRIALS];
+    models__trial *candidates[TRIALS];
     size_t count; /* of candidates */
 } choice;
 
@@ -102,6 +96,13 @@ static peal_status look_for_ranking(choice *self, const peal_dataset *dataset, p
     return PEAL_OK;
 }
 
+static peal_status count_labels(void *user, const peal_table *table, peal_error *err) {
+    choice *self = user;
+    (void)err;
+    for (size_t row = 0; row < table->rows; row++) self->rows -= isnan(peal_shape_label(&self->shape, table, row));
+    return PEAL_OK;
+}
+
 static peal_status look(choice *self, peal_error *err) {
     peal_dataset *dataset;
     peal_pipeline *pipeline = NULL;
@@ -109,6 +110,9 @@ static peal_status look(choice *self, peal_error *err) {
     peal_status status = peal_pipeline_load(peal_dataset_pipeline(dataset), &pipeline, err);
     if (status == PEAL_OK) status = peal_pipeline_shape(pipeline, &self->shape, err);
     self->rows = peal_dataset_rows(dataset, PEAL_SPLIT_TRAIN);
+    if (status == PEAL_OK && self->shape.has_label && self->rows <= ROWS_AGAIN) {
+        status = peal_dataset_read(dataset, 1u << PEAL_SPLIT_TRAIN, count_labels, self, err);
+    }
     if (status == PEAL_OK) status = look_for_ranking(self, dataset, err);
     self->has_valid = self->options->valid || peal_dataset_rows(dataset, PEAL_SPLIT_VALID);
     peal_pipeline_free(pipeline);
@@ -118,26 +122,73 @@ static peal_status look(choice *self, peal_error *err) {
 
 /* ---- trying ---- */
 
-static peal_status try_model(choice *self, const char *model, const char *name, peal_error *err) {
-    candidate *one = &self->candidates[self->count++];
-    one->model = model;
-    one->options = *self->options;
-    one->options.model = model;
-    if (!self->has_valid) one->options.valid = self->rows <= ROWS_FEW ? "0.2" : "0.1";
-    if (self->options->run_dir) {
-        one->run_dir = peal_path_join(self->options->run_dir, name);
-        if (!one->run_dir) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-        one->options.run_dir = one->run_dir;
-    }
-    one->trainer =
-        (models__trainer){.options = &one->options, .result = &one->result, .title = "trial", .stops_early = true};
-    return models__trainer_run(&one->trainer, err);
+static peal_status try_model(const choice *self, const char *model, const char *folder, models__trial **out,
+                             peal_error *err) {
+    const char *valid = self->has_valid ? NULL : self->rows <= ROWS_FEW ? "0.2" : "0.1";
+    return models__trial_new(self->options, model, valid, folder, out, err);
 }
 
-static void forget_candidate(candidate *one) {
-    models__trainer_clear(&one->trainer);
-    free(one->run_dir);
-    *one = (candidate){0};
+static peal_status try_candidate(choice *self, const char *model, const char *folder, peal_error *err) {
+    PEAL_TRY(try_model(self, model, folder, &self->candidates[self->count], err));
+    self->count++;
+    return PEAL_OK;
+}
+
+/* The other folds of a small table, as long as the model may be better than `than`; NULL: all. */
+static peal_status try_folds(const choice *self, models__trial *one, const models__trial *than, peal_error *err) {
+    if (self->has_valid || self->rows > ROWS_FOLDED || self->shape.has_query) return PEAL_OK;
+    while (one->folds < MODELS__FOLDS) {
+        if (than) {
+            const models__gain gain = models__trial_gain(than, one);
+            if (gain.mean + gain.error < 0) break;
+        }
+        PEAL_TRY(models__trial_fold(one, err));
+    }
+    return PEAL_OK;
+}
+
+/* Tries the linear model with a penalty for as long as a tenfold one, or a tenth of it, is better. *best is replaced.
+ */
+static peal_status try_penalties(const choice *self, double step, double last, models__trial **best, bool *is_better,
+                                 peal_error *err) {
+    char model[64];
+    *is_better = false;
+    for (double penalty = step; step > 1 ? penalty <= last : penalty >= last; penalty *= step) {
+        models__trial *one;
+        peal_snprintf(model, sizeof model, "%s:l2=%.3g", linear_model(&self->shape), penalty / (double)self->rows);
+        PEAL_TRY(try_model(self, model, NULL, &one, err));
+        const peal_status status = try_folds(self, one, NULL, err);
+        const bool gains = models__trial_gain(*best, one).mean > (*best)->valid.loss / 1000;
+        models__trial *other = gains ? *best : one;
+        if (gains) *best = one;
+        (*best)->result.deaths += other->result.deaths;
+        models__trial_free(other);
+        PEAL_TRY(status);
+        if (!gains) break;
+        *is_better = true;
+    }
+    return PEAL_OK;
+}
+
+/* Of few rows noise may want many times the usual penalty, and what is hardly noisy next to none. */
+static peal_status choose_penalty(const choice *self, models__trial **linear, peal_error *err) {
+    bool is_better;
+    if (self->rows > ROWS_FEW || (*linear)->trainer.learner->judges_epochs) return PEAL_OK; /* by steps: slow */
+    PEAL_TRY(try_penalties(self, 10, 10000, linear, &is_better, err));
+    return is_better ? PEAL_OK : try_penalties(self, 0.1, 0.001, linear, &is_better, err);
+}
+
+static peal_status try_linear(choice *self, peal_error *err) {
+    models__trial **one = &self->candidates[0];
+    PEAL_TRY(try_candidate(self, linear_model(&self->shape), trial_names[LINEAR], err));
+    PEAL_TRY(try_folds(self, *one, NULL, err));
+    const double loss = (*one)->valid.loss;
+    PEAL_TRY(choose_penalty(self, one, err));
+    if (strcmp((*one)->model, linear_model(&self->shape)) == 0) return PEAL_OK;
+    peal_report(reporter(self), PEAL_EVENT_NOTE, "penalty: loss on %llu held-out rows: %s %.4g, %s %.4g",
+                (unsigned long long)models__trial_held(*one).rows, linear_model(&self->shape), loss, (*one)->model,
+                (*one)->valid.loss);
+    return PEAL_OK;
 }
 
 /* Trees want none of the options of learning by steps, are slow with many sparse features, and may want more memory
@@ -147,22 +198,17 @@ static peal_status try_trees(choice *self, peal_error *err) {
     options.model = "trees";
     if (self->shape.sparse > SPARSE_MOST || self->shape.classes > CLASSES_MOST || options.epochs) return PEAL_OK;
     if (!models__can_learn(&options)) return PEAL_OK;
-    const peal_status status = try_model(self, options.model, trial_names[TREES], err);
+    const peal_status status = try_candidate(self, options.model, trial_names[TREES], err);
+    if (status == PEAL_OK) return try_folds(self, self->candidates[self->count - 1], self->candidates[0], err);
     if (status != PEAL_E_MEMORY) return status;
     peal_report(reporter(self), PEAL_EVENT_NOTE, "trees are not tried: %s", err ? err->message : "too little memory");
-    forget_candidate(&self->candidates[--self->count]);
     return PEAL_OK;
 }
 
-/* The loss of one held-out row: log loss of a class, half the squared error of a standardised number. */
-static double row_loss(const models__trainer *trainer, uint64_t row) {
-    const peal_shape *shape = &trainer->data.shape;
-    const size_t width = shape->classes ? shape->classes : 1;
-    const double *scores = trainer->shared.valid_scores + row * width;
-    const double label = trainer->data.valid_labels[row];
-    if (shape->classes) return -log(fmax(scores[(size_t)label], 1e-15));
-    const double error = (scores[0] - label) / shape->label_deviation;
-    return error * error / 2;
+/* On the first fold alone: more of them take long, and in each its best epoch would be chosen by the rows held out. */
+static peal_status try_net(choice *self, peal_error *err) {
+    if (self->shape.sparse > SPARSE_MOST || self->rows < ROWS_OF_NET) return PEAL_OK;
+    return try_candidate(self, "mlp", trial_names[NET], err);
 }
 
 /* How well it tells the classes apart, whatever it makes of their probabilities: a net's are often the better ones
@@ -172,67 +218,53 @@ static double ranking(const peal_metrics *metrics) {
     return metrics->classes == 2 && isfinite(metrics->auc) ? metrics->auc : metrics->accuracy;
 }
 
-/* Whether the rows held out can tell two models apart: with a handful that are not of the most frequent class, luck
- * does. */
-static bool can_decide(const models__trainer *trainer) {
-    enum { OTHERS_LEAST = 10 };
-    const uint32_t classes = trainer->data.shape.classes;
-    uint64_t most = 0;
-    for (uint32_t class = 0; class < classes; class ++) {
-        uint64_t rows = 0;
-        for (uint64_t row = 0; row < trainer->data.valid_count; row++) rows += trainer->data.valid_labels[row] == class;
-        if (rows > most) most = rows;
-    }
-    return classes == 0 || trainer->data.valid_count - most >= OTHERS_LEAST;
-}
-
 /* Whether the second one's loss is below the first's, row by row, by more than two standard errors; or by more than
  * one, where also more rows gain than chance explains: few rows of a long tail make a large error. With one alone a net
  * would often be taken for luck: its best epoch was chosen by these very rows. And it must tell the classes apart as
  * well. */
-static bool is_better(const candidate *one, const candidate *two) {
-    const models__trainer *first = &one->trainer, *second = &two->trainer;
-    if (!can_decide(first)) return false;
-    if (ranking(&two->result.valid) < ranking(&one->result.valid)) return false;
-    const double count = (double)first->data.valid_count;
-    double sum = 0, squares = 0, wins = 0;
-    for (uint64_t row = 0; row < first->data.valid_count; row++) {
-        const double gain = row_loss(first, row) - row_loss(second, row);
-        sum += gain;
-        squares += gain * gain;
-        wins += gain > 0;
-    }
-    const double mean = sum / count, error = sqrt(fmax(squares / count - mean * mean, 0) / count);
-    return mean > 2 * error || (count >= 100 && mean > error && wins > count / 2 + sqrt(count));
+static bool is_better(const models__trial *one, const models__trial *two) {
+    if (!models__trial_decides(one)) return false;
+    if (ranking(&two->valid) < ranking(&one->valid)) return false;
+    const models__gain gain = models__trial_gain(one, two);
+    return gain.mean > 2 * gain.error ||
+           (gain.rows >= 100 && gain.mean > gain.error && gain.wins > gain.rows / 2 + sqrt(gain.rows));
 }
 
 /* ---- the winner ---- */
+
+/* Of a row that the trial's first fold held out. */
+static double loss_of(const models__trainer *trial, uint64_t row) {
+    const peal_shape *shape = &trial->data.shape;
+    return models__row_loss(shape, trial->shared.valid_scores + row * peal_shape_scores(shape),
+                            trial->data.valid_labels[row]);
+}
 
 /* Whether a training on all rows came out worse than the trial on the rows held out, which it has seen and the trial
  * has not: by a tenth of the trial's loss, a hundredth of the mean's and two standard errors, row by row. Luck decides
  * such a training, as of a net with a rate too high. valid_scores are those of `model`
  * afterwards. */
 static peal_status is_worse(models__trainer *trial, const void *model, double *loss, bool *out, peal_error *err) {
-    const uint64_t count = trial->data.valid_count;
+    const models__held held = models__held_out(trial);
+    const double count = (double)held.rows;
     double *before, sum = 0, squares = 0;
-    PEAL_TRY(peal_alloc_checked(&before, count, sizeof *before, "the loss of held-out rows", err));
-    for (uint64_t row = 0; row < count; row++) before[row] = row_loss(trial, row);
+    PEAL_TRY(peal_alloc_checked(&before, held.rows, sizeof *before, "the loss of held-out rows", err));
+    for (uint64_t row = 0; row < held.rows; row++) before[row] = loss_of(trial, row);
     const peal_status status = models__score_valid(trial, model, err);
     *loss = 0;
-    for (uint64_t row = 0; row < count; row++) {
-        const double after = row_loss(trial, row), more = after - before[row];
-        *loss += after / (double)count;
-        sum += more / (double)count;
-        squares += more * more / (double)count;
+    for (uint64_t row = 0; row < held.rows; row++) {
+        const double after = loss_of(trial, row), more = after - before[row];
+        *loss += after / count;
+        sum += more / count;
+        squares += more * more / count;
     }
     free(before);
-    *out = sum > trial->result->valid.loss / 10 && sum > models__loss_of_the_mean(trial) / 100 &&
-           sum > 2 * sqrt(fmax(squares - sum * sum, 0) / (double)count);
+    *out = sum > held.metrics->loss / 10 && sum > models__loss_of_the_mean(trial, &held) / 100 &&
+           sum > 2 * sqrt(fmax(squares - sum * sum, 0) / count);
     return status;
 }
 
 /* Writes the model trained on all rows, or the trial's if that is the better one. */
-static peal_status write_better(const models__trainer *again, candidate *winner, peal_train_result *result,
+static peal_status write_better(const models__trainer *again, models__trial *winner, peal_train_result *result,
                                 peal_atomic_file *out, peal_error *err) {
     const double before = winner->result.valid.loss;
     double after;
@@ -251,42 +283,47 @@ static peal_status write_better(const models__trainer *again, candidate *winner,
     return models__trainer_write(&winner->trainer, out, err);
 }
 
-static peal_status train_again(const choice *self, candidate *winner, peal_train_result *result, peal_atomic_file *out,
-                               peal_error *err) {
+static peal_status train_again(const choice *self, models__trial *winner, peal_train_result *result,
+                               peal_atomic_file *out, peal_error *err) {
     peal_train_options options = *self->options;
     options.model = winner->model;
     options.epochs = winner->trainer.training.epochs;
     models__trainer trainer = {.options = &options, .result = result};
     /* A linear model that has converged has nothing to stop early for. */
     if (winner->trainer.spec.hidden_count || winner->trainer.learner->has_no_end)
-        trainer.last_epoch = winner->result.best_epoch;
+        trainer.last_epoch = (winner->best_epochs + winner->folds / 2) / winner->folds;
     peal_status status = models__trainer_run(&trainer, err);
     if (status == PEAL_OK) status = write_better(&trainer, winner, result, out, err);
     models__trainer_clear(&trainer);
     result->has_valid = true;
-    result->valid = winner->result.valid;
+    result->valid = winner->valid;
     return status;
 }
 
-static void say_choice(const choice *self, const candidate *winner) {
-    char text[160];
-    size_t at = 0;
-    for (size_t i = 0; i < self->count && at < sizeof text; i++) {
-        const candidate *one = &self->candidates[i];
-        at += (size_t)snprintf(text + at, sizeof text - at, "%s %s %.4g", i ? "," : "", one->model,
-                               one->result.valid.loss);
+/* The first model's loss, and by how much the others' differ from it on the rows that both have held out. */
+static void say_choice(const choice *self, const models__trial *winner) {
+    const models__trial *first = self->candidates[0];
+    const unsigned long long rows = models__trial_held(first).rows;
+    char text[200];
+    int at = snprintf(text, sizeof text, "%s %.4g", first->model, first->valid.loss);
+    for (size_t i = 1; i < self->count && at < (int)sizeof text; i++) {
+        const models__gain gain = models__trial_gain(first, self->candidates[i]);
+        at += snprintf(text + at, sizeof text - (size_t)at, ", %s %.4g %s", self->candidates[i]->model, fabs(gain.mean),
+                       gain.mean > 0 ? "less" : "more");
+        if (gain.rows == (double)rows || at >= (int)sizeof text) continue;
+        at += snprintf(text + at, sizeof text - (size_t)at, " (on %.0f)", gain.rows);
     }
-    peal_report(reporter(self), PEAL_EVENT_NOTE, "model: %s is chosen: loss on %llu held-out rows:%s", winner->model,
-                (unsigned long long)winner->trainer.data.valid_count, text);
+    peal_report(reporter(self), PEAL_EVENT_NOTE, "model: %s is chosen: loss on %llu held-out rows: %s", winner->model,
+                rows, text);
 }
 
 /* Of those that are better than the first one, which is the plainest, the one with the least loss. */
-static candidate *choose(choice *self) {
-    candidate *winner = &self->candidates[0];
+static models__trial *choose(choice *self) {
+    models__trial *first = self->candidates[0], *winner = first;
     for (size_t i = 1; i < self->count; i++) {
-        candidate *one = &self->candidates[i];
-        if (!is_better(&self->candidates[0], one)) continue;
-        if (winner == &self->candidates[0] || one->result.valid.loss < winner->result.valid.loss) winner = one;
+        models__trial *one = self->candidates[i];
+        if (!is_better(first, one)) continue;
+        if (winner == first || models__trial_gain(winner, one).mean > 0) winner = one;
     }
     if (self->count > 1) say_choice(self, winner);
     return winner;
@@ -300,17 +337,20 @@ static peal_status forget_earlier_job(const peal_train_options *options, peal_er
     return models__forget_trials(options->run_dir, err);
 }
 
+static peal_status try_models(choice *self, peal_error *err) {
+    if (!self->options->model && !self->ranks) {
+        PEAL_TRY(try_linear(self, err));
+        PEAL_TRY(try_trees(self, err));
+        return try_net(self, err);
+    }
+    const char *model = self->ranks ? ranking_model : self->options->model;
+    return try_candidate(self, model, trial_names[LINEAR], err);
+}
+
 static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_file *out, peal_error *err) {
     PEAL_TRY(forget_earlier_job(self->options, err));
-    if (self->options->model || self->ranks) {
-        const char *model = self->ranks ? ranking_model : self->options->model;
-        PEAL_TRY(try_model(self, model, trial_names[LINEAR], err));
-    } else {
-        PEAL_TRY(try_model(self, linear_model(&self->shape), trial_names[LINEAR], err));
-        PEAL_TRY(try_trees(self, err));
-        if (self->shape.sparse <= SPARSE_MOST) PEAL_TRY(try_model(self, "mlp", trial_names[NET], err));
-    }
-    candidate *winner = choose(self);
+    PEAL_TRY(try_models(self, err));
+    models__trial *winner = choose(self);
     const bool again = !self->has_valid && self->rows <= ROWS_AGAIN;
     if (again) {
         PEAL_TRY(train_again(self, winner, result, out, err));
@@ -319,9 +359,10 @@ static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_
         *result = winner->result;
     }
     for (size_t i = 0; i < self->count; i++) {
-        if (again || &self->candidates[i] != winner) result->deaths += self->candidates[i].result.deaths;
+        if (again || self->candidates[i] != winner) result->deaths += self->candidates[i]->result.deaths;
     }
-    models__warn(&winner->trainer);
+    const models__held held = models__trial_held(winner);
+    models__warn(&winner->trainer, &held);
     return PEAL_OK;
 }
 
@@ -329,7 +370,8 @@ static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_
 static const char *model_untried(const choice *self) {
     if (self->shape.bytes) return "mlp";
     if (self->ranks) return self->queries < QUERIES_LEAST ? ranking_model : NULL;
-    return self->rows < ROWS_LEAST ? linear_model(&self->shape) : NULL;
+    const uint64_t least = self->options->model ? ROWS_OF_NET : ROWS_LEAST;
+    return self->rows < least ? linear_model(&self->shape) : NULL;
 }
 
 const char *models__trial_name(size_t index) {
@@ -373,7 +415,7 @@ peal_status models__train_by_trial(const peal_train_options *options, peal_train
     } else if (status == PEAL_OK) {
         status = try_all(&self, result, out, err);
     }
-    for (size_t i = 0; i < self.count; i++) forget_candidate(&self.candidates[i]);
+    for (size_t i = 0; i < self.count; i++) models__trial_free(self.candidates[i]);
     free(self.shape.vocabularies);
     return status;
 }

@@ -183,16 +183,20 @@ static peal_status balance(models__data *data, const known_rows *known, peal_err
     return PEAL_OK;
 }
 
-/* Marks a random fraction of `count` things: a function of the seed and their number. */
+/* Marks a random fraction of `count` things, at least one, and not all: a function of the seed and their number. Folds
+ * have none in common, and as many as fit leave none out. */
 static peal_status draw(const models__trainer *trainer, double fraction, uint64_t count, uint8_t **drawn,
                         peal_error *err) {
     uint32_t *order;
+    const double least = 1 / (double)count, part = (double)count * fmax(fmin(fraction, 1 - least), least);
+    const uint64_t from = (uint64_t)(part * (double)trainer->fold + 0.5),
+                   to = (uint64_t)(part * (double)(trainer->fold + 1) + 0.5);
     PEAL_TRY(peal_zeroed_checked(drawn, count, 1, "held-out rows", err));
     PEAL_TRY(peal_alloc_checked(&order, count, sizeof *order, "held-out rows", err));
     for (uint64_t i = 0; i < count; i++) order[i] = (uint32_t)i;
     peal_philox random = peal_philox_stream(trainer->options->seed, PEAL_PURPOSE_SPLIT, 0, 0, 0);
     peal_philox_shuffle(&random, order, count);
-    for (uint64_t i = 0; i < (uint64_t)((double)count * fraction + 0.5); i++) (*drawn)[order[i]] = 1;
+    for (uint64_t i = from; i < to && i < count; i++) (*drawn)[order[i]] = 1;
     free(order);
     return PEAL_OK;
 }
@@ -208,9 +212,7 @@ static peal_status hold_out_queries(const models__trainer *trainer, double fract
                          "%s: all rows to train on are of one query, which cannot be cut: none can be held out (valid)",
                          trainer->options->dataset);
     }
-    /* At least one is held out, and one is left. */
-    const double least = 1 / (double)count, part = fmin(fmax(fraction, least), 1 - least);
-    peal_status status = draw(trainer, part, count, &drawn, err);
+    peal_status status = draw(trainer, fraction, count, &drawn, err);
     if (status == PEAL_OK) status = peal_zeroed_checked(held, rows, 1, "held-out rows", err);
     for (uint64_t row = 0; row < rows && status == PEAL_OK; row++) {
         const uint32_t query = peal_query_of(queries, row);
@@ -220,12 +222,26 @@ static peal_status hold_out_queries(const models__trainer *trainer, double fract
     return status;
 }
 
+/* Marks a fraction of the rows that have a label, or of the queries. */
 static peal_status hold_out(const models__trainer *trainer, double fraction, const known_rows *known, uint8_t **held,
                             peal_error *err) {
     const uint64_t rows = peal_rows_count(trainer->data.rows);
+    uint64_t count = 0, unlabelled = 0;
+    uint32_t *labelled = NULL;
+    uint8_t *drawn = NULL;
     if (rows > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows in one split");
     if (trainer->data.shape.has_query) return hold_out_queries(trainer, fraction, &known->queries, held, err);
-    return draw(trainer, fraction, rows, held, err);
+    peal_status status = list_rows(known, NULL, 0, &labelled, &count, &unlabelled, err);
+    if (status == PEAL_OK && count < 2) {
+        status = peal_fail(err, PEAL_E_DATA, "%s: %s row to train on has a label: none can be held out (valid)",
+                           trainer->options->dataset, count ? "one" : "no");
+    }
+    if (status == PEAL_OK) status = draw(trainer, fraction, count, &drawn, err);
+    if (status == PEAL_OK) status = peal_zeroed_checked(held, rows, 1, "held-out rows", err);
+    for (uint64_t i = 0; i < count && status == PEAL_OK; i++) (*held)[labelled[i]] = drawn[i];
+    free(drawn);
+    free(labelled);
+    return status;
 }
 
 static peal_status open_valid_dataset(models__trainer *trainer, const char *path, known_rows *known, peal_error *err) {

@@ -422,7 +422,8 @@ peal_status models__train_once(const peal_train_options *options, peal_train_res
     peal_status status = models__trainer_run(&trainer, err);
     if (status == PEAL_OK) status = models__trainer_write(&trainer, out, err);
     if (status == PEAL_OK && options->run_dir) status = models__forget_trials(options->run_dir, err);
-    if (status == PEAL_OK) models__warn(&trainer);
+    const models__held held = models__held_out(&trainer);
+    if (status == PEAL_OK) models__warn(&trainer, &held);
     models__trainer_clear(&trainer);
     return status;
 }

@@ -68,6 +68,7 @@ typedef struct models__trainer {
     const char *title; /* in front of what is told of its epochs; NULL: nothing */
     bool stops_early;  /* end when the validation loss has long not got better */
     size_t last_epoch; /* end after so many epochs of the schedule; 0: all */
+    size_t fold;       /* of a fraction of the rows to validate on: which one is held out, from 0 */
 
     /* the job */
     peal_model_spec spec;

@@ -23,50 +23,52 @@ static void warn_of_falling_loss(const models__trainer *trainer) {
                 course->later_loss, course->last_loss);
 }
 
-static bool labels_are_the_same(const models__trainer *trainer) {
-    for (uint64_t row = 1; row < trainer->data.valid_count; row++) {
-        if (trainer->data.valid_labels[row] != trainer->data.valid_labels[0]) return false;
+models__held models__held_out(const models__trainer *trainer) {
+    return (models__held){trainer->data.valid_labels, trainer->data.valid_count, &trainer->result->valid};
+}
+
+static bool labels_are_the_same(const models__held *held) {
+    for (uint64_t row = 1; row < held->rows; row++) {
+        if (held->labels[row] != held->labels[0]) return false;
     }
     return true;
 }
 
-/* The loss of a held-out row of a number, as the trainer judges models. */
-static double loss_of_saying(const models__trainer *trainer, double number, uint64_t row) {
-    const double label = trainer->data.valid_labels[row];
+/* The loss of a number, as the trainer judges models. */
+static double loss_of_saying(const models__trainer *trainer, double number, double label) {
     if (trainer->learner->valid_loss) return trainer->learner->valid_loss(trainer->self, &number, &label, 1);
     const double difference = (label - number) / trainer->data.shape.label_deviation;
     return difference * difference / 2;
 }
 
-double models__loss_of_the_mean(const models__trainer *trainer) {
+double models__loss_of_the_mean(const models__trainer *trainer, const models__held *held) {
     const peal_shape *shape = &trainer->data.shape;
-    const double count = (double)trainer->data.valid_count;
+    const double count = (double)held->rows;
     if (shape->classes == 0) {
         double mean = 0, loss = 0;
-        for (uint64_t row = 0; row < trainer->data.valid_count; row++) mean += trainer->data.valid_labels[row] / count;
-        for (uint64_t row = 0; row < trainer->data.valid_count; row++) loss += loss_of_saying(trainer, mean, row);
+        for (uint64_t row = 0; row < held->rows; row++) mean += held->labels[row] / count;
+        for (uint64_t row = 0; row < held->rows; row++) loss += loss_of_saying(trainer, mean, held->labels[row]);
         return loss / count;
     }
     double entropy = 0;
     for (uint32_t class = 0; class < shape->classes; class ++) {
         double share = 0;
-        for (uint64_t row = 0; row < trainer->data.valid_count; row++)
-            share += trainer->data.valid_labels[row] == class;
+        for (uint64_t row = 0; row < held->rows; row++) share += held->labels[row] == class;
         if (share > 0) entropy -= share / count * log(share / count);
     }
     return entropy;
 }
 
-static void warn_of_worthless_model(const models__trainer *trainer) {
-    if (trainer->result->valid.is_order) return; /* there is no number that all rows could be said to be */
-    if (trainer->data.valid_count == 0) return;
-    if (labels_are_the_same(trainer)) {
+static void warn_of_worthless_model(const models__trainer *trainer, const models__held *held) {
+    if (held->metrics->is_order) return; /* there is no number that all rows could be said to be */
+    if (held->rows == 0) return;
+    if (labels_are_the_same(held)) {
         peal_report(trainer->options->reporter, PEAL_EVENT_WARNING,
                     "the label is the same in all %llu held-out rows: they cannot show what the model is worth",
-                    (unsigned long long)trainer->data.valid_count);
+                    (unsigned long long)held->rows);
         return;
     }
-    const double loss = trainer->result->valid.loss, plain = models__loss_of_the_mean(trainer);
+    const double loss = held->metrics->loss, plain = models__loss_of_the_mean(trainer, held);
     if (loss < 0.99 * plain) return; /* less than a hundredth is chance */
     peal_report(
         trainer->options->reporter, PEAL_EVENT_WARNING,
@@ -91,9 +93,9 @@ static void warn_of_luck(const models__trainer *trainer) {
                 (unsigned long long)parameters, (unsigned long long)trainer->data.train_count);
 }
 
-void models__warn(const models__trainer *trainer) {
+void models__warn(const models__trainer *trainer, const models__held *held) {
     warn_of_falling_loss(trainer);
-    warn_of_worthless_model(trainer);
+    warn_of_worthless_model(trainer, held);
     warn_of_luck(trainer);
     models__warn_of_leaks(trainer);
 }

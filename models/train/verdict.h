@@ -6,11 +6,21 @@
 
 #include "models/train/trainer.h"
 
-/* Reports a warning, with what would help, for each of these that holds. After models__trainer_run. */
-void models__warn(const models__trainer *trainer);
+/* Rows that were held out, and how the model does on them. */
+typedef struct models__held {
+    const double *labels; /* [rows] */
+    uint64_t rows;
+    const peal_metrics *metrics;
+} models__held;
 
-/* The loss on the validation rows of always saying what their label is on average: the entropy of its classes, or half
- * a number's variance, or by what else the learner judges. */
-double models__loss_of_the_mean(const models__trainer *trainer);
+/* Reports a warning, with what would help, for each of these that holds. After models__trainer_run. `held` may be more
+ * than this training's own. */
+void models__warn(const models__trainer *trainer, const models__held *held);
+/* This training's own. */
+models__held models__held_out(const models__trainer *trainer);
+
+/* The loss on such rows of always saying what their label is on average: the entropy of its classes, or half a number's
+ * variance, or by what else the learner judges. */
+double models__loss_of_the_mean(const models__trainer *trainer, const models__held *held);
 
 #endif

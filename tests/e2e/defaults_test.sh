@@ -33,7 +33,7 @@ expect 0 "the loss still falls" numbers y --model linear --lr 0.001 --epochs 3 -
 expect 0 "the loss still falls" numbers y --model linear --lr 0.001 --epochs 30 --schedule constant --valid 0.2 --out m.safetensors
 expect 0 "better than always saying the mean" numbers noise --epochs 30 --out m.safetensors
 grep -q "still falls" err.txt && fail "a loss of noise is said to fall"
-expect 0 "the label is the same in all" numbers rare --epochs 10 --out m.safetensors
+expect 0 "the label is the same in all" numbers rare --epochs 10 --valid 0.2 --out m.safetensors
 grep -q "still falls\|better than" err.txt && fail "a wrong warning: $(cat err.txt)"
 expect 0 "chosen" numbers y --out m.safetensors
 grep -q "warning" err.txt && fail "a warning without a cause: $(cat err.txt)"
@@ -62,3 +62,30 @@ numbers y --valid 0.2 --epochs 5 --out m.safetensors --quiet # the better trial 
 [ -e $run/run.json ] && fail "the training of an earlier job is left"
 [ -e $run/trial-3/run.json ] || fail "the trials of the present job are missing"
 [ "$(cat $run/trial-2/notes)" = mine ]
+
+# Of few rows all are held out in turn. Nothing but noise wants a strong penalty, a plane next to none; one column of many
+# in which a step tells the class is for trees. Whatever the number of workers, and after a death, the bits are the same.
+awk 'BEGIN { srand(9); print "a,b,plane,noise"
+    for (i = 0; i < 60; i++) { a = rand(); b = rand(); printf "%.5f,%.5f,%.5f,%.5f\n", a, b, 3 * a - b, rand() } }' >few.csv
+awk 'BEGIN { srand(10); printf "y"; for (c = 0; c < 40; c++) printf ",x%d", c; print ""
+    for (i = 0; i < 90; i++) {
+        line = ""
+        for (c = 0; c < 40; c++) { x = rand(); if (c == 7) y = x > 0.3 && x < 0.7 ? "in" : "out"; line = line "," x }
+        print y line } }' >step.csv
+strength() { sed -n 's/.*model: linear:l2=\([0-9.e+-]*\) is chosen.*/\1/p' err.txt; }
+expect 0 "loss on 60 held-out rows: linear " "$peal" train few.csv --label plane --drop noise --out few.safetensors
+at_least 0.002 "$(strength)"
+expect 0 "loss on 60 held-out rows: linear " "$peal" train few.csv --label noise --drop plane --out few.safetensors
+at_least "$(strength)" 0.15
+expect 0 "model: trees is chosen: loss on 90 held-out rows: logistic" "$peal" train step.csv --label y --workers 1 --out one.safetensors
+"$peal" train step.csv --label y --workers 3 --out three.safetensors --quiet
+cmp one.safetensors three.safetensors || fail "other bits with three workers"
+for delay in 0.02 0.05 0.1 0.2; do
+    rm -rf again.safetensors*
+    "$peal" train step.csv --label y --out again.safetensors --quiet &
+    sleep $delay
+    kill -9 $! 2>/dev/null || true # it may have come to its end
+    wait $! 2>/dev/null || true
+    "$peal" train step.csv --label y --out again.safetensors --resume --quiet
+    cmp one.safetensors again.safetensors || fail "other bits after a death"
+done

@@ -1,0 +1,134 @@
+#include "models/train/trial.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double *doubles(const peal_buffer *buffer) {
+    return (const double *)(const void *)buffer->data;
+}
+
+static size_t width_of(const models__trial *self) {
+    return peal_shape_scores(&self->trainer.data.shape);
+}
+
+/* What a trained fold says of the rows that it held out. */
+static peal_status take_fold(models__trial *self, const models__trainer *trainer, peal_error *err) {
+    const uint64_t count = trainer->data.valid_count;
+    const size_t row_bytes = width_of(self) * sizeof(double);
+    PEAL_TRY(peal_buffer_append(&self->labels, trainer->data.valid_labels, count * sizeof(double), err));
+    PEAL_TRY(peal_buffer_append(&self->scores, trainer->shared.valid_scores, count * row_bytes, err));
+    self->best_epochs += trainer->result->best_epoch;
+    self->folds++;
+    return PEAL_OK;
+}
+
+static peal_status begin(models__trial *self, const peal_train_options *options, const char *model, const char *valid,
+                         const char *folder, peal_error *err) {
+    self->model = peal_strdup(model);
+    if (!self->model) return peal_fail(err, PEAL_E_MEMORY, "no memory for a text");
+    self->options = *options;
+    self->options.model = self->model;
+    if (valid) self->options.valid = valid;
+    if (folder && options->run_dir) {
+        self->run_dir = peal_path_join(options->run_dir, folder);
+        if (!self->run_dir) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    }
+    self->options.run_dir = self->run_dir;
+    self->options.resume = self->run_dir && options->resume;
+    if (!folder) self->options.reporter = NULL;
+    self->trainer =
+        (models__trainer){.options = &self->options, .result = &self->result, .title = "trial", .stops_early = true};
+    PEAL_TRY(models__trainer_run(&self->trainer, err));
+    self->options.reporter = options->reporter;
+    self->valid = self->result.valid;
+    return take_fold(self, &self->trainer, err);
+}
+
+peal_status models__trial_new(const peal_train_options *options, const char *model, const char *valid,
+                              const char *folder, models__trial **out, peal_error *err) {
+    models__trial *self;
+    PEAL_TRY(peal_zeroed_checked(&self, 1, sizeof *self, "a trial", err));
+    const peal_status status = begin(self, options, model, valid, folder, err);
+    if (status != PEAL_OK) {
+        models__trial_free(self);
+        return status;
+    }
+    *out = self;
+    return PEAL_OK;
+}
+
+static peal_status measure(models__trial *self, peal_error *err) {
+    const peal_shape *shape = &self->trainer.data.shape;
+    const models__held held = models__trial_held(self);
+    return peal_metrics_compute(doubles(&self->scores), width_of(self), held.labels, held.rows, shape->classes,
+                                shape->label_deviation, &self->valid, err);
+}
+
+peal_status models__trial_fold(models__trial *self, peal_error *err) {
+    peal_train_options options = self->options;
+    peal_train_result result;
+    models__trainer trainer = {.options = &options, .result = &result, .stops_early = true, .fold = self->folds};
+    options.run_dir = NULL;
+    options.resume = false;
+    options.reporter = NULL;
+    peal_status status = models__trainer_run(&trainer, err);
+    if (status == PEAL_OK) status = take_fold(self, &trainer, err);
+    if (status == PEAL_OK) status = measure(self, err);
+    if (status == PEAL_OK) self->result.deaths += result.deaths;
+    models__trainer_clear(&trainer);
+    return status;
+}
+
+void models__trial_free(models__trial *self) {
+    if (!self) return;
+    models__trainer_clear(&self->trainer);
+    peal_buffer_clear(&self->labels);
+    peal_buffer_clear(&self->scores);
+    free(self->run_dir);
+    free(self->model);
+    free(self);
+}
+
+models__held models__trial_held(const models__trial *self) {
+    return (models__held){doubles(&self->labels), self->labels.size / sizeof(double), &self->valid};
+}
+
+double models__row_loss(const peal_shape *shape, const double *scores, double label) {
+    if (shape->classes) return -log(fmax(scores[(size_t)label], 1e-15));
+    const double error = (scores[0] - label) / shape->label_deviation;
+    return error * error / 2;
+}
+
+bool models__trial_decides(const models__trial *self) {
+    enum { OTHERS_LEAST = 10 };
+    const uint32_t classes = self->trainer.data.shape.classes;
+    const models__held held = models__trial_held(self);
+    uint64_t most = 0;
+    for (uint32_t class = 0; class < classes; class ++) {
+        uint64_t rows = 0;
+        for (uint64_t row = 0; row < held.rows; row++) rows += held.labels[row] == class;
+        if (rows > most) most = rows;
+    }
+    return classes == 0 || held.rows - most >= OTHERS_LEAST;
+}
+
+models__gain models__trial_gain(const models__trial *one, const models__trial *two) {
+    const models__held first = models__trial_held(one), second = models__trial_held(two);
+    const uint64_t count = first.rows < second.rows ? first.rows : second.rows;
+    const peal_shape *shape = &one->trainer.data.shape;
+    const double *labels = first.labels, *scores = doubles(&one->scores), *others = doubles(&two->scores);
+    const size_t width = width_of(one);
+    models__gain gain = {.rows = (double)count};
+    double sum = 0, squares = 0;
+    for (uint64_t row = 0; row < count; row++) {
+        const double by = models__row_loss(shape, scores + row * width, labels[row]) -
+                          models__row_loss(shape, others + row * width, labels[row]);
+        sum += by;
+        squares += by * by;
+        gain.wins += by > 0;
+    }
+    gain.mean = sum / gain.rows;
+    gain.error = sqrt(fmax(squares / gain.rows - gain.mean * gain.mean, 0) / gain.rows);
+    return gain;
+}

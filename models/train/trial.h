@@ -1,0 +1,48 @@
+/* A trial: what a model is worth, found out on rows that it has not learnt from. A fifth or a tenth of them is held
+ * out; of a small table also the others in turn (folds), for a handful of rows decides nothing. */
+#ifndef PEAL_MODELS_TRIAL_H
+#define PEAL_MODELS_TRIAL_H
+
+#include "core/base/memory.h"
+#include "models/train/trainer.h"
+#include "models/train/verdict.h"
+
+enum { MODELS__FOLDS = 5 };
+
+typedef struct models__trial {
+    char *model;   /* its spec */
+    char *run_dir; /* of the first fold; NULL: none */
+    peal_train_options options;
+    peal_train_result result; /* of the first fold */
+    models__trainer trainer;  /* of the first fold */
+    size_t folds;             /* done */
+    size_t best_epochs;       /* of all of them, added up */
+    peal_buffer labels;       /* double [rows held out], fold by fold */
+    peal_buffer scores;       /* double [rows held out, scores] */
+    peal_metrics valid;       /* of these */
+} models__trial;
+
+/* Trains a model on the first fold. `folder` is its place in the run folder, if there is one; NULL: it goes nowhere and
+ * is not spoken of, for it takes a moment and a resumed job does it again. *out is freed by the caller. */
+peal_status models__trial_new(const peal_train_options *options, const char *model, const char *valid,
+                              const char *folder, models__trial **out, peal_error *err);
+/* Trains it on the next of MODELS__FOLDS folds of a fifth each, which also goes nowhere. */
+peal_status models__trial_fold(models__trial *self, peal_error *err);
+void models__trial_free(models__trial *self);
+
+/* All rows held out so far. */
+models__held models__trial_held(const models__trial *self);
+/* The loss of one row: log loss of a class, half the squared error of a standardised number. */
+double models__row_loss(const peal_shape *shape, const double *scores, double label);
+/* Whether the rows held out can tell two models apart: with a handful that are not of the most frequent class, luck
+ * does. */
+bool models__trial_decides(const models__trial *self);
+
+/* By how much the second one's loss is below the first's, over the rows that both were tried on. */
+typedef struct models__gain {
+    double rows, mean, error; /* of the mean: its standard error */
+    double wins;              /* rows whose loss is lower */
+} models__gain;
+models__gain models__trial_gain(const models__trial *one, const models__trial *two);
+
+#endif
