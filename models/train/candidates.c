@@ -16,15 +16,16 @@
 #include "models/train/verdict.h"
 
 enum {
-    ROWS_LEAST = 10,       /* with fewer, what is held out decides nothing */
-    QUERIES_LEAST = 20,    /* the same of queries */
-    ROWS_OF_NET = 100,     /* from so many on a net is tried */
-    ROWS_FOLDED = 1000,    /* up to so many all rows are held out in turn */
-    ROWS_FEW = 5000,       /* up to so many a fifth is held out, else a tenth; and penalties are tried */
-    SPARSE_MOST = 1 << 14, /* sparse features up to which trees and a net are tried: a first layer has a hundredfold of
-                              numbers, and trees look at all bins of what many rows have at every split */
-    ROWS_AGAIN = 20000,    /* up to so many the winner is trained again, on all rows */
-    CLASSES_MOST = 30,     /* up to which trees are tried: each round grows one for each class */
+    ROWS_LEAST = 10,        /* with fewer, what is held out decides nothing */
+    QUERIES_LEAST = 20,     /* the same of queries */
+    ROWS_OF_NET = 100,      /* from so many on a net is tried */
+    ROWS_FOLDED = 1000,     /* up to so many all rows are held out in turn */
+    ROWS_FEW = 5000,        /* up to so many a fifth is held out, else a tenth; and penalties are tried */
+    SPARSE_MOST = 1 << 14,  /* sparse features up to which trees and a net are tried: a first layer has a hundredfold of
+                               numbers, and trees look at all bins of what many rows have at every split */
+    ROWS_AGAIN = 20000,     /* up to so many the winner is trained again, on all rows */
+    CLASSES_MOST = 30,      /* up to which trees are tried: each round grows one for each class */
+    NUMBERS_MOST = 1 << 14, /* of a linear model up to which penalties are tried: more take many passes each */
 };
 
 /* Their folders in the run folder, in the order in which they are tried. */
@@ -173,7 +174,9 @@ static peal_status try_penalties(const choice *self, double step, double last, m
 /* Of few rows noise may want many times the usual penalty, and what is hardly noisy next to none. */
 static peal_status choose_penalty(const choice *self, models__trial **linear, peal_error *err) {
     bool is_better;
-    if (self->rows > ROWS_FEW || (*linear)->trainer.learner->judges_epochs) return PEAL_OK; /* by steps: slow */
+    const models__trainer *first = &(*linear)->trainer;
+    const bool is_slow = first->learner->judges_epochs || models__parameters(first) > NUMBERS_MOST;
+    if (self->rows > ROWS_FEW || is_slow) return PEAL_OK;
     PEAL_TRY(try_penalties(self, 10, 10000, linear, &is_better, err));
     return is_better ? PEAL_OK : try_penalties(self, 0.1, 0.001, linear, &is_better, err);
 }
