@@ -24,13 +24,19 @@ typedef struct scan_input {
     bool has_rows;           /* a block of it was read */
 } scan_input;
 
+/* Of a column's texts, which stay from block to block: whether the pipeline knows them. */
+typedef struct seen_texts {
+    peal_buffer unknown; /* uint8_t [texts of the dictionary that were asked for] */
+    bool has_unknown;
+} seen_texts;
+
 /* A block on its way: the caller's thread reads it, any thread makes rows of it. */
 typedef struct scan_slot {
     peal_scan *scan;
     scan_input *input; /* NULL: the slot is free */
     peal_block block;
     peal_applier *applier; /* NULL: the slot has made no rows yet */
-    uint32_t *known;       /* [columns] texts at the beginning of a dictionary that the pipeline knows, all of them */
+    seen_texts *seen;      /* [columns] */
     peal_scan_rows rows;
     uint64_t unknown;
     size_t unknown_column;
@@ -291,29 +297,42 @@ static bool is_unknown(const scan_slot *slot, size_t column, const peal_dictiona
     return !peal_nulls_hold(&slot->scan->nulls, text.data, text.length);
 }
 
-/* The rows of a column whose texts are not known. Most often there is none, so the texts are asked before the rows. */
-static uint64_t count_unknown_rows(scan_slot *slot, size_t index, const peal_column *column) {
+/* The rows of a column whose texts are not known. Each text is asked for once. */
+static peal_status count_unknown_rows(scan_slot *slot, size_t index, const peal_column *column, peal_error *err) {
     const peal_dictionary *dictionary = column->dictionary;
-    uint32_t first = slot->known[index];
-    while (first < dictionary->size && !is_unknown(slot, index, dictionary, first)) first++;
-    slot->known[index] = first;
-    uint64_t rows = 0;
-    for (size_t row = 0; first < dictionary->size && row < column->length; row++) {
-        const uint32_t code = (uint32_t)peal_column_code(column, row);
-        rows += code >= first && is_unknown(slot, index, dictionary, code);
+    seen_texts *seen = &slot->seen[index];
+    PEAL_TRY(peal_buffer_reserve(&seen->unknown, dictionary->size - seen->unknown.size, err));
+    while (seen->unknown.size < dictionary->size) {
+        const bool unknown = is_unknown(slot, index, dictionary, (uint32_t)seen->unknown.size);
+        seen->unknown.data[seen->unknown.size++] = unknown;
+        seen->has_unknown |= unknown;
     }
-    return rows;
+    if (!seen->has_unknown) return PEAL_OK;
+    uint64_t rows = 0;
+    for (size_t row = 0; row < column->length; row++) {
+        const int32_t code = peal_column_code(column, row);
+        rows += code >= 0 && seen->unknown.data[code];
+    }
+    if (slot->unknown == 0 && rows) slot->unknown_column = index;
+    slot->unknown += rows;
+    return PEAL_OK;
 }
 
-static void count_unknown(scan_slot *slot, const peal_column *columns) {
+static peal_status count_unknown(scan_slot *slot, const peal_column *columns, peal_error *err) {
     const peal_pipeline *pipeline = slot->scan->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_column_role role = pipeline->columns[i].role;
         if (role == PEAL_ROLE_DROPPED || role == PEAL_ROLE_LABEL || role == PEAL_ROLE_WEIGHT) continue;
         if (!peal_types[columns[i].type].has_vocabulary || !columns[i].dictionary) continue;
-        const uint64_t before = slot->unknown;
-        slot->unknown += count_unknown_rows(slot, i, &columns[i]);
-        if (before == 0 && slot->unknown) slot->unknown_column = i;
+        PEAL_TRY(count_unknown_rows(slot, i, &columns[i], err));
+    }
+    return PEAL_OK;
+}
+
+static void forget_texts(const peal_scan *scan, scan_slot *slot) {
+    for (size_t i = 0; i < scan->read->count; i++) {
+        slot->seen[i].unknown.size = 0;
+        slot->seen[i].has_unknown = false;
     }
 }
 
@@ -322,7 +341,7 @@ static peal_status slot_init(scan_slot *slot, peal_error *err) {
     const peal_scan *scan = slot->scan;
     if (slot->applier) return PEAL_OK;
     PEAL_TRY(peal_block_add_columns(&slot->block, scan->read, err));
-    PEAL_TRY(peal_alloc_checked(&slot->known, scan->read->count + 1, sizeof *slot->known, "a scan", err));
+    PEAL_TRY(peal_alloc_checked(&slot->seen, scan->read->count + 1, sizeof *slot->seen, "a scan", err));
     return peal_applier_new(scan->pipeline, purpose_of(scan), &slot->applier, err);
 }
 
@@ -339,7 +358,7 @@ static void keep_texts(scan_slot *slot) {
         return;
     }
     peal_table_room_reset_dictionaries(table);
-    memset(slot->known, 0, scan->read->count * sizeof *slot->known);
+    forget_texts(scan, slot);
 }
 
 static peal_status make_rows(scan_slot *slot, peal_error *err) {
@@ -367,7 +386,7 @@ static peal_status make_rows(scan_slot *slot, peal_error *err) {
     rows->raw = columns;
     const peal_raw_batch raw = {.columns = columns};
     PEAL_TRY(peal_pipeline_apply(slot->applier, &raw, NULL, block->table.rows, &rows->table, err));
-    count_unknown(slot, columns);
+    PEAL_TRY(count_unknown(slot, columns, err));
     return scan->options.work ? scan->options.work(scan->options.user, rows, err) : PEAL_OK;
 }
 
@@ -522,7 +541,8 @@ void peal_scan_close(peal_scan *scan) {
         let_input_go(&slot->input);
         peal_block_clear(&slot->block);
         peal_applier_free(slot->applier);
-        free(slot->known);
+        for (size_t c = 0; slot->seen && c < scan->read->count; c++) peal_buffer_clear(&slot->seen[c].unknown);
+        free(slot->seen);
     }
     peal_executor_free(scan->executor);
     let_input_go(&scan->input);

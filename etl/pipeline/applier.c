@@ -268,8 +268,18 @@ peal_cell peal_pipeline_number(const peal_pipeline *pipeline, size_t index, peal
 
 static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
                             uint32_t first, peal_buffer *scratch, int32_t *map, peal_error *err) {
+    enum { AHEAD = 8 };
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
+    const peal_dictionary *known =
+        encoder->transform->dictionary ? encoder->transform->dictionary(encoder->state) : NULL;
     for (uint32_t code = first; code < dictionary->size; code++) {
         peal_text text = peal_dictionary_text(dictionary, code);
+        if (known && code + AHEAD < dictionary->size) { /* as it is, unless a step before changes it */
+            const peal_text next = peal_dictionary_text(dictionary, code + AHEAD);
+            const peal_text_key key = peal_dictionary_key(next.data, next.length);
+            peal_dictionary_prefetch(known, &key);
+        }
         PEAL_TRY(peal_pipeline_text(pipeline, index, text, scratch, &text, err));
         map[code] = peal_pipeline_code(pipeline, index, text);
     }

@@ -5,7 +5,8 @@ usage: windows.py FOLDER [REPEATS]        (make_clicks.py makes the folder)
 
 The files are unpacked once into one CSV, which cat writes into the pipe. Each run writes its dataset, a shard of 100,000 rows a
 window, checksummed and fsynced. Told are rows a second by the clock, and by the CPU time of the program alone (what two cores
-would give if they had nothing else to do); medians. The machine's load is told, for the clock means little where it is above 0.5.
+would give if they had nothing else to do); medians. The first window is what transforms are fitted on; the rate of those behind it, by the
+times of their shards, is told by itself. The machine's load is told, for the clock means little where it is above 0.5.
 """
 import glob
 import gzip
@@ -18,6 +19,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+WINDOW = 100000  # rows
 PEAL = os.path.join(HERE, "../../bazel-bin/tools/peal")
 
 
@@ -46,11 +48,17 @@ def run(command, stdin):
 
 def follow(path, out):
     with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as cat:
-        return run([PEAL, "etl", "-", "--label", "label", "--follow", "--out", out, "--quiet"], cat.stdout)
+        return run([PEAL, "etl", "-", "--label", "label", "--follow", "--window", str(WINDOW), "--out", out, "--quiet"], cat.stdout)
 
 
 def whole(path, out):
     return run([PEAL, "etl", path, "--label", "label", "--out", out, "--quiet"], None)
+
+
+def rate_behind_first(out):
+    """Rows a second from the first shard to the last whole one."""
+    times = [os.stat(shard).st_mtime_ns * 1e-9 for shard in sorted(glob.glob(os.path.join(out, "train-*.arrow")))[:-1]]
+    return WINDOW * (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else float("nan")
 
 
 def main():
@@ -62,16 +70,20 @@ def main():
         path = os.path.join(work, "clicks.csv")
         rows = unpack(sys.argv[1], path)
         print(f"{rows} rows, {os.path.getsize(path) / 1e6:.0f} MB, load {os.getloadavg()[0]:.1f}")
+        behind = []
         results = {"windows from a pipe": (follow, []), "the file as a whole": (whole, [])}
         for _ in range(repeats):
             for function, found in results.values():
                 out = os.path.join(work, "out")
                 found.append(function(path, out))
+                if function is follow:
+                    behind.append(rate_behind_first(out))
                 shutil.rmtree(out)
         for name, (_, found) in results.items():
             wall, cpu, memory = (statistics.median(column) for column in zip(*found))
             print(f"{name}: {wall:.2f} s, {rows / wall:,.0f} rows/s by the clock; {cpu:.2f} s of CPU, "
                   f"{2 * rows / cpu:,.0f} rows/s of two cores; {memory:.0f} MB")
+        print(f"windows behind the first: {statistics.median(behind):,.0f} rows/s by the clock")
     finally:
         shutil.rmtree(work)
 
