@@ -40,15 +40,31 @@ static bool is_in_order(const models__rules *rules, const models__sum *left, con
     return rules->direction * (models__sum_value(rules, right, l2) - models__sum_value(rules, left, l2)) >= 0;
 }
 
-static bool is_large(const models__rules *rules, const models__sum *sum) {
-    return sum->rows >= rules->min_rows && (double)sum->hessian * rules->hessian_unit >= rules->min_hessian;
+/* Whether a child of `all` has rows enough, and as much of the hessian as so many rows have on average: rows that are
+ * next to certain say next to nothing, and a leaf of them alone only becomes surer, round by round. (LightGBM takes
+ * such a number of rows for the number.) */
+static bool is_large(const models__rules *rules, const models__sum *sum, const models__sum *all) {
+    return sum->rows >= rules->min_rows && (double)sum->hessian * rules->hessian_unit >= rules->min_hessian &&
+           (double)sum->hessian * (double)all->rows >= ((double)rules->min_rows - 0.5) * (double)all->hessian;
+}
+
+/* Gains up to this may be made by rounding: sixteen times what it adds on average. The sum of n gradients that were
+ * rounded at random, each by less than a unit, has a variance of n / 4 units at most; so has that of hessians, by which
+ * a leaf's value is wrong. */
+static double noise_of(const models__rules *rules, const models__sum *sum) {
+    const double h = (double)sum->hessian * rules->hessian_unit;
+    const double value = (double)sum->gradient * rules->gradient_unit / h;
+    const double g_unit = rules->gradient_unit, h_unit = value * rules->hessian_unit;
+    return h > 0 ? 4 * (double)sum->rows * (g_unit * g_unit + h_unit * h_unit) / h : 0;
 }
 
 /* The gain of a split beyond what it must have; 0 or less: it must not be. */
 static double gain_of(const models__rules *rules, const models__sum *left, const models__sum *all, double l2) {
     const models__sum right = subtract(all, left);
-    if (!is_large(rules, left) || !is_large(rules, &right) || !is_in_order(rules, left, &right, l2)) return 0;
-    return worth(rules, left, l2) + worth(rules, &right, l2) - worth(rules, all, rules->l2) - rules->min_gain;
+    if (!is_large(rules, left, all) || !is_large(rules, &right, all) || !is_in_order(rules, left, &right, l2)) return 0;
+    const double gain =
+        worth(rules, left, l2) + worth(rules, &right, l2) - worth(rules, all, rules->l2) - rules->min_gain;
+    return gain > noise_of(rules, left) + noise_of(rules, &right) ? gain : 0;
 }
 
 static void take(models__best *best, double gain, uint32_t feature, uint32_t what, const models__sum *left) {

@@ -148,6 +148,13 @@ static peal_status try_folds(const choice *self, models__trial *one, const model
     return PEAL_OK;
 }
 
+/* How well it tells the classes apart, whatever it makes of their probabilities: a net's are often the better ones
+ * though it is wrong more often. Of a number there is nothing beside the loss. */
+static double ranking(const peal_metrics *metrics) {
+    if (metrics->classes == 0) return 0;
+    return metrics->classes == 2 && isfinite(metrics->auc) ? metrics->auc : metrics->accuracy;
+}
+
 /* Tries the linear model with a penalty for as long as a tenfold one, or a tenth of it, is better. *best is replaced.
  */
 static peal_status try_penalties(const choice *self, double step, double last, models__trial **best, bool *is_better,
@@ -159,7 +166,8 @@ static peal_status try_penalties(const choice *self, double step, double last, m
         peal_snprintf(model, sizeof model, "%s:l2=%.3g", linear_model(&self->shape), penalty / (double)self->rows);
         PEAL_TRY(try_model(self, model, NULL, &one, err));
         const peal_status status = try_folds(self, one, NULL, err);
-        const bool gains = models__trial_gain(*best, one).mean > (*best)->valid.loss / 1000;
+        const bool gains = models__trial_gain(*best, one).mean > (*best)->valid.loss / 1000 &&
+                           ranking(&one->valid) >= ranking(&(*best)->valid);
         models__trial *other = gains ? *best : one;
         if (gains) *best = one;
         (*best)->result.deaths += other->result.deaths;
@@ -214,13 +222,6 @@ static peal_status try_net(choice *self, peal_error *err) {
     return try_candidate(self, "mlp", trial_names[NET], err);
 }
 
-/* How well it tells the classes apart, whatever it makes of their probabilities: a net's are often the better ones
- * though it is wrong more often. Of a number there is nothing beside the loss. */
-static double ranking(const peal_metrics *metrics) {
-    if (metrics->classes == 0) return 0;
-    return metrics->classes == 2 && isfinite(metrics->auc) ? metrics->auc : metrics->accuracy;
-}
-
 /* Whether the second one's loss is below the first's, row by row, by more than two standard errors; or by more than
  * one, where also more rows gain than chance explains: few rows of a long tail make a large error. With one alone a net
  * would often be taken for luck: its best epoch was chosen by these very rows. And it must tell the classes apart as
@@ -229,7 +230,7 @@ static bool is_better(const models__trial *one, const models__trial *two) {
     if (!models__trial_decides(one)) return false;
     if (ranking(&two->valid) < ranking(&one->valid)) return false;
     const models__gain gain = models__trial_gain(one, two);
-    return gain.mean > 2 * gain.error ||
+    return gain.mean > (two->folds == MODELS__FOLDS ? 0.25 : 2) * gain.error ||
            (gain.rows >= 100 && gain.mean > gain.error && gain.wins > gain.rows / 2 + sqrt(gain.rows));
 }
 

@@ -365,12 +365,13 @@ static void gains_are_those_of_the_leaves(void **state) {
                  {0, 0, -4, 5, 1, 2 * 40 * 4 - 4 * 16 + 2 * 60 * 5 - 6 * 25 - 20.0 * 20 / 10},
                  {0, 0, -INFINITY, INFINITY, 1, 40.0 * 40 / 4 + 60.0 * 60 / 6 - 20.0 * 20 / 10},
                  {0, 0, -INFINITY, INFINITY, -1, 0}};
-    enum { ROW_BITS = 8 };
-    const models__packed bins[3] = {{0, 0}, {40, ((int64_t)4 << ROW_BITS) + 4}, {-60, ((int64_t)6 << ROW_BITS) + 6}};
-    const models__sum all = {-20, 10, 10};
+    enum { ROW_BITS = 8, ONE = 1 << 20 };
+    const models__packed bins[3] = {
+        {0, 0}, {40 * ONE, ((int64_t)4 * ONE << ROW_BITS) + 4}, {-60 * ONE, ((int64_t)6 * ONE << ROW_BITS) + 6}};
+    const models__sum all = {-20 * ONE, 10 * ONE, 10};
     for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
-        const models__rules rules = {.gradient_unit = 1,
-                                     .hessian_unit = 1,
+        const models__rules rules = {.gradient_unit = 1.0 / ONE,
+                                     .hessian_unit = 1.0 / ONE,
                                      .l1 = tries[i].l1,
                                      .max_delta = tries[i].max_delta,
                                      .low = tries[i].low,
@@ -382,6 +383,39 @@ static void gains_are_those_of_the_leaves(void **state) {
         models__split_numbers(&rules, bins, 3, &all, 0, &best);
         assert_true(fabs(best.gain - tries[i].right) < 1e-9);
     }
+}
+
+/* The best gain of `bins` [3], the first of which is of what is missing. */
+static double gain_between(const models__packed *bins, uint64_t min_rows, double unit) {
+    const models__rules rules = {.gradient_unit = unit,
+                                 .hessian_unit = unit,
+                                 .low = -INFINITY,
+                                 .high = INFINITY,
+                                 .min_rows = min_rows,
+                                 .row_bits = 8};
+    const models__sum left = models__unpack(bins[1], 8), right = models__unpack(bins[2], 8);
+    const models__sum all = {left.gradient + right.gradient, left.hessian + right.hessian, left.rows + right.rows};
+    models__best best = {0};
+    models__split_numbers(&rules, bins, 3, &all, 0, &best);
+    return best.gain;
+}
+
+/* Twenty rows that are next to certain have next to no share of the hessian, though they are many. */
+static void leaves_have_their_share_of_the_hessian(void **state) {
+    (void)state;
+    const models__packed bins[3] = {{0, 0}, {4000, (4000 << 8) + 20}, {-60000, (60000 << 8) + 40}};
+    assert_true(gain_between(bins, 3, 1e-4) > 0); /* a sixteenth of the hessian is that of 3.75 of 60 rows */
+    assert_true(gain_between(bins, 4, 1e-4) > 0); /* about four */
+    assert_true(gain_between(bins, 5, 1e-4) == 0);
+}
+
+/* Gradients that are the same but for the rounding of each row. */
+static void what_rounding_gains_is_no_gain(void **state) {
+    (void)state;
+    const models__packed same[3] = {{0, 0}, {1000 + 15, (1000 << 8) + 100}, {1000 - 15, (1000 << 8) + 100}};
+    const models__packed others[3] = {{0, 0}, {1000 + 60, (1000 << 8) + 100}, {1000 - 60, (1000 << 8) + 100}};
+    assert_true(gain_between(same, 1, 1e-3) == 0);
+    assert_true(gain_between(others, 1, 1e-3) > 0);
 }
 
 int main(void) {
@@ -399,6 +433,8 @@ int main(void) {
         cmocka_unit_test(weights_count_as_rows),
         cmocka_unit_test(a_leaf_is_drawn_to_zero_and_bounded),
         cmocka_unit_test(gains_are_those_of_the_leaves),
+        cmocka_unit_test(leaves_have_their_share_of_the_hessian),
+        cmocka_unit_test(what_rounding_gains_is_no_gain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
