@@ -230,7 +230,7 @@ static bool is_better(const models__trial *one, const models__trial *two) {
     if (!models__trial_decides(one)) return false;
     if (ranking(&two->valid) < ranking(&one->valid)) return false;
     const models__gain gain = models__trial_gain(one, two);
-    return gain.mean > (two->folds == MODELS__FOLDS ? 0.25 : 2) * gain.error ||
+    return gain.mean > 2 * gain.error ||
            (gain.rows >= 100 && gain.mean > gain.error && gain.wins > gain.rows / 2 + sqrt(gain.rows));
 }
 
