@@ -12,7 +12,7 @@ $peal train rows.csv --label class --drop y --model trees:rounds=5,leaves=6 --ou
 # What a tree is, for people and for Graphviz.
 cat >tree.txt <<'TEXT'
 tree 1 of 3: 4 leaves
-age < 41 (gain 1237.51, 600 rows)
+age < 40.5 (gain 1237.51, 600 rows)
   yes: leaf 0: -0.9785714 (210 rows)
   no: job is baker or smith (gain 66.8828, 390 rows)
     yes: job is baker (gain 159.995, 160 rows)
@@ -23,7 +23,7 @@ TEXT
 cat >tree.dot <<'TEXT'
 digraph tree_1 {
   node [shape=box];
-  0 [label="age < 41\ngain 1237.51\n600 rows"];
+  0 [label="age < 40.5\ngain 1237.51\n600 rows"];
   0 -> 3 [label="yes"];
   0 -> 1 [label="no"];
   1 [label="job is baker or smith\ngain 66.8828\n390 rows"];
