@@ -99,7 +99,6 @@ const char *peal_number_text(double value, char text[PEAL_NUMBER_TEXT]) {
 }
 
 double peal_number_between(double low, double high) {
-    const double nearly_zero = high > 0 ? PEAL_NEARLY_ZERO : -PEAL_NEARLY_ZERO;
-    if (low <= 0 && high >= 0 && nearly_zero > low && nearly_zero < high) return nearly_zero;
-    return low / 2 + high / 2;
+    const bool has_zero = low < 0 && high > 0;
+    return has_zero && high > PEAL_NEARLY_ZERO ? PEAL_NEARLY_ZERO : low / 2 + high / 2;
 }

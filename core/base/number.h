@@ -14,8 +14,8 @@ enum { PEAL_NUMBER_TEXT = 32 };
  * Returns `text`. */
 const char *peal_number_text(double value, char text[PEAL_NUMBER_TEXT]);
 
-/* A number to tell low < high apart by: their middle; but where the sign changes one next to zero, for zero often means
- * more than that there is little. LightGBM, too, takes what is closer to zero than PEAL_NEARLY_ZERO for it. */
+/* A number to tell low < high apart by: their middle; but if zero is between them one next to it, so that a zero goes
+ * with what is below it. LightGBM, too, takes what is closer to zero than PEAL_NEARLY_ZERO for it. */
 #define PEAL_NEARLY_ZERO 1.0000000180025095e-35
 double peal_number_between(double low, double high);
 

@@ -22,9 +22,9 @@ typedef struct models__edge_room {
 
 /* Sorts `values` [count], none of them NaN, and finds the edges between at most `most` bins of them and of `zeros`
  * numbers more that are 0: between all different numbers if they are few, else so that the bins hold about as many
- * each. A number that fills a bin alone has one; so has zero, which often means more than
- * that there is little, and there is an edge between numbers below and above it. Writes fewer than `most` edges,
- * rising, and returns how many; bin i, from 1 on, holds edges[i - 2] < x <= edges[i - 1]. */
+ * each. A number that fills a bin alone has one; so has zero, which often means more than that there is little, and
+ * there is an edge between numbers below and above it. Writes fewer than `most` edges, rising, and returns how many;
+ * bin i, from 1 on, holds edges[i - 2] < x <= edges[i - 1]. */
 size_t models__edges_find(float *values, size_t count, uint64_t zeros, size_t most, const models__edge_room *room,
                           float *edges);
 

@@ -511,21 +511,20 @@ static void buckets_and_bounds_are_quantiles(void **state) {
     peal_transform_log1p.free(log1p_state);
 }
 
-/* Between numbers that are known exactly, so that a new one goes with the nearer; and on either side of zero. */
+/* Between numbers that are known exactly, so that a new one goes with the nearer; zero has a bin, be there one alone.
+ */
 static void bins_end_in_the_middle(void **state) {
     (void)state;
-    enum { EACH = 3 };
-    static const double numbers[] = {-4, -2, 0, 2, 8};
-    double values[5 * EACH];
+    static const double values[] = {-4, -4, -4, -2, -2, -2, 0, 2, 2, 2, 8, 8, 8};
+    enum { COUNT = sizeof values / sizeof *values };
     peal_error err;
-    for (size_t i = 0; i < 5 * EACH; i++) values[i] = numbers[i % 5];
     peal_histogram histogram = {0};
-    assert_ok(peal_histogram_take(&histogram, values, NULL, 5 * EACH, &err));
-    peal_summary summary = {.count = 5 * EACH, .histogram = &histogram};
+    assert_ok(peal_histogram_take(&histogram, values, NULL, COUNT, &err));
+    peal_summary summary = {.count = COUNT, .histogram = &histogram};
     void *bins = load(&peal_transform_bins, "{}");
     assert_ok(peal_transform_bins.fit(bins, "x", &summary, &err));
-    static const double tried[] = {-9, -3.1, -2.9, -0.1, 0, 0.1, 4.9, 5.1, 99};
-    static const int32_t wanted[] = {0, 0, 1, 1, 2, 3, 3, 4, 4};
+    static const double tried[] = {-9, -3.1, -2.9, -1.1, -0.9, 0, 0.9, 1.1, 4.9, 5.1, 99};
+    static const int32_t wanted[] = {0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4};
     for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
         assert_int_equal(peal_transform_bins.bucket(bins, tried[i]), wanted[i]);
     }
