@@ -88,13 +88,17 @@ peal_status models__bins_finish(models__bins *bins, peal_error *err) {
     return PEAL_OK;
 }
 
-peal_status models__bins_copy(models__bins *bins, const models__bins *from, const peal_training *training,
-                              peal_error *err) {
+static void copy_dense(models__bins *bins, const models__bins *from) {
     const size_t numbers = from->shape.features;
-    PEAL_TRY(models__bins_init(bins, training->pipeline, training->shape, NULL, 0, err));
     memcpy(bins->edge_counts, from->edge_counts, numbers * sizeof *bins->edge_counts);
     memcpy(bins->edges, from->edges, numbers * MODELS__BINS_MOST * sizeof *bins->edges);
     memcpy(bins->code_bins, from->code_bins, from->code_first[from->code_features]);
+}
+
+peal_status models__bins_copy(models__bins *bins, const models__bins *from, const peal_training *training,
+                              peal_error *err) {
+    PEAL_TRY(models__bins_init(bins, training->pipeline, training->shape, NULL, 0, err));
+    copy_dense(bins, from);
     return models__bins_finish(bins, err);
 }
 
@@ -110,7 +114,8 @@ bool models__bins_have_categories(const models__bins *bins) {
 typedef struct reading {
     models__bins *bins;
     const peal_training *training;
-    peal_row_visit also;
+    const models__bins *from; /* NULL: none */
+    peal_row_visit also;      /* NULL: nobody */
     void *user;
     uint64_t at;     /* rows that came */
     uint64_t stride; /* every so-manieth is in the sample */
@@ -135,7 +140,7 @@ static void note_row(void *opaque, const peal_table *table, size_t row, uint64_t
     note_codes(self, table, row);
     models__sparse_note(self->sparse, models__sparse_row(&self->bins->shape, table, row), number,
                         is_sampled ? (uint32_t)self->count : UINT32_MAX);
-    self->also(self->user, table, row, number);
+    if (self->also) self->also(self->user, table, row, number);
     if (!is_sampled) return;
     for (size_t f = 0; f < self->bins->shape.features; f++) {
         self->sample[f * self->room + self->count] = models__bins_number(self->bins, table, row, f);
@@ -209,8 +214,7 @@ static void fit_ordered(models__bins *bins, size_t column, const uint64_t *frequ
     }
 }
 
-static peal_status fit(models__bins *bins, reading *read, size_t most, uint64_t rows_least, peal_error *err) {
-    PEAL_TRY(peal_training_read(read->training, NULL, note_row, read, err));
+static peal_status fit_dense(models__bins *bins, const reading *read, size_t most, peal_error *err) {
     fit_numbers(bins, read, most);
     for (size_t c = 0; c < bins->shape.code_columns; c++) {
         if (bins->categories[c]) {
@@ -219,7 +223,19 @@ static peal_status fit(models__bins *bins, reading *read, size_t most, uint64_t 
             fit_ordered(bins, c, read->frequencies, most);
         }
     }
-    PEAL_TRY(models__sparse_fit(read->sparse, read->count, rows_least, most, &bins->sparse, err));
+    return PEAL_OK;
+}
+
+static peal_status fit(models__bins *bins, reading *read, size_t most, uint64_t rows_least, peal_error *err) {
+    const models__bins *from = read->from;
+    PEAL_TRY(peal_training_read(read->training, NULL, note_row, read, err));
+    if (from) {
+        copy_dense(bins, from);
+    } else {
+        PEAL_TRY(fit_dense(bins, read, most, err));
+    }
+    PEAL_TRY(models__sparse_fit(read->sparse, read->count, rows_least, most, from ? &from->sparse : NULL, &bins->sparse,
+                                err));
     return models__bins_finish(bins, err);
 }
 
@@ -233,12 +249,13 @@ static peal_status make_reading(reading *read, peal_error *err) {
     return models__sparse_sample_init(read->sparse, shape->sparse, err);
 }
 
-peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, uint64_t rows_least,
-                             peal_row_visit also, void *user, models__sparse_sample *sample, size_t *sampled,
-                             peal_error *err) {
+peal_status models__bins_fit(models__bins *bins, const models__bins *from, const peal_training *training, size_t most,
+                             uint64_t rows_least, peal_row_visit also, void *user, models__sparse_sample *sample,
+                             size_t *sampled, peal_error *err) {
     const uint64_t rows = training->row_count;
     reading read = {.bins = bins,
                     .training = training,
+                    .from = from,
                     .also = also,
                     .user = user,
                     .sparse = sample,

@@ -33,10 +33,12 @@ typedef struct models__bins {
 
 /* Finds the bins of the rows to train on, at most `most` of each feature: numbers by quantiles of evenly spaced rows.
  * Sparse features are kept that at least `rows_least` rows have. `also` is given each row, too, so that one reading
- * serves. `sample`, zeroed, is what the bins of sparse features were found in, *sampled rows; the caller clears it. */
-peal_status models__bins_fit(models__bins *bins, const peal_training *training, size_t most, uint64_t rows_least,
-                             peal_row_visit also, void *user, models__sparse_sample *sample, size_t *sampled,
-                             peal_error *err);
+ * serves (NULL: nobody). With the bins `from` of a model (NULL: none) dense features have those, and sparse ones also
+ * have its edges. `sample`, zeroed, is what the bins of sparse features were found in, *sampled rows; the caller clears
+ * it. */
+peal_status models__bins_fit(models__bins *bins, const models__bins *from, const peal_training *training, size_t most,
+                             uint64_t rows_least, peal_row_visit also, void *user, models__sparse_sample *sample,
+                             size_t *sampled, peal_error *err);
 /* The bins of another training, or of a model, over the same pipeline; they have no aspects and no sparse features. */
 peal_status models__bins_copy(models__bins *bins, const models__bins *from, const peal_training *training,
                               peal_error *err);

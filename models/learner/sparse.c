@@ -53,15 +53,26 @@ void models__sparse_note(models__sparse_sample *sample, peal_sparse_row row, uin
 
 /* ---- what is kept ---- */
 
-static peal_status keep(const models__sparse_sample *sample, uint64_t rows_least, models__sparse *out,
-                        peal_error *err) {
+/* Where feature `index` stands among those that are kept; their number: nowhere. */
+static size_t place_of(const models__sparse *sparse, uint32_t index) {
+    const size_t k = models__index_place(sparse->indices, sparse->count, 0, index);
+    return k < sparse->count && sparse->indices[k] == index ? k : sparse->count;
+}
+
+static bool is_kept(const models__sparse_sample *sample, uint64_t rows_least, const models__sparse *known, size_t i) {
+    if (sample->counts[i] && sample->counts[i] >= rows_least) return true;
+    return known && place_of(known, (uint32_t)i) < known->count;
+}
+
+static peal_status keep(const models__sparse_sample *sample, uint64_t rows_least, const models__sparse *known,
+                        models__sparse *out, peal_error *err) {
     size_t kept = 0;
-    for (size_t i = 0; i < sample->width; i++) kept += sample->counts[i] && sample->counts[i] >= rows_least;
+    for (size_t i = 0; i < sample->width; i++) kept += is_kept(sample, rows_least, known, i);
     PEAL_TRY(peal_alloc_checked(&out->indices, kept, sizeof(uint32_t), "sparse features", err));
     PEAL_TRY(peal_alloc_checked(&out->first, kept + 1, sizeof(size_t), "sparse features", err));
     PEAL_TRY(peal_alloc_checked(&out->zeros, kept, 1, "sparse features", err));
     for (size_t i = 0; i < sample->width; i++) {
-        if (sample->counts[i] && sample->counts[i] >= rows_least) out->indices[out->count++] = (uint32_t)i;
+        if (is_kept(sample, rows_least, known, i)) out->indices[out->count++] = (uint32_t)i;
     }
     return PEAL_OK;
 }
@@ -110,14 +121,36 @@ static peal_status make_room(const models__sparse_sample *sample, size_t kept, e
     return peal_alloc_checked(&out->room.runs, most + 1, sizeof(models__run), "sparse features", err);
 }
 
-static peal_status find_edges(const models__sparse_sample *sample, size_t sampled, size_t most, edge_finding *at,
-                              models__sparse *out, peal_error *err) {
+/* Puts all of `known` [count] among `edges` [made], both rising; of those every second one is left out for as long as
+ * all are more than a feature can have. Returns how many there are. */
+static size_t put_known(float *edges, size_t made, const float *known, size_t count) {
+    while (made > 0 && made + count >= UINT8_MAX) {
+        for (size_t i = 0; i < made / 2; i++) edges[i] = edges[2 * i + 1];
+        made /= 2;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t at = made;
+        while (at > 0 && edges[at - 1] > known[i]) at--;
+        if (at > 0 && edges[at - 1] == known[i]) continue;
+        memmove(edges + at + 1, edges + at, (made - at) * sizeof *edges);
+        edges[at] = known[i];
+        made++;
+    }
+    return made;
+}
+
+static peal_status find_edges(const models__sparse_sample *sample, size_t sampled, size_t most,
+                              const models__sparse *known, edge_finding *at, models__sparse *out, peal_error *err) {
     at->edges.size = 0;
     for (size_t k = 0; k < out->count; k++) {
         float edges[UINT8_MAX];
         const size_t count = sample->first[k + 1] - sample->first[k];
         memcpy(at->values, sample->values + sample->first[k], count * sizeof(float));
-        const size_t made = models__edges_find(at->values, count, sampled - count, most, &at->room, edges);
+        size_t made = models__edges_find(at->values, count, sampled - count, most, &at->room, edges);
+        const size_t before = known ? place_of(known, out->indices[k]) : 0;
+        if (known && before < known->count) {
+            made = put_known(edges, made, known->edges + known->first[before], models__sparse_edges(known, before));
+        }
         PEAL_TRY(peal_buffer_append(&at->edges, edges, made * sizeof(float), err));
         out->first[k + 1] = out->first[k] + made;
         out->zeros[k] = models__bin_of(edges, made, 0);
@@ -125,11 +158,11 @@ static peal_status find_edges(const models__sparse_sample *sample, size_t sample
     return PEAL_OK;
 }
 
-static peal_status fit_edges(const models__sparse_sample *sample, size_t sampled, size_t most, edge_finding *at,
-                             models__sparse *out, peal_error *err) {
+static peal_status fit_edges(const models__sparse_sample *sample, size_t sampled, size_t most,
+                             const models__sparse *known, edge_finding *at, models__sparse *out, peal_error *err) {
     PEAL_TRY(make_room(sample, out->count, at, err));
     do {
-        PEAL_TRY(find_edges(sample, sampled, most, at, out, err));
+        PEAL_TRY(find_edges(sample, sampled, most, known, at, out, err));
         most /= 2;
     } while (out->first[out->count] > BINS_ALL && most >= 2);
     const size_t count = out->first[out->count];
@@ -139,7 +172,7 @@ static peal_status fit_edges(const models__sparse_sample *sample, size_t sampled
 }
 
 peal_status models__sparse_fit(models__sparse_sample *sample, size_t sampled, uint64_t rows_least, size_t most,
-                               models__sparse *out, peal_error *err) {
+                               const models__sparse *known, models__sparse *out, peal_error *err) {
     if (sample->has_failed) return peal_fail(err, PEAL_E_MEMORY, "no memory for a sample of sparse features");
     if (sample->wrong_row) {
         return peal_fail(err, PEAL_E_DATA,
@@ -147,9 +180,9 @@ peal_status models__sparse_fit(models__sparse_sample *sample, size_t sampled, ui
                          (unsigned long long)sample->wrong_row);
     }
     edge_finding at = {0};
-    PEAL_TRY(keep(sample, rows_least, out, err));
+    PEAL_TRY(keep(sample, rows_least, known, out, err));
     PEAL_TRY(sort_entries(sample, out, err));
-    const peal_status status = fit_edges(sample, sampled, most, &at, out, err);
+    const peal_status status = fit_edges(sample, sampled, most, known, &at, out, err);
     free(at.values);
     free(at.room.spare);
     free(at.room.runs);

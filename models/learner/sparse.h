@@ -96,9 +96,9 @@ void models__sparse_sample_clear(models__sparse_sample *sample);
 /* Row `number` of the dataset comes, which is row `sampled` of the sample; UINT32_MAX: it is not in it. */
 void models__sparse_note(models__sparse_sample *sample, peal_sparse_row row, uint64_t number, uint32_t sampled);
 /* Keeps the features that at least `rows_least` rows have, with at most `most` bins each, or fewer where all together
- * would have too many; `sampled` rows are in the sample. PEAL_E_DATA if the indices of a row do not rise, or a value is
- * not finite. */
+ * would have too many; and those of `known` (NULL: none), with all of their edges. `sampled` rows are in the sample.
+ * PEAL_E_DATA if the indices of a row do not rise, or a value is not finite. */
 peal_status models__sparse_fit(models__sparse_sample *sample, size_t sampled, uint64_t rows_least, size_t most,
-                               models__sparse *out, peal_error *err);
+                               const models__sparse *known, models__sparse *out, peal_error *err);
 
 #endif

@@ -104,8 +104,8 @@ static peal_status read_rows(models__trees *self, size_t bins, base_reading *rea
             PEAL_TRY(peal_alloc_checked(&read->keys.weights, rows, sizeof(uint64_t), "labels", err));
         }
     }
-    PEAL_TRY(
-        models__bins_fit(&self->bins, self->training, bins, self->min_rows, add_label, read, sample, &sampled, err));
+    PEAL_TRY(models__bins_fit(&self->bins, NULL, self->training, bins, self->min_rows, add_label, read, sample,
+                              &sampled, err));
     set_base(self, read);
     return models__bundles_find(&self->places, self->training, &self->bins, sample, sampled,
                                 self->training->spec->parameters[MODELS__BUNDLES] > 0, err);

@@ -28,12 +28,6 @@ peal_status models__warm_check(const models__trees *self, peal_error *err) {
         return peal_fail(err, PEAL_E_USAGE, "%s has learnt the objective '%s', and this training is to learn '%s'",
                          options->init, init->goal.objective->name, self->goal.objective->name);
     }
-    if (self->training->shape->sparse) {
-        return peal_fail(err, PEAL_E_USAGE,
-                         "%s has learnt from sparse features, of which a model keeps the bounds alone that its trees "
-                         "use: it cannot be gone on from",
-                         options->init);
-    }
     if (init->aspects) {
         return peal_fail(err, PEAL_E_USAGE,
                          "%s was imported, and has columns with more bounds than trees here tell apart (%d): "
@@ -50,10 +44,30 @@ peal_status models__warm_check(const models__trees *self, peal_error *err) {
     return PEAL_OK;
 }
 
+/* Of sparse features a model keeps the edges alone that its trees use: the others are found in the rows anew. */
+static peal_status find_sparse(models__trees *self, peal_error *err) {
+    const peal_training *training = self->training;
+    const bool bundles = training->spec->parameters[MODELS__BUNDLES] > 0;
+    models__sparse_sample sample = {0};
+    size_t sampled;
+    peal_status status = models__bins_fit(&self->bins, &init_of(self)->bins, training, MODELS__BINS_MOST,
+                                          self->min_rows, NULL, NULL, &sample, &sampled, err);
+    if (status == PEAL_OK) {
+        status = models__bundles_find(&self->places, training, &self->bins, &sample, sampled, bundles, err);
+    }
+    models__sparse_sample_clear(&sample);
+    return status;
+}
+
+static peal_status take_bins(models__trees *self, peal_error *err) {
+    if (self->training->shape->sparse) return find_sparse(self, err);
+    PEAL_TRY(models__bins_copy(&self->bins, &init_of(self)->bins, self->training, err));
+    return models__bundles_find(&self->places, self->training, &self->bins, NULL, 0, false, err);
+}
+
 peal_status models__warm_begin(models__trees *self, peal_error *err) {
     const models__forest_model *init = init_of(self);
-    PEAL_TRY(models__bins_copy(&self->bins, &init->bins, self->training, err));
-    PEAL_TRY(models__bundles_find(&self->places, self->training, &self->bins, NULL, 0, false, err));
+    PEAL_TRY(take_bins(self, err));
     PEAL_TRY(peal_alloc_checked(&self->base, self->outputs, sizeof(double), "classes", err));
     for (size_t k = 0; k < self->outputs; k++) {
         self->base[k] = models__dart_round(&self->dart, init->forest.base[k]);
@@ -94,6 +108,24 @@ static void copy_rows(void *to, size_t to_width, const void *from, size_t width,
     }
 }
 
+/* The same split of a sparse feature, which has another place and perhaps more bins here. */
+static void move_sparse_split(const models__bins *from, const models__bins *to, models__tree_node *node) {
+    if (node->feature < from->dense) return;
+    const size_t before = node->feature - from->dense;
+    const float threshold = from->sparse.edges[from->sparse.first[before] + node->what - 1];
+    const size_t k = models__index_place(to->sparse.indices, to->sparse.count, 0, from->sparse.indices[before]);
+    node->feature = (uint32_t)(to->dense + k);
+    node->what = models__sparse_bin(&to->sparse, k, threshold);
+}
+
+static void move_sparse_splits(const models__trees *self, const models__forest_model *init) {
+    const models__forest *forest = &self->forest;
+    for (size_t tree = 0; tree < init->forest.trees; tree++) {
+        models__tree_node *nodes = forest->nodes + tree * (forest->leaves - 1);
+        for (size_t i = 0; i < forest->sizes[tree]; i++) move_sparse_split(&init->bins, &self->bins, &nodes[i]);
+    }
+}
+
 void models__warm_take(void *opaque, const void *model) {
     models__trees *self = opaque;
     const models__forest_model *init = model;
@@ -102,6 +134,7 @@ void models__warm_take(void *opaque, const void *model) {
     const size_t trees = from->trees, leaves = from->leaves, room = to->leaves, bytes = sizeof(uint32_t);
     memcpy(to->sizes, from->sizes, trees * sizeof *to->sizes);
     copy_rows(to->nodes, room - 1, from->nodes, leaves - 1, trees, sizeof *to->nodes);
+    move_sparse_splits(self, init);
     if (to->sets) {
         copy_rows(to->sets, (room - 1) * MODELS__SET_WORDS, from->sets, (leaves - 1) * MODELS__SET_WORDS, trees, bytes);
     }

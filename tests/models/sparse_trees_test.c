@@ -244,6 +244,69 @@ static void resume_ends_in_the_same_bits(void **state) {
     free(run);
 }
 
+/* The model's own pipeline makes a dataset of other rows. */
+static void make_like(const char *model, const char *source, const char *dataset) {
+    peal_error err;
+    peal_predictor *predictor;
+    peal_etl_result result;
+    assert_ok(peal_predictor_open(model, &predictor, &err));
+    json_t *pipeline = peal_predictor_save_pipeline(predictor);
+    peal_etl_options options = peal_etl_default();
+    options.sources = &source;
+    options.source_count = 1;
+    options.out = dataset;
+    options.fitted = pipeline;
+    assert_ok(peal_etl(&options, &result, &err));
+    json_decref(pipeline);
+    peal_predictor_free(predictor);
+}
+
+/* On the same rows to the very model that one training makes; on others, of which some lack features that the model
+ * splits by, to one that has its trees and is better there. */
+static void a_model_is_gone_on_from(void **state) {
+    (void)state;
+    static rows all;
+    static double once[ROWS], again[ROWS], before[ROWS];
+    peal_error err;
+    peal_train_result result;
+    char *text = test_path(folder, "i.libsvm"), *dataset = test_path(folder, "i.ds"), *out = test_path(folder, "i.st"),
+         *init = test_path(folder, "init.st");
+    draw(&all, 11);
+    write_libsvm(&all, text, false);
+    make_dataset(text, dataset, NULL);
+    train_and_predict(dataset, text, "trees:rounds=20", once);
+    peal_train_options options = options_for(dataset, init, "trees:rounds=12");
+    assert_ok(peal_train(&options, &result, &err));
+    options = options_for(dataset, out, "trees:rounds=8");
+    options.init = init;
+    assert_ok(peal_train(&options, &result, &err));
+    predict(out, text, NULL, 1, again);
+    for (size_t i = 0; i < ROWS; i++) assert_true(once[i] == again[i]);
+
+    draw(&all, 12);
+    for (size_t i = 0; i < ROWS; i++) {
+        all.x[i][1] = 0;
+        for (size_t j = 0; j < GROUP; j += 2) all.x[i][COMMON + j] = 0;
+        all.x[i][2] = all.x[i][2] * 3 + (all.x[i][2] != 0 ? 0.001 : 0);
+        all.y[i] += all.x[i][2];
+    }
+    write_libsvm(&all, text, false);
+    make_like(init, text, dataset);
+    predict(init, text, NULL, 1, before);
+    assert_ok(peal_train(&options, &result, &err));
+    predict(out, text, NULL, 1, again);
+    assert_true(squares(&all, again) < squares(&all, before) / 2);
+    options.model =
+        "trees:rounds=1,rate=1e-6"; /* next to nothing is added: what the trees said before they still say */
+    assert_ok(peal_train(&options, &result, &err));
+    predict(out, text, NULL, 1, again);
+    for (size_t i = 0; i < ROWS; i++) assert_true(fabs(again[i] - before[i]) < 1e-4);
+    free(text);
+    free(dataset);
+    free(out);
+    free(init);
+}
+
 /* Contributions add up to the score, in the one column that all sparse features are of; a row alone has the bits that
  * it has among others; and a tree is told by the indices and thresholds that it splits by. */
 static void what_is_told_of_trees_is_so(void **state) {
@@ -385,6 +448,7 @@ int main(void) {
         cmocka_unit_test(a_dense_table_gives_the_same_trees),
         cmocka_unit_test(workers_bundles_and_partitions_do_not_matter),
         cmocka_unit_test(resume_ends_in_the_same_bits),
+        cmocka_unit_test(a_model_is_gone_on_from),
         cmocka_unit_test(what_is_told_of_trees_is_so),
         cmocka_unit_test(trees_that_make_no_sense_are_refused),
         cmocka_unit_test(words_beside_numbers),
