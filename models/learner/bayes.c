@@ -298,6 +298,7 @@ static void fill(const void *opaque, int state, void *model) {
     double *out = ((bayes_model *)model)->values;
     double rows = 0;
     for (size_t k = 0; k < at->classes; k++) rows += counts[k];
+    if (rows == 0) rows = 1e-9 * (double)at->classes; /* before the pass has ended: all classes alike */
     for (size_t k = 0; k < at->classes; k++) out[k] = log(fmax(counts[k], 1e-9) / rows);
     fill_moments(at, counts, out);
     size_t first = 0;

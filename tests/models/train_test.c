@@ -360,6 +360,31 @@ static void trees_go_on_from_any_round(void **state) {
     go_on_from_anywhere("trees:rounds=80", NULL);
 }
 
+/* Before anything is learnt, too, a stop leaves a checkpoint to go on from. */
+static void a_stop_at_once_is_no_failure(void **state) {
+    (void)state;
+    static const char *const models[] = {"bayes", "logistic", "trees:rounds=4", "mlp:hidden=8"};
+    char *out = test_path(folder, "s.safetensors"), *run = test_path(folder, "s.run");
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+        peal_error err;
+        peal_train_result calm, resumed;
+        atomic_int stop = 1;
+        peal_train_options options = options_for(out);
+        if (m < 3) learn_exactly(&options, models[m], NULL, 0);
+        options.model = models[m];
+        assert_ok(peal_train(&options, &calm, &err));
+        options.run_dir = run;
+        options.stop = &stop;
+        assert_int_equal(peal_train(&options, &resumed, &err), PEAL_E_INTERRUPTED);
+        options.stop = NULL;
+        options.resume = true;
+        assert_ok(peal_train(&options, &resumed, &err));
+        assert_string_equal(calm.model_sha256, resumed.model_sha256);
+    }
+    free(out);
+    free(run);
+}
+
 /* The checkpoint that the run was interrupted with, in the middle of an epoch; NULL if it was at the end of one. */
 static char *checkpoint_within(const char *run) {
     DIR *dir = opendir(run);
@@ -650,6 +675,7 @@ int main(void) {
         cmocka_unit_test(resume_goes_on_from_the_end_of_an_epoch),
         cmocka_unit_test(exact_gradients_go_on_from_any_evaluation),
         cmocka_unit_test(trees_go_on_from_any_round),
+        cmocka_unit_test(a_stop_at_once_is_no_failure),
         cmocka_unit_test(predictions_are_the_same_from_everywhere),
         cmocka_unit_test(it_learns),
         cmocka_unit_test(gradients_are_clipped),
