@@ -135,16 +135,16 @@ static peal_status try_candidate(choice *self, const char *model, const char *fo
     return PEAL_OK;
 }
 
-/* The other folds of a small table, as long as the model may be better than `than`; NULL: all. */
+/* Whether what was held out so far leaves open if the model is better than `than`. */
+static bool is_open(const models__trial *than, const models__trial *one) {
+    const models__gain gain = models__trial_gain(than, one);
+    return gain.mean > -gain.error && gain.mean <= 4 * gain.error;
+}
+
+/* The other folds of a small table, as long as it is open whether the model is better than `than`; NULL: all. */
 static peal_status try_folds(const choice *self, models__trial *one, const models__trial *than, peal_error *err) {
     if (self->has_valid || self->rows > ROWS_FOLDED || self->shape.has_query) return PEAL_OK;
-    while (one->folds < MODELS__FOLDS) {
-        if (than) {
-            const models__gain gain = models__trial_gain(than, one);
-            if (gain.mean + gain.error < 0) break;
-        }
-        PEAL_TRY(models__trial_fold(one, err));
-    }
+    while (one->folds < MODELS__FOLDS && (!than || is_open(than, one))) PEAL_TRY(models__trial_fold(one, err));
     return PEAL_OK;
 }
 
