@@ -35,7 +35,7 @@ static peal_status begin(models__trial *self, const peal_train_options *options,
         if (!self->run_dir) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     }
     self->options.run_dir = self->run_dir;
-    self->options.resume = self->run_dir && options->resume;
+    self->options.resume = folder && options->resume;
     if (!folder) self->options.reporter = NULL;
     self->trainer =
         (models__trainer){.options = &self->options, .result = &self->result, .title = "trial", .stops_early = true};
