@@ -453,7 +453,8 @@ peal_status peal_text_counts_sum(const peal_text_counts *counts, size_t field, p
 typedef struct vote_count {
     peal_text_votes *out;
     peal_few few;
-    uint64_t other_rows; /* of the text in out->other */
+    uint64_t few_rows[PEAL_FEW_VALUES]; /* that hold each of these */
+    uint64_t other_rows;                /* of the text in out->other */
 } vote_count;
 
 static void count_date(peal_text_votes *out, peal_text text, uint64_t rows) {
@@ -465,12 +466,28 @@ static void count_date(peal_text_votes *out, peal_text text, uint64_t rows) {
     *(is_date ? &out->dates : &out->no_dates) += rows;
 }
 
+static void count_few(vote_count *self, double number, uint64_t rows) {
+    peal_few_note(&self->few, number);
+    for (size_t i = 0; i < self->few.count && !self->few.many; i++) {
+        if (self->few.values[i] == number) self->few_rows[i] += rows;
+    }
+}
+
+/* Whether so few whole numbers count something: there are more than a handful of them and ten rows for each, and yet
+ * one is in a single row. A class would be of no use there; the tail of a count ends so. */
+static bool are_counts(const vote_count *self) {
+    enum { HANDFUL = 5, ROWS_EACH = 10 };
+    bool is_single = false;
+    for (size_t i = 0; i < self->few.count; i++) is_single |= self->few_rows[i] == 1;
+    return is_single && self->few.count > HANDFUL && self->out->numbers >= ROWS_EACH * self->few.count;
+}
+
 static void count_vote(vote_count *self, peal_cell cell, double number, peal_text text, uint64_t rows) {
     peal_text_votes *out = self->out;
     switch (cell) {
     case PEAL_CELL_NUMBER:
         out->numbers += rows;
-        peal_few_note(&self->few, number);
+        count_few(self, number, rows);
         break;
     case PEAL_CELL_MISSING:
         break;
@@ -508,7 +525,7 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
         if (out->no_dates <= others_most) count_date(out, text, sum + held);
         out->is_text = out->others - out->bools > others_most;
     }
-    out->few_whole = !votes.few.many && out->numbers > 0;
+    out->few_whole = !votes.few.many && out->numbers > 0 && !are_counts(&votes);
     peal_buffer_clear(&copy);
     merge_clear(&self);
     return status;

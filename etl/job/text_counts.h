@@ -39,7 +39,7 @@ typedef struct peal_text_votes {
     uint64_t bools;                    /* rows that are true or false */
     bool is_text;                      /* there are more others than a column of numbers may have */
     uint64_t dates, no_dates;          /* rows whose text is a date, or neither a date nor missing */
-    bool few_whole;                    /* all numbers are whole, and there are few different ones */
+    bool few_whole;                    /* all numbers are whole, there are few different ones, and they do not count */
     char other[40];                    /* one of the others, cut */
     char spelling[8];
 } peal_text_votes;

@@ -89,3 +89,11 @@ for delay in 0.02 0.05 0.1 0.2; do
     "$peal" train step.csv --label y --out again.safetensors --resume --quiet
     cmp one.safetensors again.safetensors || fail "other bits after a death"
 done
+
+# Few whole numbers are classes, but not those whose tail ends in single rows: they count.
+awk 'BEGIN { print "x,y"; for (i = 0; i < 127; i++) { n = 0; for (k = i + 1; k % 2 == 0; k /= 2) n++; print i * 7 % 20 "," n } }' >counts.csv
+awk 'BEGIN { print "x,y"; for (i = 0; i < 128; i++) print i * 7 % 20 "," i % 8 }' >classes.csv
+awk 'BEGIN { print "x,y"; for (i = 0; i < 15; i++) print i * 7 % 20 "," i * i % 8 + i % 3 }' >handful.csv
+expect 0 "label y: taken for a number" $peal train counts.csv --label y --out m.safetensors
+expect 0 "label y: taken for a class" $peal train classes.csv --label y --out m.safetensors
+expect 0 "label y: taken for a class" $peal train handful.csv --label y --out m.safetensors
