@@ -261,8 +261,7 @@ static peal_status split_ordered(const code_split *one, const double *edges, siz
                 return refuse(one->self, one->from->column, "a bin of it goes with what is missing");
             }
             zero = true;
-            zeros += (edges[code - 1] == -PEAL_NEARLY_ZERO) +
-                     (edges[code] == nextafter(PEAL_NEARLY_ZERO, 1));
+            zeros += (edges[code - 1] == -PEAL_NEARLY_ZERO) + (edges[code] == nextafter(PEAL_NEARLY_ZERO, 1));
             continue;
         }
         if (!code_is_left(one, code)) {
