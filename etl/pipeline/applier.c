@@ -266,6 +266,16 @@ peal_cell peal_pipeline_number(const peal_pipeline *pipeline, size_t index, peal
     return peal_cell_number(&pipeline->nulls, &usual, text.data, text.length, out);
 }
 
+/* Has the memory come where a text that will soon be looked up is: as it is, unless a step before changes it. Inline as
+ * what it calls. */
+__attribute__((always_inline)) static inline void expect_text(const peal_dictionary *known,
+                                                              const peal_dictionary *dictionary, uint32_t code) {
+    if (!known || code >= dictionary->size) return;
+    const peal_text text = peal_dictionary_text(dictionary, code);
+    const peal_text_key key = peal_dictionary_key(text.data, text.length);
+    peal_dictionary_prefetch(known, &key);
+}
+
 static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const peal_dictionary *dictionary,
                             uint32_t first, peal_buffer *scratch, int32_t *map, peal_error *err) {
     enum { AHEAD = 8 };
@@ -275,11 +285,7 @@ static peal_status fill_map(const peal_pipeline *pipeline, size_t index, const p
         encoder->transform->dictionary ? encoder->transform->dictionary(encoder->state) : NULL;
     for (uint32_t code = first; code < dictionary->size; code++) {
         peal_text text = peal_dictionary_text(dictionary, code);
-        if (known && code + AHEAD < dictionary->size) { /* as it is, unless a step before changes it */
-            const peal_text next = peal_dictionary_text(dictionary, code + AHEAD);
-            const peal_text_key key = peal_dictionary_key(next.data, next.length);
-            peal_dictionary_prefetch(known, &key);
-        }
+        expect_text(known, dictionary, code + AHEAD);
         PEAL_TRY(peal_pipeline_text(pipeline, index, text, scratch, &text, err));
         map[code] = peal_pipeline_code(pipeline, index, text);
     }

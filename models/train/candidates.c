@@ -155,7 +155,7 @@ static double ranking(const peal_metrics *metrics) {
     return metrics->classes == 2 && isfinite(metrics->auc) ? metrics->auc : metrics->accuracy;
 }
 
-/* Tries the linear model with a penalty for as long as a tenfold one, or a tenth of it, is better. *best is replaced.
+/* Tries the linear model with penalties, each `step` times the one before, as long as that is better; replaces *best.
  */
 static peal_status try_penalties(const choice *self, double step, double last, models__trial **best, bool *is_better,
                                  peal_error *err) {

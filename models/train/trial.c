@@ -1,3 +1,4 @@
+/* Trains a model on folds of a table and keeps what it says of the rows held out; see trial.h. */
 #include "models/train/trial.h"
 
 #include <math.h>
