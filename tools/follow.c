@@ -4,6 +4,8 @@
 #include "tools/command.h"
 #include "tools/display.h"
 
+enum { TIMED_ROWS = 100000 }; /* of a window of which only the time is said, at most */
+
 /* NULL if there is no memory. */
 static json_t *result_json(const peal_follow_result *result) {
     json_t *rows =
@@ -45,9 +47,9 @@ peal_status tools_follow(const tools_options *options, const peal_train_options 
     tools_arrays arrays = {0};
     follow.train = *train;
     if (options->window) {
-        uint64_t ms;
-        PEAL_TRY(tools_window(options->window, &follow.window, &ms, err));
-        if (ms) return peal_fail(err, PEAL_E_USAGE, "a window that is learnt is of so many rows, and of no time");
+        uint64_t rows;
+        PEAL_TRY(tools_window(options->window, &rows, &follow.window_ms, err));
+        follow.window = rows ? rows : TIMED_ROWS;
     }
     PEAL_TRY(tools_following(options, &follow.following, err));
     follow.following.files = options->has_idle_seconds; /* else they are read to their end */

@@ -127,8 +127,8 @@ const tools_option tools_option_table[] = {
      "otherwise)",
      FOR_ETL | FOR_TRAIN | FOR_PREDICT},
     {"window", OPTION_TEXT, AT(window), "N|Ts",
-     "with --follow: a window is N rows (etl 100000, train 10000), or of etl those of T seconds, as 10s, or, as "
-     "5000,10s, whichever is full first",
+     "with --follow: a window is N rows (etl 100000, train 10000), or those of T seconds, as 10s (train: 100000 at "
+     "most), or, as 5000,10s, whichever is full first",
      FOR_ETL | FOR_TRAIN},
     {"fit-windows", OPTION_COUNT, AT(fit_windows), "N",
      "with --follow: fit the transforms on the first N windows; they are frozen then (1)", FOR_ETL | FOR_TRAIN},

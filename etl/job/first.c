@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/stop.h"
+#include "etl/job/objects.h"
 
 enum { PIECE = 1 << 16 };
 
@@ -39,20 +40,9 @@ static peal_status check_lines(const peal_format *format, const peal_object *obj
                      object->name, format->name);
 }
 
-/* A pipe's bytes are kept as they come, so they must be the text. */
-static peal_status check_plain(const peal_object *object, const uint8_t *head, size_t size, peal_error *err) {
-    const peal_codec *codec = peal_codec_recognise(head, size);
-    if (!codec) return PEAL_OK;
-    return peal_fail(err, PEAL_E_USAGE,
-                     "%s: a pipeline cannot be fitted on the first rows of a compressed pipe (%s); decompress it "
-                     "before, or give a model to go on from (init)",
-                     object->name, codec->name);
-}
-
 static peal_status find_format(const peal_object_list *list, cutting *self, peal_error *err) {
     const peal_object *object = &list->objects[0];
     const size_t size = self->text.size < PEAL_HEAD_SIZE ? self->text.size : PEAL_HEAD_SIZE;
-    if (object->source->live) PEAL_TRY(check_plain(object, self->text.data, size, err));
     PEAL_TRY(peal_object_format(list, object, self->text.data, size, &self->format, err));
     return check_lines(self->format, object, self->text.data, size, err);
 }
@@ -75,18 +65,18 @@ static peal_status read_lines(const peal_object_list *list, peal_stream *stream,
     return self->format ? PEAL_OK : find_format(list, self, err);
 }
 
-static peal_status copy_text(const char *path, cutting *self, peal_first *out, peal_error *err) {
-    const peal_object *object = &out->objects.objects[0];
-    const size_t end = self->end ? self->end : self->text.size;
-    PEAL_TRY(peal_file_write_atomic(path, self->text.data, end, err));
-    if (!object->source->live) return PEAL_OK;
-    out->bytes = self->text;
-    out->taken = (peal_taken){.bytes = out->bytes.data, .size = out->bytes.size, .fd = object->source->fd};
-    self->text = (peal_buffer){0};
-    return PEAL_OK;
+static peal_status check_object(const peal_object *object, peal_error *err) {
+    if (object->source->live) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "%s gives its rows once: to fit a pipeline on its first ones it must be the only source; or "
+                         "give a model to go on from (init)",
+                         object->name);
+    }
+    if (!object->items.count && !object->companion) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "%s: is no text of lines; give a model to go on from (init)", object->name);
 }
 
-peal_status peal_first_rows(const peal_etl_options *options, size_t rows, const char *path, peal_first *out,
+peal_status peal_first_rows(const peal_etl_options *options, size_t rows, const char *path, const char **format,
                             peal_error *err) {
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
@@ -94,31 +84,20 @@ peal_status peal_first_rows(const peal_etl_options *options, size_t rows, const 
                                          .live = true,
                                          .stop = options->stop,
                                          .reporter = options->reporter};
-    *out = (peal_first){0};
-    PEAL_TRY(peal_object_list_make(&sources, options->format, options->reading, &out->objects, err));
+    peal_object_list list;
+    PEAL_TRY(peal_object_list_make(&sources, options->format, options->reading, &list, err));
     cutting self = {.left = rows + 1}; /* a header may stand above */
     peal_stream *stream = NULL;
-    const peal_object *object = &out->objects.objects[0];
-    peal_status status = PEAL_OK;
-    if (object->items.count || object->companion) {
-        status =
-            peal_fail(err, PEAL_E_USAGE, "%s: is no text of lines; give a model to go on from (init)", object->name);
-    }
+    peal_status status = check_object(&list.objects[0], err);
+    if (status == PEAL_OK) status = peal_object_stream_open(&list.objects[0], NULL, &stream, err);
+    if (status == PEAL_OK) status = read_lines(&list, stream, &self, options->stop, err);
     if (status == PEAL_OK) {
-        status = object->source->live ? peal_source_stream_open(object->source, NULL, &stream, err)
-                                      : peal_object_stream_open(object, NULL, &stream, err);
+        const size_t end = self.end ? self.end : self.text.size;
+        status = peal_file_write_atomic(path, self.text.data, end, err);
     }
-    if (status == PEAL_OK) status = read_lines(&out->objects, stream, &self, options->stop, err);
-    if (status == PEAL_OK) status = copy_text(path, &self, out, err);
-    if (status == PEAL_OK) out->format = self.format->name;
+    if (status == PEAL_OK) *format = self.format->name;
     peal_stream_close(stream);
     peal_buffer_clear(&self.text);
-    if (status != PEAL_OK) peal_first_clear(out);
+    peal_object_list_clear(&list);
     return status;
-}
-
-void peal_first_clear(peal_first *first) {
-    peal_object_list_clear(&first->objects);
-    peal_buffer_clear(&first->bytes);
-    *first = (peal_first){0};
 }

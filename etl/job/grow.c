@@ -86,28 +86,6 @@ static peal_status describe(grow_job *job, peal_error *err) {
 
 /* ---- what stands there ---- */
 
-static char *to_digits(const peal_buffer *bytes) {
-    static const char digits[] = "0123456789abcdef";
-    char *text = malloc(2 * bytes->size + 1);
-    for (size_t i = 0; text && i < bytes->size; i++) {
-        text[2 * i] = digits[bytes->data[i] >> 4];
-        text[2 * i + 1] = digits[bytes->data[i] & 15];
-    }
-    if (text) text[2 * bytes->size] = '\0';
-    return text;
-}
-
-/* The bytes that these digits are, in place; false if they are none. */
-static bool from_digits(char *text, size_t *size) {
-    const size_t length = strlen(text);
-    if (length % 2 || strspn(text, "0123456789abcdef") != length) return false;
-    for (size_t i = 0; i < length; i += 2) {
-        text[i / 2] = (char)(peal_hex_digit(text[i]) * 16 + peal_hex_digit(text[i + 1]));
-    }
-    *size = length / 2;
-    return true;
-}
-
 static peal_status other_job(const grow_job *job, const char *key, peal_error *err) {
     return peal_fail(
         err, PEAL_E_USAGE,
@@ -209,31 +187,12 @@ static peal_status open_source(grow_job *job, peal_error *err) {
                     "and nobody knows how much it is",
                     name, (unsigned long long)(job->rows_used + job->rows_bad));
     }
-    size_t size;
-    if (!from_digits(job->head, &size)) {
-        return peal_fail(err, PEAL_E_DATA, "%s/manifest.json holds a source's head that is none", job->out);
-    }
-    peal_buffer bytes = {.data = (uint8_t *)job->head, .size = size};
-    PEAL_TRY(peal_live_keep_head(job->live, job->head, size, err));
-    char *digits = to_digits(&bytes);
-    free(job->head);
-    job->head = digits;
-    return digits ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
+    const peal_status status = peal_live_keep_head(job->live, job->head, err);
+    if (status == PEAL_E_DATA) peal_error_context(err, "%s/manifest.json is damaged", job->out);
+    return status;
 }
 
 /* ---- the pipeline ---- */
-
-static peal_status fit_in(grow_job *job, const uint8_t *bytes, size_t size, const char *folder, peal_error *err) {
-    const peal_etl_options *etl = &job->options->etl;
-    const peal_source_options wishes = {.stop = etl->stop, .reporter = etl->reporter};
-    peal_source_list sources;
-    peal_object_list objects;
-    PEAL_TRY(peal_folder_make(folder, err));
-    PEAL_TRY(peal_source_list_of_bytes(peal_live_sample_name(job->live), bytes, size, &sources, err));
-    PEAL_TRY(peal_object_list_of(&sources, &wishes, etl->format, etl->reading, &objects, err));
-    PEAL_TRY(job__fit_sample(etl, &objects, folder, &job->pipeline_text, err));
-    return peal_remove_tree(folder, err);
-}
 
 /* Fits on the sample; or takes the pipeline over that was given. */
 static peal_status make_text(grow_job *job, const uint8_t *bytes, size_t size, peal_error *err) {
@@ -244,7 +203,8 @@ static peal_status make_text(grow_job *job, const uint8_t *bytes, size_t size, p
     }
     char *folder = peal_path_join(peal_staging_path(job->staging), "spill");
     const peal_status status =
-        folder ? fit_in(job, bytes, size, folder, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+        folder ? peal_live_fit(job->live, &job->options->etl, bytes, size, folder, &job->pipeline_text, err)
+               : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     free(folder);
     return status;
 }
@@ -264,7 +224,7 @@ static peal_status make_pipeline(grow_job *job, peal_error *err) {
     const int64_t until = ms && ms < INT64_MAX / 2000000 ? peal_now_ns() + (int64_t)ms * 1000000 : INT64_MAX;
     PEAL_TRY(peal_live_sample(job->live, lines, until, &bytes, &size, err));
     PEAL_TRY(make_text(job, bytes, size, err));
-    job->head = to_digits(peal_live_head(job->live));
+    job->head = peal_live_head_digits(job->live);
     if (!job->head) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
     json_t *saved;
     const char *text = (const char *)job->pipeline_text.data;

@@ -6,7 +6,9 @@
 
 #include "core/base/machine.h"
 #include "core/base/stop.h"
+#include "core/base/text.h"
 #include "etl/codec/codec.h"
+#include "etl/job/etl_parts.h"
 #include "etl/source/follow.h"
 
 /* The head has whole lines until they are HEAD_LINES, or two and HEAD_BYTES. */
@@ -45,6 +47,10 @@ bool peal_live_can_return(const peal_live *live) {
 
 /* ---- opening ---- */
 
+static bool is_live(const peal_live *live) {
+    return live->sources.count == 1 && source_of(live)->live;
+}
+
 static peal_status list_source(peal_live *live, peal_error *err) {
     const peal_live_options *options = &live->options;
     const peal_source_options wishes = {.names = &options->source,
@@ -55,7 +61,7 @@ static peal_status list_source(peal_live *live, peal_error *err) {
                                         .stop = options->stop,
                                         .reporter = options->reporter};
     PEAL_TRY(peal_source_list_make(&wishes, &live->sources, err));
-    if (live->sources.count == 1 && source_of(live)->live) return PEAL_OK;
+    if (is_live(live) || !options->following.files) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE,
                      "%s cannot be followed: one file, pipe, FIFO, tcp://HOST:PORT, unix:PATH or - was expected",
                      options->source);
@@ -97,16 +103,14 @@ peal_status peal_live_open(const peal_live_options *options, peal_live **out, pe
     if (!live) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
     live->options = *options;
     live->opened_ns = peal_now_ns();
-    live->options.following.files = true;
     peal_status status = list_source(live, err);
-    if (status == PEAL_OK) status = name_sample(live, err);
-    if (status == PEAL_OK) status = open_bytes(live, err);
-    if (status != PEAL_OK) {
-        peal_live_free(live);
-        return status;
+    if (status == PEAL_OK && is_live(live)) {
+        status = name_sample(live, err);
+        if (status == PEAL_OK) status = open_bytes(live, err);
+        if (status == PEAL_OK) *out = live;
     }
-    *out = live;
-    return PEAL_OK;
+    if (!*out) peal_live_free(live);
+    return status;
 }
 
 void peal_live_free(peal_live *live) {
@@ -196,9 +200,47 @@ const peal_buffer *peal_live_head(const peal_live *live) {
     return &live->head;
 }
 
-peal_status peal_live_keep_head(peal_live *live, const void *bytes, size_t size, peal_error *err) {
+char *peal_live_head_digits(const peal_live *live) {
+    static const char digits[] = "0123456789abcdef";
+    const peal_buffer *bytes = &live->head;
+    char *text = malloc(2 * bytes->size + 1);
+    for (size_t i = 0; text && i < bytes->size; i++) {
+        text[2 * i] = digits[bytes->data[i] >> 4];
+        text[2 * i + 1] = digits[bytes->data[i] & 15];
+    }
+    if (text) text[2 * bytes->size] = '\0';
+    return text;
+}
+
+peal_status peal_live_keep_head(peal_live *live, const char *digits, peal_error *err) {
+    const size_t length = strlen(digits);
+    if (length % 2 || strspn(digits, "0123456789abcdef") != length) {
+        return peal_fail(err, PEAL_E_DATA, "the head of the source that it holds is none");
+    }
     live->head_given = true;
-    return peal_buffer_append(&live->head, bytes, size, err);
+    PEAL_TRY(peal_buffer_reserve(&live->head, length / 2, err));
+    for (size_t i = 0; i < length; i += 2) {
+        const int byte = peal_hex_digit(digits[i]) * 16 + peal_hex_digit(digits[i + 1]);
+        live->head.data[live->head.size++] = (uint8_t)byte;
+    }
+    return PEAL_OK;
+}
+
+static peal_status fit_in(const peal_live *live, const peal_etl_options *etl, const uint8_t *bytes, size_t size,
+                          const char *folder, peal_buffer *pipeline, peal_error *err) {
+    const peal_source_options wishes = {.stop = etl->stop, .reporter = etl->reporter};
+    peal_source_list sources;
+    peal_object_list objects;
+    PEAL_TRY(peal_source_list_of_bytes(live->sample_name, bytes, size, &sources, err));
+    PEAL_TRY(peal_object_list_of(&sources, &wishes, etl->format, etl->reading, &objects, err));
+    return job__fit_sample(etl, &objects, folder, pipeline, err);
+}
+
+peal_status peal_live_fit(const peal_live *live, const peal_etl_options *etl, const uint8_t *bytes, size_t size,
+                          const char *folder, peal_buffer *pipeline, peal_error *err) {
+    PEAL_TRY(peal_folder_make(folder, err));
+    PEAL_TRY(fit_in(live, etl, bytes, size, folder, pipeline, err));
+    return peal_remove_tree(folder, err);
 }
 
 /* ---- all of it ---- */
@@ -223,18 +265,30 @@ static peal_status choose_format(const peal_live *live, const peal_format **out,
                      peal_live_name(live), (*out)->name);
 }
 
-peal_status peal_live_take(peal_live *live, const peal_format **format, peal_stream **out, uint64_t *passed_over,
-                           peal_error *err) {
+static peal_status take_stream(peal_live *live, peal_stream **out, peal_error *err) {
     const size_t own = live->head_given ? 0 : live->head.size; /* bytes of the head that are of what was read */
     peal_stream *stream = live->stream;
-    *out = NULL;
-    *passed_over = live->head_given ? live->head.size : 0;
-    PEAL_TRY(choose_format(live, format, err));
     live->stream = NULL;
     PEAL_TRY(peal_stream_put_before(live->read.data + own, live->read.size - own, true, stream, &stream, err));
     PEAL_TRY(peal_stream_put_before(live->head.data, live->head.size, true, stream, out, err));
     peal_buffer_clear(&live->read);
     return PEAL_OK;
+}
+
+peal_status peal_live_scan(peal_live *live, const peal_pipeline *pipeline, const peal_scan_options *options,
+                           peal_scan **out, peal_error *err) {
+    const peal_format *format;
+    peal_scan_options scan = *options;
+    if (peal_option_text(options->reading, "encoding", NULL)) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "text of another encoding cannot be followed (encoding): convert it in a pipe, as by iconv");
+    }
+    PEAL_TRY(choose_format(live, &format, err));
+    scan.format = format->name;
+    scan.stream_name = peal_live_name(live);
+    scan.passed_over = live->head_given ? live->head.size : 0;
+    PEAL_TRY(take_stream(live, &scan.stream, err));
+    return peal_scan_open(pipeline, &scan, out, err);
 }
 
 peal_place peal_live_place(const peal_live *live, uint64_t offset) {

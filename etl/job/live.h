@@ -7,8 +7,8 @@
 #ifndef PEAL_ETL_JOB_LIVE_H
 #define PEAL_ETL_JOB_LIVE_H
 
-#include "etl/format/format.h"
-#include "etl/source/source.h"
+#include "etl/job/etl.h"
+#include "etl/job/scan.h"
 
 typedef struct peal_live peal_live;
 
@@ -16,13 +16,15 @@ typedef struct peal_live_options {
     const char *source;       /* its name; one */
     const char *format;       /* name, or NULL: found by the head */
     const json_t *access;     /* options of the kinds of sources, or NULL; borrowed, as all is */
-    peal_following following; /* `files` is implied; with `from` the head that was kept is given, too */
+    peal_following following; /* without `files` only what comes bit by bit by itself is live; with `from` the head
+                                 that was kept is given, too */
     const atomic_int *stop;   /* may be NULL */
     const peal_reporter *reporter;
 } peal_live_options;
 
-/* PEAL_E_USAGE if the source is none that comes bit by bit (a folder, a table of a database), PEAL_E_DATA if it cannot
- * be read, or is a file that is compressed: such a one has no lines that can be returned to. */
+/* PEAL_E_USAGE if the source is none that comes bit by bit (a folder, a table of a database); *out is NULL then if
+ * files are not followed. PEAL_E_DATA if it cannot be read, or is a file that is followed and compressed: such a one
+ * has no lines that can be returned to. */
 peal_status peal_live_open(const peal_live_options *options, peal_live **out, peal_error *err);
 void peal_live_free(peal_live *live); /* NULL is allowed */
 
@@ -33,9 +35,11 @@ peal_status peal_live_sample(peal_live *live, uint64_t lines, int64_t until_ns, 
                              peal_error *err);
 /* The head, of the sample or as it was given. */
 const peal_buffer *peal_live_head(const peal_live *live);
-/* In the place of a sample: the head of what was read before. The source's own bytes begin behind what had been read.
- */
-peal_status peal_live_keep_head(peal_live *live, const void *bytes, size_t size, peal_error *err);
+/* The same in hexadecimal digits, freed by the caller; NULL if there is no memory. */
+char *peal_live_head_digits(const peal_live *live);
+/* In the place of a sample: the head of what was read before, as such digits. The source's own bytes begin behind what
+ * had been read. PEAL_E_DATA if they are no digits. */
+peal_status peal_live_keep_head(peal_live *live, const char *digits, peal_error *err);
 
 /* When it was opened (peal_now_ns), and how many bytes were read for the sample. */
 int64_t peal_live_opened_ns(const peal_live *live);
@@ -48,11 +52,17 @@ const char *peal_live_sample_name(const peal_live *live);
 /* Whether one can begin at a place again: true of a file. */
 bool peal_live_can_return(const peal_live *live);
 
-/* Hands all out, once: the head, the rest of the sample, and what comes. *format is of the head; PEAL_E_DATA if it is
- * none of text. *passed_over: bytes of a head that was given. */
-peal_status peal_live_take(peal_live *live, const peal_format **format, peal_stream **out, uint64_t *passed_over,
-                           peal_error *err);
-/* Where byte `offset` of that stream, not of a head that was given, stands. While the stream is open. */
+/* Plans and fits a pipeline, as `etl` says, on a sample, and appends its text to `pipeline`. `folder` is made, for
+ * spills, and removed. */
+peal_status peal_live_fit(const peal_live *live, const peal_etl_options *etl, const uint8_t *bytes, size_t size,
+                          const char *folder, peal_buffer *pipeline, peal_error *err);
+
+/* Hands all out, once, through a scan: the head, of which rows come only if it was not given, the rest of the sample,
+ * and what comes. `options` say all but where the rows come from. PEAL_E_DATA if the format is none of text;
+ * PEAL_E_USAGE if its options say an encoding, in which bytes have no places. */
+peal_status peal_live_scan(peal_live *live, const peal_pipeline *pipeline, const peal_scan_options *options,
+                           peal_scan **out, peal_error *err);
+/* Where byte `offset` of what the scan reads, not of a head that was given, stands. While the scan is open. */
 peal_place peal_live_place(const peal_live *live, uint64_t offset);
 
 #endif

@@ -115,7 +115,6 @@ static peal_status open_sources(peal_scan *scan, peal_error *err) {
                                          .access = options->access,
                                          .go_on = options->go_on,
                                          .live = true,
-                                         .taken = options->taken,
                                          .following = options->following,
                                          .stop = options->stop,
                                          .reporter = options->reporter};

@@ -29,7 +29,6 @@ typedef struct peal_scan_options {
     const peal_reporter *reporter; /* may be NULL */
     const char *text; /* instead of sources: lines of raw text without a header, columns in the pipeline's order */
     size_t text_size;
-    const peal_taken *taken;  /* see peal_source_options */
     peal_following following; /* of the sources: how those are read that have no end */
     peal_stream *stream;     /* instead of sources: plain bytes that the caller has opened; taken over, even on failure.
                                 `format` is given then, and a header that comes again is passed over */

@@ -23,10 +23,8 @@ struct peal_windows {
     size_t label; /* among the columns of the tables; SIZE_MAX: any label will do */
     /* The rows that the scan has handed out, and how far they are used. */
     peal_scan_rows rows;
-    size_t row, bad;        /* of the good ones, of the bad ones */
-    size_t end;             /* of the last record that was used, in the text of these rows; 0: none was */
-    peal_position position; /* behind the records that were used before these rows */
-    int64_t line_offset;    /* of the reader's lines to those of all that was followed */
+    size_t row, bad; /* of the good ones, of the bad ones */
+    peal_track track;
     /* The window. */
     uint64_t number, window_rows, window_bad;
     int64_t begin_ns;
@@ -38,58 +36,20 @@ struct peal_windows {
     peal_error error;
 };
 
-/* ---- positions ---- */
-
-json_t *peal_position_save(const peal_position *position) {
-    const peal_place *place = &position->place;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "device", (json_int_t)place->device, "inode",
-                     (json_int_t)place->inode, "born_ns", (json_int_t)place->born_ns, "offset",
-                     (json_int_t)place->offset, "line", (json_int_t)position->line);
-}
-
-bool peal_position_load(const json_t *saved, peal_position *out) {
-    static const char *const keys[] = {"device", "inode", "born_ns", "offset", "line"};
-    json_int_t values[5];
-    for (size_t i = 0; i < 5; i++) {
-        const json_t *value = json_object_get(saved, keys[i]);
-        if (!json_is_integer(value) || (i >= 3 && json_integer_value(value) < 0)) return false;
-        values[i] = json_integer_value(value);
-    }
-    *out = (peal_position){.place = {.device = (uint64_t)values[0],
-                                     .inode = (uint64_t)values[1],
-                                     .born_ns = values[2],
-                                     .offset = (uint64_t)values[3]},
-                           .line = (uint64_t)values[4]};
-    return out->line > 0;
-}
-
 /* ---- opening ---- */
 
 static peal_status open_scan(peal_windows *self, peal_error *err) {
     const peal_windows_options *options = &self->options;
-    peal_scan_options scan = {.reading = options->reading,
-                              .nulls = options->nulls,
-                              .null_count = options->null_count,
-                              .stop = options->stop,
-                              .reporter = options->reporter,
-                              .stream_name = peal_live_name(self->live),
-                              .purpose = options->purpose,
-                              .label_required = options->label_required,
-                              .on_bad_row = PEAL_BAD_ROWS_DROP, /* lines are counted otherwise: it is told here */
-                              .threads = options->threads};
-    const peal_format *format;
-    PEAL_TRY(peal_live_take(self->live, &format, &scan.stream, &scan.passed_over, err));
-    scan.format = format->name;
-    return peal_scan_open(self->pipeline, &scan, &self->scan, err);
-}
-
-/* Where the rows begin. The lines of a head that was given are not those that the reader has come from. */
-static void find_beginning(peal_windows *self) {
-    self->position = self->options.from ? *self->options.from : (peal_position){.line = 1};
-    if (!self->options.from) return;
-    const peal_buffer *head = peal_live_head(self->live);
-    const uint64_t lines = head->size ? peal_count_newlines((const char *)head->data, head->size) : 0;
-    self->line_offset = (int64_t)(self->position.line - 1 - lines);
+    const peal_scan_options scan = {.reading = options->reading,
+                                    .nulls = options->nulls,
+                                    .null_count = options->null_count,
+                                    .stop = options->stop,
+                                    .reporter = options->reporter,
+                                    .purpose = options->purpose,
+                                    .label_required = options->label_required,
+                                    .on_bad_row = PEAL_BAD_ROWS_DROP, /* lines are counted otherwise: it is told here */
+                                    .threads = options->threads};
+    return peal_live_scan(self->live, self->pipeline, &scan, &self->scan, err);
 }
 
 /* The column of the label's classes, of which a row must have one. */
@@ -103,17 +63,13 @@ static size_t find_label(const peal_windows *self, const peal_table *schema) {
 }
 
 static peal_status init(peal_windows *self, peal_error *err) {
-    if (peal_option_text(self->options.reading, "encoding", NULL)) {
-        return peal_fail(err, PEAL_E_USAGE,
-                         "text of another encoding cannot be followed (encoding): convert it in a pipe, as by iconv");
-    }
     PEAL_TRY(peal_applier_new(self->pipeline, self->options.purpose, &self->applier, err));
     const peal_table *schema = peal_applier_schema(self->applier);
     self->label = find_label(self, schema);
     const size_t rows = TABLE_BYTES / peal_row_bytes(schema);
     self->table_rows = rows < 1 ? 1 : rows < TABLE_ROWS ? rows : TABLE_ROWS;
     PEAL_TRY(peal_pile_new(schema, &self->pile, err));
-    find_beginning(self);
+    peal_track_begin(&self->track, self->live, self->options.from);
     return open_scan(self, err);
 }
 
@@ -162,35 +118,11 @@ static bool is_over(const peal_windows *self) {
            self->window_rows > 0 && peal_now_ns() - self->begin_ns >= (int64_t)self->options.ms * 1000000;
 }
 
-/* Behind what ends the line of a record. */
-static size_t behind_line(const peal_block *block, size_t end) {
-    while (end < block->came && (block->text[end] == ' ' || block->text[end] == '\t' || block->text[end] == '\r'))
-        end++;
-    return end < block->came && block->text[end] == '\n' ? end + 1 : end;
-}
-
-/* The line of a byte of the text of these rows. */
-static uint64_t line_of(const peal_windows *self, size_t at) {
-    const peal_block *block = self->rows.block;
-    const uint64_t lines = peal_count_newlines(block->text, at);
-    return (uint64_t)((int64_t)(block->first_line + lines) + self->line_offset);
-}
-
-/* Moves the position behind the last record that was used. The source is still open. */
-static void move_position(peal_windows *self) {
-    if (self->end == 0) return;
-    const peal_block *block = self->rows.block;
-    const size_t end = behind_line(block, self->end);
-    self->position.place = peal_live_place(self->live, block->offset + end);
-    self->position.line = line_of(self, end);
-    self->end = 0;
-}
-
 /* Fetches rows that are not used yet; none if the time is over or all has ended. */
 static peal_status fetch(peal_windows *self, peal_error *err) {
     const bool waits = !self->options.ms || self->window_rows == 0;
     const int64_t until = waits ? INT64_MAX : self->begin_ns + (int64_t)self->options.ms * 1000000;
-    move_position(self);
+    peal_track_move(&self->track, self->rows.block);
     self->row = self->bad = 0;
     PEAL_TRY(peal_scan_next_until(self->scan, until, &self->rows, err));
     self->ended = self->rows.ended;
@@ -202,7 +134,7 @@ static bool is_bad_next(const peal_windows *self) {
 }
 
 static void use_record(peal_windows *self, size_t end) {
-    self->end = end;
+    self->track.end = end;
     self->used_bytes = self->rows.block->offset + end;
 }
 
@@ -230,8 +162,11 @@ static peal_status take_unlabelled(peal_windows *self, peal_error *err) {
                                      : NULL;
     char nothing[] = "";
     const size_t end = self->rows.block->ends[row];
-    const peal_bad_row bad = {
-        .line = line_of(self, end), .end = end, .column = (int64_t)label, .reason = reason, .text = nothing};
+    const peal_bad_row bad = {.line = peal_track_line(&self->track, self->rows.block, end),
+                              .end = end,
+                              .column = (int64_t)label,
+                              .reason = reason,
+                              .text = nothing};
     if (status == PEAL_OK && !reason) status = peal_fail(err, PEAL_E_MEMORY, "no memory for bad rows");
     if (status == PEAL_OK) status = take_bad(self, &bad, err);
     free(reason);
@@ -261,7 +196,7 @@ static peal_status take_good(peal_windows *self, peal_error *err) {
 static peal_status take_some(peal_windows *self, peal_error *err) {
     if (is_bad_next(self)) {
         peal_bad_row bad = self->rows.bad_rows[self->bad++];
-        bad.line = (uint64_t)((int64_t)bad.line + self->line_offset);
+        bad.line = (uint64_t)((int64_t)bad.line + self->track.line_offset);
         return take_bad(self, &bad, err);
     }
     return has_label(self, self->row) ? take_good(self, err) : take_unlabelled(self, err);
@@ -316,12 +251,12 @@ peal_status peal_windows_next(peal_windows *self, peal_window_part *out, peal_er
     }
     PEAL_TRY(collect(self, &self->closed, err));
     if (self->ended && !self->closed) return PEAL_OK;
-    if (self->closed) move_position(self);
+    if (self->closed) peal_track_move(&self->track, self->rows.block);
     *out = (peal_window_part){.table = peal_pile_table(self->pile),
                               .number = self->number,
                               .rows = self->window_rows,
                               .bad = self->window_bad,
                               .closes = self->closed,
-                              .after = self->position};
+                              .after = self->track.at};
     return PEAL_OK;
 }

@@ -8,22 +8,9 @@
 #ifndef PEAL_ETL_JOB_WINDOWS_H
 #define PEAL_ETL_JOB_WINDOWS_H
 
-#include <jansson.h>
-
 #include "etl/job/ingest.h"
-#include "etl/job/live.h"
+#include "etl/job/position.h"
 #include "etl/pipeline/pipeline.h"
-
-/* Behind the last row that a window has had. */
-typedef struct peal_position {
-    peal_place place; /* where the next record begins */
-    uint64_t line;    /* its line, counted over all that was followed */
-} peal_position;
-
-/* NULL if there is no memory. */
-json_t *peal_position_save(const peal_position *position);
-/* False if `saved` is no position. */
-bool peal_position_load(const json_t *saved, peal_position *out);
 
 typedef struct peal_windows_options {
     uint64_t rows;             /* of a window; 0: time alone closes it */

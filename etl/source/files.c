@@ -56,21 +56,12 @@ static void make_live(const source__making *self, peal_source *source) {
     source->reporter = self->options->reporter;
 }
 
-int source__taken_descriptor(const source__making *self) {
-    const peal_taken *taken = self->options->taken;
-    return taken && self->list->count == 0 ? fcntl(taken->fd, F_DUPFD_CLOEXEC, 3) : -1;
-}
-
 peal_status source__add_once(source__making *self, const char *path, int fd, const struct stat *info, peal_error *err) {
     peal_source source = {.path = peal_strdup(path), .fd = -1, .identity = peal_identity_of(info)};
     peal_status status = source.path ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     if (status == PEAL_OK && !S_ISCHR(info->st_mode)) status = check_first_time(self, path, &source.identity, err);
     if (status == PEAL_OK && self->options->live) {
         make_live(self, &source);
-        if (self->list->count == 0 && self->options->taken) {
-            source.before = self->options->taken->bytes;
-            source.before_size = self->options->taken->size;
-        }
         source.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         widen(source.fd, info);
         if (source.fd >= 0) return source__add(self, &source, err);
@@ -104,8 +95,7 @@ static peal_status add_standard_input(source__making *self, peal_error *err) {
         return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read standard input");
     }
     const off_t at = S_ISREG(info.st_mode) ? lseek(STDIN_FILENO, 0, SEEK_CUR) : -1;
-    int fd = source__taken_descriptor(self);
-    if (fd < 0 && at < 0) fd = open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    int fd = at < 0 ? open("/proc/self/fd/0", O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
     if (fd < 0) fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
     if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read standard input");
     if (at >= 0 && is_followed(self)) return add_followed(self, "-", fd, (uint64_t)at, &info, err);
@@ -129,8 +119,7 @@ static peal_status add_standard_input(source__making *self, peal_error *err) {
 static peal_status add_special(source__making *self, const char *path, peal_error *err) {
     struct stat info;
     char byte;
-    int fd = source__taken_descriptor(self);
-    if (fd < 0) fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", path);
     peal_status status;
     if (fstat(fd, &info) != 0) {

@@ -54,10 +54,6 @@ extern const peal_source_kind peal_source_files, peal_source_standard_input, pea
 /* Puts `source` into the list, whose kind it gets. Takes it over, also on failure. */
 peal_status source__add(source__making *making, peal_source *source, peal_error *err);
 
-/* A descriptor of the list's own of the first source, from which the caller has taken something already; -1: it has
- * not, or this is another one. */
-int source__taken_descriptor(const source__making *making);
-
 /* Notes bytes that a stream has read; `meter` may be NULL. */
 static inline void source__meter_note(peal_source_meter *meter, const uint8_t *bytes, size_t size) {
     if (!meter) return;

@@ -94,9 +94,8 @@ peal_status source__live_open(const peal_source *source, peal_stream **out, peal
         .base = {.read = live_read, .close = live_close, .ready = live_ready, .live = true, .size = UINT64_MAX},
         .source = source,
         .may_ask = (fcntl(source->fd, F_GETFL) & O_NONBLOCK) != 0,
-        .had_writer = source->before_size > 0 || strcmp(source->path, "-") == 0,
+        .had_writer = strcmp(source->path, "-") == 0,
         .since_ns = peal_now_ns()};
     *out = &self->base;
-    if (source->before_size == 0) return PEAL_OK;
-    return peal_stream_put_before(source->before, source->before_size, true, &self->base, out, err);
+    return PEAL_OK;
 }

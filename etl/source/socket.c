@@ -189,8 +189,8 @@ static peal_status connect_any(const peal_source_options *options, const char *n
 static peal_status add_connection(source__making *self, const char *name, const addresses *to, bool is_tcp,
                                   peal_error *err) {
     struct stat info;
-    int fd = source__taken_descriptor(self);
-    if (fd < 0) PEAL_TRY(connect_any(self->options, name, to, &fd, err));
+    int fd;
+    PEAL_TRY(connect_any(self->options, name, to, &fd, err));
     if (is_tcp) keep_alive(fd);
     peal_status status = fstat(fd, &info) == 0 ? source__add_once(self, name, fd, &info, err)
                                                : peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", name);

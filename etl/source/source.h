@@ -48,10 +48,8 @@ typedef struct peal_source {
      * has no identity of its own and of some files the times tell too little; else the identity. */
     char *version; /* as the server tells it; NULL: it has none */
     bool hashed;
-    uint64_t hash;      /* XXH3 of the bytes */
-    bool live;          /* a pipe or socket that is read as its bytes come, once; it has no size */
-    const void *before; /* of a live one: bytes that were taken from it already, and stand in front */
-    size_t before_size;
+    uint64_t hash;                 /* XXH3 of the bytes */
+    bool live;                     /* a pipe or socket that is read as its bytes come, once; it has no size */
     bool is_followed;              /* a live one that is a file */
     peal_following following;      /* of a live one, as the next two: */
     const atomic_int *stop;        /* ends waiting */
@@ -74,13 +72,6 @@ typedef struct peal_source_list {
     void **sessions; /* of the kinds, by their place in the table */
 } peal_source_list;
 
-/* What a caller has taken from a source that gives its bytes once. */
-typedef struct peal_taken {
-    const void *bytes; /* they stand in front of what is left */
-    size_t size;
-    int fd; /* on which the source goes on; the caller's */
-} peal_taken;
-
 typedef struct peal_source_options {
     const char *const *names;
     size_t count;
@@ -88,7 +79,6 @@ typedef struct peal_source_options {
     bool go_on;                    /* what cannot be listed is left out and noted in the list; without it, it fails */
     bool sparing;                  /* what is listed may not be read at all: few bytes are fetched before it is */
     bool live;                     /* pipes are not copied: they will be read once only, in order */
-    const peal_taken *taken;       /* of the first source, a live one; NULL: nothing */
     peal_following following;      /* of live ones */
     bool identify;                 /* the sources will be compared later: makes sure that their identities can tell */
     const atomic_int *stop;        /* not 0: stop waiting with PEAL_E_INTERRUPTED; may be NULL */

@@ -10,8 +10,8 @@
 #include "core/base/json.h"
 #include "core/base/machine.h"
 #include "core/base/stop.h"
-#include "models/online/fit.h"
 #include "models/online/prequential.h"
+#include "models/online/stream.h"
 #include "models/online/windows.h"
 #include "models/train/rounds.h"
 #include "models/train/runaway.h"
@@ -26,11 +26,12 @@ typedef struct follower {
     peal_train_result trained; /* what the trainer fills in */
     models__trainer trainer;
     models__rounds rounds;
-    peal_first first;
+    models__stream stream;
     peal_applier *applier; /* for the columns of a window */
     models__slab slabs[2];
     models__psi *psi;
     models__windows *windows;
+    models__window last;     /* that was read */
     double *scores, *labels; /* [window, scores], [window] of the rows that have a label */
     models__prequential now;
     size_t column_numbers;
@@ -132,14 +133,15 @@ static peal_status check_columns(const follower *self, peal_error *err) {
 
 static peal_status take_pipeline(follower *self, peal_error *err) {
     models__data *data = &self->trainer.data;
+    json_t *given = NULL;
     if (self->trainer.init) {
-        data->own_saved = peal_predictor_save_pipeline(self->trainer.init);
-        if (!data->own_saved) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    } else {
-        const peal_follow_options *options = self->options;
-        PEAL_TRY(models__fit_pipeline(&options->etl, options->window * options->fit_windows, options->train.run_dir,
-                                      &self->first, &data->own_saved, err));
+        given = peal_predictor_save_pipeline(self->trainer.init);
+        if (!given) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
     }
+    const peal_status status = models__stream_begin(self->options, given, &self->stream, err);
+    json_decref(given);
+    PEAL_TRY(status);
+    data->own_saved = json_incref(self->stream.pipeline);
     data->pipeline_saved = data->own_saved;
     PEAL_TRY(peal_pipeline_load(data->own_saved, &data->pipeline, err));
     PEAL_TRY(check_columns(self, err));
@@ -189,8 +191,9 @@ static json_t *describe(const follower *self) {
     char text[17];
     if (peal_json_hash(self->trainer.data.pipeline_saved, 0, &hash, NULL) != PEAL_OK) return NULL;
     peal_hash_text(hash, text);
-    return json_pack("{s:I, s:I, s:s}", "window", (json_int_t)self->options->window, "fit_windows",
-                     (json_int_t)self->options->fit_windows, "pipeline", text);
+    return json_pack("{s:I, s:I, s:I, s:s}", "window", (json_int_t)self->options->window, "window_ms",
+                     (json_int_t)self->options->window_ms, "fit_windows", (json_int_t)self->options->fit_windows,
+                     "pipeline", text);
 }
 
 static peal_status prepare(follower *self, peal_error *err) {
@@ -246,47 +249,87 @@ static peal_status publish(follower *self, peal_error *err) {
     return status;
 }
 
+static peal_status open_windows(follower *self, const models__window *behind, peal_error *err) {
+    const models__windows_options options = {.reading = &self->options->etl,
+                                             .pipeline = self->trainer.data.pipeline,
+                                             .rows = self->options->window,
+                                             .ms = self->options->window_ms,
+                                             .live = self->stream.live,
+                                             .behind = behind,
+                                             .psi = self->psi};
+    return models__windows_open(&options, &self->windows, err);
+}
+
+/* The source is read on where the checkpoint says that it stood. */
+static peal_status go_on(follower *self, peal_error *err) {
+    const models__window behind = models__prequential_window(&self->now);
+    size_t count;
+    double *columns = models__psi_state(self->psi, &count);
+    if (count) memcpy(columns, self->kept_columns[self->trainer.committed], count * sizeof *columns);
+    if (!models__psi_is_whole(self->psi)) {
+        return peal_fail(err, PEAL_E_DATA, "the checkpoint in %s tells nonsense of the columns",
+                         self->options->train.run_dir);
+    }
+    PEAL_TRY(models__stream_go_on(&self->stream, &behind.after, err));
+    return open_windows(self, &behind, err);
+}
+
 /* Reads the windows again that the checkpoint holds: they must be the same. */
 static peal_status pass_over(follower *self, peal_error *err) {
     const models__prequential *now = &self->now;
+    const models__window wanted = models__prequential_window(now);
     models__window window = {0};
-    while ((double)window.number < now->windows) {
+    size_t count;
+    while (window.number < wanted.number && !window.ended) {
         PEAL_TRY(models__windows_next(self->windows, &self->slabs[0], &window, err));
-        if (window.ended && (double)window.number < now->windows) break;
     }
-    if ((double)window.number == now->windows && (double)(window.fingerprint >> 32) == now->fingerprint[0] &&
-        (double)(uint32_t)window.fingerprint == now->fingerprint[1]) {
-        return PEAL_OK;
+    if (window.number != wanted.number || window.fingerprint != wanted.fingerprint) {
+        return peal_fail(err, PEAL_E_DATA,
+                         "cannot resume: the first %.0f rows of the source are no longer those that the run has "
+                         "learnt; to go on from its model with what is there now, give it as init, without resume",
+                         now->rows);
     }
-    return peal_fail(err, PEAL_E_DATA,
-                     "cannot resume: the first %.0f rows of the source are no longer those that the run has learnt; "
-                     "to go on from its model with what is there now, give it as init, without resume",
-                     now->rows);
+    const double *columns = models__psi_state(self->psi, &count); /* which has looked at them anew */
+    if (count && memcmp(columns, self->kept_columns[self->trainer.committed], count * sizeof *columns) != 0) {
+        return peal_fail(err, PEAL_E_DATA, "cannot resume: columns of the source that are not learnt have changed");
+    }
+    return PEAL_OK;
 }
 
-static peal_status resume(follower *self, peal_error *err) {
-    models__trainer *trainer = &self->trainer;
-    size_t count;
-    PEAL_TRY(models__run_begin(trainer, &self->rounds.progress, err));
-    if (self->rounds.progress.epoch == 0) return PEAL_OK;
-    if (models__windows_is_live(self->windows)) {
+/* Of a run that has no checkpoint yet. */
+static peal_status begin_anew(follower *self, peal_error *err) {
+    if (self->stream.is_recalled) PEAL_TRY(models__stream_go_on(&self->stream, NULL, err));
+    PEAL_TRY(models__stream_keep(&self->stream, err));
+    return open_windows(self, NULL, err);
+}
+
+static peal_status check_resume(const follower *self, peal_error *err) {
+    const models__trainer *trainer = &self->trainer;
+    if (self->stream.live && !peal_live_can_return(self->stream.live)) {
         return peal_fail(err, PEAL_E_USAGE,
                          "cannot resume: a pipe gives its rows once, and nobody knows which of them are gone; to go on "
                          "from the model in %s with what comes now, give it as init, without resume",
                          trainer->options->out);
     }
-    memcpy(&self->now, self->kept[trainer->committed], sizeof self->now);
-    double *columns = models__psi_state(self->psi, &count);
-    const double *kept = self->kept_columns[trainer->committed];
     if (!models__prequential_is_whole(&self->now) || self->now.windows != (double)self->rounds.progress.epoch) {
         return peal_fail(err, PEAL_E_DATA, "the checkpoint in %s tells nonsense of the stream",
                          trainer->options->run_dir);
     }
-    PEAL_TRY(pass_over(self, err)); /* which has looked at the columns anew */
-    if (count && memcmp(columns, kept, count * sizeof *kept) != 0) {
-        return peal_fail(err, PEAL_E_DATA, "cannot resume: columns of the source that are not learnt have changed");
-    }
-    return PEAL_OK;
+    if (self->stream.is_recalled || !self->options->window_ms) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA,
+                     "cannot resume: the run folder %s lacks stream.json, and windows of a time do not come again",
+                     trainer->options->run_dir);
+}
+
+static peal_status begin_or_resume(follower *self, peal_error *err) {
+    models__trainer *trainer = &self->trainer;
+    PEAL_TRY(models__run_begin(trainer, &self->rounds.progress, err));
+    if (self->rounds.progress.epoch == 0) return begin_anew(self, err);
+    memcpy(&self->now, self->kept[trainer->committed], sizeof self->now);
+    PEAL_TRY(check_resume(self, err));
+    if (self->stream.is_recalled) return go_on(self, err);
+    PEAL_TRY(open_windows(self, NULL, err));
+    return pass_over(self, err);
 }
 
 /* ---- a window ---- */
@@ -345,11 +388,9 @@ static peal_status learn(follower *self, peal_error *err) {
 
 static void commit(follower *self, const models__window *window, const peal_metrics *metrics) {
     models__progress *progress = &self->rounds.progress;
-    self->now.windows = (double)window->number;
+    models__prequential_stand(&self->now, window);
     self->now.rows += (double)self->trainer.shared.present->rows;
     self->now.learnt += (double)self->trainer.shared.present->learnt;
-    self->now.fingerprint[0] = (double)(window->fingerprint >> 32);
-    self->now.fingerprint[1] = (double)(uint32_t)window->fingerprint;
     progress->epoch = progress->best_epoch = (size_t)window->number;
     progress->best_loss = metrics->loss;
     self->unpublished++;
@@ -463,34 +504,24 @@ static peal_status one_window(follower *self, const models__window *window, uint
 }
 
 static peal_status all_windows(follower *self, peal_error *err) {
-    models__window window = {0};
-    for (uint32_t slab = 0; !window.ended; slab = 1 - slab) {
-        const peal_status status = models__windows_next(self->windows, &self->slabs[slab], &window, err);
+    models__window *window = &self->last;
+    for (uint32_t slab = 0; !window->ended; slab = 1 - slab) {
+        const peal_status status = models__windows_next(self->windows, &self->slabs[slab], window, err);
         if (status == PEAL_E_INTERRUPTED && self->unpublished) PEAL_TRY(publish(self, err));
         if (status == PEAL_E_INTERRUPTED) return peal_fail(err, PEAL_E_INTERRUPTED, "interrupted");
         PEAL_TRY(status);
-        if (self->slabs[slab].rows > 0) PEAL_TRY(one_window(self, &window, slab, err));
+        if (self->slabs[slab].rows > 0) PEAL_TRY(one_window(self, window, slab, err));
     }
     if (self->now.windows == 0) return peal_fail(err, PEAL_E_DATA, "the stream has no rows");
     return self->unpublished || !self->has_published ? publish(self, err) : PEAL_OK;
 }
 
-static peal_status open_windows(follower *self, peal_error *err) {
-    const models__windows_options options = {.reading = &self->options->etl,
-                                             .pipeline = self->trainer.data.pipeline,
-                                             .rows = self->options->window,
-                                             .psi = self->psi,
-                                             .following = self->options->following,
-                                             .taken = self->first.taken.size ? &self->first.taken : NULL};
-    return models__windows_open(&options, &self->windows, err);
-}
-
 static void fill_result(follower *self) {
     const models__prequential *now = &self->now;
     peal_follow_result *result = self->result;
-    uint64_t unknown;
-    models__windows_count(self->windows, &result->rows_in, &result->rows_dropped, &unknown);
-    result->rows_used = result->rows_in - result->rows_dropped;
+    result->rows_used = self->last.used;
+    result->rows_dropped = self->last.dropped;
+    result->rows_in = self->last.used + self->last.dropped;
     result->learnt = (uint64_t)now->learnt;
     result->windows = (uint64_t)now->windows;
     result->has_metrics = now->all.rows > 0;
@@ -510,8 +541,7 @@ static void fill_result(follower *self) {
 
 static peal_status run(follower *self, peal_error *err) {
     PEAL_TRY(prepare(self, err));
-    PEAL_TRY(open_windows(self, err));
-    PEAL_TRY(resume(self, err));
+    PEAL_TRY(begin_or_resume(self, err));
     self->began = peal_now_ns();
     peal_status status = models__rounds_fork(&self->rounds, err);
     if (status == PEAL_OK) status = all_windows(self, err);
@@ -527,7 +557,7 @@ static void clear(follower *self) {
     models__psi_free(self->psi);
     for (size_t i = 0; i < 2; i++) models__slab_free(&self->slabs[i]);
     peal_applier_free(self->applier);
-    peal_first_clear(&self->first);
+    models__stream_clear(&self->stream);
     free(self->scores);
     free(self->labels);
     free(self);

@@ -3,7 +3,8 @@
  * The rows come in windows. A window is a transaction: its rows are predicted with the model as it is
  * (test-then-train), learnt, and committed, with where the stream stands; then the model is published: it takes its
  * place at `out` whole, by a rename, with the number of windows in it as its version. A killed job goes on from its
- * last checkpoint, to the same bits, where the source can be read again.
+ * last checkpoint, to the same bits, where the source can be read again: of a file that is followed, behind the
+ * position that the checkpoint holds; of others all windows are read again and compared.
  *
  * The pipeline is fitted on the first windows' rows, or is that of the model that is gone on from, and then stays as it
  * is. Whether the stream stays what it was is measured: by the loss (adwin.h) and column by column (psi.h). */
@@ -20,8 +21,10 @@ typedef struct peal_follow_options {
     /* The stream: sources, and how they are read; and the plan of its pipeline, unless train.init has one. `out` is not
      * looked at. */
     peal_etl_options etl;
-    size_t window;            /* rows of one */
-    size_t fit_windows;       /* whose rows the pipeline is fitted on */
+    size_t window;            /* rows of one; of one that ends with its time, at most */
+    uint64_t window_ms;       /* after which one ends that has a row; 0: rows alone end it. Of one source that comes bit
+                                 by bit */
+    size_t fit_windows;       /* on the rows of so many the pipeline is fitted */
     size_t publish;           /* after every so many windows the model is published, and a checkpoint written */
     peal_following following; /* with `files` a file is read on as it grows and is rotated (one, and no compressed one),
                                  else to its end */

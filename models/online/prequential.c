@@ -15,10 +15,52 @@ static bool is_count(double value) {
     return value >= 0 && value < 9e15 && floor(value) == value;
 }
 
+static bool are_halves(const double *values, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!is_count(values[i]) || values[i] > UINT32_MAX) return false;
+    }
+    return true;
+}
+
 bool models__prequential_is_whole(const models__prequential *self) {
     return is_count(self->windows) && is_count(self->rows) && is_count(self->learnt) && is_count(self->steps) &&
-           is_count(self->fingerprint[0]) && is_count(self->fingerprint[1]) && self->learnt <= self->rows &&
+           is_count(self->dropped) && are_halves(self->fingerprint, 2) &&
+           are_halves(self->position, sizeof self->position / sizeof *self->position) && self->learnt <= self->rows &&
            models__adwin_is_whole(&self->adwin);
+}
+
+static void to_halves(uint64_t value, double halves[2]) {
+    halves[0] = (double)(value >> 32);
+    halves[1] = (double)(uint32_t)value;
+}
+
+static uint64_t from_halves(const double halves[2]) {
+    return (uint64_t)halves[0] << 32 | (uint64_t)halves[1];
+}
+
+void models__prequential_stand(models__prequential *self, const models__window *window) {
+    const peal_place *place = &window->after.place;
+    self->windows = (double)window->number;
+    self->dropped = (double)window->dropped;
+    to_halves(window->fingerprint, self->fingerprint);
+    to_halves(place->device, self->position);
+    to_halves(place->inode, self->position + 2);
+    to_halves((uint64_t)place->born_ns, self->position + 4);
+    to_halves(place->offset, self->position + 6);
+    to_halves(window->after.line, self->position + 8);
+}
+
+models__window models__prequential_window(const models__prequential *self) {
+    const double *at = self->position;
+    return (models__window){.number = (uint64_t)self->windows,
+                            .fingerprint = from_halves(self->fingerprint),
+                            .used = (uint64_t)self->rows,
+                            .dropped = (uint64_t)self->dropped,
+                            .after = {.place = {.device = from_halves(at),
+                                                .inode = from_halves(at + 2),
+                                                .born_ns = (int64_t)from_halves(at + 4),
+                                                .offset = from_halves(at + 6)},
+                                      .line = from_halves(at + 8)}};
 }
 
 double models__bounded_loss(const peal_shape *shape, const double *scores, double label) {

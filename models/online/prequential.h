@@ -13,6 +13,7 @@
 #include "etl/pipeline/pipeline.h"
 #include "models/net/net.h"
 #include "models/online/adwin.h"
+#include "models/online/windows.h"
 #include "models/predict/metrics.h"
 
 /* Over rows that have a label. */
@@ -24,6 +25,8 @@ typedef struct models__prequential {
     double windows, rows, learnt; /* committed: windows, their rows, and those that had a label */
     double steps;                 /* of each partition */
     double fingerprint[2];        /* of the rows, see windows.h: upper and lower half */
+    double dropped;               /* bad rows before the last one that is committed */
+    double position[10];          /* behind it, see models__window: device, inode, time, byte and line in halves */
     models__sums all, faded;
     double lowest; /* ADWIN's mean at the end of a window, since the loss was last said to have risen */
     models__adwin adwin;
@@ -32,6 +35,10 @@ typedef struct models__prequential {
 void models__prequential_init(models__prequential *self);
 /* False if what a checkpoint holds makes no sense. */
 bool models__prequential_is_whole(const models__prequential *self);
+
+/* Where the stream stands: behind the window; and that window, as far as it is known. */
+void models__prequential_stand(models__prequential *self, const models__window *window);
+models__window models__prequential_window(const models__prequential *self);
 
 /* A row's loss between 0 and 1: of classes what the model leaves for all others, 1 - p of the label; of a number its
  * error, of which four deviations of the label are 1. NaN counts 1. */

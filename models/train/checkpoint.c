@@ -3,6 +3,7 @@
  *   metrics.jsonl                               a line an epoch
  *   checkpoint-EPOCHS[-STEPS].safetensors       where the training stood after so many epochs (and steps of the next)
  *   best.safetensors                            the model of the best epoch so far, as `peal predict` takes it
+ *   stream.json                                 of a stream: how it is read on (models/online/stream.h)
  * A checkpoint holds the committed state, the best epoch's parameters, and the slots of partitions that are ahead of
  * the committed state; nothing else is needed to go on to the same bits. */
 #include <dirent.h>
@@ -614,7 +615,7 @@ static peal_status is_run(const models__trainer *trainer, bool *out, peal_error 
 }
 
 /* Beside the checkpoints; the manifest, by which a run is known, is removed last. */
-static const char *const run_files[] = {"metrics.jsonl", "best.safetensors", "run.json"};
+static const char *const run_files[] = {"metrics.jsonl", "best.safetensors", "stream.json", "run.json"};
 
 /* Files that a new run would remove or write over are only those of a run: they stand beside its manifest. */
 peal_status models__run_check(const models__trainer *trainer, peal_error *err) {
@@ -717,9 +718,11 @@ peal_status models__run_begin(models__trainer *trainer, models__progress *progre
     char *path;
     PEAL_TRY(models__run_check(trainer, err));
     PEAL_TRY(tidy(trainer, 0, err));
-    PEAL_TRY(run_path(trainer, "best.safetensors", &path, err));
-    unlink(path);
-    free(path);
+    for (size_t i = 0; i + 1 < sizeof run_files / sizeof *run_files; i++) { /* all but the manifest */
+        PEAL_TRY(run_path(trainer, run_files[i], &path, err));
+        unlink(path);
+        free(path);
+    }
     PEAL_TRY(write_manifest(trainer, err));
     return trim_metrics(trainer, 0, err);
 }

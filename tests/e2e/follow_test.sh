@@ -61,6 +61,36 @@ wait $job && fail "a file that is followed has ended" || [ $? = 4 ]
 awk 'NR > 4001' drift.csv >>grows.csv
 $peal "${follow[@]}" grows.csv --label y --model bayes --partitions 3 --idle-seconds 0 --resume --out grown.safetensors
 cmp w1.safetensors grown.safetensors || fail "a file that grows gives another model"
+# Where it stands is a place in the file: what was learnt may be rotated away, or be another file's by now.
+awk 'NR <= 2201' drift.csv >log.csv
+$peal "${follow[@]}" log.csv --label y --model bayes --partitions 3 --idle-seconds 60 --out rotated.safetensors &
+job=$!
+wait_for lines rotated.run/metrics.jsonl 4
+kill -9 $job
+wait $job 2>/dev/null || true
+awk 'NR > 2201 && NR <= 2600' drift.csv >>log.csv
+mv log.csv log.csv.1
+awk 'NR == 1 || NR > 2600' drift.csv >log.csv
+$peal "${follow[@]}" log.csv --label y --model bayes --partitions 3 --idle-seconds 0 --resume --json --out rotated.safetensors >rotated.json
+cmp w1.safetensors rotated.safetensors || fail "a file that was rotated gives another model"
+[ "$(json rotated.json in)" = 6000 ] && [ "$(json rotated.json learnt)" = 6000 ] || { cat rotated.json; fail "the rows of a rotated file do not add up"; }
+rm log.csv.1
+$peal "${follow[@]}" log.csv --label y --model bayes --partitions 3 --idle-seconds 0 --resume --out rotated.safetensors # nothing is new
+cmp w1.safetensors rotated.safetensors || fail "nothing came, and the model changed"
+expect 2 "follows log.csv, not drift.csv" $peal "${follow[@]}" drift.csv --label y --model bayes --partitions 3 --idle-seconds 0 --resume --out rotated.safetensors
+awk 'NR <= 1000' drift.csv >log.csv
+cp log.csv copy.csv && mv copy.csv log.csv
+expect 3 "is not the file that was read" $peal "${follow[@]}" log.csv --label y --model bayes --partitions 3 --idle-seconds 0 --resume --out rotated.safetensors
+# A window of a time ends with it; the rows are each in one.
+mkfifo slow
+(awk 'NR <= 1501' drift.csv; sleep 2; awk 'NR > 1501 && NR <= 3001' drift.csv; sleep 2; awk 'NR > 3001' drift.csv) >slow &
+$peal train --follow slow --window 0.5s --label y --model bayes --json --out timed.safetensors >timed.json 2>log.txt
+wait
+[ "$(json timed.json learnt)" = 6000 ] && [ "$(json timed.json windows)" -ge 3 ] && [ "$(json timed.json windows)" -le 9 ] || { cat timed.json log.txt; fail "windows of a time"; }
+$peal train --follow drift.csv --window 2000,100s --idle-seconds 0 --label y --model bayes --json --quiet --out timed.safetensors >timed.json
+[ "$(json timed.json windows)" = 3 ] || { cat timed.json; fail "2000,100s is not 2000 rows"; }
+expect 2 "a window of a time is of one source that comes bit by bit" $peal train --follow drift.csv --window 1s --label y --out refused.safetensors
+expect 2 "gives its rows once" bash -c "cat drift.csv | $peal train --follow - numbers.csv --label y --out refused.safetensors"
 expect 2 "one file is followed" $peal "${follow[@]}" grows.csv drift.csv --label y --idle-seconds 0 --out refused.safetensors
 gzip -k drift.csv
 $peal "${follow[@]}" drift.csv.gz --label y --model bayes --partitions 3 --threads 3 --out gz.safetensors
@@ -147,7 +177,8 @@ expect 2 "--window is of --follow" $peal train drift.csv --label y --window 10 -
 $peal etl drift.csv --label y --out set --quiet
 refused "is a dataset, and no stream" set --label y
 expect 3 "town" $peal train --follow odd.csv --window 400 --label y --type town=number --out refused.safetensors
-expect 2 "a compressed pipe" bash -c "cat drift.csv.gz | $peal train --follow - --label y --out refused.safetensors"
+cat drift.csv.gz | $peal "${follow[@]}" - --label y --model bayes --partitions 3 --out gzpipe.safetensors
+cmp w1.safetensors gzpipe.safetensors || fail "a compressed pipe gives another model"
 [ ! -e refused.safetensors ] || fail "a model although refused"
 $peal "${follow[@]}" - --label y --model bayes --partitions 3 --out stdin.safetensors <drift.csv.gz # a file, and so it can
 cmp w1.safetensors stdin.safetensors || fail "standard input gives another model"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # kill -9 of a job that learns from a stream, or of its workers, at random moments; then --resume, with another number of
-# workers, until it is done: the same bits, and each window once. PEAL_TRIALS says how many (5), PEAL_FAULT_SEED where
+# workers, until it is done: the same bits, and each window once. PEAL_TRIALS says how many (10), PEAL_FAULT_SEED where
 # the seeds begin.
 source tests/lib.sh
 
-trials=${PEAL_TRIALS:-5}
+trials=${PEAL_TRIALS:-10}
 seed=${PEAL_FAULT_SEED:-$RANDOM}
 rows=6000 window=150
 awk -v rows=$rows 'BEGIN { srand(7); print "x,z,town,y"
@@ -15,11 +15,13 @@ awk -v rows=$rows 'BEGIN { srand(7); print "x,z,town,y"
 
 jobs=("--model logistic --epochs 3" "--model mlp:hidden=64x32 --epochs 2" "--model mlp:hidden=64 --sync step" "--model bayes"
     "--model mlp:hidden=32 --publish 3")
+# Each other trial follows the file, and goes on at the place that the checkpoint holds.
+sources=("stream.csv" "stream.csv --idle-seconds 0")
 # No function: in the background that would be a shell of its own, which would be killed in the place of the program.
 job=($peal train --follow --window $window --label y --partitions 3 --deaths 1000)
 for i in "${!jobs[@]}"; do
     begin=$(date +%s%N)
-    "${job[@]}" stream.csv ${jobs[i]} --workers 2 --out calm$i.safetensors --quiet
+    "${job[@]}" ${sources[i % 2]} ${jobs[i]} --workers 2 --out calm$i.safetensors --quiet
     took[i]=$((($(date +%s%N) - begin) / 1000000))
 done
 
@@ -36,7 +38,7 @@ for trial in $(seq "$trials"); do
         workers=$((1 + RANDOM % 3))
         victim=$((RANDOM % 4))
         [ "$attempt" -le 4 ] || victim=none
-        "${job[@]}" stream.csv ${jobs[which]} --workers $workers --out trial.safetensors $resume --json >out.json 2>log.txt &
+        "${job[@]}" ${sources[trial / ${#jobs[@]} % 2]} ${jobs[which]} --workers $workers --out trial.safetensors $resume --json >out.json 2>log.txt &
         pid=$!
         sleep "$(awk -v ms="$moment" 'BEGIN { printf "%.3f", ms / 1000 }')"
         children=$(pgrep -P $pid | tr '\n' ' ' || true)
