@@ -2,6 +2,7 @@
  * the pipeline as a saved one, the forest by its learner. */
 #include "models/interchange/build.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +107,7 @@ static peal_status no_tree(const walk *self, peal_error *err) {
  * `visit` (NULL: only counts) is given each node with its number, and sets where the numbers of its children go. */
 typedef uint32_t *(*node_visit)(void *user, size_t number, const interchange__node *node);
 
-static peal_status walk_tree(walk *self, node_visit visit, void (*leaf)(void *user, size_t number, double value),
+static peal_status walk_tree(walk *self, node_visit visit, void (*leaf)(void *user, size_t number, size_t value),
                              void *user, peal_error *err) {
     const interchange__tree *tree = self->tree;
     uint32_t root = 0, unused[2];
@@ -117,7 +118,7 @@ static peal_status walk_tree(walk *self, node_visit visit, void (*leaf)(void *us
         const uint32_t index = at.child & ~INTERCHANGE__LEAF;
         if (at.child & INTERCHANGE__LEAF) {
             if (index >= tree->value_count) return no_tree(self, err);
-            if (leaf) leaf(user, self->leaves, interchange__values(self->foreign)[tree->first_value + index]);
+            if (leaf) leaf(user, self->leaves, tree->first_value + index);
             *at.number = MODELS__LEAF | (uint32_t)self->leaves++;
             continue;
         }
@@ -246,8 +247,8 @@ static void *tensor_of(const build *self, const char *name) {
 typedef struct writing {
     const build *self;
     models__tree_node *nodes; /* of the tree */
-    uint32_t *sets;
-    double *values;
+    uint32_t *sets, *rows;    /* NULL: the model has none, as the next ones */
+    double *values, *gains, *covers;
 } writing;
 
 static uint32_t *write_node(void *user, size_t number, const interchange__node *node) {
@@ -258,6 +259,9 @@ static uint32_t *write_node(void *user, size_t number, const interchange__node *
     out->feature = (uint32_t)(placed->aspect ? self->first_aspect[node->feature] + placed->aspect - 1
                                              : self->column_of[node->feature]);
     out->what = placed->what;
+    if (at->gains) {
+        at->gains[number] = interchange__history(&self->foreign->gains)[node - interchange__nodes(self->foreign)];
+    }
     if (placed->what & MODELS__CATEGORY) {
         const size_t bytes = MODELS__SET_WORDS * sizeof(uint32_t);
         memcpy(at->sets + number * MODELS__SET_WORDS, self->aspects.sets.data + placed->set * bytes, bytes);
@@ -267,9 +271,17 @@ static uint32_t *write_node(void *user, size_t number, const interchange__node *
     return &out->left;
 }
 
-static void write_leaf(void *user, size_t number, double value) {
+static void write_leaf(void *user, size_t number, size_t value) {
     const writing *at = user;
-    at->values[number] = value;
+    const interchange__foreign *foreign = at->self->foreign;
+    at->values[number] = interchange__values(foreign)[value];
+    /* Of a tree that is a leaf nothing need be told. */
+    if (at->rows && interchange__history(&foreign->rows)[value] >= 1) {
+        at->rows[number] = (uint32_t)interchange__history(&foreign->rows)[value];
+    }
+    if (at->covers && interchange__history(&foreign->covers)[value] >= 0) {
+        at->covers[number] = interchange__history(&foreign->covers)[value];
+    }
 }
 
 static peal_status write_trees(const build *self, walk *at, peal_error *err) {
@@ -277,13 +289,18 @@ static peal_status write_trees(const build *self, walk *at, peal_error *err) {
     const interchange__tree *trees = interchange__trees(self->foreign, &count);
     models__tree_node *nodes = tensor_of(self, "nodes");
     uint32_t *sizes = tensor_of(self, "sizes"), *sets = tensor_of(self, "sets");
-    double *values = tensor_of(self, "values");
+    uint32_t *rows = tensor_of(self, "leaf_rows");
+    double *values = tensor_of(self, "values"), *gains = tensor_of(self, "gains");
+    double *covers = tensor_of(self, "leaf_covers");
     for (size_t i = 0; i < self->rounds * self->foreign->outputs; i++) {
         const size_t first = i * (self->leaves - 1);
         writing out = {.self = self,
                        .nodes = nodes + first,
                        .sets = sets ? sets + first * MODELS__SET_WORDS : NULL,
-                       .values = values + i * self->leaves};
+                       .rows = rows ? rows + i * self->leaves : NULL,
+                       .values = values + i * self->leaves,
+                       .gains = gains ? gains + first : NULL,
+                       .covers = covers ? covers + i * self->leaves : NULL};
         if (self->order[i] == SIZE_MAX) continue;
         at->index = self->order[i];
         at->tree = &trees[at->index];
@@ -309,6 +326,30 @@ static void write_bins(const build *self) {
     }
 }
 
+/* Whether a list of how trees came about has a number of each, as many as there are of nodes or values, that can be
+ * one: from `least` to `most`. Of nodes that are leaves, of leaves that are nodes, and of what is a tree by itself
+ * nothing is asked. */
+static bool history_is_told(const interchange__foreign *foreign, const peal_buffer *history, bool of_nodes,
+                            double least, double most) {
+    const double *numbers = interchange__history(history);
+    const interchange__node *nodes = interchange__nodes(foreign);
+    size_t count;
+    const interchange__tree *trees = interchange__trees(foreign, &count);
+    if (history->size != (of_nodes ? foreign->nodes.size / sizeof *nodes * sizeof(double) : foreign->values.size)) {
+        return false;
+    }
+    for (size_t t = 0; t < count; t++) {
+        const interchange__tree *tree = &trees[t];
+        const bool is_mixed = tree->node_count == tree->value_count; /* nodes and leaves are numbered alike */
+        const size_t first = of_nodes ? tree->first_node : tree->first_value;
+        for (size_t i = 0; tree->node_count && i < (of_nodes ? tree->node_count : tree->value_count); i++) {
+            if (is_mixed && (nodes[tree->first_node + i].feature == INTERCHANGE__NO_NODE) == of_nodes) continue;
+            if (!(numbers[first + i] >= least && numbers[first + i] <= most)) return false;
+        }
+    }
+    return true;
+}
+
 /* Which tensors the learner is to make room for: what it would find in a file, but for the values. */
 static peal_status make_model(build *self, peal_error *err) {
     const size_t trees = self->rounds * self->foreign->outputs, nodes = self->leaves - 1;
@@ -323,7 +364,7 @@ static peal_status make_model(build *self, peal_error *err) {
             aspects[at++] = (uint32_t)self->column_of[f];
         }
     }
-    peal_tensor given[4];
+    peal_tensor given[7];
     given[given_count++] = (peal_tensor){.name = "sizes", .type = PEAL_TENSOR_UINT32, .rows = 1, .width = trees};
     given[given_count++] = (peal_tensor){.name = "code_bins", .type = PEAL_TENSOR_UINT8, .rows = 1, .width = codes};
     if (self->extra_aspects) {
@@ -333,6 +374,18 @@ static peal_status make_model(build *self, peal_error *err) {
     if (self->aspects.sets.size) {
         given[given_count++] = (peal_tensor){
             .name = "sets", .type = PEAL_TENSOR_UINT32, .rows = trees, .width = nodes * MODELS__SET_WORDS};
+    }
+    if (history_is_told(self->foreign, &self->foreign->gains, true, 0, DBL_MAX)) {
+        given[given_count++] =
+            (peal_tensor){.name = "gains", .type = PEAL_TENSOR_FLOAT64, .rows = trees, .width = nodes};
+    }
+    if (history_is_told(self->foreign, &self->foreign->covers, false, 0, DBL_MAX)) {
+        given[given_count++] =
+            (peal_tensor){.name = "leaf_covers", .type = PEAL_TENSOR_FLOAT64, .rows = trees, .width = self->leaves};
+    }
+    if (history_is_told(self->foreign, &self->foreign->rows, false, 1, UINT32_MAX)) {
+        given[given_count++] =
+            (peal_tensor){.name = "leaf_rows", .type = PEAL_TENSOR_UINT32, .rows = trees, .width = self->leaves};
     }
     peal_status status = peal_model_parse(self->out->spec, &spec, err);
     if (status == PEAL_OK) {

@@ -57,6 +57,9 @@ void interchange__foreign_clear(interchange__foreign *foreign) {
     }
     free(foreign->features);
     free(foreign->base);
+    peal_buffer_clear(&foreign->gains);
+    peal_buffer_clear(&foreign->rows);
+    peal_buffer_clear(&foreign->covers);
     peal_buffer_clear(&foreign->trees);
     peal_buffer_clear(&foreign->nodes);
     peal_buffer_clear(&foreign->values);

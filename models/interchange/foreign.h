@@ -53,6 +53,9 @@ typedef struct interchange__foreign {
     /* The least number that is category k or a later one. */
     double (*category_edge)(uint32_t category);
     peal_buffer trees, nodes, values, members; /* of interchange__tree, interchange__node, double, uint32_t */
+    /* How the trees came about, of double: the gain of each node; of each value the rows, and their second
+     * derivatives. Empty, or NaN where the file does not tell: then the model does not, either. */
+    peal_buffer gains, rows, covers;
 } interchange__foreign;
 
 static inline interchange__tree *interchange__trees(const interchange__foreign *foreign, size_t *count) {
@@ -64,6 +67,10 @@ static inline interchange__node *interchange__nodes(const interchange__foreign *
 }
 static inline double *interchange__values(const interchange__foreign *foreign) {
     return (double *)(void *)foreign->values.data;
+}
+/* One of the three that tell how trees came about. */
+static inline const double *interchange__history(const peal_buffer *history) {
+    return (const double *)(const void *)history->data;
 }
 static inline const uint32_t *interchange__members(const interchange__foreign *foreign) {
     return (const uint32_t *)(const void *)foreign->members.data;

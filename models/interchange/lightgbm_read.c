@@ -89,11 +89,14 @@ enum tree_key {
     BOUNDARIES,
     BITS,
     LINEAR,
+    GAIN,
+    COUNT,
+    WEIGHT,
     TREE_KEYS
 };
-static const char *const tree_keys[] = {"num_leaves",     "split_feature", "threshold",  "decision_type",
-                                        "left_child",     "right_child",   "leaf_value", "num_cat",
-                                        "cat_boundaries", "cat_threshold", "is_linear"};
+static const char *const tree_keys[] = {"num_leaves",  "split_feature", "threshold",  "decision_type",  "left_child",
+                                        "right_child", "leaf_value",    "num_cat",    "cat_boundaries", "cat_threshold",
+                                        "is_linear",   "split_gain",    "leaf_count", "leaf_weight"};
 
 /* Keeps the value of a line whose key is one of `keys`. */
 static void take_line(span line, const char *const *keys, size_t count, span *values) {
@@ -339,6 +342,17 @@ static peal_status read_values(reading *self, tree_reading *tree, peal_error *er
     return next_word(&tree->values[VALUE], &word) ? wrong(tree->where, "leaf_value", err) : PEAL_OK;
 }
 
+/* `count` numbers of a list that may be missing, or shorter: NaN stands for what is. */
+static peal_status read_history(span list, int64_t count, peal_buffer *out, peal_error *err) {
+    for (int64_t i = 0; i < count; i++) {
+        span word;
+        double value;
+        if (!next_word(&list, &word) || !to_number(word, &value)) value = (double)NAN;
+        PEAL_TRY(peal_buffer_append(out, &value, sizeof value, err));
+    }
+    return PEAL_OK;
+}
+
 static peal_status read_tree_lists(reading *self, tree_reading *tree, peal_error *err) {
     interchange__foreign *out = self->out;
     const size_t first_node = out->nodes.size / sizeof(interchange__node);
@@ -357,6 +371,9 @@ static peal_status read_tree_lists(reading *self, tree_reading *tree, peal_error
         if (next_word(&tree->values[k], &word)) return wrong(tree->where, tree_keys[k], err);
     }
     PEAL_TRY(read_values(self, tree, err));
+    PEAL_TRY(read_history(tree->values[GAIN], tree->leaves - 1, &out->gains, err));
+    PEAL_TRY(read_history(tree->values[COUNT], tree->leaves, &out->rows, err));
+    PEAL_TRY(read_history(tree->values[WEIGHT], tree->leaves, &out->covers, err));
     const interchange__tree made = {.first_node = first_node,
                                     .node_count = (size_t)tree->leaves - 1,
                                     .first_value = first_value,

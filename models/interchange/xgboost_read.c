@@ -323,6 +323,16 @@ static peal_status add_node(const reading *self, const tree_reading *tree, size_
     return peal_buffer_append(&self->out->nodes, &node, sizeof node, err);
 }
 
+/* Of a node or leaf. Their rows are not told. */
+static peal_status add_history(const reading *self, const tree_reading *tree, size_t index, peal_error *err) {
+    const json_t *gain = json_array_get(json_object_get(tree->tree, "loss_changes"), index);
+    const json_t *cover = json_array_get(json_object_get(tree->tree, "sum_hessian"), index);
+    const double numbers[] = {json_is_number(gain) ? (double)(float)json_number_value(gain) : (double)NAN,
+                              json_is_number(cover) ? (double)(float)json_number_value(cover) : (double)NAN};
+    PEAL_TRY(peal_buffer_append(&self->out->gains, &numbers[0], sizeof(double), err));
+    return peal_buffer_append(&self->out->covers, &numbers[1], sizeof(double), err);
+}
+
 /* Nodes and values are numbered alike; of a leaf the node is none, of a node the value. */
 static peal_status add_nodes(const reading *self, const tree_reading *tree, double factor, peal_error *err) {
     for (size_t i = 0; i < tree->count; i++) {
@@ -333,6 +343,7 @@ static peal_status add_nodes(const reading *self, const tree_reading *tree, doub
         const bool is_set = !is_leaf && json_integer_value(json_array_get(tree->types, i)) == 1;
         if (!is_set && !(json_is_number(condition) && isfinite(scaled))) return wrong("split_conditions", err);
         PEAL_TRY(peal_buffer_append(&self->out->values, &scaled, sizeof scaled, err));
+        PEAL_TRY(add_history(self, tree, i, err));
         if (is_leaf) {
             const interchange__node none = {.feature = INTERCHANGE__NO_NODE};
             PEAL_TRY(peal_buffer_append(&self->out->nodes, &none, sizeof none, err));

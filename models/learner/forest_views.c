@@ -70,9 +70,9 @@ static const peal_view leaves = {
 
 static peal_status contributions_check(const void *model, peal_error *err) {
     const models__forest_model *self = model;
-    if (self->forest.leaf_rows) return PEAL_OK;
+    if (self->forest.leaf_rows || self->forest.leaf_covers) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA,
-                     "the model does not tell how many rows came to its leaves (tensor 'leaf_rows'), by which "
+                     "the model does not tell what came to its leaves (tensors 'leaf_rows', 'leaf_covers'), by which "
                      "contributions are counted; train it anew");
 }
 

@@ -1,6 +1,7 @@
 /* Finds contributions, tree by tree over a batch of rows; see shap.h for the formula. */
 #include "models/learner/shap.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ typedef struct quadrature {
 } quadrature;
 
 /* Edge 2 i leads from node i to its left child, 2 i + 1 to the right one. The edge before an edge is the nearest one
- * above it of the same feature. */
+ * above it of the same column. */
 struct models__shap {
     const models__forest *forest;
     const uint32_t *columns;
@@ -32,7 +33,7 @@ struct models__shap {
     /* of the tree at hand */
     double *rows;  /* [leaves - 1] through a node */
     double *parts; /* [2 leaves] of the rows of a node, how many take the edge */
-    double *kept;  /* [2 leaves] z: of all edges of the feature up to this one, the product of the parts */
+    double *kept;  /* [2 leaves] z: of all edges of the column up to this one, the product of the parts */
     uint32_t *up;  /* [leaves - 1] the edge that leads to a node */
     /* and of the block of points at hand, by how many of the edge before and this one the row takes: 0, 1 or both */
     line (*factors)[3]; /* [2 leaves] by what the product changes */
@@ -45,7 +46,7 @@ struct models__shap {
     line *sums;     /* [2 leaves] of the products of all leaves below an edge, each times its value */
 
     /* of the walk that finds the edges before */
-    uint32_t *last; /* [features] */
+    uint32_t *last; /* [column_count] */
     uint8_t *steps; /* [leaves - 1] */
 };
 
@@ -85,25 +86,25 @@ static const models__tree_node *nodes_of(const models__shap *self, size_t tree) 
     return self->forest->nodes + tree * (self->forest->leaves - 1);
 }
 
-/* Edges before, by a walk that goes down, and back up; returns how many features the longest path has. */
+/* Edges before, by a walk that goes down, and back up; returns how many columns the longest path has. */
 static size_t find_edges_before(models__shap *self, size_t tree) {
     const models__tree_node *nodes = nodes_of(self, tree);
     uint32_t *before = self->before + tree * (self->forest->leaves - 1), at = 0;
-    size_t features = 0, most = 0;
+    size_t columns = 0, most = 0;
     self->steps[0] = 0;
     self->up[0] = NO_EDGE;
     while (at != NO_EDGE) {
         const models__tree_node *node = &nodes[at];
-        uint32_t *last = &self->last[node->feature];
+        uint32_t *last = &self->last[self->columns[node->feature]];
         const uint8_t step = self->steps[at]++;
         if (step == 0) {
             before[at] = *last;
-            features += *last == NO_EDGE;
-            most = features > most ? features : most;
+            columns += *last == NO_EDGE;
+            most = columns > most ? columns : most;
         }
         if (step == 2) {
             *last = before[at];
-            features -= before[at] == NO_EDGE;
+            columns -= before[at] == NO_EDGE;
             at = self->up[at] == NO_EDGE ? NO_EDGE : self->up[at] / 2;
             continue;
         }
@@ -117,17 +118,24 @@ static size_t find_edges_before(models__shap *self, size_t tree) {
     return most;
 }
 
+/* What a leaf counts: its rows; of a model that does not tell them its second derivatives, as in XGBoost, which may all
+ * be zero. */
+static double weight_of(const models__forest *forest, size_t tree, uint32_t leaf) {
+    const size_t at = tree * forest->leaves + leaf;
+    return forest->leaf_rows ? (double)forest->leaf_rows[at] : fmax(forest->leaf_covers[at], DBL_MIN);
+}
+
 /* Rows and parts of a tree, from its leaves up. */
 static void find_parts(models__shap *self, size_t tree) {
     const models__forest *forest = self->forest;
     const models__tree_node *nodes = nodes_of(self, tree);
-    const uint32_t *leaf_rows = forest->leaf_rows + tree * forest->leaves, size = forest->sizes[tree];
+    const uint32_t size = forest->sizes[tree];
     for (uint32_t i = size; i-- > 0;) {
         const uint32_t children[] = {nodes[i].left, nodes[i].right};
         double rows[2];
         for (size_t side = 0; side < 2; side++) {
             const uint32_t number = children[side] & ~MODELS__LEAF;
-            rows[side] = children[side] & MODELS__LEAF ? (double)leaf_rows[number] : self->rows[number];
+            rows[side] = children[side] & MODELS__LEAF ? weight_of(forest, tree, number) : self->rows[number];
         }
         self->rows[i] = rows[0] + rows[1];
         for (size_t side = 0; side < 2; side++) self->parts[2 * i + side] = rows[side] / self->rows[i];
@@ -137,17 +145,17 @@ static void find_parts(models__shap *self, size_t tree) {
 static double expected_of(models__shap *self, size_t tree) {
     const models__forest *forest = self->forest;
     const double *values = forest->values + tree * forest->leaves;
-    const uint32_t *leaf_rows = forest->leaf_rows + tree * forest->leaves, size = forest->sizes[tree];
+    const uint32_t size = forest->sizes[tree];
     double sum = 0;
     if (size == 0) return values[0];
     find_parts(self, tree);
-    for (uint32_t l = 0; l <= size; l++) sum += values[l] * (double)leaf_rows[l];
+    for (uint32_t l = 0; l <= size; l++) sum += values[l] * weight_of(forest, tree, l);
     return sum / self->rows[0];
 }
 
 static peal_status prepare(models__shap *self, peal_error *err) {
     const models__forest *forest = self->forest;
-    memset(self->last, 0xff, self->features * sizeof *self->last); /* NO_EDGE */
+    memset(self->last, 0xff, self->column_count * sizeof *self->last); /* NO_EDGE */
     memcpy(self->expected, forest->base, forest->outputs * sizeof(double));
     for (size_t tree = 0; tree < forest->trees; tree++) {
         self->expected[tree % forest->outputs] += expected_of(self, tree);
@@ -162,7 +170,7 @@ static peal_status make_room(models__shap *self, peal_error *err) {
     static const char what[] = "contributions";
     const models__forest *forest = self->forest;
     const size_t leaves = forest->leaves, nodes = leaves - 1;
-    self->block_most = (nodes < self->features ? nodes : self->features) / (2 * LANES) + 1;
+    self->block_most = (nodes < self->column_count ? nodes : self->column_count) / (2 * LANES) + 1;
     PEAL_TRY(peal_alloc_checked(&self->expected, forest->outputs, sizeof(double), what, err));
     PEAL_TRY(peal_alloc_checked(&self->before, forest->trees * nodes, sizeof(uint32_t), what, err));
     PEAL_TRY(peal_alloc_checked(&self->blocks, forest->trees, sizeof(uint32_t), what, err));
@@ -176,7 +184,7 @@ static peal_status make_room(models__shap *self, peal_error *err) {
     PEAL_TRY(peal_alloc_checked(&self->taken, 2 * leaves, 1, what, err));
     PEAL_TRY(peal_alloc_checked(&self->down, nodes, sizeof(line), what, err));
     PEAL_TRY(peal_alloc_checked(&self->sums, 2 * leaves, sizeof(line), what, err));
-    PEAL_TRY(peal_alloc_checked(&self->last, self->features, sizeof(uint32_t), what, err));
+    PEAL_TRY(peal_alloc_checked(&self->last, self->column_count, sizeof(uint32_t), what, err));
     return peal_alloc_checked(&self->steps, nodes, 1, what, err);
 }
 

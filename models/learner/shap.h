@@ -14,10 +14,12 @@
 
 #include "models/learner/forest.h"
 
-/* What one thread needs to find contributions in a forest that has leaf_rows; the forest must outlive it. */
+/* What one thread needs to find contributions in a forest that has leaf_rows or leaf_covers; the forest must outlive
+ * it. */
 typedef struct models__shap models__shap;
 
-/* `columns` [features] says to which of `column_count` columns a feature's contribution is added. */
+/* `columns` [features] says which of `column_count` columns a feature is of. The features of one column are known
+ * together or not at all: it is columns that share the score out among themselves. */
 peal_status models__shap_new(const models__forest *forest, const uint32_t *columns, size_t features,
                              size_t column_count, models__shap **out, peal_error *err);
 void models__shap_free(models__shap *shap);

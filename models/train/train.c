@@ -106,6 +106,13 @@ static peal_status check_init(models__trainer *trainer, peal_error *err) {
         return peal_fail(err, PEAL_E_USAGE, "'%s' cannot go on from %s, which '%s' has learnt", learner->name, path,
                          models__predictor_learner(trainer->init)->name);
     }
+    if (json_object_get(peal_predictor_job(trainer->init), "imported")) {
+        return peal_fail(
+            err, PEAL_E_USAGE,
+            "%s was imported: of its columns it knows no bounds but those that its trees use, so it cannot "
+            "be gone on from",
+            trainer->options->init);
+    }
     json_t *own = peal_predictor_save_pipeline(trainer->init);
     const bool same = own && peal_pipeline_same(trainer->data.pipeline_saved, own);
     json_decref(own);

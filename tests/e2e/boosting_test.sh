@@ -143,7 +143,7 @@ refuse_init "another pipeline" trees first.safetensors k.ds 3
 $peal export first.safetensors --to lightgbm --out first.txt --quiet
 $peal import first.txt --out imported.safetensors --label y --quiet
 $peal etl n.train.csv --like imported.safetensors --out imported.ds --quiet
-refuse_init "imported.safetensors does not tell how its trees came about" trees imported.safetensors imported.ds
+refuse_init "imported.safetensors was imported" trees imported.safetensors imported.ds
 
 # What is told of held-out rows is what the best round's model, with the weights of that round, says of them.
 $peal train n.ds --model trees:boosting=dart,rounds=40,drop_rate=0.3,skip_drop=0 --valid n.test.csv --patience 5 \

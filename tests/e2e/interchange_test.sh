@@ -34,7 +34,7 @@ python=${PEAL_TEST_PYTHON:-python3}
     skip "no python3 with lightgbm, xgboost and pandas (PEAL_TEST_PYTHON names one)"
 
 PEAL=$peal "$python" - "${PEAL_TEST_MODELS:-6}" <<'PYTHON'
-import csv, os, subprocess, sys, warnings
+import csv, io, json, os, subprocess, sys, warnings
 import lightgbm as lgb, numpy as np, pandas as pd, xgboost as xgb
 warnings.filterwarnings("ignore")
 PEAL = os.environ["PEAL"]
@@ -77,6 +77,18 @@ def make_table(random, rows, texts, letter="ä"):
         table["text"] = pd.Categorical(random.choice(names, rows))
     return table
 
+# How much each column serves the trees, and each row's contributions, as the other program tells them.
+def compare_history(model, names, gains, table, contributions, allowed, what):
+    told = {one["name"]: one["gain"] for one in json.loads(run("inspect", model, "--json"))["importance"]}
+    for name, gain in zip(names, gains):
+        assert abs(told.get(name, 0) - gain) <= 1e-5 * max(1, *gains), (what, name, told, gain)
+    if contributions.ndim != 2 or contributions.shape[1] != len(names) + 1: return
+    found = pd.read_csv(io.StringIO(run("predict", model, table, "--contributions", "--quiet")))
+    for i, name in enumerate([*names, "expected"]):
+        column = found[name].to_numpy() if name in found else np.zeros(len(found))
+        worst = np.max(np.abs(column - contributions[:, i])) / max(1, np.abs(contributions).max())
+        assert worst < allowed, (what, name, worst)
+
 def make_label(random, table, kind):
     x = table.plain.fillna(1) + np.sin(table.ties.fillna(0) * 3) + (table.code.fillna(0) % 5) + (table.zeros == 0)
     x = x + 0.3 * random.standard_normal(len(table)) + (table.text.cat.codes % 3 if "text" in table else 0)
@@ -107,6 +119,10 @@ def light(random, seed):
     rows.to_csv("t.csv", index=False, float_format="%.17g")
     run("import", "m.txt", "--out", "m.safetensors", "--quiet")
     worst = compare(predict("m.safetensors", "t.csv"), model.predict(rows), ("lightgbm", seed, options))
+    # Its contributions are those of the trees' sum, though its score is their mean.
+    scale = options.get("sigmoid", 1) / (model.num_trees() if options.get("boosting") == "rf" else 1)
+    compare_history("m.safetensors", model.feature_name(), model.feature_importance("gain"), "t.csv",
+                    model.predict(rows, pred_contrib=True) * scale, 1e-9, ("lightgbm", seed, options))
     run("export", "m.safetensors", "--to", "lightgbm", "--out", "again.txt", "--quiet")
     again = lgb.Booster(model_file="again.txt")
     asked = rows[again.feature_name()]
@@ -171,6 +187,10 @@ def extreme(random, seed):
     if objective == "multi:softmax": # says the class
         assert (np.argmax(found, 1) == wanted).mean() > 0.999, (seed, options)
         return 0
+    names = model.feature_names
+    gains = model.get_score(importance_type="total_gain")
+    compare_history("m.safetensors", names, [gains.get(name, 0) for name in names], "t.csv",
+                    model.predict(margins, pred_contribs=True), 1e-4, ("xgboost", seed, options))
     return compare(found, wanted, ("xgboost", seed, options))
 
 # What LightGBM reads as zero.
