@@ -7,6 +7,8 @@
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(PEAL_SANITIZED)
 #define PEAL_VECTOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+/* A function may be written for AVX-512 besides, where no compiler makes it of plain C. */
+#define PEAL_HAS_AVX512 1
 #else
 #define PEAL_VECTOR
 #endif

@@ -8,6 +8,7 @@
 #include "core/base/vector.h"
 #include "models/learner/dart.h"
 #include "models/learner/histogram.h"
+#include "models/learner/part.h"
 #include "models/learner/queries.h"
 #include "models/learner/sample.h"
 
@@ -61,7 +62,7 @@ static peal_status make_room(const models__member *m, models__own_rows *own) {
     const size_t rows = m->count, columns = m->self->places.columns, outputs = m->self->outputs;
     own->stride = models__row_stride(columns);
     PEAL_TRY(peal_alloc_checked(&own->matrix, rows, own->stride, "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->columns, rows, columns, "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->columns, rows * columns + MODELS__PART_BYTES, 1, "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->targets, rows, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->weights, rows, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->scores, rows * outputs, sizeof(double), "rows", NULL));
@@ -70,7 +71,7 @@ static peal_status make_room(const models__member *m, models__own_rows *own) {
     PEAL_TRY(peal_zeroed_checked(&own->held, m->self->rounds, sizeof(double), "rounds", NULL));
     PEAL_TRY(models__sample_room(&m->self->sampling, own, rows));
     PEAL_TRY(peal_alloc_checked(&own->lists[0], rows, sizeof(uint32_t), "rows", NULL));
-    return peal_alloc_checked(&own->lists[1], rows, sizeof(uint32_t), "rows", NULL);
+    return peal_alloc_checked(&own->lists[1], rows + MODELS__PART_ROWS, sizeof(uint32_t), "rows", NULL);
 }
 
 static peal_sparse_row sparse_of(const models__member *m, size_t i) {
@@ -124,7 +125,7 @@ static peal_status load_sparse_rows(const models__member *m, models__own_rows *o
     if (sparse == 0) return PEAL_OK;
     PEAL_TRY(peal_alloc_checked(&own->row_first, m->count + 1, sizeof(size_t), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->list_first, sparse + 1, sizeof(size_t), "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->marks, m->count, 1, "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->marks, m->count + MODELS__PART_BYTES, 1, "rows", NULL));
     PEAL_TRY(
         peal_alloc_checked(&own->alive, self->leaves * (m->own_end - m->own_begin), sizeof(uint32_t), "rows", NULL));
     count_lists(m, own);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "models/learner/histogram.h"
+#include "models/learner/part.h"
 #include "models/learner/renew.h"
 
 /* ---- splits ---- */
@@ -188,17 +189,7 @@ static size_t part_rows(const models__member *m, const models__leaf *one, const 
                         const uint32_t *set) {
     bool sides[MODELS__BINS_MOST + 1];
     const uint8_t *column = feature_column(m, node, set, sides);
-    uint32_t *list = m->own->lists[0] + one->first, *spare = m->own->lists[1];
-    size_t left = 0, right = 0;
-    for (size_t i = 0; i < one->count; i++) {
-        const uint32_t row = list[i];
-        const bool goes_left = sides[column[row]];
-        list[left] = row;
-        spare[right] = row;
-        left += goes_left;
-        right += !goes_left;
-    }
-    memcpy(list + left, spare, right * sizeof *list);
+    const size_t left = models__part(m->own->lists[0] + one->first, one->count, column, sides, m->own->lists[1]);
     clear_marks(m, node);
     return left;
 }
