@@ -3,24 +3,31 @@
 
 json_t *peal_position_save(const peal_position *position) {
     const peal_place *place = &position->place;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "device", (json_int_t)place->device, "inode",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "device", (json_int_t)place->device, "inode",
                      (json_int_t)place->inode, "born_ns", (json_int_t)place->born_ns, "offset",
-                     (json_int_t)place->offset, "line", (json_int_t)position->line);
+                     (json_int_t)place->offset, "line", (json_int_t)position->line, "before_size",
+                     (json_int_t)place->before_size, "before_hash", (json_int_t)place->before_hash);
 }
 
 bool peal_position_load(const json_t *saved, peal_position *out) {
-    static const char *const keys[] = {"device", "inode", "born_ns", "offset", "line"};
-    json_int_t values[5];
-    for (size_t i = 0; i < 5; i++) {
+    enum { OFFSET = 3, LINE, BEFORE, KEYS = 7 };
+    static const char *const keys[KEYS] = {"device", "inode",       "born_ns",    "offset",
+                                           "line",   "before_size", "before_hash"};
+    json_int_t values[KEYS];
+    for (size_t i = 0; i < KEYS; i++) {
         const json_t *value = json_object_get(saved, keys[i]);
-        if (!json_is_integer(value) || (i >= 3 && json_integer_value(value) < 0)) return false;
+        const bool is_old = i >= BEFORE && !value; /* Peal 0.5 and before did not look */
+        if (!is_old && !json_is_integer(value)) return false;
         values[i] = json_integer_value(value);
+        if (i >= OFFSET && i <= BEFORE && values[i] < 0) return false;
     }
     *out = (peal_position){.place = {.device = (uint64_t)values[0],
                                      .inode = (uint64_t)values[1],
                                      .born_ns = values[2],
-                                     .offset = (uint64_t)values[3]},
-                           .line = (uint64_t)values[4]};
+                                     .offset = (uint64_t)values[OFFSET],
+                                     .before_size = (uint64_t)values[BEFORE],
+                                     .before_hash = (uint64_t)values[BEFORE + 1]},
+                           .line = (uint64_t)values[LINE]};
     return out->line > 0;
 }
 

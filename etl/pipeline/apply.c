@@ -271,7 +271,7 @@ static void apply_column(peal_applier *applier, const peal_raw_batch *raw, const
 
 peal_status peal_pipeline_apply(peal_applier *applier, const peal_raw_batch *raw, const uint32_t *selection,
                                 size_t count, peal_table *out, peal_error *err) {
-    PEAL_TRY(applier__reserve_rows(applier, count, err));
+    PEAL_TRY(applier__reserve_rows(applier, count ? count : 1, err)); /* of none, too, columns have a place */
     if (!raw->maps) PEAL_TRY(applier__make_maps(applier, raw->columns, err));
     const peal_code_map *maps = raw->maps ? raw->maps : applier->maps;
     memcpy(applier->columns, applier->schema.columns, applier->schema.column_count * sizeof *applier->columns);

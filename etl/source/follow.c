@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/digest.h"
 #include "core/base/file.h"
 #include "core/base/machine.h"
 #include "core/base/stop.h"
@@ -220,12 +221,23 @@ static void follow_close(peal_stream *base) {
     free(self);
 }
 
+/* What stands before a place in the open file; nothing if it cannot be read. */
+static void look_before(int fd, peal_place *place) {
+    enum { BYTES = 64 };
+    uint8_t bytes[BYTES];
+    const size_t size = place->offset < BYTES ? (size_t)place->offset : BYTES;
+    if (pread(fd, bytes, size, (off_t)(place->offset - size)) != (ssize_t)size) return;
+    place->before_size = size;
+    place->before_hash = peal_hash(bytes, size, 0);
+}
+
 peal_place peal_follow_place(const peal_stream *stream, uint64_t offset) {
     const follow_stream *self = (const follow_stream *)stream;
     size_t i = self->part_count - 1;
     while (i > 0 && self->parts[i].begin > offset) i--;
     peal_place place = self->parts[i].place;
     place.offset += offset - self->parts[i].begin;
+    if (i + 1 == self->part_count) look_before(self->fd, &place);
     return place;
 }
 
@@ -294,6 +306,17 @@ static peal_status open_descriptor(follow_stream *self, const peal_place *from, 
     return peal_fail(err, PEAL_E_DATA, "%s is not the file that was read", name_of(self));
 }
 
+/* A file that was cut and written anew is the same one, but not the same bytes. */
+static peal_status check_before(const follow_stream *self, const peal_place *from, peal_error *err) {
+    if (!from || from->before_size == 0) return PEAL_OK;
+    peal_place now = {.offset = from->offset};
+    look_before(self->fd, &now);
+    if (now.before_size == from->before_size && now.before_hash == from->before_hash) return PEAL_OK;
+    return peal_fail(err, PEAL_E_DATA,
+                     "%s was written anew: before byte %llu, up to which it had been read, stands something else now",
+                     name_of(self), (unsigned long long)from->offset);
+}
+
 static peal_status begin(follow_stream *self, peal_error *err) {
     const peal_place *from = self->source->following.from;
     const uint64_t offset = from ? from->offset : self->source->begin;
@@ -306,6 +329,7 @@ static peal_status begin(follow_stream *self, peal_error *err) {
         return peal_fail(err, PEAL_E_DATA, "%s has %llu bytes, but %llu had been read of it", name_of(self),
                          (unsigned long long)info.st_size, (unsigned long long)offset);
     }
+    PEAL_TRY(check_before(self, from, err));
     return add_part(self, &info, offset, err);
 }
 

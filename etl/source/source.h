@@ -27,6 +27,8 @@ typedef struct peal_place {
     uint64_t device, inode; /* the file; 0, both: none, for the bytes came through a pipe or a socket */
     int64_t born_ns;        /* when it was made, for inodes are used again; 0: the file system does not say */
     uint64_t offset;        /* byte of the file, or of what came */
+    /* Of the bytes before it, as they were: how many, and their XXH3. A file that was written anew has others. */
+    uint64_t before_size, before_hash;
 } peal_place;
 
 /* How sources are read that have no end of their own. */

@@ -166,6 +166,14 @@ static void describe_error(const source__transfers *self, const source__download
     if (words[0]) snprintf(text + size, capacity - (size_t)size, " (%s)", words);
 }
 
+/* Whether all that was wanted has come. An answer that tells no size ends where the server ends it. */
+static bool is_whole(const source__download *one, CURLcode code) {
+    if (!one->begun || one->skip > 0) return false;
+    if (one->enough || one->at == one->target) return true;
+    return code == CURLE_OK &&
+           (one->target == SOURCE__UNKNOWN || (one->answer.status == 200 && one->facts.size == SOURCE__UNKNOWN));
+}
+
 /* A request has ended, by itself. */
 static void finish(source__transfers *self, source__download *one, CURLcode code) {
     char why[640];
@@ -189,7 +197,7 @@ static void finish(source__transfers *self, source__download *one, CURLcode code
         }
         source__download_fail(one, PEAL_E_DATA, "%s", why);
         end_with(one);
-    } else if (one->begun && one->skip == 0 && (one->enough || (known ? one->at == one->target : code == CURLE_OK))) {
+    } else if (is_whole(one, code)) {
         end_with(one);
     } else {
         if (code == CURLE_OK || code == CURLE_PARTIAL_FILE) {

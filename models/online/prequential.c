@@ -47,7 +47,9 @@ void models__prequential_stand(models__prequential *self, const models__window *
     to_halves(place->inode, self->position + 2);
     to_halves((uint64_t)place->born_ns, self->position + 4);
     to_halves(place->offset, self->position + 6);
-    to_halves(window->after.line, self->position + 8);
+    to_halves(place->before_size, self->position + 8);
+    to_halves(place->before_hash, self->position + 10);
+    to_halves(window->after.line, self->position + 12);
 }
 
 models__window models__prequential_window(const models__prequential *self) {
@@ -59,8 +61,10 @@ models__window models__prequential_window(const models__prequential *self) {
                             .after = {.place = {.device = from_halves(at),
                                                 .inode = from_halves(at + 2),
                                                 .born_ns = (int64_t)from_halves(at + 4),
-                                                .offset = from_halves(at + 6)},
-                                      .line = from_halves(at + 8)}};
+                                                .offset = from_halves(at + 6),
+                                                .before_size = from_halves(at + 8),
+                                                .before_hash = from_halves(at + 10)},
+                                      .line = from_halves(at + 12)}};
 }
 
 double models__bounded_loss(const peal_shape *shape, const double *scores, double label) {

@@ -26,7 +26,7 @@ typedef struct models__prequential {
     double steps;                 /* of each partition */
     double fingerprint[2];        /* of the rows, see windows.h: upper and lower half */
     double dropped;               /* bad rows before the last one that is committed */
-    double position[10];          /* behind it, see models__window: device, inode, time, byte and line in halves */
+    double position[14];          /* behind it, see models__window: the place's numbers and the line, in halves */
     models__sums all, faded;
     double lowest; /* ADWIN's mean at the end of a window, since the loss was last said to have risen */
     models__adwin adwin;

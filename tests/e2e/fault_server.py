@@ -1,6 +1,7 @@
 """A web server with faults, for http_test.sh: python3 fault_server.py FILE OTHER ADDRESS
 
-Serves FILE at /FAULT/any-name and prints its port. OTHER has the same size and other bytes. What a fault does is told
+Serves FILE at /FAULT/any-name and prints its port. OTHER has the same size and other bytes; of
+some faults only the first lines, 3 KB, are served. What a fault does is told
 by its function's name and comment; `count` is how many requests for the path came before this one. Each request is
 written to standard error as "FAULT/NAME Range If-Range Authorization".
 """
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 DATA = open(sys.argv[1], "rb").read()
 OTHER = open(sys.argv[2], "rb").read()
+SMALL = DATA[:DATA.index(b"\n", 3000) + 1]
 DATE, LATER = "Tue, 01 Jul 2025 10:00:00 GMT", "Wed, 02 Jul 2025 10:00:00 GMT"
 counts, lock = {}, threading.Lock()
 late = 0
@@ -162,14 +164,27 @@ class Handler(BaseHTTPRequestHandler):
     def empty(self, count):
         self.give(data=b"")
 
-    def chunked(self, count):  # no length, no version
+    def chunked(self, count, data=DATA, ends=True):  # no length, no version
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for begin in range(0, len(DATA), 100000):
-            part = DATA[begin:begin + 100000]
+        for begin in range(0, len(data), 100000):
+            part = data[begin:begin + 100000]
             self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
-        self.wfile.write(b"0\r\n\r\n")
+        if ends:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def short_chunked(self, count):  # a small object, cut once before it is whole
+        self.chunked(count, SMALL if count else SMALL[:1000], count > 0)
+        if count == 0:
+            raise Cut
+
+    def short_closed(self, count):  # a small object that ends with the connection
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(SMALL)
+        raise Cut
 
     def endless(self, count):
         self.send_response(200)

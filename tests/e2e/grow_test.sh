@@ -124,6 +124,11 @@ kill $writer
 
 # Bad rows, values and classes that are not known.
 { cat rows.csv && echo 1.5,town1 && echo 2.5,elsewhere,1 && echo 3.5,town2,7 && echo words,town2,1; } >odd.csv
+# Bad rows that come alone, where a column is kept as it is.
+(awk 'NR <= 31' odd.csv; sleep 0.3; echo x; sleep 0.3; sed -n 32,33p odd.csv) |
+    "$peal" etl - --label y --follow --window 10 --transform keep:columns=x --on-bad-row drop --quiet --out alone
+(awk 'NR <= 31' odd.csv; printf '30,') >torn.csv
+expect 3 "torn.csv: line 32" "$peal" etl torn.csv --label y --follow --window 10 --idle-seconds 0 --transform keep:columns=x --out torn
 expect 3 "odd.csv: line 2502: 2 fields, expected 3" "$peal" etl odd.csv --label y --follow --window 1000 --idle-seconds 0 --out o
 "$peal" etl odd.csv --label y --follow --window 1000 --idle-seconds 0 --on-bad-row quarantine --out o 2>err.txt
 grep -q "1 value (the first ones of column 'city') not known" err.txt || fail "an unknown value is not told"

@@ -161,6 +161,11 @@ static void reading_goes_on_at_a_place(void **state) {
     assert_has(self.notes, "what is left of the old one is read first");
     close_stream(&self);
 
+    write_to(old, "w", "e\nf\ng\n"); /* it was written anew, and is as long */
+    assert_int_equal(open_at(&self, true, &err), PEAL_E_DATA);
+    assert_has(err.message, "was written anew");
+    close_stream(&self);
+
     write_to(old, "w", "x\n"); /* it is shorter than what was read of it */
     assert_int_equal(open_at(&self, true, &err), PEAL_E_DATA);
     assert_has(err.message, "has 2 bytes, but 4 had been read of it");
