@@ -221,8 +221,23 @@ static peal_status jsonl_next(peal_reader *base, peal_block *block, peal_error *
     return PEAL_OK;
 }
 
+static void tell_late(jsonl__reader *reader) {
+    const jsonl__late *late = reader->late;
+    if (!late) return;
+    if (late->values) {
+        peal_report(
+            reader->wanted->damage, PEAL_EVENT_WARNING,
+            "%s: %llu values of keys that the first megabyte has not are passed over, the first of '%s' in line "
+            "%llu; put a line that has all keys in front",
+            reader->name, (unsigned long long)late->values, late->name, (unsigned long long)late->line);
+    }
+    pthread_mutex_destroy(&reader->late->lock);
+    free(reader->late);
+}
+
 static void jsonl_close(peal_reader *base) {
     jsonl__reader *reader = (jsonl__reader *)base;
+    tell_late(reader);
     peal_stream_close(reader->stream);
     peal_buffer_clear(&reader->carry);
     free(reader->name);
@@ -251,6 +266,10 @@ peal_status jsonl__reader_new(const peal_wanted *wanted, const char *name, peal_
     if (status != PEAL_OK) {
         jsonl_close(&reader->base);
         return status;
+    }
+    if (wanted && wanted->tell_extra && wanted->damage) {
+        reader->late = calloc(1, sizeof *reader->late);
+        if (reader->late) pthread_mutex_init(&reader->late->lock, NULL);
     }
     head[size] = '\0';
     reader->layout = layout_of(head, size);

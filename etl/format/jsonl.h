@@ -2,7 +2,16 @@
 #ifndef PEAL_ETL_FORMAT_JSONL_H
 #define PEAL_ETL_FORMAT_JSONL_H
 
+#include <pthread.h>
+
 #include "etl/format/jsonl_walk.h"
+
+/* Values of keys that are no column: what came behind the sample. */
+typedef struct jsonl__late {
+    pthread_mutex_t lock;
+    uint64_t values, line;          /* of all such keys; the first one's */
+    char name[JSONL_PATH_MOST + 1]; /* of the first key, by the order of lines */
+} jsonl__late;
 
 /* How an input is written. */
 typedef enum jsonl__layout {
@@ -36,6 +45,7 @@ typedef struct jsonl__reader {
     bool added;            /* the last line lacked its end, and got one */
     uint64_t line, number; /* of the next record, of the next block */
     uint64_t offset;       /* bytes of the input in front of that */
+    jsonl__late *late;     /* guarded by its lock; NULL: nobody asks */
 } jsonl__reader;
 
 /* A reader of `stream`, which it takes over, even on failure. */

@@ -9,11 +9,16 @@ typedef struct object_parser {
     const peal_schema *schema;
     jsonl__walker walker;
     row__writer row;
+    uint64_t line;  /* of the record */
     uint64_t *seen; /* [schema->count] the record that had a value of the column last */
     size_t seen_count, wanted_count;
 } object_parser;
 
 /* ---- values ---- */
+
+/* Of keys: they are columns that are not wanted, or none. */
+#define NOT_WANTED SIZE_MAX
+#define NO_COLUMN (SIZE_MAX - 1)
 
 /* The column of a new key: that of its path with points between. */
 static size_t place_column(void *user, const char *path, size_t size) {
@@ -21,7 +26,19 @@ static size_t place_column(void *user, const char *path, size_t size) {
     char name[JSONL_PATH_MOST];
     for (size_t i = 0; i < size; i++) name[i] = path[i] ? path[i] : '.';
     const size_t column = peal_schema_find(parser->schema, name, size);
-    return column != SIZE_MAX && parser->schema->fields[column].skip ? SIZE_MAX : column;
+    if (column == SIZE_MAX) return NO_COLUMN;
+    return parser->schema->fields[column].skip ? NOT_WANTED : column;
+}
+
+/* A value that no column takes, for its key was not met in the sample. */
+static void note_late(object_parser *parser, uint32_t key) {
+    jsonl__late *late = parser->reader->late;
+    pthread_mutex_lock(&late->lock);
+    if (late->values++ == 0 || parser->line < late->line) {
+        late->line = parser->line;
+        jsonl__key_name(&parser->walker, key, late->name);
+    }
+    pthread_mutex_unlock(&late->lock);
 }
 
 /* Whether a wanted column lies within the object that is called as this column is. */
@@ -45,7 +62,11 @@ static inline __attribute__((always_inline)) bool take_value(void *user, uint32_
                                                              const char *text, size_t length, const char *at) {
     object_parser *parser = user;
     const size_t column = parser->walker.keys[key].place;
-    if (column == SIZE_MAX) return true;
+    if (column >= NO_COLUMN) {
+        const bool is_value = kind != JSONL_OBJECT && kind != JSONL_ARRAY && kind != JSONL_NULL;
+        if (column == NO_COLUMN && is_value && parser->reader->late) note_late(parser, key);
+        return true;
+    }
     if (kind == JSONL_OBJECT || kind == JSONL_ARRAY) return refuse_compound(parser, column, kind, at);
     if (parser->seen[column] == parser->walker.record) {
         return jsonl__refuse(&parser->walker, at, "two keys are the column '%.100s'",
@@ -108,6 +129,7 @@ static peal_status parse_lines(object_parser *parser, const peal_block *block, p
             continue;
         }
         row__begin(&parser->row, line);
+        parser->line = line;
         PEAL_TRY(parse_record(parser, begin, &at, err));
     }
     return PEAL_OK;
@@ -122,6 +144,7 @@ static peal_status parse_list(object_parser *parser, const peal_block *block, pe
         line += peal_count_newlines(before, (size_t)(at - before));
         before = at;
         row__begin(&parser->row, line);
+        parser->line = line;
         PEAL_TRY(parse_record(parser, before, &at, err));
         line += peal_count_newlines(before, (size_t)(at - before));
     }

@@ -271,7 +271,7 @@ bool jsonl__key_find(jsonl__walker *walker, const uint32_t *around, size_t depth
 }
 
 /* "a.b": a key with those around it, as far as there is room for them. */
-static void name_key(jsonl__walker *walker, uint32_t key, char text[JSONL_PATH_MOST + 1]) {
+void jsonl__key_name(jsonl__walker *walker, uint32_t key, char text[JSONL_PATH_MOST + 1]) {
     uint32_t around[JSONL_DEPTH_MOST];
     size_t depth = 0, used = 0;
     for (; key != JSONL_TOP && depth < JSONL_DEPTH_MOST; key = walker->keys[key].parent) around[depth++] = key;
@@ -285,7 +285,7 @@ static void name_key(jsonl__walker *walker, uint32_t key, char text[JSONL_PATH_M
 
 bool jsonl__repeated(jsonl__walker *walker, const char *at, uint32_t key) {
     char name[JSONL_PATH_MOST + 1], shown[ROW_WHY_SIZE];
-    name_key(walker, key, name);
+    jsonl__key_name(walker, key, name);
     return jsonl__refuse(walker, at, "the key '%s' stands twice", peal_text_cut(name, ROW_WHY_SIZE / 2, shown));
 }
 

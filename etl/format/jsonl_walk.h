@@ -74,6 +74,8 @@ bool jsonl__string_fault(jsonl__walker *walker, const char *at);
 /* Behind the value at `at`, which stands within `depth` objects and arrays; NULL if it is bad. What it holds is checked
  * and passed over. */
 const char *jsonl__skip_value(jsonl__walker *walker, const char *at, size_t depth);
+/* The key's path with points between, as far as there is room. */
+void jsonl__key_name(jsonl__walker *walker, uint32_t key, char text[JSONL_PATH_MOST + 1]);
 /* What is too deep within others; a key that stands twice in its object. Both return false. */
 bool jsonl__too_deep(jsonl__walker *walker, const char *at);
 bool jsonl__repeated(jsonl__walker *walker, const char *at, uint32_t key);

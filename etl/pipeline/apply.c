@@ -8,8 +8,8 @@ enum { NUMBER_CHUNK = 512 };
 
 /* ---- features ---- */
 
-/* Beyond this many of its units a feature tells no more, and sums of products must stay finite. */
-#define FEATURE_MOST 1e15
+/* Beyond this many of its units a feature tells no more, and squares must stay finite. Integers of 64 bits are below. */
+#define FEATURE_MOST 1e19
 
 static inline float to_feature(double value) {
     return (float)(value > FEATURE_MOST ? FEATURE_MOST : value < -FEATURE_MOST ? -FEATURE_MOST : value);

@@ -50,4 +50,12 @@ $peal etl within.ndjson --label y --type at.x=number --out within >out.txt 2>err
 cat out.txt err.txt >all.txt
 grep -q "arrays are left out: 'at.tags'" all.txt || fail "$(cat all.txt)"
 grep -q "column at.x" all.txt || fail "$(cat all.txt)"
+
+# A key that the first megabyte has not is told, and where.
+awk 'BEGIN { for (i = 1; i <= 24000; i++) printf "{\"a\":%d,\"pad\":\"%050d\"%s,\"y\":\"c%d\"}\n", i, i % 5, (i > 23000) ? ",\"late\":{\"x\":1}" : "", i % 2 }' >late.jsonl
+$peal etl late.jsonl --label y --out late >out.txt 2>err.txt || fail "$(cat err.txt)"
+grep -q "1000 values of keys that the first megabyte has not are passed over, the first of 'late.x' in line 23001" err.txt || fail "$(cat err.txt)"
+[ "$(grep -c "first megabyte" err.txt)" = 1 ] || fail "a late key is told more than once"
+$peal etl late.jsonl --like late --out again 2>err.txt || fail "$(cat err.txt)"
+grep "first megabyte" err.txt && fail "what the pipeline does not know is no news"
 echo ok
