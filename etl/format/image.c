@@ -334,7 +334,7 @@ static int image_recognise(const uint8_t *head, size_t size, const char *name) {
     return peal_image_is_one(head, size) ? 100 : 0;
 }
 
-static const char *const image_suffixes[] = {".jpg", ".jpeg", ".png", NULL};
+static const char *const image_suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", NULL};
 static const peal_option image_options[] = {{.name = NULL}};
 
 const peal_format peal_format_image = {

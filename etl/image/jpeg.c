@@ -255,7 +255,7 @@ static peal_status jpeg_encode(const peal_image *image, unsigned quality, peal_b
     return run_writing(&self);
 }
 
-static const char *const jpeg_suffixes[] = {".jpg", ".jpeg", NULL};
+static const char *const jpeg_suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", NULL};
 
 const image__kind image__jpeg = {.name = "jpeg",
                                  .suffixes = jpeg_suffixes,

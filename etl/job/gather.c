@@ -64,7 +64,8 @@ static unsigned label_rank(const char *path) {
 typedef struct gathering {
     peal_object_list *list;
     size_t kept;     /* objects that were looked at and stay */
-    size_t left_out; /* that stand beside rows and say nothing */
+    size_t left_out; /* that stand beside rows and say nothing; the first one's name: */
+    const char *first;
 } gathering;
 
 static peal_item item_of(const peal_object *object) {
@@ -112,10 +113,10 @@ static void gather_key(gathering *self, size_t begin, size_t end) {
         const peal_object object = list->objects[i];
         if (is_row(&object)) {
             add_row(self, &object, label);
-        } else if (rows == 0) {
+        } else if (rows == 0 && !(object.archive && label_rank(path_of(&object)))) {
             list->objects[self->kept++] = object;
-        } else {
-            self->left_out += i != best;
+        } else if (rows == 0 || i != best) { /* of an archive a label whose image is missing, too */
+            if (self->left_out++ == 0) self->first = path_of(&object);
         }
     }
 }
@@ -143,8 +144,9 @@ peal_status job__gather(peal_object_list *list, const peal_reporter *reporter, p
         list->objects[i].items.all_count = list->item_count;
     }
     if (self.left_out) {
-        peal_report(reporter, PEAL_EVENT_NOTE, "left out: %zu file%s beside images that tell%s no label", self.left_out,
-                    self.left_out == 1 ? "" : "s", self.left_out == 1 ? "s" : "");
+        peal_report(reporter, PEAL_EVENT_NOTE, "left out: %zu file%s beside images that tell%s no label (%s%s)",
+                    self.left_out, self.left_out == 1 ? "" : "s", self.left_out == 1 ? "s" : "", self.first,
+                    self.left_out == 1 ? "" : "...");
     }
     return PEAL_OK;
 }

@@ -14,7 +14,7 @@ bool source__has_ending(const char *name, const char *const *endings) {
 }
 
 bool source__is_image_name(const char *name) {
-    static const char *const endings[] = {".jpg", ".jpeg", ".png", NULL};
+    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", NULL};
     return source__has_ending(name, endings);
 }
 
@@ -24,8 +24,9 @@ bool source__may_be_label(const char *name) {
 }
 
 bool source__is_beside_data(const char *name) {
-    static const char *const endings[] = {".md",  ".rst", ".html", ".htm", ".pdf", ".py",   ".sh",   ".sql",    ".yaml",
-                                          ".yml", ".crc", ".md5",  ".png", ".jpg", ".jpeg", ".docx", ".sha256", NULL};
+    static const char *const endings[] = {".md",   ".rst",  ".html",   ".htm", ".pdf", ".py",  ".sh",
+                                          ".sql",  ".yaml", ".yml",    ".crc", ".md5", ".png", ".jpg",
+                                          ".jpeg", ".docx", ".sha256", ".bak", "~",    NULL};
     if (name[0] == '_') return true;
     if (strncasecmp(name, "readme", 6) == 0 || strncasecmp(name, "license", 7) == 0) return true;
     return source__has_ending(name, endings);

@@ -241,8 +241,9 @@ static peal_status add_folder(source__making *self, const char *path, peal_error
     PEAL_TRY(source__walk_images(&walk, path, err));
     if (walk.images == 0) return add_data_folder(self, path, err);
     if (walk.left_out) {
-        peal_report(self->options->reporter, PEAL_EVENT_NOTE, "the folder %s: left out: %zu file%s beside the images",
-                    path, walk.left_out, walk.left_out == 1 ? "" : "s");
+        peal_report(self->options->reporter, PEAL_EVENT_NOTE,
+                    "the folder %s: left out: %zu file%s beside the images (%s)", path, walk.left_out,
+                    walk.left_out == 1 ? "" : "s", walk.names);
     }
     return PEAL_OK;
 }

@@ -61,7 +61,27 @@ static bool is_label(const folder *self, int at) {
     return source__may_be_label(self->entries[at]->d_name) && has_image_of_key(self, at);
 }
 
+/* A label whose image is missing, where others of its kind have theirs: no data of another sort. */
+static bool is_orphan(const folder *self, int at) {
+    const char *name = self->entries[at]->d_name, *ending = strrchr(name, '.');
+    if (!source__may_be_label(name)) return false;
+    for (int i = 0; i < self->count; i++) {
+        const char *other = strrchr(self->entries[i]->d_name, '.');
+        if (i != at && other && strcasecmp(other, ending) == 0 && is_label(self, i)) return true;
+    }
+    return false;
+}
+
 /* ---- the walk ---- */
+
+static void leave_out(source__image_walk *self, const char *name) {
+    const size_t used = strlen(self->names), size = strlen(name), most = sizeof self->names - sizeof ", ...";
+    if (self->left_out++ && used + size + 2 > most) {
+        if (used < most && self->names[used - 1] != '.') strcat(self->names, ", ...");
+        return;
+    }
+    peal_snprintf(self->names + used, sizeof self->names - used, "%s%s", used ? ", " : "", name);
+}
 
 static peal_status look(const folder *self, int at, char **path, struct stat *info, peal_error *err) {
     *path = peal_path_join(self->path, self->entries[at]->d_name);
@@ -87,8 +107,8 @@ static peal_status take_entry(source__image_walk *self, const folder *in, int at
     } else if (S_ISREG(info.st_mode) && (source__is_image_name(name) || is_label(in, at))) {
         self->images += source__is_image_name(name);
         status = self->take(self->user, path, &info, err);
-    } else {
-        self->left_out += !S_ISDIR(info.st_mode);
+    } else if (!S_ISDIR(info.st_mode)) {
+        leave_out(self, name);
     }
     free(path);
     return status;
@@ -119,7 +139,9 @@ static peal_status has_other_data(const folder *in, bool *out, peal_error *err) 
         struct stat info;
         char *path;
         const char *name = in->entries[i]->d_name;
-        if (source__is_image_name(name) || source__is_beside_data(name) || is_label(in, i)) continue;
+        if (source__is_image_name(name) || source__is_beside_data(name) || is_label(in, i) || is_orphan(in, i)) {
+            continue;
+        }
         PEAL_TRY(look(in, i, &path, &info, err));
         *out = !S_ISDIR(info.st_mode);
         free(path);
@@ -131,6 +153,7 @@ peal_status source__walk_images(source__image_walk *self, const char *path, peal
     folder in;
     bool other;
     self->images = self->left_out = 0;
+    self->names[0] = '\0';
     PEAL_TRY(folder_open(&in, path, err));
     const peal_status status = has_other_data(&in, &other, err);
     folder_close(&in);

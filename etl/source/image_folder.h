@@ -13,7 +13,8 @@ typedef struct source__image_walk {
     peal_status (*take)(void *user, const char *path, const struct stat *info, peal_error *err);
     void *user;
     size_t images;   /* that were found */
-    size_t left_out; /* files of other kinds */
+    size_t left_out; /* files of other kinds, */
+    char names[160]; /* and the first ones' names: "a.gif, b.txt" */
 } source__image_walk;
 
 /* Walks the tree at `path`, sorted by name, the files of a folder before its folders; what is hidden or begins with "_"

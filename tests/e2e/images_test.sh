@@ -58,6 +58,20 @@ $peal etl keys.tar --out b --quiet
 same b
 rm -r b
 
+# A label whose image is missing is no table, in a folder nor in an archive; what is left out has its name.
+for ending in cls json txt; do
+    cp "$(ls keys/*.$ending | head -n 1)" keys/zz.$ending
+    $peal etl keys --out b 2>log.txt || fail "$(cat log.txt)"
+    same b
+    grep -q "left out: 1 file beside the images (zz.$ending)" log.txt || fail "$(cat log.txt)"
+    rm -r b
+    tar cf orphan.tar --sort=name -C keys .
+    $peal etl orphan.tar --out b 2>log.txt || fail "$(cat log.txt)"
+    same b
+    grep -q "left out: .*(./zz.$ending" log.txt || grep -q "left out: .* that tell" log.txt || fail "$(cat log.txt)"
+    rm -r b keys/zz.$ending
+done
+
 # The same bits for any number of threads, with few descriptors and with small blocks of a large image.
 steps='--transform resize:width=20,height=12,fit=cover --transform pad:width=21,fill=7 --transform rotate:by=90
     --transform flip:axis=vertical --transform crop:width=10 --transform normalize --transform rgb'
