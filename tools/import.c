@@ -8,16 +8,23 @@
 
 static peal_status tell(const tools_options *options, const peal_import_result *result, peal_error *err) {
     if (options->json) {
-        return tools_print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "model", options->out, "format",
+        return tools_print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "model", options->out, "format",
                                           result->format, "objective", result->objective, "trees",
                                           (json_int_t)result->trees, "columns", (json_int_t)result->columns, "used",
-                                          (json_int_t)result->used, "classes", (json_int_t)result->classes),
+                                          (json_int_t)result->used, "classes", (json_int_t)result->classes,
+                                          "best_round", (json_int_t)result->best),
                                 err);
     }
     char label[64] = "a number";
     if (result->classes) snprintf(label, sizeof label, "%zu classes", result->classes);
     tools_say("%s, %s: %zu trees over %zu of %zu columns; predicts %s", result->format, result->objective,
               result->trees, result->used, result->columns, label);
+    if (result->best && result->best < result->rounds) {
+        tools_say(
+            "note: its best round is said to be %zu of %zu; all are taken, as by Booster.predict, where XGBoost's "
+            "scikit-learn classes take the best ones: to have those, save booster[:%zu]",
+            result->best, result->rounds, result->best);
+    }
     tools_say("model: %s", options->out);
     return PEAL_OK;
 }

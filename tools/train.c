@@ -104,7 +104,10 @@ static peal_status find_dataset(const tools_options *options, data *out, peal_er
     peal_etl_options etl_options;
     tools_arrays arrays = {0};
     peal_status status = tools_etl_options(options, &etl_options, &arrays, err);
-    if (status == PEAL_OK) status = peal_etl_cached(&etl_options, &out->dataset, &out->etl, err);
+    if (status == PEAL_OK) {
+        etl_options.plan.prefers_number = peal_model_wants_number(options->model);
+        status = peal_etl_cached(&etl_options, &out->dataset, &out->etl, err);
+    }
     if (status == PEAL_OK) say_rows(&out->etl);
     tools_arrays_clear(&arrays);
     out->made = true;

@@ -92,6 +92,7 @@ peal_status job__describe(const peal_etl_options *options, json_t **out, peal_er
     json_t *job = json_pack("{s:o, s:o, s:s, s:o, s:o, s:s}", "format", text_or_null(options->format), "label",
                             text_or_null(options->plan.label), "task", tasks[options->plan.task], "nulls", nulls,
                             "drop", drop, "on_bad_row", bad_row_names[options->on_bad_row]);
+    if (options->plan.prefers_number) job = peal_json_set(job, "prefers_number", json_true());
     if (json_object_size(options->reading) > 0) job = add_given(job, "reading", options->reading);
     job = add_given(job, "transforms", options->plan.transforms);
     job = add_given(job, "types", options->plan.types);
@@ -370,6 +371,7 @@ static peal_status read_all(etl_job *job, peal_error *err) {
                                   .read = &job->read,
                                   .pipeline = job->pipeline,
                                   .label = job->label,
+                                  .prefers_number = options->plan.prefers_number,
                                   .guesses = job->found.guesses,
                                   .guess_objects = job->guess_objects,
                                   .executor = job->executor,

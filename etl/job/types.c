@@ -124,7 +124,8 @@ static void decide_numbers(decision *self, size_t index, peal_field *field) {
 
 /* True if the values of a label are to be its classes: numbers that are whole and few, and do not rank rows. */
 static bool are_classes(const decision *self, size_t index, const peal_text_votes *texts) {
-    return index == self->job->label && texts->few_whole && self->job->pipeline->query == SIZE_MAX;
+    return index == self->job->label && texts->few_whole && !self->job->prefers_number &&
+           self->job->pipeline->query == SIZE_MAX;
 }
 
 /* True if the pipeline makes other texts of the column's. */

@@ -15,6 +15,7 @@ typedef struct peal_types_job {
     const peal_schema *read;       /* as it was ingested */
     const peal_pipeline *pipeline; /* as it was planned to read them */
     size_t label;                  /* SIZE_MAX: none */
+    bool prefers_number;           /* see peal_plan_options */
     const peal_guess *guesses;     /* [fields] what the survey saw, for notes */
     const size_t *guess_objects;   /* [fields] in which object */
     peal_executor *executor;

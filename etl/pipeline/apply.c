@@ -8,7 +8,8 @@ enum { NUMBER_CHUNK = 512 };
 
 /* ---- features ---- */
 
-/* Beyond this many of its units a feature tells no more, and squares must stay finite. Integers of 64 bits are below. */
+/* Beyond this many of its units a feature tells no more, and squares must stay finite. Integers of 64 bits are below.
+ */
 #define FEATURE_MOST 1e19
 
 static inline float to_feature(double value) {

@@ -64,6 +64,8 @@ typedef enum peal_task_kind { PEAL_TASK_AUTO, PEAL_TASK_CLASSIFY, PEAL_TASK_REGR
 typedef struct peal_plan_options {
     const char *label; /* column name, or NULL */
     peal_task_kind task;
+    bool prefers_number;      /* a label of whole numbers is a number, though they are few: what will learn it learns
+                                 nothing else */
     const json_t *transforms; /* array of {"transform": name, "columns": name or [names], options...}, or NULL */
     const json_t *types;      /* object: column -> "number", "text" or "bool", or NULL */
     const char *const *drop;  /* columns to leave out */

@@ -244,7 +244,8 @@ static peal_status apply_label(const plan_work *planner, const peal_guess *guess
         field->type = PEAL_TYPE_DICTIONARY;
         field->as_number = false;
         field->settled = true;
-    } else if (!field->settled && info->is_number && ((guess->few_whole && !ranks) || !field->decided)) {
+    } else if (!field->settled && info->is_number &&
+               ((guess->few_whole && !ranks && !planner->plan->prefers_number) || !field->decided)) {
         field->type = PEAL_TYPE_DICTIONARY;
     } else if (field->settled && field->type == PEAL_TYPE_BOOL) {
         field->type = PEAL_TYPE_DICTIONARY;

@@ -46,6 +46,7 @@ typedef struct interchange__foreign {
     char objective[128];
     const char *loss; /* Peal's name of the objective; NULL: what trees learn of such a label */
     size_t classes;   /* 0: a number */
+    size_t best;      /* the round that early stopping found best, from 1 on; 0: the file does not say */
     size_t outputs;
     double *base; /* [outputs] */
     interchange__feature *features;

@@ -41,9 +41,12 @@ static peal_status read_with(const interchange__format *format, const uint8_t *b
     peal_status status = format->read(bytes, size, &foreign, err);
     if (status == PEAL_OK) status = interchange__build(&foreign, options->label, options->query, out, err);
     if (status == PEAL_OK) {
-        *result = (peal_import_result){
-            .columns = foreign.feature_count, .used = out->columns_used, .classes = foreign.classes};
+        *result = (peal_import_result){.columns = foreign.feature_count,
+                                       .used = out->columns_used,
+                                       .classes = foreign.classes,
+                                       .best = foreign.best};
         interchange__trees(&foreign, &result->trees);
+        result->rounds = result->trees / foreign.outputs;
         memcpy(result->format, foreign.format, sizeof result->format);
         memcpy(result->objective, foreign.objective, sizeof result->objective);
     }

@@ -20,6 +20,7 @@ typedef struct peal_import_result {
     char format[64];                      /* "lightgbm v4" */
     char objective[128];                  /* as the file spells it */
     size_t trees, columns, used, classes; /* used: columns that a tree asks for. classes: 0 if the label is a number */
+    size_t rounds, best; /* of the trees; the one that the file says is best, from 1 on (0: none): all are taken */
 } peal_import_result;
 
 /* Reads the file and writes the model, whole or not at all. The model's columns are named as in the file, and its

@@ -71,7 +71,7 @@ static const struct {
     {"rank:pairwise", NULL, NUMBER, AS_SCORE},
     {"rank:ndcg", "lambdarank", NUMBER, AS_SCORE},
     {"rank:map", NULL, NUMBER, AS_SCORE},
-    {"binary:logitraw", NULL, NUMBER, AS_PROBABILITY},
+    {"binary:logitraw", NULL, NUMBER, AS_SCORE}, /* in 2.1, 3.0 and 3.2 */
     {"binary:logistic", NULL, TWO_CLASSES, AS_PROBABILITY},
     {"reg:logistic", NULL, TWO_CLASSES, AS_PROBABILITY},
     {"multi:softprob", "softmax", MORE_CLASSES, AS_SCORE},
@@ -178,20 +178,44 @@ static peal_status read_texts(const json_t *encoded, interchange__feature *featu
                      feature->name);
 }
 
-/* Categories of a data frame: a text for each code. Numbers of categories that are not written as texts are refused. */
+/* Whole numbers of 3.x: [5, 6, 9], which stand in a table as they are written here. */
+static peal_status read_numbers(const json_t *values, interchange__feature *feature, peal_error *err) {
+    json_t *texts = json_array();
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        char text[PEAL_NUMBER_TEXT];
+        const double number = json_number_value(json_array_get(values, i));
+        texts = peal_json_append(texts, json_string(peal_number_text(number, text)));
+    }
+    feature->texts = texts;
+    return texts ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for categories");
+}
+
+static bool are_whole(const json_t *values) {
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        if (!json_is_integer(json_array_get(values, i))) return false;
+    }
+    return true;
+}
+
+/* Categories of a data frame: a text or a whole number for each code. Other numbers are refused. */
 static peal_status read_categories(const reading *self, peal_error *err) {
     const json_t *lists = json_object_get(object_at(self->model, "cats"), "enc");
     for (size_t f = 0; f < json_array_size(lists); f++) {
         const json_t *encoded = json_array_get(lists, f);
-        if (json_array_size(json_object_get(encoded, "values")) == 0) continue;
+        const json_t *values = json_object_get(encoded, "values");
+        if (json_array_size(values) == 0) continue;
         if (f >= self->out->feature_count) return wrong("cats.enc", err);
-        if (!json_is_array(json_object_get(encoded, "offsets"))) {
+        interchange__feature *feature = &self->out->features[f];
+        if (json_is_array(json_object_get(encoded, "offsets"))) {
+            PEAL_TRY(read_texts(encoded, feature, err));
+        } else if (are_whole(values)) {
+            PEAL_TRY(read_numbers(values, feature, err));
+        } else {
             return peal_fail(err, PEAL_E_DATA,
-                             "feature '%s' has categories that are neither texts nor codes (0, 1...); train it on one "
+                             "feature '%s' has categories that are neither texts nor whole numbers; train it on one "
                              "of these",
-                             self->out->features[f].name);
+                             feature->name);
         }
-        PEAL_TRY(read_texts(encoded, &self->out->features[f], err));
     }
     return PEAL_OK;
 }
@@ -432,6 +456,14 @@ static peal_status find_trees(reading *self, peal_error *err) {
     return self->model ? PEAL_OK : wrong("learner.gradient_booster.model", err);
 }
 
+/* What early stopping has left behind: {"best_iteration": "41"}. */
+static size_t read_best(const json_t *learner) {
+    const char *text = json_string_value(json_object_get(object_at(learner, "attributes"), "best_iteration"));
+    double number;
+    const bool right = text && peal_number_parse(text, strlen(text), &number) && number >= 0 && number < 1e9;
+    return right ? (size_t)number + 1 : 0;
+}
+
 static peal_status read_document(const json_t *document, interchange__foreign *out, peal_error *err) {
     reading self = {.out = out, .learner = object_at(document, "learner")};
     const json_t *version = json_object_get(document, "version");
@@ -440,6 +472,7 @@ static peal_status read_document(const json_t *document, interchange__foreign *o
     out->category_edge = category_edge;
     if (!self.learner) return wrong("learner", err);
     PEAL_TRY(find_trees(&self, err));
+    out->best = read_best(self.learner);
     PEAL_TRY(read_objective(&self, err));
     PEAL_TRY(read_features(&self, err));
     PEAL_TRY(read_base(&self, err));

@@ -314,6 +314,11 @@ static const models__objective *named(const peal_model_spec *spec) {
     return number == PEAL_MODEL_NO_WORD ? NULL : &models__objectives[number];
 }
 
+bool models__goal_wants_number(const peal_model_spec *spec) {
+    const models__objective *objective = named(spec);
+    return objective && objective->label == MODELS__NUMBER && !objective->query;
+}
+
 /* The first option that only ranking has, and that was given another value; NULL: none was. */
 static const char *ranking_option(const peal_model_spec *spec, const models__objective *objective) {
     static const int numbers[] = {MODELS__TRUNCATION, MODELS__SIGMOID, MODELS__AT};

@@ -69,6 +69,8 @@ extern const peal_model_spelling models__objective_spellings[];
 
 /* PEAL_E_USAGE if the objective that a spec names cannot have its numbers. */
 peal_status models__goal_check(const peal_model_spec *spec, peal_error *err);
+/* Whether an objective is named that learns numbers. */
+bool models__goal_wants_number(const peal_model_spec *spec);
 /* The objective of the spec, or that of the label where it names none. PEAL_E_USAGE if it does not learn such a label.
  * The vocabularies stay those of `shape`. */
 peal_status models__goal_choose(const peal_model_spec *spec, const peal_shape *shape, models__goal *out,

@@ -172,6 +172,7 @@ const peal_model peal_model_trees = {
     .numbers = true,
     .two_classes = true,
     .many_classes = true,
+    .only_numbers = models__goal_wants_number,
     .wants_bins = true,
     .takes_offset = true,
     .learner = &models__trees_learner,

@@ -147,6 +147,13 @@ peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error 
     return parse_parameters(&spec, out, err);
 }
 
+bool peal_model_wants_number(const char *text) {
+    peal_model_spec spec;
+    if (!text || peal_model_parse(text, &spec, NULL) != PEAL_OK) return false;
+    const peal_model *kind = spec.kind;
+    return kind->only_numbers ? kind->only_numbers(&spec) : kind->numbers && !kind->two_classes && !kind->many_classes;
+}
+
 peal_status peal_model_check_label(const peal_model *model, const peal_shape *shape, peal_error *err) {
     if (!shape->has_label) return peal_fail(err, PEAL_E_USAGE, "the data has no label; name its column (label)");
     if (shape->has_offset && !(model->takes_offset && shape->classes <= 2)) {
@@ -163,8 +170,9 @@ peal_status peal_model_check_label(const peal_model *model, const peal_shape *sh
                          "take it for a class (task classify)",
                          model->name);
     }
-    return peal_fail(err, PEAL_E_USAGE, "the model '%s' cannot learn a label of %u classes; try %s", model->name,
-                     shape->classes, shape->classes == 2 ? "logistic or mlp" : "softmax or mlp");
+    return peal_fail(err, PEAL_E_USAGE, "the model '%s' cannot learn a label of %u classes; try %s%s", model->name,
+                     shape->classes, shape->classes == 2 ? "logistic or mlp" : "softmax or mlp",
+                     model->numbers ? ", or take it for a number (task regress)" : "");
 }
 
 /* ---- layers ---- */

@@ -101,11 +101,13 @@ struct peal_model {
     const peal_model_list *list;             /* the one that is a list; NULL: none */
     const peal_model_alias *aliases;         /* other names of options; NULL: none */
     bool numbers, two_classes, many_classes; /* labels that it can learn */
-    bool wants_bins;                         /* numbers are best left as buckets, in which what is missing stays so */
-    bool takes_offset;                       /* of labels with one score: it can be added to that */
-    bool smooths;                            /* its labels can be smoothed */
-    bool softmax;                            /* one output a class even if there are two */
-    const peal_learner *learner;             /* that learns it unless another one is asked for */
+    /* Whether with these options it learns numbers alone. NULL: that it can learn them and no classes says it. */
+    bool (*only_numbers)(const peal_model_spec *spec);
+    bool wants_bins;             /* numbers are best left as buckets, in which what is missing stays so */
+    bool takes_offset;           /* of labels with one score: it can be added to that */
+    bool smooths;                /* its labels can be smoothed */
+    bool softmax;                /* one output a class even if there are two */
+    const peal_learner *learner; /* that learns it unless another one is asked for */
     /* Of what is learnt by steps: its graph. NULL: it is not. */
     peal_status (*build)(peal_builder *builder, peal_node **output, peal_error *err);
     const peal_loss *loss; /* of what is linear and can be learnt by exact gradients; NULL: it is not */
@@ -116,6 +118,9 @@ extern const peal_model *const peal_models[];
 
 /* From a spec like "mlp:hidden=512x256,activation=relu". NULL means the default for the label: mlp. */
 peal_status peal_model_parse(const char *text, peal_model_spec *out, peal_error *err);
+
+/* Whether what the spec names can learn numbers, and nothing else; NULL, or a spec that is none: no. */
+bool peal_model_wants_number(const char *text);
 
 /* PEAL_E_USAGE if the model cannot learn such a label. */
 peal_status peal_model_check_label(const peal_model *model, const peal_shape *shape, peal_error *err);

@@ -148,11 +148,22 @@ static peal_status try_folds(const choice *self, models__trial *one, const model
     return PEAL_OK;
 }
 
-/* How well it tells the classes apart, whatever it makes of their probabilities: a net's are often the better ones
- * though it is wrong more often. Of a number there is nothing beside the loss. */
-static double ranking(const peal_metrics *metrics) {
-    if (metrics->classes == 0) return 0;
-    return metrics->classes == 2 && isfinite(metrics->auc) ? metrics->auc : metrics->accuracy;
+/* How well each of two tells the classes apart, of the rows that both have held out, whatever they make of their
+ * probabilities: a net's are often the better ones though it is wrong more often. False if the second does so less
+ * well. Of a number there is nothing beside the loss. */
+static peal_status ranks_as_well(const models__trial *one, const models__trial *two, bool *out, peal_error *err) {
+    const uint64_t first = models__trial_held(one).rows, second = models__trial_held(two).rows;
+    peal_metrics metrics[2];
+    double found[2];
+    *out = true;
+    if (one->trainer.data.shape.classes == 0) return PEAL_OK;
+    for (size_t i = 0; i < 2; i++) {
+        PEAL_TRY(models__trial_measure(i ? two : one, first < second ? first : second, &metrics[i], err));
+    }
+    const bool by_auc = metrics[0].classes == 2 && isfinite(metrics[0].auc) && isfinite(metrics[1].auc);
+    for (size_t i = 0; i < 2; i++) found[i] = by_auc ? metrics[i].auc : metrics[i].accuracy;
+    *out = found[1] >= found[0];
+    return PEAL_OK;
 }
 
 /* Tries the linear model with penalties, each `step` times the one before, as long as that is better; replaces *best.
@@ -165,9 +176,11 @@ static peal_status try_penalties(const choice *self, double step, double last, m
         models__trial *one;
         peal_snprintf(model, sizeof model, "%s:l2=%.3g", linear_model(&self->shape), penalty / (double)self->rows);
         PEAL_TRY(try_model(self, model, NULL, &one, err));
-        const peal_status status = try_folds(self, one, NULL, err);
-        const bool gains = models__trial_gain(*best, one).mean > (*best)->valid.loss / 1000 &&
-                           ranking(&one->valid) >= ranking(&(*best)->valid);
+        bool gains = false;
+        peal_status status = try_folds(self, one, NULL, err);
+        if (status == PEAL_OK && models__trial_gain(*best, one).mean > (*best)->valid.loss / 1000) {
+            status = ranks_as_well(*best, one, &gains, err);
+        }
         models__trial *other = gains ? *best : one;
         if (gains) *best = one;
         (*best)->result.deaths += other->result.deaths;
@@ -218,20 +231,25 @@ static peal_status try_trees(choice *self, peal_error *err) {
 
 /* On the first fold alone: more of them take long, and in each its best epoch would be chosen by the rows held out. */
 static peal_status try_net(choice *self, peal_error *err) {
+    peal_train_options options = *self->options;
+    options.model = "mlp";
     if (self->shape.sparse > SPARSE_MOST || self->rows < ROWS_OF_NET) return PEAL_OK;
-    return try_candidate(self, "mlp", trial_names[NET], err);
+    if (!models__can_learn(&options)) return PEAL_OK; /* it has no exact gradients (sync) */
+    return try_candidate(self, options.model, trial_names[NET], err);
 }
 
 /* Whether the second one's loss is below the first's, row by row, by more than two standard errors; or by more than
  * one, where also more rows gain than chance explains: few rows of a long tail make a large error. With one alone a net
  * would often be taken for luck: its best epoch was chosen by these very rows. And it must tell the classes apart as
  * well. */
-static bool is_better(const models__trial *one, const models__trial *two) {
-    if (!models__trial_decides(one)) return false;
-    if (ranking(&two->valid) < ranking(&one->valid)) return false;
+static peal_status is_better(const models__trial *one, const models__trial *two, bool *out, peal_error *err) {
+    *out = false;
+    if (!models__trial_decides(one)) return PEAL_OK;
+    PEAL_TRY(ranks_as_well(one, two, out, err));
     const models__gain gain = models__trial_gain(one, two);
-    return gain.mean > 2 * gain.error ||
-           (gain.rows >= 100 && gain.mean > gain.error && gain.wins > gain.rows / 2 + sqrt(gain.rows));
+    *out = *out && (gain.mean > 2 * gain.error ||
+                    (gain.rows >= 100 && gain.mean > gain.error && gain.wins > gain.rows / 2 + sqrt(gain.rows)));
+    return PEAL_OK;
 }
 
 /* ---- the winner ---- */
@@ -322,15 +340,18 @@ static void say_choice(const choice *self, const models__trial *winner) {
 }
 
 /* Of those that are better than the first one, which is the plainest, the one with the least loss. */
-static models__trial *choose(choice *self) {
+static peal_status choose(choice *self, models__trial **out, peal_error *err) {
     models__trial *first = self->candidates[0], *winner = first;
     for (size_t i = 1; i < self->count; i++) {
         models__trial *one = self->candidates[i];
-        if (!is_better(first, one)) continue;
+        bool better;
+        PEAL_TRY(is_better(first, one, &better, err));
+        if (!better) continue;
         if (winner == first || models__trial_gain(winner, one).mean > 0) winner = one;
     }
     if (self->count > 1) say_choice(self, winner);
-    return winner;
+    *out = winner;
+    return PEAL_OK;
 }
 
 /* What an earlier job left in the run folder would be taken for a part of this one: not all jobs have as many trials,
@@ -354,7 +375,8 @@ static peal_status try_models(choice *self, peal_error *err) {
 static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_file *out, peal_error *err) {
     PEAL_TRY(forget_earlier_job(self->options, err));
     PEAL_TRY(try_models(self, err));
-    models__trial *winner = choose(self);
+    models__trial *winner = NULL;
+    PEAL_TRY(choose(self, &winner, err));
     const bool again = !self->has_valid && self->rows <= ROWS_AGAIN;
     if (again) {
         PEAL_TRY(train_again(self, winner, result, out, err));

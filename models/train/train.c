@@ -184,6 +184,11 @@ peal_status models__check_out(const char *path, peal_error *err) {
 peal_status peal_train_check(const peal_train_options *options, peal_error *err) {
     models__trainer trainer = {.options = options};
     double fraction;
+    peal_train_options exact = *options;
+    if (!options->model && !options->init) { /* one of the models that may be chosen must be able to */
+        exact.model = "logistic";
+        if (models__can_learn(&exact)) trainer.options = &exact;
+    }
     const peal_status parsed = models__trainer_parse(&trainer, err);
     peal_predictor_free(trainer.init);
     PEAL_TRY(parsed);

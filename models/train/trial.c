@@ -59,11 +59,10 @@ peal_status models__trial_new(const peal_train_options *options, const char *mod
     return PEAL_OK;
 }
 
-static peal_status measure(models__trial *self, peal_error *err) {
+peal_status models__trial_measure(const models__trial *self, uint64_t rows, peal_metrics *out, peal_error *err) {
     const peal_shape *shape = &self->trainer.data.shape;
-    const models__held held = models__trial_held(self);
-    return peal_metrics_compute(doubles(&self->scores), width_of(self), held.labels, held.rows, shape->classes,
-                                shape->label_deviation, &self->valid, err);
+    return peal_metrics_compute(doubles(&self->scores), width_of(self), models__trial_held(self).labels, rows,
+                                shape->classes, shape->label_deviation, out, err);
 }
 
 peal_status models__trial_fold(models__trial *self, peal_error *err) {
@@ -75,7 +74,7 @@ peal_status models__trial_fold(models__trial *self, peal_error *err) {
     options.reporter = NULL;
     peal_status status = models__trainer_run(&trainer, err);
     if (status == PEAL_OK) status = take_fold(self, &trainer, err);
-    if (status == PEAL_OK) status = measure(self, err);
+    if (status == PEAL_OK) status = models__trial_measure(self, models__trial_held(self).rows, &self->valid, err);
     if (status == PEAL_OK) self->result.deaths += result.deaths;
     models__trainer_clear(&trainer);
     return status;

@@ -38,6 +38,9 @@ double models__row_loss(const peal_shape *shape, const double *scores, double la
  * does. */
 bool models__trial_decides(const models__trial *self);
 
+/* Metrics of the first `rows` rows held out. */
+peal_status models__trial_measure(const models__trial *self, uint64_t rows, peal_metrics *out, peal_error *err);
+
 /* By how much the second one's loss is below the first's, over the rows that both were tried on. */
 typedef struct models__gain {
     double rows, mean, error; /* of the mean: its standard error */

@@ -97,3 +97,14 @@ awk 'BEGIN { print "x,y"; for (i = 0; i < 15; i++) print i * 7 % 20 "," i * i % 
 expect 0 "label y: taken for a number" $peal train counts.csv --label y --out m.safetensors
 expect 0 "label y: taken for a class" $peal train classes.csv --label y --out m.safetensors
 expect 0 "label y: taken for a class" $peal train handful.csv --label y --out m.safetensors
+# Who names a model that learns numbers alone says that the label is one.
+expect 0 "label y: taken for a number" "$peal" train classes.csv --label y --model poisson --out m.safetensors
+for model in linear huber quantile trees:objective=tweedie trees:objective=mae; do
+    "$peal" train classes.csv --label y --model $model --out m.safetensors --quiet
+done
+expect 0 "label y: taken for a class" "$peal" train classes.csv --label y --model trees --out m.safetensors
+expect 2 "or take it for a number (--task regress)" "$peal" train classes.csv --label y --model poisson --task classify --out m.safetensors
+# Exact gradients without a model: of those that can.
+"$peal" train step.csv --label y --sync full --out m.safetensors 2>err.txt || fail "$(cat err.txt)"
+grep "mlp" err.txt && fail "a net has no exact gradients"
+echo ok

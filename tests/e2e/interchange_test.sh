@@ -39,7 +39,7 @@ import lightgbm as lgb, numpy as np, pandas as pd, xgboost as xgb
 warnings.filterwarnings("ignore")
 PEAL = os.environ["PEAL"]
 LGB = ["regression", "regression_l1", "huber", "quantile", "binary", "cross_entropy", "multiclass", "poisson", "gamma", "tweedie"]
-XGB = ["reg:squarederror", "reg:absoluteerror", "binary:logistic", "multi:softprob", "multi:softmax", "reg:logistic", "count:poisson", "reg:gamma", "reg:tweedie"]
+XGB = ["reg:squarederror", "reg:absoluteerror", "binary:logistic", "binary:logitraw", "multi:softprob", "multi:softmax", "reg:logistic", "count:poisson", "reg:gamma", "reg:tweedie"]
 RATES = ("poisson", "gamma", "tweedie", "count:poisson", "reg:gamma", "reg:tweedie")
 
 def run(*words):
@@ -156,7 +156,7 @@ def probe(random, table, thresholds):
 def extreme(random, seed):
     texts, objective = random.random() < 0.5, str(random.choice(XGB))
     table = make_table(random, int(random.choice([300, 2000])), texts, "a") # XGBoost tears others
-    kind = int(random.choice([3, 2])) if objective.startswith("multi") else 2 if "logistic" in objective else 0
+    kind = int(random.choice([3, 2])) if objective.startswith("multi") else 2 if "logi" in objective else 0
     label = make_label(random, table, kind)
     if objective in RATES: label = np.exp(label / 3)
     types = ["q"] * 6 + ["c" if random.random() < 0.5 else "q"]
@@ -193,6 +193,32 @@ def extreme(random, seed):
                     model.predict(margins, pred_contribs=True), 1e-4, ("xgboost", seed, options))
     return compare(found, wanted, ("xgboost", seed, options))
 
+# Whole numbers as categories of a data frame, not from 0 on.
+def numbered(random, seed):
+    table = pd.DataFrame({"c": pd.Categorical(random.integers(5, 17, 600)), "x": random.standard_normal(600)})
+    label = np.array([3, -2, 1, 0, 5, -4, 2, 2, -1, 0, 1, 4])[table.c.cat.codes] + table.x
+    model = xgb.train({"nthread": 1, "max_depth": 4}, xgb.DMatrix(table, label, enable_categorical=True), 8)
+    model.save_model("m.json")
+    table.to_csv("t.csv", index=False, float_format="%.17g")
+    run("import", "m.json", "--out", "m.safetensors", "--quiet")
+    return compare(predict("m.safetensors", "t.csv"), model.predict(xgb.DMatrix(table, enable_categorical=True)), ("numbered", seed))
+
+# Early stopping: all rounds are taken, and that the best one is another is told.
+def stopped(random, seed):
+    table = pd.DataFrame({"x": random.standard_normal(300)})
+    label, other = table.x + random.standard_normal(300), -table.x
+    model = xgb.XGBRegressor(n_estimators=30, early_stopping_rounds=4, max_depth=2, n_jobs=1)
+    model.fit(table, label, eval_set=[(table, other)], verbose=False)
+    model.save_model("m.json")
+    table.to_csv("t.csv", index=False, float_format="%.17g")
+    done = subprocess.run([PEAL, "import", "m.json", "--out", "m.safetensors"], capture_output=True, text=True)
+    assert f"its best round is said to be {model.best_iteration + 1} of" in done.stdout + done.stderr, done
+    booster = model.get_booster()
+    compare(predict("m.safetensors", "t.csv"), booster.predict(xgb.DMatrix(table), iteration_range=(0, booster.num_boosted_rounds())), "stopped")
+    booster[:model.best_iteration + 1].save_model("m.json")
+    run("import", "m.json", "--out", "m.safetensors", "--quiet")
+    return compare(predict("m.safetensors", "t.csv"), model.predict(table), "stopped")
+
 # What LightGBM reads as zero.
 def without_tiny(table):
     for name in table.columns.drop("text"):
@@ -223,7 +249,7 @@ def own(random, seed):
     return compare(predict("back.safetensors", "t.csv"), model.predict(rows[model.feature_name()]), ("back", seed, ways))
 
 for seed in range(int(sys.argv[1])):
-    for way in (light, extreme, own):
+    for way in (light, extreme, numbered, stopped, own):
         way(np.random.default_rng([seed, 7]), seed)
 print("ok")
 PYTHON

@@ -559,7 +559,7 @@ static void wrong_wishes_are_refused(void **state) {
         {NULL, NULL, "nestrov", NULL, NULL, "did you mean 'nesterov'"},
         {NULL, NULL, NULL, "1.5", NULL, "valid must be"},
         {NULL, NULL, NULL, NULL, "sdg", "did you mean 'sgd'"},
-        {NULL, "full", NULL, NULL, NULL, "it is not linear"},
+        {"mlp", "full", NULL, NULL, NULL, "it is not linear"},
         {"logistic", "full", NULL, NULL, "adam", "optimizer is of learning by steps"},
         {"logistic", "full:tolerence=1", NULL, NULL, NULL, "did you mean 'tolerance'"},
         {"logistic:l1=1", "epoch", NULL, NULL, NULL, "l1 penalty is of sync full"},

@@ -91,7 +91,11 @@ static void gains_are_row_by_row(void **state) {
     assert_ok(models__trial_new(&all, "linear", "0.2", NULL, &good, &err));
     assert_ok(models__trial_new(&all, "linear:l2=100", "0.2", NULL, &poor, &err));
     const uint64_t first = models__trial_held(good).rows;
+    const double loss_of_fold = models__trial_held(good).metrics->loss;
     assert_ok(models__trial_fold(good, &err));
+    peal_metrics again; /* of one fold of the two: what is compared with a model that was tried on it alone */
+    assert_ok(models__trial_measure(good, first, &again, &err));
+    assert_true(again.rows == first && fabs(again.loss - loss_of_fold) < 1e-15);
     const models__gain gain = models__trial_gain(poor, good), loss = models__trial_gain(good, poor);
     assert_true(gain.rows == (double)first && loss.rows == (double)first);
     assert_true(gain.mean > gain.error && gain.error > 0 && gain.wins > gain.rows / 2);
