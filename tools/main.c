@@ -114,7 +114,7 @@ static void tell_to_go_on(const tools_options *options, int count, char **words)
     peal_buffer_clear(&line);
 }
 
-/* "peal 0.5.0 (openblas-0.3.21/SkylakeX glibc-2.36/fma)" */
+/* "peal 0.5.1 (openblas-0.3.21/SkylakeX glibc-2.36/fma)" */
 static void print_version(void) {
     char arithmetic[PEAL_ARITHMETIC_TEXT];
     tools_print("peal %s (%s)", peal_version(), peal_arithmetic(arithmetic));

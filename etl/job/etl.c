@@ -273,7 +273,7 @@ static peal_status ingest(etl_job *job, bool adopt, peal_error *err) {
 /* ---- types that are decided late ---- */
 
 #define TYPES_KIND "peal types"
-enum { TYPES_VERSION = 2 };
+enum { TYPES_VERSION = 3 };
 
 static char *types_path(const etl_job *job) {
     return peal_path_join(job->spill_folder, "types.json");
@@ -285,10 +285,11 @@ static peal_status remember_types(const etl_job *job, const peal_schema *types, 
     peal_hash_text(key, hash);
     json_t *columns = json_array();
     for (size_t i = 0; i < types->count; i++) {
-        columns = peal_json_append(columns, json_pack("{s:s, s:i, s:b, s:b, s:b}", "name", types->fields[i].name,
-                                                      "type", (int)types->fields[i].type, "numeric",
-                                                      types->fields[i].numeric, "as_number", types->fields[i].as_number,
-                                                      "as_date", types->fields[i].as_date));
+        columns =
+            peal_json_append(columns, json_pack("{s:s, s:i, s:b, s:b, s:b, s:b}", "name", types->fields[i].name, "type",
+                                                (int)types->fields[i].type, "numeric", types->fields[i].numeric,
+                                                "as_number", types->fields[i].as_number, "as_date",
+                                                types->fields[i].as_date, "has_gaps", types->fields[i].has_gaps));
     }
     json_t *document = json_pack("{s:s, s:i, s:s, s:o}", "kind", TYPES_KIND, "version", TYPES_VERSION, "key", hash,
                                  "columns", columns);
@@ -321,6 +322,7 @@ static peal_status recall_types(etl_job *job, uint64_t key, bool *found, peal_er
         field->type = (peal_type)type;
         field->numeric = json_is_true(json_object_get(one, "numeric"));
         field->as_date = json_is_true(json_object_get(one, "as_date"));
+        field->has_gaps = json_is_true(json_object_get(one, "has_gaps"));
         field->as_number = json_is_true(json_object_get(one, "as_number"));
         field->found = !field->settled;
         field->settled = field->decided = true;

@@ -16,7 +16,7 @@ bool peal_position_load(const json_t *saved, peal_position *out) {
     json_int_t values[KEYS];
     for (size_t i = 0; i < KEYS; i++) {
         const json_t *value = json_object_get(saved, keys[i]);
-        const bool is_old = i >= BEFORE && !value; /* Peal 0.5 and before did not look */
+        const bool is_old = i >= BEFORE && !value; /* Peal 0.5.0 and before did not look */
         if (!is_old && !json_is_integer(value)) return false;
         values[i] = json_integer_value(value);
         if (i >= OFFSET && i <= BEFORE && values[i] < 0) return false;

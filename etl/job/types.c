@@ -21,7 +21,7 @@ typedef struct column_votes {
 typedef struct decision {
     const peal_types_job *job;
     column_votes *votes; /* [fields] */
-    uint64_t rows;
+    uint64_t rows, good_rows;
     size_t stride;
     peal_schema *out;
     bool *again;
@@ -171,6 +171,7 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
     }
     if (bools > 0 && numbers == 0 && not_numbers == bools && missing == 0 && !is_label) {
         field->type = PEAL_TYPE_BOOL;
+        field->has_gaps = bools < self->good_rows;
         return;
     }
     if (numbers == 0 || not_numbers > others_allowed(numbers + not_numbers) || numbers < 2 * not_numbers) return;
@@ -188,6 +189,7 @@ static peal_status decide(decision *self, peal_error *err) {
     const peal_types_job *job = self->job;
     const peal_map_work count = {.work = count_columns, .user = self};
     for (size_t i = 0; i < job->ingested->spill_count; i++) {
+        self->good_rows += job->ingested->spills[i].rows_used;
         self->rows += job->ingested->spills[i].rows_used + job->ingested->spills[i].rows_bad;
     }
     PEAL_TRY(peal_executor_map(job->executor, self->stride, 0, &count, err));

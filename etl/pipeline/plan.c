@@ -549,6 +549,10 @@ static peal_status complete_column(plan_work *planner, size_t index, peal_error 
         const bool fits = !keeps_texts(known) || field->type == PEAL_TYPE_UTF8;
         if (fits) PEAL_TRY(add_default_step(planner, index, known, AT_END, err));
     }
+    /* That a yes or no is missing is a third value, where it happens. */
+    if (field->has_gaps && column->step_count == 0) {
+        PEAL_TRY(add_default_step(planner, index, &peal_transform_bins, AT_END, err));
+    }
     const bool ended = is_ended(column);
     if (!ended) PEAL_TRY(add_reader(planner, index, err));
     if (!ended && peal_pipeline_is_number(planner->pipeline, index)) return complete_numbers(planner, index, err);

@@ -17,6 +17,7 @@ typedef struct peal_field {
     bool numeric;      /* of a DICTIONARY: texts that must be numbers, of a label whose classes are numbers */
     bool as_number;    /* of a DICTIONARY: texts that become numbers in the pipeline (transform number) */
     bool as_date;      /* of a DICTIONARY: its texts are dates (transform date, unless another is named) */
+    bool has_gaps;     /* of a BOOL: it is missing in some rows (transform bins, unless another is named) */
     const char *usual; /* the transform that it comes to unless another is named; NULL: what its type speaks for */
     bool decided;      /* a sample had values: the type is no mere guess */
     /* Of an INT32: its values are codes of texts, made as these are read: `encode` gives that of a text that is there,

@@ -141,8 +141,3 @@ peal_status models__windows_next(models__windows *windows, models__slab *slab, m
     *out = *last;
     return PEAL_OK;
 }
-
-uint64_t models__windows_unknown(const models__windows *windows) {
-    const char *column;
-    return peal_scan_unknown(windows->scan, &column);
-}

@@ -39,7 +39,4 @@ void models__windows_close(models__windows *windows);
 /* Fills the slab with the next window's rows. PEAL_E_INTERRUPTED if `stop` says so; rows that were read by then are in
  * no window. PEAL_E_DATA names a bad row, if such fail the job. */
 peal_status models__windows_next(models__windows *windows, models__slab *slab, models__window *out, peal_error *err);
-/* Texts met so far that the pipeline does not know. */
-uint64_t models__windows_unknown(const models__windows *windows);
-
 #endif

@@ -334,3 +334,12 @@ case_55b() {
 }
 
 run_cases "$@"
+
+# That a yes or no is missing is a value of its own, also for a job that was killed and goes on; without gaps it is a number.
+awk 'BEGIN { print "a,b,y"; for (i = 0; i < 300; i++) print (i % 3 == 0 ? "" : i % 3 == 1 ? "true" : "false") "," (i % 2 ? "true" : "false") "," (i % 3 == 0 ? 1 : 0) }' >gaps.csv
+$peal etl gaps.csv --label y --out gaps 2>out.txt
+grep -Eq "column a +boolean +bins$" out.txt || fail "$(cat out.txt)"
+grep -Eq "column b +boolean +impute standardize$" out.txt || fail "$(cat out.txt)"
+$peal train gaps --model logistic --out gaps.safetensors --quiet
+$peal eval gaps.safetensors gaps.csv --json --quiet | grep -Eq '"auc": 1(\.0)?[,}]' ||
+    fail "what is missing tells the label, and a linear model does not see it"

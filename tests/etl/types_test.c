@@ -334,11 +334,12 @@ static void true_and_false_are_booleans(void **state) {
     (void)state;
     job self;
     job_init(&self, NULL);
-    job_add(&self, "a.csv", "b,t\ntrue,true\nFALSE,no\n,maybe\n");
-    job_add(&self, "b.csv", "b,t\nFalse,true\nTrue,true\n");
+    job_add(&self, "a.csv", "b,t,w\ntrue,true,true\nFALSE,no,false\n,maybe,true\n");
+    job_add(&self, "b.csv", "b,t,w\nFalse,true,true\nTrue,true,false\n");
     must_run(&self);
     assert_int_equal(self.result.rows_used, 5);
-    assert_type(&self, "b", "bool", "feature");
+    assert_type(&self, "b", "bool", "index"); /* that it is missing is a third value */
+    assert_type(&self, "w", "bool", "feature");
     assert_type(&self, "t", "dictionary", "index");
     job_clear(&self);
 }
