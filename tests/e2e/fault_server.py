@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 DATA = open(sys.argv[1], "rb").read()
 OTHER = open(sys.argv[2], "rb").read()
-SMALL = DATA[:DATA.index(b"\n", 3000) + 1]
+SMALL = DATA[:DATA.find(b"\n", 3000) + 1]
 DATE, LATER = "Tue, 01 Jul 2025 10:00:00 GMT", "Wed, 02 Jul 2025 10:00:00 GMT"
 counts, lock = {}, threading.Lock()
 late = 0
