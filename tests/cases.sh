@@ -139,9 +139,10 @@ near() { # near A B [TOLERANCE]: of the larger one
         exit !(a != "" && b != "" && (d < 0 ? -d : d) <= t * (s > r ? s : r) + 1e-12) }'
 }
 
-number() { # number COLUMN...: is a column of numbers
+number() { # number COLUMN...: is a column of numbers, or of texts that become numbers
     local column
     for column in "$@"; do
+        ! grep -qF '"transform": "number"' <<<"$(fitted "$column")" || continue
         ! grep -qE '"type": "(dictionary|utf8|bool)"' <<<"$(fitted "$column")" || wrong "column $column is no number"
     done
 }

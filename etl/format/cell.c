@@ -88,82 +88,9 @@ bool peal_cell_is_usual(const char *text, size_t length, bool certain) {
 
 /* ---- numbers ---- */
 
-/* Signs of currency and percent, in UTF-8, that may stand beside a number. */
-static size_t sign_length(const char *text, size_t length) {
-    static const char *const signs[] = {"$", "%", "\xE2\x82\xAC", "\xC2\xA3", "\xC2\xA5", "\xC2\xA0", " ", "\t"};
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
-        const size_t size = strlen(signs[i]);
-        if (length >= size && memcmp(text, signs[i], size) == 0) return size;
-    }
-    return 0;
-}
-
-/* U+2212, the minus sign of typesetters. */
-static bool is_minus(const char *text, size_t length) {
-    return length >= 3 && memcmp(text, "\xE2\x88\x92", 3) == 0;
-}
-
-enum { NUMBER_MOST = 128 }; /* bytes of a number that is written in an unusual way */
-
-/* Writes the text in the usual way to `plain`; 0: it cannot be. */
-static size_t in_usual_way(const peal_spelling *spelling, const char *text, size_t length, char plain[NUMBER_MOST]) {
-    const char decimal = spelling->decimal ? spelling->decimal : '.';
-    size_t used = 0, group = 0;
-    bool digits = false, grouped = false, behind = false;
-    const bool negative = spelling->loose && length > 2 && text[0] == '(' && text[length - 1] == ')';
-    if (negative) {
-        plain[used++] = '-';
-        text++;
-        length -= 2;
-    }
-    for (size_t at = 0; at < length;) {
-        const char c = text[at];
-        if (used + 2 >= NUMBER_MOST) return 0;
-        const size_t sign = spelling->loose && !is_digit(c) ? sign_length(text + at, length - at) : 0;
-        if (sign) {
-            at += sign;
-            continue;
-        }
-        if (spelling->loose && is_minus(text + at, length - at)) {
-            plain[used++] = '-';
-            at += 3;
-            continue;
-        }
-        if (spelling->thousands && c == spelling->thousands) {
-            /* One to three digits in front of the first, three between two. */
-            if (behind || !digits || group > 3 || (grouped && group != 3)) return 0;
-            grouped = true;
-            group = 0;
-            at++;
-            continue;
-        }
-        if (c == decimal) {
-            if (behind || (grouped && group != 3)) return 0;
-            behind = true;
-            plain[used++] = '.';
-        } else if (c == '.' || c == ',') {
-            return 0;
-        } else {
-            digits = digits || is_digit(c);
-            group += is_digit(c);
-            plain[used++] = c;
-        }
-        at++;
-    }
-    if (grouped && !behind && group != 3) return 0;
-    return digits ? used : 0;
-}
-
-static bool parse_number(const peal_spelling *spelling, const char *text, size_t length, double *out) {
-    if (!spelling->decimal && !spelling->thousands && !spelling->loose) return peal_number_parse(text, length, out);
-    char plain[NUMBER_MOST];
-    const size_t size = in_usual_way(spelling, text, length, plain);
-    return size > 0 && peal_number_parse(plain, size, out);
-}
-
 peal_cell peal_cell_number(const peal_nulls *nulls, const peal_spelling *spelling, const char *text, size_t length,
                            double *out) {
-    if (length > 0 && parse_number(spelling, text, length, out)) {
+    if (length > 0 && peal_spelling_read(spelling, text, length, out)) {
         if (!nulls->number_count || !holds_number(nulls, *out)) return PEAL_CELL_NUMBER;
         *out = (double)NAN;
         return PEAL_CELL_MISSING;
@@ -189,26 +116,6 @@ peal_cell peal_cell_bool(const peal_nulls *nulls, const char *text, size_t lengt
     if (isnan(*out) && peal_number_parse(text, length, &number) && (number == 0 || number == 1)) *out = number;
     if (!isnan(*out)) return PEAL_CELL_NUMBER;
     return peal_cell_is_usual(text, length, false) ? PEAL_CELL_USUAL : PEAL_CELL_OTHER;
-}
-
-const char *peal_cell_hint(const char *text, size_t length) {
-    static const struct {
-        peal_spelling spelling;
-        const char *hint;
-    } ways[] = {
-        {{.thousands = ','}, "thousands ,"},
-        {{.decimal = ','}, "decimal ,"},
-        {{.decimal = ',', .thousands = '.'}, "decimal , and thousands ."},
-        {{.loose = true}, "numbers loose"},
-        {{.loose = true, .thousands = ','}, "numbers loose and thousands ,"},
-        {{.loose = true, .decimal = ','}, "numbers loose and decimal ,"},
-    };
-    double number;
-    if (length == 0 || peal_number_parse(text, length, &number)) return NULL;
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        if (parse_number(&ways[i].spelling, text, length, &number)) return ways[i].hint;
-    }
-    return NULL;
 }
 
 bool peal_cell_int64(const char *text, size_t length, int64_t *out) {

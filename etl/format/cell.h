@@ -3,7 +3,7 @@
 #ifndef PEAL_ETL_FORMAT_CELL_H
 #define PEAL_ETL_FORMAT_CELL_H
 
-#include "etl/table/schema.h"
+#include "etl/format/spelling.h"
 
 /* The spellings of a missing value that the user named; the empty text always is one. */
 typedef struct peal_nulls {
@@ -18,13 +18,6 @@ peal_status peal_nulls_make(const char *const *texts, size_t count, peal_nulls *
 void peal_nulls_clear(peal_nulls *nulls);
 /* True if the text is empty or one that was named, or spells a number that was. */
 bool peal_nulls_hold(const peal_nulls *nulls, const char *text, size_t length);
-
-/* How numbers are written, where it is not the usual way. */
-typedef struct peal_spelling {
-    char decimal;   /* 0: a point */
-    char thousands; /* what stands between groups of three digits; 0: nothing */
-    bool loose;     /* currency and percent signs and blanks around the number are passed over, (5) is -5 */
-} peal_spelling;
 
 typedef enum peal_cell { PEAL_CELL_NUMBER, PEAL_CELL_MISSING, PEAL_CELL_USUAL, PEAL_CELL_OTHER } peal_cell;
 
@@ -42,8 +35,6 @@ bool peal_cell_is_true_or_false(const char *text, size_t length);
 bool peal_cell_is_usual(const char *text, size_t length, bool certain);
 /* True of blanks and tabs alone, and of the empty text. */
 bool peal_cell_is_blank(const char *text, size_t length);
-/* What option would read the text as a number ("decimal ,", "thousands ,", "loose yes"), or NULL. */
-const char *peal_cell_hint(const char *text, size_t length);
 /* A whole number of any length in the usual way as an int64; false if it is none or does not fit. */
 bool peal_cell_int64(const char *text, size_t length, int64_t *out);
 

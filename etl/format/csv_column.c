@@ -15,7 +15,7 @@ const char csv__delimiters[] = ",\t;|";
 static bool is_cut(const csv__field *line, char delimiter) {
     const char *end = line->text + line->length;
     if (line->quoted) return false;
-    if (delimiter == ',' && peal_cell_hint(line->text, line->length)) return false;
+    if (delimiter == ',' && peal_spelling_hint(line->text, line->length)) return false;
     for (const char *at = line->text; at < end; at++) {
         at = memchr(at, delimiter, (size_t)(end - at));
         if (!at) return false;

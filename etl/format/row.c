@@ -90,7 +90,7 @@ static void misfit(row__writer *writer, const row__target *target, const char *t
     enum { SHOWN = 60 };
     if (writer->bad || writer->bad_column != PEAL_NO_COLUMN) return;
     const char *name = target->field->name;
-    const char *hint = target->field->type == PEAL_TYPE_FLOAT64 ? peal_cell_hint(text, length) : NULL;
+    const char *hint = target->field->type == PEAL_TYPE_FLOAT64 ? peal_spelling_hint(text, length) : NULL;
     char shown[SHOWN + PEAL_TEXT_CUT_EXTRA], whole[SHOWN * 2];
     snprintf(whole, sizeof whole, "%.*s", (int)(length < SHOWN + 8 ? length : SHOWN + 8), text);
     peal_text_cut(whole, SHOWN, shown);

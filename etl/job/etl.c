@@ -273,7 +273,7 @@ static peal_status ingest(etl_job *job, bool adopt, peal_error *err) {
 /* ---- types that are decided late ---- */
 
 #define TYPES_KIND "peal types"
-enum { TYPES_VERSION = 3 };
+enum { TYPES_VERSION = 4 };
 
 static char *types_path(const etl_job *job) {
     return peal_path_join(job->spill_folder, "types.json");
@@ -285,11 +285,12 @@ static peal_status remember_types(const etl_job *job, const peal_schema *types, 
     peal_hash_text(key, hash);
     json_t *columns = json_array();
     for (size_t i = 0; i < types->count; i++) {
-        columns =
-            peal_json_append(columns, json_pack("{s:s, s:i, s:b, s:b, s:b, s:b}", "name", types->fields[i].name, "type",
-                                                (int)types->fields[i].type, "numeric", types->fields[i].numeric,
-                                                "as_number", types->fields[i].as_number, "as_date",
-                                                types->fields[i].as_date, "has_gaps", types->fields[i].has_gaps));
+        const peal_field *field = &types->fields[i];
+        columns = peal_json_append(columns,
+                                   json_pack("{s:s, s:i, s:b, s:b, s:b, s:b, s:b, s:o?}", "name", field->name, "type",
+                                             (int)field->type, "numeric", field->numeric, "as_number", field->as_number,
+                                             "as_date", field->as_date, "has_gaps", field->has_gaps, "settled",
+                                             field->settled, "spelling", peal_number_options(&field->spelling)));
     }
     json_t *document = json_pack("{s:s, s:i, s:s, s:o}", "kind", TYPES_KIND, "version", TYPES_VERSION, "key", hash,
                                  "columns", columns);
@@ -307,14 +308,15 @@ static peal_status recall_types(etl_job *job, uint64_t key, bool *found, peal_er
     peal_hash_text(key, hash);
     *found = false;
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    const peal_status status = peal_path_exists(path)
-                                   ? peal_seal_read(path, "a list of types", TYPES_KIND, TYPES_VERSION, &document, NULL)
-                                   : PEAL_E_DATA;
+    peal_status status = peal_path_exists(path)
+                             ? peal_seal_read(path, "a list of types", TYPES_KIND, TYPES_VERSION, &document, NULL)
+                             : PEAL_E_DATA;
     free(path);
     const json_t *columns = json_object_get(document, "columns");
     const char *saved = json_string_value(json_object_get(document, "key"));
     *found = status == PEAL_OK && saved && strcmp(saved, hash) == 0 && json_array_size(columns) == job->read.count;
-    for (size_t i = 0; *found && i < job->read.count; i++) {
+    status = PEAL_OK;
+    for (size_t i = 0; *found && i < job->read.count && status == PEAL_OK; i++) {
         const json_t *one = json_array_get(columns, i);
         peal_field *field = &job->read.fields[i];
         const json_int_t type = json_integer_value(json_object_get(one, "type"));
@@ -325,10 +327,11 @@ static peal_status recall_types(etl_job *job, uint64_t key, bool *found, peal_er
         field->has_gaps = json_is_true(json_object_get(one, "has_gaps"));
         field->as_number = json_is_true(json_object_get(one, "as_number"));
         field->found = !field->settled;
-        field->settled = field->decided = true;
+        field->settled = field->decided = json_is_true(json_object_get(one, "settled"));
+        status = peal_number_spelling(json_object_get(one, "spelling"), &field->spelling, err);
     }
     json_decref(document);
-    return PEAL_OK;
+    return status;
 }
 
 /* A key of the job and the contents of its objects, by which late types are remembered. */
@@ -368,16 +371,16 @@ static peal_status read_all(etl_job *job, peal_error *err) {
     if (options->resume) PEAL_TRY(recall_types(job, key, &recalled, err));
     if (recalled) PEAL_TRY(plan(job, true, err));
     PEAL_TRY(ingest(job, options->resume, err));
-    const peal_types_job types = {.objects = &job->objects,
-                                  .ingested = &job->ingested,
-                                  .read = &job->read,
-                                  .pipeline = job->pipeline,
-                                  .label = job->label,
-                                  .prefers_number = options->plan.prefers_number,
-                                  .guesses = job->found.guesses,
-                                  .guess_objects = job->guess_objects,
-                                  .executor = job->executor,
-                                  .reporter = options->reporter};
+    peal_types_job types = {.objects = &job->objects,
+                            .ingested = &job->ingested,
+                            .read = &job->read,
+                            .pipeline = job->pipeline,
+                            .label = job->label,
+                            .prefers_number = options->plan.prefers_number,
+                            .guesses = job->found.guesses,
+                            .guess_objects = job->guess_objects,
+                            .executor = job->executor,
+                            .reporter = options->reporter};
     peal_schema decided;
     PEAL_TRY(peal_types_decide(&types, &decided, &again, err));
     forget_codes(&decided);
@@ -388,7 +391,8 @@ static peal_status read_all(etl_job *job, peal_error *err) {
         settle(job, &decided);
         if (status == PEAL_OK) status = plan(job, true, err);
         if (status == PEAL_OK) status = ingest(job, false, err);
-        if (status == PEAL_OK) status = peal_schema_copy(&job->read, &decided, err);
+        types.pipeline = job->pipeline;
+        if (status == PEAL_OK) status = peal_types_decide(&types, &decided, &again, err);
         if (status == PEAL_OK) forget_codes(&decided);
     } else if (options->on_bad_row == PEAL_BAD_ROWS_FAIL) {
         status = peal_types_check_faults(&types, &decided, err);

@@ -162,9 +162,10 @@ static void question_encoder(const peal_fit_job *job, size_t index) {
 static void question_numbers(const peal_fit_job *job, size_t field, const peal_text_votes *read) {
     const char *name = job->pipeline->schema.fields[field].name;
     if (read->others > 0) {
-        peal_report(job->reporter, PEAL_EVENT_WARNING, "column %s: %llu value%s no number, as '%s', and %s for missing",
-                    name, (unsigned long long)read->others, read->others == 1 ? " is" : "s are", read->other,
-                    read->others == 1 ? "counts" : "count");
+        peal_report(job->reporter, PEAL_EVENT_WARNING,
+                    "column %s: %llu value%s no number, as '%s', and %s for missing (type %s=text keeps texts)", name,
+                    (unsigned long long)read->others, read->others == 1 ? " is" : "s are", read->other,
+                    read->others == 1 ? "counts" : "count", name);
     }
     if (read->missing > 0) {
         peal_report(job->reporter, PEAL_EVENT_NOTE, "column %s: %llu value%s (%s) %s taken for missing", name,
@@ -213,6 +214,19 @@ static void drop_identifiers(const peal_fit_job *job, const text_facts *facts) {
                 text, count == 1 ? "it is" : "they are");
 }
 
+/* Where more columns have gaps than a model could learn from so few rows, what is missing is not told beside them. */
+static void limit_marks(const peal_fit_job *job) {
+    enum { ROWS_EACH = 20 };
+    uint64_t rows = 0, marks = 0;
+    for (size_t i = 0; i < job->objects->count; i++) rows += job->ingested->spills[i].rows_used;
+    for (size_t i = 0; i < job->pipeline->schema.count; i++)
+        marks += peal_pipeline_marker(&job->pipeline->columns[i]) != NULL;
+    for (size_t i = 0; marks * ROWS_EACH > rows && i < job->pipeline->schema.count; i++) {
+        const peal_pipeline_step *step = peal_pipeline_marker(&job->pipeline->columns[i]);
+        if (step) peal_impute_unmark(step->state);
+    }
+}
+
 peal_status peal_fit(const peal_fit_job *job, peal_error *err) {
     const peal_schema *schema = &job->pipeline->schema;
     fitting work = {.job = job, .stride = schema->count < FIT_TASKS ? schema->count : FIT_TASKS};
@@ -237,6 +251,7 @@ peal_status peal_fit(const peal_fit_job *job, peal_error *err) {
     }
     if (status == PEAL_OK) status = question_classes(job, err);
     if (status == PEAL_OK) drop_identifiers(job, work.facts);
+    if (status == PEAL_OK) limit_marks(job);
     if (status == PEAL_OK) question_counters(job, work.facts);
     free(work.facts);
     free(work.next);

@@ -512,7 +512,8 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
     *out = (peal_text_votes){0};
     vote_count votes = {.out = out};
     peal_status status = merge_open(counts, field, &self, err);
-    while (status == PEAL_OK && self.in_heap > 0 && (!out->is_text || out->no_dates <= others_most)) {
+    bool is_open = true;
+    while (status == PEAL_OK && self.in_heap > 0 && (!out->is_text || out->no_dates <= others_most || is_open)) {
         peal_text text;
         uint64_t sum, held;
         status = merge_next(&self, &copy, &text, &sum, &held, err);
@@ -523,6 +524,10 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
                                    : PEAL_CELL_MISSING;
         count_vote(&votes, cell, number, text, sum + held);
         if (out->no_dates <= others_most) count_date(out, text, sum + held);
+        if (is_open && (cell == PEAL_CELL_NUMBER || cell == PEAL_CELL_OTHER)) {
+            peal_spelling_vote(&out->written, text.data, text.length, sum + held);
+            is_open = peal_spelling_is_open(&out->written, others_most);
+        }
         out->is_text = out->others - out->bools > others_most;
     }
     out->few_whole = !votes.few.many && out->numbers > 0 && !are_counts(&votes);

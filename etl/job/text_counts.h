@@ -42,9 +42,10 @@ typedef struct peal_text_votes {
     bool few_whole;                    /* all numbers are whole, there are few different ones, and they do not count */
     char other[40];                    /* one of the others, cut */
     char spelling[8];
+    peal_spelling_votes written; /* how numbers among the texts are written */
 } peal_text_votes;
-/* Adds the column's texts up, until there are more than `others_most` rows with others, and as many that are no dates.
- * Any thread. */
+/* Adds the column's texts up, until there are more than `others_most` rows with others, and as many that are no dates
+ * and no numbers however written. Any thread. */
 peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t others_most,
                                   peal_text_votes *out, peal_error *err);
 /* The moments of a column that was read as texts and holds numbers, or booleans, by the pipeline: of the training rows.

@@ -77,16 +77,25 @@ static void say_text(decision *self, const peal_field *field, const column_votes
     if (votes->other_object) {
         peal_report(
             self->job->reporter, PEAL_EVENT_NOTE,
-            "column %s: taken for text: %llu of its values are no numbers, the first is '%s', %s: line %llu (null "
+            "column %s: read as text: %llu of its values are no numbers, the first is '%s', %s: line %llu (null "
             "takes a spelling for missing, type %s=number such rows for bad)",
             field->name, (unsigned long long)numbers->others, numbers->other, votes->other_object->name,
             (unsigned long long)numbers->other_line, field->name);
     }
 }
 
+/* Of texts that are taken for numbers. Words that stand among them are told when they are counted. */
+static void say_written(decision *self, const peal_field *field, const peal_spelling_votes *written) {
+    static const peal_spelling usual = {0};
+    if (memcmp(&field->spelling, &usual, sizeof usual) == 0 || !may_say(self)) return;
+    peal_report(self->job->reporter, PEAL_EVENT_NOTE,
+                "column %s: its texts, as '%s', are numbers%s (type %s=text keeps texts)", field->name,
+                written->example, field->spelling.clock ? " of hours" : "", field->name);
+}
+
 /* Texts that an option would read as numbers. */
 static void say_hint(decision *self, const peal_field *field, const char *text) {
-    const char *hint = peal_cell_hint(text, strlen(text));
+    const char *hint = peal_spelling_hint(text, strlen(text));
     if (!hint || !may_say(self)) return;
     peal_report(self->job->reporter, PEAL_EVENT_WARNING, "column %s: its texts look like numbers: '%s' (%s reads them)",
                 field->name, text, hint);
@@ -107,7 +116,7 @@ static void say_mixed(decision *self, size_t index, const peal_field *field) {
 
 /* ---- deciding ---- */
 
-/* Of a column that was read as numbers. */
+/* Of a column that was read as numbers. If it is none it is read again, and decided by its texts. */
 static void decide_numbers(decision *self, size_t index, peal_field *field) {
     const column_votes *votes = &self->votes[index];
     const peal_votes *numbers = &votes->numbers;
@@ -116,7 +125,6 @@ static void decide_numbers(decision *self, size_t index, peal_field *field) {
         field->type = PEAL_TYPE_DICTIONARY;
         *self->again = true;
         say_text(self, field, votes);
-        say_hint(self, field, numbers->other);
         return;
     }
     say_missing(self, field, numbers->missing, numbers->spelling);
@@ -146,6 +154,18 @@ static void decide_changed(const decision *self, size_t index, peal_field *field
     field->as_number = true;
 }
 
+/* Of a column of texts: whether they are numbers in a way that is theirs. A label may lack none, and has as many
+ * classes as there are, if these are few. */
+static bool are_written_numbers(const decision *self, size_t index, peal_field *field) {
+    const peal_text_votes *texts = &self->votes[index].texts;
+    const peal_spelling_votes *written = &texts->written;
+    const bool is_label = index == self->job->label;
+    if (!peal_spelling_decide(written, others_allowed(written->rows + written->word_rows), &field->spelling))
+        return false;
+    if (!is_label) return true;
+    return written->word_rows == 0 && (written->distinct > PEAL_FEW_VALUES || self->job->prefers_number);
+}
+
 /* Of a column that was read as text. */
 static void decide_texts(decision *self, size_t index, peal_field *field) {
     const column_votes *votes = &self->votes[index];
@@ -164,7 +184,13 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
         field->as_date = !is_label;
         return;
     }
+    if (texts->is_text && are_written_numbers(self, index, field)) {
+        field->as_number = true;
+        say_written(self, field, &texts->written);
+        return;
+    }
     if (texts->is_text) {
+        field->spelling = (peal_spelling){0};
         say_mixed(self, index, field);
         say_hint(self, field, texts->other);
         return;
@@ -196,15 +222,17 @@ static peal_status decide(decision *self, peal_error *err) {
     PEAL_TRY(peal_schema_copy(job->read, self->out, err));
     for (size_t i = 0; i < self->out->count; i++) {
         peal_field *field = &self->out->fields[i];
+        bool is_open = false;
         if (!field->settled && !field->skip) {
             if (field->type == PEAL_TYPE_FLOAT64) {
                 decide_numbers(self, i, field);
+                is_open = field->type != PEAL_TYPE_FLOAT64;
             } else if (peal_types[field->type].has_vocabulary) {
                 decide_texts(self, i, field);
             }
         }
         field->found = field->found || !field->settled;
-        field->settled = field->decided = true;
+        field->settled = field->decided = !is_open;
     }
     if (self->more_notes) {
         peal_report(job->reporter, PEAL_EVENT_NOTE, "and so in %zu more columns", self->more_notes);

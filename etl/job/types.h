@@ -3,7 +3,9 @@
  * A column is numbers if all its values but spellings of a missing one are; also if at most one in 1,000 is not (in a
  * smaller table, at most one): then those rows are bad. Else it is text. The first pass reads a column as numbers if a
  * sample speaks for it, else as text, which loses nothing: a text that turns out to be a number need not be read again.
- * What was read as numbers and is text, and what was read as text and has rows that are bad, costs one more pass. */
+ * What was read as numbers and is text, and what was read as text and has rows that are bad, costs one more pass.
+ * Texts that are numbers in another way of writing (etl/format/spelling.h), or but for a few words that stand where
+ * there is none, become numbers in the pipeline. */
 #ifndef PEAL_ETL_JOB_TYPES_H
 #define PEAL_ETL_JOB_TYPES_H
 
@@ -22,8 +24,9 @@ typedef struct peal_types_job {
     const peal_reporter *reporter;
 } peal_types_job;
 
-/* What all values speak for: the schema of the columns, all settled. `again`: some must be read again, with these
- * types. Says what a person might not expect. The caller clears `out` after success. */
+/* What all values speak for: the schema of the columns. `again`: some must be read again, with these types; all are
+ * settled but those of them that were read as numbers and are text, which are then decided anew. Says what a person
+ * might not expect. The caller clears `out` after success. */
 peal_status peal_types_decide(const peal_types_job *job, peal_schema *out, bool *again, peal_error *err);
 
 /* PEAL_E_DATA names the first row that is bad for its value's type, of a column that keeps its type; PEAL_OK if there

@@ -33,12 +33,18 @@ static void gather_numbers(const peal_column *raw, const peal_code_map *map, con
     }
 }
 
-/* What the first `step_count` steps make of numbers. */
-static void apply_number_steps(const peal_pipeline_column *column, size_t step_count, double *values, size_t count) {
-    for (size_t s = 0; s < step_count; s++) {
+/* What the steps from `first` to before `end` make of numbers. */
+static void apply_steps_between(const peal_pipeline_column *column, size_t first, size_t end, double *values,
+                                size_t count) {
+    for (size_t s = first; s < end; s++) {
         const peal_pipeline_step *step = &column->steps[s];
         if (step->transform->numbers) step->transform->numbers(step->state, values, count);
     }
+}
+
+/* The first `step_count` steps. */
+static void apply_number_steps(const peal_pipeline_column *column, size_t step_count, double *values, size_t count) {
+    apply_steps_between(column, 0, step_count, values, count);
 }
 
 static bool is_filled(const peal_pipeline_column *column, peal_impute_trace trace) {
@@ -81,8 +87,12 @@ float peal_pipeline_feature(const peal_pipeline_column *column, double value) {
 static void apply_number_column(const peal_pipeline_column *column, const peal_column *raw, const peal_code_map *map,
                                 const uint32_t *selection, size_t first, size_t count, float *out, size_t stride) {
     double chunk[NUMBER_CHUNK];
+    const peal_pipeline_step *marker = peal_pipeline_marker(column);
+    const size_t filled = marker ? (size_t)(marker - column->steps) : 0;
     gather_numbers(raw, map, selection, first, count, chunk);
-    apply_number_steps(column, column->step_count, chunk, count);
+    apply_steps_between(column, 0, filled, chunk, count);
+    for (size_t i = 0; marker && i < count; i++) out[i * stride + 1] = isnan(chunk[i]) ? 1.0f : 0.0f;
+    apply_steps_between(column, filled, column->step_count, chunk, count);
     for (size_t i = 0; i < count; i++) out[i * stride] = to_feature(chunk[i]);
 }
 

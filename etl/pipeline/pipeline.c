@@ -41,6 +41,7 @@ static bool is_bytes(const peal_field *field) {
 static uint32_t feature_width(const peal_field *field, const peal_pipeline_column *column) {
     const peal_pipeline_step *last = last_step(column);
     if (last && last->transform->role == PEAL_TRANSFORM_ENCODE) return last->transform->width(last->state);
+    if (column->role == PEAL_ROLE_FEATURE && peal_pipeline_marker(column)) return 2;
     return is_bytes(field) ? field->width : 1;
 }
 
@@ -139,6 +140,14 @@ const peal_pipeline_step *peal_pipeline_reader(const peal_pipeline_column *colum
     return NULL;
 }
 
+const peal_pipeline_step *peal_pipeline_marker(const peal_pipeline_column *column) {
+    for (size_t i = 0; i < column->step_count; i++) {
+        const peal_pipeline_step *step = &column->steps[i];
+        if (step->transform == &peal_transform_impute && peal_impute_marks(step->state)) return step;
+    }
+    return NULL;
+}
+
 const peal_pipeline_step *peal_pipeline_spreader(const peal_pipeline *pipeline, size_t index) {
     const peal_pipeline_step *last = last_step(&pipeline->columns[index]);
     return last && last->transform->spread ? last : NULL;
@@ -206,6 +215,8 @@ void peal_pipeline_feature_name(const peal_pipeline *pipeline, uint32_t index, c
         if (step && step->transform->role == PEAL_TRANSFORM_ENCODE) {
             peal_text value = step->transform->code_name(step->state, index - column->offset);
             snprintf(text, size, step->transform->spread ? "%s %.*s" : "%s=%.*s", name, (int)value.length, value.data);
+        } else if (column->width > 1 && peal_pipeline_marker(column)) {
+            snprintf(text, size, index == column->offset ? "%s" : "%s is missing", name);
         } else if (column->width > 1) {
             snprintf(text, size, "%s[%u]", name, index - column->offset);
         } else {

@@ -160,6 +160,9 @@ bool peal_pipeline_is_number(const peal_pipeline *pipeline, size_t column);
 const peal_pipeline_step *peal_pipeline_reader(const peal_pipeline_column *column);
 /* Whether one of the column's steps is this transform. */
 bool peal_pipeline_column_has(const peal_pipeline_column *column, const peal_transform *transform);
+/* The step behind which a second feature of the column tells where its number was missing: 1, else 0; or NULL. Its
+ * place is that behind the number. */
+const peal_pipeline_step *peal_pipeline_marker(const peal_pipeline_column *column);
 /* A one-line description of what is done to a column: "impute(mean) standardize". Freed by the caller. */
 char *peal_pipeline_describe(const peal_pipeline *pipeline, size_t column);
 

@@ -346,7 +346,11 @@ static peal_status add_default_step(plan_work *planner, size_t column, const pea
 static peal_status add_reader(plan_work *planner, size_t column, peal_error *err) {
     const peal_field *field = &planner->pipeline->schema.fields[column];
     if (!field->as_number || peal_pipeline_is_number(planner->pipeline, column)) return PEAL_OK;
-    return add_default_step(planner, column, &peal_transform_read_number, AT_END, err);
+    json_t *options = peal_number_options(&field->spelling);
+    if (!options) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    const peal_status status = add_step(planner, column, &peal_transform_read_number, options, AT_END, err);
+    json_decref(options);
+    return status;
 }
 
 /* True if no further step can follow. */
@@ -485,11 +489,22 @@ static bool has_number_step(const peal_pipeline_column *column) {
     return false;
 }
 
+/* Where nobody named a step of numbers, that one is missing is told beside it if that is often so. */
+static peal_status add_impute(plan_work *planner, size_t index, bool untouched, peal_error *err) {
+    const size_t before = place_to_impute(&planner->pipeline->columns[index]);
+    if (!untouched) return add_default_step(planner, index, &peal_transform_impute, before, err);
+    json_t *options = json_pack("{s:s}", "mark", "auto");
+    if (!options) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
+    const peal_status status = add_step(planner, index, &peal_transform_impute, options, before, err);
+    json_decref(options);
+    return status;
+}
+
 static peal_status complete_numbers(plan_work *planner, size_t index, peal_error *err) {
     const peal_pipeline_column *column = &planner->pipeline->columns[index];
     const bool untouched = !has_number_step(column);
     if (!peal_pipeline_column_has(column, &peal_transform_impute)) {
-        PEAL_TRY(add_default_step(planner, index, &peal_transform_impute, place_to_impute(column), err));
+        PEAL_TRY(add_impute(planner, index, untouched, err));
     }
     return untouched ? add_default_step(planner, index, &peal_transform_standardize, AT_END, err) : PEAL_OK;
 }
@@ -668,6 +683,16 @@ static peal_status find_beside(const peal_pipeline *pipeline, peal_column_role r
     return PEAL_OK;
 }
 
+/* A mark of what is missing stands beside a number, not beside its code or what else becomes of it. */
+static peal_status check_mark(const peal_pipeline *pipeline, size_t index, peal_error *err) {
+    const peal_pipeline_column *column = &pipeline->columns[index];
+    if (!peal_pipeline_marker(column)) return PEAL_OK;
+    const bool is_feature = column->role == PEAL_ROLE_FEATURE;
+    if (is_feature && column->steps[column->step_count - 1].transform->role == PEAL_TRANSFORM_NUMBERS) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE, "impute: 'mark' wants a number that is a feature, which column '%s' is not",
+                     pipeline->schema.fields[index].name);
+}
+
 static peal_status plan_steps(plan_work *planner, peal_error *err) {
     const json_t *transforms = planner->plan->transforms, *label_options = NULL;
     peal_pipeline *pipeline = planner->pipeline;
@@ -686,7 +711,10 @@ static peal_status plan_steps(plan_work *planner, peal_error *err) {
             PEAL_TRY(add_to_columns(planner, transform, options, err));
         }
     }
-    for (size_t i = 0; i < pipeline->schema.count; i++) PEAL_TRY(complete_column(planner, i, err));
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        PEAL_TRY(complete_column(planner, i, err));
+        PEAL_TRY(check_mark(pipeline, i, err));
+    }
     PEAL_TRY(peal_pipeline_make_recipes(pipeline, err));
     PEAL_TRY(find_beside(pipeline, PEAL_ROLE_QUERY, "queries", &pipeline->query, err));
     PEAL_TRY(find_beside(pipeline, PEAL_ROLE_WEIGHT, "weights", &pipeline->weight, err));

@@ -5,21 +5,33 @@
 #include "etl/image/recipe.h"
 #include "etl/table/table.h"
 
+/* How numbers are written in texts, where it is not the usual way; all 0: in the usual one. */
+enum { PEAL_UNIT_SIZE = 16 };
+typedef struct peal_spelling {
+    char decimal;              /* 0: a point */
+    char thousands;            /* what stands between groups of three digits; 0: nothing */
+    bool loose;                /* currency and percent signs and blanks around the number are passed over, (5) is -5 */
+    bool scaled;               /* K, M, B behind it: thousands, millions, billions */
+    bool clock;                /* hours, minutes and seconds, as 9:05, 21:30:15, 9:05 PM: a number of hours */
+    char unit[PEAL_UNIT_SIZE]; /* what may stand before or behind it, as $ and kg; "": nothing */
+} peal_spelling;
+
 typedef struct peal_field {
     const char *name; /* belongs to the schema */
     peal_type type;
-    peal_type item;    /* of LIST and FIXED_LIST */
-    uint32_t width;    /* of FIXED_LIST: items a row */
-    bool skip;         /* nobody wants this column: do not convert it */
-    bool settled;      /* the type is given, and what does not fit it is bad; else values vote (etl/format/votes.h) */
-    bool found;        /* it was settled by what all values speak for, not by what anybody gave */
-    bool required;     /* a row that lacks it is bad, as one that lacks a label that is required */
-    bool numeric;      /* of a DICTIONARY: texts that must be numbers, of a label whose classes are numbers */
-    bool as_number;    /* of a DICTIONARY: texts that become numbers in the pipeline (transform number) */
-    bool as_date;      /* of a DICTIONARY: its texts are dates (transform date, unless another is named) */
-    bool has_gaps;     /* of a BOOL: it is missing in some rows (transform bins, unless another is named) */
-    const char *usual; /* the transform that it comes to unless another is named; NULL: what its type speaks for */
-    bool decided;      /* a sample had values: the type is no mere guess */
+    peal_type item; /* of LIST and FIXED_LIST */
+    uint32_t width; /* of FIXED_LIST: items a row */
+    bool skip;      /* nobody wants this column: do not convert it */
+    bool settled;   /* the type is given, and what does not fit it is bad; else values vote (etl/format/votes.h) */
+    bool found;     /* it was settled by what all values speak for, not by what anybody gave */
+    bool required;  /* a row that lacks it is bad, as one that lacks a label that is required */
+    bool numeric;   /* of a DICTIONARY: texts that must be numbers, of a label whose classes are numbers */
+    bool as_number; /* of a DICTIONARY: texts that become numbers in the pipeline (transform number) */
+    peal_spelling spelling; /* and how they are written, unless such a transform is named */
+    bool as_date;           /* of a DICTIONARY: its texts are dates (transform date, unless another is named) */
+    bool has_gaps;          /* of a BOOL: it is missing in some rows (transform bins, unless another is named) */
+    const char *usual;      /* the transform that it comes to unless another is named; NULL: what its type speaks for */
+    bool decided;           /* a sample had values: the type is no mere guess */
     /* Of an INT32: its values are codes of texts, made as these are read: `encode` gives that of a text that is there,
      * with `encoder`, which belongs to who set it; -1 is missing. NULL of all else. */
     int32_t (*encode)(const void *encoder, peal_text text);

@@ -9,6 +9,9 @@ static const peal_option number_options[] = {
     {"decimal", PEAL_OPTION_CHARACTER, NULL, 0, 0, "CHAR", "the decimal mark (.)"},
     {"thousands", PEAL_OPTION_CHARACTER, NULL, 0, 0, "CHAR", "what stands between groups of three digits (nothing)"},
     {"loose", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "pass over signs of currency and percent (no)"},
+    {"unit", PEAL_OPTION_TEXT, NULL, 0, 0, "TEXT", "what may stand before or behind it, as $ or kg (nothing)"},
+    {"scaled", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "K, M and B are thousands, millions and billions (no)"},
+    {"clock", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "9:05, 9:05:30, 9:05 PM are numbers of hours (no)"},
     {.name = NULL},
 };
 
@@ -30,24 +33,59 @@ static peal_status load_character(const json_t *options, const char *key, char *
                      text ? text : "?");
 }
 
-static peal_status number_load(const json_t *options, void **state, peal_error *err) {
-    peal_spelling *self = calloc(1, sizeof *self);
-    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
-    *state = self;
-    PEAL_TRY(load_character(options, "decimal", &self->decimal, err));
-    PEAL_TRY(load_character(options, "thousands", &self->thousands, err));
-    PEAL_TRY(peal_transform_flag(options, "loose", false, &self->loose, err));
-    if ((self->decimal ? self->decimal : '.') != self->thousands) return PEAL_OK;
+static peal_status load_unit(const json_t *options, char unit[PEAL_UNIT_SIZE], peal_error *err) {
+    const json_t *value = json_object_get(options, "unit");
+    const char *text = json_string_value(value);
+    if (!value) return PEAL_OK;
+    if (!text || json_string_length(value) == 0 || json_string_length(value) >= PEAL_UNIT_SIZE) {
+        return peal_fail(err, PEAL_E_USAGE, "number: 'unit' must be a text of 1 to %d bytes", PEAL_UNIT_SIZE - 1);
+    }
+    for (const char *c = text; *c; c++) {
+        if (*c > ' ' && !(*c >= '0' && *c <= '9')) continue;
+        if ((unsigned char)*c >= 128) continue;
+        return peal_fail(err, PEAL_E_USAGE, "number: 'unit' must be one word without digits, not '%s'", text);
+    }
+    memcpy(unit, text, json_string_length(value));
+    return PEAL_OK;
+}
+
+peal_status peal_number_spelling(const json_t *options, peal_spelling *out, peal_error *err) {
+    *out = (peal_spelling){0};
+    PEAL_TRY(load_character(options, "decimal", &out->decimal, err));
+    PEAL_TRY(load_character(options, "thousands", &out->thousands, err));
+    PEAL_TRY(peal_transform_flag(options, "loose", false, &out->loose, err));
+    PEAL_TRY(peal_transform_flag(options, "scaled", false, &out->scaled, err));
+    PEAL_TRY(peal_transform_flag(options, "clock", false, &out->clock, err));
+    PEAL_TRY(load_unit(options, out->unit, err));
+    if (out->loose && (out->scaled || out->unit[0])) {
+        return peal_fail(err, PEAL_E_USAGE, "number: 'loose' stands alone, without 'unit' and 'scaled'");
+    }
+    if (out->clock && (out->loose || out->scaled || out->unit[0] || out->decimal || out->thousands)) {
+        return peal_fail(err, PEAL_E_USAGE, "number: 'clock' stands alone");
+    }
+    if ((out->decimal ? out->decimal : '.') != out->thousands) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "number: '%c' cannot be both the decimal mark and what parts thousands",
-                     self->thousands);
+                     out->thousands);
+}
+
+static peal_status number_load(const json_t *options, void **state, peal_error *err) {
+    *state = calloc(1, sizeof(peal_spelling));
+    if (!*state) return peal_fail(err, PEAL_E_MEMORY, "no memory for a transform");
+    return peal_number_spelling(options, *state, err);
 }
 
 /* What was not named is not saved, so that it is the usual way again. */
+json_t *peal_number_options(const peal_spelling *spelling) {
+    json_t *saved = json_pack("{s:s}", "loose", spelling->loose ? "yes" : "no");
+    if (spelling->decimal) saved = peal_json_set(saved, "decimal", json_stringn(&spelling->decimal, 1));
+    if (spelling->thousands) saved = peal_json_set(saved, "thousands", json_stringn(&spelling->thousands, 1));
+    if (spelling->unit[0]) saved = peal_json_set(saved, "unit", json_string(spelling->unit));
+    if (spelling->scaled) saved = peal_json_set(saved, "scaled", json_string("yes"));
+    return spelling->clock ? peal_json_set(saved, "clock", json_string("yes")) : saved;
+}
+
 static json_t *number_save(const void *state) {
-    const peal_spelling *self = state;
-    json_t *saved = json_pack("{s:s}", "loose", self->loose ? "yes" : "no");
-    if (self->decimal) saved = peal_json_set(saved, "decimal", json_stringn(&self->decimal, 1));
-    return self->thousands ? peal_json_set(saved, "thousands", json_stringn(&self->thousands, 1)) : saved;
+    return peal_number_options(state);
 }
 
 static peal_cell number_read(const void *state, const peal_nulls *nulls, peal_text text, double *out) {

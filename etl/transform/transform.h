@@ -141,10 +141,19 @@ extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);
 
+/* The options of `number` and what they say, both ways. PEAL_E_USAGE of options that it cannot have. The object is new;
+ * NULL if there is no memory. */
+peal_status peal_number_spelling(const json_t *options, peal_spelling *out, peal_error *err);
+json_t *peal_number_options(const peal_spelling *spelling);
+
 /* What a state of impute has done to the rows that it was fitted on: none lacked the number; what they got instead
  * tells who did, for it is a mean, which hardly any number equals; or it does not. */
 typedef enum peal_impute_trace { PEAL_IMPUTE_NOTHING, PEAL_IMPUTE_SHOWS, PEAL_IMPUTE_HIDES } peal_impute_trace;
 peal_impute_trace peal_impute_left(const void *state);
+/* Whether a state of impute also makes a feature of that a number was missing. */
+bool peal_impute_marks(const void *state);
+/* Takes that feature back, if nobody asked for it; whether there was one. */
+bool peal_impute_unmark(void *state);
 /* True of an encoder whose output is sparse features. */
 bool peal_transform_fills(const peal_transform *transform, const void *state);
 /* `load` and `save` of what has no options and learns nothing. */

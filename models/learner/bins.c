@@ -36,6 +36,7 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
     PEAL_TRY(place_codes(bins, aspects, err));
     PEAL_TRY(peal_alloc_checked(&bins->edge_counts, numbers, sizeof(uint32_t), "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->filled, numbers, sizeof(float), "bins", err));
+    PEAL_TRY(peal_zeroed_checked(&bins->marks, numbers, 1, "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->edges, numbers * MODELS__BINS_MOST, sizeof(float), "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->code_bins, bins->code_first[bins->code_features], 1, "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->categories, columns, 1, "bins", err));
@@ -44,8 +45,10 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
     for (size_t f = 0; f < numbers; f++) bins->filled[f] = (float)NAN;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const peal_pipeline_column *one = &pipeline->columns[i];
-        if (one->role == PEAL_ROLE_FEATURE && one->width == 1) {
+        const bool marks = peal_pipeline_marker(one) != NULL;
+        if (one->role == PEAL_ROLE_FEATURE && (one->width == 1 || marks)) {
             bins->filled[one->offset] = peal_pipeline_filled(pipeline, i);
+            if (marks) bins->marks[one->offset + 1] = 1;
         }
         if (one->role != PEAL_ROLE_INDEX) continue;
         bins->categories[column++] = one->steps[one->step_count - 1].transform->bucket == NULL;
@@ -56,6 +59,7 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
 void models__bins_clear(models__bins *bins) {
     free(bins->edge_counts);
     free(bins->filled);
+    free(bins->marks);
     free(bins->edges);
     free(bins->code_column);
     free(bins->code_bins);
@@ -161,7 +165,7 @@ static size_t drop_missing(float *values, size_t count, float filled) {
 static void fit_numbers(models__bins *bins, const reading *read, size_t most) {
     for (size_t f = 0; f < bins->shape.features; f++) {
         float *values = read->sample + f * read->room;
-        const size_t count = drop_missing(values, read->count, bins->filled[f]);
+        const size_t count = bins->marks[f] ? 0 : drop_missing(values, read->count, bins->filled[f]);
         bins->edge_counts[f] =
             (uint32_t)models__edges_find(values, count, 0, most, &read->edge_room, bins->edges + f * MODELS__BINS_MOST);
     }

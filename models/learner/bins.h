@@ -21,6 +21,7 @@ typedef struct models__bins {
     size_t dense, features; /* features: with the sparse ones */
     uint32_t *edge_counts;  /* [shape.features] */
     float *filled;          /* [shape.features] what a missing number has become; NaN: none, or it cannot be told */
+    uint8_t *marks;         /* [shape.features] 1: it tells where the one before is missing, which that one does here */
     float *edges;           /* [shape.features, MODELS__BINS_MOST], rising; the rest is 0 */
     size_t code_features;   /* shape.code_columns and the aspects */
     uint32_t *code_column;  /* [code_features] the column of codes that it is of */

@@ -68,9 +68,14 @@ static const peal_pipeline_column *column_of(const models__columns *columns, con
     return &pipeline->columns[columns->places[columns->of[f]]];
 }
 
+/* A mark of what is missing beside it is no number of its own: trees never part by it. */
+static bool is_one_number(const peal_pipeline_column *column) {
+    return column->width == 1 || peal_pipeline_marker(column);
+}
+
 bool models__column_is_ordered(const models__columns *columns, const peal_pipeline *pipeline, size_t f) {
     const peal_pipeline_column *column = column_of(columns, pipeline, f);
-    if (column->role == PEAL_ROLE_SPARSE || (f < columns->numbers && column->width != 1)) return false;
+    if (column->role == PEAL_ROLE_SPARSE || (f < columns->numbers && !is_one_number(column))) return false;
     for (size_t i = 0; i < column->step_count; i++) {
         const peal_transform *transform = column->steps[i].transform;
         if (transform->role == PEAL_TRANSFORM_ENCODE && !transform->bucket) return false;

@@ -142,7 +142,7 @@ static void long_cells_are_no_numbers(void **state) {
             peal_cell_number(&no_nulls, &ways[i], text, length, &number);
             memset(text, '$', length);
             assert_int_equal(peal_cell_number(&no_nulls, &ways[i], text, length, &number), PEAL_CELL_OTHER);
-            peal_cell_hint(text, length);
+            peal_spelling_hint(text, length);
         }
         free(text);
     }
@@ -180,12 +180,12 @@ static void hints_name_the_option_that_reads_the_text(void **state) {
         {"5,5 %", "numbers loose and decimal ,"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *hint = peal_cell_hint(cases[i].text, strlen(cases[i].text));
+        const char *hint = peal_spelling_hint(cases[i].text, strlen(cases[i].text));
         if (!hint) fail_msg("no hint for '%s'", cases[i].text);
         assert_string_equal(hint, cases[i].hint);
     }
     static const char *const none[] = {"", "5", "five", "1.2.3"};
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_null(peal_cell_hint(none[i], strlen(none[i])));
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_null(peal_spelling_hint(none[i], strlen(none[i])));
 }
 
 static void whole_numbers_of_64_bits_are_exact(void **state) {

@@ -151,6 +151,40 @@ static void levels_see_what_the_steps_before_give(void **state) {
     free(out);
 }
 
+/* Columns with gaps are marked as long as there are 20 rows for each. */
+static void marks_are_few_beside_rows(void **state) {
+    (void)state;
+    enum { ROWS = 100, COLUMNS_MOST = 8 };
+    for (size_t count = 5; count <= COLUMNS_MOST; count += COLUMNS_MOST - 5) {
+        peal_error err;
+        peal_etl_result result;
+        peal_buffer text = {0};
+        char *path = test_path(folder, "gaps.csv"), *out = test_path(folder, "gaps.ds");
+        for (size_t row = 0; row <= ROWS; row++) {
+            char line[200];
+            size_t used = 0;
+            for (size_t c = 0; c < count; c++) {
+                const char *form = row == 0 ? "x%zu%s" : (row + c) % 3 ? "%zu.5%s" : "%.0zu%s";
+                const size_t number = row == 0 ? c : (row + c) % 3 ? row * (c + 1) % 31 : 0;
+                used += (size_t)snprintf(line + used, sizeof line - used, form, number, c + 1 < count ? "," : "\n");
+            }
+            assert_ok(peal_buffer_append(&text, line, used, &err));
+        }
+        assert_ok(peal_file_write_atomic(path, text.data, text.size, &err));
+        peal_buffer_clear(&text);
+        const char *sources[] = {path};
+        peal_etl_options options = options_for(sources, 1, out);
+        options.plan.label = NULL;
+        assert_ok(peal_etl(&options, &result, &err));
+        json_t *steps = steps_of(out);
+        assert_int_equal(json_is_true(json_object_get(json_array_get(steps, 0), "marks")), count == 5);
+        json_decref(steps);
+        peal_remove_tree(out, NULL);
+        free(path);
+        free(out);
+    }
+}
+
 static void resume_takes_over_what_is_done(void **state) {
     (void)state;
     peal_error err;
@@ -344,9 +378,10 @@ static void shard_that_is_cut_is_no_sigbus(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_do_not_change_the_bits), cmocka_unit_test(levels_see_what_the_steps_before_give),
-        cmocka_unit_test(resume_takes_over_what_is_done), cmocka_unit_test(bad_rows_are_counted_and_kept),
-        cmocka_unit_test(other_folders_are_not_replaced), cmocka_unit_test(rows_are_found_by_number),
-        cmocka_unit_test(damaged_shard_is_named),         cmocka_unit_test(shard_that_is_cut_is_no_sigbus),
+        cmocka_unit_test(marks_are_few_beside_rows),      cmocka_unit_test(resume_takes_over_what_is_done),
+        cmocka_unit_test(bad_rows_are_counted_and_kept),  cmocka_unit_test(other_folders_are_not_replaced),
+        cmocka_unit_test(rows_are_found_by_number),       cmocka_unit_test(damaged_shard_is_named),
+        cmocka_unit_test(shard_that_is_cut_is_no_sigbus),
     };
     return cmocka_run_group_tests(tests, make_folder, free_folder);
 }

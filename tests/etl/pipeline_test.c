@@ -455,6 +455,44 @@ static void what_stands_beside_has_its_place(void **state) {
     peal_pipeline_free(pipeline);
 }
 
+/* That a number is missing stands behind it, told before steps that could hide it, and comes through save and load. */
+static void what_is_missing_is_marked(void **state) {
+    (void)state;
+    static const char text[] =
+        "{\"nulls\": [], \"columns\": ["
+        "{\"name\": \"a\", \"type\": \"float64\", \"role\": \"feature\", \"steps\": ["
+        "{\"transform\": \"impute\", \"with\": \"mean\", \"fill\": 2.5, \"mark\": \"auto\", "
+        "\"marks\": true, \"filled\": true},"
+        "{\"transform\": \"standardize\", \"shift\": 2.5, \"scale\": 2.0, \"least\": -9.0, \"most\": 9.0}]},"
+        "{\"name\": \"b\", \"type\": \"float64\", \"role\": \"feature\", \"steps\": ["
+        "{\"transform\": \"impute\", \"with\": \"mean\", \"fill\": 1.0, \"mark\": \"auto\"}]}]}";
+    static const double numbers[] = {0.5, (double)NAN, 4.5};
+    static const float expected[] = {-1, 0, 0.5f, 0, 1, 1, 1, 0, 4.5f};
+    const peal_column columns[] = {{.name = "a", .type = PEAL_TYPE_FLOAT64, .length = 3, .values = numbers},
+                                   {.name = "b", .type = PEAL_TYPE_FLOAT64, .length = 3, .values = numbers}};
+    const peal_raw_batch raw = {.columns = columns};
+    peal_error err;
+    peal_pipeline *pipeline;
+    peal_applier *applier;
+    peal_table out;
+    char name[64];
+    json_t *saved = json_loads(text, 0, NULL);
+    assert_ok(peal_pipeline_load(saved, &pipeline, &err));
+    assert_ok(peal_pipeline_check(pipeline, saved, &err));
+    json_decref(saved);
+    assert_int_equal(pipeline->feature_width, 3);
+    assert_ok(peal_applier_new(pipeline, PEAL_APPLY_PREDICT, &applier, &err));
+    assert_ok(peal_pipeline_apply(applier, &raw, NULL, 3, &out, &err));
+    assert_memory_equal(out.columns[0].child->values, expected, sizeof expected);
+    static const char *const names[] = {"a", "a is missing", "b"};
+    for (uint32_t i = 0; i < 3; i++) {
+        peal_pipeline_feature_name(pipeline, i, name, sizeof name);
+        assert_string_equal(name, names[i]);
+    }
+    peal_applier_free(applier);
+    peal_pipeline_free(pipeline);
+}
+
 static void texts_become_sparse_features_or_are_kept(void **state) {
     (void)state;
     peal_error err;
@@ -672,6 +710,7 @@ int main(void) {
         cmocka_unit_test(wrong_pipelines_are_refused),
         cmocka_unit_test(damaged_pipelines_are_refused),
         cmocka_unit_test(codes_beyond_their_buckets_are_refused),
+        cmocka_unit_test(what_is_missing_is_marked),
         cmocka_unit_test(texts_become_sparse_features_or_are_kept),
         cmocka_unit_test(what_stands_beside_has_its_place),
         cmocka_unit_test(sparse_texts_must_make_sense),

@@ -93,6 +93,39 @@ static void impute_fills_what_is_missing(void **state) {
     json_decref(options);
 }
 
+/* What is missing is marked where somebody wants it, or by itself where it is not rare. */
+static void gaps_are_marked_where_they_tell_something(void **state) {
+    (void)state;
+    static const struct {
+        const char *options;
+        uint64_t count, nulls;
+        bool marks, can_unmark;
+    } cases[] = {
+        {"{}", 100, 100, false, false},
+        {"{\"mark\": \"yes\"}", 100, 0, true, false},
+        {"{\"mark\": \"auto\"}", 100, 19, false, false},
+        {"{\"mark\": \"auto\"}", 100, 20, true, true},
+        {"{\"mark\": \"auto\"}", 10000, 100, false, false},
+        {"{\"mark\": \"auto\"}", 10000, 102, true, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err;
+        peal_summary summary = {.count = cases[i].count, .nulls = cases[i].nulls};
+        void *self = load(&peal_transform_impute, cases[i].options);
+        assert_ok(peal_transform_impute.fit(self, "x", &summary, &err));
+        assert_int_equal(peal_impute_marks(self), cases[i].marks);
+        json_t *saved = peal_transform_impute.save(self);
+        void *again;
+        assert_ok(peal_transform_impute.load(saved, &again, &err));
+        assert_int_equal(peal_impute_marks(again), cases[i].marks);
+        assert_int_equal(peal_impute_unmark(again), cases[i].can_unmark);
+        assert_int_equal(peal_impute_marks(again), cases[i].marks && !cases[i].can_unmark);
+        json_decref(saved);
+        peal_transform_impute.free(again);
+        peal_transform_impute.free(self);
+    }
+}
+
 static peal_summary texts_of(const char *const *words, const uint64_t *counts, size_t count) {
     peal_summary summary = {0};
     for (size_t i = 0; i < count; i++) {
@@ -564,6 +597,7 @@ int main(void) {
         cmocka_unit_test(constant_column_becomes_zeros_not_nan),
         cmocka_unit_test(moments_of_merged_parts_equal_those_of_the_whole),
         cmocka_unit_test(impute_fills_what_is_missing),
+        cmocka_unit_test(gaps_are_marked_where_they_tell_something),
         cmocka_unit_test(vocabulary_is_ordered_by_count_then_bytes),
         cmocka_unit_test(labels_are_sorted_and_one_spelling),
         cmocka_unit_test(too_many_classes_are_an_error),

@@ -136,7 +136,8 @@ static void add_late_text(job *self, bool reversed) {
     add_numbers(&numbers, 0, 500, ",1\n");
     add_lines(&texts, 1, "x,z\n");
     add_numbers(&texts, 0, 30, ",2\n");
-    add_lines(&texts, 40, "red,3\n");
+    static const char *const words[] = {"red,3\n", "blue,3\n", "green,3\n", "grey,3\n"};
+    for (size_t i = 0; i < 40; i++) add_lines(&texts, 1, words[i % 4]);
     if (reversed) job_add_lines(self, "texts.csv", &texts);
     job_add_lines(self, "numbers.csv", &numbers);
     if (!reversed) job_add_lines(self, "texts.csv", &texts);
@@ -155,7 +156,7 @@ static void late_text_makes_a_column_text(void **state) {
         assert_int_equal(found.result.rows_used, 570);
         const uint64_t hash = rows_hash(&found);
         if (!reversed) {
-            assert_says(&found, "column x: taken for text:");
+            assert_says(&found, "column x: read as text:");
             assert_says(&found, "40 of its values are no numbers, the first is 'red'");
             assert_says(&found, "texts.csv: line 32");
         }
@@ -259,7 +260,7 @@ static void usual_spellings_are_missing_in_numbers_only(void **state) {
 
 /* ---- one in a thousand ---- */
 
-static void check_share(size_t numbers, size_t others, const char *type, size_t dropped) {
+static void check_share(size_t numbers, size_t others, const char *type, const char *role, size_t dropped) {
     uint64_t hashes[2];
     for (int reversed = 0; reversed < 2; reversed++) {
         job self;
@@ -267,7 +268,7 @@ static void check_share(size_t numbers, size_t others, const char *type, size_t 
         add_late_numbers(&self, others, numbers, reversed);
         self.options.on_bad_row = PEAL_BAD_ROWS_DROP;
         must_run(&self);
-        assert_type(&self, "x", type, strcmp(type, "float64") == 0 ? "feature" : "index");
+        assert_type(&self, "x", type, role);
         assert_int_equal(self.result.rows_dropped, dropped);
         hashes[reversed] = rows_hash(&self);
         job_clear(&self);
@@ -278,14 +279,86 @@ static void check_share(size_t numbers, size_t others, const char *type, size_t 
 
 static void one_value_in_a_thousand_may_be_none(void **state) {
     (void)state;
-    check_share(999, 1, "float64", 1);
-    check_share(998, 2, "dictionary", 0);
-    check_share(1998, 2, "float64", 2);
-    check_share(1997, 3, "dictionary", 0);
-    check_share(5, 1, "float64", 1); /* of a small table, one value */
-    check_share(2, 1, "float64", 1);
-    check_share(1, 1, "dictionary", 0);
-    check_share(50, 2, "dictionary", 0);
+    check_share(999, 1, "float64", "feature", 1);
+    check_share(998, 2, "dictionary", "feature", 0); /* more are a word where there is no number */
+    check_share(1998, 2, "float64", "feature", 2);
+    check_share(1997, 3, "dictionary", "feature", 0);
+    check_share(5, 1, "float64", "feature", 1); /* of a small table, one value */
+    check_share(2, 1, "float64", "feature", 1);
+    check_share(1, 1, "dictionary", "index", 0);
+    check_share(50, 2, "dictionary", "feature", 0);
+    check_share(15, 2, "dictionary", "index", 0); /* few numbers may be categories, like the word */
+}
+
+/* Words where there is no number are missing, wherever they come first, and told. */
+static void words_among_numbers_are_missing(void **state) {
+    (void)state;
+    for (int reversed = 0; reversed < 2; reversed++) {
+        lines numbers = {0}, words = {0};
+        job found, given;
+        add_lines(&numbers, 1, "x,z\n");
+        add_numbers(&numbers, 0, 500, ",1\n");
+        add_lines(&words, 1, "x,z\n");
+        add_lines(&words, 100, "unknown,2\n");
+        add_lines(&words, 100, ",2\n");
+        job_init(&found, NULL);
+        if (reversed) job_add_lines(&found, "words.csv", &words);
+        job_add_lines(&found, "numbers.csv", &numbers);
+        if (!reversed) job_add_lines(&found, "words.csv", &words);
+        must_run(&found);
+        assert_type(&found, "x", "dictionary", "feature");
+        assert_says(&found, "column x: 100 values are no number, as 'unknown', and count for missing (type x=text");
+        assert_int_equal(found.result.rows_used, 700);
+        const uint64_t hash = rows_hash(&found);
+        /* What it is if the word is named as a spelling of what is missing. */
+        static const char *const nulls[] = {"unknown"};
+        job_init(&given, NULL);
+        given.options.source_count = found.options.source_count;
+        memcpy(given.paths, found.paths, sizeof given.paths);
+        given.options.nulls = nulls;
+        given.options.null_count = 1;
+        must_run(&given);
+        assert_type(&given, "x", "float64", "feature");
+        assert_int_equal(rows_hash(&given), hash);
+        found.options.source_count = 0; /* the paths are the other's now */
+        job_clear(&found);
+        job_clear(&given);
+    }
+}
+
+/* Numbers in another way of writing, early or late, are the numbers that they are. */
+static void numbers_are_read_as_they_are_written(void **state) {
+    (void)state;
+    for (int reversed = 0; reversed < 2; reversed++) {
+        lines small = {0}, large = {0}, plain = {0};
+        job found, given;
+        add_lines(&small, 1, "x,w\n");
+        add_lines(&large, 1, "x,w\n");
+        add_lines(&plain, 1, "x,w\n");
+        for (int i = 0; i < 400; i++) {
+            char line[64];
+            const int number = i < 200 ? 100 + i : 1000 + 7 * i;
+            snprintf(line, sizeof line, number < 1000 ? "%d,%d kg\n" : "\"%d,%03d\",%d kg\n",
+                     number < 1000 ? number : number / 1000, number < 1000 ? i : number % 1000, i);
+            add_lines(i < 200 ? &small : &large, 1, line);
+            snprintf(line, sizeof line, "%d,%d\n", number, i);
+            add_lines(&plain, 1, line);
+        }
+        job_init(&found, NULL);
+        if (reversed) job_add_lines(&found, "large.csv", &large);
+        job_add_lines(&found, "small.csv", &small);
+        if (!reversed) job_add_lines(&found, "large.csv", &large);
+        must_run(&found);
+        assert_type(&found, "x", "dictionary", "feature");
+        assert_type(&found, "w", "dictionary", "feature");
+        assert_says(&found, "kg', are numbers (type w=text keeps texts)");
+        job_init(&given, NULL);
+        job_add_lines(&given, "plain.csv", &plain);
+        must_run(&given);
+        if (!reversed) assert_int_equal(rows_hash(&given), rows_hash(&found));
+        job_clear(&found);
+        job_clear(&given);
+    }
 }
 
 /* ---- labels and booleans ---- */
@@ -509,6 +582,8 @@ int main(void) {
         cmocka_unit_test(first_file_may_say_nothing),
         cmocka_unit_test(usual_spellings_are_missing_in_numbers_only),
         cmocka_unit_test(one_value_in_a_thousand_may_be_none),
+        cmocka_unit_test(words_among_numbers_are_missing),
+        cmocka_unit_test(numbers_are_read_as_they_are_written),
         cmocka_unit_test(label_is_what_its_values_are),
         cmocka_unit_test(true_and_false_are_booleans),
         cmocka_unit_test(bad_row_leaves_no_missing_value),

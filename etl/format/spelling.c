@@ -1,0 +1,442 @@
+/* Numbers in all ways in which people write them, and which way is a column's; see spelling.h. */
+#include "etl/format/spelling.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/number.h"
+
+enum { NUMBER_MOST = 128 }; /* bytes of a number that is written in an unusual way */
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The length of the one of `marks` (ends with NULL) that the text begins with; 0: none. */
+static size_t mark_length(const char *text, size_t length, const char *const *marks) {
+    for (size_t i = 0; marks[i]; i++) {
+        const size_t size = strlen(marks[i]);
+        if (length >= size && memcmp(text, marks[i], size) == 0) return size;
+    }
+    return 0;
+}
+
+#define NO_BREAK_SPACE "\xC2\xA0"
+#define NARROW_NO_BREAK_SPACE "\xE2\x80\xAF"
+#define MINUS "\xE2\x88\x92" /* U+2212, of typesetters */
+
+static const char *const blanks[] = {" ", "\t", NO_BREAK_SPACE, NARROW_NO_BREAK_SPACE, NULL};
+/* Signs that a loose number may have beside it, in UTF-8. */
+static const char *const signs[] = {"$", "%", "\xE2\x82\xAC", "\xC2\xA3", "\xC2\xA5", " ", "\t", NO_BREAK_SPACE, NULL};
+/* What stands before numbers: currencies. */
+static const char *const currencies[] = {"US$",
+                                         "CA$",
+                                         "AU$",
+                                         "A$",
+                                         "C$",
+                                         "HK$",
+                                         "NZ$",
+                                         "R$",
+                                         "$",
+                                         "\xE2\x82\xAC" /* euro */,
+                                         "\xC2\xA3" /* pound */,
+                                         "\xC2\xA5" /* yen */,
+                                         "\xE2\x82\xB9" /* rupee */,
+                                         "\xE2\x82\xBD" /* rouble */,
+                                         "\xE2\x82\xA9" /* won */,
+                                         "\xE2\x82\xBA" /* lira */,
+                                         "\xE2\x82\xAB" /* dong */,
+                                         "\xE2\x82\xAA" /* shekel */,
+                                         "USD",
+                                         "EUR",
+                                         "GBP",
+                                         "CHF",
+                                         "JPY",
+                                         "CNY",
+                                         "INR",
+                                         "Rs.",
+                                         "Rs",
+                                         "kr",
+                                         NULL};
+
+/* ---- digits ---- */
+
+/* Writes digits, marks and exponent to `plain` in the usual way; 0: they cannot be. */
+static size_t in_usual_way(const peal_spelling *spelling, const char *text, size_t length, char plain[NUMBER_MOST]) {
+    const char decimal = spelling->decimal ? spelling->decimal : '.';
+    size_t used = 0, group = 0;
+    bool digits = false, grouped = false, behind = false;
+    const bool negative = spelling->loose && length > 2 && text[0] == '(' && text[length - 1] == ')';
+    if (negative) {
+        plain[used++] = '-';
+        text++;
+        length -= 2;
+    }
+    for (size_t at = 0; at < length;) {
+        char c = text[at];
+        if (used + 2 >= NUMBER_MOST) return 0;
+        const size_t sign = spelling->loose && !is_digit(c) ? mark_length(text + at, length - at, signs) : 0;
+        if (sign) {
+            at += sign;
+            continue;
+        }
+        if (spelling->loose && length - at >= strlen(MINUS) && memcmp(text + at, MINUS, strlen(MINUS)) == 0) {
+            plain[used++] = '-';
+            at += strlen(MINUS);
+            continue;
+        }
+        const size_t blank = spelling->thousands == ' ' ? mark_length(text + at, length - at, blanks) : 0;
+        if (blank || (spelling->thousands && c == spelling->thousands)) {
+            /* One to three digits in front of the first, three between two. */
+            if (behind || !digits || group > 3 || (grouped && group != 3)) return 0;
+            grouped = true;
+            group = 0;
+            at += blank ? blank : 1;
+            continue;
+        }
+        if (c == decimal) {
+            if (behind || (grouped && group != 3)) return 0;
+            behind = true;
+            plain[used++] = '.';
+        } else if (c == '.' || c == ',') {
+            return 0;
+        } else {
+            digits = digits || is_digit(c);
+            group += is_digit(c);
+            plain[used++] = c;
+        }
+        at++;
+    }
+    if (grouped && !behind && group != 3) return 0;
+    return digits ? used : 0;
+}
+
+static bool read_digits(const peal_spelling *spelling, const char *text, size_t length, double *out) {
+    char plain[NUMBER_MOST];
+    if (!spelling->decimal && !spelling->thousands && !spelling->loose) return peal_number_parse(text, length, out);
+    const size_t size = in_usual_way(spelling, text, length, plain);
+    return size > 0 && peal_number_parse(plain, size, out);
+}
+
+/* ---- what stands around them ---- */
+
+/* A number with its sign, unit and scale taken off. */
+typedef struct parts {
+    const char *digits, *unit;
+    size_t digits_length, unit_length;
+    bool negative, loose; /* loose: without unit and scale it still is not written in the usual way */
+    double factor;        /* 1: no scale */
+} parts;
+
+typedef struct span {
+    const char *at;
+    size_t left;
+} span;
+
+static void pass(span *text, size_t count) {
+    text->at += count;
+    text->left -= count;
+}
+
+static void pass_blanks(span *text) {
+    for (size_t size; (size = mark_length(text->at, text->left, blanks)) > 0;) pass(text, size);
+}
+
+/* A text as long as a number and what may stand around it, without blanks at its ends. */
+static bool trim(const char *text, size_t length, span *out) {
+    *out = (span){text, length};
+    pass_blanks(out);
+    while (out->left > 0 && (out->at[out->left - 1] == ' ' || out->at[out->left - 1] == '\t')) out->left--;
+    return out->left > 0 && out->left < NUMBER_MOST;
+}
+
+/* True if there was one. */
+static bool pass_sign(span *text, bool *negative) {
+    const bool minus = text->left >= strlen(MINUS) && memcmp(text->at, MINUS, strlen(MINUS)) == 0;
+    if (!minus && (text->left == 0 || (*text->at != '-' && *text->at != '+'))) return false;
+    *negative = minus || *text->at == '-';
+    pass(text, minus ? strlen(MINUS) : 1);
+    pass_blanks(text);
+    return true;
+}
+
+static double factor_of(char letter) {
+    return letter == 'K' || letter == 'k' ? 1e3 : letter == 'M' ? 1e6 : letter == 'B' ? 1e9 : 1;
+}
+
+/* From the first digit to the last, with all that may stand between two. */
+static void take_digits(span *text, parts *out) {
+    size_t end = 0;
+    for (size_t at = 0; at < text->left;) {
+        const char c = text->at[at];
+        const size_t blank = mark_length(text->at + at, text->left - at, blanks);
+        const bool mark = blank || c == '.' || c == ',' || c == '\'';
+        if (!is_digit(c) && !mark) break;
+        at += blank ? blank : 1;
+        if (is_digit(c)) end = at;
+    }
+    out->digits = text->at;
+    out->digits_length = end;
+    pass(text, end);
+}
+
+/* True of a word that can be a unit: one without digits, and none that joins it to what stands before. */
+static bool is_unit(const span *text) {
+    static const char joins[] = "-:_#~<>=+*.,;()[]{}|\\&!?'";
+    if (text->left == 0 || text->left >= PEAL_UNIT_SIZE || *text->at == '/') return false;
+    for (size_t i = 0; i < text->left; i++) {
+        if (is_digit(text->at[i]) || strchr(joins, text->at[i]) || text->at[i] == ' ' || text->at[i] == '\t')
+            return false;
+    }
+    return true;
+}
+
+static bool take_apart(const char *text, size_t length, parts *out) {
+    span left;
+    *out = (parts){.factor = 1};
+    if (!trim(text, length, &left)) return false;
+    const bool in_parentheses = left.left > 2 && left.at[0] == '(' && left.at[left.left - 1] == ')';
+    if (in_parentheses && !trim(left.at + 1, left.left - 2, &left)) return false;
+    bool has_sign = pass_sign(&left, &out->negative);
+    const size_t currency = mark_length(left.at, left.left, currencies);
+    if (currency) {
+        out->unit = left.at;
+        out->unit_length = currency;
+        pass(&left, currency);
+        pass_blanks(&left);
+        if (!has_sign) has_sign = pass_sign(&left, &out->negative);
+    }
+    if (in_parentheses && has_sign) return false;
+    out->negative = out->negative || in_parentheses;
+    take_digits(&left, out);
+    if (out->digits_length == 0) return false;
+    pass_blanks(&left);
+    if (left.left > 0 && factor_of(*left.at) != 1 && (left.left == 1 || !is_letter(left.at[1]))) {
+        out->factor = factor_of(*left.at);
+        pass(&left, 1);
+        pass_blanks(&left);
+    }
+    const char *begin = text + (*text == '-' || *text == '+');
+    out->loose = in_parentheses || out->digits != begin || out->digits + out->digits_length != text + length;
+    if (left.left == 0) return true;
+    if (out->unit || !is_unit(&left)) return false;
+    out->unit = left.at;
+    out->unit_length = left.left;
+    return true;
+}
+
+/* True of a number with a mark of thousands or a unit that begins with a 0 it would not have: part of a code. */
+static bool is_code(const parts *one) {
+    return one->digits_length > 1 && one->digits[0] == '0' && one->digits[1] != '.' && one->digits[1] != ',';
+}
+
+/* 0,123 is no number of thousands. */
+static bool leads_with_zero(const peal_spelling *spelling, const parts *one) {
+    return spelling->thousands && one->digits_length > 1 && one->digits[0] == '0' &&
+           (one->digits[1] == spelling->thousands || is_digit(one->digits[1]));
+}
+
+static bool read_parts(const peal_spelling *spelling, const parts *one, double *out) {
+    const peal_spelling marks = {.decimal = spelling->decimal, .thousands = spelling->thousands};
+    if (leads_with_zero(spelling, one) || !read_digits(&marks, one->digits, one->digits_length, out)) return false;
+    *out *= one->negative ? -one->factor : one->factor;
+    return true;
+}
+
+/* The same, or one the plural of the other: day and days. */
+static bool same_unit(const char *unit, const char *text, size_t length) {
+    const size_t size = strlen(unit), least = size < length ? size : length;
+    if (memcmp(unit, text, least) != 0) return false;
+    if (size == length) return true;
+    const bool longer = size == least + 1 || length == least + 1;
+    return longer && least > 1 && is_letter(text[0]) && (size > length ? unit[least] : text[least]) == 's';
+}
+
+/* ---- times of day ---- */
+
+/* One or two digits; -1: none. */
+static int take_two(span *text) {
+    int number = -1;
+    for (int i = 0; i < 2 && text->left > 0 && is_digit(*text->at); i++) {
+        number = (number < 0 ? 0 : number * 10) + (*text->at - '0');
+        pass(text, 1);
+    }
+    return number;
+}
+
+/* am, PM, a.m.: adds twelve hours to those after noon. False if it is something else. */
+static bool take_half(span *text, double *hours) {
+    pass_blanks(text);
+    if (text->left == 0) return true;
+    const char half = (char)(*text->at | 32);
+    char rest[4] = {0};
+    if (text->left > 4 || (half != 'a' && half != 'p') || *hours >= 13) return false;
+    size_t used = 0;
+    for (size_t i = 1; i < text->left; i++) {
+        if (text->at[i] != '.') rest[used++] = (char)(text->at[i] | 32);
+    }
+    if (strcmp(rest, "m") != 0) return false;
+    *hours = fmod(*hours, 12) + (half == 'p' ? 12 : 0);
+    return true;
+}
+
+/* h:mm, h:mm:ss, with parts of a second, or a half of the day behind. */
+static bool read_clock(const char *text, size_t length, double *out) {
+    span left;
+    if (!trim(text, length, &left)) return false;
+    size_t digits = 0;
+    double hours = 0;
+    for (; left.left > 0 && is_digit(*left.at) && digits < 4; digits++) {
+        hours = hours * 10 + (*left.at - '0');
+        pass(&left, 1);
+    }
+    double unit = 60;
+    size_t fields = 0;
+    for (; digits > 0 && left.left >= 3 && *left.at == ':' && fields < 2; fields++, unit *= 60) {
+        pass(&left, 1);
+        const int field = is_digit(left.at[0]) && is_digit(left.at[1]) ? take_two(&left) : -1;
+        if (field < 0 || field > 59) return false;
+        hours += field / unit;
+    }
+    if (fields == 0) return false;
+    if (fields == 2 && left.left > 1 && (*left.at == '.' || *left.at == ',')) {
+        double place = 36000;
+        for (pass(&left, 1); left.left > 0 && is_digit(*left.at); pass(&left, 1), place *= 10) {
+            hours += (*left.at - '0') / place;
+        }
+    }
+    *out = hours;
+    return take_half(&left, out);
+}
+
+/* ---- reading ---- */
+
+bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t length, double *out) {
+    if (spelling->clock) return read_clock(text, length, out);
+    if (!spelling->unit[0] && !spelling->scaled && read_digits(spelling, text, length, out)) return true;
+    if (!spelling->unit[0] && !spelling->scaled && !spelling->loose) return false;
+    parts one;
+    if (!take_apart(text, length, &one)) return peal_number_parse(text, length, out);
+    if (one.unit && !(spelling->unit[0] && same_unit(spelling->unit, one.unit, one.unit_length))) return false;
+    if (one.factor != 1 && !spelling->scaled) return false;
+    return read_parts(spelling, &one, out);
+}
+
+const char *peal_spelling_hint(const char *text, size_t length) {
+    static const struct {
+        peal_spelling spelling;
+        const char *hint;
+    } options[] = {
+        {{.thousands = ','}, "thousands ,"},
+        {{.decimal = ','}, "decimal ,"},
+        {{.decimal = ',', .thousands = '.'}, "decimal , and thousands ."},
+        {{.loose = true}, "numbers loose"},
+        {{.loose = true, .thousands = ','}, "numbers loose and thousands ,"},
+        {{.loose = true, .decimal = ','}, "numbers loose and decimal ,"},
+    };
+    double number;
+    if (length == 0 || peal_number_parse(text, length, &number)) return NULL;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        if (peal_spelling_read(&options[i].spelling, text, length, &number)) return options[i].hint;
+    }
+    return NULL;
+}
+
+/* ---- voting ---- */
+
+/* In the order in which they are preferred: 1,234 is of thousands where all texts could be either. */
+static const peal_spelling ways[PEAL_SPELLING_WAYS] = {
+    {0},
+    {.thousands = ','},
+    {.decimal = ','},
+    {.decimal = ',', .thousands = '.'},
+    {.thousands = ' '},
+    {.decimal = ',', .thousands = ' '},
+    {.clock = true},
+};
+enum { CLOCK = PEAL_SPELLING_WAYS - 1, DISTINCT_LEAST = 20 };
+
+static void cut(const char *text, size_t length, char out[PEAL_WORD_SIZE]) {
+    snprintf(out, PEAL_WORD_SIZE, "%.*s", (int)(length < PEAL_WORD_SIZE - 4 ? length : PEAL_WORD_SIZE - 4), text);
+}
+
+static void vote_word(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows) {
+    if (votes->word_count == PEAL_SPELLING_WORDS) {
+        votes->other_rows += rows;
+        return;
+    }
+    cut(text, length, votes->words[votes->word_count++]);
+    votes->word_rows += rows;
+}
+
+/* Whether the number has the column's unit, which is that of the first that has one. */
+static bool has_unit(peal_spelling_votes *votes, const parts *one) {
+    if (!one->unit) return true;
+    if (!votes->unit[0]) snprintf(votes->unit, sizeof votes->unit, "%.*s", (int)one->unit_length, one->unit);
+    return same_unit(votes->unit, one->unit, one->unit_length);
+}
+
+static void vote_clock(peal_spelling_votes *votes, uint64_t rows) {
+    votes->distinct++;
+    votes->rows += rows;
+    for (size_t w = 0; w < CLOCK; w++) votes->failures[w] += rows;
+}
+
+void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows) {
+    double number;
+    parts one = {.digits = text, .digits_length = length, .factor = 1};
+    const bool is_plain = peal_number_parse(text, length, &number), is_clock = read_clock(text, length, &number);
+    if (!is_plain && !votes->example[0]) cut(text, length, votes->example);
+    if (is_clock) {
+        vote_clock(votes, rows);
+        return;
+    }
+    if (!is_plain && (!take_apart(text, length, &one) || !has_unit(votes, &one) || is_code(&one))) {
+        vote_word(votes, text, length, rows);
+        return;
+    }
+    bool is_number = false;
+    votes->failures[CLOCK] += rows;
+    for (size_t w = 0; w < CLOCK; w++) {
+        const bool reads = read_parts(&ways[w], &one, &number);
+        votes->failures[w] += reads ? 0 : rows;
+        is_number = is_number || reads;
+    }
+    votes->distinct++;
+    votes->rows += rows;
+    votes->scaled = votes->scaled || one.factor != 1;
+    votes->loose = votes->loose || one.loose;
+}
+
+static bool is_way(const peal_spelling_votes *votes, size_t way, uint64_t failures_most) {
+    return votes->failures[way] + votes->other_rows <= failures_most;
+}
+
+bool peal_spelling_is_open(const peal_spelling_votes *votes, uint64_t failures_most) {
+    for (size_t w = 0; w < PEAL_SPELLING_WAYS; w++) {
+        if (is_way(votes, w, failures_most)) return true;
+    }
+    return false;
+}
+
+bool peal_spelling_decide(const peal_spelling_votes *votes, uint64_t failures_most, peal_spelling *out) {
+    size_t way = 0;
+    *out = (peal_spelling){0};
+    while (way < PEAL_SPELLING_WAYS && !is_way(votes, way, failures_most)) way++;
+    if (way == PEAL_SPELLING_WAYS) return false;
+    const uint64_t failed = votes->failures[way] + votes->other_rows;
+    if (votes->rows < 2 * failed || votes->rows == 0) return false;
+    const bool has_words = votes->word_rows + failed > failures_most;
+    if (votes->scaled && is_letter(votes->unit[0])) return false; /* rows 12A and 30B are no numbers */
+    if (has_words && (votes->word_rows > votes->rows || votes->distinct <= DISTINCT_LEAST)) return false;
+    *out = ways[way];
+    out->scaled = votes->scaled;
+    if (way != CLOCK) memcpy(out->unit, votes->unit, sizeof out->unit);
+    out->loose = votes->loose && !out->scaled && !out->unit[0] && way != CLOCK;
+    return has_words || way > 0 || out->scaled || out->unit[0] || out->loose;
+}

@@ -1,0 +1,39 @@
+/* How numbers are written: the one reader of all ways, and what a column's texts say of theirs.
+ *
+ * People write $1,234.50 and 1.234,50 EUR, 12.5%, 180 cm, 565K and 9:05 PM, and "unknown" where there is no number. In
+ * each of these ways a column's texts are numbers, if nearly all of them are in one and the same way. */
+#ifndef PEAL_ETL_FORMAT_SPELLING_H
+#define PEAL_ETL_FORMAT_SPELLING_H
+
+#include "etl/table/schema.h"
+
+/* False if the text is no number of this spelling. Of one that has a unit, numbers without it are numbers, too. */
+bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t length, double *out);
+/* What option of a text format would read the text as a number ("decimal ,", "thousands ,", "numbers loose"), or NULL.
+ */
+const char *peal_spelling_hint(const char *text, size_t length);
+
+enum { PEAL_SPELLING_WAYS = 7, PEAL_SPELLING_WORDS = 3, PEAL_WORD_SIZE = 40 };
+
+/* What the distinct texts of a column say of how its numbers are written. Begins as all 0. */
+typedef struct peal_spelling_votes {
+    uint64_t failures[PEAL_SPELLING_WAYS];           /* rows with a number that this way does not read */
+    uint64_t rows, distinct;                         /* that have a number; texts that are one */
+    uint64_t other_rows;                             /* with none of the words, and no number */
+    char words[PEAL_SPELLING_WORDS][PEAL_WORD_SIZE]; /* the first texts that are no numbers, cut */
+    size_t word_count;
+    uint64_t word_rows;
+    char unit[PEAL_UNIT_SIZE];
+    bool scaled, loose;           /* some have a scale; some a sign that is not the usual one, as (5) */
+    char example[PEAL_WORD_SIZE]; /* a number that is not written in the usual way, cut */
+} peal_spelling_votes;
+
+/* Adds a text that is there and no spelling of a missing value, and that so many rows hold. Each text once. */
+void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows);
+/* False if no further text can make the column one of numbers, of which `failures_most` rows may be none. */
+bool peal_spelling_is_open(const peal_spelling_votes *votes, uint64_t failures_most);
+/* Whether the texts are numbers: but for `failures_most` rows, and for words that stand where there is no number. There
+ * may be a few words, in fewer rows than numbers, where the numbers are many different ones. False if all is usual. */
+bool peal_spelling_decide(const peal_spelling_votes *votes, uint64_t failures_most, peal_spelling *out);
+
+#endif

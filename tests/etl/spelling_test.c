@@ -1,0 +1,225 @@
+/* Spellings: which way of writing numbers a column's texts have, and what each text then is. */
+#include "etl/format/spelling.h"
+
+#include <math.h>
+
+#include "tests/support.h"
+
+static void assert_reads(const peal_spelling *spelling, const char *text, double expected) {
+    double got;
+    if (!peal_spelling_read(spelling, text, strlen(text), &got)) fail_msg("'%s' is no number", text);
+    if (fabs(got - expected) > 1e-12 * fabs(expected)) fail_msg("'%s' is %.17g and not %.17g", text, got, expected);
+}
+
+static void assert_none(const peal_spelling *spelling, const char *text) {
+    double got;
+    if (peal_spelling_read(spelling, text, strlen(text), &got)) fail_msg("'%s' is %g", text, got);
+}
+
+static void units_stand_before_or_behind(void **state) {
+    (void)state;
+    static const peal_spelling dollar = {.thousands = ',', .unit = "$"}, kilogram = {.unit = "kg"},
+                               day = {.unit = "days"},
+                               euro = {.decimal = ',', .thousands = '.', .unit = "\xE2\x82\xAC"};
+    assert_reads(&dollar, "$5,525.53", 5525.53);
+    assert_reads(&dollar, "-$5", -5);
+    assert_reads(&dollar, "$-5", -5);
+    assert_reads(&dollar, "\xE2\x88\x92$ 5", -5);
+    assert_reads(&dollar, "($1,000)", -1000);
+    assert_reads(&dollar, "5.5", 5.5);
+    assert_reads(&dollar, "12 $", 12);
+    assert_reads(&kilogram, "70.5 kg", 70.5);
+    assert_reads(&kilogram, "70kg", 70);
+    assert_reads(&kilogram, "1e3", 1000);
+    assert_reads(&day, "1 day", 1);
+    assert_reads(&day, "12 days", 12);
+    assert_reads(&euro, "1.234,50 \xE2\x82\xAC", 1234.5);
+    assert_reads(&euro,
+                 "\xE2\x82\xAC"
+                 "3,5",
+                 3.5);
+    static const char *const none[] = {"5 lb", "kg", "kg 70", "70 kg 5", "70-kg", "70 kgs x", "(-5)", "", " ", "1,5"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_none(&kilogram, none[i]);
+    assert_none(&dollar, "$$5");
+    assert_none(&dollar, "$5$");
+    assert_none(&dollar, "\xE2\x82\xAC"
+                         "5");
+    assert_none(&dollar, "$0,500");
+}
+
+static void letters_scale(void **state) {
+    (void)state;
+    static const peal_spelling scaled = {.scaled = true}, euro = {.scaled = true, .unit = "\xE2\x82\xAC"};
+    assert_reads(&scaled, "1.5K", 1500);
+    assert_reads(&scaled, "1.5k", 1500);
+    assert_reads(&scaled, "2M", 2e6);
+    assert_reads(&scaled, "3 B", 3e9);
+    assert_reads(&scaled, "7", 7);
+    assert_reads(&euro,
+                 "\xE2\x82\xAC"
+                 "110.5M",
+                 110.5e6);
+    assert_reads(&euro, "565K\xE2\x82\xAC", 565e3);
+    assert_none(&scaled, "5 km");
+    assert_none(&scaled, "5m");
+    assert_none(&scaled, "K");
+}
+
+static void clocks_are_hours(void **state) {
+    (void)state;
+    static const peal_spelling clock = {.clock = true};
+    assert_reads(&clock, "09:05", 9 + 5 / 60.0);
+    assert_reads(&clock, "9:05:30", 9 + 5 / 60.0 + 30 / 3600.0);
+    assert_reads(&clock, "9:05:30.25", 9 + 5 / 60.0 + 30.25 / 3600.0);
+    assert_reads(&clock, "9:05 PM", 21 + 5 / 60.0);
+    assert_reads(&clock, "12:30am", 0.5);
+    assert_reads(&clock, "12:30 p.m.", 12.5);
+    assert_reads(&clock, "101:00:00", 101);
+    static const char *const none[] = {"9",        "9:5",     "9:60", "9:05 xm", "9:05 P",
+                                       "21:05 PM", "9:05:61", ":05",  "9:05:",   "9:05:30:10"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_none(&clock, none[i]);
+}
+
+/* ---- which way ---- */
+
+enum { TEXTS_MOST = 8, PLAIN_NUMBERS = 30 };
+
+typedef struct column {
+    const char *texts[TEXTS_MOST];
+    uint64_t others; /* rows of the last text; the others have 10 each */
+    bool with_plain; /* thirty plain numbers beside them */
+    bool found;
+    peal_spelling spelling;
+} column;
+
+static bool decide(const column *self, peal_spelling *out) {
+    peal_spelling_votes votes = {0};
+    uint64_t rows = 0;
+    for (int i = 0; self->with_plain && i < PLAIN_NUMBERS; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", 100 + i);
+        peal_spelling_vote(&votes, text, strlen(text), 10);
+        rows += 10;
+    }
+    for (size_t i = 0; i < TEXTS_MOST && self->texts[i]; i++) {
+        const bool is_last = i + 1 == TEXTS_MOST || !self->texts[i + 1];
+        const uint64_t count = is_last && self->others ? self->others : 10;
+        peal_spelling_vote(&votes, self->texts[i], strlen(self->texts[i]), count);
+        rows += count;
+    }
+    return peal_spelling_decide(&votes, rows / 1000 ? rows / 1000 : 1, out);
+}
+
+static void columns_have_one_way(void **state) {
+    (void)state;
+    static const column cases[] = {
+        {.texts = {"$5.20", "$1,200.00", "$900"}, .found = true, .spelling = {.thousands = ',', .unit = "$"}},
+        {.texts = {"1.234,50", "3,5", "7"}, .found = true, .spelling = {.decimal = ',', .thousands = '.'}},
+        {.texts = {"1,5", "2,25"}, .found = true, .spelling = {.decimal = ','}},
+        {.texts = {"1,500", "2,250"}, .found = true, .spelling = {.thousands = ','}},
+        {.texts = {"1,500", "2,25"}, .found = true, .spelling = {.decimal = ','}},
+        {.texts = {"0,500", "2,250"}, .found = true, .spelling = {.decimal = ','}},
+        {.texts = {"1 500", "2 250,5"}, .found = true, .spelling = {.decimal = ',', .thousands = ' '}},
+        {.texts = {"1\xC2\xA0"
+                   "500",
+                   "20"},
+         .found = true,
+         .spelling = {.thousands = ' '}},
+        {.texts = {"12.5%", "7%"}, .found = true, .spelling = {.unit = "%"}},
+        {.texts = {"12 days", "1 day"}, .found = true, .spelling = {.unit = "days"}},
+        {.texts = {"(5)", "7"}, .found = true, .spelling = {.loose = true}},
+        {.texts = {"9:05", "21:30"}, .found = true, .spelling = {.clock = true}},
+        {.texts = {"19M", "201K", "5"}, .found = true, .spelling = {.scaled = true}},
+        /* a word where there is no number */
+        {.texts = {"unknown"}, .others = 40, .with_plain = true, .found = true},
+        {.texts = {"unknown", "refused"}, .others = 40, .with_plain = true, .found = true},
+        {.texts = {"unknown"}, .others = 400, .with_plain = true}, /* there are more of them */
+        {.texts = {"a", "b", "c", "d"}, .others = 40, .with_plain = true},
+        {.texts = {"1", "2", "3", "many"}, .others = 10}, /* what it says may be lost */
+        /* what is no number, or in no one way */
+        {.texts = {"12 kg", "30 lb"}},
+        {.texts = {"12A", "30B"}},
+        {.texts = {"A12", "A30"}},
+        {.texts = {"$5", "\xE2\x82\xAC"
+                         "5"}},
+        {.texts = {"007 x", "012 x"}},
+        {.texts = {"192.168.1.1", "10.0.0.1"}},
+        {.texts = {"1,200", "3.5,1"}},
+        {.texts = {"1-5", "6-9"}},
+        {.texts = {"4/5", "3/5"}},
+        {.texts = {"9:05", "9"}},
+        {.texts = {"5", "7"}}, /* nothing unusual */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_spelling got;
+        const bool found = decide(&cases[i], &got);
+        if (found != cases[i].found) fail_msg("%s: %s", cases[i].texts[0], found ? "found" : "not found");
+        if (!found) continue;
+        /* "days" or "day": the first that came */
+        if (strcmp(cases[i].spelling.unit, "days") != 0) assert_string_equal(got.unit, cases[i].spelling.unit);
+        assert_int_equal(got.decimal, cases[i].spelling.decimal);
+        assert_int_equal(got.thousands, cases[i].spelling.thousands);
+        assert_int_equal(got.loose, cases[i].spelling.loose);
+        assert_int_equal(got.scaled, cases[i].spelling.scaled);
+        assert_int_equal(got.clock, cases[i].spelling.clock);
+    }
+}
+
+/* A column whose texts are all numbers in the way that was found reads every one of them; whatever bytes there are. */
+static void what_is_found_reads_what_was_seen(void **state) {
+    (void)state;
+    static const char *const pieces[] = {"$",
+                                         "\xE2\x82\xAC",
+                                         "%",
+                                         "-",
+                                         "+",
+                                         "(",
+                                         ")",
+                                         ",",
+                                         ".",
+                                         " ",
+                                         "1",
+                                         "12",
+                                         "345",
+                                         "000",
+                                         "kg",
+                                         "K",
+                                         "M",
+                                         ":",
+                                         "05",
+                                         "pm",
+                                         "\xE2\x88\x92",
+                                         "\xC2\xA0",
+                                         "e",
+                                         "\xFF",
+                                         "'"};
+    uint64_t random = 7;
+    size_t found_count = 0;
+    for (int round = 0; round < 200000; round++) {
+        char text[64] = "";
+        for (int i = 0; i < 6; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            if ((random >> 60) < 4) break;
+            strcat(text, pieces[(random >> 33) % (sizeof pieces / sizeof *pieces)]);
+        }
+        peal_spelling_votes votes = {0};
+        peal_spelling spelling;
+        double number;
+        peal_spelling_vote(&votes, text, strlen(text), 10);
+        if (!peal_spelling_decide(&votes, 1, &spelling)) continue;
+        found_count++;
+        if (!peal_spelling_read(&spelling, text, strlen(text), &number)) fail_msg("'%s' is not read", text);
+    }
+    assert_true(found_count > 1000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(units_stand_before_or_behind),
+        cmocka_unit_test(letters_scale),
+        cmocka_unit_test(clocks_are_hours),
+        cmocka_unit_test(columns_have_one_way),
+        cmocka_unit_test(what_is_found_reads_what_was_seen),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
