@@ -132,7 +132,7 @@ static json_t *all_transforms(const tools_options *options, bool *failed) {
     json_t *all = add_beside(add_beside(json_array(), "query", options->query), "weight", options->weight);
     all = add_beside(add_beside(all, "offset", options->offset), "exposure", options->exposure);
     *failed = !all || (options->transforms && json_array_extend(all, options->transforms) != 0);
-    if (bins) all = peal_json_append(all, json_pack("{s:s, s:s}", "transform", "bins", "columns", "numbers"));
+    if (bins) all = peal_json_append(all, json_pack("{s:s}", "transform", "bins"));
     *failed = *failed || !all;
     return all;
 }

@@ -265,6 +265,9 @@ static void set_field(const ipc__node *node, peal_field *field) {
     field->settled = field->decided = true;
     if (ipc__type_is_number(type)) field->type = PEAL_TYPE_FLOAT64;
     if (type->kind == TYPE_BOOL) field->type = PEAL_TYPE_BOOL;
+    field->as_date = type->kind == TYPE_DATE || type->kind == TYPE_TIMESTAMP;
+    field->as_number = field->spelling.clock = type->kind == TYPE_TIME;
+    field->may_be_date = ipc__type_is_text(type);
     if (type->kind == TYPE_NULL) field->settled = field->decided = false;
     if (type->kind != TYPE_FIXED_SIZE_LIST) return;
     field->type = PEAL_TYPE_FIXED_LIST;

@@ -131,11 +131,12 @@ static peal_status csv_next(peal_reader *base, peal_block *block, peal_error *er
 
 /* ---- the columns ---- */
 
-static peal_status map_column(csv__reader *reader, const csv__field *field, size_t index, bool *there,
-                              peal_error *err) {
+static peal_status map_column(csv__reader *reader, const csv__records *records, const csv__record *header, size_t index,
+                              bool *there, peal_error *err) {
     const peal_schema *schema = reader->wanted->schema;
-    char unnamed[32] = "";
-    if (!field->length) snprintf(unnamed, sizeof unnamed, "c%zu", index + 1);
+    char unnamed[CSV__UNNAMED];
+    const csv__field made = csv__record_name(records, header, index), *field = &made;
+    csv__name_unnamed(records, header, index, unnamed);
     const size_t found = field->length ? peal_schema_find(schema, field->text, field->length)
                                        : peal_schema_find(schema, unnamed, strlen(unnamed));
     reader->columns[index] = found;
@@ -191,8 +192,7 @@ static peal_status map_by_name(csv__reader *reader, const csv__records *records,
     PEAL_TRY(peal_alloc_checked(&there, reader->wanted->schema->count, sizeof *there, "columns", err));
     peal_status status = PEAL_OK;
     for (size_t i = 0; status == PEAL_OK && i < reader->column_count; i++) {
-        const csv__field field = csv__record_name(records, header, i);
-        status = map_column(reader, &field, i, there, err);
+        status = map_column(reader, records, header, i, there, err);
     }
     if (status == PEAL_OK) status = check_columns(reader, there, records, header, err);
     free(there);

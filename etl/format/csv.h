@@ -107,6 +107,10 @@ bool csv__next_record(csv__records *records, bool blank_is_row, csv__record *out
 /* Field `index` of a record; the name as csv__field_of makes it, once. */
 csv__field csv__record_name(const csv__records *records, const csv__record *record, size_t index);
 csv__field csv__record_field(const csv__records *records, const csv__record *record, size_t index);
+/* The name of a column that has none in the header (NULL: there is no header): c1, c2... by its place, and with a _
+ * behind as long as another one is called so. */
+enum { CSV__UNNAMED = 48 };
+void csv__name_unnamed(const csv__records *records, const csv__record *header, size_t index, char name[CSV__UNNAMED]);
 
 /* One input under way; csv.c reads, csv_parse.c parses. */
 typedef struct csv__reader {

@@ -1,4 +1,5 @@
 /* Where records and fields end. A block without quotes, the common case, is scanned 64 bytes at a time. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/vector.h"
@@ -283,4 +284,21 @@ csv__field csv__record_name(const csv__records *records, const csv__record *reco
     char *begin, *end;
     find_field(records, record, index, &begin, &end);
     return csv__field_of(records->dialect, begin, end);
+}
+
+static bool has_name(const csv__records *records, const csv__record *header, const char *name) {
+    const size_t length = strlen(name);
+    for (size_t i = 0; i < header->count; i++) {
+        const csv__field field = csv__record_field(records, header, i);
+        if (field.length == length && memcmp(field.text, name, length) == 0) return true;
+    }
+    return false;
+}
+
+void csv__name_unnamed(const csv__records *records, const csv__record *header, size_t index, char name[CSV__UNNAMED]) {
+    size_t length = (size_t)snprintf(name, CSV__UNNAMED, "c%zu", index + 1);
+    while (header && length + 1 < CSV__UNNAMED && has_name(records, header, name)) {
+        name[length++] = '_';
+        name[length] = '\0';
+    }
 }

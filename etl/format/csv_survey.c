@@ -24,10 +24,13 @@ static size_t control_byte(const char *text, size_t size) {
     return at;
 }
 
-static peal_status add_column(surveyor *self, const csv__field *field, size_t index, size_t columns, peal_error *err) {
-    char unnamed[32];
-    snprintf(unnamed, sizeof unnamed, "c%zu", index + 1);
-    const bool named = field && field->length > 0;
+static peal_status add_column(surveyor *self, const csv__record *first, size_t index, size_t columns, peal_error *err) {
+    char unnamed[CSV__UNNAMED];
+    const csv__record *header = self->dialect.header ? first : NULL;
+    const csv__field made = header ? csv__record_name(&self->records, first, index) : (csv__field){.length = 0};
+    const csv__field *field = &made;
+    const bool named = field->length > 0;
+    csv__name_unnamed(&self->records, header, index, unnamed);
     const char *text = named ? field->text : unnamed;
     const size_t size = named ? field->length : strlen(unnamed);
     if (peal_utf8_error(text, size) < size || memchr(text, '\0', size)) {
@@ -63,11 +66,7 @@ static bool ends_in_nothing(const surveyor *self, const csv__record *header) {
 static peal_status add_columns(surveyor *self, const csv__record *first, peal_error *err) {
     size_t columns = self->dialect.columns;
     if (ends_in_nothing(self, first)) columns--;
-    for (size_t i = 0; i < columns; i++) {
-        const csv__field field =
-            self->dialect.header ? csv__record_name(&self->records, first, i) : (csv__field){.length = 0};
-        PEAL_TRY(add_column(self, &field, i, columns, err));
-    }
+    for (size_t i = 0; i < columns; i++) PEAL_TRY(add_column(self, first, i, columns, err));
     return peal_alloc_checked(&self->out->guesses, columns, sizeof *self->out->guesses, "columns", err);
 }
 

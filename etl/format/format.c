@@ -99,7 +99,7 @@ static const stranger strangers[] = {
      5, 0},
     {"a 7-Zip archive", "unpack it first", "7z\xBC\xAF\x27\x1C", 6, 0},
     {"a RAR archive", "unpack it first", "Rar!\x1A\x07", 6, 0},
-    {"a tar archive", "unpack it first", "ustar", 5, 257},
+    {"a tar archive", "give it a name that says so (.tar, .tar.gz), or unpack it first", "ustar", 5, 257},
     {"a Python pickle", "write it as CSV", "\x80\x04\x95", 3, 0},
     {"a stream of Snappy data", "decompress it first", "\xFF\x06\0\0sNaPpY", 10, 0},
     {"an R data file", "write it as CSV", "RDX3\n", 5, 0},

@@ -25,6 +25,7 @@ static void set_type(peal_field *field, uint32_t type) {
     field->type = PEAL_TYPE_FLOAT64;
     if (type == ROWS_BOOL) field->type = PEAL_TYPE_BOOL;
     field->as_date = type == ROWS_DATE || type == ROWS_TIMESTAMP || type == ROWS_TIMESTAMPTZ;
+    field->may_be_date = type == ROWS_TEXT;
     if (field->as_date || type == ROWS_TEXT || type == ROWS_UUID) field->type = PEAL_TYPE_DICTIONARY;
 }
 

@@ -70,7 +70,7 @@ static const char *const currencies[] = {"US$",
 static size_t in_usual_way(const peal_spelling *spelling, const char *text, size_t length, char plain[NUMBER_MOST]) {
     const char decimal = spelling->decimal ? spelling->decimal : '.';
     size_t used = 0, group = 0;
-    bool digits = false, grouped = false, behind = false;
+    bool digits = false, grouped = false, behind = false, leads_with_zero = false; /* 0,123 is none of thousands */
     const bool negative = spelling->loose && length > 2 && text[0] == '(' && text[length - 1] == ')';
     if (negative) {
         plain[used++] = '-';
@@ -93,7 +93,7 @@ static size_t in_usual_way(const peal_spelling *spelling, const char *text, size
         const size_t blank = spelling->thousands == ' ' ? mark_length(text + at, length - at, blanks) : 0;
         if (blank || (spelling->thousands && c == spelling->thousands)) {
             /* One to three digits in front of the first, three between two. */
-            if (behind || !digits || group > 3 || (grouped && group != 3)) return 0;
+            if (behind || !digits || group > 3 || (grouped && group != 3) || leads_with_zero) return 0;
             grouped = true;
             group = 0;
             at += blank ? blank : 1;
@@ -106,6 +106,7 @@ static size_t in_usual_way(const peal_spelling *spelling, const char *text, size
         } else if (c == '.' || c == ',') {
             return 0;
         } else {
+            leads_with_zero = leads_with_zero || (!digits && c == '0');
             digits = digits || is_digit(c);
             group += is_digit(c);
             plain[used++] = c;
@@ -235,15 +236,9 @@ static bool is_code(const parts *one) {
     return one->digits_length > 1 && one->digits[0] == '0' && one->digits[1] != '.' && one->digits[1] != ',';
 }
 
-/* 0,123 is no number of thousands. */
-static bool leads_with_zero(const peal_spelling *spelling, const parts *one) {
-    return spelling->thousands && one->digits_length > 1 && one->digits[0] == '0' &&
-           (one->digits[1] == spelling->thousands || is_digit(one->digits[1]));
-}
-
 static bool read_parts(const peal_spelling *spelling, const parts *one, double *out) {
     const peal_spelling marks = {.decimal = spelling->decimal, .thousands = spelling->thousands};
-    if (leads_with_zero(spelling, one) || !read_digits(&marks, one->digits, one->digits_length, out)) return false;
+    if (!read_digits(&marks, one->digits, one->digits_length, out)) return false;
     *out *= one->negative ? -one->factor : one->factor;
     return true;
 }
@@ -325,6 +320,13 @@ bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t 
     if (one.unit && !(spelling->unit[0] && same_unit(spelling->unit, one.unit, one.unit_length))) return false;
     if (one.factor != 1 && !spelling->scaled) return false;
     return read_parts(spelling, &one, out);
+}
+
+bool peal_spelling_may_be(const char *text, size_t length) {
+    double number;
+    parts one;
+    if (length == 0 || peal_number_parse(text, length, &number)) return false;
+    return read_clock(text, length, &number) || take_apart(text, length, &one);
 }
 
 const char *peal_spelling_hint(const char *text, size_t length) {

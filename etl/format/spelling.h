@@ -9,6 +9,8 @@
 
 /* False if the text is no number of this spelling. Of one that has a unit, numbers without it are numbers, too. */
 bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t length, double *out);
+/* True of a number with a unit or marks around it, in any way of writing, that is not written in the usual one. */
+bool peal_spelling_may_be(const char *text, size_t length);
 /* What option of a text format would read the text as a number ("decimal ,", "thousands ,", "numbers loose"), or NULL.
  */
 const char *peal_spelling_hint(const char *text, size_t length);

@@ -376,7 +376,7 @@ static peal_status read_all(etl_job *job, peal_error *err) {
                             .read = &job->read,
                             .pipeline = job->pipeline,
                             .label = job->label,
-                            .prefers_number = options->plan.prefers_number,
+                            .prefers_number = options->plan.prefers_number || options->plan.task == PEAL_TASK_REGRESS,
                             .guesses = job->found.guesses,
                             .guess_objects = job->guess_objects,
                             .executor = job->executor,

@@ -21,6 +21,7 @@ typedef struct text_facts {
     uint64_t distinct, count; /* texts that its encoder could have had; training rows that have one */
     peal_text_votes read;     /* of texts that became numbers */
     bool only_counts;         /* numbers that count the rows: as many whole ones in a row, each once */
+    bool may_count;           /* the same of a part of such rows */
 } text_facts;
 
 typedef struct fitting {
@@ -45,6 +46,41 @@ static bool only_counts(const peal_summary *summary) {
     return summary->min == floor(summary->min) && fabs(summary->m2 / n - variance) <= 1e-9 * variance;
 }
 
+/* Whether whole numbers are spread as evenly over few more places than there are rows as some of such a count are. */
+static bool may_count(const peal_summary *summary) {
+    enum { ROWS_LEAST = 20, SPREAD_MOST = 4 };
+    const double n = (double)summary->count, range = summary->max - summary->min;
+    if (summary->count < ROWS_LEAST || summary->nulls > 0 || range < n - 1 || range > SPREAD_MOST * n) return false;
+    const double uniform = ((range + 1) * (range + 1) - 1) / 12;
+    return summary->min == floor(summary->min) && summary->max == floor(summary->max) &&
+           fabs(summary->m2 / n - uniform) <= 0.1 * uniform;
+}
+
+/* True of names by which rows are called: id, PassengerId, row_id, index, No. */
+static bool calls_rows(const char *name) {
+    static const char *const names[] = {"id",    "index",  "idx",   "row",        "rowid", "rownum",  "rownumber",
+                                        "rowno", "no",     "no.",   "nr",         "nr.",   "#",       "number",
+                                        "sno",   "s.no",   "s.no.", "serial",     "key",   "seq",     "sl",
+                                        "slno",  "record", "uid",   "unnamed: 0", "c1",    "serialno"};
+    const size_t length = strlen(name);
+    char lower[32] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < length && used + 1 < sizeof lower; i++) {
+        const char c = name[i];
+        if (c == '_' || c == '-' || (c == ' ' && strncmp(name, "Unnamed", 7) != 0)) continue;
+        lower[used++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    lower[used] = '\0';
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(lower, names[i]) == 0) return true;
+    }
+    if (length < 3) return false;
+    const char *end = name + length - 2, before = end[-1];
+    const bool is_parted = before == '_' || before == '-' || before == ' ' || before == '.';
+    return (is_parted && (strcmp(end, "id") == 0 || strcmp(end, "ID") == 0 || strcmp(end, "Id") == 0)) ||
+           (before >= 'a' && before <= 'z' && (strcmp(end, "Id") == 0 || strcmp(end, "ID") == 0));
+}
+
 /* One column of all inputs and all vocabularies becomes one summary, which is fitted. Inputs count in their order; of a
  * vocabulary only texts and counts go in, so it does not matter whose they are. */
 static peal_status fit_column(const fitting *work, size_t field, peal_error *err) {
@@ -67,6 +103,7 @@ static peal_status fit_column(const fitting *work, size_t field, peal_error *err
         work->facts[field] = (text_facts){.distinct = merged.distinct, .count = merged.count};
     }
     work->facts[field].only_counts = field != job->label && only_counts(&merged);
+    work->facts[field].may_count = field != job->label && may_count(&merged);
     if (status == PEAL_OK) return peal_pipeline_fit(job->pipeline, field, &merged, &work->next[field], err);
     peal_summary_clear(&merged);
     return status;
@@ -182,6 +219,22 @@ static bool is_identifier(const peal_fit_job *job, size_t field, const text_fact
     return facts->distinct >= IDENTIFIER_LEAST && facts->distinct * 10 > facts->count * 9;
 }
 
+/* Leaves numbers out that only say which row it is, by what they are and by what they are called. What is only one of
+ * both may tell something: the time, where rows came one by one. */
+static void drop_counters(const peal_fit_job *job, text_facts *facts) {
+    peal_pipeline *pipeline = job->pipeline;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const char *name = pipeline->schema.fields[i].name;
+        if (!(facts[i].only_counts || facts[i].may_count) || !calls_rows(name)) continue;
+        if (pipeline->columns[i].role != PEAL_ROLE_FEATURE && pipeline->columns[i].role != PEAL_ROLE_INDEX) continue;
+        if (peal_plan_names(job->plan, name) || json_object_get(job->plan->types, name)) continue;
+        facts[i].only_counts = false;
+        peal_pipeline_drop(pipeline, i);
+        peal_report(job->reporter, PEAL_EVENT_WARNING,
+                    "column %s: it only says which row it is, and is left out (type %s=number keeps it)", name, name);
+    }
+}
+
 /* Points at numbers that only count the rows. */
 static void question_counters(const peal_fit_job *job, const text_facts *facts) {
     enum { NAMED = 3 };
@@ -251,6 +304,7 @@ peal_status peal_fit(const peal_fit_job *job, peal_error *err) {
     }
     if (status == PEAL_OK) status = question_classes(job, err);
     if (status == PEAL_OK) drop_identifiers(job, work.facts);
+    if (status == PEAL_OK) drop_counters(job, work.facts);
     if (status == PEAL_OK) limit_marks(job);
     if (status == PEAL_OK) question_counters(job, work.facts);
     free(work.facts);

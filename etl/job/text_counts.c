@@ -464,6 +464,13 @@ static void count_date(peal_text_votes *out, peal_text text, uint64_t rows) {
     const bool is_date = peal_date_read(text.data, text.length, PEAL_DATE_MONTH, &when, &has_order) ||
                          (has_order && peal_date_read(text.data, text.length, PEAL_DATE_DAY, &when, &has_order));
     *(is_date ? &out->dates : &out->no_dates) += rows;
+    out->distinct_dates += is_date;
+    if (is_date) return;
+    if (!out->no_date[0])
+        snprintf(out->no_date, sizeof out->no_date, "%.*s", (int)(text.length < 36 ? text.length : 36), text.data);
+    if (out->date_words == PEAL_SPELLING_WORDS) return;
+    out->date_words++;
+    out->date_word_rows += rows;
 }
 
 static void count_few(vote_count *self, double number, uint64_t rows) {
@@ -504,6 +511,18 @@ static void count_vote(vote_count *self, peal_cell cell, double number, peal_tex
     }
 }
 
+/* Dates need not be all: what is none is missing. So a few words may stand among them, and a few dates that are none.
+ */
+static bool may_be_dates(const peal_text_votes *votes, uint64_t others_most) {
+    return votes->no_dates - votes->date_word_rows <= PEAL_NO_DATES_SHARE * others_most;
+}
+
+bool peal_text_votes_are_dates(const peal_text_votes *votes, uint64_t others_most) {
+    if (!votes->is_text || votes->dates == 0 || !may_be_dates(votes, others_most)) return false;
+    const bool few = votes->no_dates <= PEAL_NO_DATES_SHARE * others_most && votes->dates >= 2 * votes->no_dates;
+    return few || (votes->no_dates <= votes->dates && votes->distinct_dates > PEAL_FEW_VALUES);
+}
+
 peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t others_most,
                                   peal_text_votes *out, peal_error *err) {
     static const peal_spelling usual = {0};
@@ -513,7 +532,7 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
     vote_count votes = {.out = out};
     peal_status status = merge_open(counts, field, &self, err);
     bool is_open = true;
-    while (status == PEAL_OK && self.in_heap > 0 && (!out->is_text || out->no_dates <= others_most || is_open)) {
+    while (status == PEAL_OK && self.in_heap > 0 && (!out->is_text || may_be_dates(out, others_most) || is_open)) {
         peal_text text;
         uint64_t sum, held;
         status = merge_next(&self, &copy, &text, &sum, &held, err);
@@ -523,7 +542,7 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
                                    ? peal_cell_number(&counts->pipeline->nulls, &usual, text.data, text.length, &number)
                                    : PEAL_CELL_MISSING;
         count_vote(&votes, cell, number, text, sum + held);
-        if (out->no_dates <= others_most) count_date(out, text, sum + held);
+        if (may_be_dates(out, others_most)) count_date(out, text, sum + held);
         if (is_open && (cell == PEAL_CELL_NUMBER || cell == PEAL_CELL_OTHER)) {
             peal_spelling_vote(&out->written, text.data, text.length, sum + held);
             is_open = peal_spelling_is_open(&out->written, others_most);

@@ -35,12 +35,15 @@ peal_status peal_text_counts_sum(const peal_text_counts *counts, size_t field, p
 
 /* What the texts of a column say of its type. */
 typedef struct peal_text_votes {
-    uint64_t numbers, missing, others; /* rows; usual spellings of a missing value are `missing` */
-    uint64_t bools;                    /* rows that are true or false */
-    bool is_text;                      /* there are more others than a column of numbers may have */
-    uint64_t dates, no_dates;          /* rows whose text is a date, or neither a date nor missing */
-    bool few_whole;                    /* all numbers are whole, there are few different ones, and they do not count */
-    char other[40];                    /* one of the others, cut */
+    uint64_t numbers, missing, others;       /* rows; usual spellings of a missing value are `missing` */
+    uint64_t bools;                          /* rows that are true or false */
+    bool is_text;                            /* there are more others than a column of numbers may have */
+    uint64_t dates, no_dates;                /* rows whose text is a date, or neither a date nor missing */
+    uint64_t distinct_dates, date_word_rows; /* texts that are dates; rows of no_dates with one of the few words */
+    size_t date_words;                       /* of them, PEAL_SPELLING_WORDS at most */
+    char no_date[40];                        /* the first text that is neither, cut */
+    bool few_whole; /* all numbers are whole, there are few different ones, and they do not count */
+    char other[40]; /* one of the others, cut */
     char spelling[8];
     peal_spelling_votes written; /* how numbers among the texts are written */
 } peal_text_votes;
@@ -48,6 +51,10 @@ typedef struct peal_text_votes {
  * and no numbers however written. Any thread. */
 peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t others_most,
                                   peal_text_votes *out, peal_error *err);
+/* Whether the texts are dates: but for a few rows (PEAL_NO_DATES_SHARE times as many as a column of numbers may have
+ * others), and for a few words that stand where there is no date, in fewer rows than dates. */
+enum { PEAL_NO_DATES_SHARE = 10 };
+bool peal_text_votes_are_dates(const peal_text_votes *votes, uint64_t others_most);
 /* The moments of a column that was read as texts and holds numbers, or booleans, by the pipeline: of the training rows.
  * Texts are added in the order of their hashes. `read` tells of all rows what was no number. Any thread. */
 peal_status peal_text_counts_moments(const peal_text_counts *counts, size_t field, peal_summary *summary,

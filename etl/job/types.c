@@ -7,6 +7,7 @@
 
 enum {
     OTHERS_SHARE = 1000, /* one in so many values of a column of numbers may be none */
+    LABELS_SHARE = 20,   /* one in so many labels that are numbers may be a word, and is then missing */
     TASKS = 64,          /* columns that are looked at at once */
     NOTES_MOST = 8,      /* of one kind; the rest is counted */
 };
@@ -50,7 +51,7 @@ static peal_status count_columns(void *user, size_t index, peal_error *err) {
         const peal_field *one = &job->read->fields[field];
         if (one->skip) continue;
         add_spills(self, field, &self->votes[field]);
-        if (one->settled || !peal_types[one->type].has_vocabulary) continue;
+        if ((one->settled && !one->may_be_date) || !peal_types[one->type].has_vocabulary) continue;
         PEAL_TRY(peal_text_counts_vote(job->ingested->texts, field, others_allowed(self->rows),
                                        &self->votes[field].texts, err));
     }
@@ -144,6 +145,22 @@ static bool has_text_steps(const peal_pipeline_column *column) {
     return false;
 }
 
+/* True of a column of texts by its source's word, about which nothing else was said. */
+static bool may_be_date(const decision *self, size_t index) {
+    const peal_field *field = &self->job->read->fields[index];
+    return field->may_be_date && peal_types[field->type].has_vocabulary && index != self->job->label &&
+           !has_text_steps(&self->job->pipeline->columns[index]);
+}
+
+static bool are_dates(const decision *self, const peal_text_votes *texts) {
+    return peal_text_votes_are_dates(texts, others_allowed(self->rows));
+}
+
+static void decide_date(const decision *self, size_t index, peal_field *field) {
+    const peal_text_votes *texts = &self->votes[index].texts;
+    field->as_date = are_dates(self, texts);
+}
+
 /* Of a column whose texts the pipeline changes. It is read as text however it is decided, for its numbers are found
  * behind the text steps only. */
 static void decide_changed(const decision *self, size_t index, peal_field *field) {
@@ -163,7 +180,8 @@ static bool are_written_numbers(const decision *self, size_t index, peal_field *
     if (!peal_spelling_decide(written, others_allowed(written->rows + written->word_rows), &field->spelling))
         return false;
     if (!is_label) return true;
-    return written->word_rows == 0 && (written->distinct > PEAL_FEW_VALUES || self->job->prefers_number);
+    const bool is_mostly = written->word_rows * LABELS_SHARE <= written->rows;
+    return is_mostly && (written->distinct > PEAL_FEW_VALUES || self->job->prefers_number);
 }
 
 /* Of a column that was read as text. */
@@ -180,7 +198,7 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
         decide_changed(self, index, field);
         return;
     }
-    if (texts->is_text && texts->dates > 0 && texts->no_dates <= others_allowed(texts->dates + texts->no_dates)) {
+    if (are_dates(self, texts)) {
         field->as_date = !is_label;
         return;
     }
@@ -231,6 +249,7 @@ static peal_status decide(decision *self, peal_error *err) {
                 decide_texts(self, i, field);
             }
         }
+        if (field->settled && !field->skip && may_be_date(self, i)) decide_date(self, i, field);
         field->found = field->found || !field->settled;
         field->settled = field->decided = !is_open;
     }

@@ -72,6 +72,11 @@ static bool keeps_texts(const peal_transform *transform) {
     return transform->role == PEAL_TRANSFORM_KEEP || transform->role == PEAL_TRANSFORM_QUERY;
 }
 
+/* True of what is never for all columns. */
+static bool wants_names(const peal_transform *transform, const json_t *options) {
+    return (transform->wants_rows && transform->wants_rows(options)) || stands_beside(transform);
+}
+
 static peal_status check_values(const peal_transform *transform, const json_t *options, peal_error *err) {
     peal_split split;
     void *state = NULL;
@@ -86,11 +91,7 @@ static peal_status check_values(const peal_transform *transform, const json_t *o
     }
     peal_status status = transform->load(options, &state, err);
     if (state) transform->free(state);
-    const bool wants_names = (transform->wants_rows && transform->wants_rows(options)) || stands_beside(transform);
-    if (status != PEAL_OK || !wants_names) return status;
-    const json_t *columns = json_object_get(options, "columns");
-    const char *one = json_string_value(columns);
-    if (columns && !(one && strcmp(one, "texts") == 0)) return PEAL_OK;
+    if (status != PEAL_OK || !wants_names(transform, options) || json_object_get(options, "columns")) return status;
     return peal_fail(err, PEAL_E_USAGE, "%s: its columns must be named", transform->name);
 }
 
@@ -117,6 +118,7 @@ static peal_status apply_type(peal_schema *schema, const char *source, const cha
     if (peal_types[field->type].has_child) return peal_fail(err, PEAL_E_USAGE, "column '%s' holds bytes", name);
     PEAL_TRY(check_type(name, type, &field->type, err));
     field->settled = field->decided = true;
+    field->as_date = field->as_number = field->may_be_date = false;
     return PEAL_OK;
 }
 
@@ -238,6 +240,11 @@ static peal_status apply_label(const plan_work *planner, const peal_guess *guess
                              field->name);
         }
         field->as_number = field->as_number || changed;
+        /* Numbers in another way of writing are found by all values, and are no bad rows. */
+        if (!field->as_number && guess->others > 0 && peal_spelling_may_be(guess->other, strlen(guess->other))) {
+            field->type = PEAL_TYPE_DICTIONARY;
+            return PEAL_OK;
+        }
         field->type = field->as_number ? PEAL_TYPE_DICTIONARY : PEAL_TYPE_FLOAT64;
         field->settled = true;
     } else if (task == PEAL_TASK_CLASSIFY) {
@@ -296,11 +303,22 @@ peal_status peal_plan_schema(const peal_found *found, const char *name, const pe
     return status;
 }
 
+/* True of what goes to numbers where no columns are named, and else to texts. */
+static bool takes_numbers(const peal_transform *transform) {
+    return transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket;
+}
+
 bool peal_plan_names(const peal_plan_options *plan, const char *column) {
     for (size_t i = 0; i < json_array_size(plan->transforms); i++) {
-        const json_t *columns = json_object_get(json_array_get(plan->transforms, i), "columns");
-        const char *one = json_string_value(columns);
-        if (!columns || (one && (strcmp(one, column) == 0 || strcmp(one, "texts") == 0))) return true;
+        const json_t *options = json_array_get(plan->transforms, i), *columns = json_object_get(options, "columns");
+        const char *one = json_string_value(columns),
+                   *called = json_string_value(json_object_get(options, "transform"));
+        const peal_transform *transform;
+        if (!columns && called && peal_transform_find(called, &transform, NULL) == PEAL_OK &&
+            !takes_numbers(transform)) {
+            return true;
+        }
+        if (one && (strcmp(one, column) == 0 || strcmp(one, "texts") == 0)) return true;
         for (size_t c = 0; c < json_array_size(columns); c++) {
             const char *text = json_string_value(json_array_get(columns, c));
             if (text && strcmp(text, column) == 0) return true;
@@ -365,6 +383,10 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
     const peal_field *field = &planner->pipeline->schema.fields[column];
     const peal_type_info *info = &peal_types[field->type];
     const bool beside = stands_beside(transform);
+    if (at->role == PEAL_ROLE_DROPPED) {
+        return peal_fail(err, PEAL_E_USAGE, "column '%s' is dropped (drop), and '%s' is named for it", field->name,
+                         transform->name);
+    }
     const bool image_step = transform->role == PEAL_TRANSFORM_IMAGE;
     const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket || beside;
     const bool ends = transform->role == PEAL_TRANSFORM_ENCODE || keeps_texts(transform) || beside;
@@ -411,18 +433,24 @@ static peal_status add_to_images(plan_work *planner, const peal_transform *trans
     return peal_fail(err, PEAL_E_USAGE, "'%s' is for images, and the input has none", transform->name);
 }
 
-/* Adds a transform to the columns it names: a name, a list of names, "numbers" or "texts". */
+/* Adds a transform to the columns it names: a name, a list of names, or, unless a column is called so, "numbers" or
+ * "texts". */
 static peal_status add_to_columns(plan_work *planner, const peal_transform *transform, const json_t *options,
                                   peal_error *err) {
     const peal_schema *schema = &planner->pipeline->schema;
     const json_t *columns = json_object_get(options, "columns");
     const char *group = json_string_value(columns);
+    const bool is_column = group && peal_schema_find(schema, group, strlen(group)) != SIZE_MAX;
     const bool images = !columns && transform->role == PEAL_TRANSFORM_IMAGE;
-    bool numbers = group && strcmp(group, "numbers") == 0, texts = group && strcmp(group, "texts") == 0;
+    bool numbers = group && !is_column && strcmp(group, "numbers") == 0,
+         texts = group && !is_column && strcmp(group, "texts") == 0;
     if (images) return add_to_images(planner, transform, options, err);
     if (!columns) {
-        numbers = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket;
+        numbers = takes_numbers(transform);
         texts = !numbers;
+    }
+    if (texts && wants_names(transform, options)) {
+        return peal_fail(err, PEAL_E_USAGE, "%s: its columns must be named", transform->name);
     }
     if (numbers || texts) {
         for (size_t i = 0; i < schema->count; i++) {
@@ -430,6 +458,8 @@ static peal_status add_to_columns(plan_work *planner, const peal_transform *tran
             const peal_type_info *info = &peal_types[schema->fields[i].type];
             const bool as_number = schema->fields[i].as_number;
             if (numbers && ((!info->is_number && !as_number) || is_beside(planner, i))) continue;
+            /* What all numbers are to be in the end, some may be by their own steps. */
+            if (transform == &peal_transform_bins && is_ended(&planner->pipeline->columns[i])) continue;
             const bool is_other = !info->is_text || (as_number && transform->role == PEAL_TRANSFORM_ENCODE);
             const bool is_settled =
                 !info->has_vocabulary && (schema->fields[i].usual || is_ended(&planner->pipeline->columns[i]));
@@ -458,6 +488,12 @@ static peal_status add_label_step(plan_work *planner, const json_t *options, pea
     if (number && planner->plan->task == PEAL_TASK_CLASSIFY) {
         return peal_fail(err, PEAL_E_USAGE,
                          "the label '%s' is made a number by its steps, and task classify wants classes",
+                         planner->pipeline->schema.fields[label].name);
+    }
+    if (!number && planner->plan->task == PEAL_TASK_REGRESS && !planner->is_early) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "the values of the label '%s' are no numbers, or not in one way of writing, and task regress "
+                         "wants numbers",
                          planner->pipeline->schema.fields[label].name);
     }
     json_t *made = options ? json_copy((json_t *)options) : json_object();
@@ -704,6 +740,9 @@ static peal_status plan_steps(plan_work *planner, peal_error *err) {
             PEAL_TRY(peal_split_load(options, &pipeline->split, err));
             pipeline->has_split = true;
         } else if (transform == &peal_transform_label) {
+            if (json_object_get(options, "columns")) {
+                return peal_fail(err, PEAL_E_USAGE, "label: it is of the label (label), and takes no columns");
+            }
             label_options = options;
         } else if (transform == &peal_transform_cast) {
             continue; /* it was heard when types were chosen */

@@ -29,6 +29,7 @@ typedef struct peal_field {
     bool as_number; /* of a DICTIONARY: texts that become numbers in the pipeline (transform number) */
     peal_spelling spelling; /* and how they are written, unless such a transform is named */
     bool as_date;           /* of a DICTIONARY: its texts are dates (transform date, unless another is named) */
+    bool may_be_date;       /* of a settled DICTIONARY: its texts may still turn out to be dates */
     bool has_gaps;          /* of a BOOL: it is missing in some rows (transform bins, unless another is named) */
     const char *usual;      /* the transform that it comes to unless another is named; NULL: what its type speaks for */
     bool decided;           /* a sample had values: the type is no mere guess */

@@ -101,65 +101,6 @@ static bool take_zone(cursor *self, peal_date *out) {
     return hours <= 18 && minutes < 60;
 }
 
-/* ---- the common ways ---- */
-
-static bool take_mark(cursor *self, char *mark) {
-    if (self->at == self->end || !strchr("-/.", *self->at)) return false;
-    *mark = *self->at++;
-    return true;
-}
-
-static bool take_year_first(cursor *self, peal_date *out) {
-    char mark;
-    return take_mark(self, &mark) && take_number(self, 1, 2, &out->month) && take(self, mark) &&
-           take_number(self, 1, 2, &out->day);
-}
-
-static bool take_year_last(cursor *self, unsigned number, peal_date_first first, peal_date *out, bool *has_order) {
-    char mark;
-    unsigned second, year;
-    if (!take_mark(self, &mark) || !take_number(self, 1, 2, &second) || !take(self, mark)) return false;
-    if (!take_number(self, 4, 4, &year)) return false;
-    *has_order = mark != '.';
-    const bool day_first = mark == '.' || first == PEAL_DATE_DAY;
-    out->year = year;
-    out->month = day_first ? second : number;
-    out->day = day_first ? number : second;
-    return true;
-}
-
-static bool take_date(cursor *self, peal_date_first first, peal_date *out, bool *has_order) {
-    unsigned number = 0;
-    const size_t digits = take_number(self, 1, 8, &number);
-    out->year = number;
-    if (digits == 4) return take_year_first(self, out);
-    if (digits == 1 || digits == 2) return take_year_last(self, number, first, out, has_order);
-    out->year = number / 10000;
-    out->month = number / 100 % 100;
-    out->day = number % 100;
-    return digits == 8;
-}
-
-bool peal_date_read(const char *text, size_t length, peal_date_first first, peal_date *out, bool *has_order) {
-    cursor self = {.at = text, .end = text + length};
-    *out = (peal_date){0};
-    *has_order = false;
-    skip_blanks(&self);
-    if (!take_date(&self, first, out, has_order) || !is_right(out)) return false;
-    if (self.at < self.end && is_digit(*self.at)) return false;
-    const bool joined = take(&self, 'T') || take(&self, 't');
-    skip_blanks(&self);
-    if (joined || self.at < self.end) {
-        if (!take_time(&self, out)) return false;
-        skip_blanks(&self);
-        if (self.at < self.end && !take_zone(&self, out)) return false;
-        skip_blanks(&self);
-    }
-    return self.at == self.end;
-}
-
-/* ---- formats ---- */
-
 /* Names of which the first three letters are enough. */
 static bool take_name(cursor *self, const char *const *names, size_t count, unsigned *out) {
     for (size_t i = 0; i < count; i++) {
@@ -174,6 +115,147 @@ static bool take_name(cursor *self, const char *const *names, size_t count, unsi
 static const char *const months[] = {"january", "february", "march",     "april",   "may",      "june",
                                      "july",    "august",   "september", "october", "november", "december"};
 static const char *const weekdays[] = {"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"};
+
+/* ---- the common ways ---- */
+
+static bool take_mark(cursor *self, char *mark) {
+    if (self->at == self->end || !strchr("-/.", *self->at)) return false;
+    *mark = *self->at++;
+    return true;
+}
+
+/* The rest of 2024-01-31 and 2024-Jan-31. */
+static bool take_year_first(cursor *self, peal_date *out) {
+    char mark;
+    unsigned month;
+    if (!take_mark(self, &mark)) return false;
+    if (take_name(self, months, 12, &month)) {
+        out->month = month + 1;
+    } else if (!take_number(self, 1, 2, &out->month)) {
+        return false;
+    }
+    return take(self, mark) && take_number(self, 1, 2, &out->day);
+}
+
+/* Of four digits, or of two, which are of 1969 to 2068. */
+static bool take_year(cursor *self, bool may_be_short, peal_date *out) {
+    unsigned year = 0;
+    const size_t digits = take_number(self, 2, 4, &year);
+    out->year = digits == 2 ? year + (year < 69 ? 2000 : 1900) : year;
+    return digits == 4 || (digits == 2 && may_be_short);
+}
+
+/* The rest of 31.01.2024, 01/31/2024, 01/31/24 and 31-01-24. Short years want two digits everywhere, unless slashes say
+ * that it is a date: 6-4-10 is none. */
+static bool take_year_last(cursor *self, unsigned number, size_t digits, peal_date_first first, peal_date *out,
+                           bool *has_order) {
+    char mark;
+    unsigned second;
+    if (!take_mark(self, &mark)) return false;
+    const size_t more = take_number(self, 1, 2, &second);
+    if (!more || !take(self, mark)) return false;
+    if (!take_year(self, mark == '/' || (digits == 2 && more == 2), out)) return false;
+    *has_order = mark != '.';
+    const bool day_first = mark == '.' || first == PEAL_DATE_DAY;
+    out->month = day_first ? second : number;
+    out->day = day_first ? number : second;
+    return true;
+}
+
+/* The rest of 31 Aug 2022, 31-Aug-22, 31/Aug/2022 and 31. August 2022, behind the day. */
+static bool take_named_month(cursor *self, unsigned day, peal_date *out) {
+    char mark = '\0';
+    unsigned month;
+    (void)take_mark(self, &mark);
+    skip_blanks(self);
+    if (!take_name(self, months, 12, &month)) return false;
+    out->day = day;
+    out->month = month + 1;
+    (void)(take(self, '.') || take(self, ','));
+    if (mark == '-' || mark == '/') return take(self, mark) && take_year(self, true, out);
+    skip_blanks(self);
+    return take_year(self, false, out);
+}
+
+/* August 31, 2022; Aug 31 2022. */
+static bool take_month_first(cursor *self, peal_date *out) {
+    unsigned month;
+    if (!take_name(self, months, 12, &month)) return false;
+    out->month = month + 1;
+    (void)take(self, '.');
+    skip_blanks(self);
+    if (!take_number(self, 1, 2, &out->day)) return false;
+    (void)take(self, ',');
+    skip_blanks(self);
+    return take_year(self, false, out);
+}
+
+static bool take_date(cursor *self, peal_date_first first, peal_date *out, bool *has_order) {
+    unsigned number = 0;
+    if (self->at < self->end && is_letter(*self->at)) {
+        const cursor begin = *self;
+        if (take_name(self, weekdays, 7, &number)) {
+            (void)(take(self, '.') || take(self, ','));
+            skip_blanks(self);
+        } else {
+            *self = begin;
+        }
+        if (self->at < self->end && is_letter(*self->at)) return take_month_first(self, out);
+    }
+    const size_t digits = take_number(self, 1, 8, &number);
+    out->year = number;
+    if (digits == 4) return take_year_first(self, out);
+    if (digits == 1 || digits == 2) {
+        const cursor behind = *self;
+        if (take_year_last(self, number, digits, first, out, has_order)) return true;
+        *self = behind;
+        *has_order = false;
+        return take_named_month(self, number, out);
+    }
+    out->year = number / 10000;
+    out->month = number / 100 % 100;
+    out->day = number % 100;
+    return digits == 8;
+}
+
+/* AM, PM, a.m.: the hours before it are 1 to 12. */
+static bool take_half(cursor *self, peal_date *out) {
+    const cursor begin = *self;
+    const bool afternoon = take_word(self, "p");
+    if (!afternoon && !take_word(self, "a")) return true;
+    (void)take(self, '.');
+    if (!take_word(self, "m")) {
+        *self = begin;
+        return true; /* it is another word */
+    }
+    (void)take(self, '.');
+    const bool is_right_hour = out->second >= 3600 && out->second < 13 * 3600.0;
+    if (out->second >= 12 * 3600.0) out->second -= 12 * 3600.0;
+    if (afternoon) out->second += 12 * 3600.0;
+    return is_right_hour;
+}
+
+bool peal_date_read(const char *text, size_t length, peal_date_first first, peal_date *out, bool *has_order) {
+    cursor self = {.at = text, .end = text + length};
+    *out = (peal_date){0};
+    *has_order = false;
+    skip_blanks(&self);
+    if (!take_date(&self, first, out, has_order) || !is_right(out)) return false;
+    if (self.at < self.end && is_digit(*self.at)) return false;
+    const bool joined = take(&self, 'T') || take(&self, 't') || take(&self, ':') || take(&self, ',');
+    skip_blanks(&self);
+    if (joined || self.at < self.end) {
+        if (!take_time(&self, out)) return false;
+        skip_blanks(&self);
+        if (!take_half(&self, out)) return false;
+        skip_blanks(&self);
+        if (self.at < self.end && !take_zone(&self, out)) return false;
+        skip_blanks(&self);
+    }
+    return self.at == self.end;
+}
+
+/* ---- formats ---- */
 
 /* What a format's conversions have said so far. */
 typedef struct reading {

@@ -17,9 +17,10 @@ typedef struct peal_date {
 /* Which number is the month in 01/02/2024. */
 typedef enum peal_date_first { PEAL_DATE_AUTO, PEAL_DATE_MONTH, PEAL_DATE_DAY } peal_date_first;
 
-/* Reads a date of ISO 8601 (2024-01-31, 20240131), with slashes or points (2024/01/31, 31.01.2024), or with the year
- * last, whose order is `first`; perhaps with a time behind "T" or a blank (HH:MM, HH:MM:SS, fractions) and a zone (Z,
- * UTC, +01:00). Blanks around it are passed over. *has_order tells whether `first` mattered. */
+/* Reads a date of ISO 8601 (2024-01-31, 20240131), with slashes or points (2024/01/31, 31.01.2024), with the year
+ * last, also a short one, whose order is `first` (01/31/24), or with the month's English name (31-Aug-22, August 31,
+ * 2022), perhaps behind a weekday's; perhaps with a time behind "T", ":" or a blank (HH:MM, HH:MM:SS, fractions, AM and
+ * PM) and a zone (Z, UTC, +01:00). Blanks around it are passed over. *has_order tells whether `first` mattered. */
 bool peal_date_read(const char *text, size_t length, peal_date_first first, peal_date *out, bool *has_order);
 
 /* Reads a date by a format in strptime's words; what it does not name is 1970-01-01 00:00. */

@@ -74,13 +74,21 @@ static bool is_worth_a_mark(const peal_summary *summary) {
     return summary->nulls >= ROWS_LEAST && summary->nulls >= (summary->nulls + summary->count) / SHARE;
 }
 
+/* As near to the mean as makes no difference, but no number that a row has: so it tells which rows had none (see
+ * peal_impute_left), also where the mean is a whole number among whole numbers. */
+static double beside_mean(const peal_summary *summary) {
+    const double least = 1e-15 * peal_summary_deviation(summary), mean = summary->mean;
+    const double next = nextafter(mean, (double)INFINITY);
+    return isfinite(least) && mean + least > next ? mean + least : next;
+}
+
 static peal_status impute_fit(void *state, const char *column, peal_summary *summary, peal_error *err) {
     impute *self = state;
     if (!peal_number_parse(self->with, strlen(self->with), &self->fill)) {
         if (summary->count == 0) {
             return peal_fail(err, PEAL_E_DATA, "column '%s' has no value at all to impute from", column);
         }
-        self->fill = self->with[1] == 'e' ? summary->mean : self->with[1] == 'i' ? summary->min : summary->max;
+        self->fill = self->with[1] == 'e' ? beside_mean(summary) : self->with[1] == 'i' ? summary->min : summary->max;
     }
     if (!isfinite(self->fill)) {
         const double far = fabs(summary->max) > fabs(summary->min) ? summary->max : summary->min;

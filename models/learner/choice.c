@@ -20,7 +20,8 @@ const char *models__choose_optimizer(const models__table *table) {
 
 double models__choose_lr(const models__table *table, const peal_model_spec *spec, const peal_optimizer *optimizer,
                          double steps) {
-    if (table->bytes || optimizer != &peal_optimizer_adam) return (double)optimizer->default_lr;
+    const bool is_adam = optimizer == &peal_optimizer_adam || optimizer == &peal_optimizer_adamw;
+    if (table->bytes || !is_adam) return (double)optimizer->default_lr;
     const bool net = spec->hidden_count > 0;
     const double usual = net ? 0.002 : 0.02, most = net ? 0.01 : 0.1;
     const double rate = usual * sqrt((net ? NET_STEPS : LINEAR_STEPS) / steps);

@@ -332,6 +332,26 @@ static const char *ranking_option(const peal_model_spec *spec, const models__obj
     return spec->list_count && !(objective && objective->query) ? spec->kind->list->name : NULL;
 }
 
+/* PEAL_E_USAGE names the first option that other objectives have, and that was given another value. */
+static peal_status check_foreign(const peal_model_spec *spec, const models__objective *objective, peal_error *err) {
+    static const struct {
+        int number, of[2];
+    } options[] = {{MODELS__ALPHA, {MODELS__QUANTILE, MODELS__HUBER}},
+                   {MODELS__TWEEDIE_POWER, {MODELS__TWEEDIE, MODELS__TWEEDIE}},
+                   {MODELS__POISSON_STEP, {MODELS__POISSON, MODELS__POISSON}}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        const peal_model_number *one = &spec->kind->parameters[options[i].number];
+        const models__objective *first = &models__objectives[options[i].of[0]],
+                                *second = &models__objectives[options[i].of[1]];
+        if (objective == first || objective == second) continue;
+        if (spec->parameters[options[i].number] == one->otherwise) continue;
+        return peal_fail(err, PEAL_E_USAGE, "%s is of the objective %s%s%s, not of '%s'", one->name, first->name,
+                         first == second ? "" : " or ", first == second ? "" : second->name,
+                         objective ? objective->name : "trees");
+    }
+    return PEAL_OK;
+}
+
 static peal_status check_gains(const peal_model_spec *spec, peal_error *err) {
     for (size_t i = 1; i < spec->list_count; i++) {
         if (spec->list[i] >= spec->list[i - 1]) continue;
@@ -350,6 +370,7 @@ peal_status models__goal_check(const peal_model_spec *spec, peal_error *err) {
                          strcmp(option, "at") == 0 || strcmp(option, "label_gain") == 0 ? " or rank_xendcg" : "",
                          objective ? objective->name : "trees");
     }
+    PEAL_TRY(check_foreign(spec, objective, err));
     PEAL_TRY(check_gains(spec, err));
     if (objective != &models__objectives[MODELS__QUANTILE] || alpha < 1) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "the objective 'quantile' wants an alpha between 0 and 1, not %g", alpha);

@@ -151,6 +151,13 @@ static peal_status make_constraints(models__trees *self, peal_error *err) {
                      training->shape->classes);
 }
 
+/* No more than there are rows for. */
+static size_t leaves_of(const models__trees *self) {
+    const size_t wanted = models__forest_leaves(self->training->spec);
+    const uint64_t most = self->training->row_count / (self->min_rows ? self->min_rows : 1);
+    return most < 2 ? 2 : most < wanted ? (size_t)most : wanted;
+}
+
 static peal_status make(models__trees *self, peal_error *err) {
     peal_training *training = self->training;
     peal_model_spec *spec = training->spec;
@@ -163,11 +170,11 @@ static peal_status make(models__trees *self, peal_error *err) {
     PEAL_TRY(check_ranking(self, err));
     self->outputs = self->goal.outputs;
     self->members = training->at_once;
-    self->leaves = models__forest_leaves(spec);
+    self->min_rows = (uint64_t)numbers[MODELS__MIN_ROWS];
+    self->leaves = leaves_of(self);
     self->depth = (uint32_t)numbers[MODELS__DEPTH];
     self->growth = spec->words[MODELS__GROWTH] == MODELS__BY_DEPTH ? MODELS__BY_DEPTH : MODELS__BY_LEAF;
     self->rate = numbers[MODELS__RATE];
-    self->min_rows = (uint64_t)numbers[MODELS__MIN_ROWS];
     self->min_hessian = numbers[MODELS__MIN_HESSIAN];
     self->sampling = models__sample_choose(spec);
     self->dart = models__dart_choose(spec);

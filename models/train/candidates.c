@@ -20,6 +20,7 @@ enum {
     QUERIES_LEAST = 20,     /* the same of queries */
     ROWS_OF_NET = 100,      /* from so many on a net is tried */
     ROWS_FOLDED = 1000,     /* up to so many all rows are held out in turn */
+    RARE_FEW = 100,         /* also where fewer of the rarer classes than that are among those held out at first */
     ROWS_FEW = 5000,        /* up to so many a fifth is held out, else a tenth; and penalties are tried */
     SPARSE_MOST = 1 << 14,  /* sparse features up to which trees and a net are tried: a first layer has a hundredfold of
                                numbers, and trees look at all bins of what many rows have at every split */
@@ -141,9 +142,15 @@ static bool is_open(const models__trial *than, const models__trial *one) {
     return gain.mean > -gain.error && gain.mean <= 4 * gain.error;
 }
 
-/* The other folds of a small table, as long as it is open whether the model is better than `than`; NULL: all. */
+/* Of a small table, or of one that has few rows of all but one class, one fold is too little to tell by. */
+static bool wants_folds(const choice *self, const models__trial *one) {
+    if (self->has_valid || self->shape.has_query || self->rows > ROWS_AGAIN) return false;
+    return self->rows <= ROWS_FOLDED || models__trial_rare(one) < RARE_FEW;
+}
+
+/* The other folds, as long as it is open whether the model is better than `than`; NULL: all. */
 static peal_status try_folds(const choice *self, models__trial *one, const models__trial *than, peal_error *err) {
-    if (self->has_valid || self->rows > ROWS_FOLDED || self->shape.has_query) return PEAL_OK;
+    if (!wants_folds(self, one)) return PEAL_OK;
     while (one->folds < MODELS__FOLDS && (!than || is_open(than, one))) PEAL_TRY(models__trial_fold(one, err));
     return PEAL_OK;
 }
@@ -238,18 +245,42 @@ static peal_status try_net(choice *self, peal_error *err) {
     return try_candidate(self, options.model, trial_names[NET], err);
 }
 
+/* The variance of an AUC (Hanley and McNeil 1982, section 4) of so many rows of either class. */
+static double auc_variance(double auc, double first, double second) {
+    const double q1 = auc / (2 - auc), q2 = 2 * auc * auc / (1 + auc), square = auc * auc;
+    return (auc * (1 - auc) + (first - 1) * (q1 - square) + (second - 1) * (q2 - square)) / (first * second);
+}
+
+/* Of two classes: whether the second one puts the rows in a better order than chance explains, and costs no more loss
+ * than chance does. Where a class is rare all losses are nearly that of the frequencies, and tell little. */
+static peal_status ranks_better(const models__trial *one, const models__trial *two, const models__gain *gain, bool *out,
+                                peal_error *err) {
+    peal_metrics first, second;
+    const uint64_t rows = (uint64_t)gain->rows;
+    *out = false;
+    if (one->trainer.data.shape.classes != 2 || !(gain->mean > -2 * gain->error)) return PEAL_OK;
+    PEAL_TRY(models__trial_measure(one, rows, &first, err));
+    PEAL_TRY(models__trial_measure(two, rows, &second, err));
+    const double rare = (double)models__trial_rare_of(two, rows), others = gain->rows - rare;
+    if (rare < 1 || others < 1 || !isfinite(first.auc) || !isfinite(second.auc)) return PEAL_OK;
+    const double error = sqrt(auc_variance(first.auc, rare, others) + auc_variance(second.auc, rare, others));
+    *out = second.auc - first.auc > 2 * error;
+    return PEAL_OK;
+}
+
 /* Whether the second one's loss is below the first's, row by row, by more than two standard errors; or by more than
  * one, where also more rows gain than chance explains: few rows of a long tail make a large error. With one alone a net
  * would often be taken for luck: its best epoch was chosen by these very rows. And it must tell the classes apart as
  * well. */
 static peal_status is_better(const models__trial *one, const models__trial *two, bool *out, peal_error *err) {
+    enum { RARE_LEAST = 10 };
     *out = false;
-    if (!models__trial_decides(one)) return PEAL_OK;
+    if (models__trial_rare(one) < RARE_LEAST) return PEAL_OK;
     PEAL_TRY(ranks_as_well(one, two, out, err));
     const models__gain gain = models__trial_gain(one, two);
     *out = *out && (gain.mean > 2 * gain.error ||
                     (gain.rows >= 100 && gain.mean > gain.error && gain.wins > gain.rows / 2 + sqrt(gain.rows)));
-    return PEAL_OK;
+    return *out ? PEAL_OK : ranks_better(one, two, &gain, out, err);
 }
 
 /* ---- the winner ---- */

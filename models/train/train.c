@@ -102,9 +102,14 @@ bool models__can_learn(const peal_train_options *options) {
 static peal_status check_init(models__trainer *trainer, peal_error *err) {
     const peal_learner *learner = trainer->learner;
     const char *path = trainer->options->init;
-    if (!learner->take || models__predictor_learner(trainer->init)->model_new != learner->model_new) {
-        return peal_fail(err, PEAL_E_USAGE, "'%s' cannot go on from %s, which '%s' has learnt", learner->name, path,
-                         models__predictor_learner(trainer->init)->name);
+    if (!learner->take) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "%s: a model '%s' is learnt from all rows at once, and cannot be gone on from (init)", path,
+                         trainer->spec.kind->name);
+    }
+    if (models__predictor_learner(trainer->init)->model_new != learner->model_new) {
+        return peal_fail(err, PEAL_E_USAGE, "%s holds a model '%s', from which one '%s' cannot go on (init)", path,
+                         models__predictor_learner(trainer->init)->name, trainer->spec.kind->name);
     }
     if (json_object_get(peal_predictor_job(trainer->init), "imported")) {
         return peal_fail(

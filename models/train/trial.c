@@ -100,17 +100,20 @@ double models__row_loss(const peal_shape *shape, const double *scores, double la
     return error * error / 2;
 }
 
-bool models__trial_decides(const models__trial *self) {
-    enum { OTHERS_LEAST = 10 };
+uint64_t models__trial_rare_of(const models__trial *self, uint64_t rows) {
     const uint32_t classes = self->trainer.data.shape.classes;
-    const models__held held = models__trial_held(self);
+    const double *labels = models__trial_held(self).labels;
     uint64_t most = 0;
     for (uint32_t class = 0; class < classes; class ++) {
-        uint64_t rows = 0;
-        for (uint64_t row = 0; row < held.rows; row++) rows += held.labels[row] == class;
-        if (rows > most) most = rows;
+        uint64_t count = 0;
+        for (uint64_t row = 0; row < rows; row++) count += labels[row] == class;
+        if (count > most) most = count;
     }
-    return classes == 0 || held.rows - most >= OTHERS_LEAST;
+    return classes ? rows - most : UINT64_MAX;
+}
+
+uint64_t models__trial_rare(const models__trial *self) {
+    return models__trial_rare_of(self, models__trial_held(self).rows);
 }
 
 models__gain models__trial_gain(const models__trial *one, const models__trial *two) {

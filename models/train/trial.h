@@ -34,9 +34,10 @@ void models__trial_free(models__trial *self);
 models__held models__trial_held(const models__trial *self);
 /* The loss of one row: log loss of a class, half the squared error of a standardised number. */
 double models__row_loss(const peal_shape *shape, const double *scores, double label);
-/* Whether the rows held out can tell two models apart: with a handful that are not of the most frequent class, luck
- * does. */
-bool models__trial_decides(const models__trial *self);
+/* How many of the rows held out, or of the first `rows` of them, are not of the most frequent class: with a handful
+ * luck tells two models apart. UINT64_MAX of a number. */
+uint64_t models__trial_rare(const models__trial *self);
+uint64_t models__trial_rare_of(const models__trial *self, uint64_t rows);
 
 /* Metrics of the first `rows` rows held out. */
 peal_status models__trial_measure(const models__trial *self, uint64_t rows, peal_metrics *out, peal_error *err);

@@ -23,6 +23,23 @@ static void warn_of_falling_loss(const models__trainer *trainer) {
                 course->later_loss, course->last_loss);
 }
 
+/* A training in which nothing was learnt, or that made it worse, of learners that a smaller step would help. */
+static void warn_of_no_gain(const models__trainer *trainer) {
+    const models__course *course = &trainer->course;
+    const double rise = course->last_loss - course->first_loss;
+    if (!trainer->learner->has_no_end || trainer->result->epochs < 2 || trainer->data.valid_count) return;
+    if (rise == 0) {
+        peal_report(trainer->options->reporter, PEAL_EVENT_WARNING,
+                    "the loss has not changed, %.4g from the first round to the last: no split was made; fewer rows or "
+                    "less gain may have to be enough (min_rows, min_hessian, min_gain), or no column tells the label",
+                    course->last_loss);
+    } else if (rise > 0 && rise > fabs(course->first_loss) / 2) {
+        peal_report(trainer->options->reporter, PEAL_EVENT_WARNING,
+                    "the loss rose from %.4g in the first round to %.4g in the last: a smaller rate would help (rate)",
+                    course->first_loss, course->last_loss);
+    }
+}
+
 models__held models__held_out(const models__trainer *trainer) {
     return (models__held){trainer->data.valid_labels, trainer->data.valid_count, &trainer->result->valid};
 }
@@ -95,6 +112,7 @@ static void warn_of_luck(const models__trainer *trainer) {
 
 void models__warn(const models__trainer *trainer, const models__held *held) {
     warn_of_falling_loss(trainer);
+    warn_of_no_gain(trainer);
     warn_of_worthless_model(trainer, held);
     warn_of_luck(trainer);
     models__warn_of_leaks(trainer);

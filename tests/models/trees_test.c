@@ -261,7 +261,7 @@ static void trees_that_make_no_sense_are_refused(void **state) {
         uint32_t value;
         const char *what; /* NULL: it is right */
     } cases[] = {{"nodes", 1, 3, NULL},
-                 {"nodes", 0, 4, "makes no sense"},                    /* a feature that is not there */
+                 {"nodes", 0, 9, "makes no sense"},                    /* a feature that is not there */
                  {"nodes", 1, 1 << 10, "makes no sense"},              /* no such kind of split */
                  {"nodes", 2, 0, "makes no sense"},                    /* its own child */
                  {"nodes", 2, 7, "makes no sense"},                    /* a node that is not there */
