@@ -52,8 +52,9 @@ static void print_transforms(void) {
         "images. Columns that no "
         "transform is named for get: numbers impute and standardize, dates date, texts index (which the model looks "
         "up, as if it were one-hot), the label label, images grey or rgb and a resize; texts that are nearly all "
-        "different are left out. Where only "
-        "impute is named, nothing else is done to the number.");
+        "different are left out. Texts that are numbers in another way of writing (money, units, clocks) get number "
+        "first. Where only impute is named, nothing else is done to the number. numbers and texts may stand for all "
+        "such columns (columns=numbers).");
 }
 
 static void print_models(void) {

@@ -1,6 +1,8 @@
 /* Finds the nearest word by edit distance and writes the hint at the end of a message; see spelling.h. */
 #include "core/base/spelling.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,11 +46,23 @@ static size_t edit_distance(const char *a, const char *b) {
     return above[b_length];
 }
 
+/* The same word but for blanks and capital letters. */
+static bool is_same(const char *a, const char *b) {
+    for (;;) {
+        while (*a == ' ') a++;
+        while (*b == ' ') b++;
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) return false;
+        if (!*a) return true;
+        a++;
+        b++;
+    }
+}
+
 const char *peal_nearest_word(const char *typed, const char *const *words, size_t count) {
     const char *nearest = NULL;
     size_t best = strlen(typed) / 3 + 2; /* further than this is another word */
     for (size_t i = 0; i < count; i++) {
-        size_t distance = edit_distance(typed, words[i]);
+        const size_t distance = is_same(typed, words[i]) ? 0 : edit_distance(typed, words[i]);
         if (distance < best) {
             best = distance;
             nearest = words[i];

@@ -264,11 +264,16 @@ static void note_losses(const ipc__reader *reader, const peal_reporter *reporter
         const ipc__node *node = &schema->nodes[i];
         const char *why = ipc__unreadable(schema, i);
         const bool inside = node->parent != SIZE_MAX && schema->nodes[node->parent].type.kind != TYPE_STRUCT;
-        if (inside || (!why && (node->type.kind != TYPE_DECIMAL || node->type.precision <= EXACT_DIGITS))) continue;
+        const bool is_long = node->type.kind == TYPE_DECIMAL && node->type.precision > EXACT_DIGITS;
+        if (inside || (!why && !is_long && !node->type.has_place)) continue;
         if (notes++ >= NOTES_MOST) continue;
         if (why) {
             peal_report(reporter, PEAL_EVENT_NOTE, "%s: column %s is left out: it is %s", reader->name, node->path,
                         why);
+        } else if (node->type.has_place) {
+            peal_report(reporter, PEAL_EVENT_NOTE,
+                        "%s: column %s: its times are taken in UTC, not by the clock of its time zone", reader->name,
+                        node->path);
         } else {
             peal_report(reporter, PEAL_EVENT_NOTE,
                         "%s: column %s: decimals of %d digits are taken as numbers of %d (type %s=text keeps all)",

@@ -27,6 +27,8 @@ typedef struct ipc__type {
     uint8_t unit;   /* a TIME_UNIT_ */
     bool is_signed; /* of integers */
     bool zoned;     /* a timestamp is an instant in UTC */
+    bool has_place; /* its zone is that of a place, whose clock is not known here */
+    int32_t zone;   /* minutes by which its zone's clock is before UTC's */
     uint32_t bits;  /* of a value of a fixed size; 0: of another size */
     int32_t precision, scale;
     uint32_t width; /* of a FIXED_SIZE_LIST: items */

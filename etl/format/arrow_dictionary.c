@@ -105,7 +105,8 @@ void ipc__edition_release(ipc__dictionaries *self, ipc__edition *edition) {
 
 static bool is_same_type(const ipc__type *a, const ipc__type *b) {
     return a->kind == b->kind && a->unit == b->unit && a->is_signed == b->is_signed && a->zoned == b->zoned &&
-           a->bits == b->bits && a->precision == b->precision && a->scale == b->scale && a->width == b->width;
+           a->zone == b->zone && a->bits == b->bits && a->precision == b->precision && a->scale == b->scale &&
+           a->width == b->width;
 }
 
 /* Columns may share a dictionary; its values are then of one type. */

@@ -74,6 +74,27 @@ static uint32_t time_bits(arrow__reader *reader, arrow__at at) {
 }
 
 /* Fields of a type's table; what makes no sense has 0 bits. */
+/* "+05:30", "-0800", or a name of UTC; false: of a place. */
+static bool read_zone(const char *text, size_t length, int32_t *minutes) {
+    static const char *const names[] = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", "Z"};
+    *minutes = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strlen(names[i]) == length && memcmp(names[i], text, length) == 0) return true;
+    }
+    int digits[4];
+    size_t count = 0;
+    if (length < 5 || (*text != '+' && *text != '-')) return false;
+    for (size_t i = 1; i < length; i++) {
+        if (text[i] == ':' && i == 3) continue;
+        if (text[i] < '0' || text[i] > '9' || count == 4) return false;
+        digits[count++] = text[i] - '0';
+    }
+    const int32_t offset = count == 4 ? (digits[0] * 10 + digits[1]) * 60 + digits[2] * 10 + digits[3] : INT32_MAX;
+    if (offset > 18 * 60) return false;
+    *minutes = *text == '-' ? -offset : offset;
+    return true;
+}
+
 static ipc__type read_type(arrow__reader *reader, uint64_t kind, arrow__at at) {
     static const uint32_t float_bits[] = {[PRECISION_HALF] = 16, [PRECISION_SINGLE] = 32, [PRECISION_DOUBLE] = 64};
     ipc__type type = {.kind = (uint8_t)kind};
@@ -107,8 +128,9 @@ static ipc__type read_type(arrow__reader *reader, uint64_t kind, arrow__at at) {
     case TYPE_TIMESTAMP: {
         size_t length;
         type.unit = (uint8_t)arrow__read_scalar(reader, at, TIMESTAMP_UNIT, 2, TIME_UNIT_SECOND);
-        (void)arrow__read_string(reader, arrow__read_ref(reader, at, TIMESTAMP_ZONE), &length);
+        const char *zone = arrow__read_string(reader, arrow__read_ref(reader, at, TIMESTAMP_ZONE), &length);
         type.zoned = length > 0;
+        type.has_place = type.zoned && !read_zone(zone, length, &type.zone);
         type.bits = 64;
         break;
     }

@@ -165,11 +165,19 @@ static size_t time_text(const ipc__array *array, size_t row, char cell[IPC_CELL]
         (void)floor_divide(value, SECONDS_A_DAY * units_a_second[type->unit], &rest);
         return put_time(cell, IPC_CELL, rest, type->unit);
     }
-    size_t length = put_date(cell, floor_divide(value, SECONDS_A_DAY * units_a_second[type->unit], &rest));
+    const int64_t unit = units_a_second[type->unit], zone = type->zone * 60 * unit;
+    /* The days of values at the end of what 64 bits hold are a hundred thousand years from here: no clock is put on. */
+    const bool fits = value > INT64_MIN / 2 && value < INT64_MAX / 2;
+    size_t length = put_date(cell, floor_divide(fits ? value + zone : value, SECONDS_A_DAY * unit, &rest));
     cell[length++] = 'T';
     length += put_time(cell + length, IPC_CELL - length, rest, type->unit);
-    if (type->zoned) cell[length++] = 'Z';
-    return length;
+    if (type->zone == 0 || !fits) {
+        if (type->zoned) cell[length++] = 'Z';
+        return length;
+    }
+    const int32_t minutes = type->zone < 0 ? -type->zone : type->zone;
+    return length + (size_t)snprintf(cell + length, IPC_CELL - length, "%c%02d:%02d", type->zone < 0 ? '-' : '+',
+                                     minutes / 60, minutes % 60);
 }
 
 /* Seconds, with as many digits as the unit gives. */

@@ -45,6 +45,12 @@ peal_status csv__read_beginning(const peal_input *input, char **text, size_t *si
 peal_status csv__decode(const json_t *options, const char *name, peal_stream *stream, peal_stream **out,
                         peal_error *err) {
     const char *encoding = peal_option_text(options, "encoding", NULL);
+    uint8_t head[4];
+    size_t size = 0;
+    if (!encoding && !stream->live) {
+        PEAL_TRY(peal_stream_look(&stream, head, sizeof head, &size, err));
+        if (peal_format_is_utf16(head, size)) encoding = "utf-16";
+    }
     *out = stream;
     return encoding ? peal_encoding_open(stream, name, encoding, out, err) : PEAL_OK;
 }
@@ -131,12 +137,11 @@ static peal_status csv_next(peal_reader *base, peal_block *block, peal_error *er
 
 /* ---- the columns ---- */
 
-static peal_status map_column(csv__reader *reader, const csv__records *records, const csv__record *header, size_t index,
-                              bool *there, peal_error *err) {
+static peal_status map_column(csv__reader *reader, const csv__field *field, size_t index, size_t marks, bool *there,
+                              peal_error *err) {
     const peal_schema *schema = reader->wanted->schema;
     char unnamed[CSV__UNNAMED];
-    const csv__field made = csv__record_name(records, header, index), *field = &made;
-    csv__name_unnamed(records, header, index, unnamed);
+    csv__name_unnamed(index, marks, unnamed);
     const size_t found = field->length ? peal_schema_find(schema, field->text, field->length)
                                        : peal_schema_find(schema, unnamed, strlen(unnamed));
     reader->columns[index] = found;
@@ -191,8 +196,10 @@ static peal_status map_by_name(csv__reader *reader, const csv__records *records,
     bool *there;
     PEAL_TRY(peal_alloc_checked(&there, reader->wanted->schema->count, sizeof *there, "columns", err));
     peal_status status = PEAL_OK;
+    const size_t marks = csv__unnamed_marks(records, header);
     for (size_t i = 0; status == PEAL_OK && i < reader->column_count; i++) {
-        status = map_column(reader, records, header, i, there, err);
+        const csv__field field = csv__record_name(records, header, i);
+        status = map_column(reader, &field, i, marks, there, err);
     }
     if (status == PEAL_OK) status = check_columns(reader, there, records, header, err);
     free(there);
@@ -339,11 +346,13 @@ static const char *const tsv_suffixes[] = {".tsv", ".tab", NULL};
 
 /* All text may be CSV; UTF-16 is told by its mark and named by who asks. */
 static int csv_recognise(const uint8_t *head, size_t size, const char *name) {
+    if (peal_format_is_utf16(head, size)) return 30;
     if (size == 0 || memchr(head, '\0', size)) return 0;
     return peal_format_is_named(name, csv_suffixes) ? 60 : 10;
 }
 
 static int tsv_recognise(const uint8_t *head, size_t size, const char *name) {
+    if (peal_format_is_utf16(head, size)) return peal_format_is_named(name, tsv_suffixes) ? 40 : 0;
     if (size == 0 || memchr(head, '\0', size)) return 0;
     return peal_format_is_named(name, tsv_suffixes) ? 70 : 0; /* CSV finds tabs by itself */
 }

@@ -107,10 +107,11 @@ bool csv__next_record(csv__records *records, bool blank_is_row, csv__record *out
 /* Field `index` of a record; the name as csv__field_of makes it, once. */
 csv__field csv__record_name(const csv__records *records, const csv__record *record, size_t index);
 csv__field csv__record_field(const csv__records *records, const csv__record *record, size_t index);
-/* The name of a column that has none in the header (NULL: there is no header): c1, c2... by its place, and with a _
- * behind as long as another one is called so. */
-enum { CSV__UNNAMED = 48 };
-void csv__name_unnamed(const csv__records *records, const csv__record *header, size_t index, char name[CSV__UNNAMED]);
+/* A column that has no name in the header is called c1, c2... by its place, with so many _ behind as there must be for
+ * no column that has a name to be called so. */
+enum { CSV__UNNAMED = 48, CSV__MARKS_MOST = 16 };
+size_t csv__unnamed_marks(const csv__records *records, const csv__record *header);
+void csv__name_unnamed(size_t index, size_t marks, char name[CSV__UNNAMED]);
 
 /* One input under way; csv.c reads, csv_parse.c parses. */
 typedef struct csv__reader {
@@ -143,7 +144,8 @@ peal_status csv__survey_tabs(const json_t *options, const peal_survey *what, con
 /* The first bytes of an input, which are a sample or as many more as its first line takes; freed by the caller, also on
  * failure. There is room for one more byte and PEAL_BLOCK_PADDING behind. *whole: they are all there is. */
 peal_status csv__read_beginning(const peal_input *input, char **text, size_t *size, bool *whole, peal_error *err);
-/* The stream in UTF-8, from the encoding that an option names. Takes `stream` over, even on failure. */
+/* The stream in UTF-8, from the encoding that an option names, or from UTF-16 if it begins with its mark. Takes
+ * `stream` over, even on failure. */
 peal_status csv__decode(const json_t *options, const char *name, peal_stream *stream, peal_stream **out,
                         peal_error *err);
 

@@ -286,19 +286,31 @@ csv__field csv__record_name(const csv__records *records, const csv__record *reco
     return csv__field_of(records->dialect, begin, end);
 }
 
-static bool has_name(const csv__records *records, const csv__record *header, const char *name) {
-    const size_t length = strlen(name);
-    for (size_t i = 0; i < header->count; i++) {
-        const csv__field field = csv__record_field(records, header, i);
-        if (field.length == length && memcmp(field.text, name, length) == 0) return true;
+/* The place of a column that "c12__" would be the name of, from 0 on, and how many _ it has; SIZE_MAX: of none. */
+static size_t place_of(const csv__field *field, size_t *marks) {
+    enum { DIGITS_MOST = 9 };
+    size_t at = 1, place = 0;
+    *marks = 0;
+    if (field->length < 2 || field->text[0] != 'c' || field->text[1] == '0') return SIZE_MAX;
+    for (; at < field->length && at <= DIGITS_MOST && field->text[at] >= '0' && field->text[at] <= '9'; at++) {
+        place = place * 10 + (size_t)(field->text[at] - '0');
     }
-    return false;
+    for (; at < field->length && field->text[at] == '_'; at++) ++*marks;
+    return at < field->length || place == 0 ? SIZE_MAX : place - 1;
 }
 
-void csv__name_unnamed(const csv__records *records, const csv__record *header, size_t index, char name[CSV__UNNAMED]) {
-    size_t length = (size_t)snprintf(name, CSV__UNNAMED, "c%zu", index + 1);
-    while (header && length + 1 < CSV__UNNAMED && has_name(records, header, name)) {
-        name[length++] = '_';
-        name[length] = '\0';
+size_t csv__unnamed_marks(const csv__records *records, const csv__record *header) {
+    size_t most = 0, marks;
+    for (size_t i = 0; i < header->count; i++) {
+        const csv__field field = csv__record_field(records, header, i);
+        const size_t place = place_of(&field, &marks);
+        if (place >= header->count || csv__record_field(records, header, place).length) continue;
+        if (marks + 1 > most) most = marks + 1;
     }
+    return most < CSV__MARKS_MOST ? most : CSV__MARKS_MOST;
+}
+
+void csv__name_unnamed(size_t index, size_t marks, char name[CSV__UNNAMED]) {
+    static const char all[CSV__MARKS_MOST + 1] = "________________";
+    snprintf(name, CSV__UNNAMED, "c%zu%.*s", index + 1, (int)marks, all);
 }

@@ -24,13 +24,14 @@ static size_t control_byte(const char *text, size_t size) {
     return at;
 }
 
-static peal_status add_column(surveyor *self, const csv__record *first, size_t index, size_t columns, peal_error *err) {
+static peal_status add_column(surveyor *self, const csv__record *first, size_t marks, size_t index, size_t columns,
+                              peal_error *err) {
     char unnamed[CSV__UNNAMED];
-    const csv__record *header = self->dialect.header ? first : NULL;
-    const csv__field made = header ? csv__record_name(&self->records, first, index) : (csv__field){.length = 0};
+    const csv__field made =
+        self->dialect.header ? csv__record_name(&self->records, first, index) : (csv__field){.length = 0};
     const csv__field *field = &made;
     const bool named = field->length > 0;
-    csv__name_unnamed(&self->records, header, index, unnamed);
+    csv__name_unnamed(index, marks, unnamed);
     const char *text = named ? field->text : unnamed;
     const size_t size = named ? field->length : strlen(unnamed);
     if (peal_utf8_error(text, size) < size || memchr(text, '\0', size)) {
@@ -66,7 +67,8 @@ static bool ends_in_nothing(const surveyor *self, const csv__record *header) {
 static peal_status add_columns(surveyor *self, const csv__record *first, peal_error *err) {
     size_t columns = self->dialect.columns;
     if (ends_in_nothing(self, first)) columns--;
-    for (size_t i = 0; i < columns; i++) PEAL_TRY(add_column(self, first, i, columns, err));
+    const size_t marks = self->dialect.header ? csv__unnamed_marks(&self->records, first) : 0;
+    for (size_t i = 0; i < columns; i++) PEAL_TRY(add_column(self, first, marks, i, columns, err));
     return peal_alloc_checked(&self->out->guesses, columns, sizeof *self->out->guesses, "columns", err);
 }
 

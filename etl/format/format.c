@@ -103,8 +103,6 @@ static const stranger strangers[] = {
     {"a Python pickle", "write it as CSV", "\x80\x04\x95", 3, 0},
     {"a stream of Snappy data", "decompress it first", "\xFF\x06\0\0sNaPpY", 10, 0},
     {"an R data file", "write it as CSV", "RDX3\n", 5, 0},
-    {"UTF-16 text", "name its encoding (encoding utf-16)", "\xFF\xFE", 2, 0},
-    {"UTF-16 text", "name its encoding (encoding utf-16)", "\xFE\xFF", 2, 0},
 };
 
 static bool begins_with_word(const uint8_t *head, size_t size, const char *word) {
@@ -291,6 +289,11 @@ void peal_few_note(peal_few *few, double number) {
     } else {
         few->values[few->count++] = number;
     }
+}
+
+bool peal_format_is_utf16(const uint8_t *head, size_t size) {
+    const bool has_mark = size >= 2 && ((head[0] == 0xFF && head[1] == 0xFE) || (head[0] == 0xFE && head[1] == 0xFF));
+    return has_mark && !(size >= 4 && head[2] == 0 && head[3] == 0); /* that is UTF-32 */
 }
 
 bool peal_format_is_named(const char *name, const char *const *suffixes) {

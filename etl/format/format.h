@@ -215,6 +215,8 @@ bool peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal
 /* The type that the values so far speak for: FLOAT64 or DICTIONARY; `field` is told whether there were any. */
 void peal_guess_type(peal_guesser *guesser, peal_field *field);
 
+/* True of text that begins with the mark of UTF-16, as spreadsheets write it. */
+bool peal_format_is_utf16(const uint8_t *head, size_t size);
 /* True if a file's name ends in one of the suffixes, or in one with a codec's behind (.json.gz). */
 bool peal_format_is_named(const char *name, const char *const *suffixes);
 

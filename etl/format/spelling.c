@@ -359,6 +359,7 @@ static const peal_spelling ways[PEAL_SPELLING_WAYS] = {
     {.decimal = ',', .thousands = '.'},
     {.thousands = ' '},
     {.decimal = ',', .thousands = ' '},
+    {.thousands = '\''},
     {.clock = true},
 };
 enum { CLOCK = PEAL_SPELLING_WAYS - 1, DISTINCT_LEAST = 20 };

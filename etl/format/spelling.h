@@ -15,7 +15,7 @@ bool peal_spelling_may_be(const char *text, size_t length);
  */
 const char *peal_spelling_hint(const char *text, size_t length);
 
-enum { PEAL_SPELLING_WAYS = 7, PEAL_SPELLING_WORDS = 3, PEAL_WORD_SIZE = 40 };
+enum { PEAL_SPELLING_WAYS = 8, PEAL_SPELLING_WORDS = 3, PEAL_WORD_SIZE = 40 };
 
 /* What the distinct texts of a column say of how its numbers are written. Begins as all 0. */
 typedef struct peal_spelling_votes {

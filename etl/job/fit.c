@@ -48,9 +48,10 @@ static bool only_counts(const peal_summary *summary) {
 
 /* Whether whole numbers are spread as evenly over few more places than there are rows as some of such a count are. */
 static bool may_count(const peal_summary *summary) {
-    enum { ROWS_LEAST = 20, SPREAD_MOST = 4 };
+    enum { ROWS_LEAST = 20, SPREAD_MOST = 4, FIRST_MOST = 1000 };
     const double n = (double)summary->count, range = summary->max - summary->min;
     if (summary->count < ROWS_LEAST || summary->nulls > 0 || range < n - 1 || range > SPREAD_MOST * n) return false;
+    if (fabs(summary->min) > FIRST_MOST * n) return false; /* long numbers hold more than a count */
     const double uniform = ((range + 1) * (range + 1) - 1) / 12;
     return summary->min == floor(summary->min) && summary->max == floor(summary->max) &&
            fabs(summary->m2 / n - uniform) <= 0.1 * uniform;

@@ -279,7 +279,8 @@ peal_status peal_live_scan(peal_live *live, const peal_pipeline *pipeline, const
                            peal_scan **out, peal_error *err) {
     const peal_format *format;
     peal_scan_options scan = *options;
-    if (peal_option_text(options->reading, "encoding", NULL)) {
+    if (peal_option_text(options->reading, "encoding", NULL) ||
+        peal_format_is_utf16(live->head.data, live->head.size)) {
         return peal_fail(err, PEAL_E_USAGE,
                          "text of another encoding cannot be followed (encoding): convert it in a pipe, as by iconv");
     }

@@ -157,24 +157,26 @@ static bool tells_number(const sample *self, size_t column) {
     return xx > 0 && yy > 0 && xy * xy >= 0.99999 * xx * yy;
 }
 
-static const char *name_of(const models__trainer *trainer, size_t column, char *text, size_t size) {
+/* The column of the input that feature or code `column` was made of: what can be left out. */
+static size_t input_of(const models__trainer *trainer, size_t column) {
     const peal_pipeline *pipeline = trainer->data.pipeline;
     const uint32_t features = trainer->data.shape.features;
-    if (column < features) {
-        peal_pipeline_feature_name(pipeline, (uint32_t)column, text, size);
-        return text;
-    }
-    size_t left = column - features;
+    size_t left = column < features ? 0 : column - features;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (pipeline->columns[i].role == PEAL_ROLE_INDEX && left-- == 0) return pipeline->schema.fields[i].name;
+        const peal_pipeline_column *one = &pipeline->columns[i];
+        if (column < features ? one->role == PEAL_ROLE_FEATURE && column - one->offset < one->width
+                              : one->role == PEAL_ROLE_INDEX && left-- == 0) {
+            return i;
+        }
     }
-    return "?";
+    return 0;
 }
 
 static void tell(const models__trainer *trainer, const size_t told[TOLD_MOST], size_t count) {
-    char names[TOLD_MOST][120], *all;
+    const peal_field *fields = trainer->data.pipeline->schema.fields;
     const char *name[TOLD_MOST] = {"", "", ""};
-    for (size_t i = 0; i < TOLD_MOST && i < count; i++) name[i] = name_of(trainer, told[i], names[i], sizeof names[i]);
+    char *all;
+    for (size_t i = 0; i < TOLD_MOST && i < count; i++) name[i] = fields[told[i]].name;
     all = count == 1   ? peal_sprintf("the column '%s' alone tells", name[0])
           : count == 2 ? peal_sprintf("each of the columns '%s' and '%s' tells", name[0], name[1])
           : count == 3
@@ -191,7 +193,7 @@ static void tell(const models__trainer *trainer, const size_t told[TOLD_MOST], s
 void models__warn_of_leaks(const models__trainer *trainer) {
     const peal_shape *shape = &trainer->data.shape;
     const size_t columns = shape->bytes ? 0 : (size_t)shape->features + shape->code_columns;
-    size_t told[TOLD_MOST], count = 0;
+    size_t told[TOLD_MOST], count = 0, last = SIZE_MAX;
     const size_t others = columns + (shape->sparse > 0);
     if (columns == 0 || others < 2 || trainer->data.train_count < ROWS_LEAST) return;
     sample self = {.trainer = trainer};
@@ -200,9 +202,11 @@ void models__warn_of_leaks(const models__trainer *trainer) {
             const bool tells = shape->classes             ? tells_class(&self, column)
                                : column < shape->features ? tells_number(&self, column)
                                                           : false;
-            if (!tells) continue;
-            if (count < TOLD_MOST) told[count] = column;
+            const size_t input = input_of(trainer, column);
+            if (!tells || input == last) continue;
+            if (count < TOLD_MOST) told[count] = input;
             count++;
+            last = input;
         }
         if (count && count < others) tell(trainer, told, count);
     }

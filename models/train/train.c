@@ -108,8 +108,10 @@ static peal_status check_init(models__trainer *trainer, peal_error *err) {
                          trainer->spec.kind->name);
     }
     if (models__predictor_learner(trainer->init)->model_new != learner->model_new) {
-        return peal_fail(err, PEAL_E_USAGE, "%s holds a model '%s', from which one '%s' cannot go on (init)", path,
-                         models__predictor_learner(trainer->init)->name, trainer->spec.kind->name);
+        return peal_fail(err, PEAL_E_USAGE,
+                         "'%s' cannot go on from %s, which holds a model '%s' that '%s' has learnt (sync says by what)",
+                         learner->name, path, peal_predictor_spec(trainer->init),
+                         models__predictor_learner(trainer->init)->name);
     }
     if (json_object_get(peal_predictor_job(trainer->init), "imported")) {
         return peal_fail(

@@ -204,6 +204,7 @@ static void header_is_found(void **state) {
         {.text = "x,y\nu,v\n", .expected = "c1|c2\nx|y\nu|v\n", .options = "{\"header\": \"no\"}"},
         {.text = "a,,b\n1,2,3\n", .expected = "a|c2|b\n1|2|3\n"}, /* what has no name is called by its place */
         {.text = "a,,\n1,2,3\n", .expected = "a|c2|c3\n1|2|3\n"},
+        {.text = ",c1,c3,,c1_\n1,2,3,4,5\n", .expected = "c1__|c1|c3|c4__|c1_\n1|2|3|4|5\n"},
         {.text = ",,\n1,2,3\n", .expected = "c1|c2|c3\n||\n1|2|3\n"},
         {.text = "a,b,\n1,2,\n3,4,\n", .expected = "a|b\n1|2\n3|4\n"}, /* a delimiter at each line's end is no column */
         {.text = "a,b\n", .expected = "a|b\n"},

@@ -292,18 +292,29 @@ static void dates_are_those_of_the_calendar(void **state) {
         const time_t seconds = (time_t)(random >> 31) - ((time_t)1 << 32); /* 1833 to 2106 */
         struct tm parts;
         assert_non_null(gmtime_r(&seconds, &parts));
-        static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y/%m/%dT%H:%M:%SZ",    "%d.%m.%Y %H:%M:%S UTC",
-                                              "%m/%d/%Y %H:%M:%S", "%Y%m%d %H:%M:%S+00:00", "%d %b %Y %I:%M:%S %p",
+        static const char *const formats[] = {"%Y-%m-%d %H:%M:%S",
+                                              "%Y/%m/%dT%H:%M:%SZ",
+                                              "%d.%m.%Y %H:%M:%S UTC",
+                                              "%m/%d/%Y %H:%M:%S",
+                                              "%Y%m%d %H:%M:%S+00:00",
+                                              "%a, %d %b %Y %H:%M:%S GMT",
+                                              "%d/%b/%Y:%H:%M:%S +0000",
+                                              "%B %d, %Y %I:%M:%S %p",
+                                              "%d-%b-%Y %H:%M:%S",
+                                              "%Y-%b-%d %T",
+                                              "%m/%d/%Y %I:%M:%S %p",
+                                              "%d %b %Y %I:%M:%S %p",
                                               "%A %j %Y %T"};
-        for (size_t f = 0; f < 7; f++) {
+        enum { COMMON = 11 };
+        for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
             char text[80];
             peal_date date;
             bool has_order = false;
             const size_t length = strftime(text, sizeof text, formats[f], &parts);
-            const bool read = f < 5 ? peal_date_read(text, length, PEAL_DATE_MONTH, &date, &has_order)
-                                    : peal_date_read_format(formats[f], text, length, &date);
+            const bool read = f < COMMON ? peal_date_read(text, length, PEAL_DATE_MONTH, &date, &has_order)
+                                         : peal_date_read_format(formats[f], text, length, &date);
             if (!read) fail_msg("'%s' is not read", text);
-            assert_true(has_order == (f == 3));
+            assert_true(has_order == (f == 3 || f == COMMON - 1));
             assert_true(peal_date_time(&date) == (double)seconds);
             assert_int_equal(peal_date_weekday(&date), (parts.tm_wday + 6) % 7);
         }
@@ -331,7 +342,17 @@ static void what_is_no_date_is_not_read(void **state) {
         "2024-01-31 1:2",
         "0000-01-01",
         "2024-01-311",
-        "1/2/24",
+        "1.2.24",
+        "6-4-10",
+        "May",
+        "12 May",
+        "Sat",
+        "Sat 12",
+        "31 Jun 2024",
+        "10-Foo-24",
+        "01/31/2024 13:00 PM",
+        "01/31/2024 0:30 AM",
+        "01/31/2024 10:30 XM",
         "2024-01-31 10:00 +1:00",
     };
     peal_date date;
@@ -341,6 +362,14 @@ static void what_is_no_date_is_not_read(void **state) {
             fail_msg("'%s' is read", wrong[i]);
         }
     }
+    static const char *const short_years[] = {"08/31/22", "31.08.22", "31-Aug-22", "31 Aug. 2022", "31. August 2022"};
+    for (size_t i = 0; i < sizeof short_years / sizeof *short_years; i++) {
+        if (!peal_date_read(short_years[i], strlen(short_years[i]), PEAL_DATE_MONTH, &date, &has_order)) {
+            fail_msg("'%s' is not read", short_years[i]);
+        }
+        assert_true(date.year == 2022 && date.month == 8 && date.day == 31);
+    }
+    assert_true(peal_date_read("1/2/69", 6, PEAL_DATE_MONTH, &date, &has_order) && date.year == 1969);
     assert_false(peal_date_read("13/01/2024", 10, PEAL_DATE_MONTH, &date, &has_order) || !has_order);
     assert_true(peal_date_read("13/01/2024", 10, PEAL_DATE_DAY, &date, &has_order));
     assert_true(peal_date_read(" 2000-02-29 23:59:60.25 -05:30 ", 31, PEAL_DATE_DAY, &date, &has_order));

@@ -456,6 +456,76 @@ static void identifiers_are_left_out_after_the_pass(void **state) {
     job_clear(&self);
 }
 
+/* What counts the rows and is called so is left out, unless somebody says what it is; what is called otherwise, or does
+ * not count, is kept. */
+static void counters_are_left_out(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *types;
+        size_t first, step;
+        bool repeated, dropped;
+    } cases[] = {
+        {"id", NULL, 1, 1, false, true},         {"PassengerId", NULL, 0, 1, false, true},
+        {"row_id", NULL, 5, 2, false, true},     {"id", "{\"id\": \"number\"}", 1, 1, false, false},
+        {"day", NULL, 1, 1, false, false},       {"id", NULL, 1, 1, true, false},
+        {"id", NULL, 1, 20, false, false},       {"valid", NULL, 1, 1, false, false},
+        {"id", NULL, 900000000, 1, false, true}, {"id", NULL, 900000000, 2, false, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lines made = {0};
+        job self;
+        job_init(&self, cases[i].types);
+        char line[60];
+        snprintf(line, sizeof line, "%s,x\n", cases[i].name);
+        add_lines(&made, 1, line);
+        for (size_t row = 0; row < 300; row++) {
+            const size_t place = cases[i].repeated ? row % 40 : row * 7 % 300;
+            snprintf(line, sizeof line, "%zu,%zu\n", cases[i].first + cases[i].step * place, row % 7);
+            add_lines(&made, 1, line);
+        }
+        job_add_lines(&self, "counts.csv", &made);
+        must_run(&self);
+        assert_type(&self, cases[i].name, "float64", cases[i].dropped ? "dropped" : "feature");
+        if (cases[i].dropped) assert_says(&self, "it only says which row it is, and is left out");
+        job_clear(&self);
+    }
+}
+
+/* Words and wrong dates among dates are missing; too many of either, and it is text. */
+static void dates_may_lack_some(void **state) {
+    (void)state;
+    static const struct {
+        size_t words, others, texts;
+        bool is_date;
+    } cases[] = {{0, 0, 0, true},   {200, 0, 0, true},  {0, 5, 0, true},
+                 {0, 60, 0, false}, {700, 0, 0, false}, {0, 0, 100, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lines made = {0};
+        job self;
+        job_init(&self, NULL);
+        char line[60];
+        add_lines(&made, 1, "when,x\n");
+        for (size_t row = 0; row < 600; row++) {
+            snprintf(line, sizeof line, "2021-%02zu-%02zu,1\n", row % 12 + 1, row % 28 + 1);
+            add_lines(&made, 1, line);
+        }
+        add_lines(&made, cases[i].words, "0000-00-00,2\n");
+        for (size_t row = 0; row < cases[i].others; row++) {
+            snprintf(line, sizeof line, "2021-02-%02zu,3\n", 30 + row);
+            add_lines(&made, 1, line);
+        }
+        for (size_t row = 0; row < cases[i].texts; row++) {
+            snprintf(line, sizeof line, "in spring %zu,3\n", row % 9);
+            add_lines(&made, 1, line);
+        }
+        job_add_lines(&self, "dates.csv", &made);
+        must_run(&self);
+        assert_type(&self, "when", "dictionary", cases[i].is_date ? "feature" : "index");
+        if (cases[i].words && cases[i].is_date) assert_says(&self, "200 values are no dates, as '0000-00-00'");
+        job_clear(&self);
+    }
+}
+
 /* ---- the same bits ---- */
 
 /* Columns of all kinds, which change in the last file: x becomes text, w becomes numbers with a bad value in 4,000. */
@@ -588,6 +658,8 @@ int main(void) {
         cmocka_unit_test(true_and_false_are_booleans),
         cmocka_unit_test(bad_row_leaves_no_missing_value),
         cmocka_unit_test(identifiers_are_left_out_after_the_pass),
+        cmocka_unit_test(counters_are_left_out),
+        cmocka_unit_test(dates_may_lack_some),
         cmocka_unit_test(threads_do_not_change_the_bits),
         cmocka_unit_test(killed_second_pass_is_resumed_with_the_same_bits),
     };

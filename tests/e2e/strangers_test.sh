@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Tables as strangers have them, with nothing said but the label: how numbers, dates and what is missing are written, what
+# only counts the rows, and classes of which one is rare.
+source tests/lib.sh
+
+learn() { # learn FILE OPTION...: a training; what it says in err.txt, and r2 or auc of the file itself in $got
+    rm -rf m.safetensors m.run
+    "$peal" train "$1" --label y --out m.safetensors "${@:2}" >out.txt 2>err.txt || { cat err.txt >&2; fail "train $*"; }
+    "$peal" eval m.safetensors "$1" --json --quiet >m.json
+    got=$(json m.json "metrics.$(grep -q '"r2"' m.json && echo r2 || echo auc)")
+}
+says() { grep -qE -- "$1" err.txt || { cat err.txt >&2; fail "not said: $1"; }; }
+silent_of() { ! grep -qE -- "$1" err.txt || { cat err.txt >&2; fail "said: $1"; }; }
+
+# A label of numbers in another spelling is a number: with commas, money, words where there is none.
+awk 'BEGIN { for (i = 0; i < 600; i++) { x = i * 37 % 600 / 10; y = 1200 + 50 * x + i % 7
+    plain = sprintf("%.2f", y); comma = plain; sub(/\./, ",", comma)
+    money = sprintf("\"$%d,%06.2f\"", y / 1000, y % 1000)
+    if (i == 0) { print "x;y" >"comma.csv"; print "x,y" >"money.csv"; print "x,y" >"words.csv"; print "x,y" >"plain.csv" }
+    decimal = sprintf("%.1f", x); sub(/\./, ",", decimal)
+    printf "%s;%s\n", decimal, comma >"comma.csv"; printf "%.1f,%s\n", x, money >"money.csv"
+    printf "%.1f,%s\n", x, (i % 50 ? plain : "on request") >"words.csv"; printf "%.1f,%s\n", x, plain >"plain.csv" } }'
+for table in plain comma money words; do
+    learn $table.csv --model linear
+    at_least "$got" 0.999
+    [ $table = plain ] || says "label y: taken for a number"
+done
+learn money.csv --model linear --task regress
+at_least "$got" 0.999
+expect 0 "12 rows have no label" "$peal" train words.csv --label y --model linear --out m.safetensors
+
+# A column of dates with a few words, in ways that people write.
+awk 'BEGIN { split("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", names, " "); srand(5)
+    for (i = 0; i < 900; i++) { m = int(rand() * 12) + 1; d = int(rand() * 28) + 1; y = (m == 3 || m == 9) ? 5 : 0; y += d / 100
+    word = i % 60 == 7 ? "0000-00-00" : i % 70 == 9 ? "unknown" : ""
+    if (i == 0) for (k = 1; k <= 4; k++) print "when,y" >("d" k ".csv")
+    printf "%s,%s\n", word ? word : sprintf("2021-%02d-%02d", m, d), y >"d1.csv"
+    printf "%s,%s\n", word ? word : d "-" names[m] "-21", y >"d2.csv"
+    printf "\"%s\",%s\n", word ? word : names[m] " " d ", 2021", y >"d3.csv"
+    printf "%s,%s\n", word ? word : sprintf("%02d/%02d/2021 %02d:05 %s", m, d, i % 12 + 1, i % 2 ? "PM" : "AM"), y >"d4.csv" } }'
+for k in 1 2 3 4; do
+    learn d$k.csv --model trees
+    says "column when: its texts are dates"
+    says "column when: [0-9]+ values are no dates, as '"
+    at_least "$got" 0.9
+done
+
+# What counts the rows, and is called so, is left out; what is called otherwise may be the time.
+awk 'BEGIN { print "Id,x,y"; for (i = 1; i <= 300; i++) if (i % 5) print i "," (i * 17 % 30) "," (i > 150) }' >ids.csv
+learn ids.csv --model logistic
+says "warning: column Id: it only says which row it is, and is left out"
+learn ids.csv --model logistic --type Id=number
+silent_of "left out"
+sed 's/^Id/day/' ids.csv >days.csv
+learn days.csv --model logistic
+silent_of "left out"
+at_least "$got" 0.99
+
+# A rare class that only curves tell: the linear model is no choice, whatever the split.
+for seed in 1 2 3; do
+    awk -v seed=$seed 'function uniform() { state = state * 16807 % 2147483647; return state / 2147483647 }
+        function normal() { return sqrt(-2 * log(uniform())) * cos(6.283185307 * uniform()) }
+        BEGIN { state = 1000 + seed; print "a,b,c,y"; for (i = 0; i < 2500; i++) { a = normal(); b = normal(); c = normal()
+            p = 1 / (1 + exp(6 - 3.2 * (a * a > 2.25) - 3 * (b * b > 2.25)))
+            printf "%.3f,%.3f,%.3f,%s\n", a, b, c, (uniform() < p ? "fraud" : "ok") } }' >rare.csv
+    learn rare.csv --seed $seed
+    says "model: (trees|mlp) is chosen"
+    at_least "$got" 0.8
+done
+
+# Text in UTF-16 as spreadsheets write it; a column without a name beside one that is called like it.
+printf '\xff\xfe' >wide.csv
+{ echo "x	y"; awk 'BEGIN { for (i = 0; i < 60; i++) print i % 9 "	" i % 9 * 2.5 }'; } | iconv -t utf-16le >>wide.csv
+learn wide.csv --model linear
+at_least "$got" 0.999
+awk 'BEGIN { print ",c1,y"; for (i = 0; i < 60; i++) print i % 9 "," i % 7 "," i % 9 * 2.5 }' >unnamed.csv
+learn unnamed.csv --model linear
+says "column c1_ "
+at_least "$got" 0.999
+
+# A flag of which there is one value, or none.
+awk 'BEGIN { print "flag,x,y"; for (i = 0; i < 400; i++) print (i % 3 ? "" : 1) "," i * 7 % 11 "," (i % 3 == 0 ? 5 : 0) }' >flag.csv
+learn flag.csv --model linear
+at_least "$got" 0.999
+
+# Words that contradict each other, or that would do nothing.
+expect 2 "column 'x' is dropped" "$peal" train ids.csv --label y --drop x --weight x --out m.safetensors
+expect 2 "column 'x' is dropped" "$peal" etl ids.csv --label y --drop x --transform keep:columns=x --out x.ds
+[ ! -e x.ds ] || fail "a dataset was written"
+expect 2 "alpha is of the objective quantile or huber, not of 'squared'" \
+    "$peal" train plain.csv --label y --model trees:objective=squared,alpha=0.3 --out m.safetensors
+expect 2 "takes no columns" "$peal" etl ids.csv --label y --transform label:columns=x --out x.ds
+learn plain.csv --model trees:min_gain=1e9
+says "warning: the loss has not changed"
+learn plain.csv --model trees:rate=9
+says "warning: the loss rose"
+learn plain.csv --model trees --transform bins:columns=x
+learn plain.csv --model linear --optimizer adamw --sync epoch
+says "adamw, lr 0.02"
+
+# A table may have a column that is called like a group of them.
+awk 'BEGIN { print "numbers,age,y"; for (i = 1; i < 90; i++) print i % 8 "," i % 5 "," i % 8 * 3 }' >names.csv
+learn names.csv --model linear --transform log1p:columns=numbers
+says "^column numbers +number +log1p impute$"
+says "^column age +number +impute standardize$"
+echo "strangers: all well"
