@@ -6,6 +6,7 @@
 
 #include "core/base/machine.h"
 #include "core/base/stop.h"
+#include "core/base/text.h"
 #include "core/thread/executor.h"
 #include "etl/job/objects.h"
 
@@ -24,6 +25,8 @@ typedef struct scan_input {
     bool has_rows;           /* a block of it was read */
 } scan_input;
 
+enum { UNKNOWN_SHOWN = 40 };
+
 /* Of a column's texts, which stay from block to block: whether the pipeline knows them. */
 typedef struct seen_texts {
     peal_buffer unknown; /* uint8_t [texts of the dictionary that were asked for] */
@@ -40,6 +43,7 @@ typedef struct scan_slot {
     peal_scan_rows rows;
     uint64_t unknown;
     size_t unknown_column;
+    char unknown_text[UNKNOWN_SHOWN];
     peal_future *future; /* of a task in the pool; NULL: it was not given there, or taken back */
     bool made;           /* into rows, or failed: */
     peal_status status;
@@ -70,6 +74,7 @@ struct peal_scan {
     bool shown; /* the caller has the first one's rows */
     uint64_t unknown;
     size_t unknown_column;
+    char unknown_text[UNKNOWN_SHOWN]; /* the first one, cut */
 };
 
 /* The pipeline's spellings of null, and those that were named for these sources. */
@@ -296,6 +301,15 @@ static bool is_unknown(const scan_slot *slot, size_t column, const peal_dictiona
     return !peal_nulls_hold(&slot->scan->nulls, text.data, text.length);
 }
 
+/* The first one of a block. */
+static void note_unknown(scan_slot *slot, size_t index, peal_text text) {
+    const uint32_t shown = UNKNOWN_SHOWN - PEAL_TEXT_CUT_EXTRA;
+    char whole[UNKNOWN_SHOWN * 2];
+    snprintf(whole, sizeof whole, "%.*s", (int)(text.length < UNKNOWN_SHOWN ? text.length : UNKNOWN_SHOWN), text.data);
+    slot->unknown_column = index;
+    peal_text_cut(whole, shown, slot->unknown_text);
+}
+
 /* The rows of a column whose texts are not known. Each text is asked for once. */
 static peal_status count_unknown_rows(scan_slot *slot, size_t index, const peal_column *column, peal_error *err) {
     const peal_dictionary *dictionary = column->dictionary;
@@ -310,9 +324,11 @@ static peal_status count_unknown_rows(scan_slot *slot, size_t index, const peal_
     uint64_t rows = 0;
     for (size_t row = 0; row < column->length; row++) {
         const int32_t code = peal_column_code(column, row);
-        rows += code >= 0 && seen->unknown.data[code];
+        if (code < 0 || !seen->unknown.data[code]) continue;
+        if (slot->unknown == 0 && rows == 0)
+            note_unknown(slot, index, peal_dictionary_text(dictionary, (uint32_t)code));
+        rows++;
     }
-    if (slot->unknown == 0 && rows) slot->unknown_column = index;
     slot->unknown += rows;
     return PEAL_OK;
 }
@@ -514,7 +530,10 @@ peal_status peal_scan_next_until(peal_scan *scan, int64_t until_ns, peal_scan_ro
             if (err) *err = slot->error;
             return slot->status;
         }
-        if (scan->unknown == 0) scan->unknown_column = slot->unknown_column;
+        if (scan->unknown == 0) {
+            scan->unknown_column = slot->unknown_column;
+            memcpy(scan->unknown_text, slot->unknown_text, sizeof scan->unknown_text);
+        }
         scan->unknown += slot->unknown;
         if (slot->rows.table.rows || slot->rows.bad_count) {
             *out = slot->rows;
@@ -523,7 +542,8 @@ peal_status peal_scan_next_until(peal_scan *scan, int64_t until_ns, peal_scan_ro
     }
 }
 
-uint64_t peal_scan_unknown(const peal_scan *scan, const char **column) {
+uint64_t peal_scan_unknown(const peal_scan *scan, const char **column, const char **text) {
+    *text = scan->unknown_text;
     *column = scan->unknown ? scan->pipeline->schema.fields[scan->unknown_column].name : "";
     return scan->unknown;
 }

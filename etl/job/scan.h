@@ -74,8 +74,8 @@ size_t peal_scan_slots(const peal_scan *scan);
 peal_status peal_scan_next(peal_scan *scan, peal_scan_rows *out, peal_error *err);
 /* The same, of a scan of a stream; but waits for rows no longer than until `until_ns` (peal_now_ns). */
 peal_status peal_scan_next_until(peal_scan *scan, int64_t until_ns, peal_scan_rows *out, peal_error *err);
-/* Texts met so far that a column of categories does not know, and the name of the first such column. */
-uint64_t peal_scan_unknown(const peal_scan *scan, const char **column);
+/* Texts met so far that a column of categories does not know, the name of the first such column and that text, cut. */
+uint64_t peal_scan_unknown(const peal_scan *scan, const char **column, const char **text);
 /* Sources left out so far. */
 uint64_t peal_scan_left_out(const peal_scan *scan);
 void peal_scan_close(peal_scan *scan);

@@ -94,7 +94,8 @@ const peal_table *peal_windows_schema(const peal_windows *windows) {
 }
 
 uint64_t peal_windows_unknown(const peal_windows *windows, const char **column) {
-    return peal_scan_unknown(windows->scan, column);
+    const char *text;
+    return peal_scan_unknown(windows->scan, column, &text);
 }
 
 void peal_windows_close(peal_windows *windows) {

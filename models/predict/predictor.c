@@ -423,11 +423,12 @@ static peal_status walk_rows(const peal_predictor *predictor, const peal_predict
     }
 }
 
-static void say_unknown(const peal_predict_options *options, const peal_predict_result *result, const char *column) {
+static void say_unknown(const peal_predict_options *options, const peal_predict_result *result, const char *column,
+                        const char *text) {
     if (result->unknown == 0) return;
     peal_report(options->reporter, PEAL_EVENT_WARNING,
-                "%llu value%s (the first of column '%s') %s not known to the model and %s missing",
-                (unsigned long long)result->unknown, result->unknown == 1 ? "" : "s", column,
+                "%llu value%s (the first of column '%s': '%s') %s not known to the model and %s missing",
+                (unsigned long long)result->unknown, result->unknown == 1 ? "" : "s", column, text,
                 result->unknown == 1 ? "is" : "are", result->unknown == 1 ? "counts as" : "count as");
 }
 
@@ -458,14 +459,14 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
         .user = &lanes,
     };
     peal_scan *scan;
-    const char *column;
+    const char *column, *text;
     PEAL_TRY(peal_scan_open(predictor->pipeline, &scan_options, &scan, err));
     peal_status status = models__predictor_lanes(predictor, peal_scan_slots(scan), &lanes, err);
     if (status == PEAL_OK) status = walk_rows(predictor, options, scan, &lanes, consumer, result, err);
     result->rows_in = result->rows_used + result->rows_dropped;
-    result->unknown = peal_scan_unknown(scan, &column);
+    result->unknown = peal_scan_unknown(scan, &column, &text);
     result->sources_left_out = peal_scan_left_out(scan);
-    if (status == PEAL_OK) say_unknown(options, result, column);
+    if (status == PEAL_OK) say_unknown(options, result, column, text);
     peal_scan_close(scan); /* first: its threads may be in the lanes */
     models__lanes_clear(&lanes);
     if (status == PEAL_OK && result->rows_in == 0 && result->sources_left_out) {

@@ -43,7 +43,7 @@ grep -q "warning: column income: 1 value is no number, as 'oops', and counts for
 grep -q "column income: 1 value (n.a.) is taken for missing" err.txt || fail "$(cat err.txt)"
 $peal train ds --model linear --epochs 20 --out m.st --quiet
 same odd.csv
-expect 0 "1 value (the first of column 'income') is not known to the model" $peal predict m.st odd.csv
+expect 0 "1 value (the first of column 'income': 'oops') is not known to the model" $peal predict m.st odd.csv
 expect 2 "cannot be both" $peal etl odd.csv --transform number:columns=income,thousands=. --out no
 
 # Hashed texts: a plain column of codes; a text that was never seen has one, too.
