@@ -34,6 +34,9 @@ case_00() {
 case_02() {
     etl "$cases/02_index_noname.csv" --label y
     well
+    told 'column c1: it only says which row it is' type
+    etl "$cases/02_index_noname.csv" --label y --type c1=number
+    well
     rows 300 300
     mean c1 149.5
     mean a "$(average 2 <"$cases/02_index_noname.csv")"
@@ -435,7 +438,7 @@ case_54() {
 
 # PapaParse#600, #861: semicolons, and commas in one name of the header.
 case_56() {
-    etl "$cases/56_delim_header.csv" --label y
+    etl "$cases/56_delim_header.csv" --label y --type id=number
     well
     rows 100 100
     mean id 49.5

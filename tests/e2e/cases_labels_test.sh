@@ -62,9 +62,11 @@ case_08() {
     label_number price "$(average 3 <plain.csv)"
 }
 case_08b() {
-    train "$cases/08_thousands.csv" --label price --task regress --model linear --epochs 5
-    refused 'price' 'line [0-9]+' '--(thousands|number|type)'
-    told_line_of "$cases/08_thousands.csv" '"[0-9]+,[0-9]+"$'
+    etl "$cases/08_thousands.csv" --label price --task regress
+    well
+    sed 's/"\([0-9]*\),\([0-9]*\)"/\1\2/g; s/"//g' "$cases/08_thousands.csv" >plain.csv
+    mean income "$(average 2 <plain.csv)"
+    label_number price "$(average 3 <plain.csv)"
 }
 case_08c() {
     etl "$cases/08_thousands.csv" --label price
@@ -73,9 +75,10 @@ case_08c() {
 
 # Amounts with $ as the target: as with commas.
 case_41() {
-    train "$cases/41_label_dollar.csv" --label price --task regress --model linear --epochs 5
-    refused 'price' 'line [0-9]+' '--(number|type|null|on-bad-row|currency)'
-    told_line_of "$cases/41_label_dollar.csv" '\$'
+    etl "$cases/41_label_dollar.csv" --label price --task regress
+    well
+    tr -d '$' <"$cases/41_label_dollar.csv" >plain.csv
+    label_number price "$(average "$(head -n 1 plain.csv | tr , '\n' | grep -n '^price$' | cut -d: -f1)" <plain.csv)"
 }
 case_41b() {
     etl "$cases/41_label_dollar.csv" --label price

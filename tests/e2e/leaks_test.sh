@@ -25,7 +25,7 @@ silent numbers.csv --label price --drop a --drop b
 model=logistic
 warned "each of the columns 'refund' and 'status' tells the label" classes.csv --label churn
 warned "the column 'status' alone tells the label" classes.csv --label churn --drop refund
-warned "the column 'status=open' alone tells the label" classes.csv --label churn --drop refund --transform onehot:columns=status,max_values=1
+warned "the column 'status' alone tells the label" classes.csv --label churn --drop refund --transform onehot:columns=status,max_values=1
 silent classes.csv --label churn --drop refund --drop status
 # A class of one row in twenty is told as well; too few rows tell nothing.
 awk -F, 'NR == 1 || $5 == "no" || ++n <= 40' classes.csv >rare.csv
