@@ -466,8 +466,6 @@ static void count_date(peal_text_votes *out, peal_text text, uint64_t rows) {
     *(is_date ? &out->dates : &out->no_dates) += rows;
     out->distinct_dates += is_date;
     if (is_date) return;
-    if (!out->no_date[0])
-        snprintf(out->no_date, sizeof out->no_date, "%.*s", (int)(text.length < 36 ? text.length : 36), text.data);
     if (out->date_words == PEAL_SPELLING_WORDS) return;
     out->date_words++;
     out->date_word_rows += rows;

@@ -41,7 +41,6 @@ typedef struct peal_text_votes {
     uint64_t dates, no_dates;                /* rows whose text is a date, or neither a date nor missing */
     uint64_t distinct_dates, date_word_rows; /* texts that are dates; rows of no_dates with one of the few words */
     size_t date_words;                       /* of them, PEAL_SPELLING_WORDS at most */
-    char no_date[40];                        /* the first text that is neither, cut */
     bool few_whole; /* all numbers are whole, there are few different ones, and they do not count */
     char other[40]; /* one of the others, cut */
     char spelling[8];
