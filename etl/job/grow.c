@@ -209,20 +209,13 @@ static peal_status make_text(grow_job *job, const uint8_t *bytes, size_t size, p
     return status;
 }
 
-static uint64_t times(uint64_t a, uint64_t b) {
-    uint64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
 /* The first windows' lines: what the pipeline is fitted on. It is loaded from its text, as a job that goes on will. */
 static peal_status make_pipeline(grow_job *job, peal_error *err) {
     const peal_grow_options *options = job->options;
-    const uint64_t lines = options->window_rows ? times(options->window_rows, options->fit_windows) : UINT64_MAX;
-    const uint64_t ms = times(options->window_ms, options->fit_windows);
     const uint8_t *bytes;
     size_t size;
-    const int64_t until = ms && ms < INT64_MAX / 2000000 ? peal_now_ns() + (int64_t)ms * 1000000 : INT64_MAX;
-    PEAL_TRY(peal_live_sample(job->live, lines, until, &bytes, &size, err));
+    PEAL_TRY(peal_live_sample_windows(job->live, options->window_rows, options->window_ms, options->fit_windows, &bytes,
+                                      &size, err));
     PEAL_TRY(make_text(job, bytes, size, err));
     job->head = peal_live_head_digits(job->live);
     if (!job->head) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");

@@ -188,6 +188,20 @@ peal_status peal_live_sample(peal_live *live, uint64_t lines_most, int64_t until
     return find_head(live, *size, err);
 }
 
+static uint64_t times(uint64_t a, uint64_t b) {
+    uint64_t product;
+    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}
+
+peal_status peal_live_sample_windows(peal_live *live, uint64_t rows, uint64_t ms, uint64_t windows,
+                                     const uint8_t **bytes, size_t *size, peal_error *err) {
+    enum { NS_A_MS = 1000000 };
+    const uint64_t most = rows ? times(rows, windows) : UINT64_MAX, wait = times(ms, windows);
+    const int64_t until =
+        wait && wait < INT64_MAX / (2 * NS_A_MS) ? peal_now_ns() + (int64_t)wait * NS_A_MS : INT64_MAX;
+    return peal_live_sample(live, most < UINT64_MAX ? most + 1 : most, until, bytes, size, err);
+}
+
 int64_t peal_live_opened_ns(const peal_live *live) {
     return live->opened_ns;
 }

@@ -33,6 +33,10 @@ void peal_live_free(peal_live *live); /* NULL is allowed */
  * handed out. */
 peal_status peal_live_sample(peal_live *live, uint64_t lines, int64_t until_ns, const uint8_t **bytes, size_t *size,
                              peal_error *err);
+/* The same of `windows` windows: the line that may stand above their rows, and `rows` rows each (0: no such end), or
+ * what has come after `ms` milliseconds each (0: no such end). */
+peal_status peal_live_sample_windows(peal_live *live, uint64_t rows, uint64_t ms, uint64_t windows,
+                                     const uint8_t **bytes, size_t *size, peal_error *err);
 /* The head, of the sample or as it was given. */
 const peal_buffer *peal_live_head(const peal_live *live);
 /* The same in hexadecimal digits, freed by the caller; NULL if there is no memory. */

@@ -32,20 +32,6 @@ static peal_status open_live(models__stream *self, const peal_place *from, peal_
     return etl->source_count == 1 ? peal_live_open(&live, &self->live, err) : PEAL_OK;
 }
 
-static uint64_t times(uint64_t a, uint64_t b) {
-    uint64_t product;
-    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
-/* The rows of so many windows, and what stands above them. */
-static peal_status sample(const models__stream *self, const uint8_t **bytes, size_t *size, peal_error *err) {
-    const peal_follow_options *options = self->options;
-    const uint64_t ms = times(options->window_ms, options->fit_windows);
-    const uint64_t lines = times(options->window, options->fit_windows);
-    const int64_t until = ms && ms < INT64_MAX / 2000000 ? peal_now_ns() + (int64_t)ms * 1000000 : INT64_MAX;
-    return peal_live_sample(self->live, lines < UINT64_MAX ? lines + 1 : lines, until, bytes, size, err);
-}
-
 /* A few lines, which tell how all are written. */
 static peal_status find_head(const models__stream *self, peal_error *err) {
     const uint8_t *bytes;
@@ -60,7 +46,9 @@ static peal_status fit_live(models__stream *self, const char *folder, peal_error
     const uint8_t *bytes;
     size_t size;
     peal_buffer text = {0};
-    PEAL_TRY(sample(self, &bytes, &size, err));
+    const peal_follow_options *options = self->options;
+    PEAL_TRY(peal_live_sample_windows(self->live, options->window, options->window_ms, options->fit_windows, &bytes,
+                                      &size, err));
     peal_status status = peal_live_fit(self->live, &self->options->etl, bytes, size, folder, &text, err);
     if (status == PEAL_OK) {
         const char *json = (const char *)text.data;
