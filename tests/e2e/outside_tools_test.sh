@@ -51,3 +51,33 @@ assert tensors["pipeline.0"].dtype == np.float64 and tensors["pipeline.0"].shape
 assert tensors["weight"].shape == (1, 20), tensors
 print("ok")
 PYTHON
+
+# Typed dates, times and instants are the features that their texts are; those of a place's zone are taken in UTC.
+"$python" - <<'PYTHON'
+import datetime as dt
+import pyarrow as pa
+
+begin = dt.datetime(2021, 3, 1, tzinfo=dt.timezone(dt.timedelta(hours=-5, minutes=-30)))
+instants = [begin + dt.timedelta(hours=7 * i, seconds=i) for i in range(400)]
+days = [(begin + dt.timedelta(days=i % 90)).date() for i in range(400)]
+times = [dt.time(i % 24, i * 7 % 60, i * 11 % 60) for i in range(400)]
+y = [i % 5 * 1.5 for i in range(400)]
+table = pa.table({"at": pa.array(instants, pa.timestamp("us", "-05:30")), "day": pa.array(days, pa.date32()),
+                  "time": pa.array(times, pa.time32("s")), "y": y})
+place = table.set_column(0, "at", table["at"].cast(pa.timestamp("us", "America/New_York")))
+for name, one in (("typed", table), ("place", place)):
+    with pa.OSFile(f"{name}.arrow", "wb") as file, pa.ipc.new_file(file, one.schema) as writer:
+        writer.write_table(one)
+with open("typed.csv", "w") as file:
+    print("at,day,time,y", file=file)
+    for row in zip(instants, days, times, y):
+        print(*(part.isoformat() if hasattr(part, "isoformat") else part for part in row), sep=",", file=file)
+PYTHON
+for name in typed.arrow typed.csv place.arrow; do
+    $peal etl $name --label y --task regress --out $name.ds 2>$name.err || { cat $name.err >&2; fail "$name"; }
+    for column in at day; do grep -qE "^column $column +text +date$" $name.err || { cat $name.err >&2; fail "$name: $column"; }; done
+    grep -qE "^column time +text +number impute standardize$" $name.err || { cat $name.err >&2; fail "$name: time"; }
+done
+cmp typed.arrow.ds/train-00000.arrow typed.csv.ds/train-00000.arrow || fail "an instant's clock is another one in Arrow"
+grep -q "column at: its times are taken in UTC" place.arrow.err || fail "$(cat place.arrow.err)"
+! grep -q "taken in UTC" typed.arrow.err || fail "$(cat typed.arrow.err)"
