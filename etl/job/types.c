@@ -184,6 +184,17 @@ static bool are_written_numbers(const decision *self, size_t index, peal_field *
     return is_mostly && (written->distinct > PEAL_FEW_VALUES || self->job->prefers_number);
 }
 
+/* The same, and what follows; false: they are none. */
+static bool take_written(decision *self, size_t index, peal_field *field) {
+    field->as_number = are_written_numbers(self, index, field);
+    if (field->as_number) {
+        say_written(self, field, &self->votes[index].texts.written);
+    } else {
+        field->spelling = (peal_spelling){0};
+    }
+    return field->as_number;
+}
+
 /* Of a column that was read as text. */
 static void decide_texts(decision *self, size_t index, peal_field *field) {
     const column_votes *votes = &self->votes[index];
@@ -202,13 +213,8 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
         field->as_date = !is_label;
         return;
     }
-    if (texts->is_text && are_written_numbers(self, index, field)) {
-        field->as_number = true;
-        say_written(self, field, &texts->written);
-        return;
-    }
+    if (texts->is_text && take_written(self, index, field)) return;
     if (texts->is_text) {
-        field->spelling = (peal_spelling){0};
         say_mixed(self, index, field);
         say_hint(self, field, texts->other);
         return;
@@ -218,7 +224,10 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
         field->has_gaps = bools < self->good_rows;
         return;
     }
-    if (numbers == 0 || not_numbers > others_allowed(numbers + not_numbers) || numbers < 2 * not_numbers) return;
+    if (numbers == 0 || not_numbers > others_allowed(numbers + not_numbers) || numbers < 2 * not_numbers) {
+        (void)take_written(self, index, field);
+        return;
+    }
     /* Rows that are bad, or a label that is missing, are found by reading again. */
     if (not_numbers > 0 || (is_label && missing > 0)) *self->again = true;
     if (are_classes(self, index, texts)) {

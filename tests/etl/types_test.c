@@ -326,6 +326,23 @@ static void words_among_numbers_are_missing(void **state) {
     }
 }
 
+/* Where most rows are empty, a few words are more than one in 1,000 of the values, but not of the rows. */
+static void words_may_be_rarer_than_gaps(void **state) {
+    (void)state;
+    lines made = {0};
+    job self;
+    job_init(&self, NULL);
+    add_lines(&made, 1, "x,z\n");
+    add_numbers(&made, 0, 3000, ",1\n");
+    add_lines(&made, 7000, ",2\n");
+    add_lines(&made, 8, "unknown,3\n");
+    job_add_lines(&self, "gaps.csv", &made);
+    must_run(&self);
+    assert_type(&self, "x", "dictionary", "feature");
+    assert_says(&self, "8 values are no number, as 'unknown'");
+    job_clear(&self);
+}
+
 /* Numbers in another way of writing, early or late, are the numbers that they are. */
 static void numbers_are_read_as_they_are_written(void **state) {
     (void)state;
@@ -653,6 +670,7 @@ int main(void) {
         cmocka_unit_test(usual_spellings_are_missing_in_numbers_only),
         cmocka_unit_test(one_value_in_a_thousand_may_be_none),
         cmocka_unit_test(words_among_numbers_are_missing),
+        cmocka_unit_test(words_may_be_rarer_than_gaps),
         cmocka_unit_test(numbers_are_read_as_they_are_written),
         cmocka_unit_test(label_is_what_its_values_are),
         cmocka_unit_test(true_and_false_are_booleans),
