@@ -194,10 +194,14 @@ static peal_status fill_column(part_parser *self, size_t index, bool *fits, peal
 
 /* ---- texts ---- */
 
-static peal_text_key key_at(const ipc__array *array, size_t row, char cell[IPC_CELL]) {
+/* `has_comma`: the column's texts are numbers with a decimal comma, where a point may part thousands. */
+static peal_text_key key_at(const ipc__array *array, size_t row, bool has_comma, char cell[IPC_CELL]) {
     size_t length = 0;
     memset(cell, 0, 8);
     const char *text = ipc__array_has(array, row) ? ipc__array_text(array, row, cell, &length) : cell;
+    if (has_comma && text == cell && ipc__type_is_number(&array->type)) {
+        for (size_t i = 0; i < length; i++) cell[i] = cell[i] == '.' ? ',' : cell[i];
+    }
     return peal_dictionary_key(text, (uint32_t)length);
 }
 
@@ -205,12 +209,13 @@ static peal_status intern_texts(part_parser *self, size_t index, peal_error *err
     const ipc__array *array = &self->arrays[index];
     peal_dictionary *dictionary = &self->block->table.dictionaries[index];
     int32_t *codes = self->block->table.columns[index].values;
+    const bool has_comma = field_of(self, index)->spelling.decimal == ',';
     peal_text_key keys[INTERNED_AT_ONCE];
     char cells[INTERNED_AT_ONCE][IPC_CELL];
     for (size_t row = 0; row < self->rows; row += INTERNED_AT_ONCE) {
         const size_t left = self->rows - row, count = left < INTERNED_AT_ONCE ? left : INTERNED_AT_ONCE;
         for (size_t i = 0; i < count; i++) {
-            keys[i] = key_at(array, row + i, cells[i]);
+            keys[i] = key_at(array, row + i, has_comma, cells[i]);
             peal_dictionary_prefetch(dictionary, &keys[i]);
         }
         PEAL_TRY(peal_dictionary_intern_keys(dictionary, keys, count, codes + row, err));

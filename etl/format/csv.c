@@ -47,7 +47,7 @@ peal_status csv__decode(const json_t *options, const char *name, peal_stream *st
     const char *encoding = peal_option_text(options, "encoding", NULL);
     uint8_t head[4];
     size_t size = 0;
-    if (!encoding && !stream->live) {
+    if (!encoding) {
         PEAL_TRY(peal_stream_look(&stream, head, sizeof head, &size, err));
         if (peal_format_is_utf16(head, size)) encoding = "utf-16";
     }

@@ -12,7 +12,14 @@ typedef struct object_parser {
     uint64_t line;  /* of the record */
     uint64_t *seen; /* [schema->count] the record that had a value of the column last */
     size_t seen_count, wanted_count;
+    char *numbers; /* [schema->count, NUMBER_SIZE] see with_comma; NULL: no column wants that */
 } object_parser;
+
+enum { NUMBER_SIZE = 48 };
+
+static bool has_decimal_comma(const peal_field *field) {
+    return field->type == PEAL_TYPE_DICTIONARY && field->spelling.decimal == ',';
+}
 
 /* ---- values ---- */
 
@@ -58,6 +65,17 @@ static bool refuse_compound(object_parser *parser, size_t column, jsonl__kind ki
                          parser->schema->fields[column].name, kind == JSONL_OBJECT ? "an object" : "an array");
 }
 
+/* A number for a column whose texts are numbers with a decimal comma: with that in the place of its point, for there
+ * the point may part thousands. In room of the column's own, with zeros behind. */
+static const char *with_comma(object_parser *parser, size_t column, const char *text, size_t length) {
+    enum { ZEROS = 8 };
+    if (length > NUMBER_SIZE - ZEROS) return text;
+    char *own = parser->numbers + column * NUMBER_SIZE;
+    memset(own, 0, NUMBER_SIZE);
+    for (size_t i = 0; i < length; i++) own[i] = text[i] == '.' ? ',' : text[i];
+    return own;
+}
+
 static inline __attribute__((always_inline)) bool take_value(void *user, uint32_t key, jsonl__kind kind,
                                                              const char *text, size_t length, const char *at) {
     object_parser *parser = user;
@@ -77,7 +95,9 @@ static inline __attribute__((always_inline)) bool take_value(void *user, uint32_
     if (kind == JSONL_NULL) {
         row__missing(&parser->row, column);
     } else {
-        row__cell(&parser->row, column, text, length);
+        const bool has_comma =
+            parser->numbers && kind == JSONL_NUMBER && has_decimal_comma(&parser->schema->fields[column]);
+        row__cell(&parser->row, column, has_comma ? with_comma(parser, column, text, length) : text, length);
     }
     return true;
 }
@@ -158,6 +178,13 @@ static peal_status parser_init(object_parser *parser, peal_block *block, peal_er
     parser->walker.user = parser;
     for (size_t i = 0; i < parser->schema->count; i++) parser->wanted_count += !parser->schema->fields[i].skip;
     PEAL_TRY(peal_alloc_checked(&parser->seen, parser->schema->count, sizeof *parser->seen, "a block", err));
+    bool wants_comma = false;
+    for (size_t i = 0; i < parser->schema->count; i++) {
+        wants_comma = wants_comma || has_decimal_comma(&parser->schema->fields[i]);
+    }
+    if (wants_comma) {
+        PEAL_TRY(peal_zeroed_checked(&parser->numbers, parser->schema->count, NUMBER_SIZE, "a block", err));
+    }
     static const peal_spelling usual = {0};
     return row__writer_init(&parser->row, parser->reader->wanted, &usual, block, err);
 }
@@ -173,5 +200,6 @@ peal_status jsonl__parse(const peal_reader *base, peal_block *block, peal_error 
     row__writer_clear(&parser.row);
     jsonl__walker_clear(&parser.walker);
     free(parser.seen);
+    free(parser.numbers);
     return status;
 }

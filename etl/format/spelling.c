@@ -130,6 +130,7 @@ static bool read_digits(const peal_spelling *spelling, const char *text, size_t 
 typedef struct parts {
     const char *digits, *unit;
     size_t digits_length, unit_length;
+    bool in_parentheses;
     bool negative, loose; /* loose: without unit and scale it still is not written in the usual way */
     double factor;        /* 1: no scale */
 } parts;
@@ -213,6 +214,7 @@ static bool take_apart(const char *text, size_t length, parts *out) {
         if (!has_sign) has_sign = pass_sign(&left, &out->negative);
     }
     if (in_parentheses && has_sign) return false;
+    out->in_parentheses = in_parentheses;
     out->negative = out->negative || in_parentheses;
     take_digits(&left, out);
     if (out->digits_length == 0) return false;
@@ -322,6 +324,14 @@ bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t 
     return read_parts(spelling, &one, out);
 }
 
+bool peal_spelling_read_usual(const peal_spelling *spelling, const char *text, size_t length, double *out) {
+    static const peal_spelling thousands = {.decimal = ',', .thousands = '.'};
+    const bool has_point = memchr(text, '.', length) != NULL;
+    /* Where the comma is that of decimals, 1.234 may mean either. */
+    if (spelling->decimal == ',' && has_point && read_digits(&thousands, text, length, out)) return false;
+    return peal_number_parse(text, length, out);
+}
+
 bool peal_spelling_may_be(const char *text, size_t length) {
     double number;
     parts one;
@@ -362,26 +372,67 @@ static const peal_spelling ways[PEAL_SPELLING_WAYS] = {
     {.thousands = '\''},
     {.clock = true},
 };
-enum { CLOCK = PEAL_SPELLING_WAYS - 1, DISTINCT_LEAST = 20 };
+enum { POINTS_BETWEEN = 3, CLOCK = PEAL_SPELLING_WAYS - 1, DISTINCT_LEAST = 20, WORDS_SHARE = 50 };
 
 static void cut(const char *text, size_t length, char out[PEAL_WORD_SIZE]) {
     snprintf(out, PEAL_WORD_SIZE, "%.*s", (int)(length < PEAL_WORD_SIZE - 4 ? length : PEAL_WORD_SIZE - 4), text);
 }
 
+/* True of words that say that there is no number. */
+static bool is_known_word(const char *text, size_t length) {
+    static const char *const known[] = {"unknown",   "unkn",        "unk",          "refused",        "not available",
+                                        "undefined", "unspecified", "not recorded", "not applicable", "not known",
+                                        "not given", "not stated",  "no data",      "no answer",      "withheld",
+                                        "tbd",       "tba",         "n.d.",         "inconnu",        "unbekannt",
+                                        "k.a.",      "on request",  "declined",     "not reported",   "not measured"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t at = 0;
+        if (strlen(known[i]) != length) continue;
+        while (at < length && (text[at] >= 'A' && text[at] <= 'Z' ? text[at] + ('a' - 'A') : text[at]) == known[i][at])
+            at++;
+        if (at == length) return true;
+    }
+    return false;
+}
+
+/* A text with digits is a bound, a range or of another unit, and no word for what is missing. */
 static void vote_word(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows) {
-    if (votes->word_count == PEAL_SPELLING_WORDS) {
+    bool has_digit = false;
+    for (size_t i = 0; i < length; i++) has_digit = has_digit || is_digit(text[i]);
+    if (has_digit || votes->word_count == PEAL_SPELLING_WORDS) {
         votes->other_rows += rows;
         return;
     }
     cut(text, length, votes->words[votes->word_count++]);
+    votes->known_words += is_known_word(text, length);
     votes->word_rows += rows;
 }
 
-/* Whether the number has the column's unit, which is that of the first that has one. */
-static bool has_unit(peal_spelling_votes *votes, const parts *one) {
+/* Counts the number's unit; false: there have been too many others. */
+static bool count_unit(peal_spelling_votes *votes, const parts *one, uint64_t rows) {
+    size_t at = 0;
     if (!one->unit) return true;
-    if (!votes->unit[0]) snprintf(votes->unit, sizeof votes->unit, "%.*s", (int)one->unit_length, one->unit);
-    return same_unit(votes->unit, one->unit, one->unit_length);
+    while (at < votes->unit_count && !same_unit(votes->units[at].text, one->unit, one->unit_length)) at++;
+    if (at == PEAL_SPELLING_UNITS) return false;
+    if (at == votes->unit_count) {
+        snprintf(votes->units[at].text, sizeof votes->units[at].text, "%.*s", (int)one->unit_length, one->unit);
+        votes->unit_count++;
+    }
+    votes->units[at].rows += rows;
+    return true;
+}
+
+static void count_marks(peal_spelling_votes *votes, const parts *one) {
+    size_t points = 0, commas = 0, blanks_between = 0;
+    for (size_t i = 0; i < one->digits_length; i++) {
+        points += one->digits[i] == '.';
+        commas += one->digits[i] == ',' || one->digits[i] == '\'';
+        const size_t blank = mark_length(one->digits + i, one->digits_length - i, blanks);
+        blanks_between += blank > 0;
+    }
+    votes->has_point = votes->has_point || points > 0;
+    votes->has_decimals = votes->has_decimals || points == 1 || (commas == 1 && points == 0);
+    votes->has_short = votes->has_short || (points < 2 && commas < 2 && blanks_between < 2) || (points && commas);
 }
 
 static void vote_clock(peal_spelling_votes *votes, uint64_t rows) {
@@ -394,15 +445,16 @@ void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t len
     double number;
     parts one = {.digits = text, .digits_length = length, .factor = 1};
     const bool is_plain = peal_number_parse(text, length, &number), is_clock = read_clock(text, length, &number);
-    if (!is_plain && !votes->example[0]) cut(text, length, votes->example);
     if (is_clock) {
+        if (!votes->example[0]) cut(text, length, votes->example);
         vote_clock(votes, rows);
         return;
     }
-    if (!is_plain && (!take_apart(text, length, &one) || !has_unit(votes, &one) || is_code(&one))) {
+    if (!is_plain && (!take_apart(text, length, &one) || is_code(&one) || !count_unit(votes, &one, rows))) {
         vote_word(votes, text, length, rows);
         return;
     }
+    if (!is_plain && !votes->example[0]) cut(text, length, votes->example);
     bool is_number = false;
     votes->failures[CLOCK] += rows;
     for (size_t w = 0; w < CLOCK; w++) {
@@ -414,6 +466,8 @@ void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t len
     votes->rows += rows;
     votes->scaled = votes->scaled || one.factor != 1;
     votes->loose = votes->loose || one.loose;
+    votes->has_plain = votes->has_plain || !one.in_parentheses;
+    count_marks(votes, &one);
 }
 
 static bool is_way(const peal_spelling_votes *votes, size_t way, uint64_t failures_most) {
@@ -427,19 +481,63 @@ bool peal_spelling_is_open(const peal_spelling_votes *votes, uint64_t failures_m
     return false;
 }
 
+static bool is_currency(const char *unit) {
+    const size_t length = strlen(unit);
+    return length && mark_length(unit, length, currencies) == length;
+}
+
+/* The unit that most have; *others: rows of other units. */
+static const char *unit_of(const peal_spelling_votes *votes, uint64_t *others) {
+    size_t best = 0;
+    uint64_t all = 0;
+    for (size_t i = 0; i < votes->unit_count; i++) {
+        all += votes->units[i].rows;
+        if (votes->units[i].rows > votes->units[best].rows) best = i;
+    }
+    *others = votes->unit_count ? all - votes->units[best].rows : 0;
+    return votes->unit_count ? votes->units[best].text : "";
+}
+
+/* Whether words among numbers can only mean that there is none: one word alone, or some that are rare or known. */
+static bool words_are_missing(const peal_spelling_votes *votes) {
+    if (votes->word_rows > votes->rows || votes->distinct <= DISTINCT_LEAST) return false;
+    return votes->word_count <= 1 || votes->known_words == votes->word_count ||
+           votes->word_rows * WORDS_SHARE <= votes->rows;
+}
+
+/* Rooms 12A and 30B, addresses 192.168.100.200, numbers of companies 202 290 744: what all have in common. */
+static bool may_be_codes(const peal_spelling_votes *votes, const char *unit, size_t way) {
+    const bool is_letter_unit = unit[0] >= 'A' && unit[0] <= 'Z' && !unit[1];
+    if (is_letter_unit || (votes->scaled && is_letter(unit[0]) && !is_currency(unit))) return true;
+    if (votes->scaled && !unit[0] && !votes->has_decimals) return true;
+    if (ways[way].thousands && !unit[0] && !votes->has_short) return true;
+    return votes->loose && !votes->has_plain;
+}
+
 bool peal_spelling_decide(const peal_spelling_votes *votes, uint64_t failures_most, peal_spelling *out) {
     size_t way = 0;
+    uint64_t other_units;
+    const char *unit = unit_of(votes, &other_units);
     *out = (peal_spelling){0};
     while (way < PEAL_SPELLING_WAYS && !is_way(votes, way, failures_most)) way++;
     if (way == PEAL_SPELLING_WAYS) return false;
-    const uint64_t failed = votes->failures[way] + votes->other_rows;
-    if (votes->rows < 2 * failed || votes->rows == 0) return false;
+    /* 1.299 beside a currency is of thousands where nothing speaks against it. */
+    if (way == 0 && is_currency(unit) && votes->has_point && is_way(votes, POINTS_BETWEEN, failures_most)) {
+        way = POINTS_BETWEEN;
+    }
+    const uint64_t failed = votes->failures[way] + votes->other_rows + other_units;
+    if (failed > failures_most || votes->rows < 2 * failed || votes->rows == 0) return false;
     const bool has_words = votes->word_rows + failed > failures_most;
-    if (votes->scaled && is_letter(votes->unit[0])) return false; /* rows 12A and 30B are no numbers */
-    if (has_words && (votes->word_rows > votes->rows || votes->distinct <= DISTINCT_LEAST)) return false;
+    if ((has_words && !words_are_missing(votes)) || may_be_codes(votes, unit, way)) return false;
     *out = ways[way];
     out->scaled = votes->scaled;
-    if (way != CLOCK) memcpy(out->unit, votes->unit, sizeof out->unit);
+    if (way != CLOCK) snprintf(out->unit, sizeof out->unit, "%s", unit);
     out->loose = votes->loose && !out->scaled && !out->unit[0] && way != CLOCK;
     return has_words || way > 0 || out->scaled || out->unit[0] || out->loose;
+}
+
+bool peal_spelling_is_amount(const peal_spelling *spelling) {
+    const bool is_percent = strcmp(spelling->unit, "%") == 0, has_letter = is_letter(spelling->unit[0]);
+    if (spelling->clock || (spelling->scaled && !is_currency(spelling->unit))) return false;
+    return !spelling->unit[0] || is_currency(spelling->unit) || is_percent || (has_letter && spelling->unit[1]);
 }

@@ -9,24 +9,36 @@
 
 /* False if the text is no number of this spelling. Of one that has a unit, numbers without it are numbers, too. */
 bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t length, double *out);
+/* A number in the usual way, in a column of another spelling; false if it could be one of that, of another value. */
+bool peal_spelling_read_usual(const peal_spelling *spelling, const char *text, size_t length, double *out);
 /* True of a number with a unit or marks around it, in any way of writing, that is not written in the usual one. */
 bool peal_spelling_may_be(const char *text, size_t length);
 /* What option of a text format would read the text as a number ("decimal ,", "thousands ,", "numbers loose"), or NULL.
  */
 const char *peal_spelling_hint(const char *text, size_t length);
 
-enum { PEAL_SPELLING_WAYS = 8, PEAL_SPELLING_WORDS = 3, PEAL_WORD_SIZE = 40 };
+enum { PEAL_SPELLING_WAYS = 8, PEAL_SPELLING_WORDS = 3, PEAL_SPELLING_UNITS = 3, PEAL_WORD_SIZE = 40 };
+
+/* A unit that numbers of a column have. */
+typedef struct peal_unit_votes {
+    char text[PEAL_UNIT_SIZE];
+    uint64_t rows;
+} peal_unit_votes;
 
 /* What the distinct texts of a column say of how its numbers are written. Begins as all 0. */
 typedef struct peal_spelling_votes {
     uint64_t failures[PEAL_SPELLING_WAYS];           /* rows with a number that this way does not read */
     uint64_t rows, distinct;                         /* that have a number; texts that are one */
-    uint64_t other_rows;                             /* with none of the words, and no number */
+    uint64_t other_rows;                             /* with none of the words and units, and no number */
     char words[PEAL_SPELLING_WORDS][PEAL_WORD_SIZE]; /* the first texts that are no numbers, cut */
-    size_t word_count;
+    size_t word_count, known_words;                  /* known: that say that there is no number, as unknown */
     uint64_t word_rows;
-    char unit[PEAL_UNIT_SIZE];
+    peal_unit_votes units[PEAL_SPELLING_UNITS];
+    size_t unit_count;
     bool scaled, loose;           /* some have a scale; some a sign that is not the usual one, as (5) */
+    bool has_point, has_decimals; /* some have a point; some one mark that can only be that of decimals */
+    bool has_plain;               /* some have no parentheses */
+    bool has_short;               /* some have fewer than two marks between groups of digits, as codes have not */
     char example[PEAL_WORD_SIZE]; /* a number that is not written in the usual way, cut */
 } peal_spelling_votes;
 
@@ -35,7 +47,10 @@ void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t len
 /* False if no further text can make the column one of numbers, of which `failures_most` rows may be none. */
 bool peal_spelling_is_open(const peal_spelling_votes *votes, uint64_t failures_most);
 /* Whether the texts are numbers: but for `failures_most` rows, and for words that stand where there is no number. There
- * may be a few words, in fewer rows than numbers, where the numbers are many different ones. False if all is usual. */
+ * may be one such word, in fewer rows than numbers, or a few that are rare or known to say so, where the numbers are
+ * many different ones. False if all is usual, or the texts may as well be codes. */
 bool peal_spelling_decide(const peal_spelling_votes *votes, uint64_t failures_most, peal_spelling *out);
+/* True of a spelling that amounts are written in, but hardly codes: with a currency or %, or marks alone. */
+bool peal_spelling_is_amount(const peal_spelling *spelling);
 
 #endif

@@ -3,9 +3,12 @@
  */
 #include "etl/job/fit.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "etl/job/levels.h"
 
@@ -21,7 +24,8 @@ typedef struct text_facts {
     uint64_t distinct, count; /* texts that its encoder could have had; training rows that have one */
     peal_text_votes read;     /* of texts that became numbers */
     bool only_counts;         /* numbers that count the rows: as many whole ones in a row, each once */
-    bool may_count;           /* the same of a part of such rows */
+    bool may_count;           /* the same of a part of such rows, if they differ */
+    double least, most;       /* of numbers that may count */
 } text_facts;
 
 typedef struct fitting {
@@ -59,10 +63,9 @@ static bool may_count(const peal_summary *summary) {
 
 /* True of names by which rows are called: id, PassengerId, row_id, index, No. */
 static bool calls_rows(const char *name) {
-    static const char *const names[] = {"id",    "index",  "idx",   "row",        "rowid", "rownum",  "rownumber",
-                                        "rowno", "no",     "no.",   "nr",         "nr.",   "#",       "number",
-                                        "sno",   "s.no",   "s.no.", "serial",     "key",   "seq",     "sl",
-                                        "slno",  "record", "uid",   "unnamed: 0", "c1",    "serialno"};
+    static const char *const names[] = {
+        "id",  "index", "idx", "row",  "rowid", "rownum", "rownumber", "rowno",  "no",  "no.",        "nr",
+        "nr.", "#",     "sno", "s.no", "s.no.", "slno",   "serial",    "record", "uid", "unnamed: 0", "serialno"};
     const size_t length = strlen(name);
     char lower[32] = "";
     size_t used = 0;
@@ -105,6 +108,8 @@ static peal_status fit_column(const fitting *work, size_t field, peal_error *err
     }
     work->facts[field].only_counts = field != job->label && only_counts(&merged);
     work->facts[field].may_count = field != job->label && may_count(&merged);
+    work->facts[field].least = merged.min;
+    work->facts[field].most = merged.max;
     if (status == PEAL_OK) return peal_pipeline_fit(job->pipeline, field, &merged, &work->next[field], err);
     peal_summary_clear(&merged);
     return status;
@@ -220,20 +225,80 @@ static bool is_identifier(const peal_fit_job *job, size_t field, const text_fact
     return facts->distinct >= IDENTIFIER_LEAST && facts->distinct * 10 > facts->count * 9;
 }
 
+/* Marks the numbers of one spill in `seen`; *again counts those that were marked already. */
+static peal_status look_for_twice(const peal_fit_job *job, const peal_spill *spill, size_t field,
+                                  const text_facts *facts, uint8_t *seen, uint64_t *again, peal_error *err) {
+    peal_spill_rows rows = {0};
+    const int fd = open(spill->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", spill->path);
+    peal_status status = peal_spill_rows_init(&rows, job->read, err);
+    for (size_t chunk = 0; chunk < spill->chunk_count && status == PEAL_OK; chunk++) {
+        status = peal_spill_read(fd, spill, chunk, &rows, err);
+        if (status != PEAL_OK) break;
+        const peal_column *column = &peal_table_room_view(&rows.table)[field];
+        for (size_t row = 0; row < rows.table.rows; row++) {
+            double number;
+            peal_types[column->type].numbers(column, row, 1, &number);
+            if (!(number >= facts->least && number <= facts->most) || number != floor(number)) continue;
+            const size_t place = (size_t)(number - facts->least);
+            *again += seen[place / 8] >> place % 8 & 1;
+            seen[place / 8] |= (uint8_t)(1u << place % 8);
+        }
+    }
+    peal_spill_rows_clear(&rows);
+    close(fd);
+    return status;
+}
+
+/* Whether hardly any number of the column, which may count, is in two rows. */
+static peal_status are_different(const peal_fit_job *job, size_t field, const text_facts *facts, bool *out,
+                                 peal_error *err) {
+    enum { SHARE = 100 };
+    uint8_t *seen;
+    uint64_t again = 0, rows = 0;
+    *out = false;
+    if (peal_types[job->read->fields[field].type].has_vocabulary) return PEAL_OK;
+    PEAL_TRY(peal_zeroed_checked(&seen, (size_t)(facts->most - facts->least) / 8 + 1, 1, "rows", err));
+    peal_status status = PEAL_OK;
+    for (size_t i = 0; i < job->objects->count && status == PEAL_OK; i++) {
+        const peal_spill *spill = &job->ingested->spills[i];
+        rows += spill->rows_used;
+        if (spill->chunk_count) status = look_for_twice(job, spill, field, facts, seen, &again, err);
+    }
+    free(seen);
+    *out = again * SHARE <= rows;
+    return status;
+}
+
+/* Whether another column is left to learn from. */
+static bool has_other(const peal_pipeline *pipeline, size_t column) {
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        const peal_column_role role = pipeline->columns[i].role;
+        if (i == column) continue;
+        if (role == PEAL_ROLE_FEATURE || role == PEAL_ROLE_INDEX || role == PEAL_ROLE_SPARSE) return true;
+    }
+    return false;
+}
+
 /* Leaves numbers out that only say which row it is, by what they are and by what they are called. What is only one of
  * both may tell something: the time, where rows came one by one. */
-static void drop_counters(const peal_fit_job *job, text_facts *facts) {
+static peal_status drop_counters(const peal_fit_job *job, text_facts *facts, peal_error *err) {
     peal_pipeline *pipeline = job->pipeline;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
         const char *name = pipeline->schema.fields[i].name;
-        if (!(facts[i].only_counts || facts[i].may_count) || !calls_rows(name)) continue;
+        const bool is_unnamed = strcmp(name, "c1") == 0 && facts[i].only_counts; /* a frame's index */
+        if (!(facts[i].only_counts || facts[i].may_count) || !(calls_rows(name) || is_unnamed)) continue;
         if (pipeline->columns[i].role != PEAL_ROLE_FEATURE && pipeline->columns[i].role != PEAL_ROLE_INDEX) continue;
         if (peal_plan_names(job->plan, name) || json_object_get(job->plan->types, name)) continue;
+        bool differ = false;
+        if (has_other(pipeline, i)) PEAL_TRY(are_different(job, i, &facts[i], &differ, err));
+        if (!differ) continue;
         facts[i].only_counts = false;
         peal_pipeline_drop(pipeline, i);
         peal_report(job->reporter, PEAL_EVENT_WARNING,
                     "column %s: it only says which row it is, and is left out (type %s=number keeps it)", name, name);
     }
+    return PEAL_OK;
 }
 
 /* Points at numbers that only count the rows. */
@@ -270,7 +335,7 @@ static void drop_identifiers(const peal_fit_job *job, const text_facts *facts) {
 
 /* Where more columns have gaps than a model could learn from so few rows, what is missing is not told beside them. */
 static void limit_marks(const peal_fit_job *job) {
-    enum { ROWS_EACH = 20 };
+    enum { ROWS_EACH = 40 };
     uint64_t rows = 0, marks = 0;
     for (size_t i = 0; i < job->objects->count; i++) rows += job->ingested->spills[i].rows_used;
     for (size_t i = 0; i < job->pipeline->schema.count; i++)
@@ -305,7 +370,7 @@ peal_status peal_fit(const peal_fit_job *job, peal_error *err) {
     }
     if (status == PEAL_OK) status = question_classes(job, err);
     if (status == PEAL_OK) drop_identifiers(job, work.facts);
-    if (status == PEAL_OK) drop_counters(job, work.facts);
+    if (status == PEAL_OK) status = drop_counters(job, work.facts, err);
     if (status == PEAL_OK) limit_marks(job);
     if (status == PEAL_OK) question_counters(job, work.facts);
     free(work.facts);

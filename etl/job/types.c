@@ -181,7 +181,8 @@ static bool are_written_numbers(const decision *self, size_t index, peal_field *
         return false;
     if (!is_label) return true;
     const bool is_mostly = written->word_rows * LABELS_SHARE <= written->rows;
-    return is_mostly && (written->distinct > PEAL_FEW_VALUES || self->job->prefers_number);
+    const bool is_amount = peal_spelling_is_amount(&field->spelling) && written->distinct > PEAL_FEW_VALUES;
+    return is_mostly && (is_amount || self->job->prefers_number);
 }
 
 /* The same, and what follows; false: they are none. */

@@ -311,6 +311,9 @@ static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, pea
     if (!column->steps) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
     for (size_t i = 0; i < json_array_size(steps); i++) {
         PEAL_TRY(load_step(column, json_array_get(steps, i), err));
+        const peal_pipeline_step *step = &column->steps[i];
+        if (step->transform != &peal_transform_read_number) continue;
+        pipeline->schema.fields[pipeline->schema.count - 1].spelling = *(const peal_spelling *)step->state;
     }
     return PEAL_OK;
 }

@@ -145,8 +145,8 @@ static bool take_year(cursor *self, bool may_be_short, peal_date *out) {
     return digits == 4 || (digits == 2 && may_be_short);
 }
 
-/* The rest of 31.01.2024, 01/31/2024, 01/31/24 and 31-01-24. Short years want two digits everywhere, unless slashes say
- * that it is a date: 6-4-10 is none. */
+/* The rest of 31.01.2024, 01/31/2024, 01/31/24 and 31.01.24. With points short years want two digits everywhere; with
+ * dashes there are none: 6-4-10 is no date, and in 22-08-31 the year is the first. */
 static bool take_year_last(cursor *self, unsigned number, size_t digits, peal_date_first first, peal_date *out,
                            bool *has_order) {
     char mark;
@@ -154,7 +154,7 @@ static bool take_year_last(cursor *self, unsigned number, size_t digits, peal_da
     if (!take_mark(self, &mark)) return false;
     const size_t more = take_number(self, 1, 2, &second);
     if (!more || !take(self, mark)) return false;
-    if (!take_year(self, mark == '/' || (digits == 2 && more == 2), out)) return false;
+    if (!take_year(self, mark == '/' || (mark == '.' && digits == 2 && more == 2), out)) return false;
     *has_order = mark != '.';
     const bool day_first = mark == '.' || first == PEAL_DATE_DAY;
     out->month = day_first ? second : number;

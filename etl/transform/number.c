@@ -88,8 +88,12 @@ static json_t *number_save(const void *state) {
     return peal_number_options(state);
 }
 
+/* What is not written as the column's numbers are may be a number in the usual way: of another format, or file. */
 static peal_cell number_read(const void *state, const peal_nulls *nulls, peal_text text, double *out) {
-    return peal_cell_number(nulls, state, text.data, text.length, out);
+    const peal_cell cell = peal_cell_number(nulls, state, text.data, text.length, out);
+    if (cell != PEAL_CELL_OTHER || !peal_spelling_read_usual(state, text.data, text.length, out)) return cell;
+    static const peal_spelling usual = {0};
+    return peal_cell_number(nulls, &usual, text.data, text.length, out);
 }
 
 const peal_transform peal_transform_read_number = {

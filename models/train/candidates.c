@@ -251,8 +251,9 @@ static double auc_variance(double auc, double first, double second) {
     return (auc * (1 - auc) + (first - 1) * (q1 - square) + (second - 1) * (q2 - square)) / (first * second);
 }
 
-/* Of two classes: whether the second one puts the rows in a better order than chance explains, and costs no more loss
- * than chance does. Where a class is rare all losses are nearly that of the frequencies, and tell little. */
+/* Of two classes: whether the second one puts the rows in a better order than luck explains, also beside no order at
+ * all, for it ended at the epoch that these rows liked best; and costs no more loss than chance does, nor more than the
+ * frequencies do. Where a class is rare all losses are nearly that of the frequencies, and tell little. */
 static peal_status ranks_better(const models__trial *one, const models__trial *two, const models__gain *gain, bool *out,
                                 peal_error *err) {
     peal_metrics first, second;
@@ -264,7 +265,8 @@ static peal_status ranks_better(const models__trial *one, const models__trial *t
     const double rare = (double)models__trial_rare_of(two, rows), others = gain->rows - rare;
     if (rare < 1 || others < 1 || !isfinite(first.auc) || !isfinite(second.auc)) return PEAL_OK;
     const double error = sqrt(auc_variance(first.auc, rare, others) + auc_variance(second.auc, rare, others));
-    *out = second.auc - first.auc > 2 * error;
+    const double share = rare / gain->rows, plain = -share * log(share) - (1 - share) * log1p(-share);
+    *out = second.auc - fmax(first.auc, 0.5) > 3 * error && second.loss < plain;
     return PEAL_OK;
 }
 
@@ -275,11 +277,14 @@ static peal_status ranks_better(const models__trial *one, const models__trial *t
 static peal_status is_better(const models__trial *one, const models__trial *two, bool *out, peal_error *err) {
     enum { RARE_LEAST = 10 };
     *out = false;
-    if (models__trial_rare(one) < RARE_LEAST) return PEAL_OK;
-    PEAL_TRY(ranks_as_well(one, two, out, err));
     const models__gain gain = models__trial_gain(one, two);
+    const uint64_t rare = models__trial_rare_of(one, (uint64_t)gain.rows);
+    if (rare < RARE_LEAST) return PEAL_OK;
+    /* Where a class is rare nearly all rows gain by a little less of it. */
+    const bool counts = gain.rows >= 100 && (double)rare >= gain.rows / 10;
+    PEAL_TRY(ranks_as_well(one, two, out, err));
     *out = *out && (gain.mean > 2 * gain.error ||
-                    (gain.rows >= 100 && gain.mean > gain.error && gain.wins > gain.rows / 2 + sqrt(gain.rows)));
+                    (counts && gain.mean > gain.error && gain.wins > gain.rows / 2 + sqrt(gain.rows)));
     return *out ? PEAL_OK : ranks_better(one, two, &gain, out, err);
 }
 

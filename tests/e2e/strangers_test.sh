@@ -78,6 +78,23 @@ learn unnamed.csv --model linear
 says "column c1_ "
 at_least "$got" 0.999
 
+cat wide.csv | "$peal" predict m.safetensors - >piped.txt 2>err.txt && fail "a pipe of another table was predicted"
+learn wide.csv --model linear
+cat wide.csv | "$peal" predict m.safetensors - --quiet >piped.txt
+"$peal" predict m.safetensors wide.csv --quiet | cmp - piped.txt || fail "text in UTF-16 is another one in a pipe"
+
+# A model of decimal commas knows numbers of other formats as the numbers that they are.
+awk 'BEGIN { print "x;y" >"euro.csv"; for (i = 0; i < 300; i++) { x = i * 37 % 300 * 17 / 1000
+    text = sprintf("%.3f", 1000 * x); sub(/\./, ",", text); if (x >= 1) text = sprintf("%d.%03d,%03d", x, 1000 * x % 1000, 0)
+    print text ";" 2 * x + i % 2 / 100 >"euro.csv"; printf "{\"x\": %.3f, \"y\": %.4f}\n", 1000 * x, 2 * x + i % 2 / 100 >"euro.jsonl" } }'
+learn euro.csv --model linear
+says "column x: its texts, as '[0-9.,]+', are numbers"
+at_least "$got" 0.999
+"$peal" eval m.safetensors euro.jsonl --json --quiet >m.json
+at_least "$(json m.json metrics.r2)" 0.999
+for number in 1.234 1234 1.5; do echo "{\"x\": $number}" | "$peal" predict m.safetensors - --format jsonl --quiet | tail -n 1; done >numbers.txt
+[ "$(sort -u numbers.txt | wc -l)" = 3 ] || fail "numbers of JSON are taken for each other: $(cat numbers.txt)"
+
 # A flag of which there is one value, or none.
 awk 'BEGIN { print "flag,x,y"; for (i = 0; i < 400; i++) print (i % 3 ? "" : 1) "," i * 7 % 11 "," (i % 3 == 0 ? 5 : 0) }' >flag.csv
 learn flag.csv --model linear

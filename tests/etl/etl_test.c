@@ -151,11 +151,11 @@ static void levels_see_what_the_steps_before_give(void **state) {
     free(out);
 }
 
-/* Columns with gaps are marked as long as there are 20 rows for each. */
+/* Columns with gaps are marked as long as there are 40 rows for each. */
 static void marks_are_few_beside_rows(void **state) {
     (void)state;
-    enum { ROWS = 100, COLUMNS_MOST = 8 };
-    for (size_t count = 5; count <= COLUMNS_MOST; count += COLUMNS_MOST - 5) {
+    enum { ROWS = 100, FEW = 2, MANY = 5 };
+    for (size_t count = FEW; count <= MANY; count += MANY - FEW) {
         peal_error err;
         peal_etl_result result;
         peal_buffer text = {0};
@@ -177,7 +177,7 @@ static void marks_are_few_beside_rows(void **state) {
         options.plan.label = NULL;
         assert_ok(peal_etl(&options, &result, &err));
         json_t *steps = steps_of(out);
-        assert_int_equal(json_is_true(json_object_get(json_array_get(steps, 0), "marks")), count == 5);
+        assert_int_equal(json_is_true(json_object_get(json_array_get(steps, 0), "marks")), count == FEW);
         json_decref(steps);
         peal_remove_tree(out, NULL);
         free(path);

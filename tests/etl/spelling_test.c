@@ -129,13 +129,32 @@ static void columns_have_one_way(void **state) {
         {.texts = {"12 days", "1 day"}, .found = true, .spelling = {.unit = "days"}},
         {.texts = {"(5)", "7"}, .found = true, .spelling = {.loose = true}},
         {.texts = {"9:05", "21:30"}, .found = true, .spelling = {.clock = true}},
-        {.texts = {"19M", "201K", "5"}, .found = true, .spelling = {.scaled = true}},
+        {.texts = {"19M", "8.7M", "201K", "5"}, .found = true, .spelling = {.scaled = true}},
         /* a word where there is no number */
         {.texts = {"unknown"}, .others = 40, .with_plain = true, .found = true},
         {.texts = {"unknown", "refused"}, .others = 40, .with_plain = true, .found = true},
         {.texts = {"unknown"}, .others = 400, .with_plain = true}, /* there are more of them */
         {.texts = {"a", "b", "c", "d"}, .others = 40, .with_plain = true},
         {.texts = {"1", "2", "3", "many"}, .others = 10}, /* what it says may be lost */
+        {.texts = {"on request"}, .others = 40, .with_plain = true, .found = true},
+        {.texts = {"never", "always"}, .others = 100, .with_plain = true}, /* they may mean the opposite */
+        {.texts = {"<0.5"}, .others = 40, .with_plain = true},             /* a bound is no word for what is missing */
+        {.texts = {"10+ years"}, .others = 40, .with_plain = true},
+        /* thousands, where a currency speaks for it */
+        {.texts = {"1.299 \xE2\x82\xAC", "899 \xE2\x82\xAC"},
+         .found = true,
+         .spelling = {.decimal = ',', .thousands = '.', .unit = "\xE2\x82\xAC"}},
+        {.texts = {"1.299 \xE2\x82\xAC", "8.99 \xE2\x82\xAC"}, .found = true, .spelling = {.unit = "\xE2\x82\xAC"}},
+        {.texts = {"1.299 kg", "2.850 kg"}, .found = true, .spelling = {.unit = "kg"}},
+        /* the unit of most, whichever came first */
+        {.texts = {"5 lb", "6 kg", "7 kg"}, .others = 20000, .found = true, .spelling = {.unit = "kg"}},
+        {.texts = {"6 kg", "5 lb", "7 kg"}, .others = 20000, .found = true, .spelling = {.unit = "kg"}},
+        /* codes */
+        {.texts = {"22B", "33B"}},
+        {.texts = {"22C", "33C"}},
+        {.texts = {"(33)", "(34)"}},
+        {.texts = {"202 290 744", "302 290 745"}},
+        {.texts = {"192.168.100.200", "192.168.101.201"}},
         /* what is no number, or in no one way */
         {.texts = {"12 kg", "30 lb"}},
         {.texts = {"12A", "30B"}},

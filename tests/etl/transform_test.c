@@ -343,6 +343,8 @@ static void what_is_no_date_is_not_read(void **state) {
         "0000-01-01",
         "2024-01-311",
         "1.2.24",
+        "31-08-22",
+        "22-08-31",
         "6-4-10",
         "May",
         "12 May",
