@@ -61,6 +61,10 @@ heeds() { # heeds PID: the program handles SIGINT (bit 1 of the mask of what it 
 # signals just end it.
 until_heeds() { wait_for heeds "$1"; }
 
+# workers_are_killed: of the jobs that follow. The sanitizer's check for leaks, when a job ends, has a child of its own; were
+# that taken for a worker and killed, the check would wait for it without end. Other tests have it.
+workers_are_killed() { export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"; }
+
 # kill_busy_workers JOB TICKS: until the job is over, those that have computed for so many hundredths of a second, and so
 # have come to their task, however slow the machine is.
 kill_busy_workers() {

@@ -3,6 +3,7 @@
 # workers, until it is done: the same bits, and each window once. PEAL_TRIALS says how many (10), PEAL_FAULT_SEED where
 # the seeds begin.
 source tests/lib.sh
+workers_are_killed
 
 trials=${PEAL_TRIALS:-10}
 seed=${PEAL_FAULT_SEED:-$RANDOM}

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # kill -9 of workers and of the whole job while it trains, at random moments (the seed is printed).
 source tests/lib.sh
+workers_are_killed
 
 seed=${PEAL_FAULT_SEED:-$RANDOM}
 RANDOM=$seed

@@ -2,6 +2,7 @@
 # Workers that are dead, stopped or stuck are found within the stated bounds, named with rank, pid, signal, partition and
 # how long, and replaced; the model does not change. A partition that kills again and again ends the job.
 source tests/lib.sh
+workers_are_killed
 
 $peal etl "$data/digits/train-*.csv.gz" --label digit --out digits --quiet
 
