@@ -6,7 +6,6 @@
 #
 # PEAL_TRIALS says how many (30), PEAL_FAULT_SEED where the seeds begin; a trial's own seed is printed with it.
 source tests/lib.sh
-workers_are_killed
 
 trials=${PEAL_TRIALS:-30}
 seed=${PEAL_FAULT_SEED:-$RANDOM}
