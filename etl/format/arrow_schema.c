@@ -73,7 +73,6 @@ static uint32_t time_bits(arrow__reader *reader, arrow__at at) {
     return bits == 64 || bits == 32 ? bits : 0;
 }
 
-/* Fields of a type's table; what makes no sense has 0 bits. */
 /* "+05:30", "-0800", or a name of UTC; false: of a place. */
 static bool read_zone(const char *text, size_t length, int32_t *minutes) {
     static const char *const names[] = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", "Z"};
@@ -95,6 +94,7 @@ static bool read_zone(const char *text, size_t length, int32_t *minutes) {
     return true;
 }
 
+/* Fields of a type's table; what makes no sense has 0 bits. */
 static ipc__type read_type(arrow__reader *reader, uint64_t kind, arrow__at at) {
     static const uint32_t float_bits[] = {[PRECISION_HALF] = 16, [PRECISION_SINGLE] = 32, [PRECISION_DOUBLE] = 64};
     ipc__type type = {.kind = (uint8_t)kind};

@@ -63,7 +63,7 @@ static bool same_without_case(const char *text, size_t length, const char *word)
     return true;
 }
 
-static bool is_one_of(const char *text, size_t length, const char *const *words, size_t count) {
+bool peal_cell_is_one_of(const char *text, size_t length, const char *const *words, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (same_without_case(text, length, words[i])) return true;
     }
@@ -83,7 +83,7 @@ bool peal_cell_is_usual(const char *text, size_t length, bool certain) {
     enum { CERTAIN = 9, ALL = sizeof words / sizeof *words, LONGEST = 7 };
     if (length == 0 || length > LONGEST || is_digit(*text)) return false; /* most texts are known at a glance */
     if (*text == ' ' || *text == '\t') return !certain && peal_cell_is_blank(text, length);
-    return is_one_of(text, length, words, certain ? CERTAIN : ALL);
+    return peal_cell_is_one_of(text, length, words, certain ? CERTAIN : ALL);
 }
 
 /* ---- numbers ---- */
@@ -110,8 +110,8 @@ peal_cell peal_cell_bool(const peal_nulls *nulls, const char *text, size_t lengt
     enum { WORDS = sizeof yes / sizeof *yes };
     *out = (double)NAN;
     if (peal_nulls_hold(nulls, text, length)) return PEAL_CELL_MISSING;
-    if (is_one_of(text, length, yes, WORDS)) *out = 1;
-    if (is_one_of(text, length, no, WORDS)) *out = 0;
+    if (peal_cell_is_one_of(text, length, yes, WORDS)) *out = 1;
+    if (peal_cell_is_one_of(text, length, no, WORDS)) *out = 0;
     double number;
     if (isnan(*out) && peal_number_parse(text, length, &number) && (number == 0 || number == 1)) *out = number;
     if (!isnan(*out)) return PEAL_CELL_NUMBER;

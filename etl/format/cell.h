@@ -33,6 +33,8 @@ bool peal_cell_is_true_or_false(const char *text, size_t length);
 /* True of the usual spellings of a missing value, up to 7 bytes long; `certain`: of those that are hardly ever a value
  * (no -, ?, ., none or blanks). */
 bool peal_cell_is_usual(const char *text, size_t length, bool certain);
+/* True if the text is one of `words`, which are in lower case, in any case of ASCII letters. */
+bool peal_cell_is_one_of(const char *text, size_t length, const char *const *words, size_t count);
 /* True of blanks and tabs alone, and of the empty text. */
 bool peal_cell_is_blank(const char *text, size_t length);
 /* A whole number of any length in the usual way as an int64; false if it is none or does not fit. */

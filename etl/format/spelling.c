@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/number.h"
+#include "etl/format/cell.h"
 
 enum { NUMBER_MOST = 128 }; /* bytes of a number that is written in an unusual way */
 
@@ -256,16 +257,6 @@ static bool same_unit(const char *unit, const char *text, size_t length) {
 
 /* ---- times of day ---- */
 
-/* One or two digits; -1: none. */
-static int take_two(span *text) {
-    int number = -1;
-    for (int i = 0; i < 2 && text->left > 0 && is_digit(*text->at); i++) {
-        number = (number < 0 ? 0 : number * 10) + (*text->at - '0');
-        pass(text, 1);
-    }
-    return number;
-}
-
 /* am, PM, a.m.: adds twelve hours to those after noon. False if it is something else. */
 static bool take_half(span *text, double *hours) {
     pass_blanks(text);
@@ -295,10 +286,10 @@ static bool read_clock(const char *text, size_t length, double *out) {
     double unit = 60;
     size_t fields = 0;
     for (; digits > 0 && left.left >= 3 && *left.at == ':' && fields < 2; fields++, unit *= 60) {
-        pass(&left, 1);
-        const int field = is_digit(left.at[0]) && is_digit(left.at[1]) ? take_two(&left) : -1;
-        if (field < 0 || field > 59) return false;
-        hours += field / unit;
+        const char tens = left.at[1], ones = left.at[2];
+        if (!is_digit(ones) || tens < '0' || tens > '5') return false;
+        hours += ((tens - '0') * 10 + (ones - '0')) / unit;
+        pass(&left, 3);
     }
     if (fields == 0) return false;
     if (fields == 2 && left.left > 1 && (*left.at == '.' || *left.at == ',')) {
@@ -385,14 +376,7 @@ static bool is_known_word(const char *text, size_t length) {
                                         "not given", "not stated",  "no data",      "no answer",      "withheld",
                                         "tbd",       "tba",         "n.d.",         "inconnu",        "unbekannt",
                                         "k.a.",      "on request",  "declined",     "not reported",   "not measured"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        size_t at = 0;
-        if (strlen(known[i]) != length) continue;
-        while (at < length && (text[at] >= 'A' && text[at] <= 'Z' ? text[at] + ('a' - 'A') : text[at]) == known[i][at])
-            at++;
-        if (at == length) return true;
-    }
-    return false;
+    return peal_cell_is_one_of(text, length, known, sizeof known / sizeof *known);
 }
 
 /* A text with digits is a bound, a range or of another unit, and no word for what is missing. */
@@ -455,12 +439,9 @@ void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t len
         return;
     }
     if (!is_plain && !votes->example[0]) cut(text, length, votes->example);
-    bool is_number = false;
     votes->failures[CLOCK] += rows;
     for (size_t w = 0; w < CLOCK; w++) {
-        const bool reads = read_parts(&ways[w], &one, &number);
-        votes->failures[w] += reads ? 0 : rows;
-        is_number = is_number || reads;
+        votes->failures[w] += read_parts(&ways[w], &one, &number) ? 0 : rows;
     }
     votes->distinct++;
     votes->rows += rows;

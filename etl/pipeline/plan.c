@@ -351,24 +351,26 @@ static peal_status add_step(plan_work *planner, size_t column, const peal_transf
     return PEAL_OK;
 }
 
-static peal_status add_default_step(plan_work *planner, size_t column, const peal_transform *transform, size_t before,
-                                    peal_error *err) {
-    json_t *options = json_object();
+/* The same with options that are given up; NULL: there is no memory. */
+static peal_status add_made_step(plan_work *planner, size_t column, const peal_transform *transform, json_t *options,
+                                 size_t before, peal_error *err) {
     if (!options) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    peal_status status = add_step(planner, column, transform, options, before, err);
+    const peal_status status = add_step(planner, column, transform, options, before, err);
     json_decref(options);
     return status;
+}
+
+static peal_status add_default_step(plan_work *planner, size_t column, const peal_transform *transform, size_t before,
+                                    peal_error *err) {
+    return add_made_step(planner, column, transform, json_object(), before, err);
 }
 
 /* The step that reads the texts of a column as numbers, before the first that takes numbers. */
 static peal_status add_reader(plan_work *planner, size_t column, peal_error *err) {
     const peal_field *field = &planner->pipeline->schema.fields[column];
     if (!field->as_number || peal_pipeline_is_number(planner->pipeline, column)) return PEAL_OK;
-    json_t *options = peal_number_options(&field->spelling);
-    if (!options) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    const peal_status status = add_step(planner, column, &peal_transform_read_number, options, AT_END, err);
-    json_decref(options);
-    return status;
+    return add_made_step(planner, column, &peal_transform_read_number, peal_number_options(&field->spelling), AT_END,
+                         err);
 }
 
 /* True if no further step can follow. */
@@ -498,10 +500,7 @@ static peal_status add_label_step(plan_work *planner, const json_t *options, pea
     }
     json_t *made = options ? json_copy((json_t *)options) : json_object();
     made = peal_json_set(made, "as", json_string(number ? "number" : "class"));
-    if (!made) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    peal_status status = add_step(planner, label, &peal_transform_label, made, AT_END, err);
-    json_decref(made);
-    return status;
+    return add_made_step(planner, label, &peal_transform_label, made, AT_END, err);
 }
 
 /* ---- what is chosen ---- */
@@ -529,11 +528,7 @@ static bool has_number_step(const peal_pipeline_column *column) {
 static peal_status add_impute(plan_work *planner, size_t index, bool untouched, peal_error *err) {
     const size_t before = place_to_impute(&planner->pipeline->columns[index]);
     if (!untouched) return add_default_step(planner, index, &peal_transform_impute, before, err);
-    json_t *options = json_pack("{s:s}", "mark", "auto");
-    if (!options) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    const peal_status status = add_step(planner, index, &peal_transform_impute, options, before, err);
-    json_decref(options);
-    return status;
+    return add_made_step(planner, index, &peal_transform_impute, json_pack("{s:s}", "mark", "auto"), before, err);
 }
 
 static peal_status complete_numbers(plan_work *planner, size_t index, peal_error *err) {
@@ -556,10 +551,7 @@ static peal_image_shape shape_behind(const peal_pipeline_column *column, peal_im
 static peal_status add_resize(plan_work *planner, size_t index, uint32_t width, uint32_t height, size_t before,
                               peal_error *err) {
     json_t *options = json_pack("{s:i, s:i}", "width", (int)width, "height", (int)height);
-    if (!options) return peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
-    const peal_status status = add_step(planner, index, &peal_transform_resize, options, before, err);
-    json_decref(options);
-    return status;
+    return add_made_step(planner, index, &peal_transform_resize, options, before, err);
 }
 
 /* Images that differ in their channels or size are made alike, unless the steps do so: first the channels; then the

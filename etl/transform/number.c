@@ -41,8 +41,7 @@ static peal_status load_unit(const json_t *options, char unit[PEAL_UNIT_SIZE], p
         return peal_fail(err, PEAL_E_USAGE, "number: 'unit' must be a text of 1 to %d bytes", PEAL_UNIT_SIZE - 1);
     }
     for (const char *c = text; *c; c++) {
-        if (*c > ' ' && !(*c >= '0' && *c <= '9')) continue;
-        if ((unsigned char)*c >= 128) continue;
+        if ((unsigned char)*c > ' ' && !(*c >= '0' && *c <= '9')) continue;
         return peal_fail(err, PEAL_E_USAGE, "number: 'unit' must be one word without digits, not '%s'", text);
     }
     memcpy(unit, text, json_string_length(value));
