@@ -424,17 +424,87 @@ static peal_status put_line(const writing *self, const char *key, const peal_buf
     return put(self, "\n");
 }
 
+static double unit_of(const writing *self) {
+    return self->shape.classes ? 1 : self->shape.label_deviation;
+}
+
 /* In the label's own unit; what all rows begin with stands in the leaves of the first round. */
-static peal_status put_values(const writing *self, size_t tree) {
-    const size_t output = tree % self->forest.outputs;
-    const double unit = self->shape.classes ? 1 : self->shape.label_deviation;
+static double leaf_value(const writing *self, size_t tree, size_t leaf) {
     const double mean = self->shape.classes ? 0 : self->shape.label_mean;
-    const double begin = tree < self->forest.outputs ? self->forest.base[output] * unit + mean : 0;
+    const double base = self->forest.base[tree % self->forest.outputs] * unit_of(self) + mean;
+    return self->forest.values[tree * self->forest.leaves + leaf] * unit_of(self) +
+           (tree < self->forest.outputs ? base : 0);
+}
+
+static peal_status put_values(const writing *self, size_t tree) {
     for (size_t i = 0; i <= self->forest.sizes[tree]; i++) {
-        const double value = self->forest.values[tree * self->forest.leaves + i] * unit + begin;
-        PEAL_TRY(put_number(self, i ? " " : "leaf_value=", value));
+        PEAL_TRY(put_number(self, i ? " " : "leaf_value=", leaf_value(self, tree, i)));
     }
     return put(self, "\n");
+}
+
+/* ---- how a tree came about, by which LightGBM explains predictions ---- */
+
+/* A line of what leaves have, and one of what nodes have, which is the sum of their leaves'. `sums` [nodes] has room.
+ */
+static peal_status put_sums(const writing *self, size_t tree, const char *of_leaves, const char *of_nodes,
+                            const double *leaves, double *sums) {
+    const models__tree_node *nodes = self->forest.nodes + tree * (self->forest.leaves - 1);
+    const size_t size = self->forest.sizes[tree];
+    for (size_t i = size; i-- > 0;) {
+        const uint32_t children[] = {nodes[i].left, nodes[i].right};
+        sums[i] = 0;
+        for (size_t c = 0; c < 2; c++) {
+            sums[i] += children[c] & MODELS__LEAF ? leaves[children[c] & ~MODELS__LEAF] : sums[children[c]];
+        }
+    }
+    if (of_leaves) {
+        for (size_t i = 0; i <= size; i++) PEAL_TRY(put_number(self, i ? " " : of_leaves, leaves[i]));
+        PEAL_TRY(put(self, "\n"));
+    }
+    for (size_t i = 0; i < size; i++) PEAL_TRY(put_number(self, i ? " " : of_nodes, sums[i]));
+    return put(self, "\n");
+}
+
+/* `leaves` [leaves of a tree], `counts` and `sums` [nodes of one]: room. */
+static peal_status put_history(const writing *self, size_t tree, double *leaves, double *counts, double *sums) {
+    const models__forest *forest = &self->forest;
+    const size_t size = forest->sizes[tree], first = tree * (forest->leaves - 1);
+    const uint32_t *rows = forest->leaf_rows + tree * forest->leaves;
+    const double unit = unit_of(self);
+    for (size_t i = 0; i < size; i++) {
+        PEAL_TRY(put_number(self, i ? " " : "split_gain=", forest->gains[first + i] * unit * unit));
+    }
+    PEAL_TRY(put(self, "\n"));
+    PEAL_TRY(
+        put_sums(self, tree, "leaf_weight=", "internal_weight=", forest->leaf_covers + tree * forest->leaves, sums));
+    for (size_t i = 0; i <= size; i++) leaves[i] = (double)rows[i];
+    PEAL_TRY(put_sums(self, tree, "leaf_count=", "internal_count=", leaves, counts));
+    /* The value of a node: its rows' mean. */
+    const models__tree_node *nodes = forest->nodes + first;
+    for (size_t i = size; i-- > 0;) {
+        const uint32_t children[] = {nodes[i].left, nodes[i].right};
+        sums[i] = 0;
+        for (size_t c = 0; c < 2; c++) {
+            const size_t number = children[c] & ~MODELS__LEAF;
+            const bool is_leaf = children[c] & MODELS__LEAF;
+            sums[i] +=
+                (is_leaf ? leaf_value(self, tree, number) * leaves[number] : sums[number] * counts[number]) / counts[i];
+        }
+    }
+    for (size_t i = 0; i < size; i++) PEAL_TRY(put_number(self, i ? " " : "internal_value=", sums[i]));
+    return put(self, "\n");
+}
+
+/* Of a tree with nodes, if the model knows it; an imported one may not. */
+static peal_status put_known_history(const writing *self, size_t tree) {
+    const models__forest *forest = &self->forest;
+    double *room;
+    if (!forest->gains || !forest->leaf_covers || !forest->leaf_rows || forest->sizes[tree] == 0) return PEAL_OK;
+    PEAL_TRY(peal_alloc_checked(&room, 3 * forest->leaves, sizeof *room, "a tree", self->err));
+    const peal_status status = put_history(self, tree, room, room + forest->leaves, room + 2 * forest->leaves);
+    free(room);
+    return status;
 }
 
 static peal_status put_lists(const writing *self, lists *all) {
@@ -461,6 +531,7 @@ static peal_status put_tree(const writing *self, size_t tree) {
     if (status == PEAL_OK) status = put(self, "\n");
     if (status == PEAL_OK) status = put_lists(self, &all);
     if (status == PEAL_OK) status = put_values(self, tree);
+    if (status == PEAL_OK) status = put_known_history(self, tree);
     if (status == PEAL_OK) status = put(self, "is_linear=0\nshrinkage=1\n\n\n");
     lists_clear(&all);
     return status;

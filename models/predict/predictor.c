@@ -230,7 +230,9 @@ static peal_status find_view(const peal_predictor *predictor, const char *name, 
         *out = *views;
         return (*out)->check ? (*out)->check(predictor->model, err) : PEAL_OK;
     }
-    return peal_fail(err, PEAL_E_USAGE, "a model '%s' has no '%s' to tell of rows; trees have",
+    return peal_fail(err, PEAL_E_USAGE,
+                     "a model '%s' has no '%s' to tell of rows; trees tell raw, leaves and contributions, linear "
+                     "models and nets raw",
                      predictor->parsed.kind->name, name);
 }
 

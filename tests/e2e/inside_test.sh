@@ -113,6 +113,13 @@ for model in linear mlp:hidden=3; do
         fail "raw numbers of $model"
 done
 
+# Of counts it is the logarithm of what is predicted.
+awk -F, 'NR == 1 { print "x,n"; next } { print $1 "," int(20 * NR / (NR + 90)) % 9 + 3 }' rows.csv >counts.csv
+$peal train counts.csv --label n --task regress --model poisson --out counts.st --quiet
+$peal predict counts.st counts.csv --quiet >net.csv
+$peal predict counts.st counts.csv --raw --quiet | paste -d, net.csv - | awk -F, "$near"' NR > 1 && !near($1, exp($2)) { exit 1 }' ||
+    fail "raw numbers of counts"
+
 # What there is not.
 $peal train rows.csv --label class --drop y --model softmax --out linear.st --quiet
 expect 2 "a model 'softmax' has no 'leaves' to tell of rows" $peal predict linear.st rows.csv --leaves

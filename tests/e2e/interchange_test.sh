@@ -128,6 +128,12 @@ def light(random, seed):
     asked = rows[again.feature_name()]
     wanted = model.predict(rows)
     assert np.max(np.abs(again.predict(asked) - wanted) / np.maximum(1, np.abs(wanted))) < 1e-9, ("again", seed, options)
+    # LightGBM explains them as it does its own.
+    own, names = model.predict(rows, pred_contrib=True) * scale, model.feature_name()
+    if own.shape[1] == len(names) + 1:
+        columns = [*(names.index(name) for name in again.feature_name()), len(names)]
+        apart = np.abs(again.predict(asked, pred_contrib=True) - own[:, columns])
+        assert np.max(apart) < 1e-9 * max(1, np.abs(own).max()), ("contributions again", seed, options, np.max(apart))
     return worst
 
 def model_thresholds(path):

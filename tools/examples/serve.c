@@ -24,7 +24,7 @@ static peal_status serve(void *user, size_t thread, peal_error *err) {
     peal_status status = PEAL_OK;
     for (size_t i = thread; i < self->count && status == PEAL_OK; i += self->threads) {
         status = peal_predictor_text(predictor, self->lines[i], strlen(self->lines[i]), scores, 1, &rows, err);
-        for (size_t c = 0; c < width; c++) self->sums[i] += scores[c] * (double)c;
+        for (size_t c = 0; c < width && rows; c++) self->sums[i] += scores[c] * (double)c; /* an empty line is no row */
     }
     free(scores);
     peal_predictor_free(predictor);
