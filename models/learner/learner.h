@@ -253,10 +253,12 @@ struct peal_learner {
     /* Any process: scores [end - begin, classes or 1] of the held-out rows begin .. end - 1, which are a whole chunk of
      * PEAL_SCORE_CHUNK, as the model of a state would score them. It may be done twice. NULL: by the model. */
     void (*score_valid)(void *self, int state, uint64_t begin, uint64_t end, double *scores);
-    /* The mean loss, 0 at least, of held-out rows [count] whose labels are numbers, by their scores: the least one is
+    /* The mean loss, 0 at least, of held-out rows [count] whose labels are numbers, by their scores and weights (NULL:
+     * each counts 1): the least one is
      * the best model's. Not called where scores only rank rows, which NDCG judges. NULL: the metrics', half the squared
      * error in deviations. */
-    double (*valid_loss)(const void *self, const double *scores, const double *labels, uint64_t count);
+    double (*valid_loss)(const void *self, const double *scores, const double *labels, const double *weights,
+                         uint64_t count);
     /* The mean loss of the epoch that `state` has ended. NULL: it does not know. */
     double (*loss)(const void *self, int state);
     /* Whether the training is over before its last epoch; NULL: never. */

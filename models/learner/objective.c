@@ -478,13 +478,15 @@ static double loss_of(const models__goal *goal, double target, double predicted)
     return loss;
 }
 
-double models__goal_loss(const models__goal *goal, const double *predicted, const double *labels, uint64_t count) {
+double models__goal_loss(const models__goal *goal, const double *predicted, const double *labels, const double *weights,
+                         uint64_t count) {
     double sum = 0, rows = 0;
     for (uint64_t i = 0; i < count; i++) {
         if (isnan(labels[i])) continue;
-        const double target = models__goal_target(goal, labels[i]);
-        sum += loss_of(goal, target, models__goal_target(goal, predicted[i])) - loss_of(goal, target, target);
-        rows++;
+        const double target = models__goal_target(goal, labels[i]), weight = weights ? weights[i] : 1;
+        sum +=
+            weight * (loss_of(goal, target, models__goal_target(goal, predicted[i])) - loss_of(goal, target, target));
+        rows += weight;
     }
     return rows > 0 ? sum / rows : (double)NAN;
 }

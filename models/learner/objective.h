@@ -95,8 +95,9 @@ static inline double models__bounded(double x, double least) {
 /* objective->rows, but for scores that are out of all bounds: derivatives are finite and losses numbers. */
 void models__goal_rows(const models__goal *goal, const double *scores, const double *targets, size_t count, double *out,
                        double *losses);
-/* The mean loss of numbers `labels` [count] that were predicted as `predicted`, beyond that of a perfect prediction: of
- * the log link, half the deviance. Rows without a label are left out. */
-double models__goal_loss(const models__goal *goal, const double *predicted, const double *labels, uint64_t count);
+/* The mean loss of numbers `labels` [count], which count `weights` (NULL: 1), that were predicted as `predicted`,
+ * beyond that of a perfect prediction: of the log link, half the deviance. Rows without a label are left out. */
+double models__goal_loss(const models__goal *goal, const double *predicted, const double *labels, const double *weights,
+                         uint64_t count);
 
 #endif

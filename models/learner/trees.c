@@ -419,9 +419,10 @@ static void score_valid(void *opaque, int state, uint64_t from, uint64_t to, dou
     self->valid_known[chunk] = 1;
 }
 
-static double valid_loss(const void *opaque, const double *scores, const double *labels, uint64_t count) {
+static double valid_loss(const void *opaque, const double *scores, const double *labels, const double *weights,
+                         uint64_t count) {
     const models__trees *self = opaque;
-    return models__goal_loss(&self->goal, scores, labels, count);
+    return models__goal_loss(&self->goal, scores, labels, weights, count);
 }
 
 const peal_learner models__trees_learner = {

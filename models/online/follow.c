@@ -361,8 +361,8 @@ static peal_status predict(follower *self, peal_metrics *metrics, models__adwin_
         const double *scores = trainer->shared.valid_scores + trainer->data.train_list[i] * width;
         memcpy(self->scores + i * width, scores, width * sizeof *scores);
     }
-    PEAL_TRY(peal_metrics_compute(self->scores, width, self->labels, count, shape->classes, shape->label_deviation,
-                                  metrics, err));
+    PEAL_TRY(peal_metrics_compute(self->scores, width, self->labels, NULL, count, shape->classes,
+                                  shape->label_deviation, metrics, err));
     *has_risen = count > 0 && models__prequential_add(&self->now, shape, self->scores, self->labels, metrics, risen);
     trainer->result->valid = *metrics;
     return PEAL_OK;

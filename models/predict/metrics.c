@@ -11,8 +11,13 @@
 
 typedef struct scored {
     double score;
-    uint8_t positive;
+    double positive, negative; /* what the row counts as one of its class */
 } scored;
+
+/* What row `i` counts. */
+static double weight_of(const double *weights, uint64_t i) {
+    return weights ? weights[i] : 1;
+}
 
 static int by_score(const void *a, const void *b) {
     double p = ((const scored *)a)->score, q = ((const scored *)b)->score;
@@ -20,28 +25,33 @@ static int by_score(const void *a, const void *b) {
 }
 
 /* The chance that a random row of class 1 is scored above one of class 0. */
-static peal_status area_under_curve(const double *scores, size_t outputs, const double *labels, uint64_t rows,
-                                    double *auc, peal_error *err) {
+static peal_status area_under_curve(const double *scores, size_t outputs, const double *labels, const double *weights,
+                                    uint64_t rows, double *auc, peal_error *err) {
     scored *items;
     PEAL_TRY(peal_alloc_checked(&items, rows, sizeof *items, "the AUC", err));
-    uint64_t count = 0, positives = 0;
+    uint64_t count = 0;
     for (uint64_t i = 0; i < rows; i++) {
         const double score = scores[i * outputs + outputs - 1];
         if (isnan(labels[i]) || isnan(score)) continue; /* a NaN has no place in an order */
-        items[count] = (scored){score, labels[i] == 1};
-        positives += items[count++].positive;
+        const double weight = weight_of(weights, i);
+        items[count++] = (scored){score, labels[i] == 1 ? weight : 0, labels[i] == 1 ? 0 : weight};
     }
     qsort(items, count, sizeof *items, by_score);
-    double ranks = 0; /* sum of the positives' ranks, ties at their middle */
+    double above = 0, positives = 0, negatives = 0; /* above: pairs of a positive and a negative below it */
     for (uint64_t i = 0; i < count;) {
-        uint64_t end = i, tied = 0;
-        for (; end < count && items[end].score == items[i].score; end++) tied += items[end].positive;
-        ranks += (double)tied * ((double)(i + 1) + (double)end) / 2;
+        double p = 0, n = 0;
+        uint64_t end = i;
+        for (; end < count && items[end].score == items[i].score; end++) {
+            p += items[end].positive;
+            n += items[end].negative;
+        }
+        above += p * (negatives + n / 2);
+        positives += p;
+        negatives += n;
         i = end;
     }
     free(items);
-    double p = (double)positives, n = (double)(count - positives);
-    *auc = p > 0 && n > 0 ? (ranks - p * (p + 1) / 2) / (p * n) : (double)NAN;
+    *auc = positives > 0 && negatives > 0 ? above / (positives * negatives) : (double)NAN;
     return PEAL_OK;
 }
 
@@ -57,39 +67,42 @@ static size_t predicted(const double *row, size_t outputs, size_t label, double 
     return best;
 }
 
-static void classification(const double *scores, size_t outputs, const double *labels, uint64_t rows,
-                           peal_metrics *out) {
-    double loss = 0;
-    uint64_t right = 0;
+static void classification(const double *scores, size_t outputs, const double *labels, const double *weights,
+                           uint64_t rows, peal_metrics *out) {
+    double loss = 0, right = 0, all = 0;
     for (uint64_t i = 0; i < rows; i++) {
+        const double weight = weight_of(weights, i);
         double probability = 0;
+        all += weight;
         if (!isnan(labels[i])) {
             const size_t label = (size_t)labels[i];
             const bool same = predicted(scores + i * outputs, outputs, label, &probability) == label;
-            right += same && !isnan(probability);
+            if (same && !isnan(probability)) right += weight;
         }
-        loss -= log(fmax(probability, 1e-15)); /* fmax of NaN and a number is the number */
+        loss -= weight * log(fmax(probability, 1e-15)); /* fmax of NaN and a number is the number */
     }
     out->rows = rows;
-    double n = rows ? (double)rows : 1;
-    out->accuracy = (double)right / n;
+    const double n = all > 0 ? all : 1;
+    out->accuracy = right / n;
     out->loss = out->log_loss = loss / n;
 }
 
-static void regression(const double *scores, const double *labels, uint64_t rows, double deviation, peal_metrics *out) {
-    double squares = 0, absolutes = 0, mean = 0, spread = 0;
+static void regression(const double *scores, const double *labels, const double *weights, uint64_t rows,
+                       double deviation, peal_metrics *out) {
+    double squares = 0, absolutes = 0, mean = 0, spread = 0, all = 0;
     for (uint64_t i = 0; i < rows; i++) {
         if (isnan(labels[i])) continue;
-        double difference = scores[i] - labels[i];
-        squares += difference * difference;
-        absolutes += fabs(difference);
-        mean += labels[i];
+        const double difference = scores[i] - labels[i], weight = weight_of(weights, i);
+        squares += weight * difference * difference;
+        absolutes += weight * fabs(difference);
+        mean += weight * labels[i];
+        all += weight;
         out->rows++;
     }
-    double n = out->rows ? (double)out->rows : 1;
+    const double n = all > 0 ? all : 1;
     mean /= n;
     for (uint64_t i = 0; i < rows; i++) {
-        if (!isnan(labels[i])) spread += (labels[i] - mean) * (labels[i] - mean);
+        if (!isnan(labels[i])) spread += weight_of(weights, i) * (labels[i] - mean) * (labels[i] - mean);
     }
     out->rmse = sqrt(squares / n);
     out->mae = absolutes / n;
@@ -97,16 +110,17 @@ static void regression(const double *scores, const double *labels, uint64_t rows
     out->loss = squares / n / (2 * deviation * deviation);
 }
 
-peal_status peal_metrics_compute(const double *scores, size_t outputs, const double *labels, uint64_t rows,
-                                 uint32_t classes, double label_deviation, peal_metrics *out, peal_error *err) {
+peal_status peal_metrics_compute(const double *scores, size_t outputs, const double *labels, const double *weights,
+                                 uint64_t rows, uint32_t classes, double label_deviation, peal_metrics *out,
+                                 peal_error *err) {
     *out = (peal_metrics){.classes = classes, .auc = (double)NAN};
     for (uint64_t i = 0; i < rows; i++) out->unknown_labels += isnan(labels[i]);
     if (classes == 0) {
-        regression(scores, labels, rows, label_deviation, out);
+        regression(scores, labels, weights, rows, label_deviation, out);
         return PEAL_OK;
     }
-    classification(scores, outputs, labels, rows, out);
-    return classes == 2 ? area_under_curve(scores, outputs, labels, rows, &out->auc, err) : PEAL_OK;
+    classification(scores, outputs, labels, weights, rows, out);
+    return classes == 2 ? area_under_curve(scores, outputs, labels, weights, rows, &out->auc, err) : PEAL_OK;
 }
 
 peal_status peal_metrics_rank(const peal_ranking *ranking, const peal_queries *queries, const double *scores,

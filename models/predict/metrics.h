@@ -25,9 +25,11 @@ typedef struct peal_metrics {
  * scores [rows, 1] are the predictions. labels [rows] are class codes or numbers, NaN if the model does not know them:
  * such a row, and one whose scores are no numbers, counts as wrong in the accuracy and as probability 1e-15 in the log
  * loss (the least that any row counts); the AUC leaves both out, and the metrics of numbers rows without a label.
- * PEAL_E_MEMORY only. AUC: Mann-Whitney, ties count half. */
-peal_status peal_metrics_compute(const double *scores, size_t outputs, const double *labels, uint64_t rows,
-                                 uint32_t classes, double label_deviation, peal_metrics *out, peal_error *err);
+ * weights [rows] are what the rows count, not all 0; NULL: each counts 1. PEAL_E_MEMORY only. AUC: Mann-Whitney, ties
+ * count half. */
+peal_status peal_metrics_compute(const double *scores, size_t outputs, const double *labels, const double *weights,
+                                 uint64_t rows, uint32_t classes, double label_deviation, peal_metrics *out,
+                                 peal_error *err);
 /* Adds how well the rows of queries are ranked, by labels that `ranking` takes. is_order: that is all that the scores
  * say; the loss then is 1 - NDCG. */
 peal_status peal_metrics_rank(const peal_ranking *ranking, const peal_queries *queries, const double *scores,

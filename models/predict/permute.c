@@ -105,7 +105,7 @@ static peal_status measure(const permuting *self, double *scores, double *out, p
         return PEAL_OK;
     }
     peal_metrics metrics;
-    PEAL_TRY(peal_metrics_compute(scores, peal_predictor_scores(self->predictor), self->labels, self->kept.rows,
+    PEAL_TRY(peal_metrics_compute(scores, peal_predictor_scores(self->predictor), self->labels, NULL, self->kept.rows,
                                   shape->classes, shape->label_deviation, &metrics, err));
     *out = shape->classes == 2 ? metrics.auc : shape->classes ? metrics.accuracy : metrics.r2;
     return PEAL_OK;

@@ -654,7 +654,7 @@ peal_status models__predictor_eval(peal_predictor *predictor, const peal_predict
     if (status == PEAL_OK) status = check_labels(&self, options, err);
     if (status == PEAL_OK) {
         status = peal_metrics_compute((const double *)(const void *)self.scores.data, peal_predictor_scores(predictor),
-                                      (const double *)(const void *)self.labels.data, self.rows,
+                                      (const double *)(const void *)self.labels.data, NULL, self.rows,
                                       predictor->shape.classes, predictor->shape.label_deviation, metrics, err);
     }
     if (status == PEAL_OK) status = rank_queries(&self, metrics, err);

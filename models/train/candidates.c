@@ -303,21 +303,21 @@ static double loss_of(const models__trainer *trial, uint64_t row) {
  * afterwards. */
 static peal_status is_worse(models__trainer *trial, const void *model, double *loss, bool *out, peal_error *err) {
     const models__held held = models__held_out(trial);
-    const double count = (double)held.rows;
-    double *before, sum = 0, squares = 0;
+    models__spread more = {0}, now = {0};
+    double *before;
     PEAL_TRY(peal_alloc_checked(&before, held.rows, sizeof *before, "the loss of held-out rows", err));
     for (uint64_t row = 0; row < held.rows; row++) before[row] = loss_of(trial, row);
     const peal_status status = models__score_valid(trial, model, err);
-    *loss = 0;
     for (uint64_t row = 0; row < held.rows; row++) {
-        const double after = loss_of(trial, row), more = after - before[row];
-        *loss += after / count;
-        sum += more / count;
-        squares += more * more / count;
+        const double after = loss_of(trial, row), weight = models__held_weight(&held, row);
+        models__spread_add(&now, after, weight);
+        models__spread_add(&more, after - before[row], weight);
     }
     free(before);
-    *out = sum > held.metrics->loss / 10 && sum > models__loss_of_the_mean(trial, &held) / 100 &&
-           sum > 2 * sqrt(fmax(squares - sum * sum, 0) / count);
+    const double mean = models__spread_mean(&more);
+    *loss = models__spread_mean(&now);
+    *out = mean > held.metrics->loss / 10 && mean > models__loss_of_the_mean(trial, &held) / 100 &&
+           mean > 2 * models__spread_error(&more);
     return status;
 }
 

@@ -125,9 +125,22 @@ static peal_status take_labels(const known_rows *known, const uint32_t *list, ui
     return PEAL_OK;
 }
 
+/* What the rows to validate on count, in the judgement of a model as in its training, by their own weights. */
+static peal_status take_weights(models__data *data, const known_rows *known, peal_error *err) {
+    const double *weights = doubles(&known->weights);
+    double sum = 0;
+    if (!data->shape.has_weight) return PEAL_OK;
+    for (uint64_t i = 0; i < data->valid_count; i++) sum += weights[data->valid_list[i]];
+    if (!(sum > 0 && isfinite(sum))) return PEAL_OK; /* they cannot judge by them */
+    PEAL_TRY(peal_alloc_checked(&data->valid_weights, data->valid_count, sizeof(double), "weights", err));
+    for (uint64_t i = 0; i < data->valid_count; i++) data->valid_weights[i] = weights[data->valid_list[i]];
+    return PEAL_OK;
+}
+
 /* What is kept of the rows to validate on. */
 static peal_status take_valid(models__data *data, const known_rows *known, peal_error *err) {
     PEAL_TRY(take_labels(known, data->valid_list, data->valid_count, &data->valid_labels, err));
+    PEAL_TRY(take_weights(data, known, err));
     if (!data->shape.has_query) return PEAL_OK;
     return peal_queries_make(&known->queries, data->valid_list, data->valid_count, &data->valid_queries, err);
 }
@@ -342,6 +355,7 @@ void models__data_clear(models__data *data) {
     free(data->train_list);
     free(data->valid_list);
     free(data->valid_labels);
+    free(data->valid_weights);
     free(data->train_labels);
     peal_queries_clear(&data->queries);
     peal_queries_clear(&data->valid_queries);

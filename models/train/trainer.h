@@ -36,6 +36,7 @@ typedef struct models__data {
     uint32_t *train_list;                /* [train_count] rows that are trained on, in order */
     uint32_t *valid_list;                /* [valid_count] rows of valid_rows */
     double *valid_labels;                /* [valid_count] */
+    double *valid_weights;               /* [valid_count] what they count; NULL: 1 each */
     double *train_labels;                /* [train_count], where rows have queries; else NULL */
     peal_queries queries, valid_queries; /* of those rows, by their places in the lists */
     uint64_t train_count, valid_count;

@@ -110,11 +110,12 @@ static peal_status measure_queries(const models__trainer *trainer, peal_metrics 
 static peal_status measure(const models__trainer *trainer, peal_metrics *metrics, peal_error *err) {
     const models__data *data = &trainer->data;
     const double *scores = trainer->shared.valid_scores;
-    PEAL_TRY(peal_metrics_compute(scores, peal_shape_scores(&data->shape), data->valid_labels, data->valid_count,
-                                  data->shape.classes, data->shape.label_deviation, metrics, err));
+    PEAL_TRY(peal_metrics_compute(scores, peal_shape_scores(&data->shape), data->valid_labels, data->valid_weights,
+                                  data->valid_count, data->shape.classes, data->shape.label_deviation, metrics, err));
     if (data->shape.classes) return PEAL_OK;
     if (trainer->learner->valid_loss && !own_ranking(trainer)) {
-        metrics->loss = trainer->learner->valid_loss(trainer->self, scores, data->valid_labels, data->valid_count);
+        metrics->loss = trainer->learner->valid_loss(trainer->self, scores, data->valid_labels, data->valid_weights,
+                                                     data->valid_count);
     }
     return data->shape.has_query ? measure_queries(trainer, metrics, err) : PEAL_OK;
 }

@@ -18,6 +18,10 @@ static peal_status take_fold(models__trial *self, const models__trainer *trainer
     const uint64_t count = trainer->data.valid_count;
     const size_t row_bytes = width_of(self) * sizeof(double);
     PEAL_TRY(peal_buffer_append(&self->labels, trainer->data.valid_labels, count * sizeof(double), err));
+    for (uint64_t i = 0; i < count; i++) {
+        const double weight = trainer->data.valid_weights ? trainer->data.valid_weights[i] : 1;
+        PEAL_TRY(peal_buffer_append(&self->weights, &weight, sizeof weight, err));
+    }
     PEAL_TRY(peal_buffer_append(&self->scores, trainer->shared.valid_scores, count * row_bytes, err));
     self->best_epochs += trainer->result->best_epoch;
     self->folds++;
@@ -61,8 +65,8 @@ peal_status models__trial_new(const peal_train_options *options, const char *mod
 
 peal_status models__trial_measure(const models__trial *self, uint64_t rows, peal_metrics *out, peal_error *err) {
     const peal_shape *shape = &self->trainer.data.shape;
-    return peal_metrics_compute(doubles(&self->scores), width_of(self), models__trial_held(self).labels, rows,
-                                shape->classes, shape->label_deviation, out, err);
+    return peal_metrics_compute(doubles(&self->scores), width_of(self), models__trial_held(self).labels,
+                                doubles(&self->weights), rows, shape->classes, shape->label_deviation, out, err);
 }
 
 peal_status models__trial_fold(models__trial *self, peal_error *err) {
@@ -84,6 +88,7 @@ void models__trial_free(models__trial *self) {
     if (!self) return;
     models__trainer_clear(&self->trainer);
     peal_buffer_clear(&self->labels);
+    peal_buffer_clear(&self->weights);
     peal_buffer_clear(&self->scores);
     free(self->run_dir);
     free(self->model);
@@ -91,7 +96,10 @@ void models__trial_free(models__trial *self) {
 }
 
 models__held models__trial_held(const models__trial *self) {
-    return (models__held){doubles(&self->labels), self->labels.size / sizeof(double), &self->valid};
+    return (models__held){.labels = doubles(&self->labels),
+                          .weights = doubles(&self->weights),
+                          .rows = self->labels.size / sizeof(double),
+                          .metrics = &self->valid};
 }
 
 double models__row_loss(const peal_shape *shape, const double *scores, double label) {
@@ -102,18 +110,38 @@ double models__row_loss(const peal_shape *shape, const double *scores, double la
 
 uint64_t models__trial_rare_of(const models__trial *self, uint64_t rows) {
     const uint32_t classes = self->trainer.data.shape.classes;
-    const double *labels = models__trial_held(self).labels;
-    uint64_t most = 0;
+    const double *labels = models__trial_held(self).labels, *weights = doubles(&self->weights);
+    uint64_t most = 0, all = 0;
     for (uint32_t class = 0; class < classes; class ++) {
         uint64_t count = 0;
-        for (uint64_t row = 0; row < rows; row++) count += labels[row] == class;
+        for (uint64_t row = 0; row < rows; row++) count += labels[row] == class && weights[row] > 0;
+        all += count;
         if (count > most) most = count;
     }
-    return classes ? rows - most : UINT64_MAX;
+    return classes ? all - most : UINT64_MAX;
 }
 
 uint64_t models__trial_rare(const models__trial *self) {
     return models__trial_rare_of(self, models__trial_held(self).rows);
+}
+
+void models__spread_add(models__spread *self, double number, double weight) {
+    self->weights += weight;
+    self->sum += weight * number;
+    self->squares += weight * number * (weight * number);
+    self->crossed += weight * (weight * number);
+    self->weights_squares += weight * weight;
+}
+
+double models__spread_mean(const models__spread *self) {
+    return self->weights > 0 ? self->sum / self->weights : 0;
+}
+
+double models__spread_error(const models__spread *self) {
+    const double mean = models__spread_mean(self);
+    if (!(self->weights > 0)) return 0;
+    return sqrt(fmax(self->squares - 2 * mean * self->crossed + mean * mean * self->weights_squares, 0)) /
+           self->weights;
 }
 
 models__gain models__trial_gain(const models__trial *one, const models__trial *two) {
@@ -122,16 +150,18 @@ models__gain models__trial_gain(const models__trial *one, const models__trial *t
     const peal_shape *shape = &one->trainer.data.shape;
     const double *labels = first.labels, *scores = doubles(&one->scores), *others = doubles(&two->scores);
     const size_t width = width_of(one);
-    models__gain gain = {.rows = (double)count};
-    double sum = 0, squares = 0;
+    models__gain gain = {0};
+    models__spread by_rows = {0};
     for (uint64_t row = 0; row < count; row++) {
+        const double weight = first.weights[row];
         const double by = models__row_loss(shape, scores + row * width, labels[row]) -
                           models__row_loss(shape, others + row * width, labels[row]);
-        sum += by;
-        squares += by * by;
+        if (!(weight > 0)) continue;
+        models__spread_add(&by_rows, by, weight);
+        gain.rows++;
         gain.wins += by > 0;
     }
-    gain.mean = sum / gain.rows;
-    gain.error = sqrt(fmax(squares / gain.rows - gain.mean * gain.mean, 0) / gain.rows);
+    gain.mean = models__spread_mean(&by_rows);
+    gain.error = models__spread_error(&by_rows);
     return gain;
 }

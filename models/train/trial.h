@@ -18,6 +18,7 @@ typedef struct models__trial {
     size_t folds;             /* done */
     size_t best_epochs;       /* of all of them, added up */
     peal_buffer labels;       /* double [rows held out], fold by fold */
+    peal_buffer weights;      /* what they count, the same */
     peal_buffer scores;       /* double [rows held out, scores] */
     peal_metrics valid;       /* of these */
 } models__trial;
@@ -42,10 +43,19 @@ uint64_t models__trial_rare_of(const models__trial *self, uint64_t rows);
 /* Metrics of the first `rows` rows held out. */
 peal_status models__trial_measure(const models__trial *self, uint64_t rows, peal_metrics *out, peal_error *err);
 
+/* Mean of numbers of rows, by what the rows count, and its standard error. */
+typedef struct models__spread {
+    double weights, sum;
+    double squares, crossed, weights_squares; /* of weighted numbers, them by their weights, of weights */
+} models__spread;
+void models__spread_add(models__spread *self, double number, double weight);
+double models__spread_mean(const models__spread *self);
+double models__spread_error(const models__spread *self);
+
 /* By how much the second one's loss is below the first's, over the rows that both were tried on. */
 typedef struct models__gain {
-    double rows, mean, error; /* of the mean: its standard error */
-    double wins;              /* rows whose loss is lower */
+    double rows, mean, error; /* that count; by what they count; of the mean: its standard error */
+    double wins;              /* rows whose loss is lower, of those that count */
 } models__gain;
 models__gain models__trial_gain(const models__trial *one, const models__trial *two);
 

@@ -41,7 +41,10 @@ static void warn_of_no_gain(const models__trainer *trainer) {
 }
 
 models__held models__held_out(const models__trainer *trainer) {
-    return (models__held){trainer->data.valid_labels, trainer->data.valid_count, &trainer->result->valid};
+    return (models__held){.labels = trainer->data.valid_labels,
+                          .weights = trainer->data.valid_weights,
+                          .rows = trainer->data.valid_count,
+                          .metrics = &trainer->result->valid};
 }
 
 static bool labels_are_the_same(const models__held *held) {
@@ -53,24 +56,31 @@ static bool labels_are_the_same(const models__held *held) {
 
 /* The loss of a number, as the trainer judges models. */
 static double loss_of_saying(const models__trainer *trainer, double number, double label) {
-    if (trainer->learner->valid_loss) return trainer->learner->valid_loss(trainer->self, &number, &label, 1);
+    if (trainer->learner->valid_loss) return trainer->learner->valid_loss(trainer->self, &number, &label, NULL, 1);
     const double difference = (label - number) / trainer->data.shape.label_deviation;
     return difference * difference / 2;
 }
 
 double models__loss_of_the_mean(const models__trainer *trainer, const models__held *held) {
     const peal_shape *shape = &trainer->data.shape;
-    const double count = (double)held->rows;
+    double count = 0;
+    for (uint64_t row = 0; row < held->rows; row++) count += models__held_weight(held, row);
     if (shape->classes == 0) {
         double mean = 0, loss = 0;
-        for (uint64_t row = 0; row < held->rows; row++) mean += held->labels[row] / count;
-        for (uint64_t row = 0; row < held->rows; row++) loss += loss_of_saying(trainer, mean, held->labels[row]);
+        for (uint64_t row = 0; row < held->rows; row++) {
+            mean += models__held_weight(held, row) * held->labels[row] / count;
+        }
+        for (uint64_t row = 0; row < held->rows; row++) {
+            loss += models__held_weight(held, row) * loss_of_saying(trainer, mean, held->labels[row]);
+        }
         return loss / count;
     }
     double entropy = 0;
     for (uint32_t class = 0; class < shape->classes; class ++) {
         double share = 0;
-        for (uint64_t row = 0; row < held->rows; row++) share += held->labels[row] == class;
+        for (uint64_t row = 0; row < held->rows; row++) {
+            if (held->labels[row] == class) share += models__held_weight(held, row);
+        }
         if (share > 0) entropy -= share / count * log(share / count);
     }
     return entropy;

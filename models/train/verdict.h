@@ -8,10 +8,15 @@
 
 /* Rows that were held out, and how the model does on them. */
 typedef struct models__held {
-    const double *labels; /* [rows] */
+    const double *labels;  /* [rows] */
+    const double *weights; /* [rows] what they count; NULL: 1 each */
     uint64_t rows;
     const peal_metrics *metrics;
 } models__held;
+
+static inline double models__held_weight(const models__held *held, uint64_t row) {
+    return held->weights ? held->weights[row] : 1;
+}
 
 /* Reports a warning, with what would help, for each of these that holds. After models__trainer_run. `held` may be more
  * than this training's own. */

@@ -66,3 +66,14 @@ $peal train rows.vw --out vw.st --model logistic 2>err.txt
 grep -Eq '^column importance +number +weight' err.txt && grep -Eq '^column base +number +offset' err.txt || fail "$(cat err.txt)"
 $peal predict vw.st - --format vw --quiet <<<'|f x:0.9' | grep -q '^1,' || fail "a row of vw without importance and base"
 echo ok
+
+# Rows that do not count judge nothing: half of them have no weight and a label that stands for none.
+awk 'BEGIN { srand(8); print "a,b,w,y"; for (i = 0; i < 2400; i++) { a = rand() - 0.5; b = rand() - 0.5; w = rand() < 0.5
+    printf "%.4f,%.4f,%d,%.4f\n", a, b, w, w ? 50 + 8 * a * b + a + 0.1 * rand() : 0 } }' >holes.csv
+awk -F, 'NR == 1 || $3' holes.csv >counted.csv
+for options in "--model mlp:hidden=16" "--model trees:rounds=200 --valid 0.2 --patience 5" ""; do
+    # shellcheck disable=SC2086
+    $peal train holes.csv --label y --weight w --task regress --out holes.st --quiet $options
+    $peal eval holes.st counted.csv --json --quiet >m.json
+    at_least "$(json m.json metrics.r2)" 0.8
+done

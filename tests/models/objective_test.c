@@ -182,7 +182,8 @@ static void scores_mean_what_they_should(void **state) {
     assert_true(fabs(out[0] + out[1] + out[2] - 1) < 1e-12 && fabs(log(out[2] / out[0]) - 1.5) < 1e-12);
     /* Losses of numbers by what was predicted: the mean of |4|, |0|, over the deviation. */
     goal = goal_of("trees:objective=absolute", 0);
-    assert_true(fabs(models__goal_loss(&goal, (double[]){1, 2, 3}, (double[]){5, 2, (double)NAN}, 3) - 0.5) < 1e-12);
+    assert_true(fabs(models__goal_loss(&goal, (double[]){1, 2, 3}, (double[]){5, 2, (double)NAN}, NULL, 3) - 0.5) <
+                1e-12);
 }
 
 static void no_loss_of_numbers_is_below_that_of_the_truth(void **state) {
@@ -193,12 +194,12 @@ static void no_loss_of_numbers_is_below_that_of_the_truth(void **state) {
         const models__goal goal = goal_of(cases[c].model, 0);
         for (int trial = 0; trial < 200; trial++) {
             const double label = draw_target(&random, &goal), predicted = draw_target(&random, &goal);
-            assert_true(models__goal_loss(&goal, &label, &label, 1) == 0);
-            assert_true(models__goal_loss(&goal, &predicted, &label, 1) > 0);
+            assert_true(models__goal_loss(&goal, &label, &label, NULL, 1) == 0);
+            assert_true(models__goal_loss(&goal, &predicted, &label, NULL, 1) > 0);
         }
         if (goal.objective->is_above) continue;
-        assert_true(models__goal_loss(&goal, (double[]){1e-3}, (double[]){0}, 1) > 0);
-        assert_true(fabs(models__goal_loss(&goal, (double[]){0}, (double[]){0}, 1)) < 1e-9);
+        assert_true(models__goal_loss(&goal, (double[]){1e-3}, (double[]){0}, NULL, 1) > 0);
+        assert_true(fabs(models__goal_loss(&goal, (double[]){0}, (double[]){0}, NULL, 1)) < 1e-9);
     }
 }
 
