@@ -23,7 +23,8 @@ typedef enum peal_purpose {
     PEAL_PURPOSE_QUERY = 11,   /* rows that are ranked */
     PEAL_PURPOSE_AUGMENT = 12, /* what is done to a row each time that it is trained on */
     PEAL_PURPOSE_KEEP = 13,    /* rows that stand for all when a model is explained */
-    PEAL_PURPOSE_PERMUTE = 14  /* values of a column among rows */
+    PEAL_PURPOSE_PERMUTE = 14, /* values of a column among rows */
+    PEAL_PURPOSE_FOLD = 15     /* rows whose targets a category's mean is over */
 } peal_purpose;
 
 /* One stream of numbers. Fill it by `peal_philox_stream`; the counter's low word walks. */

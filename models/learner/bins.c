@@ -38,7 +38,7 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
     PEAL_TRY(peal_alloc_checked(&bins->filled, numbers, sizeof(float), "bins", err));
     PEAL_TRY(peal_zeroed_checked(&bins->marks, numbers, 1, "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->edges, numbers * MODELS__BINS_MOST, sizeof(float), "bins", err));
-    PEAL_TRY(peal_alloc_checked(&bins->code_bins, bins->code_first[bins->code_features], 1, "bins", err));
+    PEAL_TRY(peal_zeroed_checked(&bins->code_bins, bins->code_first[bins->code_features], 1, "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->categories, columns, 1, "bins", err));
     PEAL_TRY(peal_alloc_checked(&bins->counts, bins->dense, sizeof(uint16_t), "bins", err));
     size_t column = 0;
@@ -51,7 +51,7 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
             if (marks) bins->marks[one->offset + 1] = 1;
         }
         if (one->role != PEAL_ROLE_INDEX) continue;
-        bins->categories[column++] = one->steps[one->step_count - 1].transform->bucket == NULL;
+        bins->categories[column++] = models__bins_makes_categories(one);
     }
     return PEAL_OK;
 }
@@ -99,9 +99,7 @@ static void copy_dense(models__bins *bins, const models__bins *from) {
     memcpy(bins->code_bins, from->code_bins, from->code_first[from->code_features]);
 }
 
-peal_status models__bins_copy(models__bins *bins, const models__bins *from, const peal_training *training,
-                              peal_error *err) {
-    PEAL_TRY(models__bins_init(bins, training->pipeline, training->shape, NULL, 0, err));
+peal_status models__bins_copy(models__bins *bins, const models__bins *from, peal_error *err) {
     copy_dense(bins, from);
     return models__bins_finish(bins, err);
 }
@@ -264,7 +262,6 @@ peal_status models__bins_fit(models__bins *bins, const models__bins *from, const
                     .user = user,
                     .sparse = sample,
                     .stride = (rows + SAMPLE_MOST - 1) / SAMPLE_MOST};
-    PEAL_TRY(models__bins_init(bins, training->pipeline, training->shape, NULL, 0, err));
     if (read.stride == 0) read.stride = 1;
     read.room = (size_t)(rows / read.stride + 1);
     peal_status status = make_reading(&read, err);

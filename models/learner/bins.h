@@ -5,8 +5,9 @@
  * edges[i - 2] < x <= edges[i - 1]. Codes of numbers (bucketize) keep their order, too; other codes are categories: the
  * most frequent ones have a bin each, the rest shares the last one.
  *
- * Behind them come *aspects*, of models from elsewhere: a column of codes once more, with other bins. So a column can
- * have more bounds than a feature has bins, and sets of more categories. All these are *dense*: every row has them.
+ * Behind them come *aspects*: a column of codes once more, with other bins. Of models from elsewhere, so that a column
+ * can have more bounds than a feature has bins, and sets of more categories; of our own, so that categories have an
+ * order (means.h). All these are *dense*: every row has them.
  * Last come the sparse features that are kept (sparse.h). */
 #ifndef PEAL_MODELS_BINS_H
 #define PEAL_MODELS_BINS_H
@@ -33,6 +34,7 @@ typedef struct models__bins {
 } models__bins;
 
 /* Finds the bins of the rows to train on, at most `most` of each feature: numbers by quantiles of evenly spaced rows.
+ * They are initialised; the bins of aspects are the caller's to find.
  * Sparse features are kept that at least `rows_least` rows have. `also` is given each row, too, so that one reading
  * serves (NULL: nobody). With the bins `from` of a model (NULL: none) dense features have those, and sparse ones also
  * have its edges. `sample`, zeroed, is what the bins of sparse features were found in, *sampled rows; the caller clears
@@ -40,9 +42,8 @@ typedef struct models__bins {
 peal_status models__bins_fit(models__bins *bins, const models__bins *from, const peal_training *training, size_t most,
                              uint64_t rows_least, peal_row_visit also, void *user, models__sparse_sample *sample,
                              size_t *sampled, peal_error *err);
-/* The bins of another training, or of a model, over the same pipeline; they have no aspects and no sparse features. */
-peal_status models__bins_copy(models__bins *bins, const models__bins *from, const peal_training *training,
-                              peal_error *err);
+/* Takes those of a model over the same pipeline, with the same aspects and without sparse features. */
+peal_status models__bins_copy(models__bins *bins, const models__bins *from, peal_error *err);
 /* Makes room for bins of the shape and for aspects of the columns `aspects` ([aspect_count] uint32_t, perhaps
  * unaligned); edge_counts, edges and code_bins are then the caller's to write. PEAL_E_DATA if an aspect is of no
  * column. */
@@ -53,6 +54,10 @@ peal_status models__bins_init(models__bins *bins, const peal_pipeline *pipeline,
 peal_status models__bins_finish(models__bins *bins, peal_error *err);
 void models__bins_clear(models__bins *bins);
 
+/* Whether a column of codes has categories, which have no order. */
+static inline bool models__bins_makes_categories(const peal_pipeline_column *column) {
+    return column->role == PEAL_ROLE_INDEX && column->steps[column->step_count - 1].transform->bucket == NULL;
+}
 bool models__bins_have_categories(const models__bins *bins);
 
 /* Writes the bins of a row: [dense], or of all features. */

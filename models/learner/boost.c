@@ -155,6 +155,7 @@ static peal_status load_rows(models__member *m) {
         const peal_table *table = find_row(m, i, &row);
         uint8_t *bins = models__row_bins(own, i);
         models__bins_dense_row(&self->bins, table, row, bins);
+        models__means_row(&self->means, &self->bins, table, row, training->order[m->begin + i], bins);
         for (size_t f = 0; f < self->bins.dense; f++) own->columns[f * m->count + i] = bins[f];
         const double label = peal_shape_label(shape, table, row);
         own->targets[i] = models__goal_target(&self->goal, label);

@@ -1,5 +1,6 @@
 /* The model of trees: its tensors, their check, and scores; see forest.h. */
 #include "models/learner/compiled.h"
+#include "models/learner/means.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -133,6 +134,21 @@ static bool aspects_fit(const peal_shape *shape, const peal_tensor *aspects, con
     return code_bins && peal_tensor_count(code_bins) == codes;
 }
 
+/* With the aspects of a file, or in training those of the spec. */
+static peal_status make_bins(models__forest_model *self, const peal_pipeline *pipeline, const peal_model_spec *spec,
+                             const peal_tensor *given, const peal_tensor *aspects, peal_error *err) {
+    uint32_t *list = NULL;
+    if (aspects) self->aspects = peal_tensor_count(aspects);
+    if (!given) {
+        PEAL_TRY(models__means_aspects(pipeline, &self->shape, self->forest.outputs, spec->parameters[MODELS__MEANS],
+                                       &list, &self->aspects, err));
+    }
+    const peal_status status = models__bins_init(&self->bins, pipeline, &self->shape,
+                                                 aspects ? aspects->data : (const void *)list, self->aspects, err);
+    free(list);
+    return status;
+}
+
 /* As many trees as a file has, with room for as many leaves (which may be more than its spec says, where it was gone on
  * from another model); in training there is room for all rounds, and those that are not taken stay empty. */
 static peal_status make(models__forest_model *self, const peal_pipeline *pipeline, const peal_model_spec *spec,
@@ -155,9 +171,8 @@ static peal_status make(models__forest_model *self, const peal_pipeline *pipelin
                     !aspects_fit(&self->shape, aspects, peal_tensor_find(given, given_count, "code_bins")))) {
         return peal_fail(err, PEAL_E_DATA, "its 'aspects' do not fit its columns of codes");
     }
-    self->aspects = aspects ? peal_tensor_count(aspects) : 0;
-    PEAL_TRY(
-        models__bins_init(&self->bins, pipeline, &self->shape, aspects ? aspects->data : NULL, self->aspects, err));
+    self->bins_most = (size_t)spec->parameters[MODELS__BINS];
+    PEAL_TRY(make_bins(self, pipeline, spec, given, aspects, err));
     const size_t splits = self->shape.sparse ? self->forest.trees * (self->forest.leaves - 1) : 0;
     PEAL_TRY(models__columns_init(&self->columns, pipeline, &self->bins, splits, err));
     PEAL_TRY(make_room(self, has_sets, err));

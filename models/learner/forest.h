@@ -31,7 +31,8 @@ enum {
     MODELS__TRUNCATION,
     MODELS__SIGMOID,
     MODELS__AT,
-    MODELS__BUNDLES
+    MODELS__BUNDLES,
+    MODELS__MEANS
 };
 
 typedef enum models__growth { MODELS__BY_LEAF, MODELS__BY_DEPTH } models__growth;
@@ -129,6 +130,7 @@ typedef struct models__forest_model {
     models__goal goal;
     models__bins bins;
     size_t aspects; /* of columns of codes; see bins.h */
+    size_t bins_most;
     models__columns columns;
     models__forest forest;
     models__tree_node *stored; /* its nodes as in the file; without sparse features forest.nodes */

@@ -54,6 +54,29 @@ static bool search_sparse(const models__member *m, const models__rules *rules, s
     return true;
 }
 
+/* Categories that go by their mean are split as numbers are, and are a set all the same: of categories that no row has
+ * it is known where they belong, unless rows without one say more. */
+static void search_means(const models__trees *self, const models__rules *rules, const models__packed *bins,
+                         const models__sum *all, uint32_t f, models__best *best) {
+    models__split_numbers(rules, bins, self->bins.counts[f], all, f, best);
+    if (best->gain <= 0 || best->feature != f) return;
+    const uint32_t last = best->what & 0xff, usual = models__means_usual(&self->means, &self->bins, f);
+    const bool has_missing = models__unpack(bins[0], self->row_bits).rows > 0;
+    const bool is_left = has_missing || usual == 0 ? best->what & MODELS__MISSING_LEFT : usual <= last;
+    for (uint32_t bin = is_left ? 0 : 1; bin <= last; bin++) best->set[bin / 32] |= UINT32_C(1) << bin % 32;
+    best->what = MODELS__CATEGORY;
+}
+
+static void search_dense(const models__trees *self, const models__rules *rules, const models__packed *bins,
+                         const models__sum *all, uint32_t f, models__best *best) {
+    if (f >= self->bins.shape.features + self->bins.shape.code_columns) {
+        search_means(self, rules, bins, all, f, best);
+    } else {
+        (models__bins_is_category(&self->bins, f) ? models__split_categories : models__split_numbers)(
+            rules, bins, self->bins.counts[f], all, f, best);
+    }
+}
+
 /* Those of the leaf's sparse features that are alive: [own_end - own_begin], alive ones first. */
 static uint32_t *alive_of(const models__member *m, size_t index) {
     return m->own->alive + index * (m->own_end - m->own_begin);
@@ -70,8 +93,7 @@ static void search(const models__member *m, size_t index, size_t begin, size_t e
         if (!is_drawn(m, f) || !models__may_join(&self->constraints, &one->path, f)) continue;
         rules.direction = models__direction(&self->constraints, f);
         const models__packed *bins = self->histograms + index * self->places.bins_all + self->places.column_first[f];
-        (models__bins_is_category(&self->bins, f) ? models__split_categories : models__split_numbers)(
-            &rules, bins, self->bins.counts[f], &one->all, (uint32_t)f, best);
+        search_dense(self, &rules, bins, &one->all, (uint32_t)f, best);
     }
     const size_t count = one->alive;
     one->alive = 0;

@@ -54,25 +54,33 @@ static peal_status check_ranking(const models__trees *self, peal_error *err) {
 
 /* The mean target or the classes' shares, by what the rows count; or all targets. */
 typedef struct base_reading {
-    const models__trees *self;
+    models__trees *self;
     double *sums; /* [classes + 1] */
     double all;
     models__keys keys; /* [rows] if the base is a quantile of them */
     size_t count;
 } base_reading;
 
+static void note_mean(void *opaque, const peal_table *table, size_t row, uint64_t number) {
+    models__trees *self = opaque;
+    const peal_shape *shape = self->training->shape;
+    const double label = peal_shape_label(shape, table, row);
+    models__means_note(&self->means, &self->goal, table, row, number, models__goal_target(&self->goal, label),
+                       peal_row_weight(&self->training->weighing, shape, table, row, label));
+}
+
 static void add_label(void *opaque, const peal_table *table, size_t row, uint64_t number) {
-    (void)number;
     base_reading *read = opaque;
     const models__goal *goal = &read->self->goal;
     const peal_training *training = read->self->training;
     const peal_shape *shape = training->shape;
     const double label = peal_shape_label(shape, table, row);
     const double weight = peal_row_weight(&training->weighing, shape, table, row, label);
-    read->sums[shape->classes ? (size_t)label : 0] +=
-        shape->classes ? weight : weight * models__goal_target(goal, label);
+    const double target = models__goal_target(goal, label);
+    note_mean(read->self, table, row, number);
+    read->sums[shape->classes ? (size_t)label : 0] += shape->classes ? weight : weight * target;
     read->all += weight;
-    if (read->keys.keys) models__keys_set(&read->keys, read->count++, models__goal_target(goal, label), weight);
+    if (read->keys.keys) models__keys_set(&read->keys, read->count++, target, weight);
 }
 
 /* An offset is what all rows begin with. */
@@ -107,8 +115,32 @@ static peal_status read_rows(models__trees *self, size_t bins, base_reading *rea
     PEAL_TRY(models__bins_fit(&self->bins, NULL, self->training, bins, self->min_rows, add_label, read, sample,
                               &sampled, err));
     set_base(self, read);
+    PEAL_TRY(models__means_fit(&self->means, &self->bins, bins, false, err));
     return models__bundles_find(&self->places, self->training, &self->bins, sample, sampled,
                                 self->training->spec->parameters[MODELS__BUNDLES] > 0, err);
+}
+
+/* Makes room for bins, and for the aspects of columns of many categories. */
+static peal_status make_bins(models__trees *self, peal_error *err) {
+    const peal_training *training = self->training;
+    const peal_shape *shape = training->shape;
+    const double *numbers = training->spec->parameters;
+    double *above = &training->spec->parameters[MODELS__MEANS];
+    if (training->init) {
+        *above = models__warm_means(self);
+    } else if (*above <= MODELS__MEANS_CHOSEN) {
+        *above = models__means_choose(training->pipeline, shape, self->outputs, training->row_count,
+                                      (size_t)numbers[MODELS__BINS]);
+    }
+    uint32_t *aspects;
+    size_t count;
+    PEAL_TRY(models__means_aspects(training->pipeline, shape, self->outputs, *above, &aspects, &count, err));
+    peal_status status = models__bins_init(&self->bins, training->pipeline, shape, aspects, count, err);
+    if (status == PEAL_OK) {
+        status = models__means_init(&self->means, shape, aspects, count, self->outputs, training->options->seed, err);
+    }
+    free(aspects);
+    return status;
 }
 
 /* Bins and base, in one reading of the rows; and where bins stand. */
@@ -172,7 +204,7 @@ static peal_status make(models__trees *self, peal_error *err) {
     self->members = training->at_once;
     self->min_rows = (uint64_t)numbers[MODELS__MIN_ROWS];
     self->leaves = leaves_of(self);
-    self->depth = (uint32_t)numbers[MODELS__DEPTH];
+    self->depth = numbers[MODELS__DEPTH] > 0 ? (uint32_t)numbers[MODELS__DEPTH] : 0;
     self->growth = spec->words[MODELS__GROWTH] == MODELS__BY_DEPTH ? MODELS__BY_DEPTH : MODELS__BY_LEAF;
     self->rate = numbers[MODELS__RATE];
     self->min_hessian = numbers[MODELS__MIN_HESSIAN];
@@ -198,7 +230,9 @@ static peal_status make(models__trees *self, peal_error *err) {
     if (self->hessian_bits < 4) return peal_fail(err, PEAL_E_USAGE, "trees are grown over at most 2^29 rows");
     say_imputed(self);
     if (training->init) PEAL_TRY(models__warm_check(self, err));
-    PEAL_TRY(training->init ? models__warm_begin(self, err) : look_at_rows(self, (size_t)numbers[MODELS__BINS], err));
+    PEAL_TRY(make_bins(self, err));
+    PEAL_TRY(training->init ? models__warm_begin(self, note_mean, self, err)
+                            : look_at_rows(self, (size_t)numbers[MODELS__BINS], err));
     return make_constraints(self, err);
 }
 
@@ -214,6 +248,7 @@ static void end(void *opaque) {
     models__trees *self = opaque;
     if (!self) return;
     models__bins_clear(&self->bins);
+    models__means_clear(&self->means);
     models__constraints_clear(&self->constraints);
     models__bundles_clear(&self->places);
     free(self->base);

@@ -9,6 +9,7 @@
 #include "models/learner/bundles.h"
 #include "models/learner/constraints.h"
 #include "models/learner/forest.h"
+#include "models/learner/means.h"
 #include "models/learner/quantile.h"
 
 /* Sums of gradients, second derivatives and rows, in units of the round's scales. */
@@ -113,6 +114,7 @@ enum { MODELS__STATE_ROUNDS, MODELS__STATE_LOSS, MODELS__STATE_NUMBERS };
 typedef struct models__trees {
     peal_training *training;
     models__bins bins;
+    models__means means;
     models__goal goal;
     models__constraints constraints;
     size_t outputs, members;

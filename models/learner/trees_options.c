@@ -1,8 +1,9 @@
 /* The model "trees" as users name it: its options, by these names, by LightGBM's and by XGBoost's. */
+#include "models/learner/means.h"
 #include "models/learner/trees.h"
 
 static const peal_model_number parameters[] = {{"leaves", 0, 0, 65536, true},
-                                               {"depth", 0, 0, 10000, true},
+                                               {"depth", 0, -1, 10000, true},
                                                {"rate", 0.1, 1e-6, 10, false},
                                                {"rounds", 100, 1, 1e6, true},
                                                {"min_rows", 20, 1, 1e9, true},
@@ -24,6 +25,7 @@ static const peal_model_number parameters[] = {{"leaves", 0, 0, 65536, true},
                                                {"sigmoid", 1, 1e-6, 1e6, false},
                                                {"at", 10, 1, 1e9, true},
                                                {"bundles", 1, 0, 1, true},
+                                               {"means", MODELS__MEANS_CHOSEN, MODELS__MEANS_CHOSEN, 1e9, true},
                                                {.name = NULL}};
 
 static const peal_model_spelling growths[] = {{"leaf", MODELS__BY_LEAF},       {"leafwise", MODELS__BY_LEAF},
@@ -91,6 +93,7 @@ static const char *const options[] = {"objective",
                                       "norm",
                                       "label_gain",
                                       "bundles",
+                                      "means",
                                       NULL};
 
 static const char *const texts[] = {"increasing", "decreasing", "interactions", "monotone_constraints", NULL};
@@ -149,13 +152,14 @@ static const peal_model_alias aliases[] = {
 const peal_model peal_model_trees = {
     .name = "trees",
     .documentation =
-        "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0 (no limit), growth=leaf (the "
+        "boosted trees; leaves=31, rounds=100, rate=0.1, min_rows=20, depth=0 (or -1: no limit), growth=leaf (the "
         "greatest gain first) or depth (level by level, leaves=2^depth), min_hessian=0.001, "
         "min_gain=0, l1=0, l2=0, max_delta=0 (none), rows=1, columns=1 (parts of them for a tree), "
         "sampling=goss (top_rate=0.2, other_rate=0.1: rows by their gradients), boosting=dart (drop_rate=0.1, "
         "max_drop=50, skip_drop=0.5, uniform_drop=false, xgboost_dart_mode=false: trees are left out on the way), "
-        "bins=255, bundles=1 (sparse features that no row has together share a byte), or as LightGBM and XGBoost call "
-        "them; objective=squared, absolute, huber or quantile "
+        "bins=255, bundles=1 (sparse features that no row has together share a byte), means=-1 (columns of more "
+        "categories than this are also ordered by what is learnt of them, out of fold; -1: by the rows; 0: none), or "
+        "as LightGBM and XGBoost call them; objective=squared, absolute, huber or quantile "
         "(alpha=0.9), poisson (poisson_step=0.7), gamma, tweedie (tweedie_power=1.5), logistic, softmax, "
         "ova, by the label if left out; lambdarank (truncation=30, norm=true, sigmoid=1) or rank_xendcg of queries "
         "(label_gain=0x1x3x7..., at=10: judged by NDCG over so many places); increasing=COLUMN+COLUMN and decreasing=: "

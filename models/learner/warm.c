@@ -28,30 +28,41 @@ peal_status models__warm_check(const models__trees *self, peal_error *err) {
         return peal_fail(err, PEAL_E_USAGE, "%s has learnt the objective '%s', and this training is to learn '%s'",
                          options->init, init->goal.objective->name, self->goal.objective->name);
     }
-    if (init->aspects) {
-        return peal_fail(err, PEAL_E_USAGE,
-                         "%s was imported, and has columns with more bounds than trees here tell apart (%d): "
-                         "it cannot be gone on from",
-                         options->init, MODELS__BINS_MOST);
-    }
     if (!forest->gains || !forest->leaf_covers || !forest->leaf_rows) {
         return peal_fail(err, PEAL_E_USAGE, "%s does not tell how its trees came about: it cannot be gone on from",
                          options->init);
     }
-    if (options->model && self->training->spec->given & UINT32_C(1) << MODELS__BINS) {
-        return peal_fail(err, PEAL_E_USAGE, "trees: the bins are those of %s; leave bins out", options->init);
+    const uint32_t own = options->model ? self->training->spec->given : 0;
+    if (own & (UINT32_C(1) << MODELS__BINS | UINT32_C(1) << MODELS__MEANS)) {
+        return peal_fail(err, PEAL_E_USAGE, "trees: the bins are those of %s; leave %s out", options->init,
+                         own & UINT32_C(1) << MODELS__BINS ? "bins" : "means");
     }
     return PEAL_OK;
 }
 
-/* Of sparse features a model keeps the edges alone that its trees use: the others are found in the rows anew. */
-static peal_status find_sparse(models__trees *self, peal_error *err) {
+double models__warm_means(const models__trees *self) {
+    const models__forest_model *init = init_of(self);
+    const peal_shape *shape = &init->shape;
+    double least = 0;
+    for (size_t i = 0; i < init->aspects; i++) {
+        const double codes = shape->vocabularies[init->bins.code_column[shape->code_columns + i]];
+        if (i == 0 || codes < least) least = codes;
+    }
+    return init->aspects ? least - 1 : MODELS__MEANS_NONE;
+}
+
+/* Of sparse features a model keeps the edges alone that its trees use: the others are found in the rows anew. So is
+ * what their targets make of categories. */
+static peal_status read_rows(models__trees *self, peal_row_visit note, void *user, peal_error *err) {
     const peal_training *training = self->training;
     const bool bundles = training->spec->parameters[MODELS__BUNDLES] > 0;
     models__sparse_sample sample = {0};
     size_t sampled;
     peal_status status = models__bins_fit(&self->bins, &init_of(self)->bins, training, MODELS__BINS_MOST,
-                                          self->min_rows, NULL, NULL, &sample, &sampled, err);
+                                          self->min_rows, note, user, &sample, &sampled, err);
+    if (status == PEAL_OK) {
+        status = models__means_fit(&self->means, &self->bins, init_of(self)->bins_most, true, err);
+    }
     if (status == PEAL_OK) {
         status = models__bundles_find(&self->places, training, &self->bins, &sample, sampled, bundles, err);
     }
@@ -59,15 +70,15 @@ static peal_status find_sparse(models__trees *self, peal_error *err) {
     return status;
 }
 
-static peal_status take_bins(models__trees *self, peal_error *err) {
-    if (self->training->shape->sparse) return find_sparse(self, err);
-    PEAL_TRY(models__bins_copy(&self->bins, &init_of(self)->bins, self->training, err));
+static peal_status take_bins(models__trees *self, peal_row_visit note, void *user, peal_error *err) {
+    if (self->training->shape->sparse || self->means.columns) return read_rows(self, note, user, err);
+    PEAL_TRY(models__bins_copy(&self->bins, &init_of(self)->bins, err));
     return models__bundles_find(&self->places, self->training, &self->bins, NULL, 0, false, err);
 }
 
-peal_status models__warm_begin(models__trees *self, peal_error *err) {
+peal_status models__warm_begin(models__trees *self, peal_row_visit note, void *user, peal_error *err) {
     const models__forest_model *init = init_of(self);
-    PEAL_TRY(take_bins(self, err));
+    PEAL_TRY(take_bins(self, note, user, err));
     PEAL_TRY(peal_alloc_checked(&self->base, self->outputs, sizeof(double), "classes", err));
     for (size_t k = 0; k < self->outputs; k++) {
         self->base[k] = models__dart_round(&self->dart, init->forest.base[k]);
