@@ -78,10 +78,12 @@ bool peal_cell_is_blank(const char *text, size_t length) {
 }
 
 bool peal_cell_is_usual(const char *text, size_t length, bool certain) {
-    static const char *const words[] = {"na",   "n/a",  "nan", "null", "\\n", "<na>", "#n/a", "#na",     "nil", "none",
-                                        "n.a.", "-nan", "-",   "--",   "?",   ".",    "..",   "missing", "nat"};
-    enum { CERTAIN = 9, ALL = sizeof words / sizeof *words, LONGEST = 7 };
-    if (length == 0 || length > LONGEST || is_digit(*text)) return false; /* most texts are known at a glance */
+    static const char *const words[] = {"na",     "n/a",  "nan",     "null",    "\\n",   "<na>",   "#n/a",
+                                        "#na",    "nil",  "#div/0!", "#value!", "#ref!", "#name?", "#num!",
+                                        "#null!", "none", "n.a.",    "-nan",    "-",     "--",     "?",
+                                        ".",      "..",   "missing", "nat"};
+    enum { CERTAIN = 15, ALL = sizeof words / sizeof *words, LONGEST = 7 }; /* those of spreadsheets' errors, too */
+    if (length == 0 || length > LONGEST || is_digit(*text)) return false;   /* most texts are known at a glance */
     if (*text == ' ' || *text == '\t') return !certain && peal_cell_is_blank(text, length);
     return peal_cell_is_one_of(text, length, words, certain ? CERTAIN : ALL);
 }

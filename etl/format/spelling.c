@@ -172,6 +172,25 @@ static double factor_of(char letter) {
     return letter == 'K' || letter == 'k' ? 1e3 : letter == 'M' ? 1e6 : letter == 'B' ? 1e9 : 1;
 }
 
+/* Passes a letter or word that scales what stands before it. */
+static double take_factor(span *text) {
+    static const struct {
+        const char *word;
+        double factor;
+    } words[] = {{"thousand", 1e3}, {"million", 1e6}, {"millions", 1e6}, {"mn", 1e6},
+                 {"mio", 1e6},      {"billion", 1e9}, {"billions", 1e9}, {"bn", 1e9}};
+    size_t length = 0;
+    while (length < text->left && is_letter(text->at[length])) length++;
+    double factor = length == 1 ? factor_of(*text->at) : 1;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (peal_cell_is_one_of(text->at, length, &words[i].word, 1)) factor = words[i].factor;
+    }
+    if (factor == 1) return 1;
+    pass(text, length);
+    pass_blanks(text);
+    return factor;
+}
+
 /* From the first digit to the last, with all that may stand between two. */
 static void take_digits(span *text, parts *out) {
     size_t end = 0;
@@ -220,11 +239,7 @@ static bool take_apart(const char *text, size_t length, parts *out) {
     take_digits(&left, out);
     if (out->digits_length == 0) return false;
     pass_blanks(&left);
-    if (left.left > 0 && factor_of(*left.at) != 1 && (left.left == 1 || !is_letter(left.at[1]))) {
-        out->factor = factor_of(*left.at);
-        pass(&left, 1);
-        pass_blanks(&left);
-    }
+    out->factor = take_factor(&left);
     const char *begin = text + (*text == '-' || *text == '+');
     out->loose = in_parentheses || out->digits != begin || out->digits + out->digits_length != text + length;
     if (left.left == 0) return true;
@@ -273,8 +288,16 @@ static bool take_half(span *text, double *hours) {
     return true;
 }
 
+/* What a time of the clock looked like. */
+typedef struct clock_form {
+    bool is_long;       /* it has seconds behind minutes */
+    bool has_half;      /* AM or PM */
+    bool is_unpadded;   /* its first number has one digit */
+    bool is_beyond_day; /* that number is above 23 */
+} clock_form;
+
 /* h:mm, h:mm:ss, with parts of a second, or a half of the day behind. */
-static bool read_clock(const char *text, size_t length, double *out) {
+static bool read_form(const char *text, size_t length, double *out, clock_form *form) {
     span left;
     if (!trim(text, length, &left)) return false;
     size_t digits = 0;
@@ -283,6 +306,7 @@ static bool read_clock(const char *text, size_t length, double *out) {
         hours = hours * 10 + (*left.at - '0');
         pass(&left, 1);
     }
+    *form = (clock_form){.is_unpadded = digits == 1, .is_beyond_day = hours > 23};
     double unit = 60;
     size_t fields = 0;
     for (; digits > 0 && left.left >= 3 && *left.at == ':' && fields < 2; fields++, unit *= 60) {
@@ -299,13 +323,28 @@ static bool read_clock(const char *text, size_t length, double *out) {
         }
     }
     *out = hours;
+    form->is_long = fields == 2;
+    form->has_half = left.left > 0;
     return take_half(&left, out);
+}
+
+static bool read_clock(const char *text, size_t length, double *out) {
+    clock_form form;
+    return read_form(text, length, out, &form);
+}
+
+/* Where times with two numbers are minutes and seconds, as 58:30 beside 1:02:11. */
+static bool read_lap(const char *text, size_t length, double *out) {
+    clock_form form;
+    if (!read_form(text, length, out, &form)) return false;
+    if (!form.is_long && !form.has_half) *out /= 60;
+    return true;
 }
 
 /* ---- reading ---- */
 
 bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t length, double *out) {
-    if (spelling->clock) return read_clock(text, length, out);
+    if (spelling->clock) return (spelling->laps ? read_lap : read_clock)(text, length, out);
     if (!spelling->unit[0] && !spelling->scaled && read_digits(spelling, text, length, out)) return true;
     if (!spelling->unit[0] && !spelling->scaled && !spelling->loose) return false;
     parts one;
@@ -371,11 +410,13 @@ static void cut(const char *text, size_t length, char out[PEAL_WORD_SIZE]) {
 
 /* True of words that say that there is no number. */
 static bool is_known_word(const char *text, size_t length) {
-    static const char *const known[] = {"unknown",   "unkn",        "unk",          "refused",        "not available",
-                                        "undefined", "unspecified", "not recorded", "not applicable", "not known",
-                                        "not given", "not stated",  "no data",      "no answer",      "withheld",
-                                        "tbd",       "tba",         "n.d.",         "inconnu",        "unbekannt",
-                                        "k.a.",      "on request",  "declined",     "not reported",   "not measured"};
+    static const char *const known[] = {
+        "unknown",    "unkn",        "unk",          "refused",           "not available",
+        "undefined",  "unspecified", "not recorded", "not applicable",    "not known",
+        "not given",  "not stated",  "no data",      "no answer",         "withheld",
+        "tbd",        "tba",         "n.d.",         "inconnu",           "unbekannt",
+        "k.a.",       "on request",  "declined",     "not reported",      "not measured",
+        "don't know", "dont know",   "not sure",     "prefer not to say", "no opinion"};
     return peal_cell_is_one_of(text, length, known, sizeof known / sizeof *known);
 }
 
@@ -419,7 +460,11 @@ static void count_marks(peal_spelling_votes *votes, const parts *one) {
     votes->has_short = votes->has_short || (points < 2 && commas < 2 && blanks_between < 2) || (points && commas);
 }
 
-static void vote_clock(peal_spelling_votes *votes, uint64_t rows) {
+static void vote_clock(peal_spelling_votes *votes, const clock_form *form, uint64_t rows) {
+    votes->has_long_time = votes->has_long_time || form->is_long;
+    votes->has_short_time = votes->has_short_time || !form->is_long;
+    votes->has_half = votes->has_half || form->has_half;
+    votes->has_lap = votes->has_lap || (form->is_long ? form->is_unpadded : form->is_beyond_day);
     votes->distinct++;
     votes->rows += rows;
     for (size_t w = 0; w < CLOCK; w++) votes->failures[w] += rows;
@@ -428,10 +473,11 @@ static void vote_clock(peal_spelling_votes *votes, uint64_t rows) {
 void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows) {
     double number;
     parts one = {.digits = text, .digits_length = length, .factor = 1};
-    const bool is_plain = peal_number_parse(text, length, &number), is_clock = read_clock(text, length, &number);
+    clock_form form;
+    const bool is_plain = peal_number_parse(text, length, &number), is_clock = read_form(text, length, &number, &form);
     if (is_clock) {
         if (!votes->example[0]) cut(text, length, votes->example);
-        vote_clock(votes, rows);
+        vote_clock(votes, &form, rows);
         return;
     }
     if (!is_plain && (!take_apart(text, length, &one) || is_code(&one) || !count_unit(votes, &one, rows))) {
@@ -511,6 +557,8 @@ bool peal_spelling_decide(const peal_spelling_votes *votes, uint64_t failures_mo
     const bool has_words = votes->word_rows + failed > failures_most;
     if ((has_words && !words_are_missing(votes)) || may_be_codes(votes, unit, way)) return false;
     *out = ways[way];
+    /* Days are told by hours and minutes alone, or always with seconds; what lasts is told by as much as it takes. */
+    out->laps = way == CLOCK && votes->has_long_time && votes->has_short_time && votes->has_lap && !votes->has_half;
     out->scaled = votes->scaled;
     if (way != CLOCK) snprintf(out->unit, sizeof out->unit, "%s", unit);
     out->loose = votes->loose && !out->scaled && !out->unit[0] && way != CLOCK;

@@ -35,9 +35,11 @@ typedef struct peal_spelling_votes {
     uint64_t word_rows;
     peal_unit_votes units[PEAL_SPELLING_UNITS];
     size_t unit_count;
-    bool scaled, loose;           /* some have a scale; some a sign that is not the usual one, as (5) */
-    bool has_point, has_decimals; /* some have a point; some one mark that can only be that of decimals */
-    bool has_plain;               /* some have no parentheses */
+    bool scaled, loose;                 /* some have a scale; some a sign that is not the usual one, as (5) */
+    bool has_point, has_decimals;       /* some have a point; some one mark that can only be that of decimals */
+    bool has_plain;                     /* some have no parentheses */
+    bool has_long_time, has_short_time; /* some times have seconds behind minutes; some have two numbers */
+    bool has_half, has_lap;       /* some have AM or PM; some have hours as 1:02:03 or minutes as 58:30 have them */
     bool has_short;               /* some have fewer than two marks between groups of digits, as codes have not */
     char example[PEAL_WORD_SIZE]; /* a number that is not written in the usual way, cut */
 } peal_spelling_votes;

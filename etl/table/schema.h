@@ -13,6 +13,7 @@ typedef struct peal_spelling {
     bool loose;                /* currency and percent signs and blanks around the number are passed over, (5) is -5 */
     bool scaled;               /* K, M, B behind it: thousands, millions, billions */
     bool clock;                /* hours, minutes and seconds, as 9:05, 21:30:15, 9:05 PM: a number of hours */
+    bool laps;                 /* of a clock: two numbers are minutes and seconds */
     char unit[PEAL_UNIT_SIZE]; /* what may stand before or behind it, as $ and kg; "": nothing */
 } peal_spelling;
 

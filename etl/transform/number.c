@@ -10,8 +10,10 @@ static const peal_option number_options[] = {
     {"thousands", PEAL_OPTION_CHARACTER, NULL, 0, 0, "CHAR", "what stands between groups of three digits (nothing)"},
     {"loose", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "pass over signs of currency and percent (no)"},
     {"unit", PEAL_OPTION_TEXT, NULL, 0, 0, "TEXT", "what may stand before or behind it, as $ or kg (nothing)"},
-    {"scaled", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "K, M and B are thousands, millions and billions (no)"},
+    {"scaled", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no",
+     "K, M and B, thousand, million and billion behind it scale it (no)"},
     {"clock", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "9:05, 9:05:30, 9:05 PM are numbers of hours (no)"},
+    {"laps", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "with clock: 58:30 is minutes and seconds, beside 1:02:11 (no)"},
     {.name = NULL},
 };
 
@@ -55,6 +57,7 @@ peal_status peal_number_spelling(const json_t *options, peal_spelling *out, peal
     PEAL_TRY(peal_transform_flag(options, "loose", false, &out->loose, err));
     PEAL_TRY(peal_transform_flag(options, "scaled", false, &out->scaled, err));
     PEAL_TRY(peal_transform_flag(options, "clock", false, &out->clock, err));
+    PEAL_TRY(peal_transform_flag(options, "laps", false, &out->laps, err));
     PEAL_TRY(load_unit(options, out->unit, err));
     if (out->loose && (out->scaled || out->unit[0])) {
         return peal_fail(err, PEAL_E_USAGE, "number: 'loose' stands alone, without 'unit' and 'scaled'");
@@ -62,6 +65,7 @@ peal_status peal_number_spelling(const json_t *options, peal_spelling *out, peal
     if (out->clock && (out->loose || out->scaled || out->unit[0] || out->decimal || out->thousands)) {
         return peal_fail(err, PEAL_E_USAGE, "number: 'clock' stands alone");
     }
+    if (out->laps && !out->clock) return peal_fail(err, PEAL_E_USAGE, "number: 'laps' is of times, with 'clock'");
     if ((out->decimal ? out->decimal : '.') != out->thousands) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "number: '%c' cannot be both the decimal mark and what parts thousands",
                      out->thousands);
@@ -80,6 +84,7 @@ json_t *peal_number_options(const peal_spelling *spelling) {
     if (spelling->thousands) saved = peal_json_set(saved, "thousands", json_stringn(&spelling->thousands, 1));
     if (spelling->unit[0]) saved = peal_json_set(saved, "unit", json_string(spelling->unit));
     if (spelling->scaled) saved = peal_json_set(saved, "scaled", json_string("yes"));
+    if (spelling->laps) saved = peal_json_set(saved, "laps", json_string("yes"));
     return spelling->clock ? peal_json_set(saved, "clock", json_string("yes")) : saved;
 }
 

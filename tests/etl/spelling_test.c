@@ -67,7 +67,9 @@ static void letters_scale(void **state) {
 
 static void clocks_are_hours(void **state) {
     (void)state;
-    static const peal_spelling clock = {.clock = true};
+    static const peal_spelling clock = {.clock = true}, laps = {.clock = true, .laps = true};
+    assert_reads(&laps, "58:30", 58.5 / 60);
+    assert_reads(&laps, "1:02:11", 1 + 2 / 60.0 + 11 / 3600.0);
     assert_reads(&clock, "09:05", 9 + 5 / 60.0);
     assert_reads(&clock, "9:05:30", 9 + 5 / 60.0 + 30 / 3600.0);
     assert_reads(&clock, "9:05:30.25", 9 + 5 / 60.0 + 30.25 / 3600.0);
