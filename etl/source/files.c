@@ -190,11 +190,25 @@ static peal_status tell_left_out(const source__making *self, const char *what, l
     return status;
 }
 
+/* What cannot be looked at is left out alone, if bad sources are. */
+static peal_status miss(void *user, const char *path, const peal_error *why, peal_error *err) {
+    source__making *self = user;
+    if (self->options->go_on) {
+        return peal_source_leave_out(self->list, path, why->message, self->options->reporter, err);
+    }
+    if (err) *err = *why;
+    return why->status;
+}
+
 /* Takes regular files only. A link that leads nowhere is an error: its file was meant to be here. */
 static peal_status add_found(source__making *self, const char *path, const char *name, left_out *left,
                              peal_error *err) {
     struct stat info;
-    if (stat(path, &info) != 0) return peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look at %s", path);
+    if (stat(path, &info) != 0) {
+        peal_error why;
+        peal_fail_errno(&why, PEAL_E_DATA, errno, "cannot look at %s", path);
+        return miss(self, path, &why, err);
+    }
     return S_ISREG(info.st_mode) ? add_file(self, path, &info, err) : leave_out(left, name, info.st_mode, err);
 }
 
@@ -237,7 +251,7 @@ static peal_status take_image(void *user, const char *path, const struct stat *i
 }
 
 static peal_status add_folder(source__making *self, const char *path, peal_error *err) {
-    source__image_walk walk = {.take = take_image, .user = self};
+    source__image_walk walk = {.take = take_image, .miss = miss, .user = self};
     PEAL_TRY(source__walk_images(&walk, path, err));
     if (walk.images == 0) return add_data_folder(self, path, err);
     if (walk.left_out) {

@@ -83,14 +83,11 @@ static void leave_out(source__image_walk *self, const char *name) {
     peal_snprintf(self->names + used, sizeof self->names - used, "%s%s", used ? ", " : "", name);
 }
 
+/* *path is freed by the caller, also after a failure. */
 static peal_status look(const folder *self, int at, char **path, struct stat *info, peal_error *err) {
     *path = peal_path_join(self->path, self->entries[at]->d_name);
     if (!*path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    if (stat(*path, info) == 0) return PEAL_OK;
-    const peal_status status = peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look at %s", *path);
-    free(*path);
-    *path = NULL;
-    return status;
+    return stat(*path, info) == 0 ? PEAL_OK : peal_fail_errno(err, PEAL_E_DATA, errno, "cannot look at %s", *path);
 }
 
 static peal_status walk(source__image_walk *self, const char *path, unsigned depth, peal_error *err);
@@ -100,9 +97,15 @@ static peal_status take_entry(source__image_walk *self, const folder *in, int at
     const char *name = in->entries[at]->d_name;
     struct stat info;
     char *path;
-    PEAL_TRY(look(in, at, &path, &info, err));
-    peal_status status = PEAL_OK;
-    if (folders) {
+    peal_error why = {0};
+    peal_status status = look(in, at, &path, &info, &why);
+    if (status != PEAL_OK) {
+        if (path && status == PEAL_E_DATA) {
+            status = folders ? PEAL_OK : self->miss(self->user, path, &why, err); /* once, though it comes twice */
+        } else if (err) {
+            *err = why;
+        }
+    } else if (folders) {
         if (S_ISDIR(info.st_mode)) status = walk(self, path, depth + 1, err);
     } else if (S_ISREG(info.st_mode) && (source__is_image_name(name) || is_label(in, at))) {
         self->images += source__is_image_name(name);
@@ -142,9 +145,11 @@ static peal_status has_other_data(const folder *in, bool *out, peal_error *err) 
         if (source__is_image_name(name) || source__is_beside_data(name) || is_label(in, i) || is_orphan(in, i)) {
             continue;
         }
-        PEAL_TRY(look(in, i, &path, &info, err));
-        *out = !S_ISDIR(info.st_mode);
+        /* What cannot be looked at tells nothing, and is told by the walk. */
+        const peal_status status = look(in, i, &path, &info, err);
+        *out = status == PEAL_OK && !S_ISDIR(info.st_mode);
         free(path);
+        if (status != PEAL_OK && status != PEAL_E_DATA) return status;
     }
     return PEAL_OK;
 }

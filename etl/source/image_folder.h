@@ -11,6 +11,8 @@
 typedef struct source__image_walk {
     /* Is given each image, and each file of the same key that may tell its label, folder by folder. */
     peal_status (*take)(void *user, const char *path, const struct stat *info, peal_error *err);
+    /* Is told of each entry that cannot be looked at, as a link that leads nowhere; `why` tells it. */
+    peal_status (*miss)(void *user, const char *path, const peal_error *why, peal_error *err);
     void *user;
     size_t images;   /* that were found */
     size_t left_out; /* files of other kinds, */

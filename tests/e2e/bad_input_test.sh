@@ -103,4 +103,19 @@ check 3 "train-00000.arrow" inspect bad.ds
 printf 'a,y\n1,2\n3,4\n' >two.csv
 $peal etl two.csv blank.csv --label y --out two.ds 2>log.txt || { cat log.txt; fail "a file of blank lines beside another one"; }
 grep -q "rows: 2 in = 2 used" log.txt || fail "rows of blank lines"
+
+# A link that leads nowhere costs its own file, not those behind it, where bad sources are left out.
+mkdir links photos photos/a photos/b
+for i in 1 3; do cp two.csv links/$i.csv; done
+ln -s nowhere links/2.csv
+expect 3 "cannot look at links/2.csv" $peal etl links --label y --out no.ds
+for name in links 'links/*.csv'; do
+    $peal etl "$name" --label y --on-bad-source drop --out links.ds 2>log.txt || { cat log.txt; fail "a link that leads nowhere"; }
+    grep -q "rows: 4 in = 4 used" log.txt && grep -q "left out: cannot look at links/2.csv" log.txt || fail "$(cat log.txt)"
+    rm -r links.ds
+done
+for folder in a b; do for i in 1 3; do cp "$data/images/grey8.png" photos/$folder/$i.png; done; done
+ln -s nowhere photos/a/2.png
+$peal etl photos --on-bad-source drop --out photos.ds 2>log.txt || { cat log.txt; fail "a link among images"; }
+grep -q "rows: 4 in = 4 used" log.txt && [ "$(grep -c "left out: cannot look at photos/a/2.png" log.txt)" = 1 ] || fail "$(cat log.txt)"
 echo ok
