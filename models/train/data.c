@@ -5,6 +5,7 @@
 
 #include "core/base/memory.h"
 #include "core/base/number.h"
+#include "models/train/copies.h"
 #include "models/train/trainer.h"
 
 bool peal_train_is_fraction(const char *valid) {
@@ -22,6 +23,7 @@ peal_status models__parse_fraction(const char *valid, double *out, peal_error *e
 typedef struct known_rows {
     peal_buffer labels, weights; /* double [rows]; no weights where there are none */
     peal_query_reading queries;  /* no rows where there are none */
+    models__copies copies;       /* if some of the rows are to be held out */
 } known_rows;
 
 typedef struct row_reading {
@@ -34,6 +36,7 @@ static void known_rows_clear(known_rows *rows) {
     peal_buffer_clear(&rows->labels);
     peal_buffer_clear(&rows->weights);
     peal_query_reading_clear(&rows->queries);
+    models__copies_clear(&rows->copies);
 }
 
 static const double *doubles(const peal_buffer *buffer) {
@@ -67,6 +70,7 @@ static peal_status read_rows(void *user, const peal_table *table, peal_error *er
     const peal_shape *shape = &trainer->data.shape;
     peal_buffer *known = &self->known->labels;
     if (known->size == 0) PEAL_TRY(peal_pipeline_check_table(trainer->data.pipeline, table, self->dataset, err));
+    PEAL_TRY(models__copies_note(&self->known->copies, table, err));
     PEAL_TRY(peal_buffer_reserve(known, table->rows * sizeof(double), err));
     double *labels = (double *)(void *)(known->data + known->size);
     const uint64_t before = known->size / sizeof(double);
@@ -240,7 +244,8 @@ static peal_status hold_out(const models__trainer *trainer, double fraction, con
                             peal_error *err) {
     const uint64_t rows = peal_rows_count(trainer->data.rows);
     uint64_t count = 0, unlabelled = 0;
-    uint32_t *labelled = NULL;
+    uint32_t *labelled = NULL, *groups = NULL;
+    uint64_t group_count = 0;
     uint8_t *drawn = NULL;
     if (rows > UINT32_MAX) return peal_fail(err, PEAL_E_USAGE, "more than 2^32 rows in one split");
     if (trainer->data.shape.has_query) return hold_out_queries(trainer, fraction, &known->queries, held, err);
@@ -249,9 +254,18 @@ static peal_status hold_out(const models__trainer *trainer, double fraction, con
         status = peal_fail(err, PEAL_E_DATA, "%s: %s row to train on has a label: none can be held out (valid)",
                            trainer->options->dataset, count ? "one" : "no");
     }
-    if (status == PEAL_OK) status = draw(trainer, fraction, count, &drawn, err);
+    if (status == PEAL_OK) {
+        status = models__copies_group(&known->copies, labelled, count, &groups, &group_count, err);
+    }
+    if (status == PEAL_OK && groups && trainer->fold == 0) {
+        peal_report(trainer->options->reporter, PEAL_EVENT_NOTE,
+                    "%llu of %llu rows are copies of others: they are held out together",
+                    (unsigned long long)(count - group_count), (unsigned long long)count);
+    }
+    if (status == PEAL_OK) status = draw(trainer, fraction, group_count, &drawn, err);
     if (status == PEAL_OK) status = peal_zeroed_checked(held, rows, 1, "held-out rows", err);
-    for (uint64_t i = 0; i < count && status == PEAL_OK; i++) (*held)[labelled[i]] = drawn[i];
+    for (uint64_t i = 0; i < count && status == PEAL_OK; i++) (*held)[labelled[i]] = drawn[groups ? groups[i] : i];
+    free(groups);
     free(drawn);
     free(labelled);
     return status;
@@ -331,8 +345,15 @@ peal_status models__data_open(models__trainer *trainer, peal_error *err) {
                          options->class_weight ? "class-weight" : "label-smoothing");
     }
     known_rows known = {0};
-    peal_status status =
-        open_rows(trainer, trainer->data.dataset, options->dataset, PEAL_SPLIT_TRAIN, &trainer->data.rows, &known, err);
+    peal_status status = PEAL_OK;
+    if (options->valid && peal_train_is_fraction(options->valid)) {
+        const uint64_t rows = peal_dataset_rows(trainer->data.dataset, PEAL_SPLIT_TRAIN);
+        status = models__copies_begin(&known.copies, &trainer->data.shape, rows, err);
+    }
+    if (status == PEAL_OK) {
+        status = open_rows(trainer, trainer->data.dataset, options->dataset, PEAL_SPLIT_TRAIN, &trainer->data.rows,
+                           &known, err);
+    }
     if (status == PEAL_OK && peal_rows_count(trainer->data.rows) == 0) {
         status = peal_fail(err, PEAL_E_DATA, "%s has no rows to train on", options->dataset);
     }
