@@ -62,9 +62,14 @@ typedef struct peal_survey {
 typedef struct peal_guess {
     uint64_t numbers, missing, others; /* values of each kind in the sample; empty ones are none */
     bool few_whole;                    /* all numbers are whole, and there are few different ones */
+    unsigned not_times;                /* bits of those of peal_time_forms that some number is none of */
     uint64_t other_line;               /* of the first of the others; 0: not known */
     char other[40];                    /* that one, cut */
 } peal_guess;
+
+/* Times that are written as numbers: formats of the transform date. */
+enum { PEAL_TIME_FORMS = 3 };
+extern const char *const peal_time_forms[PEAL_TIME_FORMS];
 
 typedef struct peal_found {
     peal_schema schema;  /* with types as far as the beginning tells */

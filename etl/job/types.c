@@ -117,6 +117,26 @@ static void say_mixed(decision *self, size_t index, const peal_field *field) {
 
 /* ---- deciding ---- */
 
+/* Of numbers that may be times. Whether they are is for who knows them to say: identifiers look alike. */
+static void say_times(decision *self, size_t index, const peal_field *field) {
+    enum { NUMBERS_LEAST = 20 };
+    const peal_guess *guess = &self->job->guesses[index];
+    if (guess->numbers < NUMBERS_LEAST || guess->few_whole || index == self->job->label) return;
+    for (size_t i = 0; i < PEAL_TIME_FORMS; i++) {
+        if (guess->not_times >> i & 1) continue;
+        if (!may_say(self)) return;
+        peal_report(self->job->reporter, PEAL_EVENT_NOTE,
+                    "column %s: its numbers may be times, %s, and are numbers alone (type %s=text), (transform "
+                    "date:columns=%s,format=%s): together these make dates of them",
+                    field->name,
+                    i == 0   ? "seconds since 1970"
+                    : i == 1 ? "thousandths of a second since 1970"
+                             : "year, month and day",
+                    field->name, field->name, peal_time_forms[i]);
+        return;
+    }
+}
+
 /* Of a column that was read as numbers. If it is none it is read again, and decided by its texts. */
 static void decide_numbers(decision *self, size_t index, peal_field *field) {
     const column_votes *votes = &self->votes[index];
@@ -129,6 +149,7 @@ static void decide_numbers(decision *self, size_t index, peal_field *field) {
         return;
     }
     say_missing(self, field, numbers->missing, numbers->spelling);
+    say_times(self, index, field);
 }
 
 /* True if the values of a label are to be its classes: numbers that are whole and few, and do not rank rows. */

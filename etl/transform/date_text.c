@@ -304,6 +304,31 @@ static bool read_fraction(reading *self) {
     return self->cursor.at > begin;
 }
 
+/* A time since 1970 began in UTC, in units of which a second has `a_second`. */
+static bool read_since_1970(reading *self, int64_t a_second) {
+    cursor *at = &self->cursor;
+    const bool is_before = take(at, '-');
+    int64_t whole = 0;
+    size_t digits = 0;
+    for (; digits < 16 && at->at < at->end && is_digit(*at->at); digits++) whole = whole * 10 + (*at->at++ - '0');
+    if (digits == 0) return false;
+    double part = 0;
+    if (take(at, '.')) part = fraction(at);
+    if (is_before && part > 0) return false; /* no one writes so */
+    if (is_before) whole = -whole;
+    const int64_t below = (whole % a_second + a_second) % a_second, seconds = (whole - below) / a_second;
+    const int64_t of_day = (seconds % SECONDS_A_DAY + SECONDS_A_DAY) % SECONDS_A_DAY;
+    int64_t year;
+    peal_date_from_days((seconds - of_day) / SECONDS_A_DAY, &year, &self->out->month, &self->out->day);
+    if (year < 1 || year > 9999) return false;
+    self->out->year = year;
+    self->hour = (unsigned)(of_day / 3600);
+    self->minute = (unsigned)(of_day / 60 % 60);
+    self->second = (unsigned)(of_day % 60);
+    self->part = ((double)below + part) / (double)a_second;
+    return true;
+}
+
 /* What is written together has a format of its own. */
 static const char *spelt_out(char conversion) {
     return conversion == 'F' ? "%Y-%m-%d" : conversion == 'T' ? "%H:%M:%S" : conversion == 'R' ? "%H:%M" : NULL;
@@ -348,6 +373,10 @@ static bool read_conversion(reading *self, char conversion) {
         return take_zone(at, self->out);
     case 'Z':
         return read_zone_name(self);
+    case 's':
+        return read_since_1970(self, 1);
+    case 'Q':
+        return read_since_1970(self, 1000);
     case '%':
         return take(at, '%');
     default:
@@ -398,7 +427,7 @@ const char *peal_date_format_error(const char *format) {
     bool names = false;
     for (const char *at = format; *at; at++) {
         if (*at != '%') continue;
-        if (!at[1] || !strchr("YymdejHIMSfpbBaAzZ%FTR", at[1])) return at;
+        if (!at[1] || !strchr("YymdejHIMSfpbBaAzZsQ%FTR", at[1])) return at;
         names = names || !strchr("pzZ%aA", at[1]);
         at++;
     }

@@ -56,6 +56,22 @@ awk 'BEGIN { srand(12); print "a,b,y"; for (i = 0; i < 1000; i++) { a = int(rand
 learn few.csv
 silent_of "copies"
 
+# Times that are numbers: it is said what makes dates of them. Identifiers look otherwise.
+awk 'BEGIN { srand(4); split("%s %Q %Y%m%d", f, " "); for (i = 0; i < 900; i++) { h = int(rand() * 24); t = 1600041600 + int(rand() * 200) * 86400 + h * 3600
+    if (i == 0) for (k = 1; k <= 3; k++) print "ts,y" >("times" k ".csv"); y = h < 6 ? 1 : h < 12 ? 5 : h < 18 ? 2 : 9
+    print t "," y + rand() / 2 >"times1.csv"; print t "000," y + rand() / 2 >"times2.csv"
+    d = int(rand() * 28) + 1; printf "2021%02d%02d,%.3f\n", h % 12 + 1, d, d % 7 + rand() / 2 >"times3.csv" } }'
+for k in 1 2 3; do
+    form=$(echo "%s %Q %Y%m%d" | cut -d ' ' -f $k)
+    learn times$k.csv --model linear --task regress
+    says "column ts: its numbers may be times, .* \\(--transform date:columns=ts,format=$form\\)"
+    learn times$k.csv --model trees --task regress --type ts=text --transform "date:columns=ts,format=$form"
+    [ $k = 3 ] || at_least "$got" 0.95
+done
+sed 's/^ts/id/; s/^16/98/' times1.csv >others.csv
+learn others.csv --model linear --task regress
+silent_of "may be times"
+
 # How long things last: minutes and seconds, with hours where it takes them. Errors of spreadsheets; scales in words.
 awk 'BEGIN { srand(2); for (i = 0; i < 900; i++) { v = int(exp(5.5 + 3.5 * rand())); q = rand() * 50; m = exp(11 + 5 * rand())
     if (i == 0) { print "t,y" >"lasts.csv"; print "k,y" >"errors.csv"; print "k,y" >"scales.csv" }

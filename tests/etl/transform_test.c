@@ -318,6 +318,15 @@ static void dates_are_those_of_the_calendar(void **state) {
             assert_true(peal_date_time(&date) == (double)seconds);
             assert_int_equal(peal_date_weekday(&date), (parts.tm_wday + 6) % 7);
         }
+        char text[32];
+        peal_date date;
+        size_t length = (size_t)snprintf(text, sizeof text, "%lld", (long long)seconds);
+        assert_true(peal_date_read_format("%s", text, length, &date) && peal_date_time(&date) == (double)seconds);
+        assert_int_equal(date.year, parts.tm_year + 1900);
+        assert_true((unsigned)(date.second / 3600) == (unsigned)parts.tm_hour);
+        length = (size_t)snprintf(text, sizeof text, "%lld", (long long)seconds * 1000 + 250);
+        assert_true(peal_date_read_format("%Q", text, length, &date));
+        assert_true(fabs(peal_date_time(&date) - (double)seconds - 0.25) < 1e-6);
     }
 }
 
