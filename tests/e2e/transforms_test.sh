@@ -139,7 +139,7 @@ grep -q "column d: its dates fit both orders and are read month first (first=day
 grep -q '"parts": "month+day"' ds/manifest.json || fail "parts"
 $peal train ds --model logistic --epochs 20 --out m.st --quiet
 same both.csv
-expect 2 "has '%Q'" $peal etl both.csv --transform 'date:columns=t,format=%Q' --out no
+expect 2 "has '%K'" $peal etl both.csv --transform 'date:columns=t,format=%K' --out no
 expect 2 "did you mean 'month'" $peal etl both.csv --transform 'date:columns=t,parts=year+mont' --out no
 expect 3 "not one of its values is a date, as '" $peal etl both.csv --label y --transform 'date:columns=t,format=%H:%M' --out no
 

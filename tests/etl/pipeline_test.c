@@ -292,7 +292,7 @@ static const struct {
     {"\"index\", \"steps\": [{\"transform\": \"clip\"", "\"feature\", \"steps\": [{\"transform\": \"clip\"",
      "do not fit its role"},
     {"2.5]}]", "2.5]}, {\"transform\": \"log1p\"}]", "do not compose"},
-    {"\"format\": \"auto\"", "\"format\": \"%Q\"", "has '%Q'"},
+    {"\"format\": \"auto\"", "\"format\": \"%K\"", "has '%K'"},
     {"\"format\": \"auto\"", "\"format\": \"%\"", "has '%'"},
     {"\"format\": \"auto\"", "\"format\": \"\"", "has ''"},
     {"\"format\": \"auto\"", "\"format\": 5", "must be a text"},
