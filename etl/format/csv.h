@@ -136,6 +136,8 @@ typedef struct csv__reader {
 
 /* True of the header's line, which stands where two files were put together. */
 bool csv__is_header_again(const csv__reader *reader, const char *record, size_t size);
+/* The same names in another order, of an input that is several: what stands behind it has other columns. */
+bool csv__is_header_reordered(const csv__reader *reader, const char *record, size_t size);
 peal_status csv__parse(const peal_reader *base, peal_block *block, peal_error *err);
 peal_status csv__survey(const json_t *options, const peal_survey *what, const peal_input *input, peal_found *out,
                         peal_error *err);

@@ -20,6 +20,41 @@ bool csv__is_header_again(const csv__reader *reader, const char *record, size_t 
            memcmp(record, reader->header, size) == 0;
 }
 
+/* The next field of a line of names, as it is written; false: there is none. */
+static bool next_name(const char **at, const char *end, char separator, peal_text *out) {
+    if (*at > end) return false;
+    const char *stop = memchr(*at, separator, (size_t)(end - *at));
+    out->data = *at;
+    out->length = (uint32_t)((stop ? stop : end) - *at);
+    *at += out->length + 1;
+    return true;
+}
+
+static size_t count_name(const char *line, size_t size, char separator, peal_text name) {
+    const char *at = line;
+    size_t count = 0;
+    for (peal_text one; next_name(&at, line + size, separator, &one);) {
+        count += one.length == name.length && memcmp(one.data, name.data, one.length) == 0;
+    }
+    return count;
+}
+
+bool csv__is_header_reordered(const csv__reader *reader, const char *record, size_t size) {
+    const char separator = reader->dialect.delimiter, *at = reader->header;
+    if (!reader->wanted->is_joined || !at || reader->dialect.doubtful || size != reader->header_size) return false;
+    size_t sum = 0, own_sum = 0; /* which tell nearly all rows at a glance */
+    for (size_t i = 0; i < size; i++) {
+        sum += (unsigned char)record[i];
+        own_sum += (unsigned char)at[i];
+    }
+    if (sum != own_sum || memcmp(record, at, size) == 0) return false;
+    for (peal_text name; next_name(&at, reader->header + size, separator, &name);) {
+        if (count_name(record, size, separator, name) != count_name(reader->header, size, separator, name))
+            return false;
+    }
+    return true;
+}
+
 /* Of one column nothing but a line's end separates values, so a CR between others may be an end, too. */
 static bool holds_line_end(const csv__reader *reader, char *record, size_t size) {
     if (!memchr(record, '\r', size)) return false;
@@ -57,6 +92,13 @@ static peal_status parse_record(row_parser *parser, size_t begin, const uint32_t
     if (count == 1 && columns != 1 && peal_cell_is_blank(record, size)) return PEAL_OK;
     if (reader->dialect.comment && size > 0 && *record == reader->dialect.comment) return PEAL_OK;
     if (reader->wanted->is_joined && csv__is_header_again(reader, record, size)) return PEAL_OK;
+    if (csv__is_header_reordered(reader, record, size)) {
+        return peal_fail(
+            err, PEAL_E_DATA,
+            "a header comes with its columns in another order: '%.*s' behind '%.*s'; what stands behind it "
+            "is a source of its own",
+            (int)(size < 80 ? size : 80), record, (int)(size < 80 ? size : 80), reader->header);
+    }
     row__begin(&parser->row, record_begin);
     if (count != columns) {
         const bool escapes = !reader->dialect.escape && size > 1 && memmem(record, size, "\\\"", 2);

@@ -43,7 +43,10 @@ static bool is_regular(const csv__tile *tile) {
     for (size_t row = 0; row < tile->rows; row++) {
         if (text[tile->marks[(row + 1) * columns - 1]] != '\n') return false;
         const peal_text record = record_of(tile, row);
-        if (csv__is_header_again(tile->reader, record.data, record.length)) return false;
+        if (csv__is_header_again(tile->reader, record.data, record.length) ||
+            csv__is_header_reordered(tile->reader, record.data, record.length)) {
+            return false;
+        }
         if (columns == 1 && memchr(record.data, '\r', record.length)) return false;
     }
     return peal_count_newlines(text + tile->begin, tile_end(tile) + 1 - tile->begin) == tile->rows;

@@ -202,6 +202,14 @@ cmp answers.txt <("$peal" predict m.safetensors nine.csv) || fail "other answers
 cmp <("$peal" predict m.safetensors rows.csv --follow --idle-seconds 0) <("$peal" predict m.safetensors rows.csv) ||
     fail "other answers of a file to its end"
 
+# A header that comes again is no row; one in another order, as after a rotation, ends it before values get into other columns.
+{ echo $header && rows 1 4 && echo $header && rows 5 9; } >twice.csv
+"$peal" predict m.safetensors - --follow --quiet < <(cat twice.csv) | cmp - answers.txt || fail "a header that comes again"
+other=${header#*,},${header%%,*}
+{ echo $header && rows 1 4 && echo "$other" && rows 5 9; } >turned.csv
+expect 3 "a header comes with its columns in another order: '$other' behind '$header'" \
+    "$peal" predict m.safetensors turned.csv --follow --idle-seconds 0 --on-bad-row drop
+
 # Wishes that cannot be
 expect 2 "one is followed" "$peal" etl rows.csv odd.csv --label y --follow --out w
 expect 2 "--window wants a number of rows" "$peal" etl rows.csv --label y --follow --window ten --out w
