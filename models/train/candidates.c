@@ -132,6 +132,7 @@ static peal_status try_model(const choice *self, const char *model, const char *
 
 static peal_status try_candidate(choice *self, const char *model, const char *folder, peal_error *err) {
     PEAL_TRY(try_model(self, model, folder, &self->candidates[self->count], err));
+    if (self->count == 0) models__say_copies(&self->candidates[0]->trainer, self->options->reporter);
     self->count++;
     return PEAL_OK;
 }

@@ -239,8 +239,14 @@ static peal_status hold_out_queries(const models__trainer *trainer, double fract
     return status;
 }
 
+void models__say_copies(const models__trainer *trainer, const peal_reporter *reporter) {
+    if (trainer->data.copies == 0) return;
+    peal_report(reporter, PEAL_EVENT_NOTE, "%llu rows are copies of others: these are held out together",
+                (unsigned long long)trainer->data.copies);
+}
+
 /* Marks a fraction of the rows that have a label, or of the queries. */
-static peal_status hold_out(const models__trainer *trainer, double fraction, const known_rows *known, uint8_t **held,
+static peal_status hold_out(models__trainer *trainer, double fraction, const known_rows *known, uint8_t **held,
                             peal_error *err) {
     const uint64_t rows = peal_rows_count(trainer->data.rows);
     uint64_t count = 0, unlabelled = 0;
@@ -257,11 +263,8 @@ static peal_status hold_out(const models__trainer *trainer, double fraction, con
     if (status == PEAL_OK) {
         status = models__copies_group(&known->copies, labelled, count, &groups, &group_count, err);
     }
-    if (status == PEAL_OK && groups && trainer->fold == 0) {
-        peal_report(trainer->options->reporter, PEAL_EVENT_NOTE,
-                    "%llu of %llu rows are copies of others: they are held out together",
-                    (unsigned long long)(count - group_count), (unsigned long long)count);
-    }
+    trainer->data.copies = count - group_count;
+    if (status == PEAL_OK && !trainer->title) models__say_copies(trainer, trainer->options->reporter);
     if (status == PEAL_OK) status = draw(trainer, fraction, group_count, &drawn, err);
     if (status == PEAL_OK) status = peal_zeroed_checked(held, rows, 1, "held-out rows", err);
     for (uint64_t i = 0; i < count && status == PEAL_OK; i++) (*held)[labelled[i]] = drawn[groups ? groups[i] : i];

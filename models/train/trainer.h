@@ -40,6 +40,7 @@ typedef struct models__data {
     double *train_labels;                /* [train_count], where rows have queries; else NULL */
     peal_queries queries, valid_queries; /* of those rows, by their places in the lists */
     uint64_t train_count, valid_count;
+    uint64_t copies;       /* rows that are held out, or not, with one that they are equal to */
     double *class_weights; /* [classes], or NULL */
     double label_least;    /* of the rows that are trained on */
     double weight_unit;    /* their number by the sum of their weights */
@@ -116,6 +117,8 @@ peal_status models__data_open(models__trainer *trainer, peal_error *err);
 void models__data_clear(models__data *data);
 /* The part of the rows that `valid` says; PEAL_E_USAGE if it is none. */
 peal_status models__parse_fraction(const char *valid, double *out, peal_error *err);
+/* Says how many rows of the training are copies of others, if some are. */
+void models__say_copies(const models__trainer *trainer, const peal_reporter *reporter);
 /* PEAL_E_DATA names a shard that changed since it was read: what workers saw of it may be anything. */
 peal_status models__check_data(const models__trainer *trainer, peal_error *err);
 
