@@ -458,10 +458,8 @@ static peal_status put_sums(const writing *self, size_t tree, const char *of_lea
             sums[i] += children[c] & MODELS__LEAF ? leaves[children[c] & ~MODELS__LEAF] : sums[children[c]];
         }
     }
-    if (of_leaves) {
-        for (size_t i = 0; i <= size; i++) PEAL_TRY(put_number(self, i ? " " : of_leaves, leaves[i]));
-        PEAL_TRY(put(self, "\n"));
-    }
+    for (size_t i = 0; i <= size; i++) PEAL_TRY(put_number(self, i ? " " : of_leaves, leaves[i]));
+    PEAL_TRY(put(self, "\n"));
     for (size_t i = 0; i < size; i++) PEAL_TRY(put_number(self, i ? " " : of_nodes, sums[i]));
     return put(self, "\n");
 }

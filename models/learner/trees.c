@@ -77,7 +77,7 @@ static void add_label(void *opaque, const peal_table *table, size_t row, uint64_
     const double label = peal_shape_label(shape, table, row);
     const double weight = peal_row_weight(&training->weighing, shape, table, row, label);
     const double target = models__goal_target(goal, label);
-    note_mean(read->self, table, row, number);
+    models__means_note(&read->self->means, goal, table, row, number, target, weight);
     read->sums[shape->classes ? (size_t)label : 0] += shape->classes ? weight : weight * target;
     read->all += weight;
     if (read->keys.keys) models__keys_set(&read->keys, read->count++, target, weight);
