@@ -31,8 +31,7 @@ double models__most_of(const models__trees *self, bool hessian) {
     return most;
 }
 
-/* Random numbers of rows are keyed by the seed, and by the row of the dataset, which stands in front of `rest`. */
-static void key_of(const models__member *m, size_t output, peal_purpose purpose, uint32_t key[2], uint32_t rest[3]) {
+void models__row_key(const models__member *m, size_t output, peal_purpose purpose, uint32_t key[2], uint32_t rest[3]) {
     const uint64_t seed = m->self->training->options->seed;
     key[0] = (uint32_t)seed;
     key[1] = (uint32_t)(seed >> 32);
@@ -43,7 +42,7 @@ static void key_of(const models__member *m, size_t output, peal_purpose purpose,
 
 void models__place_random(const models__member *m, size_t place, size_t output, peal_purpose purpose, uint32_t out[4]) {
     uint32_t key[2], counter[4] = {m->self->training->order[place]};
-    key_of(m, output, purpose, key, counter + 1);
+    models__row_key(m, output, purpose, key, counter + 1);
     peal_philox_block(counter, key, out);
 }
 
@@ -245,43 +244,6 @@ static peal_status find_derivatives(models__member *m) {
     return PEAL_OK;
 }
 
-/* Numbers that derivatives are rounded up or down by at random, so that sums are right in the mean. */
-typedef struct rounding {
-    uint32_t gradient[BLOCK_ROWS], hessian[BLOCK_ROWS];
-} rounding;
-
-/* Derivatives [count, step] as whole numbers. */
-PEAL_VECTOR static void quantise(const double *derivatives, size_t step, size_t count, double gradient_scale,
-                                 double hessian_scale, const rounding *random, int32_t *restrict gradients,
-                                 int32_t *restrict hessians) {
-    for (size_t i = 0; i < count; i++) {
-        const double *own = derivatives + i * step;
-        const double gradient = floor(own[0] * gradient_scale + random->gradient[i] * 0x1p-32);
-        gradients[i] = (int32_t)(gradient < INT16_MAX ? gradient : INT16_MAX);
-        hessians[i] = (int32_t)floor(own[1] * hessian_scale + random->hessian[i] * 0x1p-32);
-    }
-}
-
-/* Writes the quanta of output m->output. Their rounding is keyed by seed, tree, output and row of the dataset, as by
- * models__row_random. */
-static void find_quanta(const models__member *m) {
-    const models__trees *self = m->self;
-    uint32_t key[2], rest[3];
-    rounding random;
-    key_of(m, m->output, PEAL_PURPOSE_ROUND, key, rest);
-    for (size_t begin = 0, count; begin < m->count; begin += count) {
-        int32_t gradients[BLOCK_ROWS], hessians[BLOCK_ROWS];
-        count = m->count - begin < BLOCK_ROWS ? m->count - begin : BLOCK_ROWS;
-        peal_philox_pairs(self->training->order + m->begin + begin, count, rest, key, random.gradient, random.hessian);
-        quantise(m->own->derivatives + 2 * (begin * self->outputs + m->output), 2 * self->outputs, count,
-                 1 / m->rules.gradient_unit, 1 / m->rules.hessian_unit, &random, gradients, hessians);
-        for (size_t i = 0; i < count; i++) {
-            const models__quantum quantum = {(int16_t)gradients[i], (uint16_t)hessians[i]};
-            memcpy(m->own->matrix + (begin + i) * m->own->stride, &quantum, sizeof quantum);
-        }
-    }
-}
-
 /* ---- the round ---- */
 
 static void write_state(const models__member *m, int state, size_t rounds) {
@@ -314,7 +276,6 @@ static peal_status grow_trees(models__member *m, size_t *reached) {
     models__histogram_clear(m); /* what a round that was aborted has left */
     for (size_t k = 0; k < self->outputs; k++) {
         m->output = k;
-        find_quanta(m);
         m->tree = rounds * self->outputs + k;
         PEAL_TRY(models__grow_tree(m));
     }

@@ -8,6 +8,7 @@
 
 #include "models/learner/histogram.h"
 #include "models/learner/part.h"
+#include "models/learner/quanta.h"
 #include "models/learner/renew.h"
 
 /* ---- splits ---- */
@@ -82,24 +83,38 @@ static uint32_t *alive_of(const models__member *m, size_t index) {
     return m->own->alive + index * (m->own_end - m->own_begin);
 }
 
-static void search(const models__member *m, size_t index, size_t begin, size_t end) {
-    models__trees *self = m->self;
-    models__leaf *one = &m->leaves[index];
-    models__best *best = &self->bests[index * self->members + m->rank];
-    models__rules rules = leaf_rules(m, one);
+static models__packed *histogram_of(const models__member *m, size_t index) {
+    return m->self->histograms + index * m->self->places.bins_all;
+}
+
+/* A leaf's search begins: nothing is found yet. */
+static models__best *begin_search(const models__member *m, size_t index) {
+    models__best *best = &m->self->bests[index * m->self->members + m->rank];
     best->gain = 0;
-    if (!may_split(m, one)) return;
-    for (size_t f = begin; f < end; f++) {
-        if (!is_drawn(m, f) || !models__may_join(&self->constraints, &one->path, f)) continue;
-        rules.direction = models__direction(&self->constraints, f);
-        const models__packed *bins = self->histograms + index * self->places.bins_all + self->places.column_first[f];
-        search_dense(self, &rules, bins, &one->all, (uint32_t)f, best);
-    }
+    return best;
+}
+
+/* What the bins of dense feature f say of a leaf. */
+static void search_feature(const models__member *m, size_t index, size_t f, const models__packed *bins,
+                           models__best *best) {
+    const models__trees *self = m->self;
+    const models__leaf *one = &m->leaves[index];
+    if (!may_split(m, one) || !is_drawn(m, f) || !models__may_join(&self->constraints, &one->path, f)) return;
+    models__rules rules = leaf_rules(m, one);
+    rules.direction = models__direction(&self->constraints, f);
+    search_dense(self, &rules, bins, &one->all, (uint32_t)f, best);
+}
+
+/* The leaf's sparse features, of which those that may never split it are alive no more. */
+static void search_alive(const models__member *m, size_t index, models__best *best) {
+    const models__trees *self = m->self;
+    models__leaf *one = &m->leaves[index];
+    if (one->alive == 0 || !may_split(m, one)) return;
+    const models__rules rules = leaf_rules(m, one); /* they have no direction */
+    uint32_t *alive = alive_of(m, index);
     const size_t count = one->alive;
     one->alive = 0;
-    rules.direction = 0; /* they have none */
     for (size_t i = 0; i < count; i++) {
-        uint32_t *alive = alive_of(m, index);
         const bool may_join = models__may_join(&self->constraints, &one->path, self->bins.dense + alive[i]);
         if (may_join && search_sparse(m, &rules, index, alive[i], best)) alive[one->alive++] = alive[i];
     }
@@ -123,18 +138,35 @@ static void pick_best(models__member *m, size_t index) {
 
 /* ---- growing ---- */
 
-/* The rows that a tree is grown over, and their sum. */
+/* The rows that a tree is grown over: their quanta, their sum, and their histogram, a few rows at a time, which are then
+ * still at hand. */
 static void take_rows(models__member *m) {
     models__leaf *root = &m->leaves[0];
+    const float *shares = m->own->shares;
     models__packed sum = {0};
-    for (size_t i = 0; i < m->count; i++) {
-        if (m->own->shares && !(m->own->shares[i] > 0)) continue;
-        models__quantum quantum;
-        memcpy(&quantum, m->own->matrix + i * m->own->stride, sizeof quantum);
-        sum += (models__packed){quantum.gradient, ((int64_t)quantum.hessian << m->self->row_bits) + 1};
-        m->own->lists[0][root->count++] = (uint32_t)i;
+    size_t held = 0;
+    for (size_t begin = 0, count; begin < m->count; begin += count) {
+        uint32_t *list = m->own->lists[0] + root->count;
+        size_t used = 0;
+        count = m->count - begin < MODELS__QUANTA_ROWS ? m->count - begin : MODELS__QUANTA_ROWS;
+        models__quanta_write(m, begin, count);
+        for (size_t i = begin; i < begin + count; i++) {
+            if (shares && !(shares[i] > 0)) continue;
+            const models__quantum quantum = models__quantum_of(m->own, i);
+            sum += (models__packed){quantum.gradient, ((int64_t)quantum.hessian << m->self->row_bits) + 1};
+            list[used++] = (uint32_t)i;
+        }
+        models__histogram_add(m, list, used, &held);
+        root->count += used;
     }
+    models__histogram_end(m);
     m->self->told[m->rank].root = sum;
+}
+
+static void add_leaf(const models__member *m, const models__leaf *one) {
+    size_t held = 0;
+    models__histogram_add(m, m->own->lists[0] + one->first, one->count, &held);
+    models__histogram_end(m);
 }
 
 /* All workers' sums of the sparse features that the tree may look at. */
@@ -158,16 +190,20 @@ static peal_status begin_tree(models__member *m) {
     *root = (models__leaf){.low = -INFINITY, .high = INFINITY, .path = models__path_begin()};
     m->leaf_count = 1;
     take_rows(m);
-    models__histogram_add(m, root);
     PEAL_TRY(models__meet(m));
     size_t begin, end;
     models__packed all = {0};
     own_features(m, &begin, &end);
-    models__histogram_take(m, self->places.column_first[begin], self->places.column_first[end], self->histograms);
     sum_root_sparse(m);
     for (size_t r = 0; r < self->members; r++) all += self->told[r].root;
     root->all = models__unpack(all, self->row_bits);
-    search(m, 0, begin, end);
+    models__best *best = begin_search(m, 0);
+    for (size_t f = begin; f < end; f++) {
+        const uint32_t first = self->places.column_first[f], last = self->places.column_first[f + 1];
+        models__histogram_take(m, first, last, histogram_of(m, 0) + first);
+        search_feature(m, 0, f, histogram_of(m, 0) + first, best);
+    }
+    search_alive(m, 0, best);
     PEAL_TRY(models__meet(m));
     models__histogram_clear_sparse(m, root);
     pick_best(m, 0);
@@ -241,24 +277,35 @@ static void write_node(const models__member *m, size_t index, size_t number, mod
     *(one->is_right ? &parent->right : &parent->left) = (uint32_t)number;
 }
 
-/* The smaller child's histogram is summed, the other one is what is left of the parent's. The left child has the
- * parent's place. */
-static void divide_histogram(const models__member *m, size_t left, size_t right, bool left_is_small, size_t begin,
-                             size_t end) {
-    const models__trees *self = m->self;
-    const models__bundles *places = &self->places;
-    models__packed *lefts = self->histograms + left * places->bins_all;
-    models__packed *rights = self->histograms + right * places->bins_all;
-    models__packed *smalls = left_is_small ? lefts : rights, *larges = left_is_small ? rights : lefts;
-    const size_t first = places->column_first[begin], last = places->column_first[end];
-    models__histogram_take(m, first, last, rights);
-    for (size_t at = first; at < last; at++) {
-        const models__packed own = rights[at], rest = lefts[at] - own;
-        smalls[at] = own;
+/* Two leaves that were one: the left one has the parent's place, and the histogram of the smaller one has been added up.
+ */
+typedef struct children {
+    size_t left, right;
+    bool left_is_small;
+} children;
+
+/* Bins `first` .. `last` - 1 of a dense feature: the smaller child's are summed, the other one's are what is left of the
+ * parent's. */
+static void divide_bins(const models__member *m, const children *two, uint32_t first, uint32_t last) {
+    models__packed own[MODELS__BINS_MOST + 1];
+    models__packed *lefts = histogram_of(m, two->left) + first, *rights = histogram_of(m, two->right) + first;
+    models__packed *smalls = two->left_is_small ? lefts : rights, *larges = two->left_is_small ? rights : lefts;
+    models__histogram_take(m, first, last, own);
+    for (size_t at = 0; at < last - first; at++) {
+        const models__packed rest = lefts[at] - own[at];
+        smalls[at] = own[at];
         larges[at] = rest;
     }
-    for (size_t i = 0; i < m->leaves[left].alive; i++) {
-        const uint32_t k = alive_of(m, left)[i];
+}
+
+/* The same of sparse features, where they are alive. */
+static void divide_alive(const models__member *m, const children *two) {
+    const models__trees *self = m->self;
+    const models__bundles *places = &self->places;
+    models__packed *lefts = histogram_of(m, two->left), *rights = histogram_of(m, two->right);
+    models__packed *smalls = two->left_is_small ? lefts : rights, *larges = two->left_is_small ? rights : lefts;
+    for (size_t i = 0; i < m->leaves[two->left].alive; i++) {
+        const uint32_t k = alive_of(m, two->left)[i];
         const size_t stop = places->first[k] + models__sparse_edges(&self->bins.sparse, k);
         for (size_t at = places->first[k]; at < stop; at++) {
             const models__packed all = lefts[at], own = models__histogram_sum(self, at);
@@ -266,6 +313,25 @@ static void divide_histogram(const models__member *m, size_t left, size_t right,
             larges[at] = all - own;
         }
     }
+}
+
+/* This worker's features of two leaves, each feature whole while its bins are at hand. */
+static void search_children(const models__member *m, const children *two) {
+    const size_t left = two->left, right = two->right;
+    models__best *left_best = begin_search(m, left), *right_best = begin_search(m, right);
+    size_t begin, end;
+    own_features(m, &begin, &end);
+    for (size_t f = begin; f < end; f++) {
+        const uint32_t first = m->self->places.column_first[f], last = m->self->places.column_first[f + 1];
+        divide_bins(m, two, first, last);
+        search_feature(m, left, f, histogram_of(m, left) + first, left_best);
+        search_feature(m, right, f, histogram_of(m, right) + first, right_best);
+    }
+    const size_t alive = m->leaves[right].alive = m->leaves[left].alive;
+    divide_alive(m, two);
+    if (alive) memcpy(alive_of(m, right), alive_of(m, left), alive * sizeof(uint32_t));
+    search_alive(m, left, left_best);
+    search_alive(m, right, right_best);
 }
 
 /* What the children of a leaf may become: where the feature has a direction, neither crosses the middle between their
@@ -308,18 +374,13 @@ static peal_status split_leaf(models__member *m, size_t index) {
         left->best.gain = right->best.gain = 0;
         return PEAL_OK;
     }
-    const bool left_is_small = left->all.rows <= right->all.rows;
-    models__histogram_add(m, left_is_small ? left : right);
+    const children two = {index, other, left->all.rows <= right->all.rows};
+    const models__leaf *small = two.left_is_small ? left : right;
+    add_leaf(m, small);
     PEAL_TRY(models__meet(m));
-    size_t begin, end;
-    own_features(m, &begin, &end);
-    divide_histogram(m, index, other, left_is_small, begin, end);
-    right->alive = left->alive;
-    if (left->alive) memcpy(alive_of(m, other), alive_of(m, index), left->alive * sizeof(uint32_t));
-    search(m, index, begin, end);
-    search(m, other, begin, end);
+    search_children(m, &two);
     PEAL_TRY(models__meet(m));
-    models__histogram_clear_sparse(m, left_is_small ? left : right);
+    models__histogram_clear_sparse(m, small);
     pick_best(m, index);
     pick_best(m, other);
     return PEAL_OK;

@@ -42,13 +42,15 @@ double models__most_of(const models__trees *self, bool hessian);
 /* The power of two by which the largest becomes a whole number of so many bits. */
 double models__scale_for(double most, int bits);
 
+/* What random numbers of rows are keyed by: the seed, and `rest` behind the row of the dataset. */
+void models__row_key(const models__member *m, size_t output, peal_purpose purpose, uint32_t key[2], uint32_t rest[3]);
 /* Random numbers of row `i` of the worker's, keyed by seed, round, output and the row of the dataset. */
 void models__row_random(const models__member *m, size_t i, size_t output, peal_purpose purpose, uint32_t out[4]);
 
 /* The same of the row at a place of the order of all rows. */
 void models__place_random(const models__member *m, size_t place, size_t output, peal_purpose purpose, uint32_t out[4]);
 
-/* Grows tree m->tree of output m->output over the quanta of all workers' rows, and writes it into the forest. */
+/* Grows tree m->tree of output m->output over all workers' rows, and writes it into the forest. */
 peal_status models__grow_tree(models__member *m);
 
 #endif

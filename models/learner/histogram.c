@@ -106,23 +106,18 @@ static models__packed *wide_of(const models__trees *self, size_t rank) {
 }
 
 /* Adds rows of a table of dense features. */
-static void add_dense(const models__member *m, const models__leaf *one) {
+static void add_dense(const models__member *m, const uint32_t *list, size_t count, size_t *held) {
     const models__trees *self = m->self;
-    uint64_t *sums = narrow_of(self, m->rank);
-    models__told *told = &self->told[m->rank];
-    size_t held = 0; /* rows in the narrow sums */
     row_block block;
-    told->is_wide = one->count > MODELS__NARROW_ROWS;
-    for (size_t at = 0; at < one->count; at += block.count) {
-        take_block(m->own, m->own->lists[0] + one->first + at, one->count - at, &block);
-        if (held + block.count > MODELS__NARROW_ROWS) {
-            widen(sums, self->places.bins_all, self->row_bits, true, (int64_t *)m->packed);
-            held = 0;
+    for (size_t at = 0; at < count; at += block.count, *held += block.count) {
+        take_block(m->own, list + at, count - at, &block);
+        if (*held + block.count > MODELS__NARROW_ROWS) {
+            widen(narrow_of(self, m->rank), self->places.bins_all, self->row_bits, true, (int64_t *)m->packed);
+            self->told[m->rank].is_wide = true;
+            *held = 0;
         }
-        add_narrow(self, &block, sums);
-        held += block.count;
+        add_narrow(self, &block, narrow_of(self, m->rank));
     }
-    if (told->is_wide) widen(sums, self->places.bins_all, self->row_bits, true, (int64_t *)m->packed);
 }
 
 /* ---- wide sums ---- */
@@ -148,15 +143,15 @@ static void add_lists(const models__member *m, const row_block *block, const mod
 }
 
 /* Adds rows of a table with sparse features, whose bins are too many to be gone through often. */
-static void add_sparse(const models__member *m, const models__leaf *one) {
+static void add_sparse(const models__member *m, const uint32_t *list, size_t count) {
     const models__trees *self = m->self;
     const size_t columns = self->places.columns;
     const uint32_t *first = self->places.column_first;
     row_block block;
     self->told[m->rank].is_wide = true;
-    for (size_t at = 0; at < one->count; at += block.count) {
+    for (size_t at = 0; at < count; at += block.count) {
         models__packed quanta[BLOCK_ROWS];
-        take_block(m->own, m->own->lists[0] + one->first + at, one->count - at, &block);
+        take_block(m->own, list + at, count - at, &block);
         for (size_t i = 0; i < block.count; i++) {
             const models__quantum *own = &block.quanta[i];
             quanta[i] = (models__packed){own->gradient, ((int64_t)own->hessian << self->row_bits) + 1};
@@ -172,8 +167,15 @@ static void add_sparse(const models__member *m, const models__leaf *one) {
 
 /* ---- what is told of in the header ---- */
 
-void models__histogram_add(const models__member *m, const models__leaf *one) {
-    (m->self->bins.sparse.count ? add_sparse : add_dense)(m, one);
+void models__histogram_add(const models__member *m, const uint32_t *list, size_t count, size_t *held) {
+    if (*held == 0) m->self->told[m->rank].is_wide = false;
+    m->self->bins.sparse.count ? add_sparse(m, list, count) : add_dense(m, list, count, held);
+}
+
+void models__histogram_end(const models__member *m) {
+    const models__trees *self = m->self;
+    if (!self->told[m->rank].is_wide || self->bins.sparse.count) return;
+    widen(narrow_of(self, m->rank), self->places.bins_all, self->row_bits, true, (int64_t *)m->packed);
 }
 
 /* Wide sums to others, or in their place; they are then zero. */
@@ -187,7 +189,7 @@ PEAL_VECTOR static void move(int64_t *restrict from, size_t count, bool adds, in
 
 void models__histogram_take(const models__member *m, size_t begin, size_t end, models__packed *out) {
     const models__trees *self = m->self;
-    int64_t *to = (int64_t *)(out + begin);
+    int64_t *to = (int64_t *)out;
     for (size_t r = 0; r < self->members; r++) {
         if (self->told[r].is_wide) {
             move((int64_t *)(wide_of(self, r) + begin), 2 * (end - begin), r > 0, to);

@@ -13,10 +13,12 @@
 enum { MODELS__NARROW_ROW_BITS = 11, MODELS__NARROW_HESSIAN_BITS = 26 };
 enum { MODELS__NARROW_ROWS = (1 << MODELS__NARROW_ROW_BITS) - 1 };
 
-/* Adds this worker's rows of a leaf to its sums, which are zero. */
-void models__histogram_add(const models__member *m, const models__leaf *one);
-/* The sums over all workers, who have met, of dense features' bins begin .. end - 1, into out[begin .. end - 1]; what
- * was added is zero again. */
+/* Adds rows of a list of this worker's to its sums, which are zero when `held`, the rows in narrow sums, is 0 for the
+ * first ones; behind the last ones the sums are ended. */
+void models__histogram_add(const models__member *m, const uint32_t *list, size_t count, size_t *held);
+void models__histogram_end(const models__member *m);
+/* The sums over all workers, who have met, of dense features' bins begin .. end - 1, into out[0 .. end - begin - 1];
+ * what was added is zero again. */
 void models__histogram_take(const models__member *m, size_t begin, size_t end, models__packed *out);
 /* The sum over all workers of a bin of a sparse feature. */
 models__packed models__histogram_sum(const models__trees *self, size_t at);
