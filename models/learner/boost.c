@@ -66,7 +66,7 @@ static peal_status make_room(const models__member *m, models__own_rows *own) {
     PEAL_TRY(peal_alloc_checked(&own->weights, rows, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->scores, rows * outputs, sizeof(double), "rows", NULL));
     PEAL_TRY(peal_alloc_checked(&own->derivatives, rows * outputs, 2 * sizeof(double), "rows", NULL));
-    PEAL_TRY(peal_alloc_checked(&own->leaves, rows * outputs, sizeof(uint32_t), "rows", NULL));
+    PEAL_TRY(peal_alloc_checked(&own->leaves, rows * outputs, sizeof *own->leaves, "rows", NULL));
     PEAL_TRY(peal_zeroed_checked(&own->held, m->self->rounds, sizeof(double), "rounds", NULL));
     PEAL_TRY(models__sample_room(&m->self->sampling, own, rows));
     PEAL_TRY(peal_alloc_checked(&own->lists[0], rows, sizeof(uint32_t), "rows", NULL));
@@ -159,6 +159,7 @@ static peal_status load_rows(models__member *m) {
         const double label = peal_shape_label(shape, table, row);
         own->targets[i] = models__goal_target(&self->goal, label);
         own->weights[i] = peal_row_weight(&training->weighing, shape, table, row, label);
+        own->is_weighted = own->is_weighted || own->weights[i] < 1 || own->weights[i] > 1;
         double *scores = own->scores + i * self->outputs;
         models__forest_begin(&self->forest, shape, table, row, scores);
         for (size_t k = 0; k < self->outputs; k++) scores[k] = models__dart_round(&self->dart, scores[k]);
@@ -205,20 +206,41 @@ PEAL_VECTOR static double largest(const double *numbers, size_t count) {
 }
 
 /* By what each row counts. */
-static void weigh(const models__member *m, size_t begin, size_t count) {
+static void weigh(const models__member *m, size_t begin, size_t count, double *losses) {
     const size_t outputs = m->self->outputs;
+    const double *weights = m->own->weights + begin;
+    if (!m->own->is_weighted) return;
     for (size_t i = 0; i < count; i++) {
         double *out = m->own->derivatives + 2 * (begin + i) * outputs;
-        for (size_t k = 0; k < 2 * outputs; k++) out[k] *= m->own->weights[begin + i];
+        for (size_t k = 0; k < 2 * outputs; k++) out[k] *= weights[i];
+        losses[i] *= weights[i];
     }
 }
 
-/* Losses in whole numbers, so that their sum has no order. */
-static void add_losses(const models__member *m, size_t begin, size_t count, const double *losses) {
+/* Small losses in units of 2^-30, added up; *is_small tells whether they all are. Adding 1.5 * 2^52 rounds to a whole
+ * number and leaves it in the lower bits. */
+PEAL_VECTOR static int64_t sum_small(const double *losses, size_t count, bool *is_small) {
+    uint64_t most = 0, sum = 0;
     for (size_t i = 0; i < count; i++) {
-        const double loss = m->own->weights[begin + i] * losses[i], below = loss < 1e9 ? loss : 1e9;
-        m->self->told[m->rank].loss += (__int128)llrint((below > -1e9 ? below : -1e9) * (1 << 30));
+        const uint64_t size = peal_bits_of(losses[i]) & ~(UINT64_C(1) << 63);
+        most = size > most ? size : most;
+        sum += peal_bits_of(losses[i] * (1 << 30) + 0x1.8p52) - peal_bits_of(0x1.8p52);
     }
+    *is_small = peal_of_bits(most) < 1 << 20;
+    return (int64_t)sum;
+}
+
+/* Losses in whole numbers, so that their sum has no order. */
+static __int128 sum_losses(const double *losses, size_t count) {
+    bool is_small;
+    __int128 sum = sum_small(losses, count, &is_small);
+    if (is_small) return sum;
+    sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double below = losses[i] < 1e9 ? losses[i] : 1e9;
+        sum += (__int128)llrint((below > -1e9 ? below : -1e9) * (1 << 30));
+    }
+    return sum;
 }
 
 static peal_status find_derivatives(models__member *m) {
@@ -230,14 +252,14 @@ static peal_status find_derivatives(models__member *m) {
     told->loss = 0;
     if (ranks) PEAL_TRY(models__query_derivatives(m));
     for (size_t begin = 0, count; begin < m->count; begin += count) {
-        double losses[BLOCK_ROWS], *out = m->own->derivatives + 2 * begin * outputs;
+        double losses[BLOCK_ROWS] = {0}, *out = m->own->derivatives + 2 * begin * outputs;
         count = m->count - begin < BLOCK_ROWS ? m->count - begin : BLOCK_ROWS;
         if (!ranks) {
             models__goal_rows(&self->goal, m->own->scores + begin * outputs, m->own->targets + begin, count, out,
                               losses);
-            add_losses(m, begin, count, losses);
         }
-        weigh(m, begin, count);
+        weigh(m, begin, count, losses);
+        if (!ranks) told->loss += sum_losses(losses, count);
         told->most_gradient = fmax(told->most_gradient, largest(out, count * outputs));
         told->most_hessian = fmax(told->most_hessian, largest(out + 1, count * outputs));
     }

@@ -72,13 +72,13 @@ static uint32_t find_leaf(const models__trees *self, size_t tree, const models__
 }
 
 void models__change_scores(const models__trees *self, size_t round, double from, double to,
-                           const models__seen_rows *rows, const uint32_t *leaves, double *scores) {
+                           const models__seen_rows *rows, const uint16_t *leaves, double *scores) {
     const models__forest *forest = &self->forest;
     const size_t outputs = self->outputs, count = rows->count;
     for (size_t k = 0; k < outputs; k++) {
         const size_t tree = round * outputs + k;
         const double *values = forest->values + tree * forest->leaves;
-        const uint32_t *known = leaves ? leaves + k * count : NULL;
+        const uint16_t *known = leaves ? leaves + k * count : NULL;
         for (size_t i = 0; i < count; i++) {
             const bool is_known = known && known[i] != MODELS__NO_LEAF;
             const uint32_t leaf = is_known ? known[i] : find_leaf(self, tree, rows, i);

@@ -35,6 +35,6 @@ void models__dart_scale(const models__trees *self, int committed, size_t rounds,
 /* Changes the scores [count, outputs] of rows from the trees of a round with one weight to the same with another.
  * `leaves` [outputs, count] where the rows are in them, MODELS__NO_LEAF where that is not known; NULL: nowhere. */
 void models__change_scores(const models__trees *self, size_t round, double from, double to,
-                           const models__seen_rows *rows, const uint32_t *leaves, double *scores);
+                           const models__seen_rows *rows, const uint16_t *leaves, double *scores);
 
 #endif

@@ -391,15 +391,15 @@ static peal_status split_leaf(models__member *m, size_t index) {
 static void sum_leaves(const models__member *m, double gradient_scale, double hessian_scale) {
     const size_t outputs = m->self->outputs;
     models__exact *own = m->self->exacts + m->rank * m->self->leaves;
-    uint32_t *leaves = m->own->leaves + m->output * m->count;
+    uint16_t *leaves = m->own->leaves + m->output * m->count;
     if (m->own->shares) memset(leaves, 0xff, m->count * sizeof *leaves); /* MODELS__NO_LEAF */
     memset(own, 0, m->leaf_count * sizeof *own);
     for (size_t l = 0; l < m->leaf_count; l++) {
         const uint32_t *list = m->own->lists[0] + m->leaves[l].first;
-        for (size_t i = 0; i < m->leaves[l].count; i++) leaves[list[i]] = (uint32_t)l;
+        for (size_t i = 0; i < m->leaves[l].count; i++) leaves[list[i]] = (uint16_t)l;
     }
     for (size_t i = 0; i < m->count; i++) {
-        if (leaves[i] == MODELS__NO_LEAF) continue;
+        if (m->own->shares && !(m->own->shares[i] > 0)) continue;
         const double *derivatives = m->own->derivatives + 2 * (i * outputs + m->output);
         own[leaves[i]].gradient += llrint(derivatives[0] * gradient_scale);
         own[leaves[i]].hessian += llrint(derivatives[1] * hessian_scale);

@@ -145,10 +145,10 @@ static inline double chance(double score) {
 
 static inline double logistic_row(double score, double target, double *out) {
     const double e = peal_exp(-fabs(score)), part = 1 / (1 + e), p = score >= 0 ? part : e * part;
-    const double second = p * (1 - p);
+    const double second = p * (1 - p), u = 1 + e, lost = e - (u - 1); /* as in peal_log1p, but 1 / u is at hand */
     out[0] = p - target;
     out[1] = second > LEAST_SECOND ? second : LEAST_SECOND;
-    return (score > 0 ? score : 0) - score * target + peal_log1p(e);
+    return (score > 0 ? score : 0) - score * target + (peal_log(u) + lost * part);
 }
 
 PEAL_VECTOR static void logistic(const models__goal *goal, const double *scores, const double *targets, size_t count,

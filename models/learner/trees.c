@@ -285,7 +285,7 @@ static uint64_t worker_bytes(const void *opaque) {
                 self->leaves * (sparse / self->members + 1) * sizeof(uint32_t);
     }
     return rows * (models__row_stride(columns) + columns + numbers + models__sample_row_bytes(&self->sampling) +
-                   (2 + self->outputs) * sizeof(uint32_t)) +
+                   2 * sizeof(uint32_t) + self->outputs * sizeof(uint16_t)) +
            lists;
 }
 

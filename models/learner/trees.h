@@ -42,7 +42,8 @@ typedef struct models__quantum {
     uint16_t hessian;
 } models__quantum;
 
-#define MODELS__NO_LEAF UINT32_MAX
+/* Of a leaf's number in 16 bits: it is not known; of the last leaf that there can be it never is. */
+#define MODELS__NO_LEAF UINT16_MAX
 
 /* A worker's rows: its own memory, made when it first works, and made anew by the one that takes its place if it dies.
  * What a histogram wants of a row, which is anywhere, stands together: a models__quantum of the tree that grows, then
@@ -61,6 +62,7 @@ typedef struct models__own_rows {
     uint32_t *alive;                     /* [leaves, own sparse features] those that a leaf may be split by */
     double *targets;                     /* [rows] what is learnt */
     double *weights;                     /* [rows] what each counts */
+    bool is_weighted;                    /* some count other than 1 */
     double *scores;                      /* [rows, outputs] */
     double *derivatives;                 /* [rows, outputs, 2] */
     float *shares;                       /* [rows] what each counts in this round; 0: it is out. NULL: all are in */
@@ -68,7 +70,7 @@ typedef struct models__own_rows {
     uint32_t *lists[2];                  /* [rows] by leaves, and room to part them */
     size_t grown;                        /* the last round; SIZE_MAX: it was not whole */
     struct models__own_queries *queries; /* memory of queries.c */
-    uint32_t *leaves; /* [outputs, rows] where the last round's trees have put them; MODELS__NO_LEAF: nowhere */
+    uint16_t *leaves; /* [outputs, rows] where the last round's trees have put them, or MODELS__NO_LEAF */
 } models__own_rows;
 
 /* The bytes of a row's columns, of which the first are the bins of its dense features. */
