@@ -144,7 +144,7 @@ static void take_rows(models__member *m) {
     models__leaf *root = &m->leaves[0];
     const float *shares = m->own->shares;
     models__packed sum = {0};
-    size_t held = 0;
+    models__histogram_begin(m);
     for (size_t begin = 0, count; begin < m->count; begin += count) {
         uint32_t *list = m->own->lists[0] + root->count;
         size_t used = 0;
@@ -156,7 +156,7 @@ static void take_rows(models__member *m) {
             sum += (models__packed){quantum.gradient, ((int64_t)quantum.hessian << m->self->row_bits) + 1};
             list[used++] = (uint32_t)i;
         }
-        models__histogram_add(m, list, used, &held);
+        models__histogram_add(m, list, used);
         root->count += used;
     }
     models__histogram_end(m);
@@ -164,8 +164,8 @@ static void take_rows(models__member *m) {
 }
 
 static void add_leaf(const models__member *m, const models__leaf *one) {
-    size_t held = 0;
-    models__histogram_add(m, m->own->lists[0] + one->first, one->count, &held);
+    models__histogram_begin(m);
+    models__histogram_add(m, m->own->lists[0] + one->first, one->count);
     models__histogram_end(m);
 }
 

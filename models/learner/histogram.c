@@ -1,6 +1,7 @@
 /* Adding rows up to histograms, and taking the sums of all workers; see histogram.h. */
 #include "models/learner/histogram.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "core/base/vector.h"
@@ -34,11 +35,36 @@ static void take_block(const models__own_rows *own, const uint32_t *list, size_t
 
 /* ---- narrow sums ---- */
 
-/* The next columns of the rows, all of whose sums fit the first cache beside the rows; their addresses stay in
- * registers. */
-static void add_six(row_block *block, const uint64_t *quanta, const uint32_t *first, uint64_t *sums) {
+/* In the order of a number's bits, whatever the machine's is. */
+static uint64_t load_eight(const uint8_t *bytes) {
+    uint64_t number;
+    memcpy(&number, bytes, sizeof number);
+    return le64toh(number);
+}
+
+/* The next columns of the rows, all of whose sums fit the first cache beside the rows. A row's bytes are loaded at once.
+ * What then limits is that a core stores to one line a cycle: one addition. */
+static void add_eight(row_block *block, const uint64_t *quanta, const uint32_t *first, uint64_t *sums) {
     uint64_t *const at0 = sums + first[0], *const at1 = sums + first[1], *const at2 = sums + first[2];
     uint64_t *const at3 = sums + first[3], *const at4 = sums + first[4], *const at5 = sums + first[5];
+    uint64_t *const at6 = sums + first[6], *const at7 = sums + first[7];
+    for (size_t i = 0; i < block->count; i++) {
+        const uint64_t own = quanta[i], bins = load_eight(block->bins[i]);
+        at0[(uint8_t)bins] += own;
+        at1[(uint8_t)(bins >> 8)] += own;
+        at2[(uint8_t)(bins >> 16)] += own;
+        at3[(uint8_t)(bins >> 24)] += own;
+        at4[(uint8_t)(bins >> 32)] += own;
+        at5[(uint8_t)(bins >> 40)] += own;
+        at6[(uint8_t)(bins >> 48)] += own;
+        at7[bins >> 56] += own;
+        block->bins[i] += 8;
+    }
+}
+
+static void add_four(row_block *block, const uint64_t *quanta, const uint32_t *first, uint64_t *sums) {
+    uint64_t *const at0 = sums + first[0], *const at1 = sums + first[1], *const at2 = sums + first[2];
+    uint64_t *const at3 = sums + first[3];
     for (size_t i = 0; i < block->count; i++) {
         const uint8_t *bins = block->bins[i];
         const uint64_t own = quanta[i];
@@ -46,25 +72,12 @@ static void add_six(row_block *block, const uint64_t *quanta, const uint32_t *fi
         at1[bins[1]] += own;
         at2[bins[2]] += own;
         at3[bins[3]] += own;
-        at4[bins[4]] += own;
-        at5[bins[5]] += own;
-        block->bins[i] = bins + 6;
+        block->bins[i] = bins + 4;
     }
 }
 
-static void add_two(row_block *block, const uint64_t *quanta, const uint32_t *first, uint64_t *sums) {
-    uint64_t *const at0 = sums + first[0], *const at1 = sums + first[1];
-    for (size_t i = 0; i < block->count; i++) {
-        const uint8_t *bins = block->bins[i];
-        const uint64_t own = quanta[i];
-        at0[bins[0]] += own;
-        at1[bins[1]] += own;
-        block->bins[i] = bins + 2;
-    }
-}
-
-static void add_one(const row_block *block, const uint64_t *quanta, uint64_t *sums) {
-    for (size_t i = 0; i < block->count; i++) sums[*block->bins[i]] += quanta[i];
+static void add_one(row_block *block, const uint64_t *quanta, uint64_t *sums) {
+    for (size_t i = 0; i < block->count; i++) sums[*block->bins[i]++] += quanta[i];
 }
 
 /* Uses the block up. */
@@ -78,18 +91,18 @@ static void add_narrow(const models__trees *self, row_block *block, uint64_t *su
                     (hessian << MODELS__NARROW_ROW_BITS) + 1;
     }
     size_t f = 0;
-    for (; f + 6 <= columns; f += 6) add_six(block, quanta, first + f, sums);
-    for (; f + 2 <= columns; f += 2) add_two(block, quanta, first + f, sums);
-    if (f < columns) add_one(block, quanta, sums + first[f]);
+    for (; f + 8 <= columns; f += 8) add_eight(block, quanta, first + f, sums);
+    for (; f + 4 <= columns; f += 4) add_four(block, quanta, first + f, sums);
+    for (; f < columns; f++) add_one(block, quanta, sums + first[f]);
 }
 
-/* Adds narrow sums to wide ones, each two numbers, or puts them in their place; they are then zero. */
-PEAL_VECTOR static void widen(uint64_t *restrict from, size_t count, int row_bits, bool adds, int64_t *restrict to) {
+/* Adds narrow sums to wide ones, each two numbers, or puts them in their place. */
+PEAL_VECTOR static void widen(const uint64_t *restrict from, size_t count, int row_bits, bool adds,
+                              int64_t *restrict to) {
     const uint64_t rows = MODELS__NARROW_ROWS, hessians = (UINT64_C(1) << MODELS__NARROW_HESSIAN_BITS) - 1;
     const int64_t keep = adds ? -1 : 0;
     for (size_t i = 0; i < count; i++) {
         const uint64_t sum = from[i];
-        from[i] = 0;
         const int64_t gradient = (int64_t)sum >> (MODELS__NARROW_ROW_BITS + MODELS__NARROW_HESSIAN_BITS);
         const uint64_t hessian = (sum >> MODELS__NARROW_ROW_BITS) & hessians;
         to[2 * i] = (to[2 * i] & keep) + gradient;
@@ -105,18 +118,31 @@ static models__packed *wide_of(const models__trees *self, size_t rank) {
     return self->packed + rank * self->places.bins_all;
 }
 
+/* Empties the worker's narrow sums into its wide ones. */
+static void flush(const models__member *m) {
+    models__told *told = &m->self->told[m->rank];
+    widen(narrow_of(m->self, m->rank), m->self->places.bins_all, m->self->row_bits, told->is_wide,
+          (int64_t *)m->packed);
+    told->is_wide = true;
+    told->held = 0;
+}
+
+static void clear_narrow(const models__member *m) {
+    memset(narrow_of(m->self, m->rank), 0, m->self->places.bins_all * sizeof(uint64_t));
+}
+
 /* Adds rows of a table of dense features. */
-static void add_dense(const models__member *m, const uint32_t *list, size_t count, size_t *held) {
-    const models__trees *self = m->self;
+static void add_dense(const models__member *m, const uint32_t *list, size_t count) {
+    models__told *told = &m->self->told[m->rank];
     row_block block;
-    for (size_t at = 0; at < count; at += block.count, *held += block.count) {
+    for (size_t at = 0; at < count; at += block.count) {
         take_block(m->own, list + at, count - at, &block);
-        if (*held + block.count > MODELS__NARROW_ROWS) {
-            widen(narrow_of(self, m->rank), self->places.bins_all, self->row_bits, true, (int64_t *)m->packed);
-            self->told[m->rank].is_wide = true;
-            *held = 0;
+        if (told->held + block.count > MODELS__NARROW_ROWS) {
+            flush(m);
+            clear_narrow(m);
         }
-        add_narrow(self, &block, narrow_of(self, m->rank));
+        add_narrow(m->self, &block, narrow_of(m->self, m->rank));
+        told->held += (uint32_t)block.count;
     }
 }
 
@@ -148,7 +174,6 @@ static void add_sparse(const models__member *m, const uint32_t *list, size_t cou
     const size_t columns = self->places.columns;
     const uint32_t *first = self->places.column_first;
     row_block block;
-    self->told[m->rank].is_wide = true;
     for (size_t at = 0; at < count; at += block.count) {
         models__packed quanta[BLOCK_ROWS];
         take_block(m->own, list + at, count - at, &block);
@@ -167,24 +192,35 @@ static void add_sparse(const models__member *m, const uint32_t *list, size_t cou
 
 /* ---- what is told of in the header ---- */
 
-void models__histogram_add(const models__member *m, const uint32_t *list, size_t count, size_t *held) {
-    if (*held == 0) m->self->told[m->rank].is_wide = false;
-    m->self->bins.sparse.count ? add_sparse(m, list, count) : add_dense(m, list, count, held);
+/* Bins of dense features, before those of sparse ones. */
+static size_t dense_bins(const models__trees *self) {
+    return self->places.column_first[self->places.dense];
+}
+
+void models__histogram_begin(const models__member *m) {
+    models__told *told = &m->self->told[m->rank];
+    told->held = 0;
+    told->is_wide = m->self->bins.sparse.count > 0;
+    if (told->is_wide) {
+        memset(m->packed, 0, dense_bins(m->self) * sizeof *m->packed);
+    } else {
+        clear_narrow(m);
+    }
+}
+
+void models__histogram_add(const models__member *m, const uint32_t *list, size_t count) {
+    (m->self->bins.sparse.count ? add_sparse : add_dense)(m, list, count);
 }
 
 void models__histogram_end(const models__member *m) {
-    const models__trees *self = m->self;
-    if (!self->told[m->rank].is_wide || self->bins.sparse.count) return;
-    widen(narrow_of(self, m->rank), self->places.bins_all, self->row_bits, true, (int64_t *)m->packed);
+    const models__told *told = &m->self->told[m->rank];
+    if (told->is_wide && told->held) flush(m);
 }
 
-/* Wide sums to others, or in their place; they are then zero. */
-PEAL_VECTOR static void move(int64_t *restrict from, size_t count, bool adds, int64_t *restrict to) {
+/* Wide sums to others, or in their place. */
+PEAL_VECTOR static void move(const int64_t *restrict from, size_t count, bool adds, int64_t *restrict to) {
     const int64_t keep = adds ? -1 : 0;
-    for (size_t i = 0; i < count; i++) {
-        to[i] = (to[i] & keep) + from[i];
-        from[i] = 0;
-    }
+    for (size_t i = 0; i < count; i++) to[i] = (to[i] & keep) + from[i];
 }
 
 void models__histogram_take(const models__member *m, size_t begin, size_t end, models__packed *out) {
@@ -192,7 +228,7 @@ void models__histogram_take(const models__member *m, size_t begin, size_t end, m
     int64_t *to = (int64_t *)out;
     for (size_t r = 0; r < self->members; r++) {
         if (self->told[r].is_wide) {
-            move((int64_t *)(wide_of(self, r) + begin), 2 * (end - begin), r > 0, to);
+            move((const int64_t *)(wide_of(self, r) + begin), 2 * (end - begin), r > 0, to);
         } else {
             widen(narrow_of(self, r) + begin, end - begin, self->row_bits, r > 0, to);
         }
@@ -208,7 +244,8 @@ models__packed models__histogram_sum(const models__trees *self, size_t at) {
 void models__histogram_clear_sparse(const models__member *m, const models__leaf *one) {
     const models__bundles *places = &m->self->places;
     const models__own_rows *own = m->own;
-    const uint32_t *list = own->lists[0] + one->first, begin = places->column_first[places->dense];
+    const uint32_t *list = own->lists[0] + one->first;
+    const size_t begin = dense_bins(m->self);
     size_t added = one->count * (places->columns - places->dense);
     if (m->self->bins.sparse.count == 0) return;
     for (size_t i = 0; i < one->count; i++) added += own->row_first[list[i] + (size_t)1] - own->row_first[list[i]];
@@ -227,7 +264,5 @@ void models__histogram_clear_sparse(const models__member *m, const models__leaf 
 }
 
 void models__histogram_clear(const models__member *m) {
-    const size_t bins = m->self->places.bins_all;
-    memset(m->packed, 0, bins * sizeof *m->packed);
-    if (m->self->narrow) memset(narrow_of(m->self, m->rank), 0, bins * sizeof(uint64_t));
+    if (m->self->bins.sparse.count) memset(m->packed, 0, m->self->places.bins_all * sizeof *m->packed);
 }

@@ -92,7 +92,8 @@ typedef struct models__told {
     _Alignas(64) double most_gradient, most_hessian; /* of its rows, by their size */
     __int128 loss;                                   /* in units of 2^-30 */
     models__packed root;                             /* the sum of its rows that a tree is grown over */
-    bool is_wide;                                    /* its histogram, see histogram.h */
+    bool is_wide;                                    /* its histogram, see histogram.h, */
+    uint32_t held;                                   /* and the rows in its narrow sums */
 } models__told;
 
 /* How rows are drawn; see sample.h. */
@@ -140,7 +141,7 @@ typedef struct models__trees {
     models__forest forest; /* of all rounds; the committed state says how many of its trees there are */
 
     /* and what is made anew from them, or in each round */
-    models__packed *packed;     /* [members, places.bins_all] a worker's rows of a leaf; zero between two leaves */
+    models__packed *packed;     /* [members, places.bins_all] a worker's rows of a leaf */
     uint64_t *narrow;           /* [members, places.bins_all] the same, see histogram.h. NULL: of sparse features */
     models__packed *histograms; /* [leaves, places.bins_all]; of a sparse feature where it is alive */
     models__best *bests;        /* [leaves, members] */
