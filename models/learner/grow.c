@@ -138,8 +138,8 @@ static void pick_best(models__member *m, size_t index) {
 
 /* ---- growing ---- */
 
-/* The rows that a tree is grown over: their quanta, their sum, and their histogram, a few rows at a time, which are then
- * still at hand. */
+/* The rows that a tree is grown over: their quanta, their sum, and their histogram, a few rows at a time, which are
+ * then still at hand. */
 static void take_rows(models__member *m) {
     models__leaf *root = &m->leaves[0];
     const float *shares = m->own->shares;
@@ -277,15 +277,16 @@ static void write_node(const models__member *m, size_t index, size_t number, mod
     *(one->is_right ? &parent->right : &parent->left) = (uint32_t)number;
 }
 
-/* Two leaves that were one: the left one has the parent's place, and the histogram of the smaller one has been added up.
+/* Two leaves that were one: the left one has the parent's place, and the histogram of the smaller one has been added
+ * up.
  */
 typedef struct children {
     size_t left, right;
     bool left_is_small;
 } children;
 
-/* Bins `first` .. `last` - 1 of a dense feature: the smaller child's are summed, the other one's are what is left of the
- * parent's. */
+/* Bins `first` .. `last` - 1 of a dense feature: the smaller child's are summed, the other one's are what is left of
+ * the parent's. */
 static void divide_bins(const models__member *m, const children *two, uint32_t first, uint32_t last) {
     models__packed own[MODELS__BINS_MOST + 1];
     models__packed *lefts = histogram_of(m, two->left) + first, *rights = histogram_of(m, two->right) + first;

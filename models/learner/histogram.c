@@ -42,8 +42,8 @@ static uint64_t load_eight(const uint8_t *bytes) {
     return le64toh(number);
 }
 
-/* The next columns of the rows, all of whose sums fit the first cache beside the rows. A row's bytes are loaded at once.
- * What then limits is that a core stores to one line a cycle: one addition. */
+/* The next columns of the rows, all of whose sums fit the first cache beside the rows. A row's bytes are loaded at
+ * once. What then limits is that a core stores to one line a cycle: one addition. */
 static void add_eight(row_block *block, const uint64_t *quanta, const uint32_t *first, uint64_t *sums) {
     uint64_t *const at0 = sums + first[0], *const at1 = sums + first[1], *const at2 = sums + first[2];
     uint64_t *const at3 = sums + first[3], *const at4 = sums + first[4], *const at5 = sums + first[5];

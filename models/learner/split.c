@@ -1,7 +1,6 @@
 /* Walks over a histogram and finds where the gain is the greatest; see split.h. */
 #include "models/learner/split.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/vector.h"
@@ -131,23 +130,53 @@ void models__split_numbers(const models__rules *rules, const models__packed *bin
 
 /* ---- categories ---- */
 
-typedef struct category {
-    double ratio;
-    uint32_t bin;
-} category;
-
-static int by_ratio(const void *a, const void *b) {
-    const category *p = a, *q = b;
-    if (p->ratio != q->ratio) return p->ratio < q->ratio ? -1 : 1;
-    return (p->bin > q->bin) - (p->bin < q->bin);
+/* A bin of categories by its mean gradient: that as a float, whose bits are turned so that they rise with it, above the
+ * bin's number, so that whole numbers are sorted. */
+static uint64_t category_of(double ratio, uint32_t bin) {
+    const float mean = (float)ratio;
+    uint32_t bits;
+    memcpy(&bits, &mean, sizeof bits);
+    return (uint64_t)(bits >> 31 ? ~bits : bits | UINT32_C(1) << 31) << 32 | bin;
 }
 
-static void take_set(models__best *best, double gain, uint32_t feature, const models__sum *left, const category *all,
+static uint32_t bin_of(uint64_t category) {
+    return (uint32_t)category;
+}
+
+/* Two sorted parts into one, without a branch that depends on what they hold. */
+static void merge(const uint64_t *one, const uint64_t *middle, const uint64_t *end, uint64_t *out) {
+    const uint64_t *other = middle;
+    while (one < middle && other < end) {
+        const bool is_one = *one < *other;
+        *out++ = is_one ? *one : *other;
+        one += is_one;
+        other += !is_one;
+    }
+    while (one < middle) *out++ = *one++;
+    while (other < end) *out++ = *other++;
+}
+
+/* Sorts by merging ever longer parts, forth and back; returns where they then are. */
+static const uint64_t *sort_categories(uint64_t *all, uint64_t *spare, size_t count) {
+    for (size_t part = 1; part < count; part *= 2) {
+        for (size_t at = 0; at < count; at += 2 * part) {
+            const size_t middle = at + part < count ? at + part : count;
+            const size_t end = at + 2 * part < count ? at + 2 * part : count;
+            merge(all + at, all + middle, all + end, spare + at);
+        }
+        uint64_t *swap = all;
+        all = spare;
+        spare = swap;
+    }
+    return all;
+}
+
+static void take_set(models__best *best, double gain, uint32_t feature, const models__sum *left, const uint64_t *all,
                      size_t count, size_t step) {
     if (!models__is_better(gain, feature, best)) return;
     take(best, gain, feature, MODELS__CATEGORY, left);
     for (size_t i = 0; i < count; i++) {
-        const uint32_t bin = step ? all[-(ptrdiff_t)i].bin : all[i].bin;
+        const uint32_t bin = bin_of(step ? all[-(ptrdiff_t)i] : all[i]);
         best->set[bin / 32] |= UINT32_C(1) << bin % 32;
     }
 }
@@ -155,18 +184,18 @@ static void take_set(models__best *best, double gain, uint32_t feature, const mo
 static void split_alone(const models__rules *rules, const models__sum *bins, size_t count, const models__sum *all,
                         uint32_t feature, models__best *best) {
     for (size_t b = 0; b < count; b++) {
-        const category one = {.bin = (uint32_t)b};
+        const uint64_t one = category_of(0, (uint32_t)b);
         take_set(best, gain_of(rules, &bins[b], all, rules->l2), feature, &bins[b], &one, 1, 0);
     }
 }
 
 /* From one end of the order on; a try is made whenever a group of rows has come together. */
-static void split_from(const models__rules *rules, const models__sum *bins, const category *first, size_t count,
+static void split_from(const models__rules *rules, const models__sum *bins, const uint64_t *first, size_t count,
                        bool backwards, const models__sum *all, uint32_t feature, models__best *best) {
     models__sum left = {0};
     uint64_t group = 0;
     for (size_t i = 0; i < count && i < CATEGORY_MOST; i++) {
-        const models__sum *own = &bins[backwards ? first[-(ptrdiff_t)i].bin : first[i].bin];
+        const models__sum *own = &bins[bin_of(backwards ? first[-(ptrdiff_t)i] : first[i])];
         left = add(&left, own);
         group += own->rows;
         if (left.rows < rules->min_rows || group < CATEGORY_GROUP) continue;
@@ -179,7 +208,7 @@ static void split_from(const models__rules *rules, const models__sum *bins, cons
 void models__split_categories(const models__rules *rules, const models__packed *bins, size_t count,
                               const models__sum *all, uint32_t feature, models__best *best) {
     models__sum sums[MODELS__BINS_MOST + 1];
-    category ordered[MODELS__BINS_MOST + 1];
+    uint64_t categories[MODELS__BINS_MOST + 1], spare[MODELS__BINS_MOST + 1];
     size_t used = 0, seen = 0;
     for (size_t b = 0; b < count; b++) {
         sums[b] = models__unpack(bins[b], rules->row_bits);
@@ -187,13 +216,13 @@ void models__split_categories(const models__rules *rules, const models__packed *
         if (sums[b].rows < CATEGORY_ROWS) continue;
         const double g = (double)sums[b].gradient * rules->gradient_unit;
         const double h = (double)sums[b].hessian * rules->hessian_unit;
-        ordered[used++] = (category){g / (h + CATEGORY_SMOOTH), (uint32_t)b};
+        categories[used++] = category_of(g / (h + CATEGORY_SMOOTH), (uint32_t)b);
     }
     if (seen <= CATEGORY_ALONE) {
         split_alone(rules, sums, count, all, feature, best);
         return;
     }
-    qsort(ordered, used, sizeof *ordered, by_ratio);
+    const uint64_t *ordered = sort_categories(categories, spare, used);
     const size_t most = (used + 1) / 2;
     split_from(rules, sums, ordered, most, false, all, feature, best);
     if (used) split_from(rules, sums, ordered + used - 1, most, true, all, feature, best);

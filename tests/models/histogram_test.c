@@ -74,6 +74,16 @@ static void add_slowly(const fixture *self, size_t rank, const models__leaf *lea
     }
 }
 
+/* A leaf's rows, in two lists, as those of a root come in many. */
+static void add(const fixture *self, size_t rank, const models__leaf *leaf) {
+    const models__member *m = &self->members[rank];
+    const uint32_t *list = self->own[rank].lists[0] + leaf->first;
+    models__histogram_begin(m);
+    models__histogram_add(m, list, leaf->count / 3);
+    models__histogram_add(m, list + leaf->count / 3, leaf->count - leaf->count / 3);
+    models__histogram_end(m);
+}
+
 static void check(fixture *self, size_t rows, size_t other_rows) {
     const size_t bins = COLUMNS * BINS, counts[MEMBERS] = {rows, other_rows};
     models__packed *sums = malloc(bins * sizeof *sums);
@@ -81,11 +91,11 @@ static void check(fixture *self, size_t rows, size_t other_rows) {
     memset(sums, 0x55, bins * sizeof *sums); /* what stood there does not matter */
     for (size_t r = 0; r < MEMBERS; r++) {
         const models__leaf leaf = {.first = (ROWS_MOST - counts[r]) / 2, .count = counts[r]};
-        models__histogram_add(&self->members[r], &leaf);
+        add(self, r, &leaf);
         add_slowly(self, r, &leaf);
     }
     models__histogram_take(&self->members[0], 0, self->first[4], sums);
-    models__histogram_take(&self->members[1], self->first[4], bins, sums);
+    models__histogram_take(&self->members[1], self->first[4], bins, sums + self->first[4]);
     assert_memory_equal(sums, self->slow, bins * sizeof *sums);
     free(sums);
 }
@@ -101,14 +111,12 @@ static void sums_are_those_of_the_rows(void **state) {
     tear_down(&self);
 }
 
-static void what_was_left_can_be_cleared(void **state) {
+static void what_was_left_does_not_matter(void **state) {
     (void)state;
     fixture self;
     set_up(&self);
-    models__histogram_add(&self.members[0], &(models__leaf){.count = 5000});
-    models__histogram_add(&self.members[1], &(models__leaf){.count = 50});
-    models__histogram_clear(&self.members[0]);
-    models__histogram_clear(&self.members[1]);
+    add(&self, 0, &(models__leaf){.count = 5000});
+    add(&self, 1, &(models__leaf){.count = 50});
     check(&self, 300, 3000);
     tear_down(&self);
 }
@@ -116,7 +124,7 @@ static void what_was_left_can_be_cleared(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_are_those_of_the_rows),
-        cmocka_unit_test(what_was_left_can_be_cleared),
+        cmocka_unit_test(what_was_left_does_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
