@@ -98,6 +98,23 @@ const char *peal_number_text(double value, char text[PEAL_NUMBER_TEXT]) {
     return text;
 }
 
+size_t peal_unsigned_text(uint64_t value, char text[PEAL_NUMBER_TEXT]) {
+    size_t length = 1;
+    for (uint64_t rest = value; rest >= 10; rest /= 10) length++;
+    text[length] = '\0';
+    for (size_t at = length; at > 0; value /= 10) text[--at] = (char)('0' + value % 10);
+    return length;
+}
+
+size_t peal_integer_text(int64_t value, char text[PEAL_NUMBER_TEXT]) {
+    if (value >= 0) return peal_unsigned_text((uint64_t)value, text);
+    char digits[PEAL_NUMBER_TEXT];
+    const size_t length = peal_unsigned_text(-(uint64_t)value, digits);
+    text[0] = '-';
+    memcpy(text + 1, digits, length + 1);
+    return length + 1;
+}
+
 double peal_number_between(double low, double high) {
     const bool has_zero = low < 0 && high > 0;
     return has_zero && high > PEAL_NEARLY_ZERO ? PEAL_NEARLY_ZERO : low / 2 + high / 2;

@@ -222,8 +222,7 @@ static bool bit_at(const ipc__array *array, size_t row) {
 
 static size_t integer_text(const ipc__array *array, size_t row, char cell[IPC_CELL]) {
     const int64_t value = integer_at(array, row);
-    if (array->type.is_signed) return (size_t)snprintf(cell, IPC_CELL, "%lld", (long long)value);
-    return (size_t)snprintf(cell, IPC_CELL, "%llu", (unsigned long long)value);
+    return array->type.is_signed ? peal_integer_text(value, cell) : peal_unsigned_text((uint64_t)value, cell);
 }
 
 const char *ipc__array_text(const ipc__array *array, size_t row, char cell[IPC_CELL], size_t *length) {

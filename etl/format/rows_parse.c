@@ -168,8 +168,7 @@ static const char *put_any_text(column *self, size_t row, const uint8_t *bytes, 
     char text[64];
     if (*bytes == 't') return put_text(self, row, bytes + 1, size - 1);
     if (*bytes == 'i') {
-        const int length = snprintf(text, sizeof text, "%lld", (long long)source__get64(bytes + 1));
-        return put_made(self, row, text, (size_t)length);
+        return put_made(self, row, text, peal_integer_text((int64_t)source__get64(bytes + 1), text));
     }
     return put_made(self, row, text, strlen(peal_number_text(double_of(bytes + 1), text)));
 }

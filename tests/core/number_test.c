@@ -2,6 +2,7 @@
 #include "core/base/number.h"
 
 #include <float.h>
+#include <inttypes.h>
 
 #include "core/base/philox.h"
 #include "tests/support.h"
@@ -108,11 +109,29 @@ static void numbers_are_told_apart_in_the_middle(void **state) {
     assert_true(peal_number_between(-0x1p-130, 0x3p-130) == 0x1p-130);
 }
 
+static void whole_numbers_are_written_as_printf_does(void **state) {
+    (void)state;
+    static const uint64_t edges[] = {0,         1, 9, 10, 99, 100, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX - 1,
+                                     UINT64_MAX};
+    peal_philox random = peal_philox_stream(1, PEAL_PURPOSE_USER, 0, 0, 0);
+    for (size_t i = 0; i < 20000; i++) {
+        const size_t count = sizeof edges / sizeof *edges;
+        const uint64_t high = peal_philox_u32(&random), low = peal_philox_u32(&random);
+        const uint64_t value = i < count ? edges[i] : (high << 32 | low) >> peal_philox_below(&random, 64);
+        char text[PEAL_NUMBER_TEXT], expected[PEAL_NUMBER_TEXT];
+        assert_int_equal(peal_unsigned_text(value, text), snprintf(expected, sizeof expected, "%" PRIu64, value));
+        assert_string_equal(text, expected);
+        assert_int_equal(peal_integer_text((int64_t)value, text),
+                         snprintf(expected, sizeof expected, "%" PRId64, (int64_t)value));
+        assert_string_equal(text, expected);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_numbers_equal_strtod),  cmocka_unit_test(texts_read_back_as_the_number),
         cmocka_unit_test(edge_cases_equal_strtod),      cmocka_unit_test(numbers_are_told_apart_in_the_middle),
-        cmocka_unit_test(what_is_no_number_is_refused),
+        cmocka_unit_test(what_is_no_number_is_refused), cmocka_unit_test(whole_numbers_are_written_as_printf_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
