@@ -445,23 +445,19 @@ static peal_status put_values(const writing *self, size_t tree) {
 
 /* ---- how a tree came about, by which LightGBM explains predictions ---- */
 
+static peal_status put_numbers(const writing *self, const char *before, const double *numbers, size_t count) {
+    for (size_t i = 0; i < count; i++) PEAL_TRY(put_number(self, i ? " " : before, numbers[i]));
+    return put(self, "\n");
+}
+
 /* A line of what leaves have, and one of what nodes have, which is the sum of their leaves'. `sums` [nodes] has room.
  */
 static peal_status put_sums(const writing *self, size_t tree, const char *of_leaves, const char *of_nodes,
                             const double *leaves, double *sums) {
-    const models__tree_node *nodes = self->forest.nodes + tree * (self->forest.leaves - 1);
     const size_t size = self->forest.sizes[tree];
-    for (size_t i = size; i-- > 0;) {
-        const uint32_t children[] = {nodes[i].left, nodes[i].right};
-        sums[i] = 0;
-        for (size_t c = 0; c < 2; c++) {
-            sums[i] += children[c] & MODELS__LEAF ? leaves[children[c] & ~MODELS__LEAF] : sums[children[c]];
-        }
-    }
-    for (size_t i = 0; i <= size; i++) PEAL_TRY(put_number(self, i ? " " : of_leaves, leaves[i]));
-    PEAL_TRY(put(self, "\n"));
-    for (size_t i = 0; i < size; i++) PEAL_TRY(put_number(self, i ? " " : of_nodes, sums[i]));
-    return put(self, "\n");
+    models__forest_sum_leaves(&self->forest, tree, leaves, sums);
+    PEAL_TRY(put_numbers(self, of_leaves, leaves, size + 1));
+    return put_numbers(self, of_nodes, sums, size);
 }
 
 /* `leaves` [leaves of a tree], `counts` and `sums` [nodes of one]: room. */
@@ -479,19 +475,10 @@ static peal_status put_history(const writing *self, size_t tree, double *leaves,
     for (size_t i = 0; i <= size; i++) leaves[i] = (double)rows[i];
     PEAL_TRY(put_sums(self, tree, "leaf_count=", "internal_count=", leaves, counts));
     /* The value of a node: its rows' mean. */
-    const models__tree_node *nodes = forest->nodes + first;
-    for (size_t i = size; i-- > 0;) {
-        const uint32_t children[] = {nodes[i].left, nodes[i].right};
-        sums[i] = 0;
-        for (size_t c = 0; c < 2; c++) {
-            const size_t number = children[c] & ~MODELS__LEAF;
-            const bool is_leaf = children[c] & MODELS__LEAF;
-            sums[i] +=
-                (is_leaf ? leaf_value(self, tree, number) * leaves[number] : sums[number] * counts[number]) / counts[i];
-        }
-    }
-    for (size_t i = 0; i < size; i++) PEAL_TRY(put_number(self, i ? " " : "internal_value=", sums[i]));
-    return put(self, "\n");
+    for (size_t i = 0; i <= size; i++) leaves[i] *= leaf_value(self, tree, i);
+    models__forest_sum_leaves(forest, tree, leaves, sums);
+    for (size_t i = 0; i < size; i++) sums[i] /= counts[i];
+    return put_numbers(self, "internal_value=", sums, size);
 }
 
 /* Of a tree with nodes, if the model knows it; an imported one may not. */

@@ -107,6 +107,19 @@ static inline uint32_t models__tree_leaf(const models__forest *forest, size_t tr
     return at & ~MODELS__LEAF;
 }
 
+/* Each node's sum of what its leaves have: `leaves` [leaves of the tree] into `sums` [its nodes]. */
+static inline void models__forest_sum_leaves(const models__forest *forest, size_t tree, const double *leaves,
+                                             double *sums) {
+    const models__tree_node *nodes = forest->nodes + tree * (forest->leaves - 1);
+    for (size_t i = forest->sizes[tree]; i-- > 0;) { /* children stand behind their parents */
+        const uint32_t children[] = {nodes[i].left, nodes[i].right};
+        sums[i] = 0;
+        for (size_t c = 0; c < 2; c++) {
+            sums[i] += children[c] & MODELS__LEAF ? leaves[children[c] & ~MODELS__LEAF] : sums[children[c]];
+        }
+    }
+}
+
 /* What a row's scores [outputs] begin with. */
 static inline void models__forest_begin(const models__forest *forest, const peal_shape *shape, const peal_table *table,
                                         size_t row, double *scores) {

@@ -86,25 +86,18 @@ static uint32_t number_of(const one_tree *self, uint32_t child) {
     return child & MODELS__LEAF ? self->size + (child & ~MODELS__LEAF) : child;
 }
 
-/* Nodes have what their children have together. */
-static void sum_children(const one_tree *self, double *sums) {
-    for (uint32_t i = self->size; i-- > 0;) {
-        sums[i] = sums[number_of(self, self->nodes[i].left)] + sums[number_of(self, self->nodes[i].right)];
-    }
-}
-
 static peal_status find_sums(one_tree *self, peal_error *err) {
     const models__forest *forest = &self->model->forest;
     const size_t all = 2 * (size_t)self->size + 1, leaf = self->tree * forest->leaves;
     if (forest->leaf_rows) {
         PEAL_TRY(peal_alloc_checked(&self->rows, all, sizeof(double), "a tree", err));
         for (uint32_t l = 0; l <= self->size; l++) self->rows[self->size + l] = (double)forest->leaf_rows[leaf + l];
-        sum_children(self, self->rows);
+        models__forest_sum_leaves(forest, self->tree, self->rows + self->size, self->rows);
     }
     if (forest->leaf_covers) {
         PEAL_TRY(peal_alloc_checked(&self->covers, all, sizeof(double), "a tree", err));
         for (uint32_t l = 0; l <= self->size; l++) self->covers[self->size + l] = forest->leaf_covers[leaf + l];
-        sum_children(self, self->covers);
+        models__forest_sum_leaves(forest, self->tree, self->covers + self->size, self->covers);
     }
     return PEAL_OK;
 }
