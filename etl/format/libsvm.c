@@ -110,6 +110,7 @@ static const sparse__grammar libsvm_grammar = {
             [QUERY] = {.name = "qid", .type = PEAL_TYPE_UTF8, .settled = true, .usual = "query"},
         },
     .option = "base",
+    .kept = offsetof(peal_field, base),
     .parse = libsvm_parse,
 };
 
@@ -120,9 +121,10 @@ static const char *const libsvm_suffixes[] = {".libsvm", ".svm", ".svmlight", NU
 static const peal_option libsvm_options[] = {
     {.name = "base",
      .kind = PEAL_OPTION_COUNT,
-     .most = 1,
+     .most = PEAL_INDEX_BASE_MOST,
      .argument = "0|1",
-     .help = "what the first feature's index is; 1: indices become one less, and 0 is bad (0: they stay as they are)"},
+     .help = "what the first feature's index is; 1: indices become one less, and 0 is bad (as what a model or dataset "
+             "was made from, else 0: they stay as they are)"},
     {.name = NULL},
 };
 

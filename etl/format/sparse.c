@@ -136,8 +136,8 @@ void sparse__look_end(sparse__look *look) {
 
 /* ---- survey ---- */
 
-static uint32_t option_of(const sparse__grammar *grammar, const json_t *options) {
-    return (uint32_t)peal_option_count(options, grammar->option, grammar->otherwise);
+static uint32_t option_of(const sparse__grammar *grammar, const json_t *options, uint32_t otherwise) {
+    return (uint32_t)peal_option_count(options, grammar->option, otherwise);
 }
 
 static peal_status add_list(peal_schema *schema, const char *name, peal_type item, peal_error *err) {
@@ -148,8 +148,8 @@ static peal_status add_list(peal_schema *schema, const char *name, peal_type ite
     return PEAL_OK;
 }
 
-static peal_status add_columns(const sparse__grammar *grammar, peal_guesser *guessers, const bool *seen,
-                               peal_found *out, peal_error *err) {
+static peal_status add_columns(const sparse__grammar *grammar, uint32_t option, peal_guesser *guessers,
+                               const bool *seen, peal_found *out, peal_error *err) {
     peal_schema *schema = &out->schema;
     PEAL_TRY(peal_alloc_checked(&out->guesses, SPARSE_CELLS + 2, sizeof *out->guesses, "columns", err));
     for (size_t i = 0; grammar->cells[i].name; i++) {
@@ -166,6 +166,7 @@ static peal_status add_columns(const sparse__grammar *grammar, peal_guesser *gue
         out->guesses[schema->count - 1] = guessers[i].guess;
     }
     PEAL_TRY(add_list(schema, "indices", PEAL_TYPE_UINT32, err));
+    memcpy((char *)&schema->fields[schema->count - 1] + grammar->kept, &option, sizeof option);
     PEAL_TRY(add_list(schema, "values", PEAL_TYPE_FLOAT32, err));
     out->label = grammar->cells[0].name;
     return PEAL_OK;
@@ -187,7 +188,7 @@ static peal_status look_at_sample(const sparse__grammar *grammar, uint32_t optio
         }
     }
     sparse__look_end(&look);
-    return add_columns(grammar, guessers, seen, out, err);
+    return add_columns(grammar, option, guessers, seen, out, err);
 }
 
 peal_status sparse__survey(const sparse__grammar *grammar, const json_t *options, const peal_survey *what,
@@ -200,7 +201,7 @@ peal_status sparse__survey(const sparse__grammar *grammar, const json_t *options
     if (status == PEAL_OK) status = peal_stream_fill(input->stream, (uint8_t *)text, PEAL_SAMPLE_SIZE, &size, err);
     if (status == PEAL_OK) {
         memset(text + size, 0, PEAL_BLOCK_PADDING);
-        status = look_at_sample(grammar, option_of(grammar, options), what, text, size, out, err);
+        status = look_at_sample(grammar, option_of(grammar, options, grammar->otherwise), what, text, size, out, err);
     }
     free(text);
     peal_stream_close(input->stream);
@@ -341,6 +342,20 @@ static peal_status map_columns(sparse_reader *reader, peal_error *err) {
     return check_list(reader, reader->values, PEAL_TYPE_FLOAT32, err);
 }
 
+/* How the inputs are read that the wanted indices come from, unless the option says it of this one. */
+static peal_status choose_option(sparse_reader *reader, const json_t *options, peal_error *err) {
+    const sparse__grammar *grammar = reader->grammar;
+    uint32_t kept = 0;
+    if (reader->indices != SIZE_MAX) {
+        memcpy(&kept, (const char *)&reader->wanted->schema->fields[reader->indices] + grammar->kept, sizeof kept);
+    }
+    reader->option = option_of(grammar, options, kept ? kept : grammar->otherwise);
+    if (!kept || reader->option == kept || !grammar->must_be_kept) return PEAL_OK;
+    return peal_fail(err, PEAL_E_USAGE,
+                     "%s: the features that are wanted were made with %s %u, and with %u they would be others (%s %u)",
+                     reader->lines.name, grammar->option, kept, reader->option, grammar->option, kept);
+}
+
 peal_status sparse__open(const sparse__grammar *grammar, const json_t *options, const peal_wanted *wanted,
                          const peal_input *input, peal_reader **out, peal_error *err) {
     *out = NULL;
@@ -352,10 +367,10 @@ peal_status sparse__open(const sparse__grammar *grammar, const json_t *options, 
     }
     reader->base = (peal_reader){.next = sparse_next, .parse = sparse_parse, .close = sparse_close};
     reader->grammar = grammar;
-    reader->option = option_of(grammar, options);
     reader->wanted = wanted;
     peal_status status = lines__open(&reader->lines, input, wanted->block_size, err);
     if (status == PEAL_OK) status = map_columns(reader, err);
+    if (status == PEAL_OK) status = choose_option(reader, options, err);
     if (status == PEAL_OK) {
         *out = &reader->base;
     } else {

@@ -43,7 +43,9 @@ typedef struct sparse__cell {
 typedef struct sparse__grammar {
     sparse__cell cells[SPARSE_CELLS + 1]; /* the first one is the label */
     const char *option;                   /* the name of its one option, a count */
-    uint32_t otherwise;                   /* what that is if it is not given */
+    uint32_t otherwise; /* what that is if neither it is given nor the field of the indices tells it: */
+    size_t kept;        /* where in that peal_field it stands, a uint32_t; 0 there: not told */
+    bool must_be_kept;  /* another value than the field's cannot be right: it would give other features */
     /* Takes a line, which has no end, apart. `out` is empty and has room for as many features as the line can hold.
      * False: the line is no record (it is blank, or a comment). A bad one has out->bad and out->why. */
     bool (*parse)(uint32_t option, const char *line, const char *end, sparse__record *out);

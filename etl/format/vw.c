@@ -154,6 +154,8 @@ static const sparse__grammar vw_grammar = {
         },
     .option = "bits",
     .otherwise = 18,
+    .kept = offsetof(peal_field, bits),
+    .must_be_kept = true,
     .parse = vw_parse,
 };
 
@@ -165,9 +167,11 @@ static const peal_option vw_options[] = {
     {.name = "bits",
      .kind = PEAL_OPTION_COUNT,
      .least = 1,
-     .most = 31,
+     .most = PEAL_INDEX_BITS_MOST,
      .argument = "N",
-     .help = "of the hash by which features are told apart: there are 2^N indices (18)"},
+     .help =
+         "of the hash by which features are told apart: there are 2^N indices (as a model or dataset has them, else "
+         "18)"},
     {.name = NULL},
 };
 

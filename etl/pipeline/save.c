@@ -107,6 +107,8 @@ json_t *peal_pipeline_save_run(const peal_pipeline *pipeline, size_t first, size
     saved = peal_json_set(saved, "item", json_string(peal_types[field->item].name));
     if (column->role == PEAL_ROLE_SPARSE && field->item == PEAL_TYPE_UINT32) {
         saved = peal_json_set(saved, "below", json_integer(column->width));
+        if (field->base) saved = peal_json_set(saved, "base", json_integer(field->base));
+        if (field->bits) saved = peal_json_set(saved, "bits", json_integer(field->bits));
     }
     return field->width ? peal_json_set(saved, "width", json_integer(field->width)) : saved;
 }
@@ -261,6 +263,26 @@ static peal_status load_field(peal_pipeline *pipeline, const json_t *saved, cons
     return fits ? PEAL_OK : damaged(err, is_bytes ? "a column of no bytes" : "a column of lists");
 }
 
+/* Half of the pair that sparse features are. What their indices are read by is not told by files from before it was
+ * kept, and then is the usual. */
+static peal_status load_sparse(peal_pipeline *pipeline, size_t index, const json_t *saved, peal_error *err) {
+    peal_field *field = &pipeline->schema.fields[index];
+    const bool is_indices = field->item == PEAL_TYPE_UINT32;
+    const json_int_t below = json_integer_value(json_object_get(saved, "below")),
+                     base = json_integer_value(json_object_get(saved, "base")),
+                     bits = json_integer_value(json_object_get(saved, "bits"));
+    *(is_indices ? &pipeline->indices : &pipeline->values) = index;
+    if (!is_indices) return PEAL_OK;
+    if (below < 1 || below > INT32_MAX) return damaged(err, "a bound of indices");
+    if (base < 0 || base > PEAL_INDEX_BASE_MOST || bits < 0 || bits > PEAL_INDEX_BITS_MOST) {
+        return damaged(err, "what its indices are");
+    }
+    pipeline->columns[index].width = (uint32_t)below;
+    field->base = (uint32_t)base;
+    field->bits = (uint32_t)bits;
+    return PEAL_OK;
+}
+
 /* The role, and what belongs to it, of the column that was added last. */
 static peal_status load_role(peal_pipeline *pipeline, const json_t *saved, peal_error *err) {
     const size_t index = pipeline->schema.count - 1;
@@ -277,12 +299,7 @@ static peal_status load_role(peal_pipeline *pipeline, const json_t *saved, peal_
     if (role == PEAL_ROLE_WEIGHT) pipeline->weight = index;
     if (role == PEAL_ROLE_OFFSET) pipeline->offset = index;
     if (role != PEAL_ROLE_SPARSE || !peal_types[pipeline->schema.fields[index].type].has_child) return PEAL_OK;
-    const bool is_indices = pipeline->schema.fields[index].item == PEAL_TYPE_UINT32;
-    const json_int_t below = json_integer_value(json_object_get(saved, "below"));
-    *(is_indices ? &pipeline->indices : &pipeline->values) = index;
-    if (is_indices && (below < 1 || below > INT32_MAX)) return damaged(err, "a bound of indices");
-    column->width = is_indices ? (uint32_t)below : 0;
-    return PEAL_OK;
+    return load_sparse(pipeline, index, saved, err);
 }
 
 static peal_status find_step(const json_t *step, const peal_transform **out, peal_error *err) {
@@ -490,7 +507,30 @@ peal_status peal_pipeline_load_with(const json_t *saved, const peal_kept_lists *
     return PEAL_OK;
 }
 
+/* Whether two entries make the same columns. Inputs whose features count from another base do, once read; of one that
+ * does not tell its hashes' bits, for it is from before they were kept, nothing more is known. */
+static bool same_entry(const json_t *a, const json_t *b) {
+    if (json_equal(a, b)) return true;
+    if (!json_object_get(a, "below") || !json_object_get(b, "below")) return false;
+    json_t *left = json_copy((json_t *)a), *right = json_copy((json_t *)b);
+    if (left && right) {
+        const bool both_tell = json_object_get(a, "bits") && json_object_get(b, "bits");
+        json_object_del(left, "base");
+        json_object_del(right, "base");
+        if (!both_tell) json_object_del(left, "bits");
+        if (!both_tell) json_object_del(right, "bits");
+    }
+    const bool same = json_equal(left, right);
+    json_decref(left);
+    json_decref(right);
+    return same;
+}
+
 bool peal_pipeline_same(const json_t *a, const json_t *b) {
-    return json_equal(json_object_get(a, "columns"), json_object_get(b, "columns")) &&
-           json_equal(json_object_get(a, "nulls"), json_object_get(b, "nulls"));
+    const json_t *left = json_object_get(a, "columns"), *right = json_object_get(b, "columns");
+    bool same = json_array_size(left) == json_array_size(right);
+    for (size_t i = 0; same && i < json_array_size(left); i++) {
+        same = same_entry(json_array_get(left, i), json_array_get(right, i));
+    }
+    return same && json_equal(json_object_get(a, "nulls"), json_object_get(b, "nulls"));
 }

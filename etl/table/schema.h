@@ -1,4 +1,5 @@
-/* A schema: the names and types of raw columns, as a job wants them from all of its inputs. It knows no format. */
+/* A schema: the names and types of raw columns, as a job wants them from all of its inputs, and what the indices of
+ * sparse features mean. It knows no format. */
 #ifndef PEAL_ETL_TABLE_SCHEMA_H
 #define PEAL_ETL_TABLE_SCHEMA_H
 
@@ -17,6 +18,8 @@ typedef struct peal_spelling {
     char unit[PEAL_UNIT_SIZE]; /* what may stand before or behind it, as $ and kg; "": nothing */
 } peal_spelling;
 
+enum { PEAL_INDEX_BASE_MOST = 1, PEAL_INDEX_BITS_MOST = 31 };
+
 typedef struct peal_field {
     const char *name; /* belongs to the schema */
     peal_type type;
@@ -34,6 +37,9 @@ typedef struct peal_field {
     bool has_gaps;          /* of a BOOL: it is missing in some rows (transform bins, unless another is named) */
     const char *usual;      /* the transform that it comes to unless another is named; NULL: what its type speaks for */
     bool decided;           /* a sample had values: the type is no mere guess */
+    /* Of a LIST of indices, that other inputs must be read by too, so that an index means the same feature: */
+    uint32_t base; /* the number that inputs give the first feature, where they say none themselves (libsvm) */
+    uint32_t bits; /* of the hashes that features are told apart by (vw); 0: they are no hashes, or it is not known */
     /* Of an INT32: its values are codes of texts, made as these are read: `encode` gives that of a text that is there,
      * with `encoder`, which belongs to who set it; -1 is missing. NULL of all else. */
     int32_t (*encode)(const void *encoder, peal_text text);

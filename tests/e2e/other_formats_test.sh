@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Arrow and NumPy as input: the same table as CSV and as Arrow gives the same predictions, also compressed and through a
-# pipe; images in an npz archive train and are evaluated.
+# pipe; images in an npz archive train and are evaluated. Sparse text: a model knows what its features' indices are.
 source tests/lib.sh
 
 cp "$data"/flats/flats.csv "$data"/arrow/flats.arrow "$data"/arrow/flats.arrows .
@@ -21,3 +21,40 @@ grep -q 'rows: 100 in = 100 used' eval.txt err.txt || fail "$(cat eval.txt err.t
 expect 3 'x_train (200, 6, 6), y_train (200,)' $peal etl "$data/numpy/patches.npz" --label y_train --out refused
 expect 3 'column li is left out: it is a list' $peal etl "$data/arrow/types.arrow" --label f64 --out types
 expect 3 'is cut short' $peal etl <(head -c 3000 flats.arrow) --label price --out cut
+
+# Features that count from 1, and the same from 0: `base` is kept, so that each is read as the model's, unless told otherwise.
+awk 'BEGIN { srand(3); for (i = 0; i < 300; i++) { a = rand(); b = rand(); c = rand()
+    printf "%.4f 1:%.4f 2:%.4f 3:%.4f\n", 4 * a - 2 * b + c, a, b, c >"one.libsvm"
+    printf "%.4f 0:%.4f 1:%.4f 2:%.4f\n", 4 * a - 2 * b + c, a, b, c >"zero.libsvm" } }'
+$peal train one.libsvm --base 1 --model linear --out one.safetensors --quiet
+$peal train zero.libsvm --model linear --out zero.safetensors --quiet
+$peal predict zero.safetensors zero.libsvm >expected.txt
+$peal predict one.safetensors one.libsvm --base 1 >told.txt
+$peal predict one.safetensors one.libsvm >kept.txt
+$peal predict one.safetensors - <one.libsvm >piped.txt
+$peal predict one.safetensors zero.libsvm --base 0 >other.txt
+$peal predict zero.safetensors one.libsvm --base 1 >to_zero.txt
+for text in told kept piped other to_zero; do
+    cmp expected.txt $text.txt || fail "$text: features are read one place off"
+done
+$peal eval one.safetensors one.libsvm >eval.txt 2>err.txt
+$peal eval one.safetensors one.libsvm --base 1 >told.txt 2>err.txt
+cmp told.txt eval.txt || fail "an evaluation reads features one place off: $(cat eval.txt)"
+expect 3 "zero.libsvm: line 1: '0:" $peal predict one.safetensors zero.libsvm
+# The dataset has it too, for the models that learn from it.
+$peal etl one.libsvm --base 1 --out one.ds --quiet
+$peal train one.ds --model linear --out of_dataset.safetensors --quiet
+$peal predict of_dataset.safetensors one.libsvm >of_dataset.txt
+cmp expected.txt of_dataset.txt || fail "the dataset does not keep the base"
+$peal eval one.safetensors one.ds >of_dataset.txt 2>err.txt
+$peal eval zero.safetensors one.ds >of_zero.txt 2>err.txt
+cmp of_dataset.txt of_zero.txt || fail "the base of the inputs makes other columns: $(cat of_zero.txt)"
+
+# The hashes of vw: other bits would make other features.
+awk '{ gsub("[0-9]:", "f&"); print $1 " | " $2 " " $3 " " $4 }' one.libsvm >rows.vw
+$peal train rows.vw --bits 8 --model linear --out vw.safetensors --quiet
+$peal predict vw.safetensors rows.vw --bits 8 >told.txt
+$peal predict vw.safetensors rows.vw >kept.txt
+cmp told.txt kept.txt || fail "features are hashed with other bits than the model's"
+expect 2 'rows.vw: the features that are wanted were made with bits 8, and with 10' \
+    $peal predict vw.safetensors rows.vw --bits 10

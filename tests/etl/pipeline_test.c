@@ -563,6 +563,11 @@ static void sparse_texts_must_make_sense(void **state) {
         {"{\"transform\": \"keep\"}", "", "do not fit its role"},
         {"{\"transform\": \"keep\"}", "{\"transform\": \"keep\"}, {\"transform\": \"keep\"}", "do not compose"},
         {"\"bits\": 4", "\"bits\": 30", NULL},
+        {"\"below\": 5", "\"below\": 5, \"base\": 1", NULL},
+        {"\"below\": 5", "\"below\": 5, \"base\": 0", "missing, added or of another type"},
+        {"\"below\": 5", "\"below\": 5, \"base\": 2", "what its indices are"},
+        {"\"below\": 5", "\"below\": 5, \"bits\": 31", NULL},
+        {"\"below\": 5", "\"below\": 5, \"bits\": 32", "what its indices are"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const char *at = strstr(sparse_text, wrong[i].from);
@@ -586,6 +591,38 @@ static void sparse_texts_must_make_sense(void **state) {
         peal_pipeline_free(pipeline);
         json_decref(saved);
         free(text);
+    }
+}
+
+/* sparse_text, whose first entry of indices says `more` besides. */
+static json_t *sparse_saved(const char *more) {
+    json_t *saved = json_loads(sparse_text, 0, NULL), *added = json_loads(more, 0, NULL);
+    json_t *indices = json_array_get(json_object_get(saved, "columns"), 1);
+    assert_true(json_object_get(indices, "below") && added);
+    assert_int_equal(json_object_update(indices, added), 0);
+    json_decref(added);
+    return saved;
+}
+
+/* The base is of the inputs, and files from before bits were kept tell none. */
+static void what_indices_are_read_by_makes_no_other_columns(void **state) {
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } pairs[] = {
+        {"{}", "{\"base\": 1}", true},
+        {"{}", "{\"bits\": 18}", true},
+        {"{\"bits\": 18}", "{\"bits\": 18}", true},
+        {"{\"bits\": 18}", "{\"bits\": 20}", false},
+        {"{\"below\": 4}", "{\"base\": 1}", false},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        json_t *a = sparse_saved(pairs[i].a), *b = sparse_saved(pairs[i].b);
+        assert_int_equal(peal_pipeline_same(a, b), pairs[i].same);
+        assert_int_equal(peal_pipeline_same(b, a), pairs[i].same);
+        json_decref(a);
+        json_decref(b);
     }
 }
 
@@ -716,6 +753,7 @@ int main(void) {
         cmocka_unit_test(texts_become_sparse_features_or_are_kept),
         cmocka_unit_test(what_stands_beside_has_its_place),
         cmocka_unit_test(sparse_texts_must_make_sense),
+        cmocka_unit_test(what_indices_are_read_by_makes_no_other_columns),
         cmocka_unit_test(many_columns_are_one_entry),
         cmocka_unit_test(wrong_entries_of_many_are_refused),
     };
