@@ -258,7 +258,7 @@ static double auc_variance(double auc, double first, double second) {
 static peal_status ranks_better(const models__trial *one, const models__trial *two, const models__gain *gain, bool *out,
                                 peal_error *err) {
     peal_metrics first, second;
-    const uint64_t rows = (uint64_t)gain->rows;
+    const uint64_t rows = gain->both;
     *out = false;
     if (one->trainer.data.shape.classes != 2 || !(gain->mean > -2 * gain->error)) return PEAL_OK;
     PEAL_TRY(models__trial_measure(one, rows, &first, err));
@@ -279,7 +279,7 @@ static peal_status is_better(const models__trial *one, const models__trial *two,
     enum { RARE_LEAST = 10 };
     *out = false;
     const models__gain gain = models__trial_gain(one, two);
-    const uint64_t rare = models__trial_rare_of(one, (uint64_t)gain.rows);
+    const uint64_t rare = models__trial_rare_of(one, gain.both);
     if (rare < RARE_LEAST) return PEAL_OK;
     /* Where a class is rare nearly all rows gain by a little less of it. */
     const bool counts = gain.rows >= 100 && (double)rare >= gain.rows / 10;

@@ -150,7 +150,7 @@ models__gain models__trial_gain(const models__trial *one, const models__trial *t
     const peal_shape *shape = &one->trainer.data.shape;
     const double *labels = first.labels, *scores = doubles(&one->scores), *others = doubles(&two->scores);
     const size_t width = width_of(one);
-    models__gain gain = {0};
+    models__gain gain = {.both = count};
     models__spread by_rows = {0};
     for (uint64_t row = 0; row < count; row++) {
         const double weight = first.weights[row];

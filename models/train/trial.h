@@ -56,6 +56,7 @@ double models__spread_error(const models__spread *self);
 typedef struct models__gain {
     double rows, mean, error; /* that count; by what they count; of the mean: its standard error */
     double wins;              /* rows whose loss is lower, of those that count */
+    uint64_t both;            /* the first rows of either, whether they count or not */
 } models__gain;
 models__gain models__trial_gain(const models__trial *one, const models__trial *two);
 

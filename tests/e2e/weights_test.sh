@@ -65,7 +65,6 @@ awk 'BEGIN { srand(6); for (i = 0; i < 200; i++) { x = rand(); printf "%d %g 0.2
 $peal train rows.vw --out vw.st --model logistic 2>err.txt
 grep -Eq '^column importance +number +weight' err.txt && grep -Eq '^column base +number +offset' err.txt || fail "$(cat err.txt)"
 $peal predict vw.st - --format vw --quiet <<<'|f x:0.9' | grep -q '^1,' || fail "a row of vw without importance and base"
-echo ok
 
 # Rows that do not count judge nothing: half of them have no weight and a label that stands for none.
 awk 'BEGIN { srand(8); print "a,b,w,y"; for (i = 0; i < 2400; i++) { a = rand() - 0.5; b = rand() - 0.5; w = rand() < 0.5
@@ -77,3 +76,10 @@ for options in "--model mlp:hidden=16" "--model trees:rounds=200 --valid 0.2 --p
     $peal eval holes.st counted.csv --json --quiet >m.json
     at_least "$(json m.json metrics.r2)" 0.8
 done
+
+# Models are compared by the rows that count: held-out rows of weight 0 do not hide that a class is there often enough.
+awk 'BEGIN { srand(5); print "x,w,y"; for (i = 0; i < 900; i++) { x = rand()
+    printf "%.6f,%d,%s\n", x, i % 9 == 0, (x > 0.3 && x < 0.7) ? "in" : "out" } }' >band.csv
+$peal train band.csv --label y --weight w --out band.st 2>err.txt || fail "$(cat err.txt)"
+grep -Eq 'model: (trees|mlp) is chosen' err.txt || fail "no line tells a band: $(grep chosen err.txt)"
+echo ok
