@@ -32,12 +32,13 @@ static peal_status make_ready(const models__lanes *lanes, models__lane *lane, pe
     return PEAL_OK;
 }
 
-peal_status models__lane_score(models__lanes *lanes, size_t index, const peal_table *table, double *scores,
-                               peal_error *err) {
+/* Rows `first` .. `end` - 1 of a table; `scores` are of all its rows. */
+static peal_status score_rows(const models__lanes *lanes, size_t index, const peal_table *table, size_t first,
+                              size_t end, double *scores, peal_error *err) {
     models__lane *lane = &lanes->lanes[index];
     PEAL_TRY(make_ready(lanes, lane, err));
-    for (size_t at = 0; at < table->rows; at += PEAL_PREDICT_BATCH) {
-        const size_t left = table->rows - at;
+    for (size_t at = first; at < end; at += PEAL_PREDICT_BATCH) {
+        const size_t left = end - at;
         const peal_batch batch = {
             .table = table, .first = at, .count = left < PEAL_PREDICT_BATCH ? left : PEAL_PREDICT_BATCH};
         (lanes->view ? lanes->view->score : lanes->learner->score)(lanes->model, lane->scratch, &batch,
@@ -46,14 +47,48 @@ peal_status models__lane_score(models__lanes *lanes, size_t index, const peal_ta
     return PEAL_OK;
 }
 
+peal_status models__lane_score(models__lanes *lanes, size_t index, const peal_table *table, double *scores,
+                               peal_error *err) {
+    return score_rows(lanes, index, table, 0, table->rows, scores, err);
+}
+
+static peal_status make_room(const models__lanes *lanes, models__lane *lane, size_t rows, peal_error *err) {
+    if (rows <= lane->capacity) return PEAL_OK;
+    free(lane->scores);
+    lane->scores = NULL;
+    lane->capacity = 0;
+    PEAL_TRY(peal_alloc_checked(&lane->scores, rows, lanes->width * sizeof(double), "predictions", err));
+    lane->capacity = rows;
+    return PEAL_OK;
+}
+
 peal_status models__lane_run(models__lanes *lanes, size_t index, const peal_table *table, peal_error *err) {
     models__lane *lane = &lanes->lanes[index];
-    if (table->rows > lane->capacity) {
-        free(lane->scores);
-        lane->scores = NULL;
-        lane->capacity = 0;
-        PEAL_TRY(peal_alloc_checked(&lane->scores, table->rows, lanes->width * sizeof(double), "predictions", err));
-        lane->capacity = table->rows;
-    }
+    PEAL_TRY(make_room(lanes, lane, table->rows, err));
     return models__lane_score(lanes, index, table, lane->scores, err);
+}
+
+/* A table that is cut for all lanes. */
+typedef struct shared_table {
+    const models__lanes *lanes;
+    const peal_table *table;
+} shared_table;
+
+/* Lanes take whole batches, so that these are the same for any number of lanes. */
+static peal_status score_part(void *user, size_t index, peal_error *err) {
+    const shared_table *self = user;
+    const size_t rows = self->table->rows, lanes = self->lanes->count;
+    const size_t batches = (rows + PEAL_PREDICT_BATCH - 1) / PEAL_PREDICT_BATCH;
+    const size_t first = batches * index / lanes * PEAL_PREDICT_BATCH;
+    const size_t end = batches * (index + 1) / lanes * PEAL_PREDICT_BATCH;
+    return score_rows(self->lanes, index, self->table, first, end < rows ? end : rows, self->lanes->lanes[0].scores,
+                      err);
+}
+
+peal_status models__lanes_run(models__lanes *lanes, peal_executor *executor, const peal_table *table, peal_error *err) {
+    shared_table shared = {lanes, table};
+    const peal_map_work work = {.work = score_part, .user = &shared};
+    if (lanes->count == 1) return models__lane_run(lanes, 0, table, err);
+    PEAL_TRY(make_room(lanes, &lanes->lanes[0], table->rows, err));
+    return peal_executor_map(executor, lanes->count, lanes->count, &work, err);
 }

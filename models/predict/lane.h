@@ -3,6 +3,7 @@
 #ifndef PEAL_MODELS_LANE_H
 #define PEAL_MODELS_LANE_H
 
+#include "core/thread/executor.h"
 #include "models/learner/learner.h"
 #include "models/predict/predictor.h"
 
@@ -33,5 +34,8 @@ peal_status models__lane_run(models__lanes *lanes, size_t index, const peal_tabl
 /* The same with room for scores of the caller's, [table->rows, width]. */
 peal_status models__lane_score(models__lanes *lanes, size_t index, const peal_table *table, double *scores,
                                peal_error *err);
+/* Predicts the rows of a table in all lanes at once, by as many threads; the scores are those of lane 0. Of one lane
+ * there need be no threads. */
+peal_status models__lanes_run(models__lanes *lanes, peal_executor *executor, const peal_table *table, peal_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/json.h"
+#include "core/base/machine.h"
 #include "core/base/memory.h"
 #include "core/base/stop.h"
 #include "core/base/text.h"
@@ -351,6 +352,7 @@ typedef struct dataset_walk {
     uint64_t rows; /* that there are */
     peal_predict_result *result;
     models__lanes lanes;
+    peal_executor *executor; /* of more than one lane */
 } dataset_walk;
 
 static peal_status walk_table(void *user, const peal_table *table, peal_error *err) {
@@ -361,7 +363,7 @@ static peal_status walk_table(void *user, const peal_table *table, peal_error *e
     }
     const peal_scan_rows rows = {.table = *table, .source = options->sources[0]};
     PEAL_TRY(check_offsets(self->predictor, &rows, self->result->rows_used, err));
-    PEAL_TRY(models__lane_run(&self->lanes, 0, table, err));
+    PEAL_TRY(models__lanes_run(&self->lanes, self->executor, table, err));
     PEAL_TRY(self->consumer->consume(self->consumer->user, &rows, self->lanes.lanes[0].scores, err));
     self->result->rows_used += table->rows;
     peal_report_progress(options->reporter, self->consumer->stage, "rows", self->result->rows_used, self->rows);
@@ -374,6 +376,13 @@ static uint64_t rows_of(const peal_dataset *dataset, unsigned splits) {
         if (splits >> split & 1) rows += peal_dataset_rows(dataset, split);
     }
     return rows;
+}
+
+/* Threads that so many rows are worth. */
+static size_t lanes_for(const peal_predict_options *options, uint64_t rows) {
+    enum { ROWS_EACH = 4096 };
+    const size_t most = options->threads ? options->threads : peal_machine_cpus();
+    return rows / ROWS_EACH < most ? (size_t)(rows / ROWS_EACH) + 1 : most;
 }
 
 static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_options *options, unsigned splits,
@@ -392,13 +401,16 @@ static peal_status walk_dataset(peal_predictor *predictor, const peal_predict_op
                       options->sources[0]);
     }
     splits = choose_splits(dataset, splits, options->reporter);
-    dataset_walk self = {predictor, options, consumer, rows_of(dataset, splits), result, {0}};
-    if (status == PEAL_OK) status = models__predictor_lanes(predictor, 1, &self.lanes, err);
+    dataset_walk self = {predictor, options, consumer, rows_of(dataset, splits), result, {0}, NULL};
+    const size_t threads = lanes_for(options, self.rows);
+    if (status == PEAL_OK) status = models__predictor_lanes(predictor, threads, &self.lanes, err);
+    if (status == PEAL_OK && threads > 1) status = peal_executor_new(threads, &self.executor, err);
     if (status == PEAL_OK) status = peal_dataset_read(dataset, splits, walk_table, &self, err);
     if (status == PEAL_OK && result->rows_used == 0) {
         status = peal_fail(err, PEAL_E_DATA, "%s has no rows in the split that was asked for", options->sources[0]);
     }
     result->rows_in = result->rows_used;
+    peal_executor_free(self.executor); /* first: its threads may be in the lanes */
     models__lanes_clear(&self.lanes);
     peal_dataset_close(dataset);
     return status;

@@ -30,6 +30,13 @@ done
 grep -q "of column 'b': 'k[0-9]*') are not known" w1.txt || fail "no warning: $(cat w1.txt)"
 cmp <(grep warning w1.txt) <(grep warning w7.txt) || fail "the warnings differ"
 
+# So are the rows of a dataset, a table of which is cut for all threads.
+$peal etl many --like m.st --out dataset --quiet
+for threads in 1 2 7; do
+    $peal predict m.st dataset --threads $threads --out d.csv --quiet
+    cmp p1.csv d.csv || fail "the predictions of a dataset's rows differ with $threads threads"
+done
+
 # The order is that of the rows: a row alone has the same prediction.
 for line in 2 450001 450011; do
     { head -1 train.csv; cat many/1.csv many/2.csv | grep -v '^a,' | sed -n "$((line - 1))p"; } >one.csv
