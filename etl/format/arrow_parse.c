@@ -76,13 +76,17 @@ static bool fill_numbers(part_parser *self, size_t index) {
     if (array->type.kind == TYPE_BOOL && !field_of(self, index)->settled) return false;
     ipc__array_numbers(array, numbers);
     take_nulls(self->wanted->nulls, numbers, self->rows);
-    size_t missing = 0, infinite = 0;
+    const peal_bound *bound = field_of(self, index)->bound;
+    size_t missing = 0, infinite = 0, beyond = 0;
     for (size_t row = 0; row < self->rows; row++) {
         missing += isnan(numbers[row]) != 0;
         infinite += isinf(numbers[row]) != 0;
     }
+    for (size_t row = 0; bound && row < self->rows; row++) {
+        beyond += numbers[row] < 0 || (bound->is_above && numbers[row] == 0);
+    }
     self->block->votes[index].numbers = self->rows - missing;
-    return infinite == 0 && (missing == 0 || !is_required(self, index));
+    return infinite == 0 && beyond == 0 && (missing == 0 || !is_required(self, index));
 }
 
 static peal_status fill_bools(part_parser *self, size_t index, bool *fits, peal_error *err) {

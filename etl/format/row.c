@@ -13,7 +13,7 @@
 
 static row__how how_of(const peal_field *field) {
     if (field->skip) return ROW_SKIP;
-    if (field->type == PEAL_TYPE_FLOAT64) return ROW_NUMBER;
+    if (field->type == PEAL_TYPE_FLOAT64) return field->bound ? ROW_OTHER : ROW_NUMBER;
     if (field->encode) return ROW_CODE;
     return peal_types[field->type].has_vocabulary ? ROW_CATEGORY : ROW_OTHER;
 }
@@ -28,7 +28,7 @@ static void aim(row__writer *writer, size_t index) {
         .how = how,
         .required = required,
         .checked = required || field->numeric,
-        .numbers = how == ROW_NUMBER ? table->columns[index].values : NULL,
+        .numbers = field->type == PEAL_TYPE_FLOAT64 && !field->skip ? table->columns[index].values : NULL,
         .codes = how == ROW_CATEGORY || how == ROW_CODE ? table->columns[index].values : NULL,
         .dictionary = &table->dictionaries[index],
         .votes = field->settled ? &writer->ignored : &writer->block->votes[index],
@@ -222,7 +222,18 @@ void row__code(row__writer *writer, const row__target *target, const char *text,
     *code = target->field->encode(target->field->encoder, (peal_text){text, (uint32_t)length});
 }
 
-/* Types that come seldom. A value of a fixed size is written in place; what is missing has no validity bit. */
+/* What is missing, or no number, is NaN, and beyond no bound. */
+static void check_bound(row__writer *writer, const row__target *target, const char *text, size_t length) {
+    enum { SHOWN = 40 };
+    const peal_bound *bound = target->field->bound;
+    const double number = target->numbers[writer->row];
+    if (!(number < 0) && !(bound->is_above && number == 0)) return;
+    row__fail(writer, "column '%s': '%.*s': %s (on-bad-row drop leaves such rows out)", target->field->name,
+              (int)(length < SHOWN ? length : SHOWN), text, bound->text);
+}
+
+/* Types, and columns of numbers, that come seldom. A value of a fixed size is written in place; what is missing has no
+ * validity bit. */
 void row__other(row__writer *writer, const row__target *target, const char *text, size_t length) {
     peal_table_room *table = &writer->block->table;
     peal_column_room *column = &table->columns[target->index];
@@ -230,6 +241,11 @@ void row__other(row__writer *writer, const row__target *target, const char *text
     peal_error *err = &writer->error;
     peal_status status = PEAL_OK;
     double number;
+    if (column->type == PEAL_TYPE_FLOAT64) {
+        row__number_slow(writer, target, text, length);
+        check_bound(writer, target, text, length);
+        return;
+    }
     if (peal_types[column->type].has_offsets && !peal_types[column->type].has_child) {
         const size_t bad = column->type == PEAL_TYPE_UTF8 ? peal_utf8_error(text, length) : length;
         if (bad < length) {

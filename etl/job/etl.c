@@ -195,7 +195,8 @@ static peal_status spill_hash(const etl_job *job, uint64_t *out, peal_error *err
     PEAL_TRY(peal_json_hash(job->description, 0, out, err));
     for (size_t i = 0; i < job->read.count; i++) {
         const peal_field *field = &job->read.fields[i];
-        const uint8_t facts[] = {(uint8_t)field->type, field->skip, field->settled, field->numeric};
+        const uint8_t facts[] = {(uint8_t)field->type, field->skip, field->settled, field->numeric,
+                                 field->bound != NULL};
         if (field->recipe) PEAL_TRY(hash_steps(&job->pipeline->columns[i], out, err));
         *out = peal_hash(field->name, strlen(field->name), *out);
         *out = peal_hash(facts, sizeof facts, *out);
@@ -209,13 +210,14 @@ static bool label_is_text(const etl_job *job) {
     return json_object_get(plan->types, job->read.fields[job->label].name) != NULL;
 }
 
-/* What is done while a column is read: images are made alike, and texts whose one step needs to see no others become
- * codes, for they need no vocabulary. */
+/* What is done while a column is read: images are made alike, texts whose one step needs to see no others become codes,
+ * for they need no vocabulary, and numbers that no step could take make bad rows. */
 static void work_at_once(etl_job *job) {
     for (size_t i = 0; i < job->read.count; i++) {
         const peal_pipeline_column *column = &job->pipeline->columns[i];
         const peal_transform *step = column->step_count == 1 ? column->steps[0].transform : NULL;
         peal_field *field = &job->read.fields[i];
+        field->bound = peal_pipeline_bound(column);
         field->recipe = column->recipe;
         if (column->recipe) field->width = job->pipeline->schema.fields[i].width;
         if (column->role != PEAL_ROLE_INDEX || !step || !step->encode || step->fit) continue;

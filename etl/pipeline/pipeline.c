@@ -133,6 +133,10 @@ char *peal_pipeline_describe(const peal_pipeline *pipeline, size_t column) {
     return text;
 }
 
+const peal_bound *peal_pipeline_bound(const peal_pipeline_column *column) {
+    return column->step_count == 1 ? column->steps[0].transform->bound : NULL;
+}
+
 const peal_pipeline_step *peal_pipeline_reader(const peal_pipeline_column *column) {
     for (size_t i = 0; i < column->step_count; i++) {
         if (column->steps[i].transform->role == PEAL_TRANSFORM_READ) return &column->steps[i];

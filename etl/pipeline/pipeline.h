@@ -156,6 +156,8 @@ bool peal_pipeline_same(const json_t *a, const json_t *b);
 
 /* True if the column's values are numbers behind its steps: they came as numbers, or a step reads them. */
 bool peal_pipeline_is_number(const peal_pipeline *pipeline, size_t column);
+/* The numbers that the column can hold as they come; NULL: all, or its steps may change what they are. */
+const peal_bound *peal_pipeline_bound(const peal_pipeline_column *column);
 /* The step that reads the column's texts as numbers, or NULL. */
 const peal_pipeline_step *peal_pipeline_reader(const peal_pipeline_column *column);
 /* Whether one of the column's steps is this transform. */

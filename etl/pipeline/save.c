@@ -332,6 +332,7 @@ static peal_status load_column(peal_pipeline *pipeline, const json_t *saved, pea
         if (step->transform != &peal_transform_read_number) continue;
         pipeline->schema.fields[pipeline->schema.count - 1].spelling = *(const peal_spelling *)step->state;
     }
+    pipeline->schema.fields[pipeline->schema.count - 1].bound = peal_pipeline_bound(column);
     return PEAL_OK;
 }
 

@@ -18,6 +18,13 @@ typedef struct peal_spelling {
     char unit[PEAL_UNIT_SIZE]; /* what may stand before or behind it, as $ and kg; "": nothing */
 } peal_spelling;
 
+/* Which numbers a column can hold: those from 0 on, or above 0. `text` says what they are: "a weight is a number from 0
+ * on". What is missing is none. */
+typedef struct peal_bound {
+    bool is_above;
+    const char *text;
+} peal_bound;
+
 enum { PEAL_INDEX_BASE_MOST = 1, PEAL_INDEX_BITS_MOST = 31 };
 
 typedef struct peal_field {
@@ -40,6 +47,8 @@ typedef struct peal_field {
     /* Of a LIST of indices, that other inputs must be read by too, so that an index means the same feature: */
     uint32_t base; /* the number that inputs give the first feature, where they say none themselves (libsvm) */
     uint32_t bits; /* of the hashes that features are told apart by (vw); 0: they are no hashes, or it is not known */
+    /* Of a FLOAT64: a row with a number that is beyond it is bad. It outlives the schema. NULL: there is none. */
+    const peal_bound *bound;
     /* Of an INT32: its values are codes of texts, made as these are read: `encode` gives that of a text that is there,
      * with `encoder`, which belongs to who set it; -1 is missing. NULL of all else. */
     int32_t (*encode)(const void *encoder, peal_text text);

@@ -11,7 +11,11 @@ static const peal_option no_options[] = {
     {.name = NULL},
 };
 
-/* What is not above 0 becomes no number that could be trained with, and is found there. */
+static const peal_bound from_0 = {.text = "a weight is a number from 0 on"},
+                        above_0 = {.is_above = true, .text = "an exposure is a number above 0"};
+
+/* What is not above 0, where other steps made it so, becomes no number that could be trained with, and is found there.
+ * What came so made a bad row (peal_bound). */
 static void take_logs(const void *state, double *values, size_t count) {
     (void)state;
     for (size_t i = 0; i < count; i++)
@@ -23,6 +27,7 @@ const peal_transform peal_transform_weight = {
     .documentation = "numbers from 0 on: how many rows a row counts for in training; models do not see it, and "
                      "predictions do not need it",
     .role = PEAL_TRANSFORM_WEIGHT,
+    .bound = &from_0,
     .options = no_options,
     .load = peal_transform_load_nothing,
     .save = peal_transform_save_nothing,
@@ -49,5 +54,6 @@ const peal_transform peal_transform_exposure = {
     .load = peal_transform_load_nothing,
     .save = peal_transform_save_nothing,
     .free = free,
+    .bound = &above_0,
     .numbers = take_logs,
 };

@@ -15,6 +15,7 @@
 #include "etl/format/cell.h"
 #include "etl/image/recipe.h"
 #include "etl/table/dictionary.h"
+#include "etl/table/schema.h"
 #include "etl/transform/bag.h"
 
 /* What one pass learns of a column. Numbers use the moments, texts the dictionary with its counts. */
@@ -91,6 +92,8 @@ typedef struct peal_transform {
     void (*observe)(void *state, peal_text text, uint64_t count, uint64_t held);
     /* What a person might not expect of what was fitted, behind the column's name; "" if there is nothing. */
     void (*remark)(const void *state, char text[PEAL_REMARK_TEXT], bool *is_warning);
+    /* Of what takes not all numbers: those that it takes, if it is a column's one step. NULL: it takes all. */
+    const peal_bound *bound;
     /* In place, NaN is missing. */
     void (*numbers)(const void *state, double *values, size_t count);
     /* The text that `text` becomes, perhaps in `scratch`. NULL if it stays what it is. */

@@ -36,9 +36,26 @@ $peal predict n.st - --quiet <<<$'x,hours\n0.5,3\n0.5,6\n-1,1' >n.txt
 awk 'NR == 2 { one = $1 } NR == 3 { exit !($1 / one > 1.999999 && $1 / one < 2.000001) }' n.txt || fail "$(cat n.txt)"
 expect 3 "there is no column 'hours'" $peal predict n.st - <<<$'x\n1'
 expect 3 "row 2 (of the good ones): column 'hours' has no value that can be added" $peal predict n.st - <<<$'x,hours\n1,2\n1,'
-expect 3 "row 1 (of the good ones): column 'hours'" $peal predict n.st - <<<$'x,hours\n1,0\n1,1'
-expect 3 "row 3: column 'hours': an offset is a finite number, and an exposure is above 0" \
+
+# An exposure that has no logarithm is a bad row, by the line of its file, however it is written.
+head -n 5 rows.csv | sed '3s/,[0-9]*,/,0,/' >zero.csv
+awk -F, 'NR > 1 { printf "{\"x\": %s, \"hours\": %s, \"w\": %s, \"n\": %s, \"y\": \"%s\"}\n", $1, $2, $3, $4, $5 }' zero.csv >zero.jsonl
+for how in 'zero.csv: line 3' 'zero.jsonl: line 2'; do
+    expect 3 "$how: column 'hours': '0" $peal etl "${how%%:*}" --exposure hours --label n --task regress --out no
+    expect 3 "an exposure is a number above 0 (--on-bad-row drop" $peal predict n.st "${how%%:*}"
+done
+expect 3 "line 4: column 'hours': '-2': an exposure is a number above 0" \
     $peal train - --label n --task regress --exposure hours --out no.st <<<$'x,hours,n\n1,1,2\n2,1,3\n3,-2,4\n4,2,6'
+$peal predict n.st zero.csv --on-bad-row drop >n.txt 2>err.txt
+grep -q '^rows: 4 in = 3 used + 1 dropped' err.txt || fail "$(cat err.txt)"
+[ "$(sed -n 3p n.txt)" = "" ] && [ "$(wc -l <n.txt)" = 5 ] || fail "the bad row has no line of its own: $(cat n.txt)"
+for flats in flats/flats.csv arrow/flats.arrow; do # of which 100 are on the ground floor
+    $peal etl "$data/$flats" --label price --exposure floor --on-bad-row drop --out floors 2>err.txt
+    grep -q ' + 100 dropped' err.txt || fail "$flats: $(cat err.txt)"
+done
+# Where a step makes another number of it, that one counts, and an offset of any sign is one.
+$peal etl zero.csv --label n --task regress --transform clip:columns=hours,least=1 --transform exposure:columns=hours --out clipped --quiet
+$peal etl zero.csv --label n --task regress --offset x --out negative --quiet
 
 # Trees and nets add an offset to their score, too.
 for model in trees:rounds=20 mlp:hidden=4; do
@@ -51,8 +68,14 @@ done
 sed '4s/,[0-3],/,,/' weighed.csv >gap.csv
 $peal train gap.csv --label y --weight w --model logistic --out gap.st 2>err.txt
 grep -q '^warning: 1 rows have no label that is known, or no weight or offset, and are left out' err.txt || fail "$(cat err.txt)"
-expect 3 "row 2: column 'w': a weight is a number from 0 on, not -1" \
+expect 3 "line 3: column 'w': '-1': a weight is a number from 0 on (--on-bad-row drop leaves such rows out)" \
     $peal train - --label y --weight w --out no.st <<<$'x,w,y\n1,1,a\n2,-1,b\n3,1,a'
+sed '4s/,[0-3],/,-0.5,/; 7s/,[0-3],/,inf,/' weighed.csv >below.csv
+$peal etl below.csv --label y --weight w --on-bad-row quarantine --out below 2>err.txt
+grep -q '^rows: 400 in = 398 used + 0 dropped + 2 quarantined' err.txt || fail "$(cat err.txt)"
+$peal train below --model logistic --out below.st --quiet
+$peal predict below.st below.csv >below.txt 2>err.txt && grep -q '^rows: 400 in = 400 used' err.txt || fail "$(cat err.txt)"
+sed '4s/,[0-3],/,-0.0,/' weighed.csv | $peal etl - --label y --weight w --out no_less --quiet
 expect 3 "add up to 0: no row counts" $peal train - --label y --weight w --model logistic --out no.st <<<$'x,w,y\n1,0,a\n2,0,b\n3,0,a'
 expect 2 "both columns of offsets" $peal train rows.csv --label y --offset n --exposure hours --out no.st
 expect 2 "an offset is added to one score" $peal train rows.csv --label w --offset n --model softmax --task classify --out no.st
