@@ -117,6 +117,7 @@ static peal_status reserve_schema(peal_applier *applier, peal_apply_for purpose,
 
 static peal_status make_schema(peal_applier *applier, peal_apply_for purpose, peal_error *err) {
     const peal_pipeline *pipeline = applier->pipeline;
+    applier->no_label = !peal_apply_needs(purpose, PEAL_ROLE_LABEL);
     PEAL_TRY(reserve_schema(applier, purpose, err));
     if (pipeline->feature_width) {
         applier->raw_of[0] = SIZE_MAX;
@@ -152,7 +153,7 @@ static peal_status make_schema(peal_applier *applier, peal_apply_for purpose, pe
 
 bool peal_apply_needs(peal_apply_for purpose, peal_column_role role) {
     if (role == PEAL_ROLE_WEIGHT || role == PEAL_ROLE_KEPT) return purpose == PEAL_APPLY_ALL;
-    return role != PEAL_ROLE_QUERY || purpose != PEAL_APPLY_PREDICT;
+    return (role != PEAL_ROLE_QUERY && role != PEAL_ROLE_LABEL) || purpose != PEAL_APPLY_PREDICT;
 }
 
 peal_status peal_applier_new(const peal_pipeline *pipeline, peal_apply_for purpose, peal_applier **out,

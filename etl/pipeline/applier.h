@@ -21,6 +21,7 @@ struct peal_applier {
     const peal_pipeline *pipeline;
     peal_code_map *maps; /* [raw columns] what the texts of the present dictionaries become */
     applier__map *own;   /* [own_count] */
+    bool no_label;       /* the label is missing in the output, whatever the raw one is */
     bool keeps_texts;    /* the next dictionaries are the present ones, grown */
     size_t own_count;
     peal_buffer scratch;

@@ -252,6 +252,21 @@ static void apply_doubles(const peal_pipeline_column *column, const peal_column 
     }
 }
 
+/* The label of rows that are predicted: it keeps its place, so that what stands behind it does, but nobody reads it. */
+static void apply_no_label(peal_column *out, size_t count, uint8_t *values, uint8_t *validity) {
+    int32_t codes[NUMBER_CHUNK];
+    if (!applier__holds_codes(out)) {
+        for (size_t row = 0; row < count; row++) ((double *)(void *)values)[row] = (double)NAN;
+        return;
+    }
+    memset(codes, 0xFF, sizeof codes);
+    out->null_count = 0;
+    for (size_t at = 0; at < count; at += NUMBER_CHUNK) {
+        put_codes(out, codes, at, count - at < NUMBER_CHUNK ? count - at : NUMBER_CHUNK, values, validity);
+    }
+    out->validity = out->null_count ? validity : NULL;
+}
+
 static void apply_column(peal_applier *applier, const peal_raw_batch *raw, const peal_code_map *maps,
                          const uint32_t *selection, size_t count, size_t index) {
     const peal_pipeline *pipeline = applier->pipeline;
@@ -272,7 +287,9 @@ static void apply_column(peal_applier *applier, const peal_raw_batch *raw, const
         return;
     }
     column->values = values;
-    if (applier__holds_codes(column)) {
+    if (from == pipeline->label && applier->no_label) {
+        apply_no_label(column, count, values, applier->validity[index]);
+    } else if (applier__holds_codes(column)) {
         apply_codes(applier, from, raw, maps, selection, count, column, values, applier->validity[index]);
     } else {
         apply_doubles(&pipeline->columns[from], &raw->columns[from], maps ? &maps[from] : NULL, selection, count,

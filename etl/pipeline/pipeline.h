@@ -243,8 +243,9 @@ bool peal_pipeline_hides_missing(const peal_pipeline *pipeline, size_t column);
 
 /* Per thread: scratch memory, and what the texts of the present dictionaries become. */
 typedef struct peal_applier peal_applier;
-/* What the rows are for: a prediction needs no queries, weights and columns that are kept, an evaluation no weights and
- * columns that are kept. What is not needed is not in the output, and the raw columns need not be there. */
+/* What the rows are for: a prediction needs no label, queries, weights and columns that are kept, an evaluation no
+ * weights and columns that are kept. What is not needed is not in the output, but for a label that is missing in all
+ * rows, and the raw columns need not be there. */
 typedef enum peal_apply_for { PEAL_APPLY_PREDICT, PEAL_APPLY_EVAL, PEAL_APPLY_ALL } peal_apply_for;
 bool peal_apply_needs(peal_apply_for purpose, peal_column_role role);
 peal_status peal_applier_new(const peal_pipeline *pipeline, peal_apply_for purpose, peal_applier **out,

@@ -126,6 +126,37 @@ case_33h() {
     cmp -s out.txt first.txt || wrong "the label changes the predictions: $(diff out.txt first.txt | head -n 2)"
 }
 
+# A label that cannot be read, of a number, of classes that are numbers and of classes: a prediction does not read it, an
+# evaluation does.
+case_33u() {
+    local how format
+    awk 'BEGIN { srand(2); print "a,b,n,k,c"; for (i = 0; i < 200; i++) { a = rand(); b = rand()
+        printf "%.3f,%.3f,%.4f,%d,%s\n", a, b, 3 * a - b + 0.1 * rand(), (a > b), (a > b) ? "yes" : "no" } }' >rows.csv
+    printf 'a,b,label\n0.1,0.2,?\n0.3,0.4,unknown\n0.5,0.6,\n0.7,0.8,NA\n0.9,0.1,\xff\n' >rubbish.csv
+    cut -d, -f1,2 rubbish.csv >bare.csv
+    printf '{"a": 0.1, "b": 0.2, "label": [1]}\n{"a": 0.3, "b": 0.4, "label": {"x": 2}}\n{"a": 0.5, "b": 0.6}\n' >rubbish.jsonl
+    printf '{"a": 0.7, "b": 0.8, "label": "NA"}\n{"a": 0.9, "b": 0.1, "label": null}\n' >>rubbish.jsonl
+    for how in 'n regress linear' 'k classify logistic' 'c classify logistic'; do
+        # shellcheck disable=SC2086
+        set -- $how
+        rm -f m.safetensors
+        cut -d, -f1,2,$(($(expr index nkc "$1") + 2)) rows.csv | sed "1s/,[nkc]$/,label/" >in.csv
+        quick in.csv --label label --task "$2" --model "$3"
+        predict bare.csv
+        well
+        lines 6
+        cp out.txt first.txt
+        for format in csv jsonl; do
+            predict rubbish.$format
+            well
+            cmp -s out.txt first.txt || wrong "$1: the label of $format changes the predictions: $(diff out.txt first.txt | head -n 2)"
+            told '5 in = 5 used'
+        done
+        run "$peal" eval m.safetensors rubbish.csv
+        [ "$code" = 3 ] || wrong "$1: an evaluation does without labels"
+    done
+}
+
 # The last line has no end.
 case_33j() {
     base "$cases/33j_norow_nl.csv"
