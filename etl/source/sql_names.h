@@ -10,7 +10,7 @@
 
 typedef struct source__sql_name {
     char *place;         /* before the "?", without the scheme */
-    char *table, *query; /* NULL: not given; never both */
+    char *table, *query; /* NULL: not given; never both. A query has no blanks or semicolons at its end */
     char *rest;          /* "key=value&key=value" of what else there is, as it stands; NULL: nothing */
 } source__sql_name;
 

@@ -43,6 +43,10 @@ psql -q -d postgres -c "\\copy (select $columns from orders) to orders.csv csv h
 "$peal" etl orders.csv --out reference --label y --quiet
 "$peal" etl "$url?query=select $columns from orders -- all" --out query --label y --quiet
 cmp query/train-00000.arrow reference/train-00000.arrow || fail "a query gives other rows than CSV"
+for end in ';' ' ; ;%0A' ' -- all;'; do
+    "$peal" etl "$url?query=select $columns from orders$end" --out ended --label y --quiet
+    cmp ended/train-00000.arrow reference/train-00000.arrow || fail "a query that ends with '$end' gives other rows"
+done
 "$peal" etl "$url?table=orders" --out table --label y 2>err.txt
 for left in "tags is left out: it is a list" "raw is left out: it is binary data"; do grep -qF "$left" err.txt || fail "$(cat err.txt)"; done
 [ "$(json table/manifest.json rows.in)" = 3000 ] || fail "a table"

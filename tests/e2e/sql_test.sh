@@ -40,6 +40,10 @@ python3 make.py shop.db 10000
 query='sqlite:shop.db?query=select id, x, n, c, day, y from orders'
 "$peal" etl "$query" --out query --label y --quiet
 cmp query/train-00000.arrow reference/train-00000.arrow || fail "a query gives other rows than CSV"
+for end in ';' ' ; ;%0A' ' -- all;'; do
+    "$peal" etl "$query$end" --out ended --label y --quiet
+    cmp ended/train-00000.arrow reference/train-00000.arrow || fail "a query that ends with '$end' gives other rows"
+done
 for threads in 1 2 5; do
     "$peal" etl 'sqlite:shop.db?table=orders' --out "table$threads" --label y --drop code --threads "$threads" 2>err.txt
     cmp "table$threads/train-00000.arrow" parts/train-00000.arrow || fail "$threads threads: a table gives other rows than CSV"
