@@ -362,6 +362,13 @@ peal_status models__forest_model_check(const void *model, peal_error *err) {
     return PEAL_OK;
 }
 
+bool models__forest_is_constant(const void *model) {
+    const models__forest *forest = &((const models__forest_model *)model)->forest;
+    size_t tree = 0;
+    while (tree < forest->trees && forest->sizes[tree] == 0) tree++;
+    return tree == forest->trees;
+}
+
 /* ---- scores ---- */
 
 /* Bins [PEAL_PREDICT_BATCH, features], then scores [outputs]. */

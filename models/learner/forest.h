@@ -159,6 +159,8 @@ peal_status models__forest_model_new(const peal_pipeline *pipeline, const peal_m
 void models__forest_model_free(void *model);
 const peal_tensor *models__forest_model_tensors(const void *model, size_t *count);
 peal_status models__forest_model_check(const void *model, peal_error *err);
+/* Whether no tree has a split. */
+bool models__forest_is_constant(const void *model);
 peal_status models__forest_model_scratch(const void *model, void **scratch, peal_error *err);
 void models__forest_model_score(const void *model, void *scratch, const peal_batch *batch, double *scores);
 /* What they rank by; NULL: they do not rank. */

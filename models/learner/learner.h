@@ -202,6 +202,8 @@ struct peal_learner {
 
     /* ---- what it tells of the model besides; NULL: nothing ---- */
 
+    /* Whether it makes no difference between rows, but for their offsets. */
+    bool (*is_constant)(const void *model);
     const peal_view *const *views; /* ends with NULL */
     /* For each column of the input that it learnt from, by what they serve it: an array of objects with a name, and in
      * `gain` and `splits` how much. NULL if there is no memory. */

@@ -473,6 +473,7 @@ const peal_learner models__trees_learner = {
     .scratch_free = free,
     .score = models__forest_model_score,
     .ranking = models__forest_model_ranking,
+    .is_constant = models__forest_is_constant,
     .views = models__forest_views,
     .importance = models__forest_importance,
     .tree = models__forest_tree,

@@ -23,9 +23,21 @@ static void warn_of_falling_loss(const models__trainer *trainer) {
                 course->later_loss, course->last_loss);
 }
 
+/* Drawn rows give each tree without a split another value, so the loss may well have changed. */
+static bool is_constant(const models__trainer *trainer) {
+    return trainer->learner->is_constant && trainer->learner->is_constant(trainer->best);
+}
+
 /* A training in which nothing was learnt, or that made it worse, of learners that a smaller step would help. */
 static void warn_of_no_gain(const models__trainer *trainer) {
     const models__course *course = &trainer->course;
+    if (is_constant(trainer)) {
+        peal_report(trainer->options->reporter, PEAL_EVENT_WARNING,
+                    "no split was made in any tree, so the model makes no difference between rows: fewer rows or less "
+                    "gain may have to be enough (min_rows, min_hessian, min_gain), or more rows be drawn for a tree "
+                    "(rows), or no column tells the label");
+        return;
+    }
     const double rise = course->last_loss - course->first_loss;
     if (!trainer->learner->has_no_end || trainer->result->epochs < 2 || trainer->data.valid_count) return;
     if (rise == 0) {
@@ -87,8 +99,8 @@ double models__loss_of_the_mean(const models__trainer *trainer, const models__he
 }
 
 static void warn_of_worthless_model(const models__trainer *trainer, const models__held *held) {
-    if (held->metrics->is_order) return; /* there is no number that all rows could be said to be */
-    if (held->rows == 0) return;
+    if (held->metrics->is_order) return;                 /* there is no number that all rows could be said to be */
+    if (held->rows == 0 || is_constant(trainer)) return; /* that has been told, with what to do about it */
     if (labels_are_the_same(held)) {
         peal_report(trainer->options->reporter, PEAL_EVENT_WARNING,
                     "the label is the same in all %llu held-out rows: they cannot show what the model is worth",

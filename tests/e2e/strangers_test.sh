@@ -149,7 +149,18 @@ expect 2 "alpha is of the objective quantile or huber, not of 'squared'" \
     "$peal" train plain.csv --label y --model trees:objective=squared,alpha=0.3 --out m.safetensors
 expect 2 "takes no columns" "$peal" etl ids.csv --label y --transform label:columns=x --out x.ds
 learn plain.csv --model trees:min_gain=1e9
-says "warning: the loss has not changed"
+says "warning: no split was made in any tree"
+# Drawn rows give each tree another value, and held-out rows say no why.
+for rows in 0.001 0.03; do
+    for valid in "" "--valid 0.3"; do
+        # shellcheck disable=SC2086
+        learn plain.csv --model trees:rows=$rows $valid
+        says "warning: no split was made in any tree"
+        says 'more rows be drawn for a tree \(rows\)'
+    done
+done
+learn plain.csv --model trees
+silent_of "no split was made"
 learn plain.csv --model trees:rate=9
 says "warning: the loss rose"
 learn plain.csv --model trees --transform bins:columns=x
