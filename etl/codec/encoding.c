@@ -38,7 +38,10 @@ static peal_status convert(encoding_stream *self, peal_error *err) {
     self->size = from_left;
     if (self->output_size) return PEAL_OK;
     if (problem == EILSEQ) return no_text(self, "it is no", err);
-    if (problem == EINVAL && self->ended) return no_text(self, "it ends within a character of", err);
+    if (problem == EINVAL && self->ended && !self->inner->is_cut_off) {
+        return no_text(self, "it ends within a character of", err);
+    }
+    if (problem == EINVAL && self->ended) self->size = 0; /* of a line that is not whole */
     return PEAL_OK;
 }
 
@@ -54,6 +57,7 @@ static peal_status encoding_read(peal_stream *base, uint8_t *out, size_t capacit
             self->inner->read(self->inner, (uint8_t *)self->input + self->size, INPUT_SIZE - self->size, &more, err));
         self->size += more;
         self->ended = more == 0;
+        base->is_cut_off = self->inner->is_cut_off;
     }
     const size_t left = self->output_size - self->output_used;
     *got = left < capacity ? left : capacity;

@@ -113,7 +113,11 @@ static peal_status csv_next(peal_reader *base, peal_block *block, peal_error *er
         PEAL_TRY(fill_text(reader, block, capacity, err));
         came = block->size;
         const bool last = reader->ended && reader->carry_size == 0;
-        if (last) csv__end_text(block->text, &block->size);
+        if (last) {
+            block->size =
+                peal_whole_lines(reader->stream, reader->name, reader->wanted->damage, block->text, block->size);
+            csv__end_text(block->text, &block->size);
+        }
         whole = last ? block->size : csv__whole_records(&reader->dialect, block->text, block->size);
         if (whole > 0 || last) break;
         if (block->size > LONGEST_RECORD) {
@@ -294,6 +298,7 @@ static peal_status begin(csv__reader *reader, const json_t *options, char tabs, 
     size_t size, used = 0;
     peal_status status = csv__read_beginning(&input, &text, &size, &reader->ended, err);
     if (status == PEAL_OK) {
+        if (reader->ended) size = peal_whole_lines(reader->stream, reader->name, wanted->damage, text, size);
         status = csv__find_dialect(options, &evidence, text, &size, reader->ended, &reader->dialect, err);
     }
     if (status == PEAL_OK) status = map_columns(reader, text, size, &used, err);

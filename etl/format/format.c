@@ -373,6 +373,18 @@ uint64_t peal_count_newlines(const char *text, size_t size) {
     return count_newlines(text, size);
 }
 
+size_t peal_whole_lines(const peal_stream *stream, const char *name, const peal_reporter *reporter, const char *text,
+                        size_t size) {
+    if (!stream->is_cut_off || size == 0 || text[size - 1] == '\n') return size;
+    const char *last = memrchr(text, '\n', size);
+    if (!last) last = memrchr(text, '\r', size); /* old Macintoshes end lines with CR alone */
+    const size_t whole = last ? (size_t)(last - text) + 1 : 0;
+    if (whole < size) {
+        peal_report(reporter, PEAL_EVENT_NOTE, "%s: its last line is unfinished, and left out", name);
+    }
+    return whole;
+}
+
 bool peal_format_is_text(const uint8_t *head, size_t size) {
     return !memchr(head, '\0', size);
 }

@@ -186,6 +186,10 @@ typedef struct peal_format {
 extern const peal_format *const peal_formats[]; /* ends with NULL */
 
 uint64_t peal_count_newlines(const char *text, size_t size);
+/* How many bytes of a text count with which `stream` has ended: all of them, or, if it was cut off, those up to the end
+ * of its last whole line; then `reporter` (NULL is allowed) is told by the input's `name`. */
+size_t peal_whole_lines(const peal_stream *stream, const char *name, const peal_reporter *reporter, const char *text,
+                        size_t size);
 
 /* For formats whose inputs all are of lines: true but of text in 16 bits. */
 bool peal_format_is_text(const uint8_t *head, size_t size);

@@ -104,6 +104,7 @@ static void blank_out(jsonl__reader *reader, peal_block *block) {
 /* Whole lines at the beginning of the text, of which the first `seen` bytes have no newline. */
 static size_t cut_lines(jsonl__reader *reader, peal_block *block, size_t seen) {
     if (reader->ended) {
+        block->size = peal_whole_lines(reader->stream, reader->name, reader->wanted->damage, block->text, block->size);
         reader->added = block->size > 0 && block->text[block->size - 1] != '\n';
         if (reader->added) block->text[block->size++] = '\n';
         memset(block->text + block->size, 0, PEAL_BLOCK_PADDING);

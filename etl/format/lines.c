@@ -16,11 +16,12 @@ size_t lines__mark(const char *text, size_t size) {
     return size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
 }
 
-peal_status lines__open(lines__source *source, const peal_input *input, size_t block_size, peal_error *err) {
+peal_status lines__open(lines__source *source, const peal_input *input, const peal_wanted *wanted, peal_error *err) {
     *source = (lines__source){
         .stream = input->stream,
         .name = peal_strdup(input->name),
-        .block_size = block_size ? block_size : PEAL_BLOCK_SIZE,
+        .block_size = wanted->block_size ? wanted->block_size : PEAL_BLOCK_SIZE,
+        .damage = wanted->damage,
         .line = 1,
     };
     if (source->name) return PEAL_OK;
@@ -35,14 +36,17 @@ void lines__close(lines__source *source) {
     *source = (lines__source){0};
 }
 
-/* Reads on: what the stream has come to, up to `capacity` bytes in all. A last line gets its end; *came does not count
- * it. */
+/* Reads on: what the stream has come to, up to `capacity` bytes in all. A last line gets its end, which *came does not
+ * count, or is left out if it is not whole. */
 static peal_status fill(lines__source *source, peal_block *block, size_t capacity, size_t *came, peal_error *err) {
     size_t got;
     PEAL_TRY(peal_block_grow(block, capacity + 1, err));
     uint8_t *to = (uint8_t *)block->text + block->size;
     PEAL_TRY(peal_stream_take(source->stream, to, capacity - block->size, &got, &source->ended, err));
     block->size += got;
+    if (source->ended) {
+        block->size = peal_whole_lines(source->stream, source->name, source->damage, block->text, block->size);
+    }
     *came = block->size;
     if (source->ended && block->size > 0 && block->text[block->size - 1] != '\n') block->text[block->size++] = '\n';
     return PEAL_OK;
@@ -58,7 +62,7 @@ static peal_status fill_lines(lines__source *source, peal_block *block, size_t *
     for (;;) {
         const size_t known = block->size; /* no line ends before it */
         PEAL_TRY(fill(source, block, capacity, came, err));
-        const char *last = memrchr(block->text + known, '\n', block->size - known);
+        const char *last = block->size > known ? memrchr(block->text + known, '\n', block->size - known) : NULL;
         *whole = last ? (size_t)(last - block->text) + 1 : 0;
         if (last || source->ended) return PEAL_OK;
         if (block->size > LONGEST_LINE) {

@@ -11,6 +11,7 @@ typedef struct lines__source {
     peal_stream *stream;
     char *name;        /* of the input, for messages */
     size_t block_size; /* bytes of a block, if no line is longer */
+    const peal_reporter *damage;
     peal_buffer carry; /* the beginning of a line whose end is not read yet */
     bool ended;        /* the stream has no more */
     uint64_t line;     /* of the next block's first line, 1-based */
@@ -18,11 +19,11 @@ typedef struct lines__source {
     uint64_t offset;   /* bytes of the input in front of it */
 } lines__source;
 
-/* Takes input->stream over, even on failure; `block_size` 0 is the default. */
-peal_status lines__open(lines__source *source, const peal_input *input, size_t block_size, peal_error *err);
+/* Takes input->stream over, even on failure. */
+peal_status lines__open(lines__source *source, const peal_input *input, const peal_wanted *wanted, peal_error *err);
 void lines__close(lines__source *source);
-/* The next whole lines, each with its LF, also the last one; a UTF-8 mark at the beginning is left out. The block's
- * size is 0 at the end. */
+/* The next whole lines, each with its LF, also the last one (but of a stream that was cut off); a UTF-8 mark at the
+ * beginning is left out. The block's size is 0 at the end. */
 peal_status lines__next(lines__source *source, peal_block *block, peal_error *err);
 /* How many LF there are. */
 size_t lines__count(const char *text, size_t size);

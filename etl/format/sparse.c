@@ -368,7 +368,7 @@ peal_status sparse__open(const sparse__grammar *grammar, const json_t *options, 
     reader->base = (peal_reader){.next = sparse_next, .parse = sparse_parse, .close = sparse_close};
     reader->grammar = grammar;
     reader->wanted = wanted;
-    peal_status status = lines__open(&reader->lines, input, wanted->block_size, err);
+    peal_status status = lines__open(&reader->lines, input, wanted, err);
     if (status == PEAL_OK) status = map_columns(reader, err);
     if (status == PEAL_OK) status = choose_option(reader, options, err);
     if (status == PEAL_OK) {

@@ -182,8 +182,15 @@ peal_status peal_live_sample(peal_live *live, uint64_t lines_most, int64_t until
         find_lines(&found, live->read.data, live->read.size, lines_most);
         late = found.count >= 2 && peal_now_ns() >= until_ns;
     }
-    *size = ended && found.count < lines_most ? live->read.size : found.end;
+    const char *text = (const char *)live->read.data;
+    *size = ended && found.count < lines_most
+                ? peal_whole_lines(live->stream, peal_live_name(live), NULL, text, live->read.size)
+                : found.end;
     *bytes = live->read.data;
+    if (*size == 0 && live->read.size > 0) {
+        return peal_fail(err, PEAL_E_DATA, "%s: its first line is unfinished: wait for more (idle-seconds)",
+                         peal_live_name(live));
+    }
     live->sample_size = *size;
     return find_head(live, *size, err);
 }

@@ -139,6 +139,7 @@ static peal_status read_file(follow_stream *self, uint8_t *out, size_t capacity,
     self->at += *got;
     self->given += *got;
     self->line_ended = out[*got - 1] == '\n';
+    self->base.is_cut_off = false;
     self->since_ns = peal_now_ns();
     return PEAL_OK;
 }
@@ -182,7 +183,8 @@ static peal_status follow_read(peal_stream *base, uint8_t *out, size_t capacity,
         case FATE_GREW:
             continue;
         case FATE_SAME:
-            if (is_idle(self)) return PEAL_OK;
+            base->is_cut_off = is_idle(self); /* its writer may be in the middle of a line */
+            if (base->is_cut_off) return PEAL_OK;
             break;
         }
         nap(self, NAP_MS);

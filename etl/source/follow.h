@@ -4,7 +4,7 @@
  * one is read first, and then the new one from its beginning; a file that became shorter is read from its beginning
  * again. Either is told in a line. A name that is gone for a while is waited for. A file whose last line has no end
  * gets one before the next file begins, so rows of two files never run together. The stream ends only if the list's
- * idle time is over.
+ * idle time is over; then it is cut off (peal_stream.is_cut_off).
  *
  * Not seen is a file that was cut and has grown beyond the byte that was read last before anybody looked (some
  * milliseconds), for nothing tells it from one that was added to. */

@@ -69,6 +69,7 @@ static peal_status head_read(peal_stream *base, uint8_t *out, size_t capacity, s
     if (own > 0 && wanted > base->buffered) wanted = base->buffered;
     PEAL_TRY(self->inner->read(self->inner, out + own, wanted, &more, err));
     *got += more;
+    base->is_cut_off = self->inner->is_cut_off;
     count_buffered(self);
     return PEAL_OK;
 }

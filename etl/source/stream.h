@@ -25,6 +25,8 @@ struct peal_stream {
      * it always would. */
     bool (*ready)(peal_stream *self, int timeout_ms);
     bool live;       /* `read` gives what has come so far, and waits only if that is nothing */
+    bool is_cut_off; /* at its end: more may be written behind it (a file that was followed), so a last line that has
+                        no end is not whole */
     size_t buffered; /* bytes that were read ahead and are handed out first, up to where others stop looking */
     uint64_t size;   /* bytes in all; UINT64_MAX: known at its end only */
 };

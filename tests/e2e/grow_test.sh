@@ -81,6 +81,35 @@ cmp <(sum_of g) <(sum_of h) || fail "rows of a rotated file were lost, doubled o
 grow log.csv --window 100 --idle-seconds 0 --resume --out g # nothing is new
 cmp <(sum_of g) <(sum_of h) || fail "going on with nothing new changed the dataset"
 
+# A last line whose end has not come when the idle time is over may be half a row: it is left out, told, and read whole later.
+{ echo $header && rows 1 150 && printf '5'; } >part.csv
+"$peal" etl part.csv --label y --follow --window 100 --idle-seconds 0 --out part 2>err.txt
+[ "$(dataset_rows part)" = 150 ] || fail "half a row was taken, or a whole one was not"
+grep -q "^part.csv: its last line is unfinished, and left out" err.txt || { cat err.txt >&2; fail "half a row is left out without a word"; }
+printf '7.5,town1,0' >>part.csv # whole by its looks, and still without an end
+"$peal" etl part.csv --label y --follow --window 100 --idle-seconds 0 --resume --out part 2>err.txt
+[ "$(dataset_rows part)" = 150 ] && grep -q "its last line is unfinished" err.txt || fail "a row without its line's end was taken"
+{ echo && rows 152 160; } >>part.csv
+grow part.csv --window 100 --idle-seconds 0 --resume --out part
+[ "$(dataset_rows part)" = 160 ] || fail "a line that was unfinished is not read whole"
+{ echo $header && rows 1 150; } >whole.csv
+{ echo 57.5,town1,0 && rows 152 160; } >later.csv
+grow whole.csv --window 100 --idle-seconds 0 --out whole
+cat later.csv >>whole.csv
+grow whole.csv --window 100 --idle-seconds 0 --resume --out whole
+cmp <(sum_of part) <(sum_of whole) || fail "a line that was unfinished is another one later"
+printf '%s' "$(cat whole.csv)" >unended.csv # a pipe has ended, and so has its last line
+grow - --window 100 --out piped < <(cat unended.csv)
+[ "$(dataset_rows piped)" = 160 ] || fail "the last line of a pipe is no row"
+for kind in jsonl svm; do
+    lines=$(head -n 20 rows.$kind)
+    printf '%s' "$lines" >part.$kind
+    "$peal" etl part.$kind --label "$([ $kind = svm ] && echo label || echo y)" --follow --window 10 --idle-seconds 0 --out part-$kind 2>err.txt
+    [ "$(dataset_rows part-$kind)" = 19 ] && grep -q "its last line is unfinished" err.txt || fail "an unfinished line of $kind"
+done
+printf 'x,ci' >header.csv
+expect 3 "header.csv: its first line is unfinished" "$peal" etl header.csv --label y --follow --idle-seconds 0 --out header
+
 # Going on wants the same job and the same file.
 expect 2 "'follow' differs" "$peal" etl log.csv --label y --follow --window 50 --idle-seconds 0 --resume --out g
 expect 2 "follows log.csv, not rows.csv" "$peal" etl rows.csv --label y --follow --window 100 --idle-seconds 0 --resume --out g
@@ -127,7 +156,7 @@ kill $writer
 # Bad rows that come alone, where a column is kept as it is.
 (awk 'NR <= 31' odd.csv; sleep 0.3; echo x; sleep 0.3; sed -n 32,33p odd.csv) |
     "$peal" etl - --label y --follow --window 10 --transform keep:columns=x --on-bad-row drop --quiet --out alone
-(awk 'NR <= 31' odd.csv; printf '30,') >torn.csv
+(awk 'NR <= 31' odd.csv; echo 30,) >torn.csv
 expect 3 "torn.csv: line 32" "$peal" etl torn.csv --label y --follow --window 10 --idle-seconds 0 --transform keep:columns=x --out torn
 expect 3 "odd.csv: line 2502: 2 fields, expected 3" "$peal" etl odd.csv --label y --follow --window 1000 --idle-seconds 0 --out o
 "$peal" etl odd.csv --label y --follow --window 1000 --idle-seconds 0 --on-bad-row quarantine --out o 2>err.txt
@@ -201,6 +230,9 @@ wait $job || code=$?
 cmp answers.txt <("$peal" predict m.safetensors nine.csv) || fail "other answers than all at once"
 cmp <("$peal" predict m.safetensors rows.csv --follow --idle-seconds 0) <("$peal" predict m.safetensors rows.csv) ||
     fail "other answers of a file to its end"
+{ cat nine.csv && printf '1.5,to'; } >part.csv
+"$peal" predict m.safetensors part.csv --follow --idle-seconds 0 2>err.txt | cmp - answers.txt || fail "half a row is answered"
+grep -q "part.csv: its last line is unfinished" err.txt || fail "half a row is left without an answer and a word"
 
 # A header that comes again is no row; one in another order, as after a rotation, ends it before values get into other columns.
 { echo $header && rows 1 4 && echo $header && rows 5 9; } >twice.csv

@@ -178,6 +178,24 @@ static void reading_goes_on_at_a_place(void **state) {
     end(&self);
 }
 
+/* Where nothing more comes, the last line may be half of one. Bytes that come nevertheless take that back. */
+static void end_is_a_cut(void **state) {
+    (void)state;
+    following self;
+    begin(&self, "a\nb");
+    assert_false(self.stream->is_cut_off);
+    assert_reads(&self, "a\nb");
+    assert_true(self.stream->is_cut_off);
+    write_to(self.path, "a", "c\n");
+    uint8_t bytes[8];
+    size_t got;
+    peal_error err;
+    assert_ok(self.stream->read(self.stream, bytes, sizeof bytes, &got, &err));
+    assert_int_equal(got, 2);
+    assert_false(self.stream->is_cut_off);
+    end(&self);
+}
+
 static void stop_ends_waiting(void **state) {
     (void)state;
     peal_error err;
@@ -257,6 +275,7 @@ int main(void) {
         cmocka_unit_test(shorter_file_is_read_from_its_beginning),
         cmocka_unit_test(missing_name_is_waited_for),
         cmocka_unit_test(reading_goes_on_at_a_place),
+        cmocka_unit_test(end_is_a_cut),
         cmocka_unit_test(stop_ends_waiting),
         cmocka_unit_test(one_read_gives_what_looks_have_seen_and_no_more),
     };
