@@ -1,7 +1,6 @@
 /* Files that are read on as they grow, and what becomes of them; see follow.h. */
 #include "etl/source/follow.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,22 +14,17 @@
 #include "core/base/machine.h"
 #include "core/base/stop.h"
 #include "etl/source/live.h"
+#include "etl/source/rotated.h"
 
 /* An old file is given up when nothing has come for so long: its writer goes on until it has seen that it has another
  * name. */
 enum { NAP_MS = 10, LINGER_MS = 300 };
 
-/* A file of the stream, or the same one from its beginning again. */
-typedef struct part {
-    uint64_t begin; /* byte of the stream at which it begins */
-    peal_place place;
-} part;
-
 typedef struct follow_stream {
     peal_stream base;
     const peal_source *source;
     int fd;
-    part *parts; /* [part_count] the last one is being read */
+    source__part *parts; /* [part_count] the last one is being read */
     size_t part_count;
     uint64_t at;      /* byte of the file */
     uint64_t given;   /* bytes of the stream */
@@ -47,24 +41,14 @@ static bool has_name(const follow_stream *self) {
     return self->source->fd < 0;
 }
 
-static bool is_file(const struct stat *info, const peal_place *place) {
-    return info->st_ino == place->inode && info->st_dev == place->device;
-}
-
-static int64_t born_ns(int fd) {
-    struct statx more;
-    if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &more) != 0 || !(more.stx_mask & STATX_BTIME)) return 0;
-    return more.stx_btime.tv_sec * 1000000000 + more.stx_btime.tv_nsec;
-}
-
 /* The file that is open now becomes the one that is read, from byte `offset` on. */
 static peal_status add_part(follow_stream *self, const struct stat *info, uint64_t offset, peal_error *err) {
-    part *longer = realloc(self->parts, (self->part_count + 1) * sizeof *longer);
+    source__part *longer = realloc(self->parts, (self->part_count + 1) * sizeof *longer);
     if (!longer) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
     self->parts = longer;
     const peal_place place = {
-        .device = info->st_dev, .inode = info->st_ino, .born_ns = born_ns(self->fd), .offset = offset};
-    longer[self->part_count++] = (part){.begin = self->given, .place = place};
+        .device = info->st_dev, .inode = info->st_ino, .born_ns = source__born_ns(self->fd), .offset = offset};
+    longer[self->part_count++] = (source__part){.begin = self->given, .place = place};
     self->at = offset;
     return PEAL_OK;
 }
@@ -85,7 +69,7 @@ static fate look(follow_stream *self, struct stat *info) {
                         name_of(self));
         }
         self->is_absent = !there;
-        if (there && !is_file(&named, &self->parts[self->part_count - 1].place)) {
+        if (there && !source__is_file(&named, &self->parts[self->part_count - 1].place)) {
             *info = named;
             return FATE_REPLACED;
         }
@@ -103,20 +87,24 @@ static bool end_line(follow_stream *self, uint8_t *out, size_t *got) {
     return true;
 }
 
-/* Goes on with what has the name now. It may have changed since it was looked at, so the open file tells. */
+/* Goes on with the file that had the name next. */
 static peal_status begin_next(follow_stream *self, peal_error *err) {
     struct stat info;
-    const int fd = open(self->source->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    char *name;
+    const int fd = source__open_next(self->source->path, self->parts, self->part_count, &name);
     if (fd < 0 && errno == ENOENT) return PEAL_OK; /* gone again */
     if (fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot open %s", self->source->path);
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    if (fstat(fd, &info) != 0) {
+        const int problem = errno;
+        free(name);
         close(fd);
-        return PEAL_OK;
+        return peal_fail_errno(err, PEAL_E_FAILED, problem, "cannot look at %s", self->source->path);
     }
     peal_report(self->source->reporter, PEAL_EVENT_NOTE,
-                "%s is another file now: the old one was read to its end (%llu bytes), the new one is read from its "
-                "beginning",
-                name_of(self), (unsigned long long)self->at);
+                "%s is another file now: the old one was read to its end (%llu bytes), the new one%s%s is read from "
+                "its beginning",
+                name_of(self), (unsigned long long)self->at, name ? ", by now " : "", name ? name : "");
+    free(name);
     close(self->fd);
     self->fd = fd;
     self->since_ns = peal_now_ns();
@@ -245,49 +233,17 @@ peal_place peal_follow_place(const peal_stream *stream, uint64_t offset) {
 
 /* ---- opening ---- */
 
-/* Whether the open file is the one that `place` is in. */
-static bool is_same(int fd, const peal_place *place) {
-    struct stat info;
-    return fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && is_file(&info, place) && born_ns(fd) == place->born_ns;
-}
-
-static int open_file(int folder, const char *name) {
-    return openat(folder, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-}
-
-/* Opens the file of the path's folder that `place` is in, whatever its name; -1 if there is none. *name is the
- * caller's. */
-static int open_renamed(const char *path, const peal_place *place, char **name) {
-    char *folder = peal_path_folder(path);
-    DIR *entries = folder ? opendir(folder) : NULL;
-    int fd = -1;
-    for (struct dirent *entry; entries && fd < 0 && (entry = readdir(entries));) {
-        struct stat info;
-        if (fstatat(dirfd(entries), entry->d_name, &info, 0) != 0 || !is_file(&info, place)) continue;
-        fd = open_file(dirfd(entries), entry->d_name);
-        if (fd < 0 || is_same(fd, place)) {
-            *name = peal_path_join(folder, entry->d_name);
-        } else {
-            close(fd);
-            fd = -1;
-        }
-    }
-    if (entries) closedir(entries);
-    free(folder);
-    return fd;
-}
-
 /* Opens what has the name, or what had it when `from` was read. */
 static peal_status open_named(follow_stream *self, const peal_place *from, peal_error *err) {
     const char *path = self->source->path;
-    self->fd = open_file(AT_FDCWD, path);
+    self->fd = source__open_file(AT_FDCWD, path);
     if (!from && self->fd < 0) {
         return peal_fail_errno(err, errno == ENOENT ? PEAL_E_DATA : PEAL_E_FAILED, errno, "cannot open %s", path);
     }
-    if (!from || (self->fd >= 0 && is_same(self->fd, from))) return PEAL_OK;
+    if (!from || (self->fd >= 0 && source__is_same(self->fd, from))) return PEAL_OK;
     if (self->fd >= 0) close(self->fd);
     char *name = NULL;
-    self->fd = open_renamed(path, from, &name);
+    self->fd = source__open_renamed(path, from, &name);
     if (self->fd >= 0) {
         peal_report(self->source->reporter, PEAL_EVENT_NOTE,
                     "%s is another file now: what is left of the old one is read first, from %s", path,
@@ -304,7 +260,7 @@ static peal_status open_named(follow_stream *self, const peal_place *from, peal_
 static peal_status open_descriptor(follow_stream *self, const peal_place *from, peal_error *err) {
     self->fd = fcntl(self->source->fd, F_DUPFD_CLOEXEC, 3);
     if (self->fd < 0) return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot read %s", name_of(self));
-    if (!from || is_same(self->fd, from)) return PEAL_OK;
+    if (!from || source__is_same(self->fd, from)) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA, "%s is not the file that was read", name_of(self));
 }
 

@@ -1,7 +1,8 @@
 /* A file that is followed: read on as it grows, like `tail -F`.
  *
  * At the file's end the stream waits for more. When another file has got the name (rotation), what is left of the old
- * one is read first, and then the new one from its beginning; a file that became shorter is read from its beginning
+ * one is read first, and then the new one from its beginning; where the name was rotated more than once meanwhile, the
+ * files between are read in their turn (rotated.h); a file that became shorter is read from its beginning
  * again. Either is told in a line. A name that is gone for a while is waited for. A file whose last line has no end
  * gets one before the next file begins, so rows of two files never run together. The stream ends only if the list's
  * idle time is over; then it is cut off (peal_stream.is_cut_off).

@@ -81,6 +81,26 @@ cmp <(sum_of g) <(sum_of h) || fail "rows of a rotated file were lost, doubled o
 grow log.csv --window 100 --idle-seconds 0 --resume --out g # nothing is new
 cmp <(sum_of g) <(sum_of h) || fail "going on with nothing new changed the dataset"
 
+# Killed in the middle of a window, and the file rotated twice before the job goes on: the files between are read in their turn.
+{ echo $header && rows 1 250; } >app.log
+"$peal" etl app.log --label y --follow --quiet --format csv --window 100 --out turned &
+job=$!
+wait_for has_windows turned 2
+kill -9 $job
+wait $job 2>/dev/null || true
+rows 251 260 >>app.log
+mv app.log app.log.1
+{ echo $header && rows 261 410; } >app.log
+mv app.log.1 app.log.2 && mv app.log app.log.1
+{ echo $header && rows 411 450; } >app.log
+mv app.log.2 app.log.3 && mv app.log.1 app.log.2 && mv app.log app.log.1
+{ echo $header && rows 451 500; } >app.log
+grow app.log --format csv --window 100 --idle-seconds 0 --resume --out turned
+{ echo $header && rows 1 500; } >all.csv
+grow all.csv --window 100 --idle-seconds 0 --out h
+[ "$(dataset_rows turned)" = 500 ] || fail "$(dataset_rows turned) rows of 500 in files that were rotated twice"
+cmp <(sum_of turned) <(sum_of h) || fail "rows of a file that was rotated twice were lost, doubled or in another order"
+
 # A last line whose end has not come when the idle time is over may be half a row: it is left out, told, and read whole later.
 { echo $header && rows 1 150 && printf '5'; } >part.csv
 "$peal" etl part.csv --label y --follow --window 100 --idle-seconds 0 --out part 2>err.txt

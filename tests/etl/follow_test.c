@@ -13,7 +13,7 @@ typedef struct following {
     char *folder, *path;
     peal_source_list sources;
     peal_stream *stream;
-    char notes[1024];
+    char notes[8192];
     peal_reporter reporter;
     peal_place from;
 } following;
@@ -178,6 +178,55 @@ static void reading_goes_on_at_a_place(void **state) {
     end(&self);
 }
 
+/* The files between are read in the order in which they had the name, whatever was made of the names; those of others
+ * and copies are not. */
+static void files_between_are_read_in_their_turn(void **state) {
+    (void)state;
+    peal_error err;
+    following self;
+    begin(&self, "a\nb\n");
+    assert_reads(&self, "a\nb\n");
+    self.from = peal_follow_place(self.stream, 2);
+    char *one = test_path(self.folder, "rows.log.1"), *two = test_path(self.folder, "rows.log.2"),
+         *three = test_path(self.folder, "rows.log.3"), *other = test_path(self.folder, "rows.log.1.bak");
+    assert_int_equal(rename(self.path, one), 0);
+    write_to(self.path, "w", "c\n");
+    assert_int_equal(rename(one, two), 0);
+    assert_int_equal(rename(self.path, one), 0);
+    write_to(other, "w", "x\n");
+    write_to(self.path, "w", "d\n");
+    assert_reads(&self, "c\nd\n"); /* twice while nobody looked */
+    close_stream(&self);
+
+    assert_int_equal(rename(two, three), 0); /* and by another one, once more */
+    assert_int_equal(rename(one, two), 0);
+    assert_int_equal(rename(self.path, one), 0);
+    write_to(self.path, "w", "e\n");
+    assert_ok(open_at(&self, true, &err));
+    assert_reads(&self, "b\nc\nd\ne\n");
+    assert_has(self.notes, "rows.log.2 is read from its beginning");
+    self.from = peal_follow_place(self.stream, 4);
+    close_stream(&self);
+    assert_ok(open_at(&self, true, &err));
+    assert_reads(&self, "d\ne\n");
+    close_stream(&self);
+
+    char *first = test_path(self.folder, "rows-2025-03-09.log"),
+         *second = test_path(self.folder, "rows-2025-03-10.log"),
+         *third = test_path(self.folder, "rows-2025-03-11.log"),
+         *foreign = test_path(self.folder, "row-2025-03-10.log");
+    assert_int_equal(rename(two, first), 0);
+    assert_int_equal(rename(one, second), 0);
+    assert_int_equal(rename(self.path, third), 0);
+    write_to(foreign, "w", "x\n");
+    write_to(self.path, "w", "f\n");
+    assert_ok(open_at(&self, true, &err));
+    assert_reads(&self, "d\ne\nf\n");
+    free(one), free(two), free(three), free(other);
+    free(first), free(second), free(third), free(foreign);
+    end(&self);
+}
+
 /* Where nothing more comes, the last line may be half of one. Bytes that come nevertheless take that back. */
 static void end_is_a_cut(void **state) {
     (void)state;
@@ -275,6 +324,7 @@ int main(void) {
         cmocka_unit_test(shorter_file_is_read_from_its_beginning),
         cmocka_unit_test(missing_name_is_waited_for),
         cmocka_unit_test(reading_goes_on_at_a_place),
+        cmocka_unit_test(files_between_are_read_in_their_turn),
         cmocka_unit_test(end_is_a_cut),
         cmocka_unit_test(stop_ends_waiting),
         cmocka_unit_test(one_read_gives_what_looks_have_seen_and_no_more),
