@@ -171,6 +171,20 @@ static peal_status commit(peal_atomic_file **file, peal_error *err) {
     return whole ? peal_atomic_file_commit(whole, err) : PEAL_OK;
 }
 
+/* A stream has no end that could be waited for: who ends it keeps what was answered by then, in whole lines. Where that
+ * is nothing, what stands at the output stays. */
+static peal_status keep_answers(output *self, const tools_options *options, const peal_predict_result *result,
+                                peal_error *err) {
+    const uint64_t answered = result->rows_used + result->rows_dropped;
+    if (!self->file || answered == 0) return PEAL_OK;
+    PEAL_TRY(flush(self, err));
+    PEAL_TRY(commit(&self->quarantine, err));
+    PEAL_TRY(commit(&self->file, err));
+    tools_say("%s: the answers to the %llu row%s that had come", options->out, (unsigned long long)answered,
+              answered == 1 ? "" : "s");
+    return PEAL_OK;
+}
+
 /* What is asked for in the place of predictions, or NULL. */
 static const char *view_of(const tools_options *options) {
     return options->raw ? "raw" : options->leaves ? "leaves" : options->contributions ? "contributions" : NULL;
@@ -186,7 +200,9 @@ static peal_status predict(const tools_options *options, const peal_predict_opti
     free(shape.vocabularies);
     self->deviation = shape.label_deviation;
     PEAL_TRY(put_header(self, err));
-    PEAL_TRY(peal_predict(self->predictor, wanted, emit, self, result, err));
+    const peal_status status = peal_predict(self->predictor, wanted, emit, self, result, err);
+    if (status == PEAL_E_INTERRUPTED && options->follow) PEAL_TRY(keep_answers(self, options, result, err));
+    PEAL_TRY(status);
     PEAL_TRY(flush(self, err)); /* the header, where there was no row */
     PEAL_TRY(commit(&self->quarantine, err));
     return commit(&self->file, err);
@@ -396,7 +412,9 @@ const tools_command tools_command_predict = {
         "of "
         "texts the most frequent, and what is missing) and what is predicted on average over the rows when all of them "
         "have this value; of more than 100,000 rows over a random sample of at most so many. With --follow a file is "
-        "read on as it grows, and each row answered when it has come.",
+        "read on as it grows, and each row answered when it has come; the file of --out appears at the end, which may "
+        "be "
+        "Ctrl-C.",
     .bit = FOR_PREDICT,
     .run = run,
 };

@@ -254,6 +254,33 @@ cmp <("$peal" predict m.safetensors rows.csv --follow --idle-seconds 0) <("$peal
 "$peal" predict m.safetensors part.csv --follow --idle-seconds 0 2>err.txt | cmp - answers.txt || fail "half a row is answered"
 grep -q "part.csv: its last line is unfinished" err.txt || fail "half a row is left without an answer and a word"
 
+# Into a file: whoever ends the stream keeps what was answered, in whole lines; if that is nothing, what stood there.
+for signal in INT TERM; do
+    echo $header >new.csv && rows 1 4 >>new.csv
+    "$peal" predict m.safetensors new.csv --follow --on-bad-row quarantine --out kept.csv 2>err.txt &
+    job=$!
+    waits() { [ "$(cat kept.csv.peal-tmp-* 2>/dev/null | wc -l)" = "$1" ]; }
+    wait_for waits 5
+    { rows 5 9 && echo 1.5,town1 && printf 2.5; } >>new.csv
+    wait_for waits 11
+    kill -$signal $job
+    code=0
+    wait $job || code=$?
+    [ $code = 4 ] || fail "exit code $code of predict --out after SIG$signal"
+    cmp kept.csv <(cat answers.txt && echo ,,) || fail "answers are lost by SIG$signal"
+    grep -q "kept.csv: the answers to the 10 rows that had come" err.txt || { cat err.txt >&2; fail "what is kept is not told"; }
+    [ "$(wc -l <kept.csv.quarantine.jsonl)" = 1 ] || fail "the bad row is lost by SIG$signal"
+    echo $header >new.csv
+    "$peal" predict m.safetensors new.csv --follow --quiet --out kept.csv &
+    job=$!
+    wait_for compgen -G 'kept.csv.peal-tmp-*' >/dev/null
+    until_heeds $job
+    kill -$signal $job
+    wait $job && fail "it has ended by itself" || [ $? = 4 ]
+    cmp -s kept.csv <(cat answers.txt && echo ,,) || fail "no answer has replaced what stood there"
+    rm kept.csv*
+done
+
 # A header that comes again is no row; one in another order, as after a rotation, ends it before values get into other columns.
 { echo $header && rows 1 4 && echo $header && rows 5 9; } >twice.csv
 "$peal" predict m.safetensors - --follow --quiet < <(cat twice.csv) | cmp - answers.txt || fail "a header that comes again"
