@@ -76,7 +76,7 @@ static peal_status check_object(const peal_object *object, peal_error *err) {
     return peal_fail(err, PEAL_E_USAGE, "%s: is no text of lines; give a model to go on from (init)", object->name);
 }
 
-peal_status peal_first_rows(const peal_etl_options *options, size_t rows, const char *path, const char **format,
+peal_status peal_first_rows(const peal_etl_options *options, size_t *lines, const char *path, const char **format,
                             peal_error *err) {
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
@@ -86,7 +86,7 @@ peal_status peal_first_rows(const peal_etl_options *options, size_t rows, const 
                                          .reporter = options->reporter};
     peal_object_list list;
     PEAL_TRY(peal_object_list_make(&sources, options->format, options->reading, &list, err));
-    cutting self = {.left = rows + 1}; /* a header may stand above */
+    cutting self = {.left = *lines};
     peal_stream *stream = NULL;
     peal_status status = check_object(&list.objects[0], err);
     if (status == PEAL_OK) status = peal_object_stream_open(&list.objects[0], NULL, &stream, err);
@@ -95,7 +95,11 @@ peal_status peal_first_rows(const peal_etl_options *options, size_t rows, const 
         const size_t end = self.end ? self.end : self.text.size;
         status = peal_file_write_atomic(path, self.text.data, end, err);
     }
-    if (status == PEAL_OK) *format = self.format->name;
+    if (status == PEAL_OK) {
+        const bool has_open_line = !self.end && self.text.data[self.text.size - 1] != '\n';
+        *lines -= self.left - has_open_line;
+        *format = self.format->name;
+    }
     peal_stream_close(stream);
     peal_buffer_clear(&self.text);
     peal_object_list_clear(&list);

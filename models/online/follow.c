@@ -255,6 +255,8 @@ static peal_status open_windows(follower *self, const models__window *behind, pe
                                              .rows = self->options->window,
                                              .ms = self->options->window_ms,
                                              .live = self->stream.live,
+                                             .ends = self->stream.ends,
+                                             .end_count = self->stream.end_count,
                                              .behind = behind,
                                              .psi = self->psi};
     return models__windows_open(&options, &self->windows, err);
@@ -274,13 +276,16 @@ static peal_status go_on(follower *self, peal_error *err) {
     return open_windows(self, &behind, err);
 }
 
-/* Reads the windows again that the checkpoint holds: they must be the same. */
+/* Reads the windows again that the checkpoint holds: they must be the same. The last one may have been what was left of
+ * the sources, to which more has been added since; windows end there from now on. */
 static peal_status pass_over(follower *self, peal_error *err) {
     const models__prequential *now = &self->now;
     const models__window wanted = models__prequential_window(now);
     models__window window = {0};
     size_t count;
-    while (window.number < wanted.number && !window.ended) {
+    PEAL_TRY(models__stream_add_end(&self->stream, wanted.used, err));
+    PEAL_TRY(open_windows(self, NULL, err));
+    while (window.number < wanted.number && window.used < wanted.used && !window.ended) {
         PEAL_TRY(models__windows_next(self->windows, &self->slabs[0], &window, err));
     }
     if (window.number != wanted.number || window.fingerprint != wanted.fingerprint) {
@@ -293,7 +298,7 @@ static peal_status pass_over(follower *self, peal_error *err) {
     if (count && memcmp(columns, self->kept_columns[self->trainer.committed], count * sizeof *columns) != 0) {
         return peal_fail(err, PEAL_E_DATA, "cannot resume: columns of the source that are not learnt have changed");
     }
-    return PEAL_OK;
+    return models__stream_keep_ends(&self->stream, err);
 }
 
 /* Of a run that has no checkpoint yet. */
@@ -328,7 +333,6 @@ static peal_status begin_or_resume(follower *self, peal_error *err) {
     memcpy(&self->now, self->kept[trainer->committed], sizeof self->now);
     PEAL_TRY(check_resume(self, err));
     if (self->stream.is_recalled) return go_on(self, err);
-    PEAL_TRY(open_windows(self, NULL, err));
     return pass_over(self, err);
 }
 

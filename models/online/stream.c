@@ -42,13 +42,18 @@ static peal_status find_head(const models__stream *self, peal_error *err) {
 
 /* ---- the pipeline ---- */
 
+static peal_status sample(models__stream *self, const uint8_t **bytes, size_t *size, peal_error *err) {
+    const peal_follow_options *options = self->options;
+    if (self->fit_lines) return peal_live_sample(self->live, self->fit_lines, INT64_MAX, bytes, size, err);
+    return peal_live_sample_windows(self->live, options->window, options->window_ms, options->fit_windows, bytes, size,
+                                    err);
+}
+
 static peal_status fit_live(models__stream *self, const char *folder, peal_error *err) {
     const uint8_t *bytes;
     size_t size;
     peal_buffer text = {0};
-    const peal_follow_options *options = self->options;
-    PEAL_TRY(peal_live_sample_windows(self->live, options->window, options->window_ms, options->fit_windows, &bytes,
-                                      &size, err));
+    PEAL_TRY(sample(self, &bytes, &size, err));
     peal_status status = peal_live_fit(self->live, &self->options->etl, bytes, size, folder, &text, err);
     if (status == PEAL_OK) {
         const char *json = (const char *)text.data;
@@ -70,7 +75,9 @@ static peal_status take_pipeline(models__stream *self, const char *path, peal_er
 static peal_status fit_files(models__stream *self, const char *text, const char *dataset, peal_error *err) {
     peal_etl_options etl = self->options->etl;
     peal_etl_result result;
-    PEAL_TRY(peal_first_rows(&etl, self->options->window * self->options->fit_windows, text, &etl.format, err));
+    /* A header may stand above the rows. */
+    if (!self->fit_lines) self->fit_lines = self->options->window * self->options->fit_windows + 1;
+    PEAL_TRY(peal_first_rows(&etl, &self->fit_lines, text, &etl.format, err));
     etl.sources = &text;
     etl.source_count = 1;
     etl.out = dataset;
@@ -135,30 +142,81 @@ static peal_status take_kept(models__stream *self, const json_t *kept, const cha
     return self->head && self->pipeline ? PEAL_OK : peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
 }
 
+/* Of a run on sources that end. */
+static peal_status take_ends(models__stream *self, const json_t *kept, const char *path, peal_error *err) {
+    const json_t *lines = json_object_get(kept, "fit_lines"), *ends = json_object_get(kept, "ends"), *end;
+    size_t i;
+    bool is_right = json_is_integer(lines) && json_integer_value(lines) >= 0 && json_is_array(ends);
+    uint64_t before = 0;
+    json_array_foreach(ends, i, end) {
+        is_right = is_right && json_is_integer(end) && json_integer_value(end) > (json_int_t)before;
+        before = (uint64_t)json_integer_value(end);
+        if (is_right) PEAL_TRY(models__stream_add_end(self, before, err));
+    }
+    self->fit_lines = (size_t)json_integer_value(lines);
+    return is_right ? PEAL_OK : peal_fail(err, PEAL_E_DATA, "%s does not tell the stream", path);
+}
+
 static peal_status recall(models__stream *self, peal_error *err) {
     const peal_train_options *train = &self->options->train;
-    if (!train->resume || !train->run_dir || !self->options->following.files) return PEAL_OK;
+    if (!train->resume || !train->run_dir) return PEAL_OK;
     char *path = peal_path_join(train->run_dir, file_name);
     json_t *kept = NULL;
     if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     peal_status status =
         peal_path_exists(path) ? peal_seal_read(path, "a run's stream", kind, VERSION, &kept, err) : PEAL_OK;
-    if (status == PEAL_OK && kept) status = take_kept(self, kept, path, err);
+    if (status == PEAL_OK && json_object_get(kept, "ends")) {
+        status = take_ends(self, kept, path, err);
+    } else if (status == PEAL_OK && kept && self->options->following.files) {
+        status = take_kept(self, kept, path, err);
+    }
     json_decref(kept);
     free(path);
     return status;
 }
 
-peal_status models__stream_keep(const models__stream *stream, peal_error *err) {
-    const char *run_dir = stream->options->train.run_dir;
-    if (!run_dir || !stream->live || !peal_live_can_return(stream->live)) return PEAL_OK;
-    char *path = peal_path_join(run_dir, file_name), *head = peal_live_head_digits(stream->live);
-    json_t *kept = json_pack("{s:s, s:i, s:o, s:s, s:O}", "kind", kind, "version", VERSION, "source",
-                             peal_json_path(source_of(stream)), "head", head ? head : "", "pipeline", stream->pipeline);
+/* Takes `kept` over. */
+static peal_status keep(const models__stream *self, json_t *kept, peal_error *err) {
+    char *path = peal_path_join(self->options->train.run_dir, file_name);
     const peal_status status =
-        path && head ? peal_seal_write(path, kept, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a run's stream");
+        path && kept ? peal_seal_write(path, kept, err) : peal_fail(err, PEAL_E_MEMORY, "no memory for a run's stream");
     json_decref(kept);
     free(path);
+    return status;
+}
+
+peal_status models__stream_add_end(models__stream *stream, uint64_t rows, peal_error *err) {
+    if (stream->end_count && stream->ends[stream->end_count - 1] == rows) return PEAL_OK;
+    uint64_t *longer = realloc(stream->ends, (stream->end_count + 1) * sizeof *longer);
+    if (!longer) return peal_fail(err, PEAL_E_MEMORY, "no memory for a run's stream");
+    stream->ends = longer;
+    longer[stream->end_count++] = rows;
+    return PEAL_OK;
+}
+
+peal_status models__stream_keep_ends(const models__stream *stream, peal_error *err) {
+    if (!stream->options->train.run_dir) return PEAL_OK;
+    json_t *ends = json_array();
+    for (size_t i = 0; i < stream->end_count; i++) {
+        ends = peal_json_append(ends, json_integer((json_int_t)stream->ends[i]));
+    }
+    return keep(stream,
+                json_pack("{s:s, s:i, s:I, s:o}", "kind", kind, "version", VERSION, "fit_lines",
+                          (json_int_t)stream->fit_lines, "ends", ends),
+                err);
+}
+
+peal_status models__stream_keep(const models__stream *stream, peal_error *err) {
+    if (!stream->options->train.run_dir) return PEAL_OK;
+    if (!stream->live) return models__stream_keep_ends(stream, err);
+    if (!peal_live_can_return(stream->live)) return PEAL_OK;
+    char *head = peal_live_head_digits(stream->live);
+    if (!head) return peal_fail(err, PEAL_E_MEMORY, "no memory for a run's stream");
+    const peal_status status =
+        keep(stream,
+             json_pack("{s:s, s:i, s:o, s:s, s:O}", "kind", kind, "version", VERSION, "source",
+                       peal_json_path(source_of(stream)), "head", head, "pipeline", stream->pipeline),
+             err);
     free(head);
     return status;
 }
@@ -198,5 +256,6 @@ void models__stream_clear(models__stream *stream) {
     peal_live_free(stream->live);
     json_decref(stream->pipeline);
     free(stream->head);
+    free(stream->ends);
     *stream = (models__stream){0};
 }

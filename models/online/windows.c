@@ -56,11 +56,21 @@ void models__windows_close(models__windows *windows) {
     free(windows);
 }
 
+/* Rows up to the next place where a window must end. */
+static uint64_t rows_to_end(const models__windows *self) {
+    for (size_t i = 0; i < self->options.end_count; i++) {
+        if (self->options.ends[i] > self->last.used) return self->options.ends[i] - self->last.used;
+    }
+    return UINT64_MAX;
+}
+
 /* Good rows of the run under way up to the next bad one, as many as the window has room for. */
 static peal_status take_good(models__windows *self, models__slab *slab, peal_error *err) {
     const peal_scan_rows *rows = &self->rows;
     const size_t end = self->bad < rows->bad_count ? rows->bad_rows[self->bad].before : rows->table.rows;
-    const size_t at = slab->rows, wanted = self->options.rows - at, left = end - self->taken;
+    const size_t at = slab->rows, left = end - self->taken;
+    size_t wanted = self->options.rows - at;
+    if (wanted > rows_to_end(self)) wanted = (size_t)rows_to_end(self);
     const size_t count = models__slab_append(slab, &rows->table, self->taken, left < wanted ? left : wanted);
     self->is_full = count == 0;
     if (count == 0 && at == 0) {
@@ -104,6 +114,9 @@ static peal_status read_more(models__windows *self, const models__slab *slab, pe
 
 static bool is_over(const models__windows *self, const models__slab *slab) {
     if (slab->rows == self->options.rows || self->is_full) return true;
+    for (size_t i = 0; slab->rows > 0 && i < self->options.end_count; i++) {
+        if (self->options.ends[i] == self->last.used) return true;
+    }
     return self->options.ms && slab->rows > 0 && peal_now_ns() - self->begin_ns >= (int64_t)self->options.ms * 1000000;
 }
 

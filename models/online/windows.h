@@ -26,9 +26,12 @@ typedef struct models__windows_options {
     const peal_etl_options
         *reading; /* sources, format, reading, access, on_bad_row, threads, stop and reporter of it */
     const peal_pipeline *pipeline;
-    size_t rows;                  /* of a window, at most */
-    uint64_t ms;                  /* after which it ends; 0: rows alone end it */
-    peal_live *live;              /* in the place of the sources: opened, its head known; NULL: they end */
+    size_t rows;          /* of a window, at most */
+    uint64_t ms;          /* after which it ends; 0: rows alone end it */
+    peal_live *live;      /* in the place of the sources: opened, its head known; NULL: they end */
+    const uint64_t *ends; /* [end_count] rising numbers of rows behind which a window ends, too: there a stream ended
+                             to which more was added later; borrowed */
+    size_t end_count;
     const models__window *behind; /* a live source was opened behind this window; NULL: at its beginning */
     models__psi *psi;             /* looks at the raw rows as they come; may be NULL */
 } models__windows_options;

@@ -61,6 +61,31 @@ wait $job && fail "a file that is followed has ended" || [ $? = 4 ]
 awk 'NR > 4001' drift.csv >>grows.csv
 $peal "${follow[@]}" grows.csv --label y --model bayes --partitions 3 --idle-seconds 0 --resume --out grown.safetensors
 cmp w1.safetensors grown.safetensors || fail "a file that grows gives another model"
+# Without an idle time a source is read to its end; what was added since is learnt by --resume, in the windows that a file that is
+# followed has, also where the first one was shorter than those the pipeline is fitted on, and the last ones than a window.
+added() { # added OPTIONS...: in three jobs, into added.safetensors
+    awk 'NR <= 401' drift.csv >added.csv
+    $peal "${follow[@]}" added.csv --label y --model bayes --partitions 3 --out added.safetensors "$@"
+    awk 'NR > 401 && NR <= 3001' drift.csv >>added.csv
+    $peal "${follow[@]}" added.csv --label y --model bayes --partitions 3 --out added.safetensors "$@" --resume
+    $peal "${follow[@]}" added.csv --label y --model bayes --partitions 3 --out added.safetensors "$@" --resume # nothing is new
+    awk 'NR > 3001' drift.csv >>added.csv
+    $peal "${follow[@]}" added.csv --label y --model bayes --partitions 3 --out added.safetensors "$@" --resume --json >added.json
+    [ "$(json added.json learnt)" = 6000 ] && [ "$(json added.json in)" = 6000 ] || { cat added.json; fail "rows that were added do not add up ($*)"; }
+    grep -o '"window":[0-9]*,"rows":[0-9]*' added.run/metrics.jsonl >added.txt
+    rm -r added.run
+}
+for options in "--window 500" "--window 5000" "--window 300 --fit-windows 3"; do
+    added $options --idle-seconds 0
+    mv added.safetensors asked.safetensors && mv added.txt asked.txt
+    added $options
+    cmp asked.safetensors added.safetensors || fail "$options: rows that were added give another model"
+    cmp asked.txt added.txt || fail "$options: rows that were added are in other windows"
+done
+awk 'NR <= 401' drift.csv >added.csv
+$peal "${follow[@]}" added.csv --label y --model bayes --out added.safetensors
+awk 'NR > 1' drift.csv >>added.csv && sed -i '300s/.*/0.9,0.9,town0,no/' added.csv
+expect 2 "'pipeline' differs" $peal "${follow[@]}" added.csv --label y --model bayes --out added.safetensors --resume
 # Of a line whose end has not come nothing is learnt; it is read whole later.
 { awk 'NR <= 4001' drift.csv; awk 'NR == 4002' drift.csv | cut -c 1-9 | tr -d '\n'; } >part.csv
 $peal train --follow --window 500 part.csv --label y --model bayes --partitions 3 --idle-seconds 0 --out part.safetensors 2>log.txt

@@ -19,13 +19,19 @@ static void expect_first(const char *text, size_t rows, const char *format, cons
     put(path, text);
     options.sources = sources;
     options.source_count = 1;
-    const peal_status status = peal_first_rows(&options, rows, first, &found_format, &err);
+    size_t lines = rows + 1; /* a header may stand above */
+    const peal_status status = peal_first_rows(&options, &lines, first, &found_format, &err);
     if (*wanted) {
         assert_ok_at(status, &err, __FILE__, __LINE__);
         assert_ok(peal_file_read(first, &found, &err));
         assert_int_equal(found.size, strlen(wanted));
         assert_memory_equal(found.data, wanted, found.size);
         assert_string_equal(found_format, format);
+        size_t again = lines; /* what was added since does not change them */
+        put(path, text);
+        assert_ok(peal_first_rows(&options, &again, first, &found_format, &err));
+        assert_int_equal(again, lines);
+        assert_true(lines <= rows + 1);
     } else {
         assert_int_equal(status, PEAL_E_USAGE);
         assert_has(err.message, "cannot be cut off");
@@ -65,7 +71,8 @@ static void a_pipe_is_refused(void **state) {
     const char *sources[] = {name};
     options.sources = sources;
     options.source_count = 1;
-    assert_int_equal(peal_first_rows(&options, 1, first, &format, &err), PEAL_E_USAGE);
+    size_t lines = 2;
+    assert_int_equal(peal_first_rows(&options, &lines, first, &format, &err), PEAL_E_USAGE);
     assert_has(err.message, "gives its rows once");
     assert_false(peal_path_exists(first));
     close(ends[0]);
