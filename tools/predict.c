@@ -412,9 +412,8 @@ const tools_command tools_command_predict = {
         "of "
         "texts the most frequent, and what is missing) and what is predicted on average over the rows when all of them "
         "have this value; of more than 100,000 rows over a random sample of at most so many. With --follow a file is "
-        "read on as it grows, and each row answered when it has come; the file of --out appears at the end, which may "
-        "be "
-        "Ctrl-C.",
+        "read on as it grows, and each row answered when it has come; the file of --out appears at the end, which "
+        "may be Ctrl-C.",
     .bit = FOR_PREDICT,
     .run = run,
 };

@@ -83,7 +83,7 @@ static bool fill_numbers(part_parser *self, size_t index) {
         infinite += isinf(numbers[row]) != 0;
     }
     for (size_t row = 0; bound && row < self->rows; row++) {
-        beyond += numbers[row] < 0 || (bound->is_above && numbers[row] == 0);
+        beyond += peal_bound_excludes(bound, numbers[row]);
     }
     self->block->votes[index].numbers = self->rows - missing;
     return infinite == 0 && beyond == 0 && (missing == 0 || !is_required(self, index));

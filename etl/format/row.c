@@ -226,8 +226,7 @@ void row__code(row__writer *writer, const row__target *target, const char *text,
 static void check_bound(row__writer *writer, const row__target *target, const char *text, size_t length) {
     enum { SHOWN = 40 };
     const peal_bound *bound = target->field->bound;
-    const double number = target->numbers[writer->row];
-    if (!(number < 0) && !(bound->is_above && number == 0)) return;
+    if (!peal_bound_excludes(bound, target->numbers[writer->row])) return;
     row__fail(writer, "column '%s': '%.*s': %s (on-bad-row drop leaves such rows out)", target->field->name,
               (int)(length < SHOWN ? length : SHOWN), text, bound->text);
 }

@@ -34,29 +34,7 @@ int source__open_file(int folder, const char *name) {
     return openat(folder, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
-/* ---- by its inode ---- */
-
-int source__open_renamed(const char *path, const peal_place *place, char **name) {
-    char *folder = peal_path_folder(path);
-    DIR *entries = folder ? opendir(folder) : NULL;
-    int fd = -1;
-    for (struct dirent *entry; entries && fd < 0 && (entry = readdir(entries));) {
-        struct stat info;
-        if (fstatat(dirfd(entries), entry->d_name, &info, 0) != 0 || !source__is_file(&info, place)) continue;
-        fd = source__open_file(dirfd(entries), entry->d_name);
-        if (fd < 0 || source__is_same(fd, place)) {
-            *name = peal_path_join(folder, entry->d_name);
-        } else {
-            close(fd);
-            fd = -1;
-        }
-    }
-    if (entries) closedir(entries);
-    free(folder);
-    return fd;
-}
-
-/* ---- by its turn ---- */
+/* ---- files of a folder ---- */
 
 /* An open file. Files of a name follow one another in the order in which they were made, or, where the file system does
  * not tell that, were written to last. */
@@ -88,6 +66,39 @@ static rotated look(int fd, const char *name) {
     file.turn_ns = file.place.born_ns ? file.place.born_ns : info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
     return file;
 }
+
+/* ---- by its inode ---- */
+
+/* The file in the open folder that `place` is in, and its name; false if there is none. `flags`: of fstatat, whether a
+ * link to it will do. */
+static bool find_file(DIR *entries, const peal_place *place, int flags, rotated *out) {
+    *out = (rotated){.fd = -1};
+    rewinddir(entries);
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        struct stat info;
+        if (fstatat(dirfd(entries), entry->d_name, &info, flags) != 0) continue;
+        if (!source__is_file(&info, place)) continue;
+        *out = look(source__open_file(dirfd(entries), entry->d_name), entry->d_name);
+        if (out->fd >= 0 && source__is_same(out->fd, place)) return true;
+        close_file(out);
+    }
+    return false;
+}
+
+int source__open_renamed(const char *path, const peal_place *place, char **name) {
+    char *folder = peal_path_folder(path);
+    DIR *entries = folder ? opendir(folder) : NULL;
+    rotated file = {.fd = -1};
+    if (entries && find_file(entries, place, 0, &file)) *name = peal_path_join(folder, file.name);
+    const int fd = file.fd;
+    file.fd = -1; /* it is the caller's */
+    close_file(&file);
+    if (entries) closedir(entries);
+    free(folder);
+    return fd;
+}
+
+/* ---- by its turn ---- */
 
 static bool is_part(const rotated *file, const source__part *parts, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -125,21 +136,6 @@ static bool is_before(const rotated *a, const rotated *b, const char *last) {
     return (strverscmp(a->name, b->name) < 0) == (strverscmp(a->name, last) > 0);
 }
 
-/* The name in the open folder of the file that `place` is in; false if it has none. */
-static bool find_name(DIR *entries, const peal_place *place, rotated *out) {
-    *out = (rotated){.fd = -1};
-    rewinddir(entries);
-    for (struct dirent *entry; (entry = readdir(entries));) {
-        struct stat info;
-        if (fstatat(dirfd(entries), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-        if (!source__is_file(&info, place)) continue;
-        *out = look(source__open_file(dirfd(entries), entry->d_name), entry->d_name);
-        if (out->fd >= 0 && source__is_same(out->fd, place)) return true;
-        close_file(out);
-    }
-    return false;
-}
-
 /* `named` is what has the name now, if anything has. */
 static rotated find_next(DIR *entries, const char *name, const rotated *last, const rotated *named,
                          const source__part *parts, size_t part_count) {
@@ -173,7 +169,7 @@ int source__open_next(const char *path, const source__part *parts, size_t part_c
     rotated named = look(source__open_file(AT_FDCWD, path), path);
     const int problem = errno;
     *name = NULL;
-    if (entries && find_name(entries, &parts[part_count - 1].place, &last)) {
+    if (entries && find_file(entries, &parts[part_count - 1].place, AT_SYMLINK_NOFOLLOW, &last)) {
         next = find_next(entries, peal_path_name(path), &last, &named, parts, part_count);
     }
     if (next.fd >= 0) *name = peal_path_join(folder, next.name);

@@ -25,6 +25,10 @@ typedef struct peal_bound {
     const char *text;
 } peal_bound;
 
+static inline bool peal_bound_excludes(const peal_bound *bound, double number) {
+    return number < 0 || (bound->is_above && number == 0);
+}
+
 enum { PEAL_INDEX_BASE_MOST = 1, PEAL_INDEX_BITS_MOST = 31 };
 
 typedef struct peal_field {

@@ -152,8 +152,7 @@ static void take_rows(models__member *m) {
         models__quanta_write(m, begin, count);
         for (size_t i = begin; i < begin + count; i++) {
             if (shares && !(shares[i] > 0)) continue;
-            const models__quantum quantum = models__quantum_of(m->own, i);
-            sum += (models__packed){quantum.gradient, ((int64_t)quantum.hessian << m->self->row_bits) + 1};
+            sum += models__pack_row(models__quantum_of(m->own, i), m->self->row_bits);
             list[used++] = (uint32_t)i;
         }
         models__histogram_add(m, list, used);
@@ -277,23 +276,22 @@ static void write_node(const models__member *m, size_t index, size_t number, mod
     *(one->is_right ? &parent->right : &parent->left) = (uint32_t)number;
 }
 
-/* Two leaves that were one: the left one has the parent's place, and the histogram of the smaller one has been added
- * up.
- */
+/* Two leaves that were one: the left one has the parent's place. The histogram of the smaller one, which is the left or
+ * the right one, has been added up. */
 typedef struct children {
     size_t left, right;
-    bool left_is_small;
+    size_t small, large;
 } children;
 
 /* Bins `first` .. `last` - 1 of a dense feature: the smaller child's are summed, the other one's are what is left of
  * the parent's. */
 static void divide_bins(const models__member *m, const children *two, uint32_t first, uint32_t last) {
     models__packed own[MODELS__BINS_MOST + 1];
-    models__packed *lefts = histogram_of(m, two->left) + first, *rights = histogram_of(m, two->right) + first;
-    models__packed *smalls = two->left_is_small ? lefts : rights, *larges = two->left_is_small ? rights : lefts;
+    const models__packed *all = histogram_of(m, two->left) + first;
+    models__packed *smalls = histogram_of(m, two->small) + first, *larges = histogram_of(m, two->large) + first;
     models__histogram_take(m, first, last, own);
     for (size_t at = 0; at < last - first; at++) {
-        const models__packed rest = lefts[at] - own[at];
+        const models__packed rest = all[at] - own[at];
         smalls[at] = own[at];
         larges[at] = rest;
     }
@@ -303,13 +301,13 @@ static void divide_bins(const models__member *m, const children *two, uint32_t f
 static void divide_alive(const models__member *m, const children *two) {
     const models__trees *self = m->self;
     const models__bundles *places = &self->places;
-    models__packed *lefts = histogram_of(m, two->left), *rights = histogram_of(m, two->right);
-    models__packed *smalls = two->left_is_small ? lefts : rights, *larges = two->left_is_small ? rights : lefts;
+    const models__packed *parents = histogram_of(m, two->left);
+    models__packed *smalls = histogram_of(m, two->small), *larges = histogram_of(m, two->large);
     for (size_t i = 0; i < m->leaves[two->left].alive; i++) {
         const uint32_t k = alive_of(m, two->left)[i];
         const size_t stop = places->first[k] + models__sparse_edges(&self->bins.sparse, k);
         for (size_t at = places->first[k]; at < stop; at++) {
-            const models__packed all = lefts[at], own = models__histogram_sum(self, at);
+            const models__packed all = parents[at], own = models__histogram_sum(self, at);
             smalls[at] = own;
             larges[at] = all - own;
         }
@@ -375,8 +373,10 @@ static peal_status split_leaf(models__member *m, size_t index) {
         left->best.gain = right->best.gain = 0;
         return PEAL_OK;
     }
-    const children two = {index, other, left->all.rows <= right->all.rows};
-    const models__leaf *small = two.left_is_small ? left : right;
+    const bool left_is_small = left->all.rows <= right->all.rows;
+    const children two = {
+        .left = index, .right = other, .small = left_is_small ? index : other, .large = left_is_small ? other : index};
+    const models__leaf *small = &m->leaves[two.small];
     add_leaf(m, small);
     PEAL_TRY(models__meet(m));
     search_children(m, &two);

@@ -23,9 +23,8 @@ static void take_block(const models__own_rows *own, const uint32_t *list, size_t
     block->count = left < BLOCK_ROWS ? left : BLOCK_ROWS;
     block->list = list;
     for (size_t i = 0; i < block->count; i++) {
-        const uint8_t *row = own->matrix + list[i] * stride;
-        memcpy(&block->quanta[i], row, sizeof *block->quanta);
-        block->bins[i] = row + sizeof *block->quanta;
+        block->quanta[i] = models__quantum_of(own, list[i]);
+        block->bins[i] = models__row_bins(own, list[i]);
         if (i + BLOCK_ROWS >= left) continue;
         const uint8_t *later = own->matrix + list[i + BLOCK_ROWS] * stride;
         for (size_t line = 0; line < stride; line += 64) __builtin_prefetch(later + line);
@@ -177,10 +176,7 @@ static void add_sparse(const models__member *m, const uint32_t *list, size_t cou
     for (size_t at = 0; at < count; at += block.count) {
         models__packed quanta[BLOCK_ROWS];
         take_block(m->own, list + at, count - at, &block);
-        for (size_t i = 0; i < block.count; i++) {
-            const models__quantum *own = &block.quanta[i];
-            quanta[i] = (models__packed){own->gradient, ((int64_t)own->hessian << self->row_bits) + 1};
-        }
+        for (size_t i = 0; i < block.count; i++) quanta[i] = models__pack_row(block.quanta[i], self->row_bits);
         if (self->places.listed) add_lists(m, &block, quanta);
         for (size_t begin = 0, end; begin < columns; begin = end) {
             end = begin + 1;

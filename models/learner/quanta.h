@@ -10,10 +10,4 @@ enum { MODELS__QUANTA_ROWS = 256 }; /* at a time, at most */
  * random number that is keyed by seed, tree, output and the row of the dataset. */
 void models__quanta_write(const models__member *m, size_t begin, size_t count);
 
-static inline models__quantum models__quantum_of(const models__own_rows *own, size_t row) {
-    models__quantum quantum;
-    memcpy(&quantum, own->matrix + row * own->stride, sizeof quantum);
-    return quantum;
-}
-
 #endif

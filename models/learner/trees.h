@@ -6,6 +6,8 @@
 #ifndef PEAL_MODELS_TREES_H
 #define PEAL_MODELS_TREES_H
 
+#include <string.h>
+
 #include "models/learner/bundles.h"
 #include "models/learner/constraints.h"
 #include "models/learner/forest.h"
@@ -76,6 +78,17 @@ typedef struct models__own_rows {
 /* The bytes of a row's columns, of which the first are the bins of its dense features. */
 static inline uint8_t *models__row_bins(const models__own_rows *own, size_t row) {
     return own->matrix + row * own->stride + sizeof(models__quantum);
+}
+
+static inline models__quantum models__quantum_of(const models__own_rows *own, size_t row) {
+    models__quantum quantum;
+    memcpy(&quantum, own->matrix + row * own->stride, sizeof quantum);
+    return quantum;
+}
+
+/* What a row adds to packed sums. */
+static inline models__packed models__pack_row(models__quantum quantum, int row_bits) {
+    return (models__packed){quantum.gradient, ((int64_t)quantum.hessian << row_bits) + 1};
 }
 
 /* Bytes of a row: a part of a cache line, or whole ones, where that costs little. */
