@@ -276,17 +276,44 @@ peal_status models__bins_fit(models__bins *bins, const models__bins *from, const
 
 /* ---- rows ---- */
 
-void models__bins_dense_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out) {
+enum { BLOCK_ROWS = 256 };
+
+/* The bins of what is code, behind those of numbers. */
+static void write_code_bins(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out) {
     const size_t numbers = bins->shape.features;
-    for (size_t f = 0; f < numbers; f++) {
-        const float x = models__bins_number(bins, table, row, f);
-        out[f] =
-            x == bins->filled[f] ? 0 : models__bin_of(bins->edges + f * MODELS__BINS_MOST, bins->edge_counts[f], x);
-    }
     for (size_t c = 0; c < bins->code_features; c++) {
         const int32_t code = peal_column_code(&table->columns[(numbers > 0) + bins->code_column[c]], row);
         out[numbers + c] = code < 0 ? 0 : bins->code_bins[bins->code_first[c] + (size_t)code];
     }
+}
+
+/* Feature f of up to BLOCK_ROWS rows. */
+static void write_number_bins(const models__bins *bins, const models__row_at *rows, size_t count, size_t f,
+                              uint8_t *out, size_t stride) {
+    float values[BLOCK_ROWS];
+    uint8_t found[BLOCK_ROWS];
+    for (size_t i = 0; i < count; i++) values[i] = models__bins_number(bins, rows[i].table, rows[i].row, f);
+    models__bins_of(bins->edges + f * MODELS__BINS_MOST, bins->edge_counts[f], values, count, found);
+    for (size_t i = 0; i < count; i++) out[i * stride + f] = values[i] == bins->filled[f] ? 0 : found[i];
+}
+
+void models__bins_dense_rows(const models__bins *bins, const models__row_at *rows, size_t count, uint8_t *out,
+                             size_t stride) {
+    for (size_t begin = 0; begin < count; begin += BLOCK_ROWS) {
+        const size_t some = count - begin < BLOCK_ROWS ? count - begin : BLOCK_ROWS;
+        for (size_t f = 0; f < bins->shape.features; f++)
+            write_number_bins(bins, rows + begin, some, f, out + begin * stride, stride);
+    }
+    for (size_t i = 0; i < count; i++) write_code_bins(bins, rows[i].table, rows[i].row, out + i * stride);
+}
+
+void models__bins_dense_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out) {
+    for (size_t f = 0; f < bins->shape.features; f++) {
+        const float x = models__bins_number(bins, table, row, f);
+        out[f] =
+            x == bins->filled[f] ? 0 : models__bin_of(bins->edges + f * MODELS__BINS_MOST, bins->edge_counts[f], x);
+    }
+    write_code_bins(bins, table, row, out);
 }
 
 void models__bins_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out) {

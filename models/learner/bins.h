@@ -60,7 +60,16 @@ static inline bool models__bins_makes_categories(const peal_pipeline_column *col
 }
 bool models__bins_have_categories(const models__bins *bins);
 
-/* Writes the bins of a row: [dense], or of all features. */
+/* Where a row is. */
+typedef struct models__row_at {
+    const peal_table *table;
+    size_t row;
+} models__row_at;
+
+/* Writes the bins of rows: [dense] each, `stride` bytes apart. */
+void models__bins_dense_rows(const models__bins *bins, const models__row_at *rows, size_t count, uint8_t *out,
+                             size_t stride);
+/* Of one row: [dense], or of all features. */
 void models__bins_dense_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out);
 void models__bins_row(const models__bins *bins, const peal_table *table, size_t row, uint8_t *out);
 

@@ -52,6 +52,8 @@ void models__row_random(const models__member *m, size_t i, size_t output, peal_p
 
 /* ---- rows ---- */
 
+enum { BLOCK_ROWS = 256 }; /* that are worked on together */
+
 static const peal_table *find_row(const models__member *m, size_t i, size_t *row) {
     const peal_training *training = m->self->training;
     return peal_rows_find(training->rows, training->order[m->begin + i], row);
@@ -139,31 +141,38 @@ static peal_status load_sparse_rows(const models__member *m, models__own_rows *o
     return PEAL_OK;
 }
 
-/* Own rows as bytes and lists, their targets, what they count, and what they begin with. */
-static peal_status load_rows(models__member *m) {
+/* Row i of the worker's, which is at a place: what is beside its numbers' and categories' bins. */
+static void load_row(const models__member *m, models__own_rows *own, size_t i, const models__row_at *at) {
     models__trees *self = m->self;
     const peal_training *training = self->training;
     const peal_shape *shape = &self->goal.shape;
+    uint8_t *bins = models__row_bins(own, i);
+    double *scores = own->scores + i * self->outputs;
+    models__means_row(&self->means, &self->bins, at->table, at->row, training->order[m->begin + i], bins);
+    for (size_t f = 0; f < self->bins.dense; f++) own->columns[f * m->count + i] = bins[f];
+    const double label = peal_shape_label(shape, at->table, at->row);
+    own->targets[i] = models__goal_target(&self->goal, label);
+    own->weights[i] = peal_row_weight(&training->weighing, shape, at->table, at->row, label);
+    own->is_weighted = own->is_weighted || own->weights[i] < 1 || own->weights[i] > 1;
+    models__forest_begin(&self->forest, shape, at->table, at->row, scores);
+    for (size_t k = 0; k < self->outputs; k++) scores[k] = models__dart_round(&self->dart, scores[k]);
+}
+
+/* Own rows as bytes and lists, their targets, what they count, and what they begin with. */
+static peal_status load_rows(models__member *m) {
+    models__trees *self = m->self;
     if (self->own) return PEAL_OK;
     models__own_rows *own = calloc(1, sizeof *own); /* until this process ends, or the job for want of memory */
     if (!own) return PEAL_E_MEMORY;
     PEAL_TRY(make_room(m, own));
     own->grown = SIZE_MAX;
-    for (size_t i = 0; i < m->count; i++) {
-        size_t row;
-        const peal_table *table = find_row(m, i, &row);
-        uint8_t *bins = models__row_bins(own, i);
-        models__bins_dense_row(&self->bins, table, row, bins);
-        models__means_row(&self->means, &self->bins, table, row, training->order[m->begin + i], bins);
-        for (size_t f = 0; f < self->bins.dense; f++) own->columns[f * m->count + i] = bins[f];
-        const double label = peal_shape_label(shape, table, row);
-        own->targets[i] = models__goal_target(&self->goal, label);
-        own->weights[i] = peal_row_weight(&training->weighing, shape, table, row, label);
-        own->is_weighted = own->is_weighted || own->weights[i] < 1 || own->weights[i] > 1;
-        double *scores = own->scores + i * self->outputs;
-        models__forest_begin(&self->forest, shape, table, row, scores);
-        for (size_t k = 0; k < self->outputs; k++) scores[k] = models__dart_round(&self->dart, scores[k]);
-        if (i % 4096 == 0) peal_work_beat(m->work, UINT32_MAX);
+    for (size_t begin = 0, count; begin < m->count; begin += count) {
+        models__row_at rows[BLOCK_ROWS];
+        count = m->count - begin < BLOCK_ROWS ? m->count - begin : BLOCK_ROWS;
+        for (size_t i = 0; i < count; i++) rows[i].table = find_row(m, begin + i, &rows[i].row);
+        models__bins_dense_rows(&self->bins, rows, count, models__row_bins(own, begin), own->stride);
+        for (size_t i = 0; i < count; i++) load_row(m, own, begin + i, &rows[i]);
+        peal_work_beat(m->work, UINT32_MAX);
     }
     PEAL_TRY(load_sparse_rows(m, own));
     self->own = own;
@@ -192,8 +201,6 @@ static void update_scores(const models__member *m, size_t rounds) {
 }
 
 /* ---- gradients ---- */
-
-enum { BLOCK_ROWS = 256 };
 
 /* By its size, of [count, 2]; found among the bits, which are in the same order, so that it takes no branches. */
 PEAL_VECTOR static double largest(const double *numbers, size_t count) {
@@ -328,11 +335,13 @@ peal_status models__trees_round(void *opaque, const peal_work *work, size_t *rea
                                   .min_rows = self->min_rows}};
     models__member_rows(self, m.rank, &m.begin, &m.count);
     m.leaves = calloc(self->leaves, sizeof *m.leaves);
+    m.sums = calloc(self->leaves, sizeof *m.sums);
     m.mending = calloc(8 * self->forest.leaves, sizeof *m.mending);
     m.weights = calloc(self->rounds, sizeof *m.weights);
-    const bool has_room = m.leaves && m.mending && m.weights;
+    const bool has_room = m.leaves && m.sums && m.mending && m.weights;
     const peal_status status = has_room ? grow_trees(&m, reached) : PEAL_E_MEMORY;
     free(m.leaves);
+    free(m.sums);
     free(m.mending);
     free(m.weights);
     return status;

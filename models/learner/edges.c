@@ -1,9 +1,11 @@
 /* Finds edges of bins; see edges.h. */
 #include "models/learner/edges.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/number.h"
+#include "core/base/vector.h"
 
 /* A whole number in whose order the values are. */
 static uint32_t key_of(float value) {
@@ -89,3 +91,52 @@ size_t models__edges_find(float *values, size_t count, uint64_t zeros, size_t mo
     }
     return made;
 }
+
+void models__bins_of_plainly(const float *edges, size_t edge_count, const float *values, size_t count, uint8_t *bins) {
+    for (size_t i = 0; i < count; i++) bins[i] = models__bin_of(edges, edge_count, values[i]);
+}
+
+#ifdef PEAL_HAS_AVX512
+#include <immintrin.h>
+
+/* Sixteen numbers at once, which take the same way through edges that are as many as they can be. Every sixteenth edge
+ * is at hand, the others are gathered. */
+__attribute__((target("avx512f"))) static void find_sixteen(const float *edges, size_t edge_count, const float *values,
+                                                            size_t count, uint8_t *bins) {
+    enum { NUMBERS = 16, PARTS = 16, EDGES = 256 };
+    float all[EDGES], lasts[PARTS];
+    size_t at = 0;
+    memcpy(all, edges, edge_count * sizeof *edges);
+    for (size_t i = edge_count; i < EDGES; i++) all[i] = INFINITY;
+    for (size_t i = 0; i < PARTS; i++) lasts[i] = all[(i + 1) * (EDGES / PARTS) - 1];
+    const __m512 parts = _mm512_loadu_ps(lasts);
+    for (; at + NUMBERS <= count; at += NUMBERS) {
+        const __m512 x = _mm512_loadu_ps(values + at);
+        __m512i below = _mm512_setzero_si512();
+        for (int step = PARTS / 2; step > 0; step /= 2) {
+            const __m512 edge = _mm512_permutexvar_ps(_mm512_add_epi32(below, _mm512_set1_epi32(step - 1)), parts);
+            below =
+                _mm512_mask_add_epi32(below, _mm512_cmp_ps_mask(edge, x, _CMP_LT_OQ), below, _mm512_set1_epi32(step));
+        }
+        below = _mm512_slli_epi32(below, 4);
+        for (int step = EDGES / PARTS / 2; step > 0; step /= 2) {
+            const __m512 edge = _mm512_i32gather_ps(below, all + step - 1, sizeof *all);
+            below =
+                _mm512_mask_add_epi32(below, _mm512_cmp_ps_mask(edge, x, _CMP_LT_OQ), below, _mm512_set1_epi32(step));
+        }
+        const __m512i found = _mm512_add_epi32(below, _mm512_set1_epi32(1));
+        _mm_storeu_si128((__m128i *)(void *)(bins + at), _mm512_cvtepi32_epi8(found));
+    }
+    models__bins_of_plainly(edges, edge_count, values + at, count - at, bins + at);
+}
+
+void models__bins_of(const float *edges, size_t edge_count, const float *values, size_t count, uint8_t *bins) {
+    enum { FEW = 64 }; /* for which a table is not worth its making */
+    const bool is_vector = count >= FEW && __builtin_cpu_supports("avx512f");
+    (is_vector ? find_sixteen : models__bins_of_plainly)(edges, edge_count, values, count, bins);
+}
+#else
+void models__bins_of(const float *edges, size_t edge_count, const float *values, size_t count, uint8_t *bins) {
+    models__bins_of_plainly(edges, edge_count, values, count, bins);
+}
+#endif

@@ -39,4 +39,9 @@ static inline uint8_t models__bin_of(const float *edges, size_t count, float x) 
     return (uint8_t)(low + 1);
 }
 
+/* The bins of many numbers, by fewer than 256 edges. The vector unit of the CPU is used, if it can; the other one does
+ * the same without. */
+void models__bins_of(const float *edges, size_t edge_count, const float *values, size_t count, uint8_t *bins);
+void models__bins_of_plainly(const float *edges, size_t edge_count, const float *values, size_t count, uint8_t *bins);
+
 #endif

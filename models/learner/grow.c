@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/explog.h"
+#include "core/base/vector.h"
 #include "models/learner/histogram.h"
 #include "models/learner/part.h"
 #include "models/learner/quanta.h"
@@ -387,10 +389,44 @@ static peal_status split_leaf(models__member *m, size_t index) {
     return PEAL_OK;
 }
 
+/* ---- values of leaves ---- */
+
+/* Rows that are summed before their sums, which are of numbers up to 2^40, might not fit 64 bits; they are scaled a few
+ * at a time. */
+enum { EXACT_ROWS = 1 << 22, SCALED_ROWS = 256 };
+
+/* Pairs of derivatives, `step` numbers apart, as whole numbers up to 2^40: adding 1.5 * 2^52 rounds and leaves them in
+ * the lower bits. */
+PEAL_VECTOR static void scale_pairs(const double *restrict from, size_t step, size_t count, double gradient_scale,
+                                    double hessian_scale, int64_t *restrict to) {
+    const int64_t zero = (int64_t)peal_bits_of(0x1.8p52);
+    for (size_t i = 0; i < count; i++) {
+        to[2 * i] = (int64_t)peal_bits_of(from[i * step] * gradient_scale + 0x1.8p52) - zero;
+        to[2 * i + 1] = (int64_t)peal_bits_of(from[i * step + 1] * hessian_scale + 0x1.8p52) - zero;
+    }
+}
+
+/* Adds rows begin .. end - 1 to the sums of the leaves that they are in. */
+static void sum_rows(const models__member *m, size_t begin, size_t end, double gradient_scale, double hessian_scale) {
+    const size_t step = 2 * m->self->outputs;
+    const uint16_t *leaves = m->own->leaves + m->output * m->count;
+    const float *shares = m->own->shares;
+    memset(m->sums, 0, m->leaf_count * sizeof *m->sums);
+    for (size_t at = begin, count; at < end; at += count) {
+        models__packed pairs[SCALED_ROWS];
+        count = end - at < SCALED_ROWS ? end - at : SCALED_ROWS;
+        scale_pairs(m->own->derivatives + at * step + 2 * m->output, step, count, gradient_scale, hessian_scale,
+                    (int64_t *)pairs);
+        for (size_t i = 0; i < count; i++) {
+            if (shares && !(shares[at + i] > 0)) continue;
+            m->sums[leaves[at + i]] += pairs[i];
+        }
+    }
+}
+
 /* Notes which leaf each own row is in, and sums the derivatives of the leaves' rows as they are. The sums are made in
  * the order of the rows, not of the lists: what a row has is then near what was read before. */
 static void sum_leaves(const models__member *m, double gradient_scale, double hessian_scale) {
-    const size_t outputs = m->self->outputs;
     models__exact *own = m->self->exacts + m->rank * m->self->leaves;
     uint16_t *leaves = m->own->leaves + m->output * m->count;
     if (m->own->shares) memset(leaves, 0xff, m->count * sizeof *leaves); /* MODELS__NO_LEAF */
@@ -399,11 +435,13 @@ static void sum_leaves(const models__member *m, double gradient_scale, double he
         const uint32_t *list = m->own->lists[0] + m->leaves[l].first;
         for (size_t i = 0; i < m->leaves[l].count; i++) leaves[list[i]] = (uint16_t)l;
     }
-    for (size_t i = 0; i < m->count; i++) {
-        if (m->own->shares && !(m->own->shares[i] > 0)) continue;
-        const double *derivatives = m->own->derivatives + 2 * (i * outputs + m->output);
-        own[leaves[i]].gradient += llrint(derivatives[0] * gradient_scale);
-        own[leaves[i]].hessian += llrint(derivatives[1] * hessian_scale);
+    for (size_t begin = 0, end; begin < m->count; begin = end) {
+        end = m->count - begin < EXACT_ROWS ? m->count : begin + EXACT_ROWS;
+        sum_rows(m, begin, end, gradient_scale, hessian_scale);
+        for (size_t l = 0; l < m->leaf_count; l++) {
+            own[l].gradient += m->sums[l][0];
+            own[l].hessian += m->sums[l][1];
+        }
     }
 }
 

@@ -31,8 +31,9 @@ typedef struct models__member {
     models__rules rules;
     models__leaf *leaves; /* [leaves] */
     size_t leaf_count;
-    double *mending; /* [8 forest.leaves] */
-    double *weights; /* [rounds] with which the scores are to hold earlier rounds */
+    models__packed *sums; /* [leaves] */
+    double *mending;      /* [8 forest.leaves] */
+    double *weights;      /* [rounds] with which the scores are to hold earlier rounds */
 } models__member;
 
 /* Waits for all workers. */
