@@ -22,6 +22,10 @@ typedef struct peal_member {
     uint64_t plain_size;  /* bytes */
     uint32_t crc32;       /* of the plain bytes; 0 in a kind of archive that keeps none */
     int method;           /* how the bytes are stored, by the archive's own number */
+    /* Of a member that was listed from afar (peal_stream.is_far): its own header is at `begin`, and is read when it is
+     * opened; its bytes stand behind it and end at `limit` at the latest; `record` is where the list found it. */
+    uint64_t limit; /* 0: of all others */
+    uint64_t record;
 } peal_member;
 
 /* In the archive's order. Zero-initialise it. Its memory is bounded by the size of the archive's directory (of a tar
@@ -41,6 +45,7 @@ typedef struct peal_archive {
     const char *suffix; /* of file names, ".zip" */
     /* True if an object that begins with `head` (PEAL_ARCHIVE_HEAD_SIZE bytes, or all there are) is of this kind. */
     bool (*recognise)(const uint8_t *head, size_t size);
+    bool has_directory; /* from afar `list` reads that and little more, however large the archive is */
     /* Fills `out`, which is empty before, and stays so on failure, with the members that are regular files. `stream`
      * stays the caller's; it must have read_at and know its size. `name` is the archive's, for messages. PEAL_E_DATA,
      * with the byte, if the archive is damaged, cut short or of a sort that cannot be read, or if two members have one

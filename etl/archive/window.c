@@ -59,6 +59,7 @@ peal_status peal_window_stream_open(peal_stream *inner, const char *name, uint64
         status = peal_fail(err, PEAL_E_MEMORY, "no memory to read %s", name);
         goto fail;
     }
+    inner->read_to = begin + size;
     *self = (window_stream){
         .base = {.read = window_read, .read_at = window_read_at, .close = window_close, .size = size},
         .inner = inner,

@@ -1,5 +1,6 @@
 /* zip archives: each record of the directory is held against the local header that stands before the member's bytes,
- * and becomes a member if it is a regular file that can be read. Source: PKWARE, APPNOTE.TXT 6.3.10; see zip.h. */
+ * and becomes a member if it is a regular file that can be read. From afar that header is read with the member, when it
+ * is opened, so that the list costs the directory alone. Source: PKWARE, APPNOTE.TXT 6.3.10; see zip.h. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -7,14 +8,7 @@
 #include "etl/archive/member.h"
 #include "etl/archive/zip.h"
 
-enum { LOCAL_SIZE = 30, PATH_MOST = 65535 }; /* section 4.3.7: the fixed part of a local header */
-enum {
-    FLAG_ENCRYPTED = 1 << 0,
-    FLAG_SIZES_BEHIND = 1 << 3,
-    FLAG_PATCH = 1 << 5,
-    FLAG_STRONG = 1 << 6,
-    FLAG_MASKED = 1 << 13
-};
+enum { FLAG_PATCH = 1 << 5, FLAG_STRONG = 1 << 6, FLAG_MASKED = 1 << 13 };
 enum { SYSTEM_DOS = 0, SYSTEM_UNIX = 3, SYSTEM_MAC = 19, DOS_FOLDER = 0x10 };
 
 static bool zip_recognise(const uint8_t *head, size_t size) {
@@ -60,7 +54,7 @@ static peal_status check_readable(const archive__zip_entry *entry, const char *n
     char shown[ARCHIVE_SHOWN_SIZE];
     archive__path_shown(entry->path, entry->path_length, shown);
     const unsigned long long at = entry->at;
-    if (entry->flags & (FLAG_ENCRYPTED | FLAG_STRONG | FLAG_MASKED)) {
+    if (entry->flags & (ZIP_FLAG_ENCRYPTED | FLAG_STRONG | FLAG_MASKED)) {
         return peal_fail(err, PEAL_E_DATA, "%s: byte %llu: the member '%s' is encrypted; unpack it with its password",
                          name, at, shown);
     }
@@ -82,96 +76,24 @@ static peal_status check_readable(const archive__zip_entry *entry, const char *n
     return PEAL_OK;
 }
 
-/* ---- local headers ---- */
-
-/* What stands between a local header and the end of its member's bytes. */
-typedef struct extent {
-    uint64_t begin, end;
-} extent;
+/* ---- what entries share ---- */
 
 typedef struct listing {
     peal_stream *stream;
     const char *name;
     uint64_t directory; /* where it begins: all members end before */
     peal_member_list *out;
-    peal_buffer extents; /* of struct extent */
-    uint8_t local[LOCAL_SIZE + PATH_MOST];
+    peal_buffer extents; /* of archive__zip_extent */
 } listing;
 
-static peal_status local_differs(const listing *self, const archive__zip_entry *entry, const char *what,
-                                 peal_error *err) {
-    char shown[ARCHIVE_SHOWN_SIZE];
-    return peal_fail(err, PEAL_E_DATA,
-                     "%s: the local header at byte %llu and the directory at byte %llu differ in %s of "
-                     "the member '%s'",
-                     self->name, (unsigned long long)entry->local, (unsigned long long)entry->at, what,
-                     archive__path_shown(entry->path, entry->path_length, shown));
-}
-
-static bool size_agrees(uint32_t local, uint64_t size) {
-    return local == ZIP_IN_64_LONG || local == size;
-}
-
-/* Holds a local header against the directory. Sizes and checksum stand there too, unless the writer learnt them later.
- */
-static peal_status compare_local(const listing *self, const archive__zip_entry *entry, peal_error *err) {
-    const uint8_t *local = self->local;
-    const uint16_t flags = archive__zip_short(local + 6);
-    if (archive__zip_short(local + 26) != entry->path_length ||
-        memcmp(local + LOCAL_SIZE, entry->path, entry->path_length) != 0) {
-        return local_differs(self, entry, "the name", err);
-    }
-    if (archive__zip_short(local + 8) != entry->method) return local_differs(self, entry, "the method", err);
-    if ((flags ^ entry->flags) & FLAG_ENCRYPTED) return local_differs(self, entry, "the encryption", err);
-    if (flags & FLAG_SIZES_BEHIND) return PEAL_OK;
-    if (archive__zip_long(local + 14) != entry->crc32) return local_differs(self, entry, "the checksum", err);
-    if (!size_agrees(archive__zip_long(local + 18), entry->size) ||
-        !size_agrees(archive__zip_long(local + 22), entry->plain_size)) {
-        return local_differs(self, entry, "the size", err);
-    }
-    return PEAL_OK;
-}
-
-/* Reads and checks the local header of an entry; the extent reaches from it to the end of the member's bytes. */
-static peal_status read_local(listing *self, const archive__zip_entry *entry, extent *out, peal_error *err) {
-    const size_t size = LOCAL_SIZE + entry->path_length;
-    uint64_t end = entry->local;
-    bool fits = !__builtin_add_overflow(end, size, &end) && end <= self->directory;
-    if (fits) {
-        PEAL_TRY(archive__read(self->stream, self->name, entry->local, self->local, size, "a local header", err));
-        if (!archive__zip_signed(self->local, 3, 4)) {
-            return peal_fail(err, PEAL_E_DATA,
-                             "%s: byte %llu: bytes %02x %02x %02x %02x instead of a local header of a zip archive "
-                             "(50 4b 03 04)",
-                             self->name, (unsigned long long)entry->local, self->local[0], self->local[1],
-                             self->local[2], self->local[3]);
-        }
-        PEAL_TRY(compare_local(self, entry, err));
-        const size_t extra = archive__zip_short(self->local + 28);
-        fits = !__builtin_add_overflow(end, extra, &end) && !__builtin_add_overflow(end, entry->size, &end) &&
-               end <= self->directory;
-    }
-    if (!fits) {
-        char shown[ARCHIVE_SHOWN_SIZE];
-        return peal_fail(
-            err, PEAL_E_DATA,
-            "%s: byte %llu: the member '%s' is said to have %llu bytes behind a header at byte %llu; it must "
-            "end before the directory at byte %llu",
-            self->name, (unsigned long long)entry->at, archive__path_shown(entry->path, entry->path_length, shown),
-            (unsigned long long)entry->size, (unsigned long long)entry->local, (unsigned long long)self->directory);
-    }
-    *out = (extent){.begin = entry->local, .end = end};
-    return PEAL_OK;
-}
-
 static int by_begin(const void *a, const void *b) {
-    const extent *first = a, *second = b;
+    const archive__zip_extent *first = a, *second = b;
     return (first->begin > second->begin) - (first->begin < second->begin);
 }
 
-/* PEAL_E_DATA if two entries share bytes: a few bytes could then be made to unpack into any number. */
+/* PEAL_E_DATA if two entries share bytes: a few bytes could then be made to unpack into any number. Sorts them. */
 static peal_status check_extents(listing *self, peal_error *err) {
-    extent *extents = (extent *)self->extents.data;
+    archive__zip_extent *extents = (archive__zip_extent *)self->extents.data;
     const size_t count = self->extents.size / sizeof *extents;
     if (count > 1) qsort(extents, count, sizeof *extents, by_begin);
     for (size_t i = 1; i < count; i++) {
@@ -184,9 +106,22 @@ static peal_status check_extents(listing *self, peal_error *err) {
     return PEAL_OK;
 }
 
+/* Of members from afar: each must end where the next entry begins, which is checked when it is opened. */
+static void set_limits(const listing *self) {
+    const archive__zip_extent *extents = (const archive__zip_extent *)self->extents.data;
+    const size_t count = self->extents.size / sizeof *extents;
+    for (size_t i = 0; i < self->out->count; i++) {
+        peal_member *member = &self->out->members[i];
+        const archive__zip_extent key = {.begin = member->begin};
+        const archive__zip_extent *own = bsearch(&key, extents, count, sizeof *extents, by_begin);
+        member->limit = own + 1 < extents + count ? own[1].begin : self->directory;
+    }
+}
+
 /* ---- the list ---- */
 
-/* What is left out is held against its local header too: else one changed bit of a name would hide a file unseen. */
+/* What is left out is held against its local header too: else one changed bit of a name would hide a file unseen. From
+ * afar it is not: that would fetch what nobody wants. */
 static peal_status add_entry(listing *self, const archive__zip_entry *entry, peal_error *err) {
     const entry_kind kind = kind_of(entry);
     if (entry->disk != 0) {
@@ -196,17 +131,20 @@ static peal_status add_entry(listing *self, const archive__zip_entry *entry, pea
     if (kind == ENTRY_FILE && !archive__path_is_hidden(entry->path, entry->path_length)) {
         PEAL_TRY(check_readable(entry, self->name, err));
     }
-    extent bytes;
-    PEAL_TRY(read_local(self, entry, &bytes, err));
+    archive__zip_extent bytes;
+    PEAL_TRY(self->stream->is_far
+                 ? archive__zip_local_guess(self->name, entry, self->directory, &bytes, err)
+                 : archive__zip_local_read(self->stream, self->name, entry, self->directory, &bytes, err));
     PEAL_TRY(peal_buffer_append(&self->extents, &bytes, sizeof bytes, err));
     if (kind == ENTRY_SPECIAL) self->out->special++;
     if (kind != ENTRY_FILE) return PEAL_OK;
     const peal_member member = {
-        .begin = bytes.end - entry->size,
+        .begin = self->stream->is_far ? bytes.begin : bytes.end - entry->size,
         .size = entry->size,
         .plain_size = entry->plain_size,
         .crc32 = entry->crc32,
         .method = entry->method,
+        .record = entry->at,
     };
     return archive__member_add(self->out, self->name, entry->path, entry->path_length, &member, err);
 }
@@ -231,18 +169,13 @@ static peal_status add_entries(listing *self, const archive__zip_directory *dire
 static peal_status zip_list(peal_stream *stream, const char *name, peal_member_list *out, peal_error *err) {
     archive__zip_directory directory;
     PEAL_TRY(archive__zip_directory_find(stream, name, &directory, err));
-    listing *self = calloc(1, sizeof *self);
-    if (!self) return peal_fail(err, PEAL_E_MEMORY, "no memory to list %s", name);
-    self->stream = stream;
-    self->name = name;
-    self->directory = directory.begin;
-    self->out = out;
-    peal_status status = add_entries(self, &directory, err);
-    if (status == PEAL_OK) status = check_extents(self, err);
+    listing self = {.stream = stream, .name = name, .directory = directory.begin, .out = out};
+    peal_status status = add_entries(&self, &directory, err);
+    if (status == PEAL_OK) status = check_extents(&self, err);
     if (status == PEAL_OK) status = archive__members_check(out, name, err);
+    if (status == PEAL_OK && stream->is_far) set_limits(&self);
     if (status != PEAL_OK) peal_member_list_clear(out);
-    peal_buffer_clear(&self->extents);
-    free(self);
+    peal_buffer_clear(&self.extents);
     return status;
 }
 
@@ -250,6 +183,7 @@ const peal_archive peal_archive_zip = {
     .name = "zip",
     .documentation = "members stored or deflated, Zip64; checked against directory, size and CRC-32",
     .suffix = ".zip",
+    .has_directory = true,
     .recognise = zip_recognise,
     .list = zip_list,
     .open = archive__zip_member_open,

@@ -25,6 +25,9 @@ static inline uint64_t archive__zip_long_long(const uint8_t *bytes) {
     return archive__zip_long(bytes) | (uint64_t)archive__zip_long(bytes + 4) << 32;
 }
 
+/* Flags of an entry (section 4.4.4) that are asked for in more than one place. */
+enum { ZIP_FLAG_ENCRYPTED = 1 << 0, ZIP_FLAG_SIZES_BEHIND = 1 << 3 };
+
 /* True if a record begins with "PK" and these two bytes. */
 static inline bool archive__zip_signed(const uint8_t *bytes, uint8_t third, uint8_t fourth) {
     return bytes[0] == 'P' && bytes[1] == 'K' && bytes[2] == third && bytes[3] == fourth;
@@ -67,6 +70,22 @@ peal_status archive__zip_cursor_open(archive__zip_cursor *cursor, peal_stream *s
 /* The next record; its path lasts until the next call. */
 peal_status archive__zip_cursor_next(archive__zip_cursor *cursor, archive__zip_entry *out, peal_error *err);
 void archive__zip_cursor_close(archive__zip_cursor *cursor);
+
+/* ---- local headers (zip_local.c) ---- */
+
+/* What stands between a local header and the end of its member's bytes. */
+typedef struct archive__zip_extent {
+    uint64_t begin, end;
+} archive__zip_extent;
+
+/* The same as far as the directory tells: a local header's extra field, and so the bytes' place, may be longer.
+ * PEAL_E_DATA if it does not end at `limit`, at the latest. */
+peal_status archive__zip_local_guess(const char *name, const archive__zip_entry *entry, uint64_t limit,
+                                     archive__zip_extent *out, peal_error *err);
+/* Reads the local header of an entry, and holds it against the entry. PEAL_E_DATA also if the bytes do not end at
+ * `limit`, at the latest. */
+peal_status archive__zip_local_read(peal_stream *stream, const char *name, const archive__zip_entry *entry,
+                                    uint64_t limit, archive__zip_extent *out, peal_error *err);
 
 /* ---- members ---- */
 

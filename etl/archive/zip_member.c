@@ -1,7 +1,9 @@
 /* The plain bytes of a member of a zip archive: stored or deflated, counted and checked against what the directory
- * promised. They are read through a window on the member's stored bytes. See zip.h. */
+ * promised; of a member that was listed from afar the local header first. They are read through a window on the
+ * member's stored bytes. See zip.h. */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "etl/archive/window.h"
 #include "etl/archive/zip.h"
@@ -143,12 +145,44 @@ static bool prepare_inflater(zip_stream *self) {
     return true;
 }
 
+/* Where the stored bytes begin. */
+static peal_status find_bytes(peal_stream *inner, const char *name, const peal_member *member, uint64_t *begin,
+                              peal_error *err) {
+    *begin = member->begin;
+    if (member->limit == 0) return PEAL_OK; /* seen by the list */
+    const archive__zip_entry entry = {
+        .at = member->record,
+        .method = (uint16_t)member->method,
+        .crc32 = member->crc32,
+        .size = member->size,
+        .plain_size = member->plain_size,
+        .local = member->begin,
+        .path = member->path,
+        .path_length = strlen(member->path),
+    };
+    archive__zip_extent bytes;
+    PEAL_TRY(archive__zip_local_read(inner, name, &entry, member->limit, &bytes, err));
+    *begin = bytes.end - member->size;
+    return PEAL_OK;
+}
+
+static peal_status open_window(peal_stream *inner, const char *name, const peal_member *member, uint64_t *begin,
+                               peal_stream **out, peal_error *err) {
+    const peal_status status = find_bytes(inner, name, member, begin, err);
+    if (status != PEAL_OK) {
+        peal_stream_close(inner);
+        return status;
+    }
+    return peal_window_stream_open(inner, name, *begin, member->size, out, err);
+}
+
 peal_status archive__zip_member_open(peal_stream *inner, const char *name, const peal_member *member, peal_stream **out,
                                      peal_error *err) {
     assert(member->method == ZIP_STORED || member->method == ZIP_DEFLATED);
     *out = NULL;
     peal_stream *window;
-    PEAL_TRY(peal_window_stream_open(inner, name, member->begin, member->size, &window, err));
+    uint64_t begin;
+    PEAL_TRY(open_window(inner, name, member, &begin, &window, err));
     zip_stream *self = calloc(1, sizeof *self);
     if (!self) {
         peal_stream_close(window);
@@ -158,7 +192,7 @@ peal_status archive__zip_member_open(peal_stream *inner, const char *name, const
         .base = {.read = stored_read, .read_at = stored_read_at, .close = zip_close, .size = member->plain_size},
         .window = window,
         .name = peal_strdup(name),
-        .begin = member->begin,
+        .begin = begin,
         .size = member->size,
         .expected_crc = member->crc32,
         .inflater = &peal_inflater_isal,

@@ -121,6 +121,7 @@ static peal_status look_at_objects(etl_job *job, peal_error *err) {
                                          .access = options->access,
                                          .sparing = options->resume,
                                          .go_on = options->on_bad_source != PEAL_BAD_ROWS_FAIL,
+                                         .by_processes = options->processes > 0,
                                          .identify = true,
                                          .stop = options->stop,
                                          .reporter = options->reporter};

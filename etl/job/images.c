@@ -94,6 +94,7 @@ static peal_status prepare(images_job *job, peal_error *err) {
     const peal_images_options *options = job->options;
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
+                                         .by_processes = options->processes > 0,
                                          .identify = true,
                                          .stop = options->stop,
                                          .reporter = options->reporter};

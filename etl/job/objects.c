@@ -267,12 +267,23 @@ static peal_status unpack(peal_source *source, const peal_source_options *option
     return PEAL_OK;
 }
 
-/* Members are read where they stand: of what is no file, in a copy. */
-static peal_status copy_archive(peal_source *source, const peal_source_options *options, peal_error *err) {
+/* Whether the members of an archive that is no file are read by parts of it. Something must tell that it is still the
+ * same one when a part is fetched; and what is checked as a whole is read as a whole. */
+static bool is_read_by_parts(const peal_source *source, const peal_stream *stream, const peal_archive *archive,
+                             const peal_source_options *options) {
+    return archive->has_directory && stream->read_at && stream->size != UINT64_MAX && source->version &&
+           !source->is_summed && !options->by_processes;
+}
+
+/* Members are read where they stand: of what is no file, by parts, or in a copy. */
+static peal_status copy_archive(peal_source *source, const peal_archive *archive, const peal_source_options *options,
+                                peal_error *err) {
     peal_stream *stream;
     if (!source->own) return PEAL_OK;
     PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
-    return peal_source_unpack(source, stream, options, err);
+    if (!is_read_by_parts(source, stream, archive, options)) return peal_source_unpack(source, stream, options, err);
+    peal_stream_close(stream);
+    return PEAL_OK;
 }
 
 /* True if a format takes the file as it is, though it is an archive: .npz is a zip of arrays. */
@@ -296,7 +307,7 @@ static peal_status find_archive(peal_source *source, const peal_source_options *
     peal_stream_close(stream);
     if (is_whole_format(head, size, source->path)) return PEAL_OK;
     *out = peal_archive_recognise(head, size);
-    if (*out) return copy_archive(source, options, err);
+    if (*out) return copy_archive(source, *out, options, err);
     return may_be_packed(source->path) ? unpack(source, options, out, err)
                                        : peal_archive_check_name(peal_source_name(source), head, size, err);
 }

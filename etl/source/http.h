@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "etl/source/http_blocks.h"
 #include "etl/source/kind.h"
 #include "etl/source/transfer.h"
 
@@ -39,6 +40,7 @@ struct source__http_session {
     size_t connections, buffer;
     int pieces; /* the file */
     uint64_t pieces_size;
+    source__http_blocks *blocks;   /* what is read at offsets */
     source__http_object **objects; /* [count]; each is its source's */
     size_t count, capacity;
     pthread_mutex_t lock;

@@ -25,6 +25,7 @@ enum {
 void source__http_session_free(source__http_session *self) {
     if (!self) return;
     source__transfers_free(self->transfers);
+    source__http_blocks_free(self->blocks);
     if (self->pieces >= 0) close(self->pieces);
     free(self->objects);
     pthread_mutex_destroy(&self->lock);
@@ -56,6 +57,7 @@ peal_status source__http_session_new(const peal_source_options *wishes, const so
         .store = way->store,
         .stop = wishes->stop,
     };
+    if (status == PEAL_OK) status = source__http_blocks_new(&self->blocks, err);
     if (status == PEAL_OK) status = source__transfers_new(&transfer, &self->transfers, err);
     if (status != PEAL_OK) {
         source__http_session_free(self);
@@ -77,6 +79,7 @@ void source__http_forget(peal_source *source) {
     source__http_object *object = source->own;
     object->session->objects[object->index] = NULL;
     source__download_end(object->ahead);
+    source__http_blocks_forget(object);
     object_free(object);
 }
 
@@ -111,7 +114,10 @@ peal_status source__http_add(source__http_session *session, source__making *maki
         object_free(object);
         return status;
     }
-    return source__add(making, &(peal_source){.path = peal_strdup(named->name), .fd = -1, .own = object}, err);
+    return source__add(
+        making,
+        &(peal_source){.path = peal_strdup(named->name), .fd = -1, .own = object, .is_summed = object->has_sha256},
+        err);
 }
 
 /* ---- the look ---- */

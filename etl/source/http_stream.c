@@ -11,7 +11,6 @@
 
 enum {
     LOOKED_AT = 1024,                 /* objects, to find those that are not whole yet */
-    BLOCK = 1 << 20,                  /* of reads at offsets */
     SURVEYED = (1 << 20) + (1 << 18), /* bytes behind which a reader means to read all, and the next objects, too */
 };
 
@@ -24,10 +23,6 @@ typedef struct http_stream {
     bool looked_ahead; /* the next ones were begun */
     SHA2_CTX sha256;
     bool checked;
-    /* Of read_at, which may be called by any thread: the last block that was fetched. */
-    pthread_mutex_t lock;
-    peal_buffer block;
-    uint64_t block_at;
 } http_stream;
 
 /* ---- ahead ---- */
@@ -102,7 +97,7 @@ static peal_status check_end(http_stream *self, peal_error *err) {
                      object->name, (unsigned long long)self->at);
 }
 
-static peal_status read_piece(http_stream *self, uint64_t at, uint8_t *out, size_t capacity, size_t *got,
+static peal_status read_piece(const http_stream *self, uint64_t at, uint8_t *out, size_t capacity, size_t *got,
                               peal_error *err) {
     const source__http_object *object = self->object;
     if (capacity > object->piece_size - at) capacity = (size_t)(object->piece_size - at);
@@ -133,57 +128,18 @@ static peal_status http_read(peal_stream *base, uint8_t *out, size_t capacity, s
 
 /* ---- reading at offsets ---- */
 
-/* Fetches the block that begins at `offset`; with the stream's lock held. */
-static peal_status fetch_block(http_stream *self, uint64_t offset, peal_error *err) {
-    const source__http_object *object = self->object;
-    const uint64_t left = self->base.size - offset;
-    const size_t size = left < BLOCK ? (size_t)left : BLOCK;
-    const source__wanted wanted = {.url = object->url,
-                                   .name = object->name,
-                                   .begin = offset,
-                                   .end = offset + size,
-                                   .facts = &object->facts,
-                                   .exact = true,
-                                   .buffer = size};
-    source__download *download;
-    self->block.size = 0;
-    PEAL_TRY(peal_buffer_reserve(&self->block, size, err));
-    PEAL_TRY(source__download_begin(object->session->transfers, &wanted, &download, err));
-    peal_status status = PEAL_OK;
-    for (size_t got = 1; status == PEAL_OK && got > 0 && self->block.size < size; self->block.size += got) {
-        status =
-            source__download_read(download, self->block.data + self->block.size, size - self->block.size, &got, err);
-    }
-    source__download_end(download);
-    if (status != PEAL_OK) self->block.size = 0;
-    self->block_at = offset;
-    return status;
-}
-
 static peal_status http_read_at(peal_stream *base, uint64_t offset, uint8_t *out, size_t capacity, size_t *got,
                                 peal_error *err) {
-    http_stream *self = (http_stream *)base;
+    const http_stream *self = (const http_stream *)base;
     *got = 0;
     if (offset >= base->size || capacity == 0) return PEAL_OK;
     if (offset < self->object->piece_size) return read_piece(self, offset, out, capacity, got, err);
-    peal_status status = PEAL_OK;
-    pthread_mutex_lock(&self->lock);
-    const bool has = offset >= self->block_at && offset - self->block_at < self->block.size;
-    if (!has) status = fetch_block(self, offset, err);
-    if (status == PEAL_OK) {
-        const size_t begin = (size_t)(offset - self->block_at), left = self->block.size - begin;
-        *got = left < capacity ? left : capacity;
-        memcpy(out, self->block.data + begin, *got);
-    }
-    pthread_mutex_unlock(&self->lock);
-    return status;
+    return source__http_blocks_read(self->object, base->read_to, offset, out, capacity, got, err);
 }
 
 static void http_close(peal_stream *base) {
     http_stream *self = (http_stream *)base;
     source__download_end(self->download);
-    pthread_mutex_destroy(&self->lock);
-    peal_buffer_clear(&self->block);
     free(self);
 }
 
@@ -196,11 +152,11 @@ peal_status source__http_open(const peal_source *source, peal_source_meter *mete
     self->base = (peal_stream){.read = http_read,
                                .read_at = offsets ? http_read_at : NULL,
                                .close = http_close,
+                               .is_far = !object->whole,
                                .size = object->whole ? object->piece_size : object->facts.size};
     self->object = object;
     self->meter = meter;
     SHA256Init(&self->sha256);
-    pthread_mutex_init(&self->lock, NULL);
     *out = &self->base;
     return PEAL_OK;
 }

@@ -51,6 +51,7 @@ typedef struct peal_source {
     char *version; /* as the server tells it; NULL: it has none */
     bool hashed;
     uint64_t hash;                 /* XXH3 of the bytes */
+    bool is_summed;                /* its bytes are checked as a whole, by whoever reads them all in order */
     bool live;                     /* a pipe or socket that is read as its bytes come, once; it has no size */
     bool is_followed;              /* a live one that is a file */
     peal_following following;      /* of a live one, as the next two: */
@@ -82,6 +83,7 @@ typedef struct peal_source_options {
     bool sparing;                  /* what is listed may not be read at all: few bytes are fetched before it is */
     bool live;                     /* pipes are not copied: they will be read once only, in order */
     peal_following following;      /* of live ones */
+    bool by_processes;             /* other processes, which have no connections, will read members of archives */
     bool identify;                 /* the sources will be compared later: makes sure that their identities can tell */
     const atomic_int *stop;        /* not 0: stop waiting with PEAL_E_INTERRUPTED; may be NULL */
     const peal_reporter *reporter; /* is told what folders and globs leave out; may be NULL */

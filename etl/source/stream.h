@@ -24,11 +24,13 @@ struct peal_stream {
     /* Of one that is live: whether `read` would return without waiting; it waits for that up to `timeout_ms`. NULL:
      * it always would. */
     bool (*ready)(peal_stream *self, int timeout_ms);
-    bool live;       /* `read` gives what has come so far, and waits only if that is nothing */
-    bool is_cut_off; /* at its end: more may be written behind it (a file that was followed), so a last line that has
-                        no end is not whole */
-    size_t buffered; /* bytes that were read ahead and are handed out first, up to where others stop looking */
-    uint64_t size;   /* bytes in all; UINT64_MAX: known at its end only */
+    bool is_far;      /* what is read at an offset comes from a server: what need not be read is not */
+    uint64_t read_to; /* set by who reads at offsets: nothing from this byte on is wanted; 0: he cannot tell */
+    bool live;        /* `read` gives what has come so far, and waits only if that is nothing */
+    bool is_cut_off;  /* at its end: more may be written behind it (a file that was followed), so a last line that has
+                         no end is not whole */
+    size_t buffered;  /* bytes that were read ahead and are handed out first, up to where others stop looking */
+    uint64_t size;    /* bytes in all; UINT64_MAX: known at its end only */
 };
 
 /* Reads until `capacity` bytes are there or the stream ends. */

@@ -158,6 +158,13 @@ class Handler(BaseHTTPRequestHandler):
     def other_range(self, count):
         self.give(shift=7) if self.is_rest() else self.give()
 
+    def stuck_late(self, count):  # each range from the second half, but for the last 3 MB, the first time
+        begin = (self.wanted(len(DATA)) or (0, 0))[0]
+        with lock:
+            again = counts.get(begin)
+            counts[begin] = True
+        self.give(stall=0 if len(DATA) / 2 < begin < len(DATA) - (3 << 20) and not again else None, seconds=60)
+
     def no_ranges(self, count):
         self.give(ranges=False)
 

@@ -8,6 +8,9 @@
 #include "tests/etl/archive_writer.h"
 #include "tests/support.h"
 
+static bool from_afar;      /* the next streams are */
+static size_t bytes_handed; /* by all of them so far */
+
 /* A stream that hands out a few bytes at a time, as it may. */
 typedef struct piece_stream {
     peal_stream base;
@@ -23,6 +26,7 @@ static peal_status piece_read_at(peal_stream *base, uint64_t offset, uint8_t *ou
     *got = capacity < self->step ? capacity : self->step;
     if (*got > left) *got = (size_t)left;
     if (*got) memcpy(out, self->bytes + offset, *got);
+    bytes_handed += *got;
     return PEAL_OK;
 }
 
@@ -32,9 +36,10 @@ static void piece_close(peal_stream *base) {
 
 static peal_stream *stream_of(const void *bytes, size_t size) {
     piece_stream *stream = calloc(1, sizeof *stream);
-    *stream = (piece_stream){.base = {.read_at = piece_read_at, .close = piece_close, .size = size},
-                             .bytes = bytes,
-                             .step = size < 20000 ? 1 + size % 7 : 100000};
+    *stream =
+        (piece_stream){.base = {.read_at = piece_read_at, .close = piece_close, .is_far = from_afar, .size = size},
+                       .bytes = bytes,
+                       .step = size < 20000 ? 1 + size % 7 : 100000};
     return &stream->base;
 }
 
@@ -221,9 +226,10 @@ static void two_parts(zip_writer *zip, const zip_part *second) {
 static void zip_of_all_kinds_is_read(void **state) {
     (void)state;
     const expected members[] = {{stored.path, stored.text}, {deflated.path, deflated.text}};
-    for (int kind = 0; kind < 8; kind++) {
+    for (int kind = 0; kind < 16; kind++) {
         zip_writer zip = {0};
         zip_part first = stored, second = deflated;
+        from_afar = kind & 8;
         first.wide = second.wide = kind & 1;
         first.flags = second.flags = kind & 2 ? 8 | 1 << 11 : 0;
         zip_put(&zip, &(zip_part){.path = "deep/", .text = "", .attributes = 0x10});
@@ -237,6 +243,81 @@ static void zip_of_all_kinds_is_read(void **state) {
         check_members(&peal_archive_zip, &zip.bytes, members, 2);
         zip_clear(&zip);
     }
+    from_afar = false;
+}
+
+static void zip_from_afar_is_listed_by_its_directory(void **state) {
+    (void)state;
+    enum { LARGE = 1 << 20, TAIL_MOST = 1 << 17 };
+    char *text = calloc(1, LARGE + 1);
+    memset(text, 'x', LARGE);
+    zip_part large = stored;
+    large.path = "large.csv";
+    large.text = text;
+    zip_writer zip = {0};
+    zip_put(&zip, &stored);
+    zip_put(&zip, &large);
+    zip_put(&zip, &deflated);
+    zip_finish(&zip, false, "");
+    peal_member_list found;
+    peal_buffer out = {0};
+    peal_error err;
+    from_afar = true;
+    bytes_handed = 0;
+    assert_ok(list(&peal_archive_zip, zip.bytes.data, zip.bytes.size, &found, &err));
+    assert_in_range(bytes_handed, 1, TAIL_MOST);
+    for (size_t i = 0; i < 3; i += 2) {
+        const char *text_of = i == 0 ? stored.text : deflated.text;
+        bytes_handed = 0;
+        assert_ok(read_member(&peal_archive_zip, zip.bytes.data, zip.bytes.size, &found.members[i], 4096, &out, &err));
+        assert_in_range(bytes_handed, 1, 200);
+        assert_int_equal(out.size, strlen(text_of));
+        assert_memory_equal(out.data, text_of, out.size);
+    }
+    from_afar = false;
+    peal_member_list_clear(&found);
+    peal_buffer_clear(&out);
+    zip_clear(&zip);
+    free(text);
+}
+
+/* What the list of a file finds at once is found when the member is opened. */
+static void local_headers_from_afar_are_checked_when_opened(void **state) {
+    (void)state;
+    static const struct {
+        size_t at;
+        uint8_t bits;
+        const char *words;
+    } cases[] = {
+        {0, 1, "instead of a local header of a zip archive"},
+        {8, 8, "differ in the method of the member 's.csv'"},
+        {6, 1, "differ in the encryption of the member 's.csv'"},
+        {14, 1, "differ in the checksum of the member 's.csv'"},
+        {22, 1, "differ in the size of the member 's.csv'"},
+        {28, 1, "it must end before byte 43"},
+        {30, 1, "differ in the name of the member 's.csv'"},
+    };
+    zip_writer zip;
+    two_parts(&zip, &deflated);
+    from_afar = true;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_member_list found;
+        peal_buffer out = {0};
+        peal_error err = {0};
+        zip.bytes.data[cases[i].at] ^= cases[i].bits;
+        assert_ok(list(&peal_archive_zip, zip.bytes.data, zip.bytes.size, &found, &err));
+        assert_int_equal(
+            read_member(&peal_archive_zip, zip.bytes.data, zip.bytes.size, &found.members[0], 7, &out, &err),
+            PEAL_E_DATA);
+        assert_has(err.message, "a.arc/m: ");
+        assert_has(err.message, cases[i].words);
+        assert_ok(read_member(&peal_archive_zip, zip.bytes.data, zip.bytes.size, &found.members[1], 7, &out, &err));
+        zip.bytes.data[cases[i].at] ^= cases[i].bits;
+        peal_buffer_clear(&out);
+        peal_member_list_clear(&found);
+    }
+    from_afar = false;
+    zip_clear(&zip);
 }
 
 static void stored_members_read_at_an_offset(void **state) {
@@ -328,8 +409,8 @@ static void zip_that_lies_is_refused(void **state) {
         "differ in the name of the member 'x.csv'",
         "two members are named 's.csv', at bytes",
         "two members overlap: one has bytes 0 to ",
-        "it must end before the directory",
-        "it must end before the directory",
+        "it must end before byte",
+        "it must end before byte",
         "is encrypted",
         "is a patch of another file",
         "compressed by method 14 (LZMA)",
@@ -747,6 +828,8 @@ int main(void) {
         cmocka_unit_test(size_of_the_pax_header_counts),
         cmocka_unit_test(size_of_base_256_is_read),
         cmocka_unit_test(tar_that_lies_is_refused),
+        cmocka_unit_test(zip_from_afar_is_listed_by_its_directory),
+        cmocka_unit_test(local_headers_from_afar_are_checked_when_opened),
         cmocka_unit_test(tar_may_end_without_zero_blocks),
         cmocka_unit_test(every_cut_is_found),
         cmocka_unit_test(every_flipped_bit_is_found_or_harmless),
