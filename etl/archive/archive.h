@@ -35,6 +35,8 @@ typedef struct peal_member_list {
     size_t count, capacity;
     size_t hidden;  /* files that are left out for their names: a part of it begins with '.' or '_', or it is empty */
     size_t special; /* links, devices and the like, which are left out too */
+    bool lacks_end; /* it ends behind a whole member, without the mark that its kind ends with: there may have been more
+                     */
 } peal_member_list;
 
 void peal_member_list_clear(peal_member_list *list);
@@ -43,9 +45,9 @@ typedef struct peal_archive {
     const char *name;
     const char *documentation;
     const char *suffix; /* of file names, ".zip" */
+    bool has_directory; /* from afar `list` reads that and little more, however large the archive is */
     /* True if an object that begins with `head` (PEAL_ARCHIVE_HEAD_SIZE bytes, or all there are) is of this kind. */
     bool (*recognise)(const uint8_t *head, size_t size);
-    bool has_directory; /* from afar `list` reads that and little more, however large the archive is */
     /* Fills `out`, which is empty before, and stays so on failure, with the members that are regular files. `stream`
      * stays the caller's; it must have read_at and know its size. `name` is the archive's, for messages. PEAL_E_DATA,
      * with the byte, if the archive is damaged, cut short or of a sort that cannot be read, or if two members have one

@@ -134,12 +134,16 @@ static peal_status check_end(const walk *self, peal_error *err) {
     return PEAL_OK;
 }
 
+/* Other programs read an archive without zeros at its end as a whole one, without a word; but so ends one that was cut
+ * between two members, of which nothing else tells. */
 static peal_status walk_all(walk *self, peal_error *err) {
     uint8_t block[TAR_BLOCK];
+    self->out->lacks_end = true;
     for (uint64_t next; self->at < self->stream->size; self->at = next) {
         PEAL_TRY(archive__read(self->stream, self->name, self->at, block, sizeof block, "a tar header", err));
         if (archive__tar_is_zero(block, sizeof block)) {
             PEAL_TRY(check_end(self, err));
+            self->out->lacks_end = false;
             break;
         }
         PEAL_TRY(archive__tar_header_parse(block, self->name, self->at, &self->header, err));

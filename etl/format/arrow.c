@@ -214,13 +214,28 @@ static peal_status pass_over(ipc__reader *reader, peal_error *err) {
     return ipc__source_skip(&reader->source, size, err);
 }
 
+/* A writer may close a stream without its mark of 8 bytes, but so ends one that was cut between two messages, of which
+ * nothing else tells. */
+static void tell_of_end(ipc__reader *reader) {
+    if (!reader->source.lacks_end || reader->told_of_end) return;
+    reader->told_of_end = true;
+    peal_report(
+        reader->wanted->damage, PEAL_EVENT_WARNING,
+        "%s: the Arrow stream ends at byte %llu, behind a whole message, without the mark that ends a stream: it "
+        "may have been cut there, and rows be missing",
+        reader->name, (unsigned long long)reader->source.at);
+}
+
 static peal_status arrow_next(peal_reader *base, peal_block *block, peal_error *err) {
     ipc__reader *reader = (ipc__reader *)base;
     bool ended;
     block->size = 0;
     block->records = 0;
     PEAL_TRY(next_batch(reader, &ended, err));
-    if (ended) return PEAL_OK;
+    if (ended) {
+        tell_of_end(reader);
+        return PEAL_OK;
+    }
     const uint64_t row = reader->row;
     PEAL_TRY(ipc__part_make(reader, block, err));
     peal_status status = reader->skip || row == 0 ? pass_over(reader, err) : PEAL_OK;

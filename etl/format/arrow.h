@@ -72,6 +72,7 @@ typedef struct ipc__source {
     peal_stream *stream;
     uint64_t at;      /* bytes read so far */
     bool footed;      /* it is a file, whose footer is known; else a stream */
+    bool lacks_end;   /* a stream that ended without the mark that says so, which its writer may leave out */
     bool has_ahead;   /* the first message's prefix was read to tell files from streams */
     uint8_t ahead[8]; /* that prefix */
     arrow_block *batches, *dictionaries;
@@ -218,6 +219,7 @@ typedef struct ipc__reader {
     uint64_t skip;         /* bytes of the body that are still to be passed over */
     uint64_t row, part;    /* the batch's next row; rows of a part */
     uint64_t line, number; /* rows and blocks so far */
+    bool told_of_end;
 } ipc__reader;
 
 /* Writes rows row .. row + rows - 1 of a batch, the columns of `nodes`, into block->text. A compressed batch is taken

@@ -105,6 +105,7 @@ static peal_status read_prefix(ipc__source *source, uint64_t *at, uint32_t *size
         PEAL_TRY(peal_stream_fill(source->stream, prefix, 4, &got, err));
         source->at += got;
     }
+    source->lacks_end = got == 0;
     if (got == 0) return PEAL_OK;
     if (got < 4) return cut_short(source, err, "the prefix of a message");
     *size = load32(prefix);

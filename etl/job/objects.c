@@ -323,6 +323,20 @@ static peal_status list_members(const peal_source *source, const peal_archive *a
                      archive->name);
 }
 
+static void tell_of_members(const peal_source *source, const peal_member_list *members, const peal_reporter *reporter) {
+    const char *name = peal_source_name(source);
+    if (members->special) {
+        peal_report(reporter, PEAL_EVENT_NOTE, "%s: left out: %zu that are no files (links, devices)", name,
+                    members->special);
+    }
+    if (members->lacks_end) {
+        peal_report(reporter, PEAL_EVENT_WARNING,
+                    "%s: the archive ends behind a member, without the zeros that end an archive: it may have been cut "
+                    "there, and members be missing",
+                    name);
+    }
+}
+
 /* A workbook is a zip archive, but no file in it is a table. */
 static peal_status check_workbook(const peal_source *source, const peal_member_list *members, peal_error *err) {
     for (size_t i = 0; i < members->count; i++) {
@@ -346,10 +360,7 @@ static peal_status add_source(peal_object_list *list, size_t index, const peal_s
     if (!archive) return add(list, &(peal_object){.source = source}, err);
     PEAL_TRY(list_members(source, archive, members, err));
     PEAL_TRY(check_workbook(source, members, err));
-    if (members->special) {
-        peal_report(options->reporter, PEAL_EVENT_NOTE, "%s: left out: %zu that are no files (links, devices)",
-                    peal_source_name(source), members->special);
-    }
+    tell_of_members(source, members, options->reporter);
     for (size_t i = 0; i < members->count; i++) {
         PEAL_TRY(add(list, &(peal_object){.source = source, .archive = archive, .member = &members->members[i]}, err));
     }

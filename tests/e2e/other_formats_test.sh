@@ -22,6 +22,26 @@ expect 3 'x_train (200, 6, 6), y_train (200,)' $peal etl "$data/numpy/patches.np
 expect 3 'column li is left out: it is a list' $peal etl "$data/arrow/types.arrow" --label f64 --out types
 expect 3 'is cut short' $peal etl <(head -c 3000 flats.arrow) --label price --out cut
 
+# What was cut where a message, or a member, ends cannot be told from a whole one but by the end mark: all that is there
+# is read, and it is told. A lone block of zeros is a mark.
+head -c -8 flats.arrows >cut.arrows
+$peal etl cut.arrows --label price --out unmarked 2>err.txt
+cmp d-flats.arrows/train-00000.arrow unmarked/train-00000.arrow || fail "a stream without its end mark has other rows"
+[ "$(grep -c "cut.arrows: the Arrow stream ends at byte $(stat -c %s cut.arrows), .* it may have been cut there" err.txt)" = 1 ] || fail "$(cat err.txt)"
+$peal predict flats.arrow.safetensors - <cut.arrows >unmarked.predictions 2>err.txt
+cmp flats.csv.predictions unmarked.predictions || fail "a pipe without its end mark predicts something else"
+grep -q "it may have been cut there" err.txt || fail "of a pipe it is not told: $(cat err.txt)"
+$peal etl flats.arrows --label price --out marked 2>err.txt
+! grep -q "may have been cut" err.txt || fail "a whole stream is said to be cut: $(cat err.txt)"
+tar --format=ustar -b 1 -cf whole.tar flats.csv
+members=$(($(stat -c %s whole.tar) - 1024))
+for blocks in 0 1 2; do
+    head -c $((members + 512 * blocks)) whole.tar >cut.tar
+    $peal etl cut.tar --label price --out "tar$blocks" 2>err.txt
+    [ "$(grep -c "cut.tar: the archive ends behind a member, .* it may have been cut there" err.txt)" = $((blocks == 0)) ] || fail "$blocks blocks: $(cat err.txt)"
+    cmp d-flats.csv/train-00000.arrow "tar$blocks/train-00000.arrow" || fail "$blocks blocks of zeros: other rows"
+done
+
 # Features that count from 1, and the same from 0: `base` is kept, so that each is read as the model's, unless told otherwise.
 awk 'BEGIN { srand(3); for (i = 0; i < 300; i++) { a = rand(); b = rand(); c = rand()
     printf "%.4f 1:%.4f 2:%.4f 3:%.4f\n", 4 * a - 2 * b + c, a, b, c >"one.libsvm"
