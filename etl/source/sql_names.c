@@ -40,14 +40,6 @@ static peal_status keep_rest(const char *at, size_t length, source__sql_name *ou
     return PEAL_OK;
 }
 
-/* A query is put in brackets, where no semicolon can end it. Blanks and semicolons at its end may go wherever they
- * stand: a text in quotes ends with its quote, and of a comment it makes no difference. */
-static void trim_end(char *query) {
-    size_t length = strlen(query);
-    while (length > 0 && strchr("; \t\n\v\f\r", query[length - 1])) length--;
-    query[length] = '\0';
-}
-
 static peal_status take_value(const char *name, const char *at, size_t length, bool is_url, source__sql_name *out,
                               peal_error *err) {
     static const char *const keys[] = {"table", "query"};
@@ -72,7 +64,7 @@ static peal_status take_value(const char *name, const char *at, size_t length, b
                          name);
     }
     PEAL_TRY(unescape(name, equals + 1, (size_t)(at + length - equals - 1), table ? &out->table : &out->query, err));
-    if (out->query) trim_end(out->query);
+    if (out->query) source__sql_trim_end(out->query, is_url);
     return PEAL_OK;
 }
 

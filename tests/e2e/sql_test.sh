@@ -40,7 +40,7 @@ python3 make.py shop.db 10000
 query='sqlite:shop.db?query=select id, x, n, c, day, y from orders'
 "$peal" etl "$query" --out query --label y --quiet
 cmp query/train-00000.arrow reference/train-00000.arrow || fail "a query gives other rows than CSV"
-for end in ';' ' ; ;%0A' ' -- all;'; do
+for end in ';' ' ; ;%0A' ' -- all;' '; -- all' ';%0A-- all%0A /* of them; */ '; do
     "$peal" etl "$query$end" --out ended --label y --quiet
     cmp ended/train-00000.arrow reference/train-00000.arrow || fail "a query that ends with '$end' gives other rows"
 done
