@@ -260,6 +260,9 @@ typedef struct ipc__array {
     const uint8_t **view_bytes; /* [view_count] */
     const ipc__dictionary *dictionary;
     bool sound; /* all texts are UTF-8 */
+    /* Both NULL, or [rows], mostly of NULL. */
+    const char **odd;   /* the text of a value that the type cannot hold: an infinite date */
+    const char **wrong; /* why a value cannot be read, which makes its row a bad one; the value is missing */
     peal_buffer *own;
     size_t own_count; /* unpacked buffers */
     ipc__piece *own_views;

@@ -22,6 +22,8 @@ void ipc__array_clear(ipc__array *array) {
     free(array->own_views);
     free(array->view_bytes);
     free(array->valid);
+    free(array->odd);
+    free(array->wrong);
     *array = (ipc__array){0};
 }
 

@@ -280,6 +280,7 @@ static peal_status fill_columns(part_parser *self, bool *fits, peal_error *err) 
     *fits = true;
     for (size_t i = 0; i < self->wanted->schema->count && *fits; i++) {
         if (!field_of(self, i)->skip) PEAL_TRY(fill_column(self, i, fits, err));
+        if (self->arrays[i].wrong) *fits = false;
     }
     if (!*fits) return PEAL_OK;
     self->block->table.rows = self->rows;
@@ -300,6 +301,8 @@ static void put_cell(part_parser *self, row__writer *writer, size_t index, size_
             uint8_t *to = self->block->table.columns[index].values;
             memcpy(to + writer->row * width, array->values + row * width, width);
         }
+    } else if (array->wrong && array->wrong[row]) {
+        row__fail(writer, "column '%s': %s", field->name, array->wrong[row]);
     } else if (!ipc__array_has(array, row)) {
         row__missing(writer, index);
     } else {

@@ -227,6 +227,10 @@ static size_t integer_text(const ipc__array *array, size_t row, char cell[IPC_CE
 
 const char *ipc__array_text(const ipc__array *array, size_t row, char cell[IPC_CELL], size_t *length) {
     if (array->dictionary) return ipc__dictionary_text(array->dictionary, (size_t)ipc__array_code(array, row), length);
+    if (array->odd && array->odd[row]) {
+        *length = strlen(array->odd[row]);
+        return array->odd[row];
+    }
     switch (array->type.kind) {
     case TYPE_UTF8:
     case TYPE_LARGE_UTF8:

@@ -98,8 +98,8 @@ static row_end measure(const rows__reader *self, const uint8_t *at, size_t left,
         if (left - used < 4) return ROW_CUT;
         const int32_t length = (int32_t)source__get32(at + used);
         used += 4;
-        if (length < ROWS_MISSING) return ROW_WRONG;
-        if (length == ROWS_MISSING) continue;
+        if (length < ROWS_BLOB) return ROW_WRONG;
+        if (length < 0) continue;
         if ((size_t)length > left - used) return ROW_CUT;
         used += (size_t)length;
     }

@@ -8,7 +8,16 @@
 
 #include "etl/format/rows.h"
 
-enum { BASE = 10000, BASE_DIGITS = 4, POSITIVE = 0, NEGATIVE = 0x4000, NOT_A_NUMBER = 0xC000, HEAD = 8 };
+enum {
+    BASE = 10000,
+    BASE_DIGITS = 4,
+    POSITIVE = 0,
+    NEGATIVE = 0x4000,
+    NOT_A_NUMBER = 0xC000,
+    INFINITE = 0xD000,
+    MINUS_INFINITE = 0xF000
+};
+enum { HEAD = 8 };
 
 static unsigned digit_at(const uint8_t *bytes, int count, int index) {
     return index >= 0 && index < count ? source__get16(bytes + HEAD + 2 * (size_t)index) : 0;
@@ -20,6 +29,9 @@ size_t rows__decimal_text(const uint8_t *bytes, size_t size, char *text) {
     const unsigned sign = source__get16(bytes + 4), scale = source__get16(bytes + 6);
     if (count < 0 || size != HEAD + 2 * (size_t)count) return SIZE_MAX;
     if (sign == NOT_A_NUMBER) return 0;
+    if (sign == INFINITE || sign == MINUS_INFINITE) {
+        return (size_t)snprintf(text, ROWS_DECIMAL_MOST, sign == INFINITE ? "Infinity" : "-Infinity");
+    }
     if (sign != POSITIVE && sign != NEGATIVE) return SIZE_MAX;
     const int whole = weight < 0 ? 0 : weight + 1; /* digits before the point */
     const size_t longest = 1 + (size_t)whole * BASE_DIGITS + 2 + scale + BASE_DIGITS;

@@ -35,8 +35,18 @@ struct column {
     unsigned saw; /* of ROWS_ANY: kinds of values */
 };
 
+/* What ends the reading; all else makes a bad row. */
 static const char no_memory[] = "there is no memory for it";
 static const char wrong_size[] = "its size is not that of its type";
+static const char unknown_kind[] = "its kind is not known";
+
+/* A list of texts, one a row, in which the row's is `text`. */
+static const char *note(const char ***list, size_t rows, size_t row, const char *text) {
+    if (!*list) *list = calloc(rows, sizeof **list);
+    if (!*list) return no_memory;
+    (*list)[row] = text;
+    return NULL;
+}
 
 /* ---- numbers ---- */
 
@@ -67,24 +77,34 @@ static const char *put_bool(column *self, size_t row, const uint8_t *bytes, size
     return NULL;
 }
 
+static const char too_long[] = "it has too many digits";
+
 static const char *put_decimal(column *self, size_t row, const uint8_t *bytes, size_t size) {
     char text[ROWS_DECIMAL_MOST];
     double value = (double)NAN;
     const size_t length = rows__decimal_text(bytes, size, text);
-    if (length == SIZE_MAX) return "it is infinite, or of too many digits";
-    if (length > 0 && !peal_number_parse(text, length, &value)) return "it is no number";
+    if (length == SIZE_MAX) return too_long;
+    /* What is no number is infinite. */
+    if (length > 0 && !peal_number_parse(text, length, &value))
+        value = *text == '-' ? -(double)INFINITY : (double)INFINITY;
     memcpy(self->values + row * sizeof value, &value, sizeof value);
     return NULL;
 }
 
 /* ---- times ---- */
 
-static const char infinite[] = "it is infinite, which is no moment; a query can leave it out";
+static const char too_far[] = "it lies too far in the past or in the future";
+
+/* As the server writes it: a text that is no date, as it would be one in a file. */
+static const char *put_infinite(column *self, size_t row, bool is_past) {
+    return note(&self->array->odd, self->rows, row, is_past ? "-infinity" : "infinity");
+}
 
 static const char *put_date(column *self, size_t row, const uint8_t *bytes, size_t size) {
     if (size != 4) return wrong_size;
     int32_t days = (int32_t)source__get32(bytes);
-    if (days == INT32_MAX || days == INT32_MIN || __builtin_add_overflow(days, DAYS_TO_2000, &days)) return infinite;
+    if (days == INT32_MAX || days == INT32_MIN) return put_infinite(self, row, days < 0);
+    if (__builtin_add_overflow(days, DAYS_TO_2000, &days)) return too_far;
     memcpy(self->values + row * sizeof days, &days, sizeof days);
     return NULL;
 }
@@ -92,8 +112,8 @@ static const char *put_date(column *self, size_t row, const uint8_t *bytes, size
 static const char *put_timestamp(column *self, size_t row, const uint8_t *bytes, size_t size) {
     if (size != 8) return wrong_size;
     int64_t time = (int64_t)source__get64(bytes);
-    const bool none = time == INT64_MAX || time == INT64_MIN;
-    if (none || __builtin_add_overflow(time, MICROSECONDS_TO_2000, &time)) return infinite;
+    if (time == INT64_MAX || time == INT64_MIN) return put_infinite(self, row, time < 0);
+    if (__builtin_add_overflow(time, MICROSECONDS_TO_2000, &time)) return too_far;
     memcpy(self->values + row * sizeof time, &time, sizeof time);
     return NULL;
 }
@@ -128,7 +148,7 @@ static const char *put_made(column *self, size_t row, const char *text, size_t s
 static const char *put_decimal_text(column *self, size_t row, const uint8_t *bytes, size_t size) {
     char text[ROWS_DECIMAL_MOST];
     const size_t length = rows__decimal_text(bytes, size, text);
-    return length == SIZE_MAX ? "it is infinite, or of too many digits" : put_made(self, row, text, length);
+    return length == SIZE_MAX ? too_long : put_made(self, row, text, length);
 }
 
 static const char *put_uuid(column *self, size_t row, const uint8_t *bytes, size_t size) {
@@ -175,7 +195,7 @@ static const char *put_any_text(column *self, size_t row, const uint8_t *bytes, 
 
 /* Which kinds there are, before any value is put. */
 static const char *see_any(column *self, const uint8_t *bytes, size_t size) {
-    if (size == 0 || (*bytes != 't' && *bytes != 'i' && *bytes != 'd')) return "its kind is not known";
+    if (size == 0 || (*bytes != 't' && *bytes != 'i' && *bytes != 'd')) return unknown_kind;
     if (*bytes != 't' && size != 9) return wrong_size;
     self->saw |= *bytes == 't' ? SAW_TEXT : *bytes == 'i' ? SAW_INTEGER : SAW_FLOAT;
     return NULL;
@@ -222,6 +242,8 @@ static const way *way_of(uint32_t type, unsigned saw, const peal_field *wanted) 
     return one;
 }
 
+static const char blob[] = "it is a BLOB; a number or a text was expected (a query can leave it out or cast it)";
+
 static peal_status begin_column(column *self, const way *how, peal_error *err) {
     ipc__array *array = self->array;
     self->put = how->put;
@@ -257,7 +279,15 @@ typedef struct parser {
     column *columns; /* [reader->columns.count] */
 } parser;
 
-static peal_status fail(const parser *self, size_t row, size_t index, const char *why, peal_error *err) {
+/* What is wrong with a value: its row is a bad one, or the reading ends. */
+static peal_status refuse(const parser *self, size_t row, size_t index, const char *why, peal_error *err) {
+    column *one = &self->columns[index];
+    const bool ends = why == no_memory || why == wrong_size || why == unknown_kind;
+    if (!ends) {
+        why = note(&one->array->wrong, one->rows, row, why);
+        if (!why) why = put_missing(one, row);
+        if (!why) return PEAL_OK;
+    }
     return peal_fail(err, why == no_memory ? PEAL_E_MEMORY : PEAL_E_DATA, "%s: row %llu: column '%s': %s",
                      self->reader->name, (unsigned long long)(self->block->first_line + row),
                      self->reader->columns.fields[index].name, why);
@@ -276,12 +306,14 @@ static inline peal_status walk(const parser *self, bool see, peal_error *err) {
             at += 4;
             if (one->array && size == ROWS_MISSING) {
                 if (!see) why = put_missing(one, row);
+            } else if (one->array && size == ROWS_BLOB) {
+                if (!see) why = blob;
             } else if (one->array && see) {
                 if (self->reader->types[i] == ROWS_ANY) why = see_any(one, at, (size_t)size);
             } else if (one->array) {
                 why = one->put(one, row, at, (size_t)size);
             }
-            if (why) return fail(self, row, i, why, err);
+            if (why) PEAL_TRY(refuse(self, row, i, why, err));
             if (size > 0) at += size;
         }
     }

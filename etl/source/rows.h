@@ -5,7 +5,7 @@
  *
  *   "PGCOPY\n\377\r\n\0"   flags u32 (0)   size of the extension u32
  *   extension:             "peal"  columns u32  { type u32  length of the name u32  name } a column
- *   a row:                 fields i16  { size i32 (-1: missing)  bytes } a field
+ *   a row:                 fields i16  { size i32 (-1: missing, -2: of no type that is read)  bytes } a field
  *   end:                   -1 i16
  *
  * A type is PostgreSQL's number of it, or ROWS_ANY: each value then begins with a byte that tells what follows (i:
@@ -22,7 +22,7 @@
 
 #define ROWS_SIGNATURE "PGCOPY\n\377\r\n"
 #define ROWS_MARK "peal"
-enum { ROWS_SIGNATURE_SIZE = 11, ROWS_HEADER_SIZE = 19, ROWS_END = -1, ROWS_MISSING = -1 };
+enum { ROWS_SIGNATURE_SIZE = 11, ROWS_HEADER_SIZE = 19, ROWS_END = -1, ROWS_MISSING = -1, ROWS_BLOB = -2 };
 
 /* The types that the format reads; a source has all others cast to text. */
 enum {

@@ -20,7 +20,6 @@ typedef struct sqlite_stream {
     size_t count;
     peal_buffer bytes; /* made, of which `used` were given */
     size_t used;
-    uint64_t rows;
     bool ended;
 } sqlite_stream;
 
@@ -98,23 +97,20 @@ static peal_status put_number(sqlite_stream *self, char tag, uint64_t bits, peal
     return PEAL_OK;
 }
 
+/* A field without bytes. */
+static peal_status put_none(sqlite_stream *self, int size, peal_error *err) {
+    PEAL_TRY(peal_buffer_reserve(&self->bytes, 4, err));
+    source__put32(self->bytes.data + self->bytes.size, (uint32_t)size);
+    self->bytes.size += 4;
+    return PEAL_OK;
+}
+
 static peal_status put_value(sqlite_stream *self, size_t index, peal_error *err) {
     const int column = self->columns[index];
     sqlite3_value *value = sqlite3_column_value(self->statement, column);
     const int kind = sqlite3_value_type(value);
-    if (kind == SQLITE_NULL) {
-        PEAL_TRY(peal_buffer_reserve(&self->bytes, 4, err));
-        source__put32(self->bytes.data + self->bytes.size, (uint32_t)ROWS_MISSING);
-        self->bytes.size += 4;
-        return PEAL_OK;
-    }
-    if (kind == SQLITE_BLOB) {
-        return peal_fail(err, PEAL_E_DATA,
-                         "%s: row %llu: column '%s' holds a BLOB; a number or a text was expected "
-                         "(a query can leave it out or cast it)",
-                         self->source->path, (unsigned long long)self->rows + 1,
-                         sqlite3_column_name(self->statement, column));
-    }
+    if (kind == SQLITE_NULL) return put_none(self, ROWS_MISSING, err);
+    if (kind == SQLITE_BLOB) return put_none(self, ROWS_BLOB, err);
     if (self->types[index] == ROWS_TEXT) return put_text(self, value, false, err);
     if (kind == SQLITE_TEXT) return put_text(self, value, true, err);
     if (kind == SQLITE_INTEGER) return put_number(self, 'i', (uint64_t)sqlite3_value_int64(value), err);
@@ -129,7 +125,6 @@ static peal_status put_row(sqlite_stream *self, peal_error *err) {
     source__put16(self->bytes.data + self->bytes.size, (uint16_t)self->count);
     self->bytes.size += 2;
     for (size_t i = 0; i < self->count; i++) PEAL_TRY(put_value(self, i, err));
-    self->rows++;
     return PEAL_OK;
 }
 

@@ -31,7 +31,9 @@ create table parent (x int, y int);
 create table child () inherits (parent);
 insert into parent values (1, 0); insert into child values (2, 1);
 create table counted (batch int, y int);
-create table late (day date, y int); insert into late values ('infinity', 1), ('2024-01-01', 0);
+create table late (day date, at timestamp, n numeric, f real, y int);
+insert into late select case when i % 50 = 0 then 'infinity' else date '2024-01-01' + i end, case when i % 40 = 0 then '-infinity' else timestamp '2024-01-01 12:00' + i * interval
+    '1 h' end, case when i = 7 then 'infinity'::numeric else i / 4.0 end, case when i = 9 then '-infinity'::real else i end, i % 2 from generate_series(1, 200) i;
 create sequence counter;
 create table nothing (x int, y int);
 create view even as select id, y from orders where id % 2 = 0;
@@ -54,6 +56,14 @@ for left in "tags is left out: it is a list" "raw is left out: it is binary data
 psql -q -d postgres -c "\\copy (select ok::text, to_char(at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US') as at, to_char(atz at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as atz, j::text, y from orders) to times.csv csv header"
 "$peal" etl times.csv --out times_csv --label y --type ok=bool --quiet || "$peal" etl times.csv --out times_csv --label y --quiet
 cmp times/train-00000.arrow times_csv/train-00000.arrow || fail "times"
+
+# What is infinite is what it is in a CSV file: a time is none, and told, a number makes a bad row.
+psql -q -d postgres -c "\\copy (select day, to_char(at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US') as at, n, f, y from late where at > '-infinity') to late.csv csv header"
+"$peal" etl "$url?query=select * from late where at > '-infinity'" --out late --label y --on-bad-row drop --json 2>late.txt >late.json
+"$peal" etl late.csv --out late_csv --label y --on-bad-row drop --json 2>late_csv.txt >late_csv.json
+[ "$(json late.json rows.dropped)" = 2 ] || fail "infinite numbers: $(cat late.json)"
+cmp late/train-00000.arrow late_csv/train-00000.arrow || fail "infinite values give other rows than CSV: $(cat late.txt late_csv.txt)"
+grep -q "infinity" late.txt || fail "infinite dates are not told: $(cat late.txt)"
 
 # Ranges of pages, by any number of threads.
 for threads in 1 3; do "$peal" etl "$url?table=public.wide" --drop filler --out "wide$threads" --label y --threads "$threads" --quiet; done
@@ -89,7 +99,7 @@ expect 3 "multiple commands" "$peal" etl "$url?query=select 1; select 2" --out d
 expect 3 "one SELECT was expected" "$peal" etl "$url?query=delete from orders" --out d1 --label y
 expect 3 "PostgreSQL" "$peal" etl "$url?query=delete from orders returning *" --out d1 --label y
 expect 3 "read-only" "$peal" etl "$url?query=select nextval('counter') as a, 1 as y" --out d1 --label y
-expect 3 "infinite" "$peal" etl "$url?table=late" --out d1 --label y
+expect 3 "late: line 7: " "$peal" etl "$url?table=late" --out d1 --label y
 expect 3 "not one row" "$peal" etl "$url?table=nothing" --out d1 --label y
 expect 3 "PostgreSQL" "$peal" etl 'postgresql:///none?table=orders' --out d1 --label y
 expect 2 "was expected" "$peal" etl "$url" --out d1 --label y

@@ -27,8 +27,8 @@ base.executemany("insert into taken values ('a','b','c',?)", [(i % 2,) for i in 
 base.execute("create table empty (a integer, y integer)")
 base.execute("create table holes (id integer primary key, y integer)")
 base.executemany("insert into holes values (?,?)", [(i, abs(i) % 2) for i in (-2**63, -5, 0, 7, 2**63 - 1)])
-base.execute("create table bad (v integer, y integer)")
-base.execute("insert into bad values (x'0102', 1)")
+base.execute("create table bad (v integer, t text, y integer)")
+base.executemany("insert into bad values (?,?,?)", [(5, "a", 0), (b"\x01\x02", "b", 1), (7, b"\xff", 1), (8, "d", 0), (9, "a", 1)])
 base.execute("create view even as select id, x, n, c, day, y from orders where id % 120 = 1")
 base.commit()
 END
@@ -67,6 +67,13 @@ grep -q '"index"' codes/manifest.json || fail "a code became a number"
 "$peal" predict model.safetensors 'sqlite:shop.db?query=select * from orders limit 5' --out predicted.csv --quiet
 [ "$(wc -l <predicted.csv)" = 6 ] || fail "five rows"
 
+# A BLOB among other values makes a bad row, in a column of any type.
+"$peal" etl 'sqlite:shop.db?table=bad' --out blobs --label y --on-bad-row quarantine --json --quiet >blobs.json
+[ "$(json blobs.json rows.quarantined)" = 2 ] && [ "$(json blobs.json rows.used)" = 3 ] || fail "BLOBs: $(cat blobs.json)"
+grep -q "column 'v': it is a BLOB" blobs/quarantine.jsonl && grep -q "column 't': it is a BLOB" blobs/quarantine.jsonl || fail "$(cat blobs/quarantine.jsonl)"
+"$peal" etl 'sqlite:shop.db?query=select v, t, y from bad where typeof(v) <> "blob" and typeof(t) <> "blob"' --out whole --label y --quiet
+cmp blobs/train-00000.arrow whole/train-00000.arrow || fail "BLOBs: other rows"
+
 # What is wrong is named.
 expect 3 "did you mean 'orders'?" "$peal" etl 'sqlite:shop.db?table=order' --out d1 --label y
 expect 3 "no such column: z" "$peal" etl 'sqlite:shop.db?query=select z from orders' --out d1 --label y
@@ -77,7 +84,7 @@ done
 expect 3 "not authorized" "$peal" etl 'sqlite:shop.db?query=select load_extension(1)' --out d1 --label y
 [ ! -e x.db ] || fail "a query made a file"
 expect 3 "parameter" "$peal" etl 'sqlite:shop.db?query=select y from orders where id=?' --out d1 --label y
-expect 3 "column 'v' holds a BLOB" "$peal" etl 'sqlite:shop.db?table=bad' --out d1 --label y
+expect 3 "line 2: column 'v': it is a BLOB" "$peal" etl 'sqlite:shop.db?table=bad' --out d1 --label y
 expect 3 "not one row" "$peal" etl 'sqlite:shop.db?table=empty' --out d1 --label y
 expect 3 "no such file: none.db" "$peal" etl 'sqlite:none.db?table=orders' --out d1 --label y
 expect 3 "not a database" "$peal" etl 'sqlite:shop.db.csv?table=orders' --out d1 --label y
