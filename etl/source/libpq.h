@@ -9,8 +9,8 @@
 /* What is used of it. */
 /* clang-format off */
 #define SOURCE__PQ_EACH(X) \
-    X(clear) X(connectPoll) X(connectStartParams) X(conninfoFree) X(conninfoParse) X(consumeInput) \
-    X(errorMessage) X(finish) X(fname) X(freemem) X(ftype) X(getCopyData) X(getResult) X(getvalue) \
+    X(cancel) X(clear) X(connectPoll) X(connectStartParams) X(conninfoFree) X(conninfoParse) X(consumeInput) \
+    X(errorMessage) X(finish) X(fname) X(freeCancel) X(freemem) X(ftype) X(getCancel) X(getCopyData) X(getResult) X(getvalue) \
     X(isBusy) X(nfields) X(ntuples) X(resultErrorMessage) X(resultStatus) X(sendDescribePrepared) \
     X(sendPrepare) X(sendQuery) X(serverVersion) X(setNoticeReceiver) X(setnonblocking) X(socket) \
     X(status)
@@ -28,6 +28,7 @@ peal_status source__pq_load(peal_error *err);
 
 /* By their own names. In libpq.c they are those of the library itself. */
 #ifndef SOURCE__PQ_LOADER
+#define PQcancel source__pq.cancel
 #define PQclear source__pq.clear
 #define PQconnectPoll source__pq.connectPoll
 #define PQconnectStartParams source__pq.connectStartParams
@@ -37,8 +38,10 @@ peal_status source__pq_load(peal_error *err);
 #define PQerrorMessage source__pq.errorMessage
 #define PQfinish source__pq.finish
 #define PQfname source__pq.fname
+#define PQfreeCancel source__pq.freeCancel
 #define PQfreemem source__pq.freemem
 #define PQftype source__pq.ftype
+#define PQgetCancel source__pq.getCancel
 #define PQgetCopyData source__pq.getCopyData
 #define PQgetResult source__pq.getResult
 #define PQgetvalue source__pq.getvalue

@@ -37,6 +37,15 @@ static peal_status wait_for(const source__pg_database *database, PGconn *connect
     return peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot wait for %s", name);
 }
 
+/* Has the server end what it does for us, now: it would notice our leaving a second later, and before version 14 when
+ * it sends the first row. A server whose machine is gone is tried for a minute at most (tcp_user_timeout). */
+static void cancel(PGconn *connection) {
+    char why[256];
+    PGcancel *request = PQgetCancel(connection);
+    if (request) (void)PQcancel(request, why, sizeof why);
+    PQfreeCancel(request);
+}
+
 peal_status source__pg_wait(const source__pg_database *database, PGconn *connection, const char *name,
                             int64_t *silent_since, peal_error *err) {
     bool came = false;
@@ -47,6 +56,7 @@ peal_status source__pg_wait(const source__pg_database *database, PGconn *connect
     } else if (*silent_since == 0) {
         *silent_since = begin;
     } else if (database->stall_ns > 0 && peal_now_ns() - *silent_since > database->stall_ns) {
+        cancel(connection);
         return peal_fail(err, PEAL_E_DATA, "%s: the server sent nothing for %lld s (sql-stall-seconds)", name,
                          (long long)(database->stall_ns / 1000000000));
     }
@@ -101,14 +111,10 @@ peal_status source__pg_describe(const source__pg_database *database, const char 
 /* A server whose machine is gone is noticed after a minute of silence, unless the URL says otherwise: what it says
  * stands behind. Source: PostgreSQL 15, libpq, PQconnectPoll. */
 static peal_status connect_to(const source__pg_database *database, const char *name, PGconn **out, peal_error *err) {
-    static const char *const keys[] = {"keepalives_idle",
-                                       "keepalives_interval",
-                                       "keepalives_count",
-                                       "dbname",
-                                       "client_encoding",
-                                       "fallback_application_name",
-                                       NULL};
-    const char *const values[] = {"30", "10", "3", database->url, "UTF8", "peal", NULL};
+    static const char *const keys[] = {
+        "keepalives_idle", "keepalives_interval", "keepalives_count",          "tcp_user_timeout",
+        "dbname",          "client_encoding",     "fallback_application_name", NULL};
+    const char *const values[] = {"30", "10", "3", "60000", database->url, "UTF8", "peal", NULL};
     bool came = false;
     const int64_t begin = peal_now_ns();
     PGconn *connection = *out = PQconnectStartParams(keys, values, 1);

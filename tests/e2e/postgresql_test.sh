@@ -129,4 +129,5 @@ done
 begin=$SECONDS
 expect 3 "the server sent nothing for 1 s (--sql-stall-seconds)" "$peal" etl "$url?query=select pg_sleep(60)::text as a, 1 as y" --out d1 --label y --sql-stall-seconds 1
 [ $((SECONDS - begin)) -lt 30 ] || fail "a silent server was waited for"
+grep -q "canceling statement due to user request" server.txt || fail "a statement that was given up was not cancelled: $(tail -n 5 server.txt)"
 expect 2 "a whole number from 1" "$peal" etl "$url?table=orders" --out d1 --sql-stall-seconds 0
