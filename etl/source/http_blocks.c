@@ -10,7 +10,7 @@
 #include "core/base/memory.h"
 #include "etl/source/http.h"
 
-enum { BLOCK = 1 << 20, BLOCKS = 1024, AHEAD_MOST = 4 };
+enum { BLOCK = 1 << 20, BLOCKS = 1024, AHEAD_MOST = 4, BEGUN_MOST = 16 };
 _Static_assert(AHEAD_MOST < BLOCKS / 2, "what is begun ahead does not drive out what is read");
 
 /* A block is begun (it has a download), being taken (a reader is at the download), or there. Its place in the file is
@@ -77,6 +77,20 @@ static block *find_place(source__http_blocks *self) {
     return oldest;
 }
 
+/* Lets the oldest go of those that were begun ahead and that nobody came for, if they are many: each has a buffer in
+ * memory. */
+static void drop_begun(source__http_blocks *self) {
+    block *oldest = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < BLOCKS; i++) {
+        block *one = &self->blocks[i];
+        if (!one->object || one->is_there || one->being_taken) continue;
+        count++;
+        if (!oldest || one->used < oldest->used) oldest = one;
+    }
+    if (count >= BEGUN_MOST) let_go(oldest);
+}
+
 static size_t size_of(const source__http_object *object, uint64_t index) {
     const uint64_t left = object->facts.size - index * BLOCK;
     return left < BLOCK ? (size_t)left : BLOCK;
@@ -111,18 +125,21 @@ static uint64_t count_before(source__http_blocks *self, const source__http_objec
     return count;
 }
 
-/* The last block that is begun ahead: the one behind all that is wanted, which a neighbour may want. */
-static uint64_t last_ahead(const source__http_object *object, uint64_t read_to) {
-    const uint64_t last = (object->facts.size - 1) / BLOCK, wanted = (read_to - 1) / BLOCK;
-    return read_to == 0 || wanted >= last ? last : wanted + 1;
+/* The last block that is begun ahead: the last one that is wanted, or, where all is read that lies in front of it, the
+ * one behind, which a neighbour will want. */
+static uint64_t last_ahead(const source__http_object *object, uint64_t read_to, uint64_t before) {
+    const uint64_t last = (object->facts.size - 1) / BLOCK;
+    const uint64_t wanted = read_to ? (read_to - 1) / BLOCK + (before == AHEAD_MOST) : last;
+    return wanted < last ? wanted : last;
 }
 
 /* Begins the blocks behind one that is read first. What cannot be begun is begun by its reader, who will tell why not.
  */
 static void begin_ahead(source__http_blocks *self, source__http_object *object, uint64_t index, uint64_t read_to) {
-    const uint64_t last = last_ahead(object, read_to), count = count_before(self, object, index);
+    const uint64_t count = count_before(self, object, index), last = last_ahead(object, read_to, count);
     for (uint64_t next = index + 1; next <= index + count && next <= last; next++) {
         if (find(self, object, next)) continue;
+        drop_begun(self);
         block *place = find_place(self);
         if (!place || begin(self, place, object, next, NULL) != PEAL_OK) return;
     }
