@@ -7,6 +7,7 @@
 
 #include "core/base/number.h"
 #include "etl/format/cell.h"
+#include "etl/format/marks.h"
 
 enum { NUMBER_MOST = 128 }; /* bytes of a number that is written in an unusual way */
 
@@ -343,7 +344,7 @@ static bool read_lap(const char *text, size_t length, double *out) {
 
 /* ---- reading ---- */
 
-bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t length, double *out) {
+static bool read_unmarked(const peal_spelling *spelling, const char *text, size_t length, double *out) {
     if (spelling->clock) return (spelling->laps ? read_lap : read_clock)(text, length, out);
     if (!spelling->unit[0] && !spelling->scaled && read_digits(spelling, text, length, out)) return true;
     if (!spelling->unit[0] && !spelling->scaled && !spelling->loose) return false;
@@ -352,6 +353,12 @@ bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t 
     if (one.unit && !(spelling->unit[0] && same_unit(spelling->unit, one.unit, one.unit_length))) return false;
     if (one.factor != 1 && !spelling->scaled) return false;
     return read_parts(spelling, &one, out);
+}
+
+bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t length, double *out) {
+    size_t begin;
+    if (read_unmarked(spelling, text, length, out)) return true;
+    return spelling->marked && marks__take(text, &begin, &length) && read_unmarked(spelling, text + begin, length, out);
 }
 
 bool peal_spelling_read_usual(const peal_spelling *spelling, const char *text, size_t length, double *out) {
@@ -365,8 +372,10 @@ bool peal_spelling_read_usual(const peal_spelling *spelling, const char *text, s
 bool peal_spelling_may_be(const char *text, size_t length) {
     double number;
     parts one;
+    size_t begin;
     if (length == 0 || peal_number_parse(text, length, &number)) return false;
-    return read_clock(text, length, &number) || take_apart(text, length, &one);
+    if (read_clock(text, length, &number) || take_apart(text, length, &one)) return true;
+    return marks__take(text, &begin, &length) && take_apart(text + begin, length, &one);
 }
 
 const char *peal_spelling_hint(const char *text, size_t length) {
@@ -403,6 +412,9 @@ static const peal_spelling ways[PEAL_SPELLING_WAYS] = {
     {.clock = true},
 };
 enum { POINTS_BETWEEN = 3, CLOCK = PEAL_SPELLING_WAYS - 1, DISTINCT_LEAST = 20, WORDS_SHARE = 50 };
+/* Of a column of numbers with dirt among them: one row in so many may hold none, and one in so many a text with digits
+ * that is none. */
+enum { DIRT_SHARE = 20, CODES_SHARE = 200 };
 
 static void cut(const char *text, size_t length, char out[PEAL_WORD_SIZE]) {
     snprintf(out, PEAL_WORD_SIZE, "%.*s", (int)(length < PEAL_WORD_SIZE - 4 ? length : PEAL_WORD_SIZE - 4), text);
@@ -420,10 +432,11 @@ static bool is_known_word(const char *text, size_t length) {
     return peal_cell_is_one_of(text, length, known, sizeof known / sizeof *known);
 }
 
-/* A text with digits is a bound, a range or of another unit, and no word for what is missing. */
+/* A text with digits is a code, a range or of another unit, and no word for what is missing. */
 static void vote_word(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows) {
     bool has_digit = false;
     for (size_t i = 0; i < length; i++) has_digit = has_digit || is_digit(text[i]);
+    votes->code_rows += has_digit ? rows : 0;
     if (has_digit || votes->word_count == PEAL_SPELLING_WORDS) {
         votes->other_rows += rows;
         return;
@@ -470,21 +483,49 @@ static void vote_clock(peal_spelling_votes *votes, const clock_form *form, uint6
     for (size_t w = 0; w < CLOCK; w++) votes->failures[w] += rows;
 }
 
+/* True of 007 and 02139, which numbers are not written like. */
+static bool begins_as_code(const char *text, size_t length) {
+    return length > 1 && text[0] == '0' && is_digit(text[1]);
+}
+
+/* A number that is written in the usual way or can be taken apart. */
+static bool vote_parts(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows, bool *is_plain,
+                       parts *one) {
+    double number;
+    *one = (parts){.digits = text, .digits_length = length, .factor = 1};
+    *is_plain = peal_number_parse(text, length, &number);
+    if (*is_plain) return true;
+    return take_apart(text, length, one) && !is_code(one) && count_unit(votes, one, rows);
+}
+
+/* The same within marks. */
+static bool vote_marked(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows, parts *one) {
+    size_t begin, size = length;
+    bool is_plain;
+    if (!marks__take(text, &begin, &size)) return false;
+    if (!vote_parts(votes, text + begin, size, rows, &is_plain, one)) return false;
+    if (votes->marked_rows == 0) cut(text, length, votes->marked);
+    votes->marked_rows += rows;
+    return true;
+}
+
 void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows) {
     double number;
-    parts one = {.digits = text, .digits_length = length, .factor = 1};
+    parts one;
     clock_form form;
-    const bool is_plain = peal_number_parse(text, length, &number), is_clock = read_form(text, length, &number, &form);
-    if (is_clock) {
+    bool is_plain;
+    if (read_form(text, length, &number, &form)) {
         if (!votes->example[0]) cut(text, length, votes->example);
         vote_clock(votes, &form, rows);
         return;
     }
-    if (!is_plain && (!take_apart(text, length, &one) || is_code(&one) || !count_unit(votes, &one, rows))) {
+    if (vote_parts(votes, text, length, rows, &is_plain, &one)) {
+        votes->has_code = votes->has_code || (is_plain && begins_as_code(text, length));
+        if (!is_plain && !votes->example[0]) cut(text, length, votes->example);
+    } else if (!vote_marked(votes, text, length, rows, &one)) {
         vote_word(votes, text, length, rows);
         return;
     }
-    if (!is_plain && !votes->example[0]) cut(text, length, votes->example);
     votes->failures[CLOCK] += rows;
     for (size_t w = 0; w < CLOCK; w++) {
         votes->failures[w] += read_parts(&ways[w], &one, &number) ? 0 : rows;
@@ -497,15 +538,27 @@ void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t len
     count_marks(votes, &one);
 }
 
-static bool is_way(const peal_spelling_votes *votes, size_t way, uint64_t failures_most) {
-    return votes->failures[way] + votes->other_rows <= failures_most;
+/* The first way that so many rows at most are not written in, of numbers and `others`; PEAL_SPELLING_WAYS: none. */
+static size_t first_way(const peal_spelling_votes *votes, uint64_t others, uint64_t failures_most) {
+    size_t way = 0;
+    while (way < PEAL_SPELLING_WAYS && votes->failures[way] + others > failures_most) way++;
+    return way;
 }
 
-bool peal_spelling_is_open(const peal_spelling_votes *votes, uint64_t failures_most) {
-    for (size_t w = 0; w < PEAL_SPELLING_WAYS; w++) {
-        if (is_way(votes, w, failures_most)) return true;
-    }
-    return false;
+/* Rows whose text, without a digit, is no number. */
+static uint64_t wordy_rows(const peal_spelling_votes *votes) {
+    return votes->word_rows + votes->other_rows - votes->code_rows;
+}
+
+uint64_t peal_spelling_values(const peal_spelling_votes *votes) {
+    return votes->rows + votes->word_rows + votes->other_rows;
+}
+
+bool peal_spelling_is_open(const peal_spelling_votes *votes, uint64_t rows, uint64_t failures_most) {
+    if (first_way(votes, votes->other_rows, failures_most) < PEAL_SPELLING_WAYS) return true;
+    const uint64_t codes_most = rows / CODES_SHARE > failures_most ? rows / CODES_SHARE : failures_most;
+    return wordy_rows(votes) * DIRT_SHARE <= rows &&
+           first_way(votes, votes->code_rows, codes_most) < PEAL_SPELLING_WAYS;
 }
 
 static bool is_currency(const char *unit) {
@@ -541,28 +594,74 @@ static bool may_be_codes(const peal_spelling_votes *votes, const char *unit, siz
     return votes->loose && !votes->has_plain;
 }
 
-bool peal_spelling_decide(const peal_spelling_votes *votes, uint64_t failures_most, peal_spelling *out) {
-    size_t way = 0;
+/* Whether all but one row in twenty hold numbers. A word is dirt then, whatever it says: that it stands there is kept
+ * as what is missing is. A text with digits may be of a family of codes, so that there may be hardly any; where the
+ * numbers are few, or begin with 0, they may be such themselves. */
+static bool are_dirty_numbers(const peal_spelling_votes *votes, uint64_t odd) {
+    const uint64_t dirt = odd + wordy_rows(votes);
+    return dirt * DIRT_SHARE <= peal_spelling_values(votes) && votes->distinct > DISTINCT_LEAST && !votes->has_code;
+}
+
+/* Marks are of some numbers among many that have none: what all have in common is part of a code, or a word. */
+static bool are_marks(const peal_spelling_votes *votes) {
+    return votes->marked_rows * 2 <= votes->rows && votes->distinct > DISTINCT_LEAST && !votes->has_code;
+}
+
+/* What may be said of a column's numbers: the way, and which rows hold none. */
+typedef struct choice {
+    size_t way;
+    const char *unit;
+    uint64_t odd;   /* rows with digits that are none in this way */
+    bool has_words; /* more rows than the column may lack */
+} choice;
+
+static bool choose_strictly(const peal_spelling_votes *votes, uint64_t failures_most, choice *out) {
     uint64_t other_units;
-    const char *unit = unit_of(votes, &other_units);
-    *out = (peal_spelling){0};
-    while (way < PEAL_SPELLING_WAYS && !is_way(votes, way, failures_most)) way++;
-    if (way == PEAL_SPELLING_WAYS) return false;
+    out->unit = unit_of(votes, &other_units);
+    out->way = first_way(votes, votes->other_rows, failures_most);
+    if (out->way == PEAL_SPELLING_WAYS) return false;
     /* 1.299 beside a currency is of thousands where nothing speaks against it. */
-    if (way == 0 && is_currency(unit) && votes->has_point && is_way(votes, POINTS_BETWEEN, failures_most)) {
-        way = POINTS_BETWEEN;
+    if (out->way == 0 && is_currency(out->unit) && votes->has_point &&
+        votes->failures[POINTS_BETWEEN] + votes->other_rows <= failures_most) {
+        out->way = POINTS_BETWEEN;
     }
-    const uint64_t failed = votes->failures[way] + votes->other_rows + other_units;
-    if (failed > failures_most || votes->rows < 2 * failed || votes->rows == 0) return false;
-    const bool has_words = votes->word_rows + failed > failures_most;
-    if ((has_words && !words_are_missing(votes)) || may_be_codes(votes, unit, way)) return false;
+    out->odd = votes->failures[out->way] + votes->other_rows + other_units;
+    if (out->odd > failures_most || votes->rows < 2 * out->odd) return false;
+    out->has_words = votes->word_rows + out->odd > failures_most;
+    return !out->has_words || words_are_missing(votes);
+}
+
+/* The same of a column with dirt among its numbers. */
+static bool choose_with_dirt(const peal_spelling_votes *votes, uint64_t failures_most, choice *out) {
+    uint64_t other_units;
+    const uint64_t share = peal_spelling_values(votes) / CODES_SHARE;
+    const uint64_t codes_most = share > failures_most ? share : failures_most;
+    out->unit = unit_of(votes, &other_units);
+    out->way = first_way(votes, votes->code_rows, codes_most);
+    if (out->way == PEAL_SPELLING_WAYS) return false;
+    out->odd = votes->failures[out->way] + votes->code_rows + other_units;
+    out->has_words = true;
+    return out->odd <= codes_most && are_dirty_numbers(votes, out->odd);
+}
+
+bool peal_spelling_decide(const peal_spelling_votes *votes, uint64_t failures_most, peal_spelling *out) {
+    choice chosen;
+    *out = (peal_spelling){0};
+    if (votes->rows == 0) return false;
+    if (!choose_strictly(votes, failures_most, &chosen) && !choose_with_dirt(votes, failures_most, &chosen)) {
+        return false;
+    }
+    const size_t way = chosen.way;
+    const bool has_marks = votes->marked_rows + chosen.odd > failures_most;
+    if ((has_marks && votes->marked_rows && !are_marks(votes)) || may_be_codes(votes, chosen.unit, way)) return false;
     *out = ways[way];
     /* Days are told by hours and minutes alone, or always with seconds; what lasts is told by as much as it takes. */
     out->laps = way == CLOCK && votes->has_long_time && votes->has_short_time && votes->has_lap && !votes->has_half;
     out->scaled = votes->scaled;
-    if (way != CLOCK) snprintf(out->unit, sizeof out->unit, "%s", unit);
+    if (way != CLOCK) snprintf(out->unit, sizeof out->unit, "%s", chosen.unit);
     out->loose = votes->loose && !out->scaled && !out->unit[0] && way != CLOCK;
-    return has_words || way > 0 || out->scaled || out->unit[0] || out->loose;
+    out->marked = votes->marked_rows > 0 && way != CLOCK;
+    return chosen.has_words || has_marks || way > 0 || out->scaled || out->unit[0] || out->loose;
 }
 
 bool peal_spelling_is_amount(const peal_spelling *spelling) {

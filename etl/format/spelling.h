@@ -30,6 +30,9 @@ typedef struct peal_spelling_votes {
     uint64_t failures[PEAL_SPELLING_WAYS];           /* rows with a number that this way does not read */
     uint64_t rows, distinct;                         /* that have a number; texts that are one */
     uint64_t other_rows;                             /* with none of the words and units, and no number */
+    uint64_t code_rows;                              /* those of them whose text has digits */
+    uint64_t marked_rows;                            /* those of `rows` with marks around the number, as ~5 */
+    bool has_code;                                   /* some numbers begin with a 0, as 007 */
     char words[PEAL_SPELLING_WORDS][PEAL_WORD_SIZE]; /* the first texts that are no numbers, cut */
     size_t word_count, known_words;                  /* known: that say that there is no number, as unknown */
     uint64_t word_rows;
@@ -42,15 +45,20 @@ typedef struct peal_spelling_votes {
     bool has_half, has_lap;       /* some have AM or PM; some have hours as 1:02:03 or minutes as 58:30 have them */
     bool has_short;               /* some have fewer than two marks between groups of digits, as codes have not */
     char example[PEAL_WORD_SIZE]; /* a number that is not written in the usual way, cut */
+    char marked[PEAL_WORD_SIZE];  /* one with marks, cut */
 } peal_spelling_votes;
 
 /* Adds a text that is there and no spelling of a missing value, and that so many rows hold. Each text once. */
 void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows);
-/* False if no further text can make the column one of numbers, of which `failures_most` rows may be none. */
-bool peal_spelling_is_open(const peal_spelling_votes *votes, uint64_t failures_most);
+/* Rows whose text has voted. */
+uint64_t peal_spelling_values(const peal_spelling_votes *votes);
+/* False if no further text can make the column, of so many rows, one of numbers, of which `failures_most` rows may be
+ * none. */
+bool peal_spelling_is_open(const peal_spelling_votes *votes, uint64_t rows, uint64_t failures_most);
 /* Whether the texts are numbers: but for `failures_most` rows, and for words that stand where there is no number. There
  * may be one such word, in fewer rows than numbers, or a few that are rare or known to say so, where the numbers are
- * many different ones. False if all is usual, or the texts may as well be codes. */
+ * many different ones; or any in one row of twenty, and texts with digits that are no numbers in one of 200. Marks may
+ * be around half of the numbers. False if all is usual, or the texts may as well be codes. */
 bool peal_spelling_decide(const peal_spelling_votes *votes, uint64_t failures_most, peal_spelling *out);
 /* True of a spelling that amounts are written in, but hardly codes: with a currency or %, or marks alone. */
 bool peal_spelling_is_amount(const peal_spelling *spelling);

@@ -40,8 +40,9 @@ typedef struct etl_job {
     peal_object_list objects;
     peal_found found; /* by the survey */
     size_t *guess_objects;
-    peal_schema read; /* the columns, with the types that they are read as */
-    size_t label;     /* in it, or SIZE_MAX */
+    peal_odd_values *odd; /* [columns] */
+    peal_schema read;     /* the columns, with the types that they are read as */
+    size_t label;         /* in it, or SIZE_MAX */
     peal_nulls nulls;
     peal_pipeline *pipeline;
     peal_executor *executor;
@@ -374,6 +375,7 @@ static peal_status read_all(etl_job *job, peal_error *err) {
     if (options->resume) PEAL_TRY(recall_types(job, key, &recalled, err));
     if (recalled) PEAL_TRY(plan(job, true, err));
     PEAL_TRY(ingest(job, options->resume, err));
+    PEAL_TRY(peal_alloc_checked(&job->odd, job->read.count, sizeof *job->odd, "columns", err));
     peal_types_job types = {.objects = &job->objects,
                             .ingested = &job->ingested,
                             .read = &job->read,
@@ -382,6 +384,7 @@ static peal_status read_all(etl_job *job, peal_error *err) {
                             .prefers_number = options->plan.prefers_number || options->plan.task == PEAL_TASK_REGRESS,
                             .guesses = job->found.guesses,
                             .guess_objects = job->guess_objects,
+                            .odd = job->odd,
                             .executor = job->executor,
                             .reporter = options->reporter};
     peal_schema decided;
@@ -418,6 +421,7 @@ static peal_status fit(etl_job *job, peal_error *err) {
                                .read = &job->read,
                                .plan = &job->options->plan,
                                .label = job->label,
+                               .odd = job->odd,
                                .pipeline = job->pipeline,
                                .executor = job->executor,
                                .stop = job->options->stop,
@@ -574,6 +578,7 @@ static void job_clear(etl_job *job) {
     peal_object_list_clear(&job->objects);
     peal_found_clear(&job->found);
     free(job->guess_objects);
+    free(job->odd);
     peal_schema_clear(&job->read);
     peal_nulls_clear(&job->nulls);
     json_decref(job->description);

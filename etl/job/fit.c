@@ -201,14 +201,28 @@ static void question_encoder(const peal_fit_job *job, size_t index) {
     peal_report(job->reporter, is_warning ? PEAL_EVENT_WARNING : PEAL_EVENT_NOTE, "column %s: %s", field->name, text);
 }
 
-/* Says which texts of a column whose texts become numbers were none. */
+/* Says which texts of a column whose texts become numbers were none, or had marks, and where the first one is. */
 static void question_numbers(const peal_fit_job *job, size_t field, const peal_text_votes *read) {
     const char *name = job->pipeline->schema.fields[field].name;
+    const peal_odd_values *odd = &job->odd[field];
+    char marks[PEAL_WORD_SIZE + 96] = "", others[128] = "";
+    if (odd->marked > 0) {
+        snprintf(marks, sizeof marks, "%llu value%s marks, as '%s', and count%s without them%s",
+                 (unsigned long long)odd->marked, odd->marked == 1 ? " has" : "s have", odd->marked_text,
+                 odd->marked == 1 ? "s" : "", read->others ? "; " : "");
+    }
     if (read->others > 0) {
+        snprintf(others, sizeof others, "%llu value%s no number, as '%s', and %s for missing",
+                 (unsigned long long)read->others, read->others == 1 ? " is" : "s are", read->other,
+                 read->others == 1 ? "counts" : "count");
+    }
+    if ((*marks || *others) && odd->object) {
         peal_report(job->reporter, PEAL_EVENT_WARNING,
-                    "column %s: %llu value%s no number, as '%s', and %s for missing (type %s=text keeps texts)", name,
-                    (unsigned long long)read->others, read->others == 1 ? " is" : "s are", read->other,
-                    read->others == 1 ? "counts" : "count", name);
+                    "column %s: %s%s (type %s=text keeps texts); the first is '%s', %s: line %llu", name, marks, others,
+                    name, odd->text, odd->object, (unsigned long long)odd->line);
+    } else if (*marks || *others) {
+        peal_report(job->reporter, PEAL_EVENT_WARNING, "column %s: %s%s (type %s=text keeps texts)", name, marks,
+                    others, name);
     }
     if (read->missing > 0) {
         peal_report(job->reporter, PEAL_EVENT_NOTE, "column %s: %llu value%s (%s) %s taken for missing", name,

@@ -8,6 +8,7 @@
 
 #include "core/thread/executor.h"
 #include "etl/job/ingest.h"
+#include "etl/job/types.h"
 
 /* All is borrowed. */
 typedef struct peal_fit_job {
@@ -15,7 +16,8 @@ typedef struct peal_fit_job {
     const peal_ingested *ingested;
     const peal_schema *read; /* the types that the spills hold */
     const peal_plan_options *plan;
-    size_t label; /* index, or SIZE_MAX */
+    size_t label;               /* index, or SIZE_MAX */
+    const peal_odd_values *odd; /* [fields] see types.h */
     peal_pipeline *pipeline;
     peal_executor *executor;
     const atomic_int *stop;

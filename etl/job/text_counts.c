@@ -521,7 +521,7 @@ bool peal_text_votes_are_dates(const peal_text_votes *votes, uint64_t others_mos
     return few || (votes->no_dates <= votes->dates && votes->distinct_dates > PEAL_FEW_VALUES);
 }
 
-peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t others_most,
+peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t rows, uint64_t others_most,
                                   peal_text_votes *out, peal_error *err) {
     static const peal_spelling usual = {0};
     merge self = {0};
@@ -543,7 +543,7 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
         if (may_be_dates(out, others_most)) count_date(out, text, sum + held);
         if (is_open && (cell == PEAL_CELL_NUMBER || cell == PEAL_CELL_OTHER)) {
             peal_spelling_vote(&out->written, text.data, text.length, sum + held);
-            is_open = peal_spelling_is_open(&out->written, others_most);
+            is_open = peal_spelling_is_open(&out->written, rows, others_most);
         }
         out->is_text = out->others - out->bools > others_most;
     }

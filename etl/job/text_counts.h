@@ -46,9 +46,9 @@ typedef struct peal_text_votes {
     char spelling[8];
     peal_spelling_votes written; /* how numbers among the texts are written */
 } peal_text_votes;
-/* Adds the column's texts up, until there are more than `others_most` rows with others, and as many that are no dates
- * and no numbers however written. Any thread. */
-peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t others_most,
+/* Adds the column's texts up, of a table of so many rows, until there are more than `others_most` rows with others, and
+ * as many that are no dates and no numbers however written. Any thread. */
+peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t rows, uint64_t others_most,
                                   peal_text_votes *out, peal_error *err);
 /* Whether the texts are dates: but for a few rows (PEAL_NO_DATES_SHARE times as many as a column of numbers may have
  * others), and for a few words that stand where there is no date, in fewer rows than dates. */

@@ -14,9 +14,8 @@ enum {
 
 /* What there is to know of one column. */
 typedef struct column_votes {
-    peal_votes numbers;              /* of values that were read as numbers, or stand in bad rows */
-    peal_text_votes texts;           /* of values that were read as text */
-    const peal_object *other_object; /* that holds the first of the others; NULL: none */
+    peal_votes numbers;    /* of values that were read as numbers, or stand in bad rows */
+    peal_text_votes texts; /* of values that were read as text */
 } column_votes;
 
 typedef struct decision {
@@ -35,13 +34,30 @@ static uint64_t others_allowed(uint64_t values) {
     return values < OTHERS_SHARE ? 1 : values / OTHERS_SHARE;
 }
 
+/* Remembers where the first value is that is no number: by texts that are read later nobody can tell. */
 static void add_spills(const decision *self, size_t field, column_votes *out) {
     const peal_types_job *job = self->job;
+    const bool are_numbers = job->read->fields[field].type == PEAL_TYPE_FLOAT64;
+    peal_odd_values *odd = &job->odd[field];
     for (size_t i = 0; i < job->ingested->spill_count; i++) {
         const peal_votes *votes = &job->ingested->spills[i].votes[field];
-        if (!out->numbers.others && votes->others) out->other_object = &job->objects->objects[i];
+        if (are_numbers && !out->numbers.others && votes->others) {
+            *odd = (peal_odd_values){.object = job->objects->objects[i].name, .line = votes->other_line};
+            memcpy(odd->text, votes->other, sizeof votes->other);
+        }
         peal_votes_add(&out->numbers, votes);
     }
+    if (are_numbers) odd->others = out->numbers.others;
+}
+
+/* The same of a column that was read as texts from the beginning: the survey may have seen one. */
+static void recall_guess(const peal_types_job *job, size_t field) {
+    peal_odd_values *odd = &job->odd[field];
+    const peal_guess *guess = &job->guesses[field];
+    if (odd->object || guess->other_line == 0) return;
+    odd->object = job->objects->objects[job->guess_objects[field]].name;
+    odd->line = guess->other_line;
+    snprintf(odd->text, sizeof odd->text, "%s", guess->other);
 }
 
 static peal_status count_columns(void *user, size_t index, peal_error *err) {
@@ -52,7 +68,8 @@ static peal_status count_columns(void *user, size_t index, peal_error *err) {
         if (one->skip) continue;
         add_spills(self, field, &self->votes[field]);
         if ((one->settled && !one->may_be_date) || !peal_types[one->type].has_vocabulary) continue;
-        PEAL_TRY(peal_text_counts_vote(job->ingested->texts, field, others_allowed(self->rows),
+        recall_guess(job, field);
+        PEAL_TRY(peal_text_counts_vote(job->ingested->texts, field, self->rows, others_allowed(self->rows),
                                        &self->votes[field].texts, err));
     }
     return PEAL_OK;
@@ -72,23 +89,21 @@ static void say_missing(decision *self, const peal_field *field, uint64_t count,
                 count == 1 ? "is taken for" : "are taken for", field->name, count == 1 ? "it" : "them");
 }
 
-static void say_text(decision *self, const peal_field *field, const column_votes *votes) {
+/* Of a column that was read as numbers first. */
+static void say_text(decision *self, const peal_field *field, const peal_odd_values *odd) {
     if (!may_say(self)) return;
-    const peal_votes *numbers = &votes->numbers;
-    if (votes->other_object) {
-        peal_report(
-            self->job->reporter, PEAL_EVENT_NOTE,
-            "column %s: read as text: %llu of its values are no numbers, the first is '%s', %s: line %llu (null "
-            "takes a spelling for missing, type %s=number such rows for bad)",
-            field->name, (unsigned long long)numbers->others, numbers->other, votes->other_object->name,
-            (unsigned long long)numbers->other_line, field->name);
-    }
+    peal_report(self->job->reporter, PEAL_EVENT_NOTE,
+                "column %s: read as text: %llu of its values are no numbers, the first is '%s', %s: line %llu (null "
+                "takes a spelling for missing, type %s=number such rows for bad)",
+                field->name, (unsigned long long)odd->others, odd->text, odd->object, (unsigned long long)odd->line,
+                field->name);
 }
 
-/* Of texts that are taken for numbers. Words that stand among them are told when they are counted. */
+/* Of texts that are taken for numbers. Words and marks that stand among them are told when they are counted. */
 static void say_written(decision *self, const peal_field *field, const peal_spelling_votes *written) {
-    static const peal_spelling usual = {0};
-    if (memcmp(&field->spelling, &usual, sizeof usual) == 0 || !may_say(self)) return;
+    static const peal_spelling usual = {0}, marked = {.marked = true};
+    if (memcmp(&field->spelling, &usual, sizeof usual) == 0) return;
+    if (memcmp(&field->spelling, &marked, sizeof marked) == 0 || !may_say(self)) return;
     peal_report(self->job->reporter, PEAL_EVENT_NOTE,
                 "column %s: its texts, as '%s', are numbers%s (type %s=text keeps texts)", field->name,
                 written->example, field->spelling.clock ? " of hours" : "", field->name);
@@ -107,6 +122,10 @@ static void say_mixed(decision *self, size_t index, const peal_field *field) {
     const peal_types_job *job = self->job;
     const peal_guess *guess = &job->guesses[index];
     const uint64_t numbers = guess->numbers + self->votes[index].texts.numbers;
+    if (job->odd[index].others) {
+        say_text(self, field, &job->odd[index]);
+        return;
+    }
     if (numbers == 0 || guess->other_line == 0 || guess->others > numbers || !may_say(self)) return;
     peal_report(job->reporter, PEAL_EVENT_NOTE,
                 "column %s: taken for text: the first value that is no number is '%s', %s: line %llu (null takes a "
@@ -145,7 +164,6 @@ static void decide_numbers(decision *self, size_t index, peal_field *field) {
     if (numbers->others > others_allowed(values) || (numbers->others > 0 && numbers->numbers < 2 * numbers->others)) {
         field->type = PEAL_TYPE_DICTIONARY;
         *self->again = true;
-        say_text(self, field, votes);
         return;
     }
     say_missing(self, field, numbers->missing, numbers->spelling);
@@ -198,8 +216,7 @@ static bool are_written_numbers(const decision *self, size_t index, peal_field *
     const peal_text_votes *texts = &self->votes[index].texts;
     const peal_spelling_votes *written = &texts->written;
     const bool is_label = index == self->job->label;
-    if (!peal_spelling_decide(written, others_allowed(written->rows + written->word_rows), &field->spelling))
-        return false;
+    if (!peal_spelling_decide(written, others_allowed(peal_spelling_values(written)), &field->spelling)) return false;
     if (!is_label) return true;
     const bool is_mostly = written->word_rows * LABELS_SHARE <= written->rows;
     const bool is_amount = peal_spelling_is_amount(&field->spelling) && written->distinct > PEAL_FEW_VALUES;
@@ -209,8 +226,12 @@ static bool are_written_numbers(const decision *self, size_t index, peal_field *
 /* The same, and what follows; false: they are none. */
 static bool take_written(decision *self, size_t index, peal_field *field) {
     field->as_number = are_written_numbers(self, index, field);
+    const peal_spelling_votes *written = &self->votes[index].texts.written;
     if (field->as_number) {
-        say_written(self, field, &self->votes[index].texts.written);
+        peal_odd_values *odd = &self->job->odd[index];
+        odd->marked = field->spelling.marked ? written->marked_rows : 0;
+        memcpy(odd->marked_text, written->marked, sizeof odd->marked_text);
+        say_written(self, field, written);
     } else {
         field->spelling = (peal_spelling){0};
     }

@@ -11,6 +11,16 @@
 
 #include "etl/job/ingest.h"
 
+/* What a column of numbers holds besides, for what is said of it at the end. */
+typedef struct peal_odd_values {
+    const char *object; /* the name of what holds the first value that is no plain number; NULL: it is not known */
+    uint64_t line;
+    char text[40];                    /* that value, cut */
+    uint64_t others;                  /* rows with such a value, of a column that was read as numbers; else 0 */
+    uint64_t marked;                  /* rows with a number within marks, of texts that became numbers */
+    char marked_text[PEAL_WORD_SIZE]; /* one of them, cut */
+} peal_odd_values;
+
 typedef struct peal_types_job {
     const peal_object_list *objects;
     const peal_ingested *ingested;
@@ -20,6 +30,7 @@ typedef struct peal_types_job {
     bool prefers_number;           /* see peal_plan_options */
     const peal_guess *guesses;     /* [fields] what the survey saw, for notes */
     const size_t *guess_objects;   /* [fields] in which object */
+    peal_odd_values *odd;          /* [fields] all 0 before the first decision; they stay for the next one */
     peal_executor *executor;
     const peal_reporter *reporter;
 } peal_types_job;

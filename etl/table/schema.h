@@ -15,6 +15,7 @@ typedef struct peal_spelling {
     bool scaled;               /* K, M, B behind it: thousands, millions, billions */
     bool clock;                /* hours, minutes and seconds, as 9:05, 21:30:15, 9:05 PM: a number of hours */
     bool laps;                 /* of a clock: two numbers are minutes and seconds */
+    bool marked;               /* marks and remarks around it are passed over, as in ~5, <0.1, 33.1*, 12 (est.) */
     char unit[PEAL_UNIT_SIZE]; /* what may stand before or behind it, as $ and kg; "": nothing */
 } peal_spelling;
 

@@ -82,6 +82,29 @@ static void clocks_are_hours(void **state) {
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_none(&clock, none[i]);
 }
 
+static void marks_are_passed_over(void **state) {
+    (void)state;
+    static const peal_spelling marked = {.marked = true}, dollar = {.thousands = ',', .unit = "$", .marked = true},
+                               plain = {0};
+    assert_reads(&marked, "33.1*", 33.1);
+    assert_reads(&marked, "12 (est.)", 12);
+    assert_reads(&marked, " ~ 5 ", 5);
+    assert_reads(&marked, "<=0.1", 0.1);
+    assert_reads(&marked, "> -3", -3);
+    assert_reads(&marked, "ca. 7 [3]", 7);
+    assert_reads(&marked,
+                 "\xE2\x89\xA4"
+                 "5 est.",
+                 5);
+    assert_reads(&marked, "10+", 10);
+    assert_reads(&marked, "7", 7);
+    assert_reads(&dollar, "~$1,200*", 1200);
+    static const char *const none[] = {"*",    "(est.)", "~",   "12B", "A12", "5-10",
+                                       "(12)", "1 2*",   "c 5", "tbd", "",    "<>"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_none(&marked, none[i]);
+    assert_none(&plain, "33.1*");
+}
+
 /* ---- which way ---- */
 
 enum { TEXTS_MOST = 8, PLAIN_NUMBERS = 30 };
@@ -140,7 +163,23 @@ static void columns_have_one_way(void **state) {
         {.texts = {"1", "2", "3", "many"}, .others = 10}, /* what it says may be lost */
         {.texts = {"on request"}, .others = 40, .with_plain = true, .found = true},
         {.texts = {"never", "always"}, .others = 100, .with_plain = true}, /* they may mean the opposite */
-        {.texts = {"<0.5"}, .others = 40, .with_plain = true},             /* a bound is no word for what is missing */
+        /* marks around some of the numbers */
+        {.texts = {"<0.5"}, .others = 40, .with_plain = true, .found = true, .spelling = {.marked = true}},
+        {.texts = {"33.1*", "~5", ">= 100", "12 (est.)", "ca. 7", "3?", "7 [2]"},
+         .with_plain = true,
+         .found = true,
+         .spelling = {.marked = true}},
+        {.texts = {"~1,200", "1,300"},
+         .with_plain = true,
+         .found = true,
+         .spelling = {.thousands = ',', .marked = true}},
+        {.texts = {"~5", "~7"}}, /* all have them: it may be part of a name */
+        {.texts = {"<5"}, .others = 400, .with_plain = true},
+        {.texts = {"007", "<5"}, .with_plain = true}, /* what begins with 0 is a code */
+        /* digits that are no number: a family of codes among numbers */
+        {.texts = {"V27", "E909"}, .others = 2, .with_plain = true},
+        {.texts = {"12A", "14B"}, .others = 2, .with_plain = true},
+        {.texts = {"10-12"}, .with_plain = true},
         {.texts = {"10+ years"}, .others = 40, .with_plain = true},
         /* thousands, where a currency speaks for it */
         {.texts = {"1.299 \xE2\x82\xAC", "899 \xE2\x82\xAC"},
@@ -183,6 +222,7 @@ static void columns_have_one_way(void **state) {
         assert_int_equal(got.loose, cases[i].spelling.loose);
         assert_int_equal(got.scaled, cases[i].spelling.scaled);
         assert_int_equal(got.clock, cases[i].spelling.clock);
+        assert_int_equal(got.marked, cases[i].spelling.marked);
     }
 }
 
@@ -239,6 +279,7 @@ int main(void) {
         cmocka_unit_test(units_stand_before_or_behind),
         cmocka_unit_test(letters_scale),
         cmocka_unit_test(clocks_are_hours),
+        cmocka_unit_test(marks_are_passed_over),
         cmocka_unit_test(columns_have_one_way),
         cmocka_unit_test(what_is_found_reads_what_was_seen),
     };

@@ -326,6 +326,56 @@ static void words_among_numbers_are_missing(void **state) {
     }
 }
 
+/* What stands among the numbers of x in one row of 26. */
+typedef struct dirt {
+    const char *texts[4];
+    bool are_numbers;
+} dirt;
+
+static void add_dirty(job *self, const char *name, const char *const texts[4]) {
+    lines made = {0};
+    add_lines(&made, 1, "x,z\n");
+    for (size_t i = 0; i < 6; i++) {
+        char line[80];
+        add_numbers(&made, i * 100, 100, ",1\n");
+        for (size_t k = 0; k < 4; k++) {
+            snprintf(line, sizeof line, "%s,2\n", texts[k]);
+            add_lines(&made, 1, line);
+        }
+    }
+    job_add_lines(self, name, &made);
+}
+
+/* Any words and marks, in up to one row of twenty, leave a column of numbers what it is; what is told names the place.
+ * Codes do not. */
+static void dirt_among_numbers_is_told(void **state) {
+    (void)state;
+    static const dirt cases[] = {
+        {{"tbd", "see note", "pending", "error"}, true},
+        {{"33.5*", "~5", "12 (est.)", "<0.1"}, true},
+        {{"33.5*", "tbd", "see note", ">100"}, true},
+        {{"V27", "E909", "V30", "E12"}, false},
+        {{"12A", "14B", "7A", "9C"}, false},
+        {{"10-12", "14/2", "7-9", "9/1"}, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        job found;
+        job_init(&found, NULL);
+        add_dirty(&found, "dirty.csv", cases[i].texts);
+        must_run(&found);
+        assert_type(&found, "x", "dictionary", cases[i].are_numbers ? "feature" : "index");
+        assert_int_equal(found.result.rows_used, 624);
+        if (cases[i].are_numbers) {
+            assert_says(&found, "(type x=text keeps texts); the first is '");
+            assert_says(&found, "dirty.csv: line 102");
+            assert_does_not_say(&found, "read as text");
+        } else {
+            assert_says(&found, "column x: read as text: 24 of its values are no numbers, the first is '");
+        }
+        job_clear(&found);
+    }
+}
+
 /* Where most rows are empty, a few words are more than one in 1,000 of the values, but not of the rows. */
 static void words_may_be_rarer_than_gaps(void **state) {
     (void)state;
@@ -671,6 +721,7 @@ int main(void) {
         cmocka_unit_test(usual_spellings_are_missing_in_numbers_only),
         cmocka_unit_test(one_value_in_a_thousand_may_be_none),
         cmocka_unit_test(words_among_numbers_are_missing),
+        cmocka_unit_test(dirt_among_numbers_is_told),
         cmocka_unit_test(words_may_be_rarer_than_gaps),
         cmocka_unit_test(numbers_are_read_as_they_are_written),
         cmocka_unit_test(label_is_what_its_values_are),
