@@ -8,6 +8,9 @@
 #include "core/base/number.h"
 #include "etl/format/cell.h"
 #include "etl/format/marks.h"
+#include "etl/format/measure.h"
+
+_Static_assert((int)PEAL_MEASURE_KINDS == (int)MEASURE__KINDS, "votes of each kind");
 
 enum { NUMBER_MOST = 128 }; /* bytes of a number that is written in an unusual way */
 
@@ -170,7 +173,10 @@ static bool pass_sign(span *text, bool *negative) {
 }
 
 static double factor_of(char letter) {
-    return letter == 'K' || letter == 'k' ? 1e3 : letter == 'M' ? 1e6 : letter == 'B' ? 1e9 : 1;
+    static const char letters[] = "KkMBGT";
+    static const double factors[] = {1e3, 1e3, 1e6, 1e9, 1e9, 1e12};
+    const char *at = letter ? strchr(letters, letter) : NULL;
+    return at ? factors[at - letters] : 1;
 }
 
 /* Passes a letter or word that scales what stands before it. */
@@ -178,8 +184,8 @@ static double take_factor(span *text) {
     static const struct {
         const char *word;
         double factor;
-    } words[] = {{"thousand", 1e3}, {"million", 1e6}, {"millions", 1e6}, {"mn", 1e6},
-                 {"mio", 1e6},      {"billion", 1e9}, {"billions", 1e9}, {"bn", 1e9}};
+    } words[] = {{"thousand", 1e3}, {"million", 1e6},  {"millions", 1e6}, {"mn", 1e6},        {"mio", 1e6},
+                 {"billion", 1e9},  {"billions", 1e9}, {"bn", 1e9},       {"trillion", 1e12}, {"tn", 1e12}};
     size_t length = 0;
     while (length < text->left && is_letter(text->at[length])) length++;
     double factor = length == 1 ? factor_of(*text->at) : 1;
@@ -190,6 +196,15 @@ static double take_factor(span *text) {
     pass(text, length);
     pass_blanks(text);
     return factor;
+}
+
+/* The length of an exponent as in 1.2e3 and 1e-05; 0: none. */
+static size_t exponent_length(const char *text, size_t length) {
+    if (length < 2 || (*text != 'e' && *text != 'E')) return 0;
+    const size_t begin = text[1] == '+' || text[1] == '-' ? 2 : 1;
+    size_t end = begin;
+    while (end < length && is_digit(text[end])) end++;
+    return end > begin ? end : 0;
 }
 
 /* From the first digit to the last, with all that may stand between two. */
@@ -203,6 +218,7 @@ static void take_digits(span *text, parts *out) {
         at += blank ? blank : 1;
         if (is_digit(c)) end = at;
     }
+    if (end > 0) end += exponent_length(text->at + end, text->left - end);
     out->digits = text->at;
     out->digits_length = end;
     pass(text, end);
@@ -344,7 +360,14 @@ static bool read_lap(const char *text, size_t length, double *out) {
 
 /* ---- reading ---- */
 
+static bool read_measure(unsigned kind, const char *text, size_t length, double *out) {
+    double factor;
+    bool several;
+    return measure__read(kind, text, length, out, &factor, &several);
+}
+
 static bool read_unmarked(const peal_spelling *spelling, const char *text, size_t length, double *out) {
+    if (spelling->measure) return read_measure(spelling->measure, text, length, out);
     if (spelling->clock) return (spelling->laps ? read_lap : read_clock)(text, length, out);
     if (!spelling->unit[0] && !spelling->scaled && read_digits(spelling, text, length, out)) return true;
     if (!spelling->unit[0] && !spelling->scaled && !spelling->loose) return false;
@@ -363,6 +386,7 @@ bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t 
 
 bool peal_spelling_read_usual(const peal_spelling *spelling, const char *text, size_t length, double *out) {
     static const peal_spelling thousands = {.decimal = ',', .thousands = '.'};
+    if (spelling->measure) return false; /* of which unit it is nobody knows */
     const bool has_point = memchr(text, '.', length) != NULL;
     /* Where the comma is that of decimals, 1.234 may mean either. */
     if (spelling->decimal == ',' && has_point && read_digits(&thousands, text, length, out)) return false;
@@ -412,6 +436,7 @@ static const peal_spelling ways[PEAL_SPELLING_WAYS] = {
     {.clock = true},
 };
 enum { POINTS_BETWEEN = 3, CLOCK = PEAL_SPELLING_WAYS - 1, DISTINCT_LEAST = 20, WORDS_SHARE = 50 };
+enum { SCALE_THOUSANDS = 1, SCALE_MILLIONS = 2 }; /* peal_spelling_votes.scales */
 /* Of a column of numbers with dirt among them: one row in so many may hold none, and one in so many a text with digits
  * that is none. */
 enum { DIRT_SHARE = 20, CODES_SHARE = 200 };
@@ -509,11 +534,28 @@ static bool vote_marked(peal_spelling_votes *votes, const char *text, size_t len
     return true;
 }
 
+/* Votes as a number with units, of each kind that has such. */
+static void vote_measures(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows) {
+    double number, factor;
+    bool several;
+    if (length == 0 || (is_digit(text[length - 1]) && text[length - 1] != '2')) return; /* 2: of m2 */
+    for (unsigned kind = 1; kind < PEAL_MEASURE_KINDS; kind++) {
+        peal_measure_votes *one = &votes->measures[kind];
+        if (!measure__read(kind, text, length, &number, &factor, &several)) continue;
+        one->rows += rows;
+        one->distinct++;
+        one->has_mixed = one->has_mixed || several || (one->factor > 0 && one->factor != factor);
+        one->factor = factor;
+        if (!votes->example[0]) cut(text, length, votes->example);
+    }
+}
+
 void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows) {
     double number;
     parts one;
     clock_form form;
     bool is_plain;
+    vote_measures(votes, text, length, rows);
     if (read_form(text, length, &number, &form)) {
         if (!votes->example[0]) cut(text, length, votes->example);
         vote_clock(votes, &form, rows);
@@ -533,6 +575,7 @@ void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t len
     votes->distinct++;
     votes->rows += rows;
     votes->scaled = votes->scaled || one.factor != 1;
+    votes->scales |= one.factor == 1e3 ? SCALE_THOUSANDS : one.factor == 1e6 ? SCALE_MILLIONS : 0;
     votes->loose = votes->loose || one.loose;
     votes->has_plain = votes->has_plain || !one.in_parentheses;
     count_marks(votes, &one);
@@ -554,9 +597,23 @@ uint64_t peal_spelling_values(const peal_spelling_votes *votes) {
     return votes->rows + votes->word_rows + votes->other_rows;
 }
 
+/* Rows with digits that are no number with a unit of this kind. */
+static uint64_t not_measured(const peal_spelling_votes *votes, size_t kind) {
+    return peal_spelling_values(votes) - wordy_rows(votes) - votes->measures[kind].rows;
+}
+
+static uint64_t most_codes(uint64_t rows, uint64_t failures_most) {
+    return rows / CODES_SHARE > failures_most ? rows / CODES_SHARE : failures_most;
+}
+
 bool peal_spelling_is_open(const peal_spelling_votes *votes, uint64_t rows, uint64_t failures_most) {
     if (first_way(votes, votes->other_rows, failures_most) < PEAL_SPELLING_WAYS) return true;
-    const uint64_t codes_most = rows / CODES_SHARE > failures_most ? rows / CODES_SHARE : failures_most;
+    const uint64_t codes_most = most_codes(rows, failures_most);
+    const bool may_lack =
+        wordy_rows(votes) * DIRT_SHARE <= rows || votes->other_rows - votes->code_rows <= failures_most;
+    for (size_t kind = 1; may_lack && kind < PEAL_MEASURE_KINDS; kind++) {
+        if (not_measured(votes, kind) <= codes_most) return true;
+    }
     return wordy_rows(votes) * DIRT_SHARE <= rows &&
            first_way(votes, votes->code_rows, codes_most) < PEAL_SPELLING_WAYS;
 }
@@ -579,17 +636,19 @@ static const char *unit_of(const peal_spelling_votes *votes, uint64_t *others) {
 }
 
 /* Whether words among numbers can only mean that there is none: one word alone, or some that are rare or known. */
-static bool words_are_missing(const peal_spelling_votes *votes) {
-    if (votes->word_rows > votes->rows || votes->distinct <= DISTINCT_LEAST) return false;
-    return votes->word_count <= 1 || votes->known_words == votes->word_count ||
-           votes->word_rows * WORDS_SHARE <= votes->rows;
+static bool words_are_missing(const peal_spelling_votes *votes, uint64_t rows, uint64_t distinct) {
+    if (votes->word_rows > rows || distinct <= DISTINCT_LEAST) return false;
+    return votes->word_count <= 1 || votes->known_words == votes->word_count || votes->word_rows * WORDS_SHARE <= rows;
 }
 
 /* Rooms 12A and 30B, addresses 192.168.100.200, numbers of companies 202 290 744: what all have in common. */
 static bool may_be_codes(const peal_spelling_votes *votes, const char *unit, size_t way) {
     const bool is_letter_unit = unit[0] >= 'A' && unit[0] <= 'Z' && !unit[1];
     if (is_letter_unit || (votes->scaled && is_letter(unit[0]) && !is_currency(unit))) return true;
-    if (votes->scaled && !unit[0] && !votes->has_decimals) return true;
+    /* One letter behind whole numbers may be any; K and M beside each other scale. */
+    const bool has_scales =
+        (votes->scales & SCALE_THOUSANDS) && (votes->scales & SCALE_MILLIONS) && votes->distinct > DISTINCT_LEAST;
+    if (votes->scaled && !unit[0] && !votes->has_decimals && !has_scales) return true;
     if (ways[way].thousands && !unit[0] && !votes->has_short) return true;
     return votes->loose && !votes->has_plain;
 }
@@ -628,14 +687,13 @@ static bool choose_strictly(const peal_spelling_votes *votes, uint64_t failures_
     out->odd = votes->failures[out->way] + votes->other_rows + other_units;
     if (out->odd > failures_most || votes->rows < 2 * out->odd) return false;
     out->has_words = votes->word_rows + out->odd > failures_most;
-    return !out->has_words || words_are_missing(votes);
+    return !out->has_words || words_are_missing(votes, votes->rows, votes->distinct);
 }
 
 /* The same of a column with dirt among its numbers. */
 static bool choose_with_dirt(const peal_spelling_votes *votes, uint64_t failures_most, choice *out) {
     uint64_t other_units;
-    const uint64_t share = peal_spelling_values(votes) / CODES_SHARE;
-    const uint64_t codes_most = share > failures_most ? share : failures_most;
+    const uint64_t codes_most = most_codes(peal_spelling_values(votes), failures_most);
     out->unit = unit_of(votes, &other_units);
     out->way = first_way(votes, votes->code_rows, codes_most);
     if (out->way == PEAL_SPELLING_WAYS) return false;
@@ -644,9 +702,25 @@ static bool choose_with_dirt(const peal_spelling_votes *votes, uint64_t failures
     return out->odd <= codes_most && are_dirty_numbers(votes, out->odd);
 }
 
+/* The kind of units of which the column has several, as 531 g beside 0.53 kg; 0: none. */
+static unsigned choose_measure(const peal_spelling_votes *votes, uint64_t failures_most) {
+    const uint64_t all = peal_spelling_values(votes), wordy = wordy_rows(votes);
+    const bool has_few_words = votes->other_rows - votes->code_rows <= failures_most;
+    for (unsigned kind = 1; kind < PEAL_MEASURE_KINDS; kind++) {
+        const peal_measure_votes *one = &votes->measures[kind];
+        const uint64_t odd = not_measured(votes, kind);
+        if (!one->has_mixed || one->distinct <= DISTINCT_LEAST) continue;
+        const bool lacks_few = (odd + wordy) * DIRT_SHARE <= all;
+        if (odd > most_codes(all, failures_most)) continue;
+        if (lacks_few || (has_few_words && words_are_missing(votes, one->rows, one->distinct))) return kind;
+    }
+    return 0;
+}
+
 bool peal_spelling_decide(const peal_spelling_votes *votes, uint64_t failures_most, peal_spelling *out) {
     choice chosen;
-    *out = (peal_spelling){0};
+    *out = (peal_spelling){.measure = (uint8_t)choose_measure(votes, failures_most)};
+    if (out->measure) return true;
     if (votes->rows == 0) return false;
     if (!choose_strictly(votes, failures_most, &chosen) && !choose_with_dirt(votes, failures_most, &chosen)) {
         return false;

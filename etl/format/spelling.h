@@ -25,6 +25,14 @@ typedef struct peal_unit_votes {
     uint64_t rows;
 } peal_unit_votes;
 
+/* Numbers with units of one kind (etl/format/measure.h). */
+enum { PEAL_MEASURE_KINDS = 11 };
+typedef struct peal_measure_votes {
+    uint64_t rows, distinct;
+    double factor;  /* of the first unit; 0: there was none yet */
+    bool has_mixed; /* there are several units */
+} peal_measure_votes;
+
 /* What the distinct texts of a column say of how its numbers are written. Begins as all 0. */
 typedef struct peal_spelling_votes {
     uint64_t failures[PEAL_SPELLING_WAYS];           /* rows with a number that this way does not read */
@@ -38,6 +46,8 @@ typedef struct peal_spelling_votes {
     uint64_t word_rows;
     peal_unit_votes units[PEAL_SPELLING_UNITS];
     size_t unit_count;
+    peal_measure_votes measures[PEAL_MEASURE_KINDS];
+    unsigned scales;                    /* some are scaled by a thousand, by a million */
     bool scaled, loose;                 /* some have a scale; some a sign that is not the usual one, as (5) */
     bool has_point, has_decimals;       /* some have a point; some one mark that can only be that of decimals */
     bool has_plain;                     /* some have no parentheses */

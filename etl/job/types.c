@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "etl/format/measure.h"
+
 enum {
     OTHERS_SHARE = 1000, /* one in so many values of a column of numbers may be none */
     LABELS_SHARE = 20,   /* one in so many labels that are numbers may be a word, and is then missing */
@@ -101,12 +103,13 @@ static void say_text(decision *self, const peal_field *field, const peal_odd_val
 
 /* Of texts that are taken for numbers. Words and marks that stand among them are told when they are counted. */
 static void say_written(decision *self, const peal_field *field, const peal_spelling_votes *written) {
+    const char *base = field->spelling.clock ? "hours" : measure__base(field->spelling.measure);
     static const peal_spelling usual = {0}, marked = {.marked = true};
     if (memcmp(&field->spelling, &usual, sizeof usual) == 0) return;
     if (memcmp(&field->spelling, &marked, sizeof marked) == 0 || !may_say(self)) return;
     peal_report(self->job->reporter, PEAL_EVENT_NOTE,
-                "column %s: its texts, as '%s', are numbers%s (type %s=text keeps texts)", field->name,
-                written->example, field->spelling.clock ? " of hours" : "", field->name);
+                "column %s: its texts, as '%s', are numbers%s%s (type %s=text keeps texts)", field->name,
+                written->example, *base ? " of " : "", base, field->name);
 }
 
 /* Texts that an option would read as numbers. */
@@ -229,7 +232,12 @@ static bool take_written(decision *self, size_t index, peal_field *field) {
     const peal_spelling_votes *written = &self->votes[index].texts.written;
     if (field->as_number) {
         peal_odd_values *odd = &self->job->odd[index];
+        peal_spelling unmarked = field->spelling;
+        double number;
+        unmarked.marked = false;
         odd->marked = field->spelling.marked ? written->marked_rows : 0;
+        /* In the way that was found the first one is none that anybody would look for. */
+        if (peal_spelling_read(&unmarked, odd->text, strlen(odd->text), &number)) odd->object = NULL;
         memcpy(odd->marked_text, written->marked, sizeof odd->marked_text);
         say_written(self, field, written);
     } else {

@@ -12,7 +12,8 @@ typedef struct peal_spelling {
     char decimal;              /* 0: a point */
     char thousands;            /* what stands between groups of three digits; 0: nothing */
     bool loose;                /* currency and percent signs and blanks around the number are passed over, (5) is -5 */
-    bool scaled;               /* K, M, B behind it: thousands, millions, billions */
+    bool scaled;               /* K, M, B, T behind it: thousands, millions, billions and so on */
+    uint8_t measure;           /* units of one kind and what they are of each other: etl/format/measure.h; 0: none */
     bool clock;                /* hours, minutes and seconds, as 9:05, 21:30:15, 9:05 PM: a number of hours */
     bool laps;                 /* of a clock: two numbers are minutes and seconds */
     bool marked;               /* marks and remarks around it are passed over, as in ~5, <0.1, 33.1*, 12 (est.) */

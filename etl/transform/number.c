@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/json.h"
+#include "etl/format/measure.h"
 #include "etl/transform/transform.h"
 
 static const peal_option number_options[] = {
@@ -11,7 +12,10 @@ static const peal_option number_options[] = {
     {"loose", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "pass over signs of currency and percent (no)"},
     {"unit", PEAL_OPTION_TEXT, NULL, 0, 0, "TEXT", "what may stand before or behind it, as $ or kg (nothing)"},
     {"scaled", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no",
-     "K, M and B, thousand, million and billion behind it scale it (no)"},
+     "K, M, B (G) and T, thousand, million, billion and trillion behind it scale it (no)"},
+    {"measure", PEAL_OPTION_CHOICE, measure__names, 0, 0, "KIND",
+     "units of one kind, turned into each other: time, mass, length, area, volume, bytes, rate, frequency, power, "
+     "concentration (no)"},
     {"clock", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "9:05, 9:05:30, 9:05 PM are numbers of hours (no)"},
     {"laps", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "with clock: 58:30 is minutes and seconds, beside 1:02:11 (no)"},
     {"marked", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no",
@@ -52,6 +56,16 @@ static peal_status load_unit(const json_t *options, char unit[PEAL_UNIT_SIZE], p
     return PEAL_OK;
 }
 
+static peal_status load_measure(const json_t *options, peal_spelling *out, peal_error *err) {
+    unsigned kind;
+    PEAL_TRY(peal_transform_choice(options, "measure", measure__names, &kind, err));
+    out->measure = (uint8_t)kind;
+    if (!kind || !(out->loose || out->scaled || out->clock || out->unit[0] || out->decimal || out->thousands)) {
+        return PEAL_OK;
+    }
+    return peal_fail(err, PEAL_E_USAGE, "number: 'measure' stands alone, or with 'marked'");
+}
+
 peal_status peal_number_spelling(const json_t *options, peal_spelling *out, peal_error *err) {
     *out = (peal_spelling){0};
     PEAL_TRY(load_character(options, "decimal", &out->decimal, err));
@@ -62,6 +76,7 @@ peal_status peal_number_spelling(const json_t *options, peal_spelling *out, peal
     PEAL_TRY(peal_transform_flag(options, "laps", false, &out->laps, err));
     PEAL_TRY(peal_transform_flag(options, "marked", false, &out->marked, err));
     PEAL_TRY(load_unit(options, out->unit, err));
+    PEAL_TRY(load_measure(options, out, err));
     if (out->loose && (out->scaled || out->unit[0])) {
         return peal_fail(err, PEAL_E_USAGE, "number: 'loose' stands alone, without 'unit' and 'scaled'");
     }
@@ -87,6 +102,7 @@ json_t *peal_number_options(const peal_spelling *spelling) {
     if (spelling->thousands) saved = peal_json_set(saved, "thousands", json_stringn(&spelling->thousands, 1));
     if (spelling->unit[0]) saved = peal_json_set(saved, "unit", json_string(spelling->unit));
     if (spelling->scaled) saved = peal_json_set(saved, "scaled", json_string("yes"));
+    if (spelling->measure) saved = peal_json_set(saved, "measure", json_string(measure__names[spelling->measure]));
     if (spelling->marked) saved = peal_json_set(saved, "marked", json_string("yes"));
     if (spelling->laps) saved = peal_json_set(saved, "laps", json_string("yes"));
     return spelling->clock ? peal_json_set(saved, "clock", json_string("yes")) : saved;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "etl/format/measure.h"
 #include "tests/support.h"
 
 static void assert_reads(const peal_spelling *spelling, const char *text, double expected) {
@@ -31,6 +32,7 @@ static void units_stand_before_or_behind(void **state) {
     assert_reads(&kilogram, "70.5 kg", 70.5);
     assert_reads(&kilogram, "70kg", 70);
     assert_reads(&kilogram, "1e3", 1000);
+    assert_reads(&kilogram, "1.5e+03 kg", 1500);
     assert_reads(&day, "1 day", 1);
     assert_reads(&day, "12 days", 12);
     assert_reads(&euro, "1.234,50 \xE2\x82\xAC", 1234.5);
@@ -54,6 +56,8 @@ static void letters_scale(void **state) {
     assert_reads(&scaled, "1.5k", 1500);
     assert_reads(&scaled, "2M", 2e6);
     assert_reads(&scaled, "3 B", 3e9);
+    assert_reads(&scaled, "1.5G", 1.5e9);
+    assert_reads(&scaled, "3.97 T", 3.97e12);
     assert_reads(&scaled, "7", 7);
     assert_reads(&euro,
                  "\xE2\x82\xAC"
@@ -80,6 +84,83 @@ static void clocks_are_hours(void **state) {
     static const char *const none[] = {"9",        "9:5",     "9:60", "9:05 xm", "9:05 P",
                                        "21:05 PM", "9:05:61", ":05",  "9:05:",   "9:05:30:10"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_none(&clock, none[i]);
+}
+
+static uint8_t kind_of(const char *name) {
+    for (uint8_t i = 0; measure__names[i]; i++) {
+        if (strcmp(measure__names[i], name) == 0) return i;
+    }
+    fail_msg("there is no kind '%s'", name);
+    return 0;
+}
+
+static void units_of_a_kind_are_turned_into_each_other(void **state) {
+    (void)state;
+    peal_spelling time = {.measure = kind_of("time")}, mass = {.measure = kind_of("mass")},
+                  length = {.measure = kind_of("length"), .marked = true}, size = {.measure = kind_of("bytes")},
+                  power = {.measure = kind_of("power")}, area = {.measure = kind_of("area")};
+    assert_reads(&time, "1h 20m", 4800);
+    assert_reads(&time, "1 hour, 20 minutes", 4800);
+    assert_reads(&time, "90 Min", 5400);
+    assert_reads(&time, "1.5h", 5400);
+    assert_reads(&time, "2y3mo", 2 * 31557600.0 + 3 * 2629800.0);
+    assert_reads(&mass, "531 g", 0.531);
+    assert_reads(&mass, "0.53 KG", 0.53);
+    assert_reads(&mass, "-2,500.5 mg", -0.0025005);
+    assert_reads(&mass, "10 lbs", 4.5359237);
+    assert_reads(&length, "5'11\"", 71 * 0.0254);
+    assert_reads(&length, "~5 ft 11 in", 71 * 0.0254);
+    assert_reads(&size, "3 kB", 3000);
+    assert_reads(&size, "3 KiB", 3072);
+    assert_reads(&power, "3 mW", 0.003);
+    assert_reads(&power, "3 MW", 3e6);
+    assert_reads(&area, "3 km2", 3e6);
+    static const char *const none[] = {"5",       "5 kg",     "20m 1h",   "1h 20h",  "1h 20", "5 M",
+                                       "h",       "1h,",      "1,20 h",   "1.2.3 h", "",      " ",
+                                       "1h -20m", "1h 20m x", "5 days x", "1,2,3 h"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_none(&time, none[i]);
+    assert_none(&power, "3 Mw");
+    assert_none(&mass, "5 T");
+}
+
+/* Forty numbers in turn in one of two forms, with `others` rows of a text that is none. */
+typedef struct mixture {
+    const char *forms[2], *other, *measure;
+    bool found, scaled;
+} mixture;
+
+static void columns_may_have_several_units(void **state) {
+    (void)state;
+    static const mixture cases[] = {
+        {{"%d g", "0.%d kg"}, NULL, "mass", true, false},
+        {{"%d min", "%dh 20m"}, NULL, "time", true, false},
+        {{"%d'", "%d'3\""}, NULL, "length", true, false},
+        {{"%d MB", "%d kB"}, "unknown", "bytes", true, false},
+        {{"%d mg/dL", "%d ug/mL"}, NULL, "concentration", true, false},
+        {{"%dk", "%dM"}, NULL, "no", true, true},
+        {{"%d kg", "%d cm"}, NULL, "no", false, false}, /* not of one kind */
+        {{"%d min", "%d Seasons"}, NULL, "no", false, false},
+        {{"%d kg", "%d"}, NULL, "no", true, false}, /* one unit, which some lack */
+        {{"%d g", "%d"}, "1 kg", "no", false, false},
+        {{"%dG", "%dT"}, NULL, "no", false, false}, /* codes */
+        {{"%dA", "%dM"}, NULL, "no", false, false},
+        {{"%da", "%dm"}, NULL, "no", false, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const mixture *one = &cases[i];
+        peal_spelling_votes votes = {0};
+        peal_spelling got;
+        for (int k = 0; k < 40; k++) {
+            char text[32];
+            snprintf(text, sizeof text, one->forms[k % 2], 100 + k);
+            peal_spelling_vote(&votes, text, strlen(text), 10);
+        }
+        if (one->other) peal_spelling_vote(&votes, one->other, strlen(one->other), 60);
+        assert_true(!one->found || peal_spelling_is_open(&votes, 460, 1));
+        if (peal_spelling_decide(&votes, 1, &got) != one->found) fail_msg("%s: found or not", one->forms[0]);
+        assert_int_equal(got.measure, kind_of(one->measure));
+        assert_int_equal(got.scaled, one->scaled);
+    }
 }
 
 static void marks_are_passed_over(void **state) {
@@ -280,6 +361,8 @@ int main(void) {
         cmocka_unit_test(letters_scale),
         cmocka_unit_test(clocks_are_hours),
         cmocka_unit_test(marks_are_passed_over),
+        cmocka_unit_test(units_of_a_kind_are_turned_into_each_other),
+        cmocka_unit_test(columns_may_have_several_units),
         cmocka_unit_test(columns_have_one_way),
         cmocka_unit_test(what_is_found_reads_what_was_seen),
     };
