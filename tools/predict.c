@@ -363,10 +363,11 @@ static peal_status show(const tools_options *options, const output *self, const 
         tools_say("sources: %llu left out", (unsigned long long)result->sources_left_out);
     }
     if (!options->json) return PEAL_OK;
-    json_t *told = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "rows", (json_int_t)result->rows_used, "rows_in",
-                             (json_int_t)result->rows_in, "dropped", (json_int_t)(kept ? 0 : bad), "quarantined",
-                             (json_int_t)(kept ? bad : 0), "unknown_values", (json_int_t)result->unknown,
-                             "sources_left_out", (json_int_t)result->sources_left_out);
+    json_t *told =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "rows", (json_int_t)result->rows_used, "rows_in",
+                  (json_int_t)result->rows_in, "dropped", (json_int_t)(kept ? 0 : bad), "quarantined",
+                  (json_int_t)(kept ? bad : 0), "unknown_values", (json_int_t)result->unknown, "doubtful_values",
+                  (json_int_t)result->doubtful, "sources_left_out", (json_int_t)result->sources_left_out);
     if (options->dependence) told = peal_json_set(told, "dependence", json_incref(self->dependence));
     return tools_print_json(told, err);
 }

@@ -347,16 +347,25 @@ static void drop_identifiers(const peal_fit_job *job, const text_facts *facts) {
                 text, count == 1 ? "it is" : "they are");
 }
 
+/* The step that marks missing dates, or NULL. */
+static const peal_pipeline_step *date_marker(const peal_pipeline *pipeline, size_t column) {
+    const peal_pipeline_step *step = peal_pipeline_spreader(pipeline, column);
+    return step && step->transform == &peal_transform_date && peal_date_marks(step->state) ? step : NULL;
+}
+
 /* Where more columns have gaps than a model could learn from so few rows, what is missing is not told beside them. */
 static void limit_marks(const peal_fit_job *job) {
     enum { ROWS_EACH = 40 };
+    const peal_pipeline *pipeline = job->pipeline;
     uint64_t rows = 0, marks = 0;
     for (size_t i = 0; i < job->objects->count; i++) rows += job->ingested->spills[i].rows_used;
-    for (size_t i = 0; i < job->pipeline->schema.count; i++)
-        marks += peal_pipeline_marker(&job->pipeline->columns[i]) != NULL;
-    for (size_t i = 0; marks * ROWS_EACH > rows && i < job->pipeline->schema.count; i++) {
-        const peal_pipeline_step *step = peal_pipeline_marker(&job->pipeline->columns[i]);
-        if (step) peal_impute_unmark(step->state);
+    for (size_t i = 0; i < pipeline->schema.count; i++)
+        marks += peal_pipeline_marker(&pipeline->columns[i]) || date_marker(pipeline, i);
+    for (size_t i = 0; marks * ROWS_EACH > rows && i < pipeline->schema.count; i++) {
+        const peal_pipeline_step *number = peal_pipeline_marker(&pipeline->columns[i]),
+                                 *date = date_marker(pipeline, i);
+        if (number) peal_impute_unmark(number->state);
+        if (date) peal_date_unmark(date->state);
     }
 }
 

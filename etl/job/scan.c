@@ -27,11 +27,20 @@ typedef struct scan_input {
 
 enum { UNKNOWN_SHOWN = 40 };
 
-/* Of a column's texts, which stay from block to block: whether the pipeline knows them. */
+/* Of a column's texts, which stay from block to block: whether the pipeline knows them, and how well. */
+enum { TEXT_UNKNOWN = 1, TEXT_DOUBTFUL = 2 };
 typedef struct seen_texts {
-    peal_buffer unknown; /* uint8_t [texts of the dictionary that were asked for] */
-    bool has_unknown;
+    peal_buffer kinds; /* uint8_t [texts of the dictionary that were asked for] */
+    uint8_t found;     /* all that are among them */
 } seen_texts;
+
+/* Rows with a text of one kind, and the first of them. */
+typedef struct odd_texts {
+    uint64_t rows;
+    size_t column;
+    const char *doubt;        /* see peal_transform.doubt */
+    char text[UNKNOWN_SHOWN]; /* cut */
+} odd_texts;
 
 /* A block on its way: the caller's thread reads it, any thread makes rows of it. */
 typedef struct scan_slot {
@@ -41,9 +50,7 @@ typedef struct scan_slot {
     peal_applier *applier; /* NULL: the slot has made no rows yet */
     seen_texts *seen;      /* [columns] */
     peal_scan_rows rows;
-    uint64_t unknown;
-    size_t unknown_column;
-    char unknown_text[UNKNOWN_SHOWN];
+    odd_texts unknown, doubtful;
     peal_future *future; /* of a task in the pool; NULL: it was not given there, or taken back */
     bool made;           /* into rows, or failed: */
     peal_status status;
@@ -72,9 +79,7 @@ struct peal_scan {
     scan_slot *slots; /* [slot_count] a ring */
     size_t slot_count, first, used;
     bool shown; /* the caller has the first one's rows */
-    uint64_t unknown;
-    size_t unknown_column;
-    char unknown_text[UNKNOWN_SHOWN]; /* the first one, cut */
+    odd_texts unknown, doubtful;
 };
 
 /* The pipeline's spellings of null, and those that were named for these sources. */
@@ -301,35 +306,49 @@ static bool is_unknown(const scan_slot *slot, size_t column, const peal_dictiona
     return !peal_nulls_hold(&slot->scan->nulls, text.data, text.length);
 }
 
+/* What may be wrong with how the pipeline reads a text; NULL: nothing. */
+static const char *doubt_of(const scan_slot *slot, size_t column, peal_text text) {
+    const peal_pipeline_step *spreader = peal_pipeline_spreader(slot->scan->pipeline, column);
+    return spreader && spreader->transform->doubt ? spreader->transform->doubt(spreader->state, text) : NULL;
+}
+
 /* The first one of a block. */
-static void note_unknown(scan_slot *slot, size_t index, peal_text text) {
+static void note_first(const scan_slot *slot, size_t index, peal_text text, odd_texts *out) {
     const uint32_t shown = UNKNOWN_SHOWN - PEAL_TEXT_CUT_EXTRA;
     char whole[UNKNOWN_SHOWN * 2];
     snprintf(whole, sizeof whole, "%.*s", (int)(text.length < UNKNOWN_SHOWN ? text.length : UNKNOWN_SHOWN), text.data);
-    slot->unknown_column = index;
-    peal_text_cut(whole, shown, slot->unknown_text);
+    out->column = index;
+    out->doubt = doubt_of(slot, index, text);
+    peal_text_cut(whole, shown, out->text);
 }
 
-/* The rows of a column whose texts are not known. Each text is asked for once. */
+static uint8_t kind_of(const scan_slot *slot, size_t index, const peal_dictionary *dictionary, uint32_t code) {
+    if (is_unknown(slot, index, dictionary, code)) return TEXT_UNKNOWN;
+    return doubt_of(slot, index, peal_dictionary_text(dictionary, code)) ? TEXT_DOUBTFUL : 0;
+}
+
+/* Adds the column's rows with a text of the kind. */
+static void count_kind(const scan_slot *slot, size_t index, const peal_column *column, uint8_t kind, odd_texts *out) {
+    const seen_texts *seen = &slot->seen[index];
+    for (size_t row = 0; seen->found & kind && row < column->length; row++) {
+        const int32_t code = peal_column_code(column, row);
+        if (code < 0 || !(seen->kinds.data[code] & kind)) continue;
+        if (out->rows++ == 0) note_first(slot, index, peal_dictionary_text(column->dictionary, (uint32_t)code), out);
+    }
+}
+
+/* The rows of a column whose texts are not known, or not for sure. Each text is asked for once. */
 static peal_status count_unknown_rows(scan_slot *slot, size_t index, const peal_column *column, peal_error *err) {
     const peal_dictionary *dictionary = column->dictionary;
     seen_texts *seen = &slot->seen[index];
-    PEAL_TRY(peal_buffer_reserve(&seen->unknown, dictionary->size - seen->unknown.size, err));
-    while (seen->unknown.size < dictionary->size) {
-        const bool unknown = is_unknown(slot, index, dictionary, (uint32_t)seen->unknown.size);
-        seen->unknown.data[seen->unknown.size++] = unknown;
-        seen->has_unknown |= unknown;
+    PEAL_TRY(peal_buffer_reserve(&seen->kinds, dictionary->size - seen->kinds.size, err));
+    while (seen->kinds.size < dictionary->size) {
+        const uint8_t kind = kind_of(slot, index, dictionary, (uint32_t)seen->kinds.size);
+        seen->kinds.data[seen->kinds.size++] = kind;
+        seen->found |= kind;
     }
-    if (!seen->has_unknown) return PEAL_OK;
-    uint64_t rows = 0;
-    for (size_t row = 0; row < column->length; row++) {
-        const int32_t code = peal_column_code(column, row);
-        if (code < 0 || !seen->unknown.data[code]) continue;
-        if (slot->unknown == 0 && rows == 0)
-            note_unknown(slot, index, peal_dictionary_text(dictionary, (uint32_t)code));
-        rows++;
-    }
-    slot->unknown += rows;
+    count_kind(slot, index, column, TEXT_UNKNOWN, &slot->unknown);
+    count_kind(slot, index, column, TEXT_DOUBTFUL, &slot->doubtful);
     return PEAL_OK;
 }
 
@@ -346,8 +365,8 @@ static peal_status count_unknown(scan_slot *slot, const peal_column *columns, pe
 
 static void forget_texts(const peal_scan *scan, scan_slot *slot) {
     for (size_t i = 0; i < scan->read->count; i++) {
-        slot->seen[i].unknown.size = 0;
-        slot->seen[i].has_unknown = false;
+        slot->seen[i].kinds.size = 0;
+        slot->seen[i].found = 0;
     }
 }
 
@@ -406,7 +425,7 @@ static peal_status make_rows(scan_slot *slot, peal_error *err) {
 }
 
 static void run_slot(scan_slot *slot) {
-    slot->unknown = 0;
+    slot->unknown = slot->doubtful = (odd_texts){0};
     slot->status = make_rows(slot, &slot->error);
     slot->made = true;
 }
@@ -509,6 +528,13 @@ peal_status peal_scan_next(peal_scan *scan, peal_scan_rows *out, peal_error *err
     return peal_scan_next_until(scan, INT64_MAX, out, err);
 }
 
+/* The first one stays. */
+static void add_odd(odd_texts *all, const odd_texts *more) {
+    const uint64_t rows = all->rows + more->rows;
+    if (all->rows == 0) *all = *more;
+    all->rows = rows;
+}
+
 peal_status peal_scan_next_until(peal_scan *scan, int64_t until_ns, peal_scan_rows *out, peal_error *err) {
     *out = (peal_scan_rows){0};
     for (;;) {
@@ -530,11 +556,8 @@ peal_status peal_scan_next_until(peal_scan *scan, int64_t until_ns, peal_scan_ro
             if (err) *err = slot->error;
             return slot->status;
         }
-        if (scan->unknown == 0) {
-            scan->unknown_column = slot->unknown_column;
-            memcpy(scan->unknown_text, slot->unknown_text, sizeof scan->unknown_text);
-        }
-        scan->unknown += slot->unknown;
+        add_odd(&scan->unknown, &slot->unknown);
+        add_odd(&scan->doubtful, &slot->doubtful);
         if (slot->rows.table.rows || slot->rows.bad_count) {
             *out = slot->rows;
             return PEAL_OK;
@@ -543,9 +566,16 @@ peal_status peal_scan_next_until(peal_scan *scan, int64_t until_ns, peal_scan_ro
 }
 
 uint64_t peal_scan_unknown(const peal_scan *scan, const char **column, const char **text) {
-    *text = scan->unknown_text;
-    *column = scan->unknown ? scan->pipeline->schema.fields[scan->unknown_column].name : "";
-    return scan->unknown;
+    *text = scan->unknown.text;
+    *column = scan->unknown.rows ? scan->pipeline->schema.fields[scan->unknown.column].name : "";
+    return scan->unknown.rows;
+}
+
+uint64_t peal_scan_doubtful(const peal_scan *scan, const char **column, const char **text, const char **doubt) {
+    *text = scan->doubtful.text;
+    *doubt = scan->doubtful.doubt;
+    *column = scan->doubtful.rows ? scan->pipeline->schema.fields[scan->doubtful.column].name : "";
+    return scan->doubtful.rows;
 }
 
 uint64_t peal_scan_left_out(const peal_scan *scan) {
@@ -560,7 +590,7 @@ void peal_scan_close(peal_scan *scan) {
         let_input_go(&slot->input);
         peal_block_clear(&slot->block);
         peal_applier_free(slot->applier);
-        for (size_t c = 0; slot->seen && c < scan->read->count; c++) peal_buffer_clear(&slot->seen[c].unknown);
+        for (size_t c = 0; slot->seen && c < scan->read->count; c++) peal_buffer_clear(&slot->seen[c].kinds);
         free(slot->seen);
     }
     peal_executor_free(scan->executor);

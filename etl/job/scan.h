@@ -76,6 +76,9 @@ peal_status peal_scan_next(peal_scan *scan, peal_scan_rows *out, peal_error *err
 peal_status peal_scan_next_until(peal_scan *scan, int64_t until_ns, peal_scan_rows *out, peal_error *err);
 /* Texts met so far that a column of categories does not know, the name of the first such column and that text, cut. */
 uint64_t peal_scan_unknown(const peal_scan *scan, const char **column, const char **text);
+/* Texts met so far whose reading may be wrong, as a date's in another order, the same of the first one, and what is
+ * said of it (peal_transform.doubt). */
+uint64_t peal_scan_doubtful(const peal_scan *scan, const char **column, const char **text, const char **doubt);
 /* Sources left out so far. */
 uint64_t peal_scan_left_out(const peal_scan *scan);
 void peal_scan_close(peal_scan *scan);

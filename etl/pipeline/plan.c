@@ -601,8 +601,11 @@ static peal_status complete_column(plan_work *planner, size_t index, peal_error 
     if (!ended && peal_pipeline_is_number(planner->pipeline, index)) return complete_numbers(planner, index, err);
     if (field->is_image) return complete_image(planner, index, err);
     if (peal_types[field->type].has_child) return PEAL_OK;
-    const peal_transform *usual = field->as_date ? &peal_transform_date : &peal_transform_index;
-    if (!ended) PEAL_TRY(add_default_step(planner, index, usual, AT_END, err));
+    if (!ended && field->as_date) {
+        PEAL_TRY(add_made_step(planner, index, &peal_transform_date, json_pack("{s:s}", "mark", "auto"), AT_END, err));
+    } else if (!ended) {
+        PEAL_TRY(add_default_step(planner, index, &peal_transform_index, AT_END, err));
+    }
     column->role = role_by(&column->steps[column->step_count - 1]);
     return PEAL_OK;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/json.h"
 #include "core/base/memory.h"
 #include "core/base/spelling.h"
 #include "etl/transform/date_text.h"
@@ -32,11 +33,11 @@ enum { OTHER_TEXT = 40 };
 /* Values that lie so many deviations away are mistyped; the model sees no more than this. */
 #define BEYOND_ALL 1e6
 
-/* What the texts are in one of the two readings. */
+/* What the texts are if those that fit both orders are read in one of them. */
 typedef struct date_sketch {
     peal_summary parts[PARTS];
-    uint64_t others; /* rows whose text is no date */
-    char other[OTHER_TEXT];
+    uint64_t only; /* rows whose text is a date in this order only */
+    char example[OTHER_TEXT];
 } date_sketch;
 
 typedef struct date {
@@ -44,13 +45,19 @@ typedef struct date {
     peal_date_first first;
     unsigned chosen;              /* a bit for each part; 0: those that vary */
     double mean[2], deviation[2]; /* of year and time */
+    bool assumed;                 /* no text has told the order */
+    unsigned mark;                /* whether that there is no date is a feature: MARK_NO and so on */
+    bool marks;
     /* While it is fitted. */
     date_sketch sketches[2]; /* month first, day first */
-    uint64_t ordered;        /* rows for which the order matters */
-    uint64_t others;
+    uint64_t both;           /* rows for which the order matters */
+    uint64_t dates, missing; /* training rows with a date, and without */
+    uint64_t others;         /* rows whose text is no date */
     char other[OTHER_TEXT];
-    bool is_ambiguous;
 } date;
+
+enum { MARK_NO, MARK_YES, MARK_AUTO };
+static const char *const mark_names[] = {"no", "yes", "auto", NULL};
 
 static const char *const first_names[] = {"auto", "month", "day", NULL};
 static const peal_option date_options[] = {
@@ -58,7 +65,11 @@ static const peal_option date_options[] = {
      "how dates are written, in strptime's words; %s: seconds since 1970, %Q: thousandths (found)"},
     {"parts", PEAL_OPTION_WORDS, NULL, 0, 0, "A+B...", "of year+month+day+weekday+hour+time (those that vary)"},
     {"first", PEAL_OPTION_CHOICE, first_names, 0, 0, "month|day",
-     "what comes first in 01/02/2024 (what fits all values, else the month)"},
+     "what comes first in 01/02/2024, where both fit (what fits more values, else the month)"},
+    {"mark", PEAL_OPTION_CHOICE, mark_names, 0, 0, "no|yes|auto",
+     "one feature more, 1 where there is no date; auto: if it is so in 1 of 100 rows, and 20 (no; where no transform "
+     "is "
+     "named auto)"},
     {.name = NULL},
 };
 
@@ -138,6 +149,9 @@ static peal_status date_load(const json_t *options, void **state, peal_error *er
     PEAL_TRY(load_format(self, options, err));
     PEAL_TRY(load_first(self, options, err));
     PEAL_TRY(load_parts(self, options, err));
+    PEAL_TRY(peal_transform_choice(options, "mark", mark_names, &self->mark, err));
+    self->marks = self->mark == MARK_YES || json_is_true(json_object_get(options, "marks"));
+    self->assumed = json_is_true(json_object_get(options, "assumed"));
     PEAL_TRY(peal_transform_number(options, "year_mean", 0, &self->mean[0], err));
     PEAL_TRY(peal_transform_number(options, "year_deviation", 1, &self->deviation[0], err));
     PEAL_TRY(peal_transform_number(options, "time_mean", 0, &self->mean[1], err));
@@ -152,10 +166,13 @@ static json_t *date_save(const void *state) {
         if (*names) strcat(names, "+");
         strcat(names, parts[i].name);
     }
-    return json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f}", "format", self->format ? self->format : "auto", "first",
-                     first_names[self->first], "parts", *names ? names : "auto", "year_mean", self->mean[0],
-                     "year_deviation", self->deviation[0], "time_mean", self->mean[1], "time_deviation",
-                     self->deviation[1]);
+    json_t *saved = json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f}", "format", self->format ? self->format : "auto",
+                              "first", first_names[self->first], "parts", *names ? names : "auto", "year_mean",
+                              self->mean[0], "year_deviation", self->deviation[0], "time_mean", self->mean[1],
+                              "time_deviation", self->deviation[1]);
+    if (self->assumed) saved = peal_json_set(saved, "assumed", json_true());
+    if (self->mark != MARK_NO) saved = peal_json_set(saved, "mark", json_string(mark_names[self->mark]));
+    return self->marks ? peal_json_set(saved, "marks", json_true()) : saved;
 }
 
 static const char *date_check(const void *state) {
@@ -172,10 +189,26 @@ static const char *date_check(const void *state) {
 
 /* ---- reading ---- */
 
-static bool read_date(const date *self, peal_text text, peal_date_first first, peal_date *out, bool *has_order) {
-    *has_order = false;
+/* What a text tells of the order of day and month. */
+typedef enum date_order { ORDER_NONE, ORDER_FITS_BOTH, ORDER_FIRST, ORDER_OTHER } date_order;
+
+static peal_date_first other_order(peal_date_first first) {
+    return first == PEAL_DATE_DAY ? PEAL_DATE_MONTH : PEAL_DATE_DAY;
+}
+
+/* A text that is a date in one order only is that date, whatever the order of the others. */
+static bool read_date(const date *self, peal_text text, peal_date_first first, peal_date *out, date_order *order) {
+    bool has_order;
+    peal_date other;
+    *order = ORDER_NONE;
     if (self->format) return peal_date_read_format(self->format, text.data, text.length, out);
-    return peal_date_read(text.data, text.length, first, out, has_order);
+    const bool fits = peal_date_read(text.data, text.length, first, out, &has_order);
+    if (!has_order) return fits;
+    const bool fits_other = peal_date_read(text.data, text.length, other_order(first), &other, &has_order);
+    if (fits && fits_other) *order = out->day == out->month ? ORDER_NONE : ORDER_FITS_BOTH;
+    if (fits != fits_other) *order = fits ? ORDER_FIRST : ORDER_OTHER;
+    if (!fits && fits_other) *out = other;
+    return fits || fits_other;
 }
 
 static void values_of(const peal_date *when, double out[PARTS]) {
@@ -189,40 +222,52 @@ static void values_of(const peal_date *when, double out[PARTS]) {
 
 /* ---- fitting ---- */
 
-static void note_other(date_sketch *sketch, peal_text text, uint64_t rows) {
-    if (sketch->others == 0) {
-        snprintf(sketch->other, sizeof sketch->other, "%.*s", (int)(text.length < 36 ? text.length : 36), text.data);
+/* Counts rows with such a text, the first of which is the example. */
+static void note_text(uint64_t *count, char example[OTHER_TEXT], peal_text text, uint64_t rows) {
+    if (*count == 0) {
+        snprintf(example, OTHER_TEXT, "%.*s", (int)(text.length < 36 ? text.length : 36), text.data);
     }
-    sketch->others += rows;
+    *count += rows;
+}
+
+static void add_date(date_sketch *sketch, const peal_date *when, uint64_t count) {
+    double values[PARTS];
+    values_of(when, values);
+    for (size_t i = 0; i < PARTS && count > 0; i++) {
+        const peal_summary one = {.count = count, .mean = values[i], .min = values[i], .max = values[i]};
+        peal_summary_merge(&sketch->parts[i], &one);
+    }
 }
 
 static void date_observe(void *state, peal_text text, uint64_t count, uint64_t held) {
     date *self = state;
-    bool has_order = false;
-    if (!text.data) return;
-    for (int day_first = 0; day_first < 2; day_first++) {
+    date_order order = ORDER_NONE;
+    bool is_date = false;
+    for (int day_first = 0; text.data && day_first < 2; day_first++) {
         date_sketch *sketch = &self->sketches[day_first];
         peal_date when;
-        double values[PARTS];
-        if (!read_date(self, text, day_first ? PEAL_DATE_DAY : PEAL_DATE_MONTH, &when, &has_order)) {
-            if (!peal_cell_is_usual(text.data, text.length, false)) note_other(sketch, text, count + held);
-            continue;
-        }
-        values_of(&when, values);
-        for (size_t i = 0; i < PARTS && count > 0; i++) {
-            const peal_summary one = {.count = count, .mean = values[i], .min = values[i], .max = values[i]};
-            peal_summary_merge(&sketch->parts[i], &one);
-        }
+        is_date = read_date(self, text, day_first ? PEAL_DATE_DAY : PEAL_DATE_MONTH, &when, &order);
+        if (is_date) add_date(sketch, &when, count);
+        if (is_date && order == ORDER_FIRST) note_text(&sketch->only, sketch->example, text, count + held);
     }
-    if (has_order) self->ordered += count + held;
+    *(is_date ? &self->dates : &self->missing) += count;
+    if (order == ORDER_FITS_BOTH) self->both += count + held;
+    if (is_date || !text.data || peal_cell_is_usual(text.data, text.length, false)) return;
+    note_text(&self->others, self->other, text, count + held);
 }
 
-/* The reading with fewer texts that are no dates; if it is the same, the month first. */
+/* The order that more texts can only have; if it is the same, the month first. */
 static void choose_order(date *self) {
     const date_sketch *sketches = self->sketches;
     if (self->first != PEAL_DATE_AUTO) return;
-    self->is_ambiguous = self->ordered > 0 && sketches[0].others == sketches[1].others;
-    self->first = sketches[1].others < sketches[0].others ? PEAL_DATE_DAY : PEAL_DATE_MONTH;
+    self->assumed = sketches[0].only == sketches[1].only;
+    self->first = sketches[1].only > sketches[0].only ? PEAL_DATE_DAY : PEAL_DATE_MONTH;
+}
+
+/* A feature that is hardly ever another costs more than it can tell; the same as of numbers (impute). */
+static bool is_worth_a_mark(const date *self) {
+    enum { ROWS_LEAST = 20, SHARE = 100 };
+    return self->missing >= ROWS_LEAST && self->missing >= (self->missing + self->dates) / SHARE;
 }
 
 /* If none varies, the time stands for them. */
@@ -239,7 +284,7 @@ static peal_status date_fit(void *state, const char *column, peal_summary *summa
     const date_sketch *sketch = &self->sketches[self->first == PEAL_DATE_DAY];
     if (sketch->parts[TIME].count == 0) {
         return peal_fail(err, PEAL_E_DATA, "column '%s': not one of its values is a date%s%s%s", column,
-                         sketch->others ? ", as '" : "", sketch->other, sketch->others ? "'" : "");
+                         self->others ? ", as '" : "", self->other, self->others ? "'" : "");
     }
     if (!self->chosen) self->chosen = parts_that_vary(sketch);
     static const date_part scaled[2] = {YEAR, TIME};
@@ -250,22 +295,30 @@ static peal_status date_fit(void *state, const char *column, peal_summary *summa
         self->mean[i] = constant ? values->min : values->mean;
         self->deviation[i] = constant || !(deviation > 0) ? 1 : deviation;
     }
-    self->others = sketch->others;
-    memcpy(self->other, sketch->other, sizeof self->other);
+    self->marks = self->mark == MARK_YES || (self->mark == MARK_AUTO && is_worth_a_mark(self));
     return PEAL_OK;
 }
 
 static void date_remark(const void *state, char text[PEAL_REMARK_TEXT], bool *is_warning) {
     const date *self = state;
+    const date_sketch *month = &self->sketches[0], *day = &self->sketches[1];
+    const bool is_mixed = month->only > 0 && day->only > 0;
     *text = '\0';
-    *is_warning = self->others > 0;
+    *is_warning = self->others > 0 || is_mixed;
     if (self->others > 0) {
         snprintf(text, PEAL_REMARK_TEXT, "%llu value%s no date%s, as '%s', and count%s for missing",
                  (unsigned long long)self->others, self->others == 1 ? " is" : "s are", self->others == 1 ? "" : "s",
                  self->other, self->others == 1 ? "s" : "");
     }
     const size_t used = strlen(text);
-    if (self->is_ambiguous) {
+    const bool day_first = self->first == PEAL_DATE_DAY;
+    if (is_mixed) {
+        snprintf(
+            text + used, PEAL_REMARK_TEXT - used,
+            "%s%llu dates have the month first, as '%s', %llu the day, as '%s'; %llu fit both and are read %s first",
+            used ? "; " : "", (unsigned long long)month->only, month->example, (unsigned long long)day->only,
+            day->example, (unsigned long long)self->both, day_first ? "day" : "month");
+    } else if (self->assumed && self->both > 0) {
         snprintf(text + used, PEAL_REMARK_TEXT - used,
                  "%sits dates fit both orders and are read month first (first=day for the other)", used ? "; " : "");
     }
@@ -281,16 +334,18 @@ static uint32_t date_width(const void *state) {
     const date *self = state;
     uint32_t width = 0;
     for (size_t i = 0; i < PARTS; i++) width += (self->chosen >> i & 1) * part_width(i);
-    return width;
+    return width + self->marks;
 }
 
 static bool date_spread(const void *state, peal_text text, float *out) {
     const date *self = state;
     peal_date when;
     double values[PARTS];
-    bool has_order;
-    if (!text.data || !read_date(self, text, self->first, &when, &has_order)) {
-        memset(out, 0, date_width(state) * sizeof *out);
+    date_order order;
+    if (!text.data || !read_date(self, text, self->first, &when, &order)) {
+        const uint32_t width = date_width(state);
+        memset(out, 0, width * sizeof *out);
+        if (self->marks) out[width - 1] = 1;
         return false;
     }
     values_of(&when, values);
@@ -305,6 +360,37 @@ static bool date_spread(const void *state, peal_text text, float *out) {
             *out++ = (float)fmax(-BEYOND_ALL, fmin(BEYOND_ALL, scaled));
         }
     }
+    if (self->marks) *out = 0;
+    return true;
+}
+
+/* One row cannot tell how the others are written, but many are told of. */
+static const char *date_doubt(const void *state, peal_text text) {
+    static const char *const other[] = {"not in the order of day and month that was learnt: those that fit both are "
+                                        "read month first (2024-01-31 is clear)",
+                                        "not in the order of day and month that was learnt: those that fit both are "
+                                        "read day first (2024-01-31 is clear)"};
+    const date *self = state;
+    peal_date when;
+    date_order order;
+    if (!text.data || !read_date(self, text, self->first, &when, &order)) return NULL;
+    if (self->assumed) {
+        return order == ORDER_FITS_BOTH
+                   ? "dates that fit both orders of day and month, and read month first (2024-01-31 is clear)"
+                   : NULL;
+    }
+    return order == ORDER_OTHER ? other[self->first == PEAL_DATE_DAY] : NULL;
+}
+
+bool peal_date_marks(const void *state) {
+    const date *self = state;
+    return self->marks;
+}
+
+bool peal_date_unmark(void *state) {
+    date *self = state;
+    if (self->mark != MARK_AUTO || !self->marks) return false;
+    self->marks = false;
     return true;
 }
 
@@ -318,7 +404,8 @@ static peal_text date_name(const void *state, uint32_t code) {
         }
         code -= part_width(i);
     }
-    return (peal_text){"?", 1};
+    static const char missing[] = "is missing";
+    return self->marks && code == 0 ? (peal_text){missing, sizeof missing - 1} : (peal_text){"?", 1};
 }
 
 const peal_transform peal_transform_date = {
@@ -335,6 +422,7 @@ const peal_transform peal_transform_date = {
     .remark = date_remark,
     .width = date_width,
     .spread = date_spread,
+    .doubt = date_doubt,
     .code_name = date_name,
     .spreads = true,
     .wants_text = true,

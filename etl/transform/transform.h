@@ -110,9 +110,13 @@ typedef struct peal_transform {
     peal_text (*code_name)(const void *state, uint32_t code);
     /* Encoders of numbers, in the place of `encode`: the code of a number, or -1 if it is missing. */
     int32_t (*bucket)(const void *state, double value);
-    /* Encoders of which a text becomes `width` real numbers, in the place of `encode`: writes them, all 0 and false if
-     * the text is missing or none that it knows. `code_name` names them. */
+    /* Encoders of which a text becomes `width` real numbers, in the place of `encode`: writes them, all 0 but a mark of
+     * it and false if the text is missing or none that it knows. `code_name` names them. */
     bool (*spread)(const void *state, peal_text text, float *out);
+    /* Encoders: what may be wrong with how a text of a row that is new is read, behind "values are"; NULL if nothing
+     * is.
+     */
+    const char *(*doubt)(const void *state, peal_text text);
     /* Encoders of which a text becomes sparse features, in the place of `encode`: adds the entries, with indices below
      * `width`, to an empty bag; none if the text is missing (data NULL). */
     peal_status (*fill)(const void *state, peal_text text, peal_bag *bag, peal_error *err);
@@ -157,6 +161,9 @@ peal_impute_trace peal_impute_left(const void *state);
 bool peal_impute_marks(const void *state);
 /* Takes that feature back, if nobody asked for it; whether there was one. */
 bool peal_impute_unmark(void *state);
+/* The same of a state of date. */
+bool peal_date_marks(const void *state);
+bool peal_date_unmark(void *state);
 /* True of an encoder whose output is sparse features. */
 bool peal_transform_fills(const peal_transform *transform, const void *state);
 /* `load` and `save` of what has no options and learns nothing. */

@@ -446,6 +446,15 @@ static void say_unknown(const peal_predict_options *options, const peal_predict_
                 result->unknown == 1 ? "is" : "are", result->unknown == 1 ? "counts as" : "count as");
 }
 
+static void say_doubtful(const peal_predict_options *options, const peal_scan *scan, peal_predict_result *result) {
+    const char *column, *text, *doubt;
+    result->doubtful = peal_scan_doubtful(scan, &column, &text, &doubt);
+    if (result->doubtful == 0) return;
+    peal_report(options->reporter, PEAL_EVENT_WARNING, "%llu value%s (the first of column '%s': '%s') %s %s",
+                (unsigned long long)result->doubtful, result->doubtful == 1 ? "" : "s", column, text,
+                result->doubtful == 1 ? "is" : "are", doubt);
+}
+
 static peal_status walk_sources(peal_predictor *predictor, const peal_predict_options *options, bool is_eval,
                                 const models__consumer *consumer, peal_predict_result *result, peal_error *err) {
     models__lanes lanes;
@@ -481,6 +490,7 @@ static peal_status walk_sources(peal_predictor *predictor, const peal_predict_op
     result->unknown = peal_scan_unknown(scan, &column, &text);
     result->sources_left_out = peal_scan_left_out(scan);
     if (status == PEAL_OK) say_unknown(options, result, column, text);
+    if (status == PEAL_OK) say_doubtful(options, scan, result);
     peal_scan_close(scan); /* first: its threads may be in the lanes */
     models__lanes_clear(&lanes);
     if (status == PEAL_OK && result->rows_in == 0 && result->sources_left_out) {

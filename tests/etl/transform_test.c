@@ -428,6 +428,110 @@ static void dates_become_features(void **state) {
     peal_transform_date.free(self);
 }
 
+/* Of a column that was fitted on these three texts: how a text is read, by the feature of its month, and what may be
+ * wrong with that. */
+typedef struct order_case {
+    const char *seen[3], *text;
+    unsigned month; /* 0: it is no date */
+    const char *doubt;
+} order_case;
+
+static void a_date_of_one_order_is_that_date(void **state) {
+    (void)state;
+    static const order_case cases[] = {
+        {{"25/02/2020", "03/04/2020", "01/01/2021"}, "04/03/2020", 3, NULL},
+        {{"25/02/2020", "03/04/2020", "01/01/2021"}, "03/25/2020", 3, "those that fit both are read day first"},
+        {{"02/25/2020", "03/04/2020", "01/01/2021"}, "04/03/2020", 4, NULL},
+        {{"02/25/2020", "03/04/2020", "01/01/2021"}, "25/03/2020", 3, "those that fit both are read month first"},
+        {{"02/25/2020", "03/04/2020", "01/01/2021"}, "25-Mar-2020", 3, NULL},
+        {{"2020-02-25", "2020-03-04", "2021-01-01"}, "25/03/2020", 3, NULL},
+        {{"2020-02-25", "2020-03-04", "2021-01-01"}, "05/05/2020", 5, NULL},
+        {{"2020-02-25", "2020-03-04", "2021-01-01"}, "04/03/2020", 4, "fit both orders of day and month"},
+        {{"02/25/2020", "25/03/2020", "26/03/2020"}, "04/03/2020", 3, NULL}, /* what more of them are */
+        {{"02/25/2020", "25/03/2020", "26/03/2020"}, "31/02/2020", 0, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err;
+        peal_summary summary = {0};
+        float out[2];
+        void *self = load(&peal_transform_date, "{\"parts\": \"month\"}");
+        for (size_t k = 0; k < 3; k++) observe(self, cases[i].seen[k], 1, 0);
+        assert_ok(peal_transform_date.fit(self, "d", &summary, &err));
+        /* What was saved does the same. */
+        json_t *saved = peal_transform_date.save(self);
+        void *loaded;
+        assert_ok(peal_transform_date.load(saved, &loaded, &err));
+        json_decref(saved);
+        const peal_text text = {cases[i].text, (uint32_t)strlen(cases[i].text)};
+        const char *doubt = peal_transform_date.doubt(loaded, text);
+        assert_int_equal(peal_transform_date.spread(loaded, text, out), cases[i].month > 0);
+        const double angle = 2 * M_PI * (cases[i].month - 1.0) / 12;
+        if (cases[i].month && fabs(out[0] - sin(angle)) + fabs(out[1] - cos(angle)) > 1e-6) fail_msg("%s", text.data);
+        if (!cases[i].doubt) assert_null(doubt);
+        if (cases[i].doubt) assert_has(doubt, cases[i].doubt);
+        peal_transform_date.free(self);
+        peal_transform_date.free(loaded);
+    }
+}
+
+static void mixed_orders_are_told(void **state) {
+    (void)state;
+    peal_error err;
+    peal_summary summary = {0};
+    char remark[PEAL_REMARK_TEXT];
+    bool is_warning;
+    void *self = load(&peal_transform_date, "{}");
+    observe(self, "02/25/2020", 2, 0);
+    observe(self, "26/02/2020", 3, 1);
+    observe(self, "03/04/2020", 5, 0);
+    assert_ok(peal_transform_date.fit(self, "d", &summary, &err));
+    peal_transform_date.remark(self, remark, &is_warning);
+    assert_string_equal(remark, "2 dates have the month first, as '02/25/2020', 4 the day, as '26/02/2020'; 5 fit both "
+                                "and are read day first");
+    assert_true(is_warning);
+    peal_transform_date.free(self);
+}
+
+/* That there is no date is a feature where it is often so, as of numbers. */
+static void a_missing_date_is_marked(void **state) {
+    (void)state;
+    static const struct {
+        const char *options;
+        uint64_t missing;
+        uint32_t width;
+    } cases[] = {{"{\"mark\": \"auto\", \"parts\": \"time\"}", 20, 2},
+                 {"{\"mark\": \"auto\", \"parts\": \"time\"}", 19, 1},
+                 {"{\"mark\": \"yes\", \"parts\": \"time\"}", 0, 2},
+                 {"{\"parts\": \"time\"}", 50, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err;
+        peal_summary summary = {0};
+        float out[2] = {0};
+        void *self = load(&peal_transform_date, cases[i].options), *loaded;
+        observe(self, "2020-02-25", 100, 0);
+        observe(self, "2020-02-26", 100, 0);
+        if (cases[i].missing) {
+            peal_transform_date.observe(self, (peal_text){NULL, 0}, cases[i].missing - 1, 0);
+            observe(self, "NA", 1, 0);
+        }
+        assert_ok(peal_transform_date.fit(self, "d", &summary, &err));
+        json_t *saved = peal_transform_date.save(self);
+        assert_ok(peal_transform_date.load(saved, &loaded, &err));
+        json_decref(saved);
+        assert_int_equal(peal_transform_date.width(loaded), cases[i].width);
+        assert_false(peal_transform_date.spread(loaded, (peal_text){NULL, 0}, out));
+        assert_true(out[0] == 0 && out[1] == (float)(cases[i].width == 2));
+        assert_true(peal_transform_date.spread(loaded, (peal_text){"2020-02-26", 10}, out));
+        assert_true(out[0] > 0 && out[1] == 0);
+        if (cases[i].width == 2) {
+            const peal_text name = peal_transform_date.code_name(loaded, 1);
+            assert_memory_equal(name.data, "is missing", name.length);
+        }
+        peal_transform_date.free(self);
+        peal_transform_date.free(loaded);
+    }
+}
+
 static uint64_t random_bits = 7;
 
 static uint64_t next_random(void) {
@@ -647,6 +751,9 @@ int main(void) {
         cmocka_unit_test(dates_are_those_of_the_calendar),
         cmocka_unit_test(what_is_no_date_is_not_read),
         cmocka_unit_test(dates_become_features),
+        cmocka_unit_test(a_date_of_one_order_is_that_date),
+        cmocka_unit_test(mixed_orders_are_told),
+        cmocka_unit_test(a_missing_date_is_marked),
         cmocka_unit_test(histograms_tell_the_values_of_a_full_sort),
         cmocka_unit_test(histograms_of_many_values_are_coarse),
         cmocka_unit_test(buckets_and_bounds_are_quantiles),
