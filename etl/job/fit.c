@@ -195,6 +195,12 @@ static void question_encoder(const peal_fit_job *job, size_t index) {
                     "column %s: its texts are dates and become features (type %s=text keeps texts)", field->name,
                     field->name);
     }
+    if (field->as_list && last->transform == &peal_transform_members && !peal_plan_names(job->plan, field->name)) {
+        peal_report(job->reporter, PEAL_EVENT_NOTE,
+                    "column %s: its texts are lists with '%c' between the members and become features (type %s=text "
+                    "keeps texts)",
+                    field->name, field->as_list, field->name);
+    }
     if (!last->transform->remark) return;
     last->transform->remark(last->state, text, &is_warning);
     if (!*text) return;

@@ -15,6 +15,7 @@
 #include "core/base/file.h"
 #include "etl/job/text_best.h"
 #include "etl/transform/date_text.h"
+#include "etl/transform/list_text.h"
 
 enum {
     WRITE_SIZE = 1 << 18,   /* bytes that are written together */
@@ -529,8 +530,10 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
     *out = (peal_text_votes){0};
     vote_count votes = {.out = out};
     peal_status status = merge_open(counts, field, &self, err);
+    peal_list_votes lists = {0};
     bool is_open = true;
-    while (status == PEAL_OK && self.in_heap > 0 && (!out->is_text || may_be_dates(out, others_most) || is_open)) {
+    while (status == PEAL_OK && self.in_heap > 0 &&
+           (!out->is_text || may_be_dates(out, others_most) || is_open || peal_list_votes_are_open(&lists))) {
         peal_text text;
         uint64_t sum, held;
         status = merge_next(&self, &copy, &text, &sum, &held, err);
@@ -545,8 +548,13 @@ peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, 
             peal_spelling_vote(&out->written, text.data, text.length, sum + held);
             is_open = peal_spelling_is_open(&out->written, rows, others_most);
         }
+        if (cell != PEAL_CELL_MISSING && peal_list_votes_are_open(&lists)) {
+            status = peal_list_votes_add(&lists, text, sum + held, err);
+        }
         out->is_text = out->others - out->bools > others_most;
     }
+    out->list_separator = peal_list_votes_decide(&lists);
+    peal_list_votes_clear(&lists);
     out->few_whole = !votes.few.many && out->numbers > 0 && !are_counts(&votes);
     peal_buffer_clear(&copy);
     merge_clear(&self);

@@ -41,13 +41,14 @@ typedef struct peal_text_votes {
     uint64_t dates, no_dates;                /* rows whose text is a date, or neither a date nor missing */
     uint64_t distinct_dates, date_word_rows; /* texts that are dates; rows of no_dates with one of the few words */
     size_t date_words;                       /* of them, PEAL_SPELLING_WORDS at most */
+    char list_separator;                     /* between the members of texts that are lists; 0: they are none */
     bool few_whole; /* all numbers are whole, there are few different ones, and they do not count */
     char other[40]; /* one of the others, cut */
     char spelling[8];
     peal_spelling_votes written; /* how numbers among the texts are written */
 } peal_text_votes;
 /* Adds the column's texts up, of a table of so many rows, until there are more than `others_most` rows with others, and
- * as many that are no dates and no numbers however written. Any thread. */
+ * as many that are no dates and no numbers however written, and no lists. Any thread. */
 peal_status peal_text_counts_vote(const peal_text_counts *counts, size_t field, uint64_t rows, uint64_t others_most,
                                   peal_text_votes *out, peal_error *err);
 /* Whether the texts are dates: but for a few rows (PEAL_NO_DATES_SHARE times as many as a column of numbers may have

@@ -198,9 +198,16 @@ static bool are_dates(const decision *self, const peal_text_votes *texts) {
     return peal_text_votes_are_dates(texts, others_allowed(self->rows));
 }
 
-static void decide_date(const decision *self, size_t index, peal_field *field) {
+/* Lists of members, of which a label is none: it would be of several classes. */
+static void take_list(const decision *self, size_t index, peal_field *field) {
     const peal_text_votes *texts = &self->votes[index].texts;
-    field->as_date = are_dates(self, texts);
+    field->as_list = texts->is_text && index != self->job->label ? texts->list_separator : '\0';
+}
+
+/* Of a column of texts by its source's word. */
+static void decide_settled(const decision *self, size_t index, peal_field *field) {
+    field->as_date = are_dates(self, &self->votes[index].texts);
+    if (!field->as_date) take_list(self, index, field);
 }
 
 /* Of a column whose texts the pipeline changes. It is read as text however it is decided, for its numbers are found
@@ -265,6 +272,8 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
         return;
     }
     if (texts->is_text && take_written(self, index, field)) return;
+    take_list(self, index, field);
+    if (field->as_list) return;
     if (texts->is_text) {
         say_mixed(self, index, field);
         say_hint(self, field, texts->other);
@@ -309,7 +318,7 @@ static peal_status decide(decision *self, peal_error *err) {
                 decide_texts(self, i, field);
             }
         }
-        if (field->settled && !field->skip && may_be_date(self, i)) decide_date(self, i, field);
+        if (field->settled && !field->skip && may_be_date(self, i)) decide_settled(self, i, field);
         field->found = field->found || !field->settled;
         field->settled = field->decided = !is_open;
     }

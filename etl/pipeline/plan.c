@@ -119,6 +119,7 @@ static peal_status apply_type(peal_schema *schema, const char *source, const cha
     PEAL_TRY(check_type(name, type, &field->type, err));
     field->settled = field->decided = true;
     field->as_date = field->as_number = field->may_be_date = false;
+    field->as_list = '\0';
     return PEAL_OK;
 }
 
@@ -603,6 +604,9 @@ static peal_status complete_column(plan_work *planner, size_t index, peal_error 
     if (peal_types[field->type].has_child) return PEAL_OK;
     if (!ended && field->as_date) {
         PEAL_TRY(add_made_step(planner, index, &peal_transform_date, json_pack("{s:s}", "mark", "auto"), AT_END, err));
+    } else if (!ended && field->as_list) {
+        json_t *options = json_pack("{s:s#}", "separator", &field->as_list, 1);
+        PEAL_TRY(add_made_step(planner, index, &peal_transform_members, options, AT_END, err));
     } else if (!ended) {
         PEAL_TRY(add_default_step(planner, index, &peal_transform_index, AT_END, err));
     }

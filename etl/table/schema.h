@@ -45,8 +45,10 @@ typedef struct peal_field {
     bool numeric;   /* of a DICTIONARY: texts that must be numbers, of a label whose classes are numbers */
     bool as_number; /* of a DICTIONARY: texts that become numbers in the pipeline (transform number) */
     peal_spelling spelling; /* and how they are written, unless such a transform is named */
+    char as_list;           /* of a DICTIONARY: what stands between members of its texts, which are lists (transform
+                               members, unless another is named); 0: they are none */
     bool as_date;           /* of a DICTIONARY: its texts are dates (transform date, unless another is named) */
-    bool may_be_date;       /* of a settled DICTIONARY: its texts may still turn out to be dates */
+    bool may_be_date;       /* of a settled DICTIONARY: its texts may still turn out to be dates, or lists */
     bool has_gaps;          /* of a BOOL: it is missing in some rows (transform bins, unless another is named) */
     const char *usual;      /* the transform that it comes to unless another is named; NULL: what its type speaks for */
     bool decided;           /* a sample had values: the type is no mere guess */

@@ -141,9 +141,10 @@ extern const peal_transform peal_transform_standardize, peal_transform_minmax, p
     peal_transform_onehot, peal_transform_index, peal_transform_label, peal_transform_replace, peal_transform_split,
     peal_transform_read_number, peal_transform_hash, peal_transform_date, peal_transform_clip, peal_transform_log1p,
     peal_transform_bucketize, peal_transform_cast, peal_transform_tokens, peal_transform_keep, peal_transform_bins,
-    peal_transform_weight, peal_transform_offset, peal_transform_exposure, peal_transform_query, peal_transform_resize,
-    peal_transform_crop, peal_transform_pad, peal_transform_flip, peal_transform_rotate, peal_transform_grey,
-    peal_transform_rgb, peal_transform_normalize, peal_transform_blur, peal_transform_sharpen, peal_transform_edges;
+    peal_transform_weight, peal_transform_offset, peal_transform_exposure, peal_transform_query, peal_transform_members,
+    peal_transform_resize, peal_transform_crop, peal_transform_pad, peal_transform_flip, peal_transform_rotate,
+    peal_transform_grey, peal_transform_rgb, peal_transform_normalize, peal_transform_blur, peal_transform_sharpen,
+    peal_transform_edges;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);

@@ -91,7 +91,7 @@ typedef struct peal_predict_result {
     uint64_t rows_in, rows_used, rows_dropped; /* in = used + dropped; with a quarantine the dropped ones are there */
     uint64_t sources_left_out;                 /* wholly, or from where they failed on */
     uint64_t unknown;                          /* texts that the model does not know, which count as missing */
-    uint64_t doubtful;                         /* dates whose order of day and month is not the one that was learnt */
+    uint64_t doubtful;                         /* texts whose reading may be wrong, as dates of another order */
 } peal_predict_result;
 
 /* A run of rows in the order of their source. */

@@ -6,6 +6,7 @@
 
 #include "etl/transform/date_text.h"
 #include "etl/transform/histogram.h"
+#include "etl/transform/list_text.h"
 #include "etl/transform/split.h"
 #include "tests/support.h"
 
@@ -532,6 +533,87 @@ static void a_missing_date_is_marked(void **state) {
     }
 }
 
+static void members_of_lists_become_features(void **state) {
+    (void)state;
+    peal_error err;
+    peal_summary summary = {0};
+    void *self = load(&peal_transform_members, "{\"separator\": \";\", \"most\": 3}"), *loaded;
+    static const char *const texts[] = {"b; a", "a;c", "a;a;;", "d;c;b", "e", "c"};
+    static const uint64_t rows[] = {2, 1, 5, 1, 1, 1};
+    for (size_t i = 0; i < 6; i++) {
+        peal_transform_members.observe(self, (peal_text){texts[i], (uint32_t)strlen(texts[i])}, rows[i], 1);
+    }
+    peal_transform_members.observe(self, (peal_text){NULL, 0}, 4, 0);
+    assert_ok(peal_transform_members.fit(self, "g", &summary, &err));
+    char remark[PEAL_REMARK_TEXT];
+    bool is_warning;
+    peal_transform_members.remark(self, remark, &is_warning);
+    assert_string_equal(remark, "3 of the 5 members of its lists, as 'a', are features");
+    json_t *saved = peal_transform_members.save(self);
+    assert_ok(peal_transform_members.load(saved, &loaded, &err));
+    json_decref(saved);
+    assert_null(peal_transform_members.check(loaded));
+    assert_int_equal(peal_transform_members.width(loaded), 3); /* a in 8 rows, b and c in 3 */
+    static const struct {
+        const char *text;
+        float features[3];
+        bool is_known, has_others;
+    } cases[] = {{"a", {1, 0, 0}, true, false},  {" c ;b", {0, 1, 1}, true, false}, {"c;d", {0, 0, 1}, true, true},
+                 {"d", {0, 0, 0}, false, true},  {";", {0, 0, 0}, false, false},    {"a;b;c;a", {1, 1, 1}, true, false},
+                 {"a|b", {0, 0, 0}, false, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float out[3];
+        const peal_text text = {cases[i].text, (uint32_t)strlen(cases[i].text)};
+        assert_int_equal(peal_transform_members.spread(loaded, text, out), cases[i].is_known);
+        assert_memory_equal(out, cases[i].features, sizeof out);
+        assert_int_equal(peal_transform_members.doubt(loaded, text) != NULL, cases[i].has_others);
+    }
+    const peal_text name = peal_transform_members.code_name(loaded, 1);
+    assert_memory_equal(name.data, "b", name.length);
+    peal_transform_members.free(self);
+    peal_transform_members.free(loaded);
+}
+
+/* Texts are lists if few members recur in many of them. */
+static void lists_are_told_by_their_members(void **state) {
+    (void)state;
+    static const struct {
+        const char *form; /* of a, b, c: numbers that differ */
+        int texts;
+        uint64_t rows;    /* of each */
+        unsigned members; /* numbers are below that */
+        char separator;
+    } cases[] = {
+        {"k%d|k%d|k%d", 100, 2, 9, '|'},
+        {"k%d;k%d; k%d", 100, 2, 9, ';'},
+        {"k%d, k%d", 60, 2, 9, ','},
+        {"%d|%d|%d", 100, 2, 9, '|'},
+        {"%d,%d,%d", 100, 2, 9, '\0'},     /* it may be a number */
+        {"k%d|k%d|k%d", 100, 30, 9, '\0'}, /* categories */
+        {"k%d|k%d|k%d", 15, 2, 9, '\0'},
+        {"k%d, f%d", 300, 1, 100000, '\0'}, /* names of people */
+        {"k%d of k%d", 100, 2, 9, '\0'},
+        {"k%d|a sentence that is far too long to be the member of any list, number %d", 100, 2, 9, '\0'},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_error err;
+        peal_list_votes votes = {0};
+        uint64_t random = 9;
+        for (int k = 0; k < cases[i].texts; k++) {
+            unsigned number[3];
+            char text[128];
+            for (size_t n = 0; n < 3; n++) {
+                random = random * 6364136223846793005u + 1442695040888963407u;
+                number[n] = (unsigned)(random >> 33) % cases[i].members;
+            }
+            snprintf(text, sizeof text, cases[i].form, number[0], number[1], number[2]);
+            assert_ok(peal_list_votes_add(&votes, (peal_text){text, (uint32_t)strlen(text)}, cases[i].rows, &err));
+        }
+        if (peal_list_votes_decide(&votes) != cases[i].separator) fail_msg("%s (%zu)", cases[i].form, i);
+        peal_list_votes_clear(&votes);
+    }
+}
+
 static uint64_t random_bits = 7;
 
 static uint64_t next_random(void) {
@@ -754,6 +836,8 @@ int main(void) {
         cmocka_unit_test(a_date_of_one_order_is_that_date),
         cmocka_unit_test(mixed_orders_are_told),
         cmocka_unit_test(a_missing_date_is_marked),
+        cmocka_unit_test(members_of_lists_become_features),
+        cmocka_unit_test(lists_are_told_by_their_members),
         cmocka_unit_test(histograms_tell_the_values_of_a_full_sort),
         cmocka_unit_test(histograms_of_many_values_are_coarse),
         cmocka_unit_test(buckets_and_bounds_are_quantiles),
