@@ -40,20 +40,39 @@ static uint8_t *begin(peal_buffer *out, packing how, size_t size, peal_error *er
 
 /* ---- numbers ---- */
 
-/* The narrowest of the three types in which every value is exact. A missing value is NaN; int16 spells it INT16_MIN. */
-PEAL_VECTOR static unsigned number_losses(const double *restrict values, size_t rows) {
-    unsigned float_loss = 0, int_loss = 0;
+enum { LOOKED_AT_ONCE = 512, LOSES_FLOAT32 = 1, LOSES_INT16 = 2 };
+/* Adding it to a double whose magnitude is below 2^51, and taking it away, leaves the nearest whole number. */
+#define ROUNDING 0x1.8p52
+
+static inline uint64_t bits_of(double value) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* Which of the narrower types lose something of a value; NaN, which is missing, is spelt in each. All of it is lanes of
+ * 64 bits without a branch: else no compiler makes vector code of the loop. */
+static inline unsigned look_at(const double *restrict values, size_t rows) {
+    uint64_t float_loss = 0, int_loss = 0;
     for (size_t i = 0; i < rows; i++) {
-        double value = values[i];
-        unsigned there = value == value;
-        double single = (double)(float)value;
-        double clamped = value > -32767.0 && value < 32767.0 ? value : 0.5;
-        double whole = (double)(int32_t)clamped;
-        float_loss |= there & (single != value);
-        /* -0 would become +0: counted as a loss. */
-        int_loss |= there & ((whole != clamped) | ((clamped == 0) & (copysign(1.0, clamped) < 0)));
+        const double value = values[i], single = (double)(float)value, whole = (value + ROUNDING) - ROUNDING;
+        const uint64_t there = value == value ? UINT64_MAX : 0;
+        const uint64_t rounds = single != value ? UINT64_MAX : 0, breaks = whole != value ? UINT64_MAX : 0;
+        const uint64_t fits = fabs(value) < 32767.0 ? UINT64_MAX : 0;
+        const uint64_t negative_zero = bits_of(value) == bits_of(-0.0) ? UINT64_MAX : 0; /* would become +0 */
+        float_loss |= there & rounds;
+        int_loss |= there & (breaks | ~fits | negative_zero);
     }
-    return float_loss | int_loss << 1;
+    return (float_loss ? LOSES_FLOAT32 : 0) | (int_loss ? LOSES_INT16 : 0);
+}
+
+/* Looks no further once both lose. */
+PEAL_VECTOR static unsigned number_losses(const double *restrict values, size_t rows) {
+    unsigned losses = 0;
+    for (size_t at = 0; at < rows && losses != (LOSES_FLOAT32 | LOSES_INT16); at += LOOKED_AT_ONCE) {
+        losses |= look_at(values + at, rows - at < LOOKED_AT_ONCE ? rows - at : LOOKED_AT_ONCE);
+    }
+    return losses;
 }
 
 PEAL_VECTOR static void to_float32(const double *restrict values, float *restrict out, size_t rows) {
@@ -79,7 +98,8 @@ static peal_status pack_numbers(const peal_table_room *room, size_t index, peal_
     const double *values = room->columns[index].values;
     const size_t rows = room->rows;
     const unsigned losses = number_losses(values, rows);
-    const packing how = !(losses & 2) ? PACK_INT16 : !(losses & 1) ? PACK_FLOAT32 : PACK_AS_IT_IS;
+    /* The narrowest type in which every value is exact; int16 spells a missing one INT16_MIN. */
+    const packing how = !(losses & LOSES_INT16) ? PACK_INT16 : !(losses & LOSES_FLOAT32) ? PACK_FLOAT32 : PACK_AS_IT_IS;
     const size_t width = how == PACK_INT16 ? 2 : how == PACK_FLOAT32 ? 4 : 8;
     uint8_t *place = begin(out, how, rows * width, err);
     if (!place) return PEAL_E_MEMORY;

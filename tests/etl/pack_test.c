@@ -216,6 +216,41 @@ static void numbers_take_the_narrowest_type_that_loses_nothing(void **state) {
     assert_int_equal(packed_size(huge, 4), 32);
 }
 
+/* Wherever it stands among small ones. */
+static void one_number_decides_for_all(void **state) {
+    (void)state;
+    static const struct {
+        double value;
+        size_t width;
+    } cases[] = {{32766, 2},
+                 {-32766, 2},
+                 {(double)NAN, 2},
+                 {-0.0, 4},
+                 {32767, 4},
+                 {-32767, 4},
+                 {0.5, 4},
+                 {1e17, 8},
+                 {16777217, 8},
+                 {6755399441055745.0, 8},
+                 {16777216, 4},
+                 {(double)INFINITY, 4},
+                 {3.5e38, 8},
+                 {1e-46, 8},
+                 {4503599627370496.0, 4},
+                 {-1e300, 8}};
+    static const size_t places[] = {0, 1, 511, 512, 1029};
+    enum { ROWS = 1030 };
+    static double numbers[ROWS];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (size_t p = 0; p < sizeof places / sizeof *places; p++) {
+            for (size_t row = 0; row < ROWS; row++) numbers[row] = (double)row - 500;
+            numbers[places[p]] = cases[i].value;
+            const size_t size = packed_size(numbers, ROWS);
+            if (size / ROWS != cases[i].width) fail_msg("%g at %zu: %zu bytes", cases[i].value, places[p], size);
+        }
+    }
+}
+
 static int make_schema(void **state) {
     (void)state;
     for (size_t i = 0; i < COLUMNS; i++) {
@@ -239,6 +274,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_comes_back),
         cmocka_unit_test(numbers_take_the_narrowest_type_that_loses_nothing),
+        cmocka_unit_test(one_number_decides_for_all),
     };
     return cmocka_run_group_tests(tests, make_schema, clear_schema);
 }
