@@ -277,6 +277,17 @@ static inline bool ipc__array_has(const ipc__array *array, size_t row) {
     return array->type.kind != TYPE_NULL && (!array->valid || array->valid[row]);
 }
 
+/* A view is 16 bytes: the text's length, and the text itself, or its first 4 bytes, its buffer and its place there. */
+enum { IPC_VIEW_SIZE = 16, IPC_VIEW_SHORT = 12 };
+
+static inline const char *ipc__view_text(const ipc__array *array, size_t row, size_t *length) {
+    uint32_t view[4];
+    const uint8_t *at = array->values + row * IPC_VIEW_SIZE;
+    memcpy(view, at, sizeof view);
+    *length = view[0];
+    return (const char *)(view[0] <= IPC_VIEW_SHORT ? at + 4 : array->view_bytes[view[2]] + view[3]);
+}
+
 enum { IPC_CELL = 256 };
 /* A value that is not missing, as text: in `cell`, or where it lies. Readable for 8 bytes. */
 const char *ipc__array_text(const ipc__array *array, size_t row, char cell[IPC_CELL], size_t *length);

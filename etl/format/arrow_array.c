@@ -6,8 +6,6 @@
 #include "core/base/utf8.h"
 #include "etl/format/arrow.h"
 
-enum { VIEW_SIZE = 16, VIEW_SHORT = 12 };
-
 typedef struct array_opener {
     const ipc__part *part;
     const ipc__piece *pieces; /* the column's */
@@ -121,15 +119,15 @@ static bool read_texts(array_opener *self, const ipc__slice *slice, size_t index
 
 static bool check_view(const ipc__array *array, size_t row) {
     uint32_t view[4];
-    memcpy(view, array->values + row * VIEW_SIZE, sizeof view);
-    if (view[0] <= VIEW_SHORT) return true;
+    memcpy(view, array->values + row * IPC_VIEW_SIZE, sizeof view);
+    if (view[0] <= IPC_VIEW_SHORT) return true;
     return view[2] < array->view_count && view[3] <= array->views[view[2]].size &&
            view[0] <= array->views[view[2]].size - view[3];
 }
 
 static bool read_views(array_opener *self, const ipc__slice *slice, size_t index) {
     ipc__array *out = self->out;
-    out->values = piece_bytes(self, index, out->rows * VIEW_SIZE, NULL);
+    out->values = piece_bytes(self, index, out->rows * IPC_VIEW_SIZE, NULL);
     if (!out->values) return false;
     out->view_count = slice->views;
     out->own_views = calloc(slice->views + 1, sizeof *out->own_views);

@@ -202,7 +202,12 @@ static peal_status fill_column(part_parser *self, size_t index, bool *fits, peal
 static peal_text_key key_at(const ipc__array *array, size_t row, bool has_comma, char cell[IPC_CELL]) {
     size_t length = 0;
     memset(cell, 0, 8);
-    const char *text = ipc__array_has(array, row) ? ipc__array_text(array, row, cell, &length) : cell;
+    if (!ipc__array_has(array, row)) return peal_dictionary_key(cell, 0);
+    if (array->type.kind == TYPE_UTF8_VIEW && !array->dictionary) {
+        const char *there = ipc__view_text(array, row, &length);
+        return peal_dictionary_key(there, (uint32_t)length);
+    }
+    const char *text = ipc__array_text(array, row, cell, &length);
     if (has_comma && text == cell && ipc__type_is_number(&array->type)) {
         for (size_t i = 0; i < length; i++) cell[i] = cell[i] == '.' ? ',' : cell[i];
     }

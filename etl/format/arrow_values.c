@@ -6,7 +6,7 @@
 #include "core/base/number.h"
 #include "etl/format/arrow.h"
 
-enum { VIEW_SIZE = 16, VIEW_SHORT = 12, LIMBS = 8, DIGITS = 80, SECONDS_A_DAY = 86400 };
+enum { LIMBS = 8, DIGITS = 80, SECONDS_A_DAY = 86400 };
 
 static const int64_t units_a_second[] = {
     [TIME_UNIT_SECOND] = 1, [TIME_UNIT_MILLI] = 1000, [TIME_UNIT_MICRO] = 1000000, [TIME_UNIT_NANO] = 1000000000};
@@ -192,14 +192,6 @@ static size_t duration_text(const ipc__array *array, size_t row, char cell[IPC_C
 
 /* ---- texts ---- */
 
-static const char *view_text(const ipc__array *array, size_t row, size_t *length) {
-    uint32_t view[4];
-    const uint8_t *at = array->values + row * VIEW_SIZE;
-    memcpy(view, at, sizeof view);
-    *length = view[0];
-    return (const char *)(view[0] <= VIEW_SHORT ? at + 4 : array->view_bytes[view[2]] + view[3]);
-}
-
 static const char *offset_text(const ipc__array *array, size_t row, size_t *length) {
     uint64_t begin, end;
     if (array->type.kind == TYPE_LARGE_UTF8) {
@@ -236,7 +228,7 @@ const char *ipc__array_text(const ipc__array *array, size_t row, char cell[IPC_C
     case TYPE_LARGE_UTF8:
         return offset_text(array, row, length);
     case TYPE_UTF8_VIEW:
-        return view_text(array, row, length);
+        return ipc__view_text(array, row, length);
     case TYPE_BOOL:
         *length = bit_at(array, row) ? 4 : 5;
         memcpy(cell, bit_at(array, row) ? "true\0\0\0\0" : "false\0\0\0", 8);

@@ -6,7 +6,7 @@
 
 #include "etl/format/formats.h"
 
-enum { SURVEYED_ROWS = 10000, EXTENSION_MOST = 64 << 20, BLOCK_MOST = 2000 << 20 };
+enum { SURVEYED_ROWS = 10000, EXTENSION_MOST = 64 << 20, BLOCK_MOST = 2000 << 20, PIECE = 256 << 10 };
 
 /* ---- the header ---- */
 
@@ -39,6 +39,42 @@ static bool is_known(uint32_t type) {
     return false;
 }
 
+/* Bytes of a value that is not missing; ROWS_MISSING: any number. */
+static int32_t size_of(uint32_t type) {
+    switch (type) {
+    case ROWS_BOOL:
+        return 1;
+    case ROWS_INT2:
+        return 2;
+    case ROWS_INT4:
+    case ROWS_FLOAT4:
+    case ROWS_DATE:
+        return 4;
+    case ROWS_INT8:
+    case ROWS_FLOAT8:
+    case ROWS_TIMESTAMP:
+    case ROWS_TIMESTAMPTZ:
+        return 8;
+    case ROWS_UUID:
+        return 16;
+    default:
+        return ROWS_MISSING;
+    }
+}
+
+static void find_runs(rows__reader *self) {
+    for (size_t i = self->columns.count; i-- > 0;) {
+        rows__run *run = &self->runs[i];
+        run->size = size_of(self->types[i]);
+        if (run->size == ROWS_MISSING) continue;
+        for (size_t next = i; next < self->columns.count && run->count < ROWS_RUN_MOST; next++) {
+            if (self->runs[next].size == ROWS_MISSING) break;
+            run->length += 4 + (uint32_t)self->runs[next].size;
+            run->count++;
+        }
+    }
+}
+
 static peal_status read_columns(rows__reader *self, const uint8_t *at, size_t left, peal_error *err) {
     if (left < 8 || memcmp(at, ROWS_MARK, 4) != 0) {
         return peal_fail(err, PEAL_E_DATA,
@@ -49,6 +85,7 @@ static peal_status read_columns(rows__reader *self, const uint8_t *at, size_t le
     const uint32_t count = source__get32(at + 4);
     if (count == 0 || count > ROWS_COLUMNS_MOST) return damaged(self, err);
     PEAL_TRY(peal_alloc_checked(&self->types, count, sizeof *self->types, "columns", err));
+    PEAL_TRY(peal_alloc_checked(&self->runs, count, sizeof *self->runs, "columns", err));
     at += 8;
     left -= 8;
     for (uint32_t i = 0; i < count; i++) {
@@ -64,6 +101,7 @@ static peal_status read_columns(rows__reader *self, const uint8_t *at, size_t le
         at += 8 + length;
         left -= 8 + length;
     }
+    find_runs(self);
     return left == 0 ? PEAL_OK : damaged(self, err);
 }
 
@@ -87,6 +125,17 @@ static peal_status read_header(rows__reader *self, peal_error *err) {
 
 typedef enum row_end { ROW_WHOLE, ROW_CUT, ROW_LAST, ROW_WRONG } row_end;
 
+static row_end measure_field(const uint8_t *at, size_t left, size_t *used) {
+    if (left - *used < 4) return ROW_CUT;
+    const int32_t length = (int32_t)source__get32(at + *used);
+    *used += 4;
+    if (length < ROWS_BLOB) return ROW_WRONG;
+    if (length < 0) return ROW_WHOLE;
+    if ((size_t)length > left - *used) return ROW_CUT;
+    *used += (size_t)length;
+    return ROW_WHOLE;
+}
+
 /* How many bytes the row at `at` has. */
 static row_end measure(const rows__reader *self, const uint8_t *at, size_t left, size_t *size) {
     if (left < 2) return ROW_CUT;
@@ -94,29 +143,31 @@ static row_end measure(const rows__reader *self, const uint8_t *at, size_t left,
     if (count == ROWS_END) return ROW_LAST;
     if (count < 0 || (size_t)count != self->columns.count) return ROW_WRONG;
     size_t used = 2;
-    for (int i = 0; i < count; i++) {
-        if (left - used < 4) return ROW_CUT;
-        const int32_t length = (int32_t)source__get32(at + used);
-        used += 4;
-        if (length < ROWS_BLOB) return ROW_WRONG;
-        if (length < 0) continue;
-        if ((size_t)length > left - used) return ROW_CUT;
-        used += (size_t)length;
+    for (size_t i = 0; i < (size_t)count;) {
+        const rows__run *run = &self->runs[i];
+        const size_t end = i + (run->count ? run->count : 1);
+        if (run->count && left - used >= run->length && rows__run_is_whole(run, at + used)) {
+            used += run->length;
+            i = end;
+        }
+        for (; i < end; i++) {
+            const row_end field = measure_field(at, left, &used);
+            if (field != ROW_WHOLE) return field;
+        }
     }
     *size = used;
     return ROW_WHOLE;
 }
 
-/* Counts the whole rows that the block begins with. */
-static row_end cut_block(const rows__reader *self, peal_block *block) {
+/* Counts the whole rows of the `filled` bytes behind those that are counted. */
+static row_end count_rows(const rows__reader *self, peal_block *block, size_t filled) {
     const uint8_t *text = (const uint8_t *)block->text;
-    size_t used = 0, size = 0;
+    size_t size = 0;
     row_end end;
-    while ((end = measure(self, text + used, block->size - used, &size)) == ROW_WHOLE) {
-        used += size;
+    while ((end = measure(self, text + block->size, filled - block->size, &size)) == ROW_WHOLE) {
+        block->size += size;
         block->records++;
     }
-    block->size = used;
     return end;
 }
 
@@ -131,14 +182,19 @@ static peal_status check_end(rows__reader *self, size_t behind, peal_error *err)
                      (unsigned long long)self->rows);
 }
 
-static peal_status fill_block(rows__reader *self, peal_block *block, size_t size, bool *whole, peal_error *err) {
-    size_t got;
+/* Reads piece by piece and counts each piece's rows while a cache still holds them. *whole: there are no more bytes. */
+static peal_status fill_block(rows__reader *self, peal_block *block, size_t size, size_t *filled, row_end *end,
+                              bool *whole, peal_error *err) {
     PEAL_TRY(peal_block_grow(block, size, err));
     memcpy(block->text, self->rest.data ? (const void *)self->rest.data : "", self->rest.size);
-    PEAL_TRY(
-        peal_stream_fill(self->stream, (uint8_t *)block->text + self->rest.size, size - self->rest.size, &got, err));
-    block->size = self->rest.size + got;
-    *whole = block->size < size;
+    *filled = self->rest.size;
+    while ((*end = count_rows(self, block, *filled)) == ROW_CUT && *filled < size && !*whole) {
+        const size_t wanted = size - *filled < PIECE ? size - *filled : PIECE;
+        size_t got;
+        PEAL_TRY(peal_stream_fill(self->stream, (uint8_t *)block->text + *filled, wanted, &got, err));
+        *filled += got;
+        *whole = got < wanted;
+    }
     return PEAL_OK;
 }
 
@@ -157,9 +213,7 @@ static peal_status rows_next(peal_reader *base, peal_block *block, peal_error *e
         if (size > BLOCK_MOST)
             return peal_fail(err, PEAL_E_DATA, "%s: row %llu is larger than %d MB", self->name,
                              (unsigned long long)self->rows + 1, BLOCK_MOST >> 20);
-        PEAL_TRY(fill_block(self, block, size, &whole, err));
-        filled = block->size;
-        end = cut_block(self, block);
+        PEAL_TRY(fill_block(self, block, size, &filled, &end, &whole, err));
         self->rest.size = 0;
         PEAL_TRY(peal_buffer_append(&self->rest, block->text + block->size, filled - block->size, err));
     }
@@ -183,6 +237,7 @@ static void rows_close(peal_reader *base) {
     peal_schema_clear(&self->columns);
     peal_buffer_clear(&self->rest);
     free(self->types);
+    free(self->runs);
     free(self->fields);
     free(self->name);
     free(self);

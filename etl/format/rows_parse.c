@@ -8,8 +8,6 @@
 #include "etl/format/rows.h"
 
 enum {
-    VIEW_SIZE = 16,
-    VIEW_SHORT = 12,
     IN_BLOCK = 0, /* where the bytes of a long text lie: in the block, or among those that were made */
     MADE = 1,
     UUID_SIZE = 16,
@@ -32,7 +30,9 @@ struct column {
     peal_buffer *made;   /* own[1]: bytes of long texts that do not stand in the block */
     const uint8_t *text; /* the block's */
     size_t rows;
-    unsigned saw; /* of ROWS_ANY: kinds of values */
+    size_t width;   /* bytes of a value that is kept; 0: a bit */
+    size_t swapped; /* 4 or 8: bytes of a value that is kept as it comes, but for their order; 0: `put` does more */
+    unsigned saw;   /* of ROWS_ANY: kinds of values */
 };
 
 /* What ends the reading; all else makes a bad row. */
@@ -97,6 +97,7 @@ static const char too_far[] = "it lies too far in the past or in the future";
 
 /* As the server writes it: a text that is no date, as it would be one in a file. */
 static const char *put_infinite(column *self, size_t row, bool is_past) {
+    memset(self->values + row * self->width, 0, self->width);
     return note(&self->array->odd, self->rows, row, is_past ? "-infinity" : "infinity");
 }
 
@@ -120,27 +121,50 @@ static const char *put_timestamp(column *self, size_t row, const uint8_t *bytes,
 
 /* ---- texts, as Arrow's views ---- */
 
+/* `bytes` can be read for IPC_VIEW_SHORT bytes. */
 static void put_view(column *self, size_t row, const uint8_t *bytes, size_t size, uint32_t where, size_t at) {
-    uint8_t *view = self->values + row * VIEW_SIZE;
-    const uint32_t parts[] = {(uint32_t)size, 0, where, (uint32_t)at};
-    memcpy(view, parts, sizeof parts);
-    if (size <= VIEW_SHORT) {
-        memset(view + 4, 0, VIEW_SHORT);
-        memcpy(view + 4, bytes, size);
+    uint8_t *view = self->values + row * IPC_VIEW_SIZE;
+    uint32_t parts[4] = {(uint32_t)size, 0, where, (uint32_t)at};
+    if (size > IPC_VIEW_SHORT) {
+        memcpy(&parts[1], bytes, 4);
     } else {
-        memcpy(view + 4, bytes, 4);
+        uint64_t first = 0, rest = 0;
+        memcpy(&first, bytes, 8);
+        memcpy(&rest, bytes + 8, 4);
+        first = size >= 8 ? first : first & ~(UINT64_MAX << 8 * size);
+        rest = size <= 8 ? 0 : rest & ~(UINT64_MAX << 8 * (size - 8));
+        memcpy(&parts[1], &first, 8);
+        memcpy(&parts[3], &rest, 4);
     }
+    memcpy(view, parts, sizeof parts);
 }
 
+/* True if all bytes are below 0x80. `bytes` can be read for up to 8 more. */
+static bool is_ascii(const uint8_t *bytes, size_t size) {
+    uint64_t word = 0, any = 0;
+    size_t at = 0;
+    for (; size - at > 8; at += 8) {
+        memcpy(&word, bytes + at, sizeof word);
+        any |= word;
+    }
+    if (size == at) return true;
+    memcpy(&word, bytes + at, sizeof word);
+    return ((any | word << 8 * (8 - (size - at))) & UINT64_C(0x8080808080808080)) == 0;
+}
+
+/* The block has padding behind its rows. */
 static const char *put_text(column *self, size_t row, const uint8_t *bytes, size_t size) {
-    if (self->array->sound && peal_utf8_error((const char *)bytes, size) < size) self->array->sound = false;
+    if (self->array->sound && !is_ascii(bytes, size) && peal_utf8_error((const char *)bytes, size) < size) {
+        self->array->sound = false;
+    }
     put_view(self, row, bytes, size, IN_BLOCK, (size_t)(bytes - self->text));
     return NULL;
 }
 
+/* `text` can be read for IPC_VIEW_SHORT bytes. */
 static const char *put_made(column *self, size_t row, const char *text, size_t size) {
     const size_t at = self->made->size;
-    if (size > VIEW_SHORT && peal_buffer_append(self->made, text, size, NULL) != PEAL_OK) return no_memory;
+    if (size > IPC_VIEW_SHORT && peal_buffer_append(self->made, text, size, NULL) != PEAL_OK) return no_memory;
     put_view(self, row, (const uint8_t *)text, size, MADE, at);
     return NULL;
 }
@@ -248,7 +272,7 @@ static peal_status begin_column(column *self, const way *how, peal_error *err) {
     ipc__array *array = self->array;
     self->put = how->put;
     array->type = how->kept;
-    const size_t bits = how->kept.kind == TYPE_UTF8_VIEW ? 8 * VIEW_SIZE : how->kept.bits;
+    const size_t bits = how->kept.kind == TYPE_UTF8_VIEW ? 8 * IPC_VIEW_SIZE : how->kept.bits;
     array->own = calloc(2, sizeof *array->own);
     array->view_bytes = calloc(2, sizeof *array->view_bytes);
     if (!array->own || !array->view_bytes) return peal_fail(err, PEAL_E_MEMORY, "no memory for a block");
@@ -256,7 +280,10 @@ static peal_status begin_column(column *self, const way *how, peal_error *err) {
     const size_t size = self->rows * bits / 8 + 1;
     PEAL_TRY(peal_buffer_reserve(&array->own[0], size + PEAL_BLOCK_PADDING, err));
     PEAL_TRY(peal_buffer_reserve(&array->own[1], PEAL_BLOCK_PADDING, err));
-    memset(array->own[0].data, 0, size + PEAL_BLOCK_PADDING);
+    self->width = bits / 8;
+    self->swapped = how->put == put_four ? 4 : how->put == put_eight ? 8 : 0;
+    const size_t filled = self->width * self->rows; /* later, row by row */
+    memset(array->own[0].data + filled, 0, size + PEAL_BLOCK_PADDING - filled);
     self->values = array->own[0].data;
     self->made = &array->own[1];
     return PEAL_OK;
@@ -270,6 +297,7 @@ static const char *put_missing(column *self, size_t row) {
         memset(array->valid, 1, self->rows);
     }
     array->valid[row] = 0;
+    memset(self->values + row * self->width, 0, self->width);
     return NULL;
 }
 
@@ -293,28 +321,58 @@ static peal_status refuse(const parser *self, size_t row, size_t index, const ch
                      self->reader->columns.fields[index].name, why);
 }
 
+/* Sees, or puts, the field at *at, and passes it. */
+static inline peal_status take_field(const parser *self, bool see, size_t row, size_t index, const uint8_t **at,
+                                     peal_error *err) {
+    column *one = &self->columns[index];
+    const int32_t size = (int32_t)source__get32(*at);
+    const uint8_t *bytes = *at + 4;
+    const char *why = NULL;
+    *at = bytes + (size > 0 ? size : 0);
+    if (!one->array || (see && (size < 0 || self->reader->types[index] != ROWS_ANY))) return PEAL_OK;
+    if (size == ROWS_BLOB) {
+        why = blob;
+    } else if (size == ROWS_MISSING) {
+        why = put_missing(one, row);
+    } else {
+        why = see ? see_any(one, bytes, (size_t)size) : one->put(one, row, bytes, (size_t)size);
+    }
+    return why ? refuse(self, row, index, why, err) : PEAL_OK;
+}
+
+/* Puts the fields of a run, none of which is missing. */
+static inline peal_status put_run(const parser *self, size_t row, size_t index, const uint8_t *at, peal_error *err) {
+    const rows__run *run = &self->reader->runs[index];
+    for (uint32_t i = 0; i < run->count; at += 4 + run[i++].size) {
+        column *one = &self->columns[index + i];
+        if (!one->array) continue;
+        if (one->swapped == 8) {
+            (void)put_eight(one, row, at + 4, 8);
+        } else if (one->swapped == 4) {
+            (void)put_four(one, row, at + 4, 4);
+        } else {
+            const char *why = one->put(one, row, at + 4, (size_t)run[i].size);
+            if (why) PEAL_TRY(refuse(self, row, index + i, why, err));
+        }
+    }
+    return PEAL_OK;
+}
+
 /* Sees, or puts, each value of a column that is wanted. The rows were measured by `next`. */
 static inline peal_status walk(const parser *self, bool see, peal_error *err) {
-    const uint8_t *at = (const uint8_t *)self->block->text;
+    const uint8_t *at = (const uint8_t *)self->block->text, *behind = at + self->block->size;
     const size_t count = self->reader->columns.count;
     for (size_t row = 0; row < self->block->records; row++) {
         at += 2;
-        for (size_t i = 0; i < count; i++) {
-            const int32_t size = (int32_t)source__get32(at);
-            column *one = &self->columns[i];
-            const char *why = NULL;
-            at += 4;
-            if (one->array && size == ROWS_MISSING) {
-                if (!see) why = put_missing(one, row);
-            } else if (one->array && size == ROWS_BLOB) {
-                if (!see) why = blob;
-            } else if (one->array && see) {
-                if (self->reader->types[i] == ROWS_ANY) why = see_any(one, at, (size_t)size);
-            } else if (one->array) {
-                why = one->put(one, row, at, (size_t)size);
+        for (size_t i = 0; i < count;) {
+            const rows__run *run = &self->reader->runs[i];
+            const size_t end = i + (run->count ? run->count : 1);
+            if (run->count > 1 && (size_t)(behind - at) >= run->length && rows__run_is_whole(run, at)) {
+                if (!see) PEAL_TRY(put_run(self, row, i, at, err));
+                at += run->length;
+                i = end;
             }
-            if (why) PEAL_TRY(refuse(self, row, i, why, err));
-            if (size > 0) at += size;
+            for (; i < end; i++) PEAL_TRY(take_field(self, see, row, i, &at, err));
         }
     }
     return PEAL_OK;
