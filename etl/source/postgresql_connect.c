@@ -157,6 +157,12 @@ static peal_status begin(const source__pg_database *database, const char *name, 
                           err);
 }
 
+/* libpq receives as much at once as its buffer holds, which is 16 kB until a message needs more, and never less
+ * again: here is such a message. */
+static peal_status widen(const source__pg_database *database, const char *name, PGconn *connection, peal_error *err) {
+    return source__pg_run(database, connection, name, "select repeat('x', 250000)", NULL, err);
+}
+
 peal_status source__pg_take(source__pg_database *database, const char *name, PGconn **out, peal_error *err) {
     *out = NULL;
     pthread_mutex_lock(&database->lock);
@@ -167,6 +173,7 @@ peal_status source__pg_take(source__pg_database *database, const char *name, PGc
     snprintf(sql, sizeof sql, "set transaction snapshot '%s'", database->snapshot);
     peal_status status = begin(database, name, out, err);
     if (status == PEAL_OK) status = source__pg_run(database, *out, name, sql, NULL, err);
+    if (status == PEAL_OK) status = widen(database, name, *out, err);
     if (status == PEAL_OK) return PEAL_OK;
     PQfinish(*out);
     *out = NULL;
