@@ -27,6 +27,7 @@ struct peal_dataset_writer {
     char *folder;
     const peal_table *schema;
     const peal_dictionary **dictionaries; /* [columns] */
+    peal_buffer manifest;                 /* its text; that of a dataset that grows is made again and again */
     split_writer splits[PEAL_SPLITS];
 };
 
@@ -121,16 +122,26 @@ uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split) 
 }
 
 /* The pipeline's text is large (it holds the vocabularies) and ready: it takes the place of the head's last brace. */
-static peal_status manifest_text(const json_t *head, const char *pipeline, char **out, peal_error *err) {
+static peal_status join_manifest(peal_buffer *out, const char *head, const char *pipeline, peal_error *err) {
+    static const char key[] = ",\n \"pipeline\": ", end[] = "\n}\n";
+    const size_t pipeline_size = strlen(pipeline);
+    size_t size = (size_t)(strrchr(head, '}') - head);
+    if (size && head[size - 1] == '\n') size--;
+    out->size = 0;
+    PEAL_TRY(peal_buffer_reserve(out, size + sizeof key + pipeline_size + sizeof end, err));
+    PEAL_TRY(peal_buffer_append(out, head, size, err));
+    PEAL_TRY(peal_buffer_append(out, key, sizeof key - 1, err));
+    PEAL_TRY(peal_buffer_append(out, pipeline, pipeline_size, err));
+    return peal_buffer_append(out, end, sizeof end - 1, err);
+}
+
+static peal_status make_manifest(peal_buffer *out, const json_t *head, const char *pipeline, peal_error *err) {
     char *text;
     PEAL_TRY(peal_json_dump(head, JSON_INDENT(1), "a manifest", &text, err));
-    *strrchr(text, '}') = '\0';
-    size_t length = strlen(text);
-    if (length && text[length - 1] == '\n') text[length - 1] = '\0';
-    *out = peal_sprintf("%s,\n \"pipeline\": %s\n}\n", text, pipeline);
+    const peal_status status = join_manifest(out, text, pipeline, err);
     free(text);
-    if (!*out) return peal_fail(err, PEAL_E_MEMORY, "no memory for a manifest");
-    const bool sealed = peal_seal_close(*out, strlen(*out));
+    PEAL_TRY(status);
+    const bool sealed = peal_seal_close((char *)out->data, out->size);
     assert(sealed);
     (void)sealed;
     return PEAL_OK;
@@ -155,12 +166,12 @@ peal_status peal_dataset_writer_commit(peal_dataset_writer *writer, json_t *fact
     peal_status status = PEAL_OK;
     for (int i = 0; i < PEAL_SPLITS && status == PEAL_OK; i++) status = shard_close(writer, i, err);
     json_t *head = manifest_head(writer, facts);
-    char *text = NULL, *path = peal_path_join(writer->folder, "manifest.json");
+    peal_buffer *text = &writer->manifest;
+    char *path = peal_path_join(writer->folder, "manifest.json");
     if (status == PEAL_OK && !path) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    if (status == PEAL_OK) status = manifest_text(head, pipeline, &text, err);
+    if (status == PEAL_OK) status = make_manifest(text, head, pipeline, err);
     if (status == PEAL_OK) status = peal_sync_parent(path, err); /* the names of shards, before they are listed */
-    if (status == PEAL_OK) status = peal_file_write_atomic(path, text, strlen(text), err);
-    free(text);
+    if (status == PEAL_OK) status = peal_file_write_atomic(path, text->data, text->size, err);
     free(path);
     json_decref(head);
     return status;
@@ -219,6 +230,7 @@ void peal_dataset_writer_abort(peal_dataset_writer *writer) {
         free(writer->splits[i].name);
         json_decref(writer->splits[i].list);
     }
+    peal_buffer_clear(&writer->manifest);
     free(writer->dictionaries);
     free(writer->folder);
     free(writer);

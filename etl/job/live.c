@@ -290,10 +290,8 @@ static peal_status take_stream(peal_live *live, peal_stream **out, peal_error *e
     const size_t own = live->head_given ? 0 : live->head.size; /* bytes of the head that are of what was read */
     peal_stream *stream = live->stream;
     live->stream = NULL;
-    PEAL_TRY(peal_stream_put_before(live->read.data + own, live->read.size - own, true, stream, &stream, err));
-    PEAL_TRY(peal_stream_put_before(live->head.data, live->head.size, true, stream, out, err));
-    peal_buffer_clear(&live->read);
-    return PEAL_OK;
+    PEAL_TRY(peal_stream_put_buffer_before(&live->read, own, true, stream, &stream, err));
+    return peal_stream_put_before(live->head.data, live->head.size, true, stream, out, err);
 }
 
 peal_status peal_live_scan(peal_live *live, const peal_pipeline *pipeline, const peal_scan_options *options,

@@ -120,6 +120,7 @@ peal_status peal_text_best_offer(peal_text_best *best, peal_text text, uint64_t 
 peal_status peal_text_best_take(peal_text_best *best, peal_dictionary *out, peal_error *err) {
     PEAL_TRY(prune(best, err));
     if (best->count) qsort_r(best->items, best->count, sizeof *best->items, compare, best);
+    PEAL_TRY(peal_dictionary_reserve(out, out->size + best->count, err));
     for (size_t i = 0; i < best->count; i++) {
         peal_text text = text_of(best, &best->items[i]);
         uint32_t code;

@@ -49,7 +49,9 @@ typedef struct head_stream {
     peal_stream *inner;
     size_t size, left; /* bytes of the head; those that are not handed out yet */
     bool apart;
-    uint8_t head[];
+    peal_buffer taken; /* where the head lies if it was taken over */
+    const uint8_t *head;
+    uint8_t own[]; /* else */
 } head_stream;
 
 static void count_buffered(head_stream *self) {
@@ -62,6 +64,7 @@ static peal_status head_read(peal_stream *base, uint8_t *out, size_t capacity, s
     const size_t own = self->left < capacity ? self->left : capacity;
     if (own) memcpy(out, self->head + self->size - self->left, own);
     self->left -= own;
+    if (self->left == 0) peal_buffer_clear(&self->taken);
     *got = own;
     count_buffered(self);
     if (own > 0 && (own == capacity || base->buffered == 0)) return PEAL_OK;
@@ -81,6 +84,7 @@ static bool head_ready(peal_stream *base, int timeout_ms) {
 static void head_close(peal_stream *base) {
     head_stream *self = (head_stream *)base;
     peal_stream_close(self->inner);
+    peal_buffer_clear(&self->taken);
     free(self);
 }
 
@@ -90,6 +94,8 @@ static void head_init(head_stream *self, peal_stream *inner, size_t size, bool a
     self->inner = inner;
     self->size = self->left = size;
     self->apart = apart;
+    self->taken = (peal_buffer){0};
+    self->head = self->own;
     count_buffered(self);
 }
 
@@ -102,9 +108,24 @@ peal_status peal_stream_put_before(const void *bytes, size_t size, bool apart, p
         return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
     }
     head_init(self, inner, size, apart);
-    if (size) memcpy(self->head, bytes, size);
+    if (size) memcpy(self->own, bytes, size);
     *out = &self->base;
     return PEAL_OK;
+}
+
+peal_status peal_stream_put_buffer_before(peal_buffer *bytes, size_t from, bool apart, peal_stream *inner,
+                                          peal_stream **out, peal_error *err) {
+    const size_t size = bytes->size - from;
+    const peal_status status = peal_stream_put_before(NULL, 0, apart, inner, out, err);
+    if (status == PEAL_OK) {
+        head_stream *self = (head_stream *)*out;
+        head_init(self, inner, size, apart);
+        self->taken = *bytes;
+        self->head = bytes->data ? bytes->data + from : self->own;
+        *bytes = (peal_buffer){0};
+    }
+    peal_buffer_clear(bytes);
+    return status;
 }
 
 /* Of a live stream what is held ready, or its first line, or as much of it as there is room for: what comes later may
@@ -140,7 +161,7 @@ peal_status peal_stream_look(peal_stream **stream, uint8_t *head, size_t capacit
     }
     if (!self) return PEAL_OK;
     head_init(self, inner, *got, false);
-    memcpy(self->head, head, *got);
+    memcpy(self->own, head, *got);
     *stream = &self->base;
     return PEAL_OK;
 }

@@ -49,6 +49,10 @@ bool peal_stream_ready(peal_stream *stream, int timeout_ms);
  * read gives bytes of both, and who looks ahead sees `bytes` only. */
 peal_status peal_stream_put_before(const void *bytes, size_t size, bool apart, peal_stream *inner, peal_stream **out,
                                    peal_error *err);
+/* The same of what `bytes` hold from byte `from` on, which are taken over, not copied, and freed once handed out; also
+ * on failure. */
+peal_status peal_stream_put_buffer_before(peal_buffer *bytes, size_t from, bool apart, peal_stream *inner,
+                                          peal_stream **out, peal_error *err);
 /* NULL is allowed. */
 void peal_stream_close(peal_stream *stream);
 

@@ -116,6 +116,23 @@ peal_status peal_dictionary_reserve(peal_dictionary *dictionary, size_t count, p
     return count > dictionary->capacity ? entries_grow(dictionary, count, err) : PEAL_OK;
 }
 
+/* The table is of texts and codes alone, so it is copied as it is. */
+peal_status peal_dictionary_copy(const peal_dictionary *from, peal_dictionary *out, peal_error *err) {
+    if (from->size == 0) return PEAL_OK;
+    PEAL_TRY(entries_grow(out, from->size, err));
+    PEAL_TRY(peal_buffer_reserve(&out->bytes, from->bytes.size + TEXT_PADDING, err));
+    PEAL_TRY(peal_alloc_checked(&out->buckets, from->bucket_count, sizeof *out->buckets, "a dictionary", err));
+    memcpy(out->buckets, from->buckets, from->bucket_count * sizeof *out->buckets);
+    memcpy(out->bytes.data, from->bytes.data, from->bytes.size + TEXT_PADDING);
+    memcpy(out->offsets, from->offsets, ((size_t)from->size + 1) * sizeof *out->offsets);
+    memset(out->counts, 0, from->size * sizeof *out->counts);
+    memset(out->held, 0, from->size * sizeof *out->held);
+    out->bucket_count = from->bucket_count;
+    out->bytes.size = from->bytes.size;
+    out->size = from->size;
+    return PEAL_OK;
+}
+
 static bool same_text(const peal_dictionary *dictionary, uint32_t code, const char *text, uint32_t length) {
     const peal_text kept = peal_dictionary_text(dictionary, code);
     return kept.length == length && memcmp(kept.data, text, length) == 0;

@@ -112,6 +112,8 @@ peal_status peal_dictionary_put(peal_dictionary *dictionary, const char *text, s
                                 peal_error *err);
 /* Makes room for `count` texts in all: they then come in without the table growing on the way. */
 peal_status peal_dictionary_reserve(peal_dictionary *dictionary, size_t count, peal_error *err);
+/* Fills a dictionary that is empty with the texts of another one, of the same codes; counts are 0. */
+peal_status peal_dictionary_copy(const peal_dictionary *from, peal_dictionary *out, peal_error *err);
 /* Bytes of memory that it holds. */
 size_t peal_dictionary_memory(const peal_dictionary *dictionary);
 /* The code of `text`, or -1. */

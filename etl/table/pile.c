@@ -19,8 +19,14 @@ struct peal_pile {
 
 /* ---- bits ---- */
 
-static bool bit_at(const uint8_t *bits, size_t index) {
-    return bits[index / 8] >> (index % 8) & 1;
+/* The bits first .. first + count - 1, up to 8 of them, or ones if there are none. Bytes behind the last are not read.
+ */
+static unsigned bits_at(const uint8_t *bits, size_t first, size_t count) {
+    const unsigned shift = first % 8, all = (1u << count) - 1;
+    if (!bits) return all;
+    unsigned found = bits[first / 8];
+    if (shift + count > 8) found |= (unsigned)bits[first / 8 + 1] << 8;
+    return found >> shift & all;
 }
 
 /* Appends `count` bits to the `length` ones of `out`: those of `bits` from `first` on, or ones if it is NULL. *zeros
@@ -33,10 +39,12 @@ static peal_status add_bits(peal_buffer *out, size_t length, const uint8_t *bits
         memset(out->data + out->size, 0, bytes - out->size);
         out->size = bytes;
     }
-    for (size_t i = 0; i < count; i++) {
-        const bool one = !bits || bit_at(bits, first + i);
-        if (one) out->data[(length + i) / 8] |= (uint8_t)(1u << ((length + i) % 8));
-        *zeros += !one;
+    for (size_t done = 0, some; done < count; done += some) {
+        const size_t to = length + done, room = 8 - to % 8; /* of the byte that they go to */
+        some = count - done < room ? count - done : room;
+        const unsigned found = bits_at(bits, first + done, some);
+        out->data[to / 8] |= (uint8_t)(found << to % 8);
+        *zeros += some - (size_t)__builtin_popcount(found);
     }
     return PEAL_OK;
 }

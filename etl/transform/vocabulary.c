@@ -39,6 +39,7 @@ static void vocabulary_free(void *state) {
 
 static peal_status load_values(vocabulary *self, const json_t *options, peal_error *err) {
     const json_t *values = json_object_get(options, "values");
+    PEAL_TRY(peal_dictionary_reserve(&self->texts, json_array_size(values), err));
     for (size_t i = 0; i < json_array_size(values); i++) {
         const json_t *value = json_array_get(values, i);
         uint32_t code;
@@ -125,9 +126,24 @@ static int by_value(const void *a, const void *b) {
     return peal_text_compare(p->text, q->text);
 }
 
+/* Whether all texts are kept and stand as they are wanted, which is the usual: they come by count. */
+static bool is_sorted(const vocabulary *self, const peal_dictionary *seen, int (*order)(const void *, const void *)) {
+    if (order != by_count || (double)seen->size > self->max_values) return false;
+    counted_text before = {0};
+    for (uint32_t i = 0; i < seen->size; i++) {
+        const counted_text one = {.text = peal_dictionary_text(seen, i), .count = seen->counts[i]};
+        if (one.count == 0 || (double)one.count < self->min_count) return false;
+        if (i > 0 && by_count(&before, &one) > 0) return false;
+        before = one;
+    }
+    return true;
+}
+
 static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int (*order)(const void *, const void *),
                               peal_error *err) {
     counted_text *items;
+    peal_dictionary_clear(&self->texts);
+    if (is_sorted(self, seen, order)) return peal_dictionary_copy(seen, &self->texts, err);
     PEAL_TRY(peal_alloc_checked(&items, seen->size + 1, sizeof *items, "a vocabulary", err));
     size_t count = 0;
     for (uint32_t i = 0; i < seen->size; i++) {
@@ -136,12 +152,9 @@ static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int
         item.is_number = order == by_value && peal_number_parse(item.text.data, item.text.length, &item.number);
         items[count++] = item;
     }
-    size_t sorted = 1; /* they come by count, and most often are wanted so */
-    while (sorted < count && order(&items[sorted - 1], &items[sorted]) <= 0) sorted++;
-    if (sorted < count) qsort(items, count, sizeof *items, order);
+    qsort(items, count, sizeof *items, order);
     if ((double)count > self->max_values) count = (size_t)self->max_values;
-    peal_dictionary_clear(&self->texts);
-    peal_status status = PEAL_OK;
+    peal_status status = peal_dictionary_reserve(&self->texts, count, err);
     for (size_t i = 0; i < count && status == PEAL_OK; i++) {
         uint32_t code;
         status = peal_dictionary_put(&self->texts, items[i].text.data, items[i].text.length, &code, err);
