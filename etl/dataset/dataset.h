@@ -17,6 +17,7 @@
 #include "core/base/file.h"
 #include "core/base/status.h"
 #include "etl/pipeline/pipeline.h"
+#include "etl/table/arrow/file.h"
 #include "etl/table/table.h"
 #include "etl/transform/split.h"
 
@@ -32,6 +33,9 @@ peal_status peal_dataset_writer_new(const char *folder, const peal_table *schema
                                     peal_error *err);
 /* Appends a record batch to a split. The cut into shards is a function of the batches alone. */
 peal_status peal_dataset_writer_batch(peal_dataset_writer *writer, int split, const peal_table *table, peal_error *err);
+/* The same of a batch that was made before, perhaps by another thread; NULL has no rows. */
+peal_status peal_dataset_writer_put(peal_dataset_writer *writer, int split, const peal_arrow_batch *batch,
+                                    peal_error *err);
 /* Rows written to a split so far. */
 uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split);
 /* Closes the last shards and writes the manifest, sealed: "rows", "job" and "inputs" from `facts` (an object, which is

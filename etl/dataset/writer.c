@@ -105,16 +105,27 @@ static peal_status shard_close(peal_dataset_writer *writer, int split, peal_erro
     return PEAL_OK;
 }
 
-peal_status peal_dataset_writer_batch(peal_dataset_writer *writer, int split, const peal_table *table,
-                                      peal_error *err) {
+peal_status peal_dataset_writer_put(peal_dataset_writer *writer, int split, const peal_arrow_batch *batch,
+                                    peal_error *err) {
     split_writer *one = &writer->splits[split];
-    if (table->rows == 0) return PEAL_OK;
+    if (!batch) return PEAL_OK;
+    const size_t rows = peal_arrow_batch_rows(batch);
     if (!one->arrow) PEAL_TRY(shard_open(writer, split, err));
-    PEAL_TRY(peal_arrow_writer_batch(one->arrow, table, err));
-    one->rows += table->rows;
-    one->shard_rows += table->rows;
+    PEAL_TRY(peal_arrow_writer_put(one->arrow, batch, err));
+    one->rows += rows;
+    one->shard_rows += rows;
     one->shard_batches++;
     return peal_arrow_writer_size(one->arrow) >= SHARD_BYTES ? shard_close(writer, split, err) : PEAL_OK;
+}
+
+peal_status peal_dataset_writer_batch(peal_dataset_writer *writer, int split, const peal_table *table,
+                                      peal_error *err) {
+    peal_arrow_batch *batch;
+    if (table->rows == 0) return PEAL_OK;
+    PEAL_TRY(peal_arrow_batch_make(table, &batch, err));
+    const peal_status status = peal_dataset_writer_put(writer, split, batch, err);
+    peal_arrow_batch_free(batch);
+    return status;
 }
 
 uint64_t peal_dataset_writer_rows(const peal_dataset_writer *writer, int split) {

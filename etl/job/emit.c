@@ -22,7 +22,8 @@ typedef struct slot {
     uint32_t *selection;
     size_t selection_capacity;
     peal_table tables[PEAL_SPLITS];
-    peal_stage_span span; /* of its work */
+    peal_arrow_batch *batches[PEAL_SPLITS]; /* of the tables; NULL: it has no rows */
+    peal_stage_span span;                   /* of its work */
 } slot;
 
 typedef struct emit {
@@ -88,11 +89,29 @@ static peal_status read_and_apply(emit *self, slot *place, const chunk_ref *what
     return status;
 }
 
+static void forget_batches(slot *place) {
+    for (int split = 0; split < PEAL_SPLITS; split++) {
+        peal_arrow_batch_free(place->batches[split]);
+        place->batches[split] = NULL;
+    }
+}
+
+/* The writer has nothing left to do but to write. */
+static peal_status make_batches(slot *place, peal_error *err) {
+    forget_batches(place);
+    for (int split = 0; split < PEAL_SPLITS; split++) {
+        if (place->tables[split].rows == 0) continue;
+        PEAL_TRY(peal_arrow_batch_make(&place->tables[split], &place->batches[split], err));
+    }
+    return PEAL_OK;
+}
+
 static peal_status work(void *user, size_t index, peal_error *err) {
     emit *self = user;
     slot *place = &self->slots[index % self->window];
     const peal_stage_span begin = peal_stage_begin();
     peal_status status = read_and_apply(self, place, &self->chunks[index], err);
+    if (status == PEAL_OK) status = make_batches(place, err);
     place->span = peal_stage_since(begin);
     return status;
 }
@@ -102,7 +121,7 @@ static peal_status consume(void *user, size_t index, peal_error *err) {
     slot *place = &self->slots[index % self->window];
     const peal_stage_span begin = peal_stage_begin();
     for (int split = 0; split < PEAL_SPLITS; split++) {
-        PEAL_TRY(peal_dataset_writer_batch(self->writer, split, &place->tables[split], err));
+        PEAL_TRY(peal_dataset_writer_put(self->writer, split, place->batches[split], err));
     }
     peal_stage_add(self->times, PEAL_STAGE_APPLY, place->span);
     peal_stage_add(self->times, PEAL_STAGE_WRITE, peal_stage_since(begin));
@@ -130,6 +149,7 @@ static peal_status prepare(emit *self, peal_error *err) {
 
 static void clear(emit *self) {
     for (size_t i = 0; self->slots && i < self->window; i++) {
+        forget_batches(&self->slots[i]);
         peal_spill_rows_clear(&self->slots[i].rows);
         for (int split = 0; split < PEAL_SPLITS; split++) peal_applier_free(self->slots[i].appliers[split]);
         free(self->slots[i].selection);

@@ -24,6 +24,13 @@ peal_status peal_arrow_writer_open(const char *path, const peal_table *schema, p
                                    peal_error *err);
 /* Appends one record batch; `table` has the schema's columns. */
 peal_status peal_arrow_writer_batch(peal_arrow_writer *writer, const peal_table *table, peal_error *err);
+/* The same in two halves. What depends on the table alone, the layout and the checksum, any thread makes; the batch
+ * points into the table. `put` appends it to a file, or to several. */
+typedef struct peal_arrow_batch peal_arrow_batch;
+peal_status peal_arrow_batch_make(const peal_table *table, peal_arrow_batch **out, peal_error *err);
+peal_status peal_arrow_writer_put(peal_arrow_writer *writer, const peal_arrow_batch *batch, peal_error *err);
+size_t peal_arrow_batch_rows(const peal_arrow_batch *batch);
+void peal_arrow_batch_free(peal_arrow_batch *batch); /* NULL is allowed */
 /* Bytes written so far. */
 uint64_t peal_arrow_writer_size(const peal_arrow_writer *writer);
 /* Writes each dictionary column's texts (`dictionaries[i]` is column i's, NULL for others) and the footer, closes with

@@ -230,21 +230,28 @@ static arrow__ref build_batch(arrow__builder *builder, const body *one, size_t r
     return arrow__table_end(builder);
 }
 
-static peal_status emit_body(peal_arrow_writer *writer, const body *one, uint64_t *hash, peal_error *err) {
+static peal_status hash_body(const body *one, uint64_t *hash, peal_error *err) {
     peal_hasher *hasher = peal_hasher_new();
     if (!hasher) return no_memory(err);
-    peal_status status = PEAL_OK;
-    for (size_t i = 0; i < one->buffer_count && status == PEAL_OK; i++) {
-        size_t size = (size_t)one->buffers[i].length, gap = padded(size) - size;
+    for (size_t i = 0; i < one->buffer_count; i++) {
+        const size_t size = (size_t)one->buffers[i].length;
         if (size == 0) continue;
-        status = emit(writer, one->data[i], size, err);
-        if (status == PEAL_OK) status = emit(writer, zeros, gap, err);
         peal_hasher_update(hasher, one->data[i], size);
-        peal_hasher_update(hasher, zeros, gap);
+        peal_hasher_update(hasher, zeros, padded(size) - size);
     }
     *hash = peal_hasher_end(hasher);
     peal_hasher_free(hasher);
-    return status;
+    return PEAL_OK;
+}
+
+static peal_status emit_body(peal_arrow_writer *writer, const body *one, peal_error *err) {
+    for (size_t i = 0; i < one->buffer_count; i++) {
+        const size_t size = (size_t)one->buffers[i].length;
+        if (size == 0) continue;
+        PEAL_TRY(emit(writer, one->data[i], size, err));
+        PEAL_TRY(emit(writer, zeros, padded(size) - size, err));
+    }
+    return PEAL_OK;
 }
 
 static peal_status batches_grow(peal_arrow_writer *writer, peal_error *err) {
@@ -259,24 +266,61 @@ static peal_status batches_grow(peal_arrow_writer *writer, peal_error *err) {
     return PEAL_OK;
 }
 
-peal_status peal_arrow_writer_batch(peal_arrow_writer *writer, const peal_table *table, peal_error *err) {
+struct peal_arrow_batch {
+    size_t rows;
+    body content;
+    uint64_t hash;
+};
+
+peal_status peal_arrow_batch_make(const peal_table *table, peal_arrow_batch **out, peal_error *err) {
+    *out = NULL;
+    peal_arrow_batch *batch = calloc(1, sizeof *batch);
+    if (!batch) return no_memory(err);
+    batch->rows = table->rows;
+    peal_status status = body_new(table->column_count, &batch->content, err);
+    if (status == PEAL_OK) {
+        for (size_t i = 0; i < table->column_count; i++) body_column(&batch->content, &table->columns[i], table->rows);
+        status = hash_body(&batch->content, &batch->hash, err);
+    }
+    if (status == PEAL_OK) {
+        *out = batch;
+    } else {
+        peal_arrow_batch_free(batch);
+    }
+    return status;
+}
+
+size_t peal_arrow_batch_rows(const peal_arrow_batch *batch) {
+    return batch->rows;
+}
+
+void peal_arrow_batch_free(peal_arrow_batch *batch) {
+    if (!batch) return;
+    body_clear(&batch->content);
+    free(batch);
+}
+
+peal_status peal_arrow_writer_put(peal_arrow_writer *writer, const peal_arrow_batch *batch, peal_error *err) {
     PEAL_TRY(batches_grow(writer, err));
     arrow__builder builder = {0};
-    body content;
-    peal_status status = body_new(table->column_count, &content, err);
-    if (status == PEAL_OK) {
-        for (size_t i = 0; i < table->column_count; i++) body_column(&content, &table->columns[i], table->rows);
-        arrow_block *block = &writer->batches[writer->batch_count];
-        *block = (arrow_block){.body_size = (int64_t)content.size};
-        arrow__ref batch = build_batch(&builder, &content, table->rows);
-        arrow__ref message = build_message(&builder, HEADER_RECORD_BATCH, batch, content.size);
-        status = emit_metadata(writer, &builder, message, block, err);
-    }
-    if (status == PEAL_OK) status = emit_body(writer, &content, &writer->batch_hashes[writer->batch_count], err);
-    if (status == PEAL_OK) writer->batch_count++;
-    if (status == PEAL_OK) peal_out_file_start_writeback(&writer->out); /* so that the fsync at the end is short */
-    body_clear(&content);
+    arrow_block *block = &writer->batches[writer->batch_count];
+    *block = (arrow_block){.body_size = (int64_t)batch->content.size};
+    arrow__ref header = build_batch(&builder, &batch->content, batch->rows);
+    arrow__ref message = build_message(&builder, HEADER_RECORD_BATCH, header, batch->content.size);
+    peal_status status = emit_metadata(writer, &builder, message, block, err);
     arrow__builder_clear(&builder);
+    if (status == PEAL_OK) status = emit_body(writer, &batch->content, err);
+    if (status != PEAL_OK) return status;
+    writer->batch_hashes[writer->batch_count++] = batch->hash;
+    peal_out_file_start_writeback(&writer->out); /* so that the fsync at the end is short */
+    return PEAL_OK;
+}
+
+peal_status peal_arrow_writer_batch(peal_arrow_writer *writer, const peal_table *table, peal_error *err) {
+    peal_arrow_batch *batch;
+    PEAL_TRY(peal_arrow_batch_make(table, &batch, err));
+    const peal_status status = peal_arrow_writer_put(writer, batch, err);
+    peal_arrow_batch_free(batch);
     return status;
 }
 
@@ -306,8 +350,7 @@ static peal_status write_dictionary(peal_arrow_writer *writer, size_t id, const 
         arrow__ref message = build_message(&builder, HEADER_DICTIONARY_BATCH, header, content.size);
         status = emit_metadata(writer, &builder, message, block, err);
     }
-    uint64_t hash;
-    if (status == PEAL_OK) status = emit_body(writer, &content, &hash, err);
+    if (status == PEAL_OK) status = emit_body(writer, &content, err);
     if (status == PEAL_OK) writer->dictionary_count++;
     body_clear(&content);
     arrow__builder_clear(&builder);
