@@ -587,8 +587,17 @@ static void job_clear(etl_job *job) {
     peal_buffer_clear(&job->pipeline_text);
 }
 
+/* With its keys in the order of the text that a dataset has of it: models keep the document, whose order is then the
+ * same whoever fitted it. NULL if there is no memory. */
+static json_t *save_in_order(const peal_pipeline *pipeline) {
+    json_t *saved = peal_pipeline_save(pipeline);
+    json_t *ordered = saved ? json_pack("{s:O}", "columns", json_object_get(saved, "columns")) : NULL;
+    if (saved) json_object_del(saved, "columns");
+    return peal_json_merge(ordered, saved);
+}
+
 peal_status job__fit_sample(const peal_etl_options *options, peal_object_list *objects, const char *folder,
-                            peal_buffer *pipeline, peal_error *err) {
+                            json_t **pipeline, peal_error *err) {
     peal_etl_result result = {0};
     etl_job job = {.options = options, .result = &result, .objects = *objects};
     *objects = (peal_object_list){0};
@@ -600,7 +609,8 @@ peal_status job__fit_sample(const peal_etl_options *options, peal_object_list *o
     if (status == PEAL_OK) status = read_all(&job, err);
     if (status == PEAL_OK) status = count_rows(&job, err);
     if (status == PEAL_OK) status = fit(&job, err);
-    if (status == PEAL_OK) status = peal_pipeline_write(job.pipeline, pipeline, err);
+    *pipeline = status == PEAL_OK ? save_in_order(job.pipeline) : NULL;
+    if (status == PEAL_OK && !*pipeline) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a pipeline");
     job_clear(&job);
     return status;
 }

@@ -9,9 +9,9 @@
 peal_status job__check_wishes(const peal_etl_options *options, peal_error *err);
 /* The job as JSON: equal jobs make equal datasets of equal inputs. */
 peal_status job__describe(const peal_etl_options *options, json_t **out, peal_error *err);
-/* Plans and fits a pipeline on all rows of `objects`, which are taken over, even on failure, and appends its text to
- * `pipeline`. `folder` is for spills; the caller removes it. */
+/* Plans and fits a pipeline on all rows of `objects`, which are taken over, even on failure, and saves it. `folder` is
+ * for spills; the caller removes it. */
 peal_status job__fit_sample(const peal_etl_options *options, peal_object_list *objects, const char *folder,
-                            peal_buffer *pipeline, peal_error *err);
+                            json_t **pipeline, peal_error *err);
 
 #endif

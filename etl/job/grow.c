@@ -194,39 +194,31 @@ static peal_status open_source(grow_job *job, peal_error *err) {
 
 /* ---- the pipeline ---- */
 
-/* Fits on the sample; or takes the pipeline over that was given. */
-static peal_status make_text(grow_job *job, const uint8_t *bytes, size_t size, peal_error *err) {
-    const json_t *fitted = job->options->etl.fitted;
-    if (fitted) {
-        PEAL_TRY(peal_pipeline_load(fitted, &job->pipeline, err));
-        return peal_pipeline_write(job->pipeline, &job->pipeline_text, err);
-    }
+/* Fits on the sample. The pipeline is loaded from what is saved, as a job that goes on will. */
+static peal_status fit(grow_job *job, const uint8_t *bytes, size_t size, peal_error *err) {
+    json_t *saved = NULL;
     char *folder = peal_path_join(peal_staging_path(job->staging), "spill");
-    const peal_status status =
-        folder ? peal_live_fit(job->live, &job->options->etl, bytes, size, folder, &job->pipeline_text, err)
-               : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
+    peal_status status = folder ? peal_live_fit(job->live, &job->options->etl, bytes, size, folder, &saved, err)
+                                : peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
     free(folder);
+    if (status == PEAL_OK) status = peal_pipeline_load(saved, &job->pipeline, err);
+    if (status == PEAL_OK) status = peal_pipeline_write_saved(saved, &job->pipeline_text, err);
+    json_decref(saved);
     return status;
 }
 
-/* The first windows' lines: what the pipeline is fitted on. It is loaded from its text, as a job that goes on will. */
+/* The first windows' lines are what the pipeline is fitted on, if none was given. */
 static peal_status make_pipeline(grow_job *job, peal_error *err) {
     const peal_grow_options *options = job->options;
     const uint8_t *bytes;
     size_t size;
     PEAL_TRY(peal_live_sample_windows(job->live, options->window_rows, options->window_ms, options->fit_windows, &bytes,
                                       &size, err));
-    PEAL_TRY(make_text(job, bytes, size, err));
     job->head = peal_live_head_digits(job->live);
     if (!job->head) return peal_fail(err, PEAL_E_MEMORY, "no memory for a source");
-    json_t *saved;
-    const char *text = (const char *)job->pipeline_text.data;
-    PEAL_TRY(peal_json_parse("the pipeline", text, strlen(text), &saved, err));
-    peal_pipeline_free(job->pipeline);
-    job->pipeline = NULL;
-    const peal_status status = peal_pipeline_load(saved, &job->pipeline, err);
-    json_decref(saved);
-    return status;
+    if (!options->etl.fitted) return fit(job, bytes, size, err);
+    PEAL_TRY(peal_pipeline_load(options->etl.fitted, &job->pipeline, err));
+    return peal_pipeline_write(job->pipeline, &job->pipeline_text, err);
 }
 
 /* ---- windows ---- */

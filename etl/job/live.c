@@ -248,7 +248,7 @@ peal_status peal_live_keep_head(peal_live *live, const char *digits, peal_error 
 }
 
 static peal_status fit_in(const peal_live *live, const peal_etl_options *etl, const uint8_t *bytes, size_t size,
-                          const char *folder, peal_buffer *pipeline, peal_error *err) {
+                          const char *folder, json_t **pipeline, peal_error *err) {
     const peal_source_options wishes = {.stop = etl->stop, .reporter = etl->reporter};
     peal_source_list sources;
     peal_object_list objects;
@@ -258,10 +258,15 @@ static peal_status fit_in(const peal_live *live, const peal_etl_options *etl, co
 }
 
 peal_status peal_live_fit(const peal_live *live, const peal_etl_options *etl, const uint8_t *bytes, size_t size,
-                          const char *folder, peal_buffer *pipeline, peal_error *err) {
+                          const char *folder, json_t **pipeline, peal_error *err) {
+    *pipeline = NULL;
     PEAL_TRY(peal_folder_make(folder, err));
     PEAL_TRY(fit_in(live, etl, bytes, size, folder, pipeline, err));
-    return peal_remove_tree(folder, err);
+    const peal_status status = peal_remove_tree(folder, err);
+    if (status == PEAL_OK) return PEAL_OK;
+    json_decref(*pipeline);
+    *pipeline = NULL;
+    return status;
 }
 
 /* ---- all of it ---- */

@@ -56,10 +56,9 @@ const char *peal_live_sample_name(const peal_live *live);
 /* Whether one can begin at a place again: true of a file. */
 bool peal_live_can_return(const peal_live *live);
 
-/* Plans and fits a pipeline, as `etl` says, on a sample, and appends its text to `pipeline`. `folder` is made, for
- * spills, and removed. */
+/* Plans and fits a pipeline, as `etl` says, on a sample, and saves it. `folder` is made, for spills, and removed. */
 peal_status peal_live_fit(const peal_live *live, const peal_etl_options *etl, const uint8_t *bytes, size_t size,
-                          const char *folder, peal_buffer *pipeline, peal_error *err);
+                          const char *folder, json_t **pipeline, peal_error *err);
 
 /* Hands all out, once, through a scan: the head, of which rows come only if it was not given, the rest of the sample,
  * and what comes. `options` say all but where the rows come from. PEAL_E_DATA if the format is none of text;

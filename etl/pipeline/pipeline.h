@@ -133,6 +133,8 @@ json_t *peal_pipeline_save_rest(const peal_pipeline *pipeline);
 /* Appends the same as text, with a NUL behind. It is made an entry at a time: of many columns a whole document would
  * take more memory and time than all else. */
 peal_status peal_pipeline_write(const peal_pipeline *pipeline, peal_buffer *out, peal_error *err);
+/* The same of one that was saved: reading the text gives `saved` again. */
+peal_status peal_pipeline_write_saved(const json_t *saved, peal_buffer *out, peal_error *err);
 /* Loads a fitted pipeline and checks it as a whole (peal_pipeline_check). PEAL_E_DATA says what is wrong. */
 peal_status peal_pipeline_load(const json_t *saved, peal_pipeline **out, peal_error *err);
 /* Where the lists of a document are kept that has something else in their place, asked for in the order of the

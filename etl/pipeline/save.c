@@ -76,9 +76,11 @@ static json_t *numbers_of(const peal_pipeline *pipeline, size_t first, size_t co
 /* `like`: NULL, or the step as it was saved, whose lists are taken. */
 static json_t *save_step(const peal_pipeline *pipeline, size_t first, size_t count, size_t index, const json_t *like) {
     const peal_pipeline_step *step = &pipeline->columns[first].steps[index];
-    json_t *saved =
-        peal_json_merge(json_pack("{s:s}", "transform", step->transform->name), step->transform->save(step->state));
-    for (const peal_state_number *at = step->transform->numbers_of; count > 1 && at->key; at++) {
+    const peal_transform *transform = step->transform;
+    json_t *state =
+        like && transform->save_like ? transform->save_like(step->state, like) : transform->save(step->state);
+    json_t *saved = peal_json_merge(json_pack("{s:s}", "transform", transform->name), state);
+    for (const peal_state_number *at = transform->numbers_of; count > 1 && at->key; at++) {
         saved = peal_json_set(saved, at->key,
                               like ? json_incref(json_object_get(like, at->key))
                                    : numbers_of(pipeline, first, count, index, at->offset));
@@ -138,17 +140,46 @@ static peal_status append_json(peal_buffer *out, json_t *value, size_t skip, pea
     return status;
 }
 
+static peal_status begin_columns(peal_buffer *out, peal_error *err) {
+    static const char begin[] = "{\n\"columns\": [\n";
+    return peal_buffer_append(out, begin, sizeof begin - 1, err);
+}
+
+static peal_status append_entry(peal_buffer *out, json_t *entry, bool is_first, peal_error *err) {
+    const peal_status status = is_first ? PEAL_OK : peal_buffer_append(out, ",\n", 2, err);
+    if (status == PEAL_OK) return append_json(out, entry, 0, err);
+    json_decref(entry);
+    return status;
+}
+
+static peal_status end_columns(peal_buffer *out, json_t *rest, peal_error *err) {
+    const peal_status status = peal_buffer_append(out, "],", 2, err);
+    if (status == PEAL_OK) {
+        PEAL_TRY(append_json(out, rest, 1, err)); /* without its brace, for it goes on */
+        return peal_buffer_append(out, "", 1, err);
+    }
+    json_decref(rest);
+    return status;
+}
+
 peal_status peal_pipeline_write(const peal_pipeline *pipeline, peal_buffer *out, peal_error *err) {
-    static const char begin[] = "{\n\"columns\": [\n", end[] = "],";
-    PEAL_TRY(peal_buffer_append(out, begin, sizeof begin - 1, err));
+    PEAL_TRY(begin_columns(out, err));
     for (size_t i = 0, count; i < pipeline->schema.count; i += count) {
         count = peal_pipeline_run(pipeline, i);
-        if (i > 0) PEAL_TRY(peal_buffer_append(out, ",\n", 2, err));
-        PEAL_TRY(append_json(out, peal_pipeline_save_run(pipeline, i, count, NULL), 0, err));
+        PEAL_TRY(append_entry(out, peal_pipeline_save_run(pipeline, i, count, NULL), i == 0, err));
     }
-    PEAL_TRY(peal_buffer_append(out, end, sizeof end - 1, err));
-    PEAL_TRY(append_json(out, peal_pipeline_save_rest(pipeline), 1, err)); /* without its brace, for it goes on */
-    return peal_buffer_append(out, "", 1, err);
+    return end_columns(out, peal_pipeline_save_rest(pipeline), err);
+}
+
+peal_status peal_pipeline_write_saved(const json_t *saved, peal_buffer *out, peal_error *err) {
+    const json_t *columns = json_object_get(saved, "columns");
+    PEAL_TRY(begin_columns(out, err));
+    for (size_t i = 0; i < json_array_size(columns); i++) {
+        PEAL_TRY(append_entry(out, json_incref(json_array_get(columns, i)), i == 0, err));
+    }
+    json_t *rest = json_copy((json_t *)saved); /* its columns are not copied */
+    if (rest) json_object_del(rest, "columns");
+    return end_columns(out, rest, err);
 }
 
 /* ---- load ---- */

@@ -98,10 +98,30 @@ static json_t *save_values(const vocabulary *self) {
     return values;
 }
 
-static json_t *encoder_save(const void *state) {
-    const vocabulary *self = state;
+/* Those of `like`, if they are the same texts. */
+static json_t *values_like(const vocabulary *self, const json_t *like) {
+    json_t *values = json_object_get(like, "values");
+    bool same = json_array_size(values) == self->texts.size;
+    for (uint32_t i = 0; same && i < self->texts.size; i++) {
+        const json_t *value = json_array_get(values, i);
+        const peal_text text = peal_dictionary_text(&self->texts, i);
+        same = json_is_string(value) && json_string_length(value) == text.length &&
+               memcmp(json_string_value(value), text.data, text.length) == 0;
+    }
+    return same && json_is_array(values) ? json_incref(values) : save_values(self);
+}
+
+static json_t *save_encoder(const vocabulary *self, json_t *values) {
     return json_pack("{s:f, s:f, s:i, s:o}", "max_values", self->max_values, "min_count", self->min_count, "missing",
-                     (int)self->missing_code, "values", save_values(self));
+                     (int)self->missing_code, "values", values);
+}
+
+static json_t *encoder_save(const void *state) {
+    return save_encoder(state, save_values(state));
+}
+
+static json_t *encoder_save_like(const void *state, const json_t *like) {
+    return save_encoder(state, values_like(state, like));
 }
 
 typedef struct counted_text {
@@ -230,6 +250,7 @@ const peal_transform peal_transform_onehot = {
     .options = encoder_options,
     .load = encoder_load,
     .save = encoder_save,
+    .save_like = encoder_save_like,
     .check = encoder_check,
     .free = vocabulary_free,
     .fit = onehot_fit,
@@ -248,6 +269,7 @@ const peal_transform peal_transform_index = {
     .options = encoder_options,
     .load = encoder_load,
     .save = encoder_save,
+    .save_like = encoder_save_like,
     .check = index_check,
     .free = vocabulary_free,
     .fit = index_fit,

@@ -52,15 +52,8 @@ static peal_status sample(models__stream *self, const uint8_t **bytes, size_t *s
 static peal_status fit_live(models__stream *self, const char *folder, peal_error *err) {
     const uint8_t *bytes;
     size_t size;
-    peal_buffer text = {0};
     PEAL_TRY(sample(self, &bytes, &size, err));
-    peal_status status = peal_live_fit(self->live, &self->options->etl, bytes, size, folder, &text, err);
-    if (status == PEAL_OK) {
-        const char *json = (const char *)text.data;
-        status = peal_json_parse("the pipeline", json, strlen(json), &self->pipeline, err);
-    }
-    peal_buffer_clear(&text);
-    return status;
+    return peal_live_fit(self->live, &self->options->etl, bytes, size, folder, &self->pipeline, err);
 }
 
 static peal_status take_pipeline(models__stream *self, const char *path, peal_error *err) {

@@ -671,6 +671,10 @@ static void many_columns_are_one_entry(void **state) {
     assert_ok(peal_pipeline_write(pipeline, &text, &err));
     again = json_loads((const char *)text.data, 0, NULL);
     assert_true(json_equal(saved, again));
+    peal_buffer whole = {0};
+    assert_ok(peal_pipeline_write_saved(saved, &whole, &err));
+    assert_string_equal((const char *)whole.data, (const char *)text.data);
+    peal_buffer_clear(&whole);
     peal_buffer_clear(&text);
     json_decref(again);
     peal_pipeline_free(pipeline);
