@@ -10,7 +10,7 @@
 #include "core/base/memory.h"
 #include "etl/source/postgresql.h"
 
-/* A socket of Linux holds some 200 kB: more than it a nap does not make a reader miss, at 600 MB/s. */
+/* In this time a server that sends 600 MB/s fills a socket, which holds some 200 kB on Linux. */
 enum { NAP_NS = 300000 };
 
 typedef struct pg_stream {
@@ -52,7 +52,7 @@ static peal_status end(pg_stream *self, peal_error *err) {
     return PEAL_OK;
 }
 
-/* Looks what has come, at first without waiting; *tries is 0 at first, and counts. */
+/* Looks what has come: at once, then after a nap, then waiting for it. *tries counts, from 0. */
 static peal_status look(pg_stream *self, int *tries, int64_t *silent, peal_error *err) {
     if (*tries == 2) return source__pg_wait(self->object->database, self->connection, self->source->path, silent, err);
     if (*tries == 1) nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);

@@ -65,6 +65,19 @@ psql -q -d postgres -c "\\copy (select day, to_char(at, 'YYYY-MM-DD\"T\"HH24:MI:
 cmp late/train-00000.arrow late_csv/train-00000.arrow || fail "infinite values give other rows than CSV: $(cat late.txt late_csv.txt)"
 grep -q "infinity" late.txt || fail "infinite dates are not told: $(cat late.txt)"
 
+# Gaps at every place among fields of one size, which are measured together.
+psql -q -d postgres <<'END'
+create table gaps as select i a, nullif(i::bigint, i / 1000 * 1000 + 7) b, case when i % 11 > 0 then i / 4.0::float4 end c, case when i % 13 > 0 then i / 7.0::float8 end d,
+    case when i % 17 > 0 then i::smallint end e, case when i % 19 > 3 then -i end f, case when i % 3 > 0 then 'text ' || i % 50 end g, case when i % 2 > 0 then i::bigint * 1000000 end h,
+    i % 5 j, case when i % 29 > 0 then i end k, case when i % 31 > 0 then i end l, case when i % 37 > 0 then i end m, case when i % 41 > 0 then i end n, i % 2 y from generate_series(1, 9000) i;
+END
+psql -q -d postgres -c '\copy gaps to gaps.csv csv header'
+"$peal" etl gaps.csv --out gaps_csv --label y --quiet 2>/dev/null
+for threads in 1 2 4; do
+    "$peal" etl "$url?table=gaps" --out "gaps$threads" --label y --threads "$threads" --quiet 2>/dev/null
+    cmp "gaps$threads/train-00000.arrow" gaps_csv/train-00000.arrow || fail "gaps, with $threads threads"
+done
+
 # Ranges of pages, by any number of threads.
 for threads in 1 3; do "$peal" etl "$url?table=public.wide" --drop filler --out "wide$threads" --label y --threads "$threads" --quiet; done
 [ "$(json wide1/manifest.json rows.in)" = 9000 ] || fail "ranges"

@@ -75,6 +75,32 @@ static void reserved_room_is_used(void **state) {
     peal_dictionary_clear(&dictionary);
 }
 
+/* Counts are not copied. */
+static void copy_knows_the_same_codes_and_goes_on(void **state) {
+    (void)state;
+    peal_error err;
+    enum { ALL = 1000 };
+    peal_dictionary from = {0}, copy = {0};
+    char word[24];
+    uint32_t code;
+    assert_ok(peal_dictionary_copy(&from, &copy, &err));
+    assert_int_equal(copy.size, 0);
+    for (uint32_t i = 0; i < ALL; i++) {
+        const int length = snprintf(word, sizeof word, i % 2 ? "w%u" : "a longer text %u", i);
+        assert_ok(peal_dictionary_put(&from, word, (size_t)length, &code, &err));
+        from.counts[code] = i + 1;
+    }
+    assert_ok(peal_dictionary_copy(&from, &copy, &err));
+    peal_dictionary_clear(&from);
+    for (uint32_t i = 0; i < 2 * ALL; i++) { /* the second half is new */
+        const int length = snprintf(word, sizeof word, i % 2 ? "w%u" : "a longer text %u", i);
+        assert_ok(peal_dictionary_put(&copy, word, (size_t)length, &code, &err));
+        assert_int_equal(code, i);
+        assert_int_equal(copy.counts[code], 0);
+    }
+    peal_dictionary_clear(&copy);
+}
+
 static void texts_with_zero_bytes_are_distinct(void **state) {
     (void)state;
     peal_error err;
@@ -119,6 +145,7 @@ int main(void) {
         cmocka_unit_test(codes_follow_first_appearance),
         cmocka_unit_test(many_texts_equal_a_plain_list),
         cmocka_unit_test(reserved_room_is_used),
+        cmocka_unit_test(copy_knows_the_same_codes_and_goes_on),
         cmocka_unit_test(texts_with_zero_bytes_are_distinct),
         cmocka_unit_test(text_that_equals_a_hash_is_another),
     };

@@ -317,6 +317,29 @@ static void one_read_gives_what_looks_have_seen_and_no_more(void **state) {
     peal_stream_close(stream);
 }
 
+static void buffer_that_was_taken_over_comes_first(void **state) {
+    (void)state;
+    peal_error err;
+    letters inner = {.base = {.read = read_letter, .close = close_letters, .live = true}, .text = "xyz"};
+    peal_buffer taken = {0}, nothing = {0};
+    peal_stream *stream;
+    uint8_t bytes[64];
+    size_t got;
+    assert_ok(peal_buffer_append(&taken, "head rest", 9, &err));
+    assert_ok(peal_stream_put_buffer_before(&taken, 5, true, &inner.base, &stream, &err));
+    assert_null(taken.data);
+    assert_ok(peal_stream_put_buffer_before(&nothing, 0, true, stream, &stream, &err));
+    assert_ok(stream->read(stream, bytes, 3, &got, &err));
+    assert_int_equal(got, 3);
+    assert_memory_equal(bytes, "res", 3);
+    assert_ok(stream->read(stream, bytes, sizeof bytes, &got, &err));
+    assert_int_equal(got, 1);
+    assert_ok(peal_stream_fill(stream, bytes, sizeof bytes, &got, &err));
+    assert_int_equal(got, 3);
+    assert_memory_equal(bytes, "xyz", 3);
+    peal_stream_close(stream);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(file_is_read_on_as_it_grows),
@@ -328,6 +351,7 @@ int main(void) {
         cmocka_unit_test(end_is_a_cut),
         cmocka_unit_test(stop_ends_waiting),
         cmocka_unit_test(one_read_gives_what_looks_have_seen_and_no_more),
+        cmocka_unit_test(buffer_that_was_taken_over_comes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
