@@ -51,7 +51,7 @@ static bool search_sparse(const models__member *m, const models__rules *rules, s
         bins[b] = *at++;
         others += bins[b];
     }
-    if (models__unpack(others, self->row_bits).rows < rules->min_rows) return false;
+    if (models__unpack(others, self->row_bits).rows < models__least_rows(rules->min_rows)) return false;
     bins[zero] = models__pack(all, self->row_bits) - others;
     models__split_numbers(rules, bins, count, all, (uint32_t)(self->bins.dense + k), best);
     return true;

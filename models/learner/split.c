@@ -39,12 +39,20 @@ static bool is_in_order(const models__rules *rules, const models__sum *left, con
     return rules->direction * (models__sum_value(rules, right, l2) - models__sum_value(rules, left, l2)) >= 0;
 }
 
-/* Whether a child of `all` has rows enough, and as much of the hessian as so many rows have on average: rows that are
- * next to certain say next to nothing, and a leaf of them alone only becomes surer, round by round. (LightGBM takes
- * such a number of rows for the number.) */
+/* The second derivative, times the rows of `all`, that a child of it must have: as much as so many rows have on
+ * average.
+ */
+static double share_of(const models__rules *rules, const models__sum *all) {
+    return ((double)rules->min_rows - 0.5) * (double)all->hessian;
+}
+
+/* Whether a child of `all` is large enough: by its part of the second derivatives (LightGBM takes that for the number
+ * of its rows), for rows that are next to certain say next to nothing, and a leaf of them alone only becomes surer,
+ * round by round; but few rows may say much, if not all too few. */
 static bool is_large(const models__rules *rules, const models__sum *sum, const models__sum *all) {
-    return sum->rows >= rules->min_rows && (double)sum->hessian * rules->hessian_unit >= rules->min_hessian &&
-           (double)sum->hessian * (double)all->rows >= ((double)rules->min_rows - 0.5) * (double)all->hessian;
+    return sum->rows >= models__least_rows(rules->min_rows) &&
+           (double)sum->hessian * rules->hessian_unit >= rules->min_hessian &&
+           (double)sum->hessian * (double)all->rows >= share_of(rules, all);
 }
 
 /* Gains up to this may be made by rounding: sixteen times what it adds on average. The sum of n gradients that were
@@ -84,7 +92,8 @@ PEAL_VECTOR static uint32_t screen_splits(const models__rules *rules, const mode
                                           const int64_t *lefts, size_t count, uint8_t *may) {
     const models__sum all = *of_all;
     const int row_bits = rules->row_bits;
-    const uint64_t row_mask = (UINT64_C(1) << row_bits) - 1, min_rows = rules->min_rows;
+    const uint64_t row_mask = (UINT64_C(1) << row_bits) - 1, least_rows = models__least_rows(rules->min_rows);
+    const double all_rows = (double)all.rows, share = share_of(rules, of_all);
     const double gradient_unit = rules->gradient_unit, hessian_unit = rules->hessian_unit, l2 = rules->l2;
     const double bar = least * (1 - 1e-12);
     uint32_t found = 0;
@@ -94,7 +103,9 @@ PEAL_VECTOR static uint32_t screen_splits(const models__rules *rules, const mode
         const double g = (double)gradient * gradient_unit, h = (double)hessian * hessian_unit + l2;
         const double g2 = (double)(all.gradient - gradient) * gradient_unit;
         const double h2 = (double)(all.hessian - hessian) * hessian_unit + l2;
-        const bool is_large = (rows >= min_rows) & (all.rows - rows >= min_rows);
+        const bool is_large = (rows >= least_rows) & (all.rows - rows >= least_rows) &
+                              ((double)hessian * all_rows >= share) &
+                              ((double)(all.hessian - hessian) * all_rows >= share);
         const bool is_odd = !((h > 0) & (h2 > 0));
         may[b] = is_large & (is_odd | (g * g * h2 + g2 * g2 * h >= bar * h * h2));
         found += may[b];

@@ -112,8 +112,8 @@ static peal_status read_rows(models__trees *self, size_t bins, base_reading *rea
             PEAL_TRY(peal_alloc_checked(&read->keys.weights, rows, sizeof(uint64_t), "labels", err));
         }
     }
-    PEAL_TRY(models__bins_fit(&self->bins, NULL, self->training, bins, self->min_rows, add_label, read, sample,
-                              &sampled, err));
+    PEAL_TRY(models__bins_fit(&self->bins, NULL, self->training, bins, models__least_rows(self->min_rows), add_label,
+                              read, sample, &sampled, err));
     set_base(self, read);
     PEAL_TRY(models__means_fit(&self->means, &self->bins, bins, false, err));
     return models__bundles_find(&self->places, self->training, &self->bins, sample, sampled,

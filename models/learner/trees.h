@@ -171,6 +171,11 @@ typedef struct models__trees {
     uint8_t *valid_known;       /* [chunks] whether the sums are what that says */
 } models__trees;
 
+/* Rows that a child has at least, whatever its part of the second derivatives. */
+static inline uint64_t models__least_rows(uint64_t min_rows) {
+    return (min_rows + 3) / 4;
+}
+
 static inline models__sum models__unpack(models__packed packed, int row_bits) {
     return (models__sum){packed[0], packed[1] >> row_bits, (uint64_t)packed[1] & ((UINT64_C(1) << row_bits) - 1)};
 }

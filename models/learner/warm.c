@@ -59,7 +59,7 @@ static peal_status read_rows(models__trees *self, peal_row_visit note, void *use
     models__sparse_sample sample = {0};
     size_t sampled;
     peal_status status = models__bins_fit(&self->bins, &init_of(self)->bins, training, MODELS__BINS_MOST,
-                                          self->min_rows, note, user, &sample, &sampled, err);
+                                          models__least_rows(self->min_rows), note, user, &sample, &sampled, err);
     if (status == PEAL_OK) {
         status = models__means_fit(&self->means, &self->bins, init_of(self)->bins_most, true, err);
     }

@@ -410,6 +410,16 @@ static void leaves_have_their_share_of_the_hessian(void **state) {
     assert_true(gain_between(bins, 5, 1e-4) == 0);
 }
 
+/* Five rows that are uncertain have as much of the hessian as twenty; so have four, which are fewer than a quarter. */
+static void few_rows_that_say_much_are_a_leaf(void **state) {
+    (void)state;
+    const models__packed five[3] = {{0, 0}, {4000, (4000 << 8) + 5}, {-6000, (6000 << 8) + 45}};
+    const models__packed four[3] = {{0, 0}, {4000, (4000 << 8) + 4}, {-6000, (6000 << 8) + 46}};
+    assert_true(gain_between(five, 20, 1e-4) > 0);
+    assert_true(gain_between(four, 20, 1e-4) == 0);
+    assert_true(gain_between(five, 21, 1e-4) == 0); /* a fortieth less than they have */
+}
+
 /* Gradients that are the same but for the rounding of each row. */
 static void what_rounding_gains_is_no_gain(void **state) {
     (void)state;
@@ -435,6 +445,7 @@ int main(void) {
         cmocka_unit_test(a_leaf_is_drawn_to_zero_and_bounded),
         cmocka_unit_test(gains_are_those_of_the_leaves),
         cmocka_unit_test(leaves_have_their_share_of_the_hessian),
+        cmocka_unit_test(few_rows_that_say_much_are_a_leaf),
         cmocka_unit_test(what_rounding_gains_is_no_gain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
