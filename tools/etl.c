@@ -51,12 +51,19 @@ static peal_status check_options(const tools_options *options, bool images, peal
     const struct {
         const char *name;
         bool given, is_of_images;
-    } all[] = {{"label", options->label, false},       {"weight", options->weight, false},
-               {"offset", options->offset, false},     {"exposure", options->exposure, false},
-               {"format", options->format, false},     {"task", options->task, false},
-               {"type", options->types, false},        {"drop", options->drop, false},
-               {"null", options->nulls, false},        {"like", options->like, false},
-               {"explain", options->explain, false},   {"image-format", options->image_format, true},
+    } all[] = {{"label", options->label, false},
+               {"weight", options->weight, false},
+               {"offset", options->offset, false},
+               {"exposure", options->exposure, false},
+               {"format", options->format, false},
+               {"task", options->task, false},
+               {"type", options->types, false},
+               {"drop", options->drop, false},
+               {"null", options->nulls, false},
+               {"like", options->like, false},
+               {"explain", options->explain, false},
+               {"on-bad-source", options->on_bad_source, false},
+               {"image-format", options->image_format, true},
                {"quality", options->quality > 0, true}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (!all[i].given || all[i].is_of_images == images) continue;
@@ -95,6 +102,7 @@ static peal_status run_images(const tools_options *options, peal_error *err) {
     PEAL_TRY(tools_need_sources(options, err));
     images.sources = (const char *const *)options->sources;
     images.source_count = options->source_count;
+    images.access = options->access;
     images.out = options->out;
     images.transforms = options->transforms;
     images.kind = options->image_format;

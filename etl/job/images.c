@@ -94,6 +94,7 @@ static peal_status prepare(images_job *job, peal_error *err) {
     const peal_images_options *options = job->options;
     const peal_source_options sources = {.names = options->sources,
                                          .count = options->source_count,
+                                         .access = options->access,
                                          .by_processes = options->processes > 0,
                                          .identify = true,
                                          .stop = options->stop,
@@ -102,6 +103,7 @@ static peal_status prepare(images_job *job, peal_error *err) {
     if (options->quality < 1 || options->quality > QUALITY_MOST) {
         return peal_fail(err, PEAL_E_USAGE, "quality must be 1 to %d, not %u", QUALITY_MOST, options->quality);
     }
+    PEAL_TRY(peal_source_check_access(options->access, err));
     PEAL_TRY(find_kind(options->kind, &job->kind, err));
     PEAL_TRY(peal_image_steps_make(options->transforms, &job->steps, err));
     PEAL_TRY(describe(job, err));

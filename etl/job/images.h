@@ -24,8 +24,9 @@
 typedef struct peal_images_options {
     const char *const *sources; /* files, folders, globs, archives */
     size_t source_count;
-    const char *out; /* the folder; one that stands there is replaced, once the new one is whole, if it is wholly
-                      * such a job's */
+    const json_t *access; /* as in peal_source_options; borrowed */
+    const char *out;      /* the folder; one that stands there is replaced, once the new one is whole, if it is wholly
+                           * such a job's */
     const json_t *transforms; /* array as in peal_plan_options, of images only; NULL: none; borrowed */
     const char *kind;         /* "jpeg", "png"; NULL: each as its name says */
     unsigned quality;         /* of JPEG, 1 to 100 */

@@ -286,6 +286,16 @@ static peal_status copy_archive(peal_source *source, const peal_archive *archive
     return PEAL_OK;
 }
 
+/* Processes have no connections: what is not yet there when they are forked they read in a copy. */
+static peal_status copy_far(peal_source *source, const peal_source_options *options, peal_error *err) {
+    peal_stream *stream;
+    if (!options->by_processes || !source->own) return PEAL_OK;
+    PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
+    if (stream->is_far) return peal_source_unpack(source, stream, options, err);
+    peal_stream_close(stream);
+    return PEAL_OK;
+}
+
 /* True if a format takes the file as it is, though it is an archive: .npz is a zip of arrays. */
 static bool is_whole_format(const uint8_t *head, size_t size, const char *name) {
     for (size_t i = 0; peal_formats[i]; i++) {
@@ -301,15 +311,17 @@ static peal_status find_archive(peal_source *source, const peal_source_options *
     size_t size = 0;
     peal_stream *stream;
     *out = NULL;
-    if (source->live || job__is_gathered(source->path)) return PEAL_OK;
+    if (source->live) return PEAL_OK;
+    if (job__is_gathered(source->path)) return copy_far(source, options, err);
     PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
     PEAL_TRY(peal_stream_look(&stream, head, sizeof head, &size, err));
     peal_stream_close(stream);
-    if (is_whole_format(head, size, source->path)) return PEAL_OK;
+    if (is_whole_format(head, size, source->path)) return copy_far(source, options, err);
     *out = peal_archive_recognise(head, size);
     if (*out) return copy_archive(source, *out, options, err);
-    return may_be_packed(source->path) ? unpack(source, options, out, err)
-                                       : peal_archive_check_name(peal_source_name(source), head, size, err);
+    if (may_be_packed(source->path)) return unpack(source, options, out, err);
+    PEAL_TRY(peal_archive_check_name(peal_source_name(source), head, size, err));
+    return copy_far(source, options, err);
 }
 
 static peal_status list_members(const peal_source *source, const peal_archive *archive, peal_member_list *out,

@@ -103,6 +103,28 @@ for processes in 0 2; do
     [ $processes != 0 ] || [ "$(grep -c "^good/" requests.txt)" -le $(($(stat -c %s images.zip) / (1 << 20) + 2)) ] || fail "images: $(grep -c "^good/" requests.txt) requests"
 done
 
+# To images again, with the options of sources.
+"$peal" etl images.zip --to images --out k --transform grey --quiet
+"$peal" etl "$url/good/images.zip" --to images --out l --transform grey --quiet --allow-private
+diff -r k l -x _manifest.json || fail "other images"
+expect 3 "allow-private" "$peal" etl "$url/good/images.zip" --to images --out m
+expect 2 "on-bad-source is of datasets" "$peal" etl "$url/good/images.zip" --to images --out m --on-bad-source drop
+
+# An image that is larger than what is fetched at first, decoded by a process, which reads a copy.
+python3 - <<'END'
+import os, struct, zlib
+def chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+rows = b"".join(b"\0" + os.urandom(3 * 900) for _ in range(900))
+open("noise.png", "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 900, 900, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
+END
+serve noise.png noise.png
+for name in good no_ranges; do
+    timeout 100 "$peal" etl "$url/$name/noise.png" --to images --out "noise_$name" --transform grey --quiet --allow-private --processes 1
+    "$peal" etl "$url/$name/noise.png" --to images --out "threads_$name" --transform grey --quiet --allow-private
+    diff -r "noise_$name" "threads_$name" -x _manifest.json || fail "$name: a process makes another image"
+done
+
 # A store.
 export AWS_ACCESS_KEY_ID=AKIDTEST AWS_SECRET_ACCESS_KEY=secret/of+mine
 python3 "$root/tests/e2e/s3_server.py" a.zip b.zip >s3_port 2>s3_requests.txt &
