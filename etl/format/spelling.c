@@ -8,9 +8,6 @@
 #include "core/base/number.h"
 #include "etl/format/cell.h"
 #include "etl/format/marks.h"
-#include "etl/format/measure.h"
-
-_Static_assert((int)PEAL_MEASURE_KINDS == (int)MEASURE__KINDS, "votes of each kind");
 
 enum { NUMBER_MOST = 128 }; /* bytes of a number that is written in an unusual way */
 
@@ -539,7 +536,7 @@ static void vote_measures(peal_spelling_votes *votes, const char *text, size_t l
     double number, factor;
     bool several;
     if (length == 0 || (is_digit(text[length - 1]) && text[length - 1] != '2')) return; /* 2: of m2 */
-    for (unsigned kind = 1; kind < PEAL_MEASURE_KINDS; kind++) {
+    for (unsigned kind = 1; kind < MEASURE__KINDS; kind++) {
         peal_measure_votes *one = &votes->measures[kind];
         if (!measure__read(kind, text, length, &number, &factor, &several)) continue;
         one->rows += rows;
@@ -611,7 +608,7 @@ bool peal_spelling_is_open(const peal_spelling_votes *votes, uint64_t rows, uint
     const uint64_t codes_most = most_codes(rows, failures_most);
     const bool may_lack =
         wordy_rows(votes) * DIRT_SHARE <= rows || votes->other_rows - votes->code_rows <= failures_most;
-    for (size_t kind = 1; may_lack && kind < PEAL_MEASURE_KINDS; kind++) {
+    for (size_t kind = 1; may_lack && kind < MEASURE__KINDS; kind++) {
         if (not_measured(votes, kind) <= codes_most) return true;
     }
     return wordy_rows(votes) * DIRT_SHARE <= rows &&
@@ -706,7 +703,7 @@ static bool choose_with_dirt(const peal_spelling_votes *votes, uint64_t failures
 static unsigned choose_measure(const peal_spelling_votes *votes, uint64_t failures_most) {
     const uint64_t all = peal_spelling_values(votes), wordy = wordy_rows(votes);
     const bool has_few_words = votes->other_rows - votes->code_rows <= failures_most;
-    for (unsigned kind = 1; kind < PEAL_MEASURE_KINDS; kind++) {
+    for (unsigned kind = 1; kind < MEASURE__KINDS; kind++) {
         const peal_measure_votes *one = &votes->measures[kind];
         const uint64_t odd = not_measured(votes, kind);
         if (!one->has_mixed || one->distinct <= DISTINCT_LEAST) continue;

@@ -5,6 +5,7 @@
 #ifndef PEAL_ETL_FORMAT_SPELLING_H
 #define PEAL_ETL_FORMAT_SPELLING_H
 
+#include "etl/format/measure.h"
 #include "etl/table/schema.h"
 
 /* False if the text is no number of this spelling. Of one that has a unit, numbers without it are numbers, too. */
@@ -26,7 +27,6 @@ typedef struct peal_unit_votes {
 } peal_unit_votes;
 
 /* Numbers with units of one kind (etl/format/measure.h). */
-enum { PEAL_MEASURE_KINDS = 11 };
 typedef struct peal_measure_votes {
     uint64_t rows, distinct;
     double factor;  /* of the first unit; 0: there was none yet */
@@ -46,7 +46,7 @@ typedef struct peal_spelling_votes {
     uint64_t word_rows;
     peal_unit_votes units[PEAL_SPELLING_UNITS];
     size_t unit_count;
-    peal_measure_votes measures[PEAL_MEASURE_KINDS];
+    peal_measure_votes measures[MEASURE__KINDS];
     unsigned scales;                    /* some are scaled by a thousand, by a million */
     bool scaled, loose;                 /* some have a scale; some a sign that is not the usual one, as (5) */
     bool has_point, has_decimals;       /* some have a point; some one mark that can only be that of decimals */

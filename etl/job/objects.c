@@ -289,7 +289,7 @@ static peal_status copy_archive(peal_source *source, const peal_archive *archive
 /* Processes have no connections: what is not yet there when they are forked they read in a copy. */
 static peal_status copy_far(peal_source *source, const peal_source_options *options, peal_error *err) {
     peal_stream *stream;
-    if (!options->by_processes || !source->own) return PEAL_OK;
+    if (!options->by_processes || !source->own || source->live) return PEAL_OK;
     PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
     if (stream->is_far) return peal_source_unpack(source, stream, options, err);
     peal_stream_close(stream);
@@ -311,17 +311,15 @@ static peal_status find_archive(peal_source *source, const peal_source_options *
     size_t size = 0;
     peal_stream *stream;
     *out = NULL;
-    if (source->live) return PEAL_OK;
-    if (job__is_gathered(source->path)) return copy_far(source, options, err);
+    if (source->live || job__is_gathered(source->path)) return PEAL_OK;
     PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
     PEAL_TRY(peal_stream_look(&stream, head, sizeof head, &size, err));
     peal_stream_close(stream);
-    if (is_whole_format(head, size, source->path)) return copy_far(source, options, err);
+    if (is_whole_format(head, size, source->path)) return PEAL_OK;
     *out = peal_archive_recognise(head, size);
     if (*out) return copy_archive(source, *out, options, err);
-    if (may_be_packed(source->path)) return unpack(source, options, out, err);
-    PEAL_TRY(peal_archive_check_name(peal_source_name(source), head, size, err));
-    return copy_far(source, options, err);
+    return may_be_packed(source->path) ? unpack(source, options, out, err)
+                                       : peal_archive_check_name(peal_source_name(source), head, size, err);
 }
 
 static peal_status list_members(const peal_source *source, const peal_archive *archive, peal_member_list *out,
@@ -369,7 +367,10 @@ static peal_status add_source(peal_object_list *list, size_t index, const peal_s
     peal_member_list *members = &list->members[index];
     const peal_archive *archive;
     PEAL_TRY(find_archive(source, options, &archive, err));
-    if (!archive) return add(list, &(peal_object){.source = source}, err);
+    if (!archive) {
+        PEAL_TRY(copy_far(source, options, err));
+        return add(list, &(peal_object){.source = source}, err);
+    }
     PEAL_TRY(list_members(source, archive, members, err));
     PEAL_TRY(check_workbook(source, members, err));
     tell_of_members(source, members, options->reporter);

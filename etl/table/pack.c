@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/base/explog.h"
 #include "core/base/vector.h"
 
 typedef enum packing { PACK_AS_IT_IS, PACK_FLOAT32, PACK_INT16, PACK_UINT8, PACK_UINT16, PACK_INT32 } packing;
@@ -44,12 +45,6 @@ enum { LOOKED_AT_ONCE = 512, LOSES_FLOAT32 = 1, LOSES_INT16 = 2 };
 /* Adding it to a double whose magnitude is below 2^51, and taking it away, leaves the nearest whole number. */
 #define ROUNDING 0x1.8p52
 
-static inline uint64_t bits_of(double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
 /* Which of the narrower types lose something of a value; NaN, which is missing, is spelt in each. All of it is lanes of
  * 64 bits without a branch: else no compiler makes vector code of the loop. */
 static inline unsigned look_at(const double *restrict values, size_t rows) {
@@ -59,7 +54,7 @@ static inline unsigned look_at(const double *restrict values, size_t rows) {
         const uint64_t there = value == value ? UINT64_MAX : 0;
         const uint64_t rounds = single != value ? UINT64_MAX : 0, breaks = whole != value ? UINT64_MAX : 0;
         const uint64_t fits = fabs(value) < 32767.0 ? UINT64_MAX : 0;
-        const uint64_t negative_zero = bits_of(value) == bits_of(-0.0) ? UINT64_MAX : 0; /* would become +0 */
+        const uint64_t negative_zero = peal_bits_of(value) == peal_bits_of(-0.0) ? UINT64_MAX : 0; /* would become +0 */
         float_loss |= there & rounds;
         int_loss |= there & (breaks | ~fits | negative_zero);
     }

@@ -12,6 +12,7 @@
 #include "core/base/memory.h"
 #include "core/base/spelling.h"
 #include "etl/transform/date_text.h"
+#include "etl/transform/mark.h"
 #include "etl/transform/transform.h"
 
 typedef enum date_part { YEAR, MONTH, DAY, WEEKDAY, HOUR, TIME, PARTS } date_part;
@@ -46,8 +47,7 @@ typedef struct date {
     unsigned chosen;              /* a bit for each part; 0: those that vary */
     double mean[2], deviation[2]; /* of year and time */
     bool assumed;                 /* no text has told the order */
-    unsigned mark;                /* whether that there is no date is a feature: MARK_NO and so on */
-    bool marks;
+    peal_mark mark;               /* of rows without a date */
     /* While it is fitted. */
     date_sketch sketches[2]; /* month first, day first */
     uint64_t both;           /* rows for which the order matters */
@@ -56,9 +56,6 @@ typedef struct date {
     char other[OTHER_TEXT];
 } date;
 
-enum { MARK_NO, MARK_YES, MARK_AUTO };
-static const char *const mark_names[] = {"no", "yes", "auto", NULL};
-
 static const char *const first_names[] = {"auto", "month", "day", NULL};
 static const peal_option date_options[] = {
     {"format", PEAL_OPTION_TEXT, NULL, 0, 0, "FORMAT",
@@ -66,10 +63,9 @@ static const peal_option date_options[] = {
     {"parts", PEAL_OPTION_WORDS, NULL, 0, 0, "A+B...", "of year+month+day+weekday+hour+time (those that vary)"},
     {"first", PEAL_OPTION_CHOICE, first_names, 0, 0, "month|day",
      "what comes first in 01/02/2024, where both fit (what fits more values, else the month)"},
-    {"mark", PEAL_OPTION_CHOICE, mark_names, 0, 0, "no|yes|auto",
-     "one feature more, 1 where there is no date; auto: if it is so in 1 of 100 rows, and 20 (no; where no transform "
-     "is "
-     "named auto)"},
+    {"mark", PEAL_OPTION_CHOICE, peal_mark_names, 0, 0, "no|yes|auto",
+     "one feature more, 1 where there is no date; auto: if it is so in 1 of 100 rows, and 20 (no; where no "
+     "transform is named auto)"},
     {.name = NULL},
 };
 
@@ -149,8 +145,7 @@ static peal_status date_load(const json_t *options, void **state, peal_error *er
     PEAL_TRY(load_format(self, options, err));
     PEAL_TRY(load_first(self, options, err));
     PEAL_TRY(load_parts(self, options, err));
-    PEAL_TRY(peal_transform_choice(options, "mark", mark_names, &self->mark, err));
-    self->marks = self->mark == MARK_YES || json_is_true(json_object_get(options, "marks"));
+    PEAL_TRY(peal_mark_load(options, &self->mark, err));
     self->assumed = json_is_true(json_object_get(options, "assumed"));
     PEAL_TRY(peal_transform_number(options, "year_mean", 0, &self->mean[0], err));
     PEAL_TRY(peal_transform_number(options, "year_deviation", 1, &self->deviation[0], err));
@@ -171,8 +166,7 @@ static json_t *date_save(const void *state) {
                               self->mean[0], "year_deviation", self->deviation[0], "time_mean", self->mean[1],
                               "time_deviation", self->deviation[1]);
     if (self->assumed) saved = peal_json_set(saved, "assumed", json_true());
-    if (self->mark != MARK_NO) saved = peal_json_set(saved, "mark", json_string(mark_names[self->mark]));
-    return self->marks ? peal_json_set(saved, "marks", json_true()) : saved;
+    return peal_mark_save(&self->mark, saved);
 }
 
 static const char *date_check(const void *state) {
@@ -264,12 +258,6 @@ static void choose_order(date *self) {
     self->first = sketches[1].only > sketches[0].only ? PEAL_DATE_DAY : PEAL_DATE_MONTH;
 }
 
-/* A feature that is hardly ever another costs more than it can tell; the same as of numbers (impute). */
-static bool is_worth_a_mark(const date *self) {
-    enum { ROWS_LEAST = 20, SHARE = 100 };
-    return self->missing >= ROWS_LEAST && self->missing >= (self->missing + self->dates) / SHARE;
-}
-
 /* If none varies, the time stands for them. */
 static unsigned parts_that_vary(const date_sketch *sketch) {
     unsigned chosen = 0;
@@ -295,7 +283,7 @@ static peal_status date_fit(void *state, const char *column, peal_summary *summa
         self->mean[i] = constant ? values->min : values->mean;
         self->deviation[i] = constant || !(deviation > 0) ? 1 : deviation;
     }
-    self->marks = self->mark == MARK_YES || (self->mark == MARK_AUTO && is_worth_a_mark(self));
+    peal_mark_fit(&self->mark, self->missing, self->dates);
     return PEAL_OK;
 }
 
@@ -334,7 +322,7 @@ static uint32_t date_width(const void *state) {
     const date *self = state;
     uint32_t width = 0;
     for (size_t i = 0; i < PARTS; i++) width += (self->chosen >> i & 1) * part_width(i);
-    return width + self->marks;
+    return width + self->mark.is_made;
 }
 
 static bool date_spread(const void *state, peal_text text, float *out) {
@@ -345,7 +333,7 @@ static bool date_spread(const void *state, peal_text text, float *out) {
     if (!text.data || !read_date(self, text, self->first, &when, &order)) {
         const uint32_t width = date_width(state);
         memset(out, 0, width * sizeof *out);
-        if (self->marks) out[width - 1] = 1;
+        if (self->mark.is_made) out[width - 1] = 1;
         return false;
     }
     values_of(&when, values);
@@ -360,7 +348,7 @@ static bool date_spread(const void *state, peal_text text, float *out) {
             *out++ = (float)fmax(-BEYOND_ALL, fmin(BEYOND_ALL, scaled));
         }
     }
-    if (self->marks) *out = 0;
+    if (self->mark.is_made) *out = 0;
     return true;
 }
 
@@ -384,14 +372,12 @@ static const char *date_doubt(const void *state, peal_text text) {
 
 bool peal_date_marks(const void *state) {
     const date *self = state;
-    return self->marks;
+    return self->mark.is_made;
 }
 
 bool peal_date_unmark(void *state) {
     date *self = state;
-    if (self->mark != MARK_AUTO || !self->marks) return false;
-    self->marks = false;
-    return true;
+    return peal_mark_take_back(&self->mark);
 }
 
 static peal_text date_name(const void *state, uint32_t code) {
@@ -405,7 +391,7 @@ static peal_text date_name(const void *state, uint32_t code) {
         code -= part_width(i);
     }
     static const char missing[] = "is missing";
-    return self->marks && code == 0 ? (peal_text){missing, sizeof missing - 1} : (peal_text){"?", 1};
+    return self->mark.is_made && code == 0 ? (peal_text){missing, sizeof missing - 1} : (peal_text){"?", 1};
 }
 
 const peal_transform peal_transform_date = {

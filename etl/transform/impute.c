@@ -6,24 +6,21 @@
 
 #include "core/base/json.h"
 #include "core/base/number.h"
+#include "etl/transform/mark.h"
 #include "etl/transform/transform.h"
-
-enum { MARK_NO, MARK_YES, MARK_AUTO };
 
 typedef struct impute {
     char with[32]; /* "mean", "min", "max" or a number */
     double fill;
-    unsigned mark;
+    peal_mark mark;
     bool has_filled; /* some of the rows that it was fitted on */
-    bool marks;
 } impute;
 
 static const peal_state_number impute_numbers_of[] = {{"fill", offsetof(impute, fill)}, {NULL, 0}};
 static const char *const fills[] = {"mean", "min", "max", NULL};
-static const char *const mark_names[] = {"no", "yes", "auto", NULL};
 static const peal_option impute_options[] = {
     {"with", PEAL_OPTION_NUMBER, fills, 0, 0, "mean|min|max|X", "what a missing number becomes (mean)"},
-    {"mark", PEAL_OPTION_CHOICE, mark_names, 0, 0, "no|yes|auto",
+    {"mark", PEAL_OPTION_CHOICE, peal_mark_names, 0, 0, "no|yes|auto",
      "one feature more, 1 where the number was missing; auto: if it is in 1 of 100 rows, and 20 (no; where no "
      "transform "
      "is named auto)"},
@@ -49,29 +46,20 @@ static peal_status impute_load(const json_t *options, void **state, peal_error *
         !peal_number_parse(self->with, strlen(self->with), &number)) {
         return peal_fail(err, PEAL_E_USAGE, "impute: 'with' must be mean, min, max or a number, not '%s'", self->with);
     }
-    PEAL_TRY(peal_transform_choice(options, "mark", mark_names, &self->mark, err));
+    PEAL_TRY(peal_mark_load(options, &self->mark, err));
     self->has_filled = json_is_true(json_object_get(options, "filled"));
-    self->marks = self->mark == MARK_YES || json_is_true(json_object_get(options, "marks"));
     return peal_transform_number(options, "fill", 0, &self->fill, err);
 }
 
 static json_t *impute_save(const void *state) {
     const impute *self = state;
-    json_t *saved = json_pack("{s:s, s:f}", "with", self->with, "fill", self->fill);
-    if (self->mark != MARK_NO) saved = peal_json_set(saved, "mark", json_string(mark_names[self->mark]));
-    if (self->marks) saved = peal_json_set(saved, "marks", json_true());
+    json_t *saved = peal_mark_save(&self->mark, json_pack("{s:s, s:f}", "with", self->with, "fill", self->fill));
     return self->has_filled ? peal_json_set(saved, "filled", json_true()) : saved;
 }
 
 static const char *impute_check(const void *state) {
     const impute *self = state;
     return isfinite(self->fill) ? NULL : "has a number for what is missing that is none";
-}
-
-/* A feature that is hardly ever another costs more than it can tell. */
-static bool is_worth_a_mark(const peal_summary *summary) {
-    enum { ROWS_LEAST = 20, SHARE = 100 };
-    return summary->nulls >= ROWS_LEAST && summary->nulls >= (summary->nulls + summary->count) / SHARE;
 }
 
 /* As near to the mean as makes no difference, but no number that a row has: so it tells which rows had none (see
@@ -101,7 +89,7 @@ static peal_status impute_fit(void *state, const char *column, peal_summary *sum
     peal_summary filled = {
         .count = summary->nulls, .mean = self->fill, .min = self->fill, .max = self->fill, .nulls = 0};
     self->has_filled = summary->nulls > 0;
-    self->marks = self->mark == MARK_YES || (self->mark == MARK_AUTO && is_worth_a_mark(summary));
+    peal_mark_fit(&self->mark, summary->nulls, summary->count);
     summary->nulls = 0;
     peal_summary_merge(summary, &filled);
     return PEAL_OK;
@@ -114,14 +102,12 @@ static void impute_numbers(const void *state, double *values, size_t count) {
 
 bool peal_impute_unmark(void *state) {
     impute *self = state;
-    if (self->mark != MARK_AUTO || !self->marks) return false;
-    self->marks = false;
-    return true;
+    return peal_mark_take_back(&self->mark);
 }
 
 bool peal_impute_marks(const void *state) {
     const impute *self = state;
-    return self->marks;
+    return self->mark.is_made;
 }
 
 peal_impute_trace peal_impute_left(const void *state) {

@@ -224,14 +224,13 @@ static void weigh(const models__member *m, size_t begin, size_t count, double *l
     }
 }
 
-/* Small losses in units of 2^-30, added up; *is_small tells whether they all are. Adding 1.5 * 2^52 rounds to a whole
- * number and leaves it in the lower bits. */
+/* Small losses in units of 2^-30, added up; *is_small tells whether they all are. */
 PEAL_VECTOR static int64_t sum_small(const double *losses, size_t count, bool *is_small) {
     uint64_t most = 0, sum = 0;
     for (size_t i = 0; i < count; i++) {
         const uint64_t size = peal_bits_of(losses[i]) & ~(UINT64_C(1) << 63);
         most = size > most ? size : most;
-        sum += peal_bits_of(losses[i] * (1 << 30) + 0x1.8p52) - peal_bits_of(0x1.8p52);
+        sum += (uint64_t)peal_nearest(losses[i] * (1 << 30));
     }
     *is_small = peal_of_bits(most) < 1 << 20;
     return (int64_t)sum;

@@ -395,14 +395,12 @@ static peal_status split_leaf(models__member *m, size_t index) {
  * at a time. */
 enum { EXACT_ROWS = 1 << 22, SCALED_ROWS = 256 };
 
-/* Pairs of derivatives, `step` numbers apart, as whole numbers up to 2^40: adding 1.5 * 2^52 rounds and leaves them in
- * the lower bits. */
+/* Pairs of derivatives, `step` numbers apart, as whole numbers up to 2^40. */
 PEAL_VECTOR static void scale_pairs(const double *restrict from, size_t step, size_t count, double gradient_scale,
                                     double hessian_scale, int64_t *restrict to) {
-    const int64_t zero = (int64_t)peal_bits_of(0x1.8p52);
     for (size_t i = 0; i < count; i++) {
-        to[2 * i] = (int64_t)peal_bits_of(from[i * step] * gradient_scale + 0x1.8p52) - zero;
-        to[2 * i + 1] = (int64_t)peal_bits_of(from[i * step + 1] * hessian_scale + 0x1.8p52) - zero;
+        to[2 * i] = peal_nearest(from[i * step] * gradient_scale);
+        to[2 * i + 1] = peal_nearest(from[i * step + 1] * hessian_scale);
     }
 }
 

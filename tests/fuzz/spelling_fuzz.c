@@ -28,7 +28,7 @@ static void read_any(const char *text, size_t size) {
         (void)peal_spelling_read(&one, text, size, &number);
     }
     (void)peal_spelling_read(&(peal_spelling){.clock = true}, text, size, &number);
-    for (uint8_t kind = 1; kind < PEAL_MEASURE_KINDS; kind++) {
+    for (uint8_t kind = 1; kind < MEASURE__KINDS; kind++) {
         (void)peal_spelling_read(&(peal_spelling){.measure = kind, .marked = kind % 2}, text, size, &number);
     }
     (void)peal_spelling_hint(text, size);
