@@ -1,22 +1,16 @@
 /* The job that follows a source: fits a pipeline on its beginning, and adds a shard a window; see grow.h. */
 #include "etl/job/grow.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "core/base/digest.h"
 #include "core/base/json.h"
 #include "core/base/machine.h"
 #include "core/base/text.h"
 #include "etl/dataset/dataset.h"
 #include "etl/job/etl_parts.h"
+#include "etl/job/growth.h"
 #include "etl/job/windows.h"
-
-static const char quarantine_name[] = "quarantine.jsonl";
 
 typedef struct grow_job {
     const peal_grow_options *options;
@@ -24,18 +18,19 @@ typedef struct grow_job {
     char *out;
     json_t *description;
     peal_dataset *before; /* the one that is gone on with, or NULL */
-    peal_position position;
+    peal_grown grown;     /* what stands in it, and in the end what stands */
     peal_live *live;
     peal_buffer pipeline_text;
     peal_pipeline *pipeline;
-    peal_staging *staging; /* until the first window stands */
-    peal_lock *lock;       /* on the dataset, from then on */
+    peal_staging *staging; /* until `growth` has it */
+    peal_lock *lock;       /* on the dataset that is gone on with, until `growth` has it */
     peal_windows *windows;
-    peal_dataset_writer *writer;
-    char *head;                   /* of the source, in hexadecimal digits */
-    peal_buffer bad;              /* lines for the quarantine, of the present window */
-    uint64_t quarantine_bytes;    /* that the manifest counts */
-    uint64_t rows_used, rows_bad; /* of windows that stand */
+    peal_growth *growth;
+    char *head;       /* of the source, in hexadecimal digits */
+    peal_buffer bad;  /* lines for the quarantine, of the present window */
+    uint64_t rows;    /* of windows that are closed, good and bad */
+    uint64_t unknown; /* of which so many texts are not known to the pipeline */
+    uint64_t windows_closed;
 } grow_job;
 
 /* ---- what the job is ---- */
@@ -116,7 +111,7 @@ static peal_status check_same_name(const grow_job *job, const json_t *manifest, 
     json_t *name = peal_json_path(job->options->etl.sources[0]);
     const bool same = name && json_equal(name, saved);
     json_decref(name);
-    if (same || job->position.place.inode == 0) return PEAL_OK;
+    if (same || job->grown.position.place.inode == 0) return PEAL_OK;
     return peal_fail(err, PEAL_E_USAGE, "the dataset %s follows %s, not %s: give that name", job->out,
                      json_is_string(saved) ? json_string_value(saved) : "another file", job->options->etl.sources[0]);
 }
@@ -131,15 +126,16 @@ static peal_status recall(grow_job *job, peal_error *err) {
     }
     PEAL_TRY(check_same_job(job, json_object_get(manifest, "job"), err));
     job->head = head ? peal_strdup(head) : NULL;
-    if (!job->head || !peal_position_load(json_object_get(follow, "position"), &job->position)) {
+    if (!job->head || !peal_position_load(json_object_get(follow, "position"), &job->grown.position)) {
         return peal_fail(err, PEAL_E_DATA, "%s/manifest.json does not say how far the source was read", job->out);
     }
     PEAL_TRY(check_same_name(job, manifest, err));
     const json_t *rows = json_object_get(manifest, "rows");
-    job->rows_used = count_of(rows, "used");
-    job->rows_bad = count_of(rows, "dropped") + count_of(rows, "quarantined");
-    job->quarantine_bytes = count_of(follow, "quarantine_bytes");
-    job->result->windows = count_of(follow, "windows");
+    job->grown.rows_used = count_of(rows, "used");
+    job->grown.rows_bad = count_of(rows, "dropped") + count_of(rows, "quarantined");
+    job->grown.quarantine_bytes = count_of(follow, "quarantine_bytes");
+    job->grown.windows = job->windows_closed = count_of(follow, "windows");
+    job->rows = job->grown.rows_used + job->grown.rows_bad;
     PEAL_TRY(peal_pipeline_load(peal_dataset_pipeline(job->before), &job->pipeline, err));
     return peal_pipeline_write(job->pipeline, &job->pipeline_text, err);
 }
@@ -161,7 +157,7 @@ static peal_status open_before(grow_job *job, peal_error *err) {
 static peal_status open_source(grow_job *job, peal_error *err) {
     const peal_grow_options *options = job->options;
     const peal_etl_options *etl = &options->etl;
-    const bool was_file = job->before && job->position.place.inode;
+    const bool was_file = job->before && job->grown.position.place.inode;
     const peal_live_options live = {
         .source = etl->sources[0],
         .format = etl->format,
@@ -169,7 +165,7 @@ static peal_status open_source(grow_job *job, peal_error *err) {
         .following = {.files = true,
                       .has_idle = options->has_idle,
                       .idle_ms = options->idle_ms,
-                      .from = was_file ? &job->position.place : NULL},
+                      .from = was_file ? &job->grown.position.place : NULL},
         .stop = etl->stop,
         .reporter = etl->reporter,
     };
@@ -185,7 +181,7 @@ static peal_status open_source(grow_job *job, peal_error *err) {
         peal_report(etl->reporter, PEAL_EVENT_WARNING,
                     "%s cannot be read again: what came behind the last window (row %llu) and before now is lost, "
                     "and nobody knows how much it is",
-                    name, (unsigned long long)(job->rows_used + job->rows_bad));
+                    name, (unsigned long long)job->rows);
     }
     const peal_status status = peal_live_keep_head(job->live, job->head, err);
     if (status == PEAL_E_DATA) peal_error_context(err, "%s/manifest.json is damaged", job->out);
@@ -233,147 +229,86 @@ static peal_status note_bad(void *user, const peal_bad_row *bad, peal_error *err
     return status;
 }
 
+/* Nothing comes: what is being written will stand, or has failed, before it is waited for. */
+static peal_status settle(void *user, peal_error *err) {
+    grow_job *job = user;
+    return peal_growth_wait(job->growth, err);
+}
+
 static peal_status open_windows(grow_job *job, peal_error *err) {
     const peal_grow_options *options = job->options;
     const peal_etl_options *etl = &options->etl;
     const peal_windows_options windows = {.rows = options->window_rows,
                                           .ms = options->window_ms,
                                           .purpose = PEAL_APPLY_ALL,
-                                          .from = job->before ? &job->position : NULL,
+                                          .from = job->before ? &job->grown.position : NULL,
                                           .reading = etl->reading,
                                           .nulls = etl->nulls,
                                           .null_count = etl->null_count,
                                           .label_required = true,
                                           .on_bad_row = etl->on_bad_row,
                                           .bad_row = note_bad,
+                                          .idle = settle,
                                           .user = job,
                                           .threads = etl->threads,
                                           .stop = etl->stop,
                                           .reporter = etl->reporter};
     job->pipeline->has_split = false; /* of a pipeline that was given: splitting belongs to who fitted it */
     PEAL_TRY(peal_windows_open(job->live, job->pipeline, &windows, &job->windows, err));
-    const char *folder = job->before ? job->out : peal_staging_path(job->staging);
     const peal_table *schema = peal_windows_schema(job->windows);
     if (schema->column_count == 0) {
         return peal_fail(err, PEAL_E_USAGE,
                          "%s: no column is left to put into the dataset (transform keep keeps one as it is)",
                          peal_live_name(job->live));
     }
-    PEAL_TRY(peal_dataset_writer_new(folder, schema, &job->writer, err));
-    return job->before ? peal_dataset_writer_go_on(job->writer, peal_dataset_manifest(job->before), err) : PEAL_OK;
-}
-
-/* ---- the dataset ---- */
-
-/* Cuts what a job that was killed has written behind the last window. */
-static peal_status cut_quarantine(const grow_job *job, peal_error *err) {
-    char *path = peal_path_join(job->out, quarantine_name);
-    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    peal_status status = PEAL_OK;
-    struct stat info;
-    if (job->quarantine_bytes == 0) {
-        status = peal_remove_tree(path, err);
-    } else if (stat(path, &info) != 0 || (uint64_t)info.st_size < job->quarantine_bytes) {
-        status = peal_fail(err, PEAL_E_DATA, "%s is damaged: %llu bytes were expected", path,
-                           (unsigned long long)job->quarantine_bytes);
-    } else if (truncate(path, (off_t)job->quarantine_bytes) != 0) {
-        status = peal_fail_errno(err, PEAL_E_FAILED, errno, "cannot cut %s", path);
-    }
-    free(path);
-    return status;
-}
-
-static peal_status sync_file(const char *path, peal_error *err) {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const bool synced = fd >= 0 && fsync(fd) == 0;
-    const int problem = errno;
-    if (fd >= 0) close(fd);
-    return synced ? PEAL_OK : peal_fail_errno(err, PEAL_E_FAILED, problem, "cannot write %s", path);
-}
-
-/* Adds the window's bad rows to the quarantine, of which the manifest then counts more bytes. */
-static peal_status write_quarantine(grow_job *job, peal_error *err) {
-    if (job->bad.size == 0) return PEAL_OK;
-    char *path = peal_path_join(job->staging ? peal_staging_path(job->staging) : job->out, quarantine_name);
-    if (!path) return peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-    peal_status status = peal_file_append(path, job->bad.data, job->bad.size, err);
-    if (status == PEAL_OK) status = sync_file(path, err);
-    if (status == PEAL_OK) job->quarantine_bytes += job->bad.size;
-    job->bad.size = 0;
-    free(path);
-    return status;
-}
-
-static json_t *rows_json(const grow_job *job) {
-    const bool quarantines = job->options->etl.on_bad_row == PEAL_BAD_ROWS_QUARANTINE;
-    return json_pack("{s:I, s:I, s:I, s:I}", "in", (json_int_t)(job->rows_used + job->rows_bad), "used",
-                     (json_int_t)job->rows_used, "dropped", (json_int_t)(quarantines ? 0 : job->rows_bad),
-                     "quarantined", (json_int_t)(quarantines ? job->rows_bad : 0));
-}
-
-/* The input, of which nothing is told that changes from run to run; NULL if there is no memory. */
-static json_t *input_json(const grow_job *job) {
-    char hash[17];
-    peal_hash_text(0, hash);
-    json_t *input = json_pack("{s:o, s:I, s:s, s:I}", "path", peal_json_path(job->options->etl.sources[0]), "size",
-                              (json_int_t)job->position.place.offset, "xxh3", hash, "rows",
-                              (json_int_t)(job->rows_used + job->rows_bad));
-    static const char *const none[] = {"mtime_ns", "ctime_ns", "inode", "device"};
-    for (size_t i = 0; i < 4; i++) input = peal_json_set(input, none[i], json_integer(0));
-    return peal_json_append(json_array(), input);
-}
-
-static json_t *facts(const grow_job *job) {
-    json_t *follow = json_pack("{s:I, s:o, s:I, s:s}", "windows", (json_int_t)job->result->windows, "position",
-                               peal_position_save(&job->position), "quarantine_bytes",
-                               (json_int_t)job->quarantine_bytes, "head", job->head);
-    return json_pack("{s:o, s:O, s:o, s:o}", "rows", rows_json(job), "job", job->description, "inputs", input_json(job),
-                     "follow", follow);
-}
-
-static peal_status commit_first(grow_job *job, peal_error *err) {
-    peal_staging *staging = job->staging;
-    job->staging = NULL;
-    PEAL_TRY(peal_staging_commit(staging, &peal_dataset_kind, err));
-    PEAL_TRY(peal_dataset_writer_move(job->writer, job->out, err));
-    return peal_lock_take(job->out, PEAL_LOCK_EXCLUSIVE, "the dataset", &job->lock, err);
-}
-
-/* The window stands in the dataset when this returns. */
-static peal_status commit(grow_job *job, const peal_window_part *part, peal_error *err) {
-    job->position = part->after;
-    job->rows_used += part->rows;
-    job->rows_bad += part->bad;
-    job->result->windows += part->rows > 0;
-    PEAL_TRY(write_quarantine(job, err));
-    PEAL_TRY(peal_dataset_writer_commit(job->writer, facts(job), (const char *)job->pipeline_text.data, err));
-    if (job->staging) PEAL_TRY(commit_first(job, err));
-    job->result->new_windows += part->rows > 0;
-    job->result->new_rows += part->rows;
     return PEAL_OK;
+}
+
+static peal_status open_growth(grow_job *job, peal_error *err) {
+    const peal_etl_options *etl = &job->options->etl;
+    const peal_growth_options growth = {.folder = job->out,
+                                        .source = etl->sources[0],
+                                        .head = job->head,
+                                        .job = job->description,
+                                        .pipeline = (const char *)job->pipeline_text.data,
+                                        .schema = peal_windows_schema(job->windows),
+                                        .quarantines = etl->on_bad_row == PEAL_BAD_ROWS_QUARANTINE,
+                                        .manifest = job->before ? peal_dataset_manifest(job->before) : NULL,
+                                        .grown = job->grown,
+                                        .staging = job->staging,
+                                        .lock = job->lock};
+    job->staging = NULL;
+    job->lock = NULL;
+    return peal_growth_open(&growth, &job->growth, err);
 }
 
 /* ---- the way through ---- */
 
-static void count(grow_job *job) {
-    peal_grow_result *result = job->result;
-    const bool quarantines = job->options->etl.on_bad_row == PEAL_BAD_ROWS_QUARANTINE;
-    result->rows_used = job->rows_used;
-    result->rows_in = job->rows_used + job->rows_bad;
-    result->rows_quarantined = quarantines ? job->rows_bad : 0;
-    result->rows_dropped = quarantines ? 0 : job->rows_bad;
-}
-
 /* Tells of values that the pipeline does not know, as far as they are new. */
 static void say_unknown(grow_job *job) {
     const char *column;
-    const uint64_t all = peal_windows_unknown(job->windows, &column), more = all - job->result->unknown;
-    job->result->unknown = all;
+    const uint64_t all = peal_windows_unknown(job->windows, &column), more = all - job->unknown;
+    job->unknown = all;
     if (more == 0) return;
     peal_report(job->options->etl.reporter, PEAL_EVENT_NOTE,
                 "window %llu: %llu value%s (the first ones of column '%s') not known to the pipeline %s missing",
-                (unsigned long long)job->result->windows, (unsigned long long)more, more == 1 ? "" : "s", column,
+                (unsigned long long)job->windows_closed, (unsigned long long)more, more == 1 ? "" : "s", column,
                 more == 1 ? "counts as" : "count as");
+}
+
+static peal_status put(grow_job *job, const peal_window_part *part, peal_error *err) {
+    const peal_growth_part rows = {.table = part->table,
+                                   .bad = &job->bad,
+                                   .closes = part->closes,
+                                   .rows = part->rows,
+                                   .bad_rows = part->bad,
+                                   .after = part->after};
+    PEAL_TRY(peal_growth_put(job->growth, &rows, err));
+    if (!part->closes) return PEAL_OK;
+    job->rows += part->rows + part->bad;
+    job->windows_closed += part->rows > 0;
+    say_unknown(job);
+    return PEAL_OK;
 }
 
 static peal_status walk(grow_job *job, peal_error *err) {
@@ -382,34 +317,48 @@ static peal_status walk(grow_job *job, peal_error *err) {
         peal_window_part part;
         PEAL_TRY(peal_windows_next(job->windows, &part, err));
         if (part.ended) break;
-        /* A dataset has rows: bad ones alone wait for the first good one. */
-        PEAL_TRY(peal_dataset_writer_batch(job->writer, PEAL_SPLIT_TRAIN, part.table, err));
-        if (part.closes && job->rows_used + part.rows > 0) {
-            PEAL_TRY(commit(job, &part, err));
-            say_unknown(job);
-        }
-        peal_report_progress(reporter, "following", "rows", job->rows_used + job->rows_bad, 0);
+        PEAL_TRY(put(job, &part, err));
+        peal_report_progress(reporter, "following", "rows", job->rows, 0);
     }
-    if (job->rows_used > 0) return PEAL_OK;
+    PEAL_TRY(peal_growth_wait(job->growth, err));
+    if (peal_growth_grown(job->growth)->rows_used > 0) return PEAL_OK;
     return peal_fail(err, PEAL_E_DATA, "%s: not one row is good", peal_live_name(job->live));
+}
+
+/* Of what stands, whatever the job came to. */
+static void count(grow_job *job) {
+    const bool quarantines = job->options->etl.on_bad_row == PEAL_BAD_ROWS_QUARANTINE;
+    const peal_grown before = job->grown;
+    if (job->growth) {
+        peal_growth_wait(job->growth, NULL);
+        job->grown = *peal_growth_grown(job->growth);
+    }
+    const peal_grown *grown = &job->grown;
+    *job->result = (peal_grow_result){.rows_in = grown->rows_used + grown->rows_bad,
+                                      .rows_used = grown->rows_used,
+                                      .rows_dropped = quarantines ? 0 : grown->rows_bad,
+                                      .rows_quarantined = quarantines ? grown->rows_bad : 0,
+                                      .windows = grown->windows,
+                                      .new_windows = grown->windows - before.windows,
+                                      .new_rows = grown->rows_used - before.rows_used,
+                                      .unknown = job->unknown};
 }
 
 static peal_status begin(grow_job *job, peal_error *err) {
     PEAL_TRY(describe(job, err));
     PEAL_TRY(open_before(job, err));
     PEAL_TRY(open_source(job, err));
-    if (job->before) {
-        PEAL_TRY(cut_quarantine(job, err));
-    } else {
+    if (!job->before) {
         PEAL_TRY(peal_staging_make(job->out, NULL, &job->staging, err));
         PEAL_TRY(make_pipeline(job, err));
     }
-    return open_windows(job, err);
+    PEAL_TRY(open_windows(job, err));
+    return open_growth(job, err);
 }
 
 static void job_clear(grow_job *job) {
+    peal_growth_close(job->growth); /* which may have a table of a window */
     peal_windows_close(job->windows);
-    peal_dataset_writer_abort(job->writer);
     peal_live_free(job->live);
     peal_staging_abandon(job->staging, false);
     peal_lock_release(job->lock);

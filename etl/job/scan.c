@@ -327,10 +327,22 @@ static uint8_t kind_of(const scan_slot *slot, size_t index, const peal_dictionar
     return doubt_of(slot, index, peal_dictionary_text(dictionary, code)) ? TEXT_DOUBTFUL : 0;
 }
 
+/* How many rows have a text of the kind, where all have a text. */
+static uint64_t count_codes(const seen_texts *seen, const int32_t *codes, size_t count, uint8_t kind) {
+    uint64_t rows = 0;
+    for (size_t row = 0; row < count; row++) rows += (seen->kinds.data[codes[row]] & kind) != 0;
+    return rows;
+}
+
 /* Adds the column's rows with a text of the kind. */
 static void count_kind(const scan_slot *slot, size_t index, const peal_column *column, uint8_t kind, odd_texts *out) {
     const seen_texts *seen = &slot->seen[index];
-    for (size_t row = 0; seen->found & kind && row < column->length; row++) {
+    if (!(seen->found & kind)) return;
+    if (out->rows > 0 && !column->validity && column->codes == PEAL_TYPE_INT32) {
+        out->rows += count_codes(seen, column->values, column->length, kind);
+        return;
+    }
+    for (size_t row = 0; row < column->length; row++) {
         const int32_t code = peal_column_code(column, row);
         if (code < 0 || !(seen->kinds.data[code] & kind)) continue;
         if (out->rows++ == 0) note_first(slot, index, peal_dictionary_text(column->dictionary, (uint32_t)code), out);

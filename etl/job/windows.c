@@ -17,8 +17,8 @@ struct peal_windows {
     peal_live *live;
     const peal_pipeline *pipeline;
     peal_scan *scan;
-    peal_applier *applier; /* for its schema */
-    peal_pile *pile;
+    peal_applier *applier;      /* for its schema */
+    peal_pile *piles[2], *pile; /* in turn; the present one */
     size_t table_rows;
     size_t label; /* among the columns of the tables; SIZE_MAX: any label will do */
     /* The rows that the scan has handed out, and how far they are used. */
@@ -29,7 +29,7 @@ struct peal_windows {
     uint64_t number, window_rows, window_bad;
     int64_t begin_ns;
     uint64_t used_bytes; /* of the source, up to the end of the last record that was used */
-    bool closed, shown;  /* the part that was handed out closed it; it was handed out */
+    bool closed;         /* the part that was handed out closed it */
     /* The end of it all. */
     bool ended;
     peal_status status;
@@ -68,7 +68,7 @@ static peal_status init(peal_windows *self, peal_error *err) {
     self->label = find_label(self, schema);
     const size_t rows = TABLE_BYTES / peal_row_bytes(schema);
     self->table_rows = rows < 1 ? 1 : rows < TABLE_ROWS ? rows : TABLE_ROWS;
-    PEAL_TRY(peal_pile_new(schema, &self->pile, err));
+    for (size_t i = 0; i < 2; i++) PEAL_TRY(peal_pile_new(schema, &self->piles[i], err));
     peal_track_begin(&self->track, self->live, self->options.from);
     return open_scan(self, err);
 }
@@ -102,7 +102,7 @@ void peal_windows_close(peal_windows *windows) {
     if (!windows) return;
     peal_scan_close(windows->scan);
     peal_applier_free(windows->applier);
-    peal_pile_free(windows->pile);
+    for (size_t i = 0; i < 2; i++) peal_pile_free(windows->piles[i]);
     free(windows);
 }
 
@@ -119,13 +119,22 @@ static bool is_over(const peal_windows *self) {
            self->window_rows > 0 && peal_now_ns() - self->begin_ns >= (int64_t)self->options.ms * 1000000;
 }
 
+static peal_status fetch_until(peal_windows *self, int64_t until, peal_error *err) {
+    enum { A_WHILE_NS = 20000000 };
+    const int64_t soon = self->options.idle ? peal_now_ns() + A_WHILE_NS : until;
+    PEAL_TRY(peal_scan_next_until(self->scan, soon < until ? soon : until, &self->rows, err));
+    if (!self->rows.late || soon >= until) return PEAL_OK;
+    PEAL_TRY(self->options.idle(self->options.user, err));
+    return peal_scan_next_until(self->scan, until, &self->rows, err);
+}
+
 /* Fetches rows that are not used yet; none if the time is over or all has ended. */
 static peal_status fetch(peal_windows *self, peal_error *err) {
     const bool waits = !self->options.ms || self->window_rows == 0;
     const int64_t until = waits ? INT64_MAX : self->begin_ns + (int64_t)self->options.ms * 1000000;
     peal_track_move(&self->track, self->rows.block);
     self->row = self->bad = 0;
-    PEAL_TRY(peal_scan_next_until(self->scan, until, &self->rows, err));
+    PEAL_TRY(fetch_until(self, until, err));
     self->ended = self->rows.ended;
     return PEAL_OK;
 }
@@ -243,8 +252,8 @@ static peal_status collect(peal_windows *self, bool *closes, peal_error *err) {
 
 peal_status peal_windows_next(peal_windows *self, peal_window_part *out, peal_error *err) {
     *out = (peal_window_part){.ended = true};
-    if (self->shown) peal_pile_forget(self->pile);
-    self->shown = true;
+    self->pile = self->piles[self->pile == self->piles[0]];
+    peal_pile_forget(self->pile);
     if (self->closed) begin_window(self);
     if (self->ended) {
         if (self->status != PEAL_OK && err) *err = self->error;

@@ -4,7 +4,7 @@
  * whichever comes first; bad rows do not count. Where windows of a count end, and the tables in which their rows are
  * handed out, depend on the rows alone: not on how the bytes came, nor on threads. Each window ends at a *position*, at
  * which another one can begin later if the source is a file. Memory is bounded: a few blocks are in flight, and the
- * rows of one table. */
+ * rows of two tables. */
 #ifndef PEAL_ETL_JOB_WINDOWS_H
 #define PEAL_ETL_JOB_WINDOWS_H
 
@@ -24,7 +24,10 @@ typedef struct peal_windows_options {
     peal_bad_rows on_bad_row;
     /* Is told each bad row that does not fail the job, in order, before the rows behind it; may be NULL. */
     peal_status (*bad_row)(void *user, const peal_bad_row *bad, peal_error *err);
-    void *user;
+    /* Is called where rows are waited for and none have come for a while; what it returns ends the windows unless it is
+     * PEAL_OK. May be NULL. */
+    peal_status (*idle)(void *user, peal_error *err);
+    void *user;             /* of both */
     size_t threads;         /* 0: as many as there are CPUs */
     const atomic_int *stop; /* may be NULL */
     const peal_reporter *reporter;
@@ -32,7 +35,7 @@ typedef struct peal_windows_options {
 
 /* More rows of a window. */
 typedef struct peal_window_part {
-    const peal_table *table; /* lasts until the next call; may have no rows */
+    const peal_table *table; /* lasts until the next call but one; may have no rows */
     uint64_t number;         /* of the window, from 0 */
     uint64_t rows, bad;      /* of the window so far, with these */
     bool closes;             /* the window ends with them: */

@@ -156,6 +156,18 @@ grow fifo --window 0.2s --idle-seconds 1 --out t
 kill $writer
 [ "$(dataset_rows t)" = 75 ] && [ "$(shards t)" = 3 ] || fail "windows of a time"
 
+# A window that cannot be written ends the job, though the pipe stays open and nothing more comes.
+(
+    echo $header && rows 1 150
+    wait_for has_windows z 1
+    rm -r z
+    rows 151 250
+    exec sleep 60
+) >fifo &
+writer=$!
+expect 2 "cannot create z/" timeout 30 "$peal" etl fifo --label y --follow --window 100 --out z
+kill $writer
+
 # What a pipe had brought when the job was interrupted is not lost.
 (
     echo $header && rows 1 150
