@@ -6,7 +6,7 @@
 extern "C" {
 #endif
 
-#define PEAL_VERSION "0.5.5"
+#define PEAL_VERSION "0.5.6"
 
 /* The version of the library that runs, which may be another one than that of this header. */
 const char *peal_version(void);

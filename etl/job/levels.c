@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,16 +15,19 @@ typedef struct chunk_ref {
     size_t spill, chunk;
 } chunk_ref;
 
-/* What is learnt of one column that waits. */
+/* What is learnt of one column that waits. Moments depend on the order in which they are merged, which is that of the
+ * chunks; histograms do not, so that whoever has made one merges it. */
 typedef struct sketch {
     peal_summary summary;
     peal_histogram histogram;
+    pthread_mutex_t lock; /* on the histogram, while chunks are under way */
 } sketch;
 
 /* What one chunk in flight needs. A chunk's slot is its index modulo the window. */
 typedef struct slot {
     peal_spill_rows rows;
-    sketch *sketches; /* [waiting_count] of this chunk */
+    peal_summary *summaries; /* [waiting_count] of this chunk */
+    peal_histogram part;     /* of one of its columns */
     double *values;
     uint8_t *keep; /* of the rows: those that train */
     size_t capacity;
@@ -60,6 +64,19 @@ static peal_status reserve(slot *place, peal_error *err) {
     return PEAL_OK;
 }
 
+/* Adds the slot's values to the histogram of a column. */
+static peal_status add_values(slot *place, sketch *whole, peal_error *err) {
+    pthread_mutex_lock(&whole->lock);
+    place->part.dropped = whole->histogram.dropped; /* no more bits will be needed */
+    pthread_mutex_unlock(&whole->lock);
+    PEAL_TRY(peal_histogram_take(&place->part, place->values, place->keep, place->rows.table.rows, err));
+    if (place->part.count == 0) return PEAL_OK;
+    pthread_mutex_lock(&whole->lock);
+    const peal_status status = peal_histogram_merge(&whole->histogram, &place->part, err);
+    pthread_mutex_unlock(&whole->lock);
+    return status;
+}
+
 static peal_status summarise(const level *self, slot *place, const peal_code_map *maps, peal_error *err) {
     const size_t rows = place->rows.table.rows;
     const peal_column *columns = peal_table_room_view(&place->rows.table);
@@ -67,13 +84,12 @@ static peal_status summarise(const level *self, slot *place, const peal_code_map
     for (size_t row = 0; row < rows; row++) place->keep[row] = place->rows.splits[row] == PEAL_SPLIT_TRAIN;
     for (size_t i = 0; i < self->waiting_count; i++) {
         const size_t column = self->waiting[i], step = self->next[column];
-        sketch *out = &place->sketches[i];
         peal_pipeline_numbers(self->pipeline, column, step, &columns[column], maps ? &maps[column] : NULL, 0, rows,
                               place->values);
-        out->summary = (peal_summary){0};
-        peal_summary_add_numbers(&out->summary, place->values, place->keep, rows);
+        place->summaries[i] = (peal_summary){0};
+        peal_summary_add_numbers(&place->summaries[i], place->values, place->keep, rows);
         if (!peal_pipeline_wants_histogram(self->pipeline, column, step)) continue;
-        PEAL_TRY(peal_histogram_take(&out->histogram, place->values, place->keep, rows, err));
+        PEAL_TRY(add_values(place, &self->sketches[i], err));
     }
     return PEAL_OK;
 }
@@ -100,11 +116,7 @@ static peal_status consume(void *user, size_t index, peal_error *err) {
     level *self = user;
     slot *place = &self->slots[index % self->window];
     for (size_t i = 0; i < self->waiting_count; i++) {
-        peal_summary_merge(&self->sketches[i].summary, &place->sketches[i].summary);
-        peal_histogram *part = &place->sketches[i].histogram;
-        if (part->count == 0) continue;
-        PEAL_TRY(peal_histogram_merge(&self->sketches[i].histogram, part, err));
-        part->dropped = self->sketches[i].histogram.dropped; /* the slot's next chunk needs no more bits */
+        peal_summary_merge(&self->sketches[i].summary, &place->summaries[i]);
     }
     self->rows_done += place->rows.table.rows;
     peal_report_progress(self->job->reporter, "fitting", "rows", self->rows_done, self->rows_total);
@@ -123,7 +135,9 @@ static peal_status find_waiting(level *self, bool *reads_text, peal_error *err) 
         self->waiting[self->waiting_count++] = i;
         *reads_text = *reads_text || peal_types[self->job->read->fields[i].type].has_vocabulary;
     }
-    return peal_alloc_checked(&self->sketches, self->waiting_count, sizeof *self->sketches, "columns", err);
+    PEAL_TRY(peal_alloc_checked(&self->sketches, self->waiting_count, sizeof *self->sketches, "columns", err));
+    for (size_t i = 0; i < self->waiting_count; i++) pthread_mutex_init(&self->sketches[i].lock, NULL);
+    return PEAL_OK;
 }
 
 static peal_status prepare(level *self, bool reads_text, peal_error *err) {
@@ -135,7 +149,7 @@ static peal_status prepare(level *self, bool reads_text, peal_error *err) {
     for (size_t i = 0; i < self->window; i++) {
         slot *place = &self->slots[i];
         PEAL_TRY(peal_spill_rows_init(&place->rows, self->job->read, err));
-        PEAL_TRY(peal_alloc_checked(&place->sketches, self->waiting_count, sizeof *place->sketches, "chunks", err));
+        PEAL_TRY(peal_alloc_checked(&place->summaries, self->waiting_count, sizeof *place->summaries, "chunks", err));
     }
     size_t at = 0;
     for (size_t i = 0; i < ingested->spill_count; i++) {
@@ -147,20 +161,20 @@ static peal_status prepare(level *self, bool reads_text, peal_error *err) {
     return PEAL_OK;
 }
 
-static void sketches_clear(sketch *sketches, size_t count) {
-    for (size_t i = 0; sketches && i < count; i++) peal_histogram_clear(&sketches[i].histogram);
-    free(sketches);
-}
-
 static void clear(level *self) {
     for (size_t i = 0; self->slots && i < self->window; i++) {
         slot *place = &self->slots[i];
         peal_spill_rows_clear(&place->rows);
-        sketches_clear(place->sketches, self->waiting_count);
+        peal_histogram_clear(&place->part);
+        free(place->summaries);
         free(place->values);
         free(place->keep);
     }
-    sketches_clear(self->sketches, self->waiting_count);
+    for (size_t i = 0; self->sketches && i < self->waiting_count; i++) {
+        peal_histogram_clear(&self->sketches[i].histogram);
+        pthread_mutex_destroy(&self->sketches[i].lock);
+    }
+    free(self->sketches);
     peal_map_cache_free(self->maps);
     free(self->slots);
     free(self->chunks);

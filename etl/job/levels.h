@@ -19,8 +19,8 @@ typedef struct peal_levels_job {
     const peal_reporter *reporter;
 } peal_levels_job;
 
-/* Fits what is left of the pipeline; next[column] is the step that waits (peal_pipeline_fit). Chunks are merged in
- * their order, so the number of threads makes no difference. */
+/* Fits what is left of the pipeline; next[column] is the step that waits (peal_pipeline_fit). Moments are
+ * merged in the order of the chunks, histograms are the same in any, so the number of threads makes no difference. */
 peal_status peal_levels_fit(const peal_levels_job *job, peal_pipeline *pipeline, size_t *next, peal_error *err);
 
 #endif

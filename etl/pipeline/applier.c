@@ -12,6 +12,11 @@ static peal_type code_type(uint32_t size) {
     return size <= INT8_MAX + 1 ? PEAL_TYPE_INT8 : size <= INT16_MAX + 1 ? PEAL_TYPE_INT16 : PEAL_TYPE_INT32;
 }
 
+/* Of codes without names. */
+static peal_type plain_code_type(uint32_t size) {
+    return size <= UINT8_MAX + 1 ? PEAL_TYPE_UINT8 : size <= UINT16_MAX + 1 ? PEAL_TYPE_UINT16 : PEAL_TYPE_INT32;
+}
+
 static peal_status fill_dictionary(peal_dictionary *dictionary, const peal_pipeline_step *step, peal_error *err) {
     uint32_t count = step->transform->width(step->state);
     for (uint32_t i = 0; i < count; i++) {
@@ -31,7 +36,7 @@ static peal_status add_coded_column(peal_applier *applier, size_t raw, peal_erro
     out->name = pipeline->schema.fields[raw].name;
     const peal_pipeline_step *encoder = &column->steps[column->step_count - 1];
     if (!encoder->transform->dictionary) {
-        out->type = out->codes = PEAL_TYPE_INT32;
+        out->type = plain_code_type(encoder->transform->width(encoder->state));
         return PEAL_OK;
     }
     out->dictionary = encoder->transform->dictionary(encoder->state);
@@ -211,7 +216,8 @@ const peal_table *peal_applier_schema(const peal_applier *applier) {
 
 /* True of codes, with a dictionary or without. */
 bool applier__holds_codes(const peal_column *column) {
-    return column->type == PEAL_TYPE_DICTIONARY || column->type == PEAL_TYPE_INT32;
+    return column->type == PEAL_TYPE_DICTIONARY || column->type == PEAL_TYPE_UINT8 ||
+           column->type == PEAL_TYPE_UINT16 || column->type == PEAL_TYPE_INT32;
 }
 
 peal_status applier__reserve_rows(peal_applier *applier, size_t rows, peal_error *err) {

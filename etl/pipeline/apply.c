@@ -171,7 +171,7 @@ static void apply_features(const peal_applier *applier, const peal_raw_batch *ra
 #define PUT_CODES(width)                                                                            \
     static size_t put_codes_##width(const int32_t *codes, size_t first, size_t count, void *values, \
                                     uint8_t *validity) {                                            \
-        int##width##_t *out = (int##width##_t *)values + first;                                     \
+        uint##width##_t *out = (uint##width##_t *)values + first;                                   \
         size_t missing = 0;                                                                         \
         for (size_t at = 0; at < count; at += 8) {                                                  \
             const size_t end = count - at < 8 ? count - at : 8;                                     \
@@ -180,7 +180,7 @@ static void apply_features(const peal_applier *applier, const peal_raw_batch *ra
                 const int32_t code = codes[at + i];                                                 \
                 bits |= (unsigned)(code >= 0) << i;                                                 \
                 missing += code < 0;                                                                \
-                out[at + i] = (int##width##_t)(code < 0 ? 0 : code);                                \
+                out[at + i] = (uint##width##_t)(code < 0 ? 0 : code);                               \
             }                                                                                       \
             validity[(first + at) / 8] = (uint8_t)bits;                                             \
         }                                                                                           \
@@ -192,9 +192,10 @@ PUT_CODES(32)
 
 static void put_codes(peal_column *out, const int32_t *codes, size_t first, size_t count, uint8_t *values,
                       uint8_t *validity) {
-    out->null_count += out->codes == PEAL_TYPE_INT8    ? put_codes_8(codes, first, count, values, validity)
-                       : out->codes == PEAL_TYPE_INT16 ? put_codes_16(codes, first, count, values, validity)
-                                                       : put_codes_32(codes, first, count, values, validity);
+    const size_t size = peal_column_value_size(out);
+    out->null_count += (size == 1   ? put_codes_8
+                        : size == 2 ? put_codes_16
+                                    : put_codes_32)(codes, first, count, values, validity);
 }
 
 /* The codes of some rows of a column of texts. */
@@ -219,13 +220,13 @@ static void bucket_rows(const peal_pipeline_column *column, const peal_column *r
     double chunk[NUMBER_CHUNK];
     gather_numbers(raw, map, selection ? selection + first : NULL, first, count, chunk);
     apply_number_steps(column, column->step_count, chunk, count);
-    for (size_t i = 0; i < count; i++) out[i] = encoder->transform->bucket(encoder->state, chunk[i]);
+    encoder->transform->buckets(encoder->state, chunk, count, out);
 }
 
 static void apply_codes(const peal_applier *applier, size_t from, const peal_raw_batch *raw, const peal_code_map *maps,
                         const uint32_t *selection, size_t count, peal_column *out, uint8_t *values, uint8_t *validity) {
     const peal_pipeline_column *column = &applier->pipeline->columns[from];
-    const bool is_number = column->steps[column->step_count - 1].transform->bucket != NULL;
+    const bool is_number = column->steps[column->step_count - 1].transform->buckets != NULL;
     int32_t codes[NUMBER_CHUNK];
     out->null_count = 0;
     for (size_t at = 0; at < count; at += NUMBER_CHUNK) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/vector.h"
+#include "etl/pipeline/applier.h"
 #include "etl/pipeline/pipeline.h"
 
 static peal_status damaged(peal_error *err, const char *name, const char *what) {
@@ -29,7 +31,7 @@ static bool step_fits(value_kind *kind, peal_column_role role, const peal_transf
         return fits;
     }
     case PEAL_TRANSFORM_ENCODE:
-        return *kind == (step->bucket ? VALUES_NUMBERS : VALUES_TEXTS) && is_last && role != PEAL_ROLE_LABEL;
+        return *kind == (step->buckets ? VALUES_NUMBERS : VALUES_TEXTS) && is_last && role != PEAL_ROLE_LABEL;
     case PEAL_TRANSFORM_KEEP:
         return *kind == VALUES_TEXTS && is_last && role == PEAL_ROLE_KEPT;
     case PEAL_TRANSFORM_QUERY:
@@ -191,12 +193,18 @@ static bool same_texts(const peal_dictionary *a, const peal_dictionary *b) {
            (bytes == 0 || memcmp(a->bytes.data, b->bytes.data, bytes) == 0);
 }
 
+/* Codes without names once were INT32, however few they are. */
+static bool is_wide_code(const peal_column *found, const peal_column *wanted) {
+    return found->type == PEAL_TYPE_INT32 && wanted->type != PEAL_TYPE_DICTIONARY && applier__holds_codes(wanted);
+}
+
 static peal_status check_table_column(const peal_column *found, const peal_column *wanted, const char *name,
                                       size_t index, peal_error *err) {
     char found_type[PEAL_TYPE_TEXT], wanted_type[PEAL_TYPE_TEXT];
     peal_column_type_text(found, found_type);
     peal_column_type_text(wanted, wanted_type);
-    if (strcmp(found->name, wanted->name) != 0 || strcmp(found_type, wanted_type) != 0) {
+    const bool same_type = strcmp(found_type, wanted_type) == 0 || is_wide_code(found, wanted);
+    if (strcmp(found->name, wanted->name) != 0 || !same_type) {
         return peal_fail(err, PEAL_E_DATA, "%s: column %zu is '%s' (%s), but the pipeline makes '%s' (%s)", name,
                          index + 1, found->name, found_type, wanted->name, wanted_type);
     }
@@ -206,10 +214,29 @@ static peal_status check_table_column(const peal_column *found, const peal_colum
                      wanted->dictionary ? wanted->dictionary->size : 0);
 }
 
+/* Whether a number is not below the width, whatever it is of: a missing one, too. */
+#define ANY_ABOVE(name, type)                                                        \
+    PEAL_VECTOR static bool name(const void *values, size_t count, uint32_t width) { \
+        const type *codes = values;                                                  \
+        uint32_t any = 0;                                                            \
+        for (size_t i = 0; i < count; i++) any |= (uint32_t)codes[i] >= width;       \
+        return any;                                                                  \
+    }
+ANY_ABOVE(any_above_8, uint8_t)
+ANY_ABOVE(any_above_16, uint16_t)
+ANY_ABOVE(any_above_32, int32_t)
+
+static bool may_be_above(const peal_column *column, uint32_t width) {
+    return (column->type == PEAL_TYPE_UINT8    ? any_above_8
+            : column->type == PEAL_TYPE_UINT16 ? any_above_16
+                                               : any_above_32)(column->values, column->length, width);
+}
+
 static peal_status check_column_codes(const peal_column *column, uint32_t width, const char *name, peal_error *err) {
+    if (!may_be_above(column, width)) return PEAL_OK;
     for (size_t row = 0; row < column->length; row++) {
         if (!peal_column_is_valid(column, row)) continue;
-        const int32_t code = ((const int32_t *)column->values)[row];
+        const int32_t code = peal_column_code(column, row);
         if (code >= 0 && (uint32_t)code < width) continue;
         return peal_fail(err, PEAL_E_DATA, "%s: column '%s' holds code %d in row %zu, but there are %u of them", name,
                          column->name, code, row + 1, width);

@@ -306,7 +306,7 @@ peal_status peal_plan_schema(const peal_found *found, const char *name, const pe
 
 /* True of what goes to numbers where no columns are named, and else to texts. */
 static bool takes_numbers(const peal_transform *transform) {
-    return transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket;
+    return transform->role == PEAL_TRANSFORM_NUMBERS || transform->buckets;
 }
 
 bool peal_plan_names(const peal_plan_options *plan, const char *column) {
@@ -391,7 +391,7 @@ static peal_status add_named_step(plan_work *planner, size_t column, const peal_
                          transform->name);
     }
     const bool image_step = transform->role == PEAL_TRANSFORM_IMAGE;
-    const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS || transform->bucket || beside;
+    const bool number_step = transform->role == PEAL_TRANSFORM_NUMBERS || transform->buckets || beside;
     const bool ends = transform->role == PEAL_TRANSFORM_ENCODE || keeps_texts(transform) || beside;
     const bool text_step =
         transform->role == PEAL_TRANSFORM_TEXT || transform->role == PEAL_TRANSFORM_READ || (ends && !number_step);

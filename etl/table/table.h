@@ -82,13 +82,22 @@ static inline bool peal_column_is_valid(const peal_column *column, size_t row) {
     return !column->validity || (column->validity[row / 8] >> (row % 8) & 1);
 }
 
-/* The code of a row of a DICTIONARY, or of an INT32 whose values are codes without names; -1 if it is missing. */
+/* The code of a row of a DICTIONARY, or of whole numbers (UINT8, UINT16, INT32) that are codes without names; -1 if it
+ * is missing. */
 static inline int32_t peal_column_code(const peal_column *column, size_t row) {
     if (!peal_column_is_valid(column, row)) return -1;
-    const size_t size = peal_types[column->codes].size;
-    if (size == 1) return ((const int8_t *)column->values)[row];
-    if (size == 2) return ((const int16_t *)column->values)[row];
-    return ((const int32_t *)column->values)[row];
+    switch (column->type == PEAL_TYPE_DICTIONARY ? column->codes : column->type) {
+    case PEAL_TYPE_INT8:
+        return ((const int8_t *)column->values)[row];
+    case PEAL_TYPE_INT16:
+        return ((const int16_t *)column->values)[row];
+    case PEAL_TYPE_UINT8:
+        return ((const uint8_t *)column->values)[row];
+    case PEAL_TYPE_UINT16:
+        return ((const uint16_t *)column->values)[row];
+    default:
+        return ((const int32_t *)column->values)[row];
+    }
 }
 
 /* Bytes of `values` of a column of fixed size; of lists and texts: of what lies in its own arrays but the offsets. */

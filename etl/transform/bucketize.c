@@ -7,6 +7,7 @@
 #include "core/base/json.h"
 #include "core/base/memory.h"
 #include "core/base/number.h"
+#include "core/base/vector.h"
 #include "etl/transform/histogram.h"
 #include "etl/transform/transform.h"
 
@@ -139,20 +140,24 @@ static uint32_t bucketize_width(const void *state) {
     return self->edge_count + 1;
 }
 
-/* How many edges are not above the value. */
-static int32_t bucketize_bucket(const void *state, double value) {
-    const bucketize *self = state;
-    uint32_t low = 0, high = self->edge_count;
-    if (value != value) return -1;
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-        if (self->edges[middle] <= value) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+/* Looks for some numbers side by side, which all take as many steps: how many edges are not above each. */
+PEAL_VECTOR static void search(const double *restrict edges, uint32_t edge_count, const double *restrict values,
+                               size_t count, int32_t *restrict codes) {
+    for (size_t i = 0; i < count; i++) codes[i] = 0;
+    for (uint32_t left = edge_count, half; left > 0; left -= half) {
+        half = (left + 1) / 2;
+        const double *last = edges + half - 1;
+        for (size_t i = 0; i < count; i++) codes[i] += last[codes[i]] <= values[i] ? (int32_t)half : 0;
     }
-    return (int32_t)low;
+    for (size_t i = 0; i < count; i++) codes[i] = values[i] == values[i] ? codes[i] : -1;
+}
+
+static void bucketize_buckets(const void *state, const double *values, size_t count, int32_t *codes) {
+    enum { SOME = 256 }; /* whose codes stay at hand */
+    const bucketize *self = state;
+    for (size_t at = 0; at < count; at += SOME) {
+        search(self->edges, self->edge_count, values + at, count - at < SOME ? count - at : SOME, codes + at);
+    }
 }
 
 const peal_transform peal_transform_bucketize = {
@@ -166,7 +171,7 @@ const peal_transform peal_transform_bucketize = {
     .fit = bucketize_fit,
     .wants_histogram = bucketize_wants_histogram,
     .width = bucketize_width,
-    .bucket = bucketize_bucket,
+    .buckets = bucketize_buckets,
 };
 
 static const peal_option bins_options[] = {
@@ -187,5 +192,5 @@ const peal_transform peal_transform_bins = {
     .fit = bins_fit,
     .wants_histogram = bucketize_wants_histogram,
     .width = bucketize_width,
-    .bucket = bucketize_bucket,
+    .buckets = bucketize_buckets,
 };

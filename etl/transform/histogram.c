@@ -52,9 +52,12 @@ static uint64_t *sort_keys(uint64_t *keys, uint64_t *spare, size_t count, unsign
     return keys;
 }
 
-static peal_status add_cell(peal_buffer *cells, uint64_t key, uint64_t count, peal_error *err) {
-    const peal_histogram_cell cell = {key, count};
-    return peal_buffer_append(cells, &cell, sizeof cell, err);
+/* Room for so many cells in the place of those that are there. */
+static peal_status begin_cells(peal_buffer *cells, size_t most, peal_histogram_cell **out, peal_error *err) {
+    cells->size = 0;
+    PEAL_TRY(peal_buffer_reserve(cells, most * sizeof **out, err));
+    *out = (peal_histogram_cell *)(void *)cells->data;
+    return PEAL_OK;
 }
 
 /* Drops `bits` more bits: cells that are then equal become one. */
@@ -81,9 +84,11 @@ static void fit_cells(peal_histogram *histogram) {
 
 peal_status peal_histogram_take(peal_histogram *histogram, const double *values, const uint8_t *keep, size_t count,
                                 peal_error *err) {
-    size_t used = 0;
-    histogram->cells.size = histogram->scratch.size = 0;
+    size_t used = 0, made = 0;
+    peal_histogram_cell *cells;
+    histogram->scratch.size = 0;
     histogram->count = 0;
+    PEAL_TRY(begin_cells(&histogram->cells, count, &cells, err));
     PEAL_TRY(peal_buffer_reserve(&histogram->scratch, 2 * count * sizeof(uint64_t), err));
     uint64_t *keys = (uint64_t *)(void *)histogram->scratch.data;
     for (size_t i = 0; i < count; i++) {
@@ -93,8 +98,9 @@ peal_status peal_histogram_take(peal_histogram *histogram, const double *values,
     keys = sort_keys(keys, keys + count, used, KEY_BITS - histogram->dropped);
     for (size_t begin = 0, end; begin < used; begin = end) {
         for (end = begin + 1; end < used && keys[end] == keys[begin];) end++;
-        PEAL_TRY(add_cell(&histogram->cells, keys[begin], end - begin, err));
+        cells[made++] = (peal_histogram_cell){keys[begin], end - begin};
     }
+    histogram->cells.size = made * sizeof *cells;
     histogram->count = used;
     fit_cells(histogram);
     return PEAL_OK;
@@ -105,15 +111,18 @@ peal_status peal_histogram_merge(peal_histogram *histogram, const peal_histogram
     const unsigned shift = histogram->dropped - more->dropped;
     const peal_histogram_cell *a = (const void *)histogram->cells.data, *b = (const void *)more->cells.data;
     const size_t a_count = cell_count(histogram), b_count = cell_count(more);
-    histogram->scratch.size = 0;
+    peal_histogram_cell *cells;
+    size_t made = 0;
+    PEAL_TRY(begin_cells(&histogram->scratch, a_count + b_count, &cells, err));
     for (size_t i = 0, k = 0; i < a_count || k < b_count;) {
         const uint64_t b_key = k < b_count ? b[k].key >> shift : 0;
         const bool takes_a = i < a_count && (k == b_count || a[i].key <= b_key);
         const uint64_t key = takes_a ? a[i].key : b_key;
         uint64_t count = takes_a ? a[i++].count : 0;
         for (; k < b_count && b[k].key >> shift == key; k++) count += b[k].count;
-        PEAL_TRY(add_cell(&histogram->scratch, key, count, err));
+        cells[made++] = (peal_histogram_cell){key, count};
     }
+    histogram->scratch.size = made * sizeof *cells;
     const peal_buffer merged = histogram->scratch;
     histogram->scratch = histogram->cells;
     histogram->cells = merged;

@@ -42,7 +42,7 @@ typedef enum peal_transform_role {
     PEAL_TRANSFORM_IMAGE,   /* images to images, while they are read */
     PEAL_TRANSFORM_TEXT,    /* text to text */
     PEAL_TRANSFORM_READ,    /* text to number */
-    PEAL_TRANSFORM_ENCODE,  /* text (or, with `bucket`, number) to columns of the feature block, to a code, or to a bag
+    PEAL_TRANSFORM_ENCODE,  /* text (or, with `buckets`, number) to columns of the feature block, to a code, or to a bag
                              */
     PEAL_TRANSFORM_KEEP,    /* text to a column of texts, beside what is learnt from */
     PEAL_TRANSFORM_QUERY,   /* text to what tells which rows are ranked together */
@@ -111,8 +111,8 @@ typedef struct peal_transform {
     uint32_t (*width)(const void *state);
     int32_t (*encode)(const void *state, peal_text text);
     peal_text (*code_name)(const void *state, uint32_t code);
-    /* Encoders of numbers, in the place of `encode`: the code of a number, or -1 if it is missing. */
-    int32_t (*bucket)(const void *state, double value);
+    /* Encoders of numbers, in the place of `encode`: the codes of numbers, -1 of one that is missing. */
+    void (*buckets)(const void *state, const double *values, size_t count, int32_t *codes);
     /* Encoders of which a text becomes `width` real numbers, in the place of `encode`: writes them, all 0 but a mark of
      * it and false if the text is missing or none that it knows. `code_name` names them. */
     bool (*spread)(const void *state, peal_text text, float *out);

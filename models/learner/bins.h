@@ -56,7 +56,7 @@ void models__bins_clear(models__bins *bins);
 
 /* Whether a column of codes has categories, which have no order. */
 static inline bool models__bins_makes_categories(const peal_pipeline_column *column) {
-    return column->role == PEAL_ROLE_INDEX && column->steps[column->step_count - 1].transform->bucket == NULL;
+    return column->role == PEAL_ROLE_INDEX && column->steps[column->step_count - 1].transform->buckets == NULL;
 }
 bool models__bins_have_categories(const models__bins *bins);
 

@@ -78,7 +78,7 @@ bool models__column_is_ordered(const models__columns *columns, const peal_pipeli
     if (column->role == PEAL_ROLE_SPARSE || (f < columns->numbers && !is_one_number(column))) return false;
     for (size_t i = 0; i < column->step_count; i++) {
         const peal_transform *transform = column->steps[i].transform;
-        if (transform->role == PEAL_TRANSFORM_ENCODE && !transform->bucket) return false;
+        if (transform->role == PEAL_TRANSFORM_ENCODE && !transform->buckets) return false;
     }
     return true;
 }
@@ -89,7 +89,10 @@ static double forward(const peal_pipeline_column *column, double value) {
         const peal_pipeline_step *step = &column->steps[i];
         if (step->transform->numbers) step->transform->numbers(step->state, &value, 1);
         if (isnan(value)) return -INFINITY;
-        if (step->transform->bucket) return step->transform->bucket(step->state, value);
+        if (!step->transform->buckets) continue;
+        int32_t code;
+        step->transform->buckets(step->state, &value, 1, &code);
+        return code;
     }
     return (double)(float)value;
 }

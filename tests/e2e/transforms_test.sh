@@ -52,7 +52,7 @@ awk 'BEGIN { print "user,zip,y"; for (i = 0; i < 600; i++) { u = i * 7919 % 53
 $peal etl users.csv --label y --transform hash:columns=user,bits=10,seed=5 --transform hash:columns=zip,bits=4 --out ds 2>err.txt
 steps user hash
 steps zip hash
-$peal inspect ds/train-00000.arrow --json | grep -q '"name": "user", "type": "int32"' || fail "$($peal inspect ds/train-00000.arrow --json)"
+$peal inspect ds/train-00000.arrow --json | grep -q '"name": "user", "type": "uint16"' || fail "$($peal inspect ds/train-00000.arrow --json)"
 $peal train ds --model logistic --epochs 40 --out m.st --quiet
 same users.csv
 # From whatever format the texts come, and from whichever block.
@@ -163,7 +163,7 @@ steps a 'impute clip log1p standardize'
 steps b 'log1p impute standardize'
 steps c 'replace number bucketize'
 steps d bucketize
-$peal inspect ds/train-00000.arrow --json | grep -q '"name": "c", "type": "int32"' || fail "$($peal inspect ds/train-00000.arrow --json)"
+$peal inspect ds/train-00000.arrow --json | grep -q '"name": "c", "type": "uint8"' || fail "$($peal inspect ds/train-00000.arrow --json)"
 cp ds/train-00000.arrow first.arrow
 cp ds/manifest.json first.json
 for threads in 2 5; do
