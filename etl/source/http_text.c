@@ -118,6 +118,8 @@ void source__answer_line(source__answer *answer, const char *line, size_t size, 
         if (!source__is_etag(answer->etag)) answer->etag[0] = '\0';
     } else if (IS("last-modified")) {
         take_text(&text, answer->modified, sizeof answer->modified);
+    } else if (IS("content-encoding")) {
+        take_text(&text, answer->encoding, sizeof answer->encoding);
     } else if (IS("x-amz-bucket-region")) {
         take_text(&text, answer->region, sizeof answer->region);
     } else if (IS("retry-after")) {

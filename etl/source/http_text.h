@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SOURCE__ETAG_SIZE = 256, SOURCE__MODIFIED_SIZE = 64, SOURCE__REGION_SIZE = 64 };
+enum { SOURCE__ETAG_SIZE = 256, SOURCE__MODIFIED_SIZE = 64, SOURCE__REGION_SIZE = 64, SOURCE__ENCODING_SIZE = 32 };
 
 #define SOURCE__UNKNOWN UINT64_MAX
 
@@ -30,7 +30,8 @@ typedef struct source__answer {
     uint64_t range_size;             /* of the whole object, or SOURCE__UNKNOWN */
     int64_t retry_after;             /* seconds from now; -1: not told */
     char etag[SOURCE__ETAG_SIZE], modified[SOURCE__MODIFIED_SIZE];
-    char region[SOURCE__REGION_SIZE]; /* where S3 has the bucket; "": not told */
+    char encoding[SOURCE__ENCODING_SIZE]; /* Content-Encoding; "": not told */
+    char region[SOURCE__REGION_SIZE];     /* where S3 has the bucket; "": not told */
 } source__answer;
 
 void source__answer_begin(source__answer *answer);

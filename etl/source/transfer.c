@@ -184,6 +184,8 @@ static void finish(source__transfers *self, source__download *one, CURLcode code
     detach(self, one);
     if (one->status != PEAL_OK) {
         end_with(one);
+    } else if (one->whole) {
+        one->ready_ns = peal_now_ns();
     } else if (one->request.refused[0] && code != CURLE_OK) {
         source__download_fail(one, PEAL_E_DATA, "leads to %s, which is not read from (allow-private allows it)",
                               one->request.refused);

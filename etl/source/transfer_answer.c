@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "core/base/machine.h"
@@ -101,11 +102,16 @@ static void judge_range(source__download *self) {
 }
 
 /* The server says that there are no such bytes: of an empty object, or behind the end of one whose size it had not
- * told. */
+ * told. A server that does not say how many there are may give no ranges at all: it is asked for all bytes then. */
 static void judge_no_range(source__download *self) {
     const source__answer *answer = &self->answer;
     source__facts now = {.size = answer->has_range ? answer->range_size : SOURCE__UNKNOWN};
-    if (self->from == 0 && now.size == SOURCE__UNKNOWN) now.size = 0; /* only an empty one has no first byte */
+    self->discarding = true;
+    if (now.size == SOURCE__UNKNOWN) {
+        self->whole = self->asks_range && !self->exact;
+        if (!self->whole) source__download_fail(self, PEAL_E_DATA, "the server answered 416");
+        return;
+    }
     memcpy(now.etag, answer->etag, sizeof now.etag);
     if (now.size != self->at) {
         source__download_fail(self, PEAL_E_DATA, "changed while it was read: it has no byte %llu any more",
@@ -113,8 +119,28 @@ static void judge_no_range(source__download *self) {
         return;
     }
     compare_facts(self, &now);
-    self->discarding = true;
     self->target = self->at;
+}
+
+/* Encodings of an answer's body that no codec reads. Nothing but the bytes as they are was asked for. */
+static bool is_foreign(const char *encoding) {
+    static const char *const names[] = {"br", "deflate", "compress", "x-compress"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcasecmp(encoding, names[i]) == 0) return true;
+    }
+    return false;
+}
+
+static void judge_bytes(source__download *self) {
+    if (is_foreign(self->answer.encoding)) {
+        source__download_fail(self, PEAL_E_DATA,
+                              "the server sends it encoded as '%s', which was not asked for and is not read",
+                              self->answer.encoding);
+    } else if (self->answer.status == 200) {
+        judge_whole(self);
+    } else {
+        judge_range(self);
+    }
 }
 
 void source__answer_judge(source__download *self) {
@@ -122,10 +148,8 @@ void source__answer_judge(source__download *self) {
     self->begun = true;
     switch (self->answer.status) {
     case 200:
-        judge_whole(self);
-        break;
     case 206:
-        judge_range(self);
+        judge_bytes(self);
         break;
     case 412: /* the answer to If-Match */
         self->discarding = true;
@@ -239,6 +263,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
 
 /* Where the next answer must begin. */
 static uint64_t first_byte(const source__download *self) {
+    if (self->whole) return 0;
     if (self->exact || (self->at > 0 && is_strong(self))) return self->at;
     return 0;
 }
@@ -246,7 +271,9 @@ static uint64_t first_byte(const source__download *self) {
 static CURLcode set_range(source__download *self) {
     char range[64];
     self->from = first_byte(self);
-    if (self->from == 0 && self->end == SOURCE__UNKNOWN) return CURLE_OK;
+    self->asks_range = self->from > 0 || (self->end != SOURCE__UNKNOWN && !self->whole);
+    self->whole = false;
+    if (!self->asks_range) return CURLE_OK;
     if (self->end == SOURCE__UNKNOWN) {
         snprintf(range, sizeof range, "%llu-", (unsigned long long)self->from);
     } else {
@@ -296,8 +323,9 @@ static CURLcode set_callbacks(source__download *self) {
     SET(CURLOPT_WRITEDATA, self);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, self);
-    SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
 #undef SET
+    /* A wish: after a host that could not be resolved libcurl 7.88 still has the buffer, and refuses to change it. */
+    if (code == CURLE_OK) curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
     return code;
 }
 

@@ -45,6 +45,8 @@ struct source__download {
     bool discarding; /* its body says what went wrong, at most */
     bool enough;     /* more comes than is wanted */
     bool has_facts, ranges;
+    bool asks_range; /* the request is for some of the bytes */
+    bool whole;      /* the next one is for all of them, for the server refused a range */
     source__facts facts;
     uint64_t from, skip, at, target; /* bytes of the object: asked for; to pass over; the next one; where it ends */
     uint64_t discarded, expected;    /* expected: hash of what is passed over */

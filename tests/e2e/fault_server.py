@@ -168,6 +168,19 @@ class Handler(BaseHTTPRequestHandler):
     def no_ranges(self, count):
         self.give(ranges=False)
 
+    def no_range_at_all(self, count):  # refuses them, and does not say why
+        self.refuse(416) if self.headers.get("Range") else self.give(ranges=False)
+
+    def nothing_there(self, count):
+        self.refuse(416)
+
+    def brotli(self, count):  # encoded though nobody asked
+        self.send_response(200)
+        self.send_header("Content-Encoding", "br")
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"a,y\n")
+
     def empty(self, count):
         self.give(data=b"")
 

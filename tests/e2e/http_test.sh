@@ -42,7 +42,7 @@ named() { # named FAULT WORDS: an error that says so, and nothing but it
 }
 tried=()
 
-same good cut cut_no_etag cut_nothing stall busy failing closed no_ranges chunked moved
+same good cut cut_no_etag cut_nothing stall busy failing closed no_ranges no_range_at_all chunked moved
 awk '{ size += length($0) + 1; print } size > 3000 { exit }' a.csv >small.csv
 "$peal" etl small.csv --out small --label y --quiet
 reference=small same short_chunked short_closed
@@ -58,6 +58,8 @@ named other_size "its size was"
 named other_bytes "bytes are others"
 named other_range "answered other bytes"
 named empty "is empty"
+named nothing_there "answered 416"
+named brotli "encoded as 'br'"
 named endless "more than the 20000000 bytes"
 named endless_head "headers"
 named no_http "HTTP/0.9"
@@ -70,6 +72,9 @@ for one in "${tried[@]}"; do
 done
 grep -qE '^cut/a.csv bytes=[0-9]{7}- "one"' requests.txt || fail "a cut did not go on by a range"
 [ "$(grep -c '^good/' requests.txt)" -le 4 ] || fail "a good object took more than two requests"
+
+# There is no such host: it is asked for again, as one may be that a name server forgot for a moment.
+expect 3 "(tried 3 times)" "$peal" etl http://no-such-host.invalid/a.csv --out d "${options[@]}"
 
 # Nobody listens.
 expect 3 "tried 3 times" "$peal" etl http://127.0.0.1:1/a.csv --out d "${options[@]}"
