@@ -24,6 +24,7 @@ typedef struct text_facts {
     uint64_t distinct, count; /* texts that its encoder could have had; training rows that have one */
     peal_text_votes read;     /* of texts that became numbers */
     bool only_counts;         /* numbers that count the rows: as many whole ones in a row, each once */
+    bool is_empty;            /* numbers or dates, of which no training row has one */
     bool may_count;           /* the same of a part of such rows, if they differ */
     double least, most;       /* of numbers that may count */
 } text_facts;
@@ -85,6 +86,31 @@ static bool calls_rows(const char *name) {
            (before >= 'a' && before <= 'z' && (strcmp(end, "Id") == 0 || strcmp(end, "ID") == 0));
 }
 
+/* Whether fitting is left to find what becomes of the column: nobody named a transform or a type for it. */
+static bool is_free(const peal_fit_job *job, size_t field) {
+    const char *name = job->pipeline->schema.fields[field].name;
+    const peal_column_role role = job->pipeline->columns[field].role;
+    if (field == job->label || (role != PEAL_ROLE_FEATURE && role != PEAL_ROLE_INDEX)) return false;
+    return !peal_plan_names(job->plan, name) && !json_object_get(job->plan->types, name);
+}
+
+/* Whether a column of numbers or dates, as its input declared it, has none. `merged` is what numbers have. */
+static peal_status has_nothing(const peal_fit_job *job, size_t field, const peal_summary *merged, bool *out,
+                               peal_error *err) {
+    const bool read_as_text = peal_types[job->read->fields[field].type].has_vocabulary;
+    *out = false;
+    if (!is_free(job, field)) return PEAL_OK;
+    if (peal_pipeline_is_number(job->pipeline, field)) {
+        *out = merged->count == 0;
+    } else if (read_as_text && job->pipeline->schema.fields[field].as_date) {
+        peal_summary texts = {0};
+        PEAL_TRY(peal_text_counts_sum(job->ingested->texts, field, &texts, err));
+        *out = texts.count == 0;
+        peal_summary_clear(&texts);
+    }
+    return PEAL_OK;
+}
+
 /* One column of all inputs and all vocabularies becomes one summary, which is fitted. Inputs count in their order; of a
  * vocabulary only texts and counts go in, so it does not matter whose they are. */
 static peal_status fit_column(const fitting *work, size_t field, peal_error *err) {
@@ -110,7 +136,12 @@ static peal_status fit_column(const fitting *work, size_t field, peal_error *err
     work->facts[field].may_count = field != job->label && may_count(&merged);
     work->facts[field].least = merged.min;
     work->facts[field].most = merged.max;
-    if (status == PEAL_OK) return peal_pipeline_fit(job->pipeline, field, &merged, &work->next[field], err);
+    if (status == PEAL_OK) status = has_nothing(job, field, &merged, &work->facts[field].is_empty, err);
+    if (status == PEAL_OK && work->facts[field].is_empty) {
+        work->next[field] = job->pipeline->columns[field].step_count;
+    } else if (status == PEAL_OK) {
+        return peal_pipeline_fit(job->pipeline, field, &merged, &work->next[field], err);
+    }
     peal_summary_clear(&merged);
     return status;
 }
@@ -308,8 +339,7 @@ static peal_status drop_counters(const peal_fit_job *job, text_facts *facts, pea
         const char *name = pipeline->schema.fields[i].name;
         const bool is_unnamed = strcmp(name, "c1") == 0 && facts[i].only_counts; /* a frame's index */
         if (!(facts[i].only_counts || facts[i].may_count) || !(calls_rows(name) || is_unnamed)) continue;
-        if (pipeline->columns[i].role != PEAL_ROLE_FEATURE && pipeline->columns[i].role != PEAL_ROLE_INDEX) continue;
-        if (peal_plan_names(job->plan, name) || json_object_get(job->plan->types, name)) continue;
+        if (!is_free(job, i)) continue;
         bool differ = false;
         if (has_other(pipeline, i)) PEAL_TRY(are_different(job, i, &facts[i], &differ, err));
         if (!differ) continue;
@@ -330,6 +360,23 @@ static void question_counters(const peal_fit_job *job, const text_facts *facts) 
         peal_report(job->reporter, PEAL_EVENT_WARNING, "column %s: its values only count the rows (drop leaves it out)",
                     job->pipeline->schema.fields[i].name);
     }
+}
+
+/* Leaves columns out that have no value, with one warning. */
+static void drop_empty(const peal_fit_job *job, const text_facts *facts) {
+    peal_pipeline *pipeline = job->pipeline;
+    size_t first = SIZE_MAX, last = 0, count = 0;
+    for (size_t i = 0; i < pipeline->schema.count; i++) {
+        if (!facts[i].is_empty) continue;
+        peal_pipeline_drop(pipeline, i);
+        if (count++ == 0) first = i;
+        last = i;
+    }
+    char text[PEAL_COLUMNS_TEXT];
+    if (count == 0) return;
+    peal_pipeline_columns_text(pipeline, first, last, count, text);
+    peal_report(job->reporter, PEAL_EVENT_WARNING, "%s: no row to learn from has a value, so %s left out", text,
+                count == 1 ? "it is" : "they are");
 }
 
 /* Leaves identifiers out, with one warning, however many columns there are. */
@@ -387,6 +434,7 @@ peal_status peal_fit(const peal_fit_job *job, peal_error *err) {
                                     .reporter = job->reporter};
     peal_status status = peal_alloc_checked(&work.next, schema->count, sizeof *work.next, "columns", err);
     if (status == PEAL_OK) status = peal_executor_map(job->executor, work.stride, 0, &map, err);
+    if (status == PEAL_OK) drop_empty(job, work.facts);
     if (status == PEAL_OK) status = peal_levels_fit(&levels, job->pipeline, work.next, err);
     for (size_t i = 0; status == PEAL_OK && i < schema->count; i++) {
         if (!peal_types[schema->fields[i].type].has_vocabulary || schema->fields[i].skip) continue;

@@ -59,6 +59,10 @@ static unsigned label_rank(const char *path) {
     return 0;
 }
 
+bool job__may_be_label(const char *path) {
+    return label_rank(path) > 0;
+}
+
 /* ---- one key ---- */
 
 typedef struct gathering {

@@ -9,6 +9,8 @@
 const peal_format *job__gathering_format(void);
 /* True of a path that is of that format by its name; it is not looked into when objects are listed. */
 bool job__is_gathered(const char *path);
+/* True of a path that may tell the label of an image of the same key. */
+bool job__may_be_label(const char *path);
 /* Puts one object in the place of each run of up to some thousand that are such; what stands beside them under the same
  * key, tells their label and goes with them, or is left out, which is told. Another format that was asked for gathers
  * nothing. */

@@ -7,6 +7,7 @@
 #include "core/base/digest.h"
 #include "core/base/json.h"
 #include "etl/job/gather.h"
+#include "etl/job/members.h"
 
 enum { FORMAT_SURE = 80 };  /* of a format's recognition */
 enum { SURVEYS_MOST = 16 }; /* objects that are looked at before any is read */
@@ -322,44 +323,6 @@ static peal_status find_archive(peal_source *source, const peal_source_options *
                                        : peal_archive_check_name(peal_source_name(source), head, size, err);
 }
 
-static peal_status list_members(const peal_source *source, const peal_archive *archive, peal_member_list *out,
-                                peal_error *err) {
-    peal_stream *stream;
-    PEAL_TRY(peal_source_stream_open(source, NULL, &stream, err));
-    const peal_status status = archive->list(stream, peal_source_name(source), out, err);
-    peal_stream_close(stream);
-    if (status != PEAL_OK || out->count > 0) return status;
-    return peal_fail(err, PEAL_E_DATA, "%s: there is no file in this %s archive", peal_source_name(source),
-                     archive->name);
-}
-
-static void tell_of_members(const peal_source *source, const peal_member_list *members, const peal_reporter *reporter) {
-    const char *name = peal_source_name(source);
-    if (members->special) {
-        peal_report(reporter, PEAL_EVENT_NOTE, "%s: left out: %zu that are no files (links, devices)", name,
-                    members->special);
-    }
-    if (members->lacks_end) {
-        peal_report(reporter, PEAL_EVENT_WARNING,
-                    "%s: the archive ends behind a member, without the zeros that end an archive: it may have been cut "
-                    "there, and members be missing",
-                    name);
-    }
-}
-
-/* A workbook is a zip archive, but no file in it is a table. */
-static peal_status check_workbook(const peal_source *source, const peal_member_list *members, peal_error *err) {
-    for (size_t i = 0; i < members->count; i++) {
-        const char *path = members->members[i].path;
-        if (strncmp(path, "xl/", 3) != 0 && strncmp(path, "word/", 5) != 0) continue;
-        return peal_fail(err, PEAL_E_DATA,
-                         "%s is an Excel workbook or a document, which Peal cannot read: save its "
-                         "sheets as CSV",
-                         peal_source_name(source));
-    }
-    return PEAL_OK;
-}
-
 /* Adds what a source holds: itself, or its members. */
 static peal_status add_source(peal_object_list *list, size_t index, const peal_source_options *options,
                               peal_error *err) {
@@ -371,9 +334,7 @@ static peal_status add_source(peal_object_list *list, size_t index, const peal_s
         PEAL_TRY(copy_far(source, options, err));
         return add(list, &(peal_object){.source = source}, err);
     }
-    PEAL_TRY(list_members(source, archive, members, err));
-    PEAL_TRY(check_workbook(source, members, err));
-    tell_of_members(source, members, options->reporter);
+    PEAL_TRY(job__members_list(source, archive, options->reporter, members, err));
     for (size_t i = 0; i < members->count; i++) {
         PEAL_TRY(add(list, &(peal_object){.source = source, .archive = archive, .member = &members->members[i]}, err));
     }

@@ -10,7 +10,5 @@ bool source__has_ending(const char *name, const char *const *endings);
 bool source__is_image_name(const char *name);
 /* A file that may tell the label of an image of the same key: "photo.cls". */
 bool source__may_be_label(const char *name);
-/* Files that are no data: marks and checksums that other programs leave, and texts and pictures for people. */
-bool source__is_beside_data(const char *name);
 
 #endif

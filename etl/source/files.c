@@ -231,7 +231,7 @@ static peal_status add_data_folder(source__making *self, const char *path, peal_
     for (int i = 0; i < count; i++) {
         char *child = status == PEAL_OK ? peal_path_join(path, entries[i]->d_name) : NULL;
         if (status == PEAL_OK && !child) status = peal_fail(err, PEAL_E_MEMORY, "no memory for a path");
-        if (status == PEAL_OK && source__is_beside_data(entries[i]->d_name)) {
+        if (status == PEAL_OK && peal_source_is_beside_data(entries[i]->d_name)) {
             status = leave_out(&left, entries[i]->d_name, S_IFREG, err);
         } else if (status == PEAL_OK) {
             status = add_found(self, child, entries[i]->d_name, &left, err);

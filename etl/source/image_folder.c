@@ -10,6 +10,7 @@
 #include "core/base/file.h"
 #include "core/base/memory.h"
 #include "etl/source/beside.h"
+#include "etl/source/source.h"
 
 enum { DEPTH_MOST = 32 }; /* of folders in folders: a link may lead round */
 
@@ -142,7 +143,7 @@ static peal_status has_other_data(const folder *in, bool *out, peal_error *err) 
         struct stat info;
         char *path;
         const char *name = in->entries[i]->d_name;
-        if (source__is_image_name(name) || source__is_beside_data(name) || is_label(in, i) || is_orphan(in, i)) {
+        if (source__is_image_name(name) || peal_source_is_beside_data(name) || is_label(in, i) || is_orphan(in, i)) {
             continue;
         }
         /* What cannot be looked at tells nothing, and is told by the walk. */

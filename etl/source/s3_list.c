@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "etl/source/beside.h"
+#include "etl/source/source.h"
 
 enum {
     PAGE_MOST = 64 << 20,  /* bytes of a page, which has 1,000 keys */
@@ -164,7 +165,7 @@ static object_kind kind_of(const source__s3_name *name, const source__s3_listing
     if (is_passed_over(below)) return OBJECT_BESIDE;
     if (source__is_image_name(below)) return OBJECT_IMAGE;
     if (is_label(list, at)) return OBJECT_LABEL;
-    return source__is_beside_data(name_of(key)) ? OBJECT_BESIDE : OBJECT_DATA;
+    return peal_source_is_beside_data(name_of(key)) ? OBJECT_BESIDE : OBJECT_DATA;
 }
 
 static peal_status tell(source__s3_choice *self, size_t count, const char *key, peal_error *err) {

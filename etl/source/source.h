@@ -127,6 +127,9 @@ peal_status peal_source_list_of_bytes(const char *path, const void *bytes, size_
 /* Whether what this name stands for gives its bytes once: a pipe, a connection, standard input, a device. */
 bool peal_source_comes_once(const char *name);
 
+/* True of the name of a file that is no data: marks and checksums that other programs leave, and texts and pictures for
+ * people. A picture may be a row all the same. */
+bool peal_source_is_beside_data(const char *name);
 /* For messages: its path, or "standard input". */
 const char *peal_source_name(const peal_source *source);
 /* True if the source is read from a copy. */

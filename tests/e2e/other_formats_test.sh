@@ -78,3 +78,45 @@ $peal predict vw.safetensors rows.vw >kept.txt
 cmp told.txt kept.txt || fail "features are hashed with other bits than the model's"
 expect 2 'rows.vw: the features that are wanted were made with bits 8, and with 10' \
     $peal predict vw.safetensors rows.vw --bits 10
+
+# A column of numbers of which every one is missing: the type is the input's, so that it cannot be taken for texts. It is left out, and told,
+# unless somebody asked for it.
+doubles() { # doubles FILE NUMBER...: an array of rows of three; 0 to 2, or x, which is none
+    printf "\x93NUMPY\x01\x00\x76\x00%-117s\n" "{'descr': '<f8', 'fortran_order': False, 'shape': ($((($# - 1) / 3)), 3), }" >"$1"
+    for number in "${@:2}"; do
+        case $number in
+        0) printf '\0\0\0\0\0\0\0\0' ;;
+        1) printf '\0\0\0\0\0\0\xf0\x3f' ;;
+        2) printf '\0\0\0\0\0\0\0\x40' ;;
+        x) printf '\0\0\0\0\0\0\xf8\x7f' ;;
+        esac
+    done >>"$1"
+}
+doubles empty.npy 0 x 0 1 x 1 2 x 0 0 x 1
+$peal etl empty.npy --label c3 --out empty --json 2>err.txt >empty.json
+grep -qF 'column c2: no row to learn from has a value, so it is left out' err.txt || fail "$(cat err.txt)"
+[ "$(json empty.json rows.used)" = 4 ] || fail "$(cat empty.json)"
+expect 3 "column 'c2' has no value at all" $peal etl empty.npy --label c3 --transform impute:columns=c2 --out asked
+$peal train empty.npy --label c3 --model logistic --epochs 1 --out empty.safetensors --quiet 2>err.txt
+$peal predict empty.safetensors empty.npy >predicted.txt
+[ "$(wc -l <predicted.txt)" = 5 ] || fail "$(cat predicted.txt)"
+
+# What stands beside data is left out of an archive as of a folder: texts for people, checksums, what a desktop leaves.
+mkdir -p packed/set
+cp flats.csv packed/set
+echo 'Flats, made by a formula.' >packed/README.txt
+echo 'do as you like' >packed/LICENSE
+echo 0123 >packed/set/flats.csv.md5
+printf '\0' >packed/set/Thumbs.db
+tar -cf packed.tar -C packed .
+$peal etl packed.tar --label price --out packed-d 2>err.txt
+cmp packed-d/train-00000.arrow d-flats.csv/train-00000.arrow || fail "a README beside the data changes them"
+grep -qF 'packed.tar: left out: 4 files that are no data (' err.txt || fail "$(cat err.txt)"
+$peal etl packed --label price --out folder-d --quiet 2>err.txt && fail "a folder without files"
+rm packed/README.txt packed/set/Thumbs.db
+$peal etl packed/set --label price --out folder-d --quiet
+cmp folder-d/train-00000.arrow d-flats.csv/train-00000.arrow || fail "a checksum beside the data changes them"
+mv packed/set/flats.csv packed/README.csv
+tar -cf only.tar -C packed README.csv
+$peal etl only.tar --label price --out only-d --quiet
+cmp only-d/train-00000.arrow d-flats.csv/train-00000.arrow || fail "a file that is alone in its archive is data"

@@ -36,6 +36,7 @@ insert into late select case when i % 50 = 0 then 'infinity' else date '2024-01-
     '1 h' end, case when i = 7 then 'infinity'::numeric else i / 4.0 end, case when i = 9 then '-infinity'::real else i end, i % 2 from generate_series(1, 200) i;
 create sequence counter;
 create table nothing (x int, y int);
+create table unused as select i id, null::int a, null::timestamp b, null::date c, i % 2 y from generate_series(1, 40) i;
 create view even as select id, y from orders where id % 2 = 0;
 END
 url=postgresql:///postgres
@@ -64,6 +65,11 @@ psql -q -d postgres -c "\\copy (select day, to_char(at, 'YYYY-MM-DD\"T\"HH24:MI:
 [ "$(json late.json rows.dropped)" = 2 ] || fail "infinite numbers: $(cat late.json)"
 cmp late/train-00000.arrow late_csv/train-00000.arrow || fail "infinite values give other rows than CSV: $(cat late.txt late_csv.txt)"
 grep -q "infinity" late.txt || fail "infinite dates are not told: $(cat late.txt)"
+
+# Columns of numbers and of times without one value, as tables often have, are left out and told.
+"$peal" etl "$url?table=unused" --out unused --label y --json 2>err.txt >unused.json
+grep -qF "3 columns (a ... c): no row to learn from has a value, so they are left out" err.txt || fail "$(cat err.txt)"
+[ "$(json unused.json rows.used)" = 40 ] || fail "$(cat unused.json)"
 
 # Gaps at every place among fields of one size, which are measured together.
 psql -q -d postgres <<'END'
