@@ -490,7 +490,6 @@ static void count_marks(peal_spelling_votes *votes, const parts *one) {
         const size_t blank = mark_length(one->digits + i, one->digits_length - i, blanks);
         blanks_between += blank > 0;
     }
-    votes->has_point = votes->has_point || points > 0;
     votes->has_decimals = votes->has_decimals || points == 1 || (commas == 1 && points == 0);
     votes->has_short = votes->has_short || (points < 2 && commas < 2 && blanks_between < 2) || (points && commas);
 }
@@ -547,6 +546,25 @@ static void vote_measures(peal_spelling_votes *votes, const char *text, size_t l
     }
 }
 
+/* Which ways read the number, and which of them as another one than a later way. */
+static void vote_ways(peal_spelling_votes *votes, const parts *one, uint64_t rows) {
+    double numbers[CLOCK];
+    bool reads[CLOCK];
+    votes->failures[CLOCK] += rows;
+    for (size_t w = 0; w < CLOCK; w++) {
+        reads[w] = read_parts(&ways[w], one, &numbers[w]);
+        votes->failures[w] += reads[w] ? 0 : rows;
+    }
+    for (size_t w = 0; w < CLOCK; w++) {
+        bool differs = false;
+        for (size_t later = w + 1; reads[w] && later < CLOCK; later++) {
+            differs = differs || (reads[later] && numbers[later] != numbers[w]);
+        }
+        votes->doubtful[w] += differs ? rows : 0;
+    }
+    if (reads[0] && reads[POINTS_BETWEEN] && numbers[0] != numbers[POINTS_BETWEEN]) votes->grouped_rows += rows;
+}
+
 void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows) {
     double number;
     parts one;
@@ -565,10 +583,7 @@ void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t len
         vote_word(votes, text, length, rows);
         return;
     }
-    votes->failures[CLOCK] += rows;
-    for (size_t w = 0; w < CLOCK; w++) {
-        votes->failures[w] += read_parts(&ways[w], &one, &number) ? 0 : rows;
-    }
+    vote_ways(votes, &one, rows);
     votes->distinct++;
     votes->rows += rows;
     votes->scaled = votes->scaled || one.factor != 1;
@@ -583,6 +598,18 @@ static size_t first_way(const peal_spelling_votes *votes, uint64_t others, uint6
     size_t way = 0;
     while (way < PEAL_SPELLING_WAYS && votes->failures[way] + others > failures_most) way++;
     return way;
+}
+
+/* The way that reads the most numbers, where the first one that reads enough has units and says the same of all that it
+ * reads: so $1.50 among whole dollars is no exception to points between thousands. */
+static size_t best_way(const peal_spelling_votes *votes, uint64_t others, uint64_t failures_most) {
+    const size_t first = first_way(votes, others, failures_most);
+    size_t best = first;
+    if (first == PEAL_SPELLING_WAYS || votes->unit_count == 0 || votes->doubtful[first] > 0) return first;
+    for (size_t way = first + 1; way < PEAL_SPELLING_WAYS; way++) {
+        if (votes->failures[way] < votes->failures[best]) best = way;
+    }
+    return best;
 }
 
 /* Rows whose text, without a digit, is no number. */
@@ -674,10 +701,10 @@ typedef struct choice {
 static bool choose_strictly(const peal_spelling_votes *votes, uint64_t failures_most, choice *out) {
     uint64_t other_units;
     out->unit = unit_of(votes, &other_units);
-    out->way = first_way(votes, votes->other_rows, failures_most);
+    out->way = best_way(votes, votes->other_rows, failures_most);
     if (out->way == PEAL_SPELLING_WAYS) return false;
-    /* 1.299 beside a currency is of thousands where nothing speaks against it. */
-    if (out->way == 0 && is_currency(out->unit) && votes->has_point &&
+    /* 1.299 beside a currency is of thousands where more numbers are so than speak against it. */
+    if (out->way == 0 && is_currency(out->unit) && votes->grouped_rows > votes->failures[POINTS_BETWEEN] &&
         votes->failures[POINTS_BETWEEN] + votes->other_rows <= failures_most) {
         out->way = POINTS_BETWEEN;
     }
@@ -692,7 +719,7 @@ static bool choose_with_dirt(const peal_spelling_votes *votes, uint64_t failures
     uint64_t other_units;
     const uint64_t codes_most = most_codes(peal_spelling_values(votes), failures_most);
     out->unit = unit_of(votes, &other_units);
-    out->way = first_way(votes, votes->code_rows, codes_most);
+    out->way = best_way(votes, votes->code_rows, codes_most);
     if (out->way == PEAL_SPELLING_WAYS) return false;
     out->odd = votes->failures[out->way] + votes->code_rows + other_units;
     out->has_words = true;

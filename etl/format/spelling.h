@@ -36,6 +36,8 @@ typedef struct peal_measure_votes {
 /* What the distinct texts of a column say of how its numbers are written. Begins as all 0. */
 typedef struct peal_spelling_votes {
     uint64_t failures[PEAL_SPELLING_WAYS];           /* rows with a number that this way does not read */
+    uint64_t doubtful[PEAL_SPELLING_WAYS];           /* rows of which a later way reads another number than this one */
+    uint64_t grouped_rows;                           /* whose point may be of decimals or of thousands, as 1.299 */
     uint64_t rows, distinct;                         /* that have a number; texts that are one */
     uint64_t other_rows;                             /* with none of the words and units, and no number */
     uint64_t code_rows;                              /* those of them whose text has digits */
@@ -49,7 +51,7 @@ typedef struct peal_spelling_votes {
     peal_measure_votes measures[MEASURE__KINDS];
     unsigned scales;                    /* some are scaled by a thousand, by a million */
     bool scaled, loose;                 /* some have a scale; some a sign that is not the usual one, as (5) */
-    bool has_point, has_decimals;       /* some have a point; some one mark that can only be that of decimals */
+    bool has_decimals;                  /* some have one mark that can only be that of decimals */
     bool has_plain;                     /* some have no parentheses */
     bool has_long_time, has_short_time; /* some times have seconds behind minutes; some have two numbers */
     bool has_half, has_lap;       /* some have AM or PM; some have hours as 1:02:03 or minutes as 58:30 have them */

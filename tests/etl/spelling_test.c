@@ -267,6 +267,18 @@ static void columns_have_one_way(void **state) {
          .found = true,
          .spelling = {.decimal = ',', .thousands = '.', .unit = "\xE2\x82\xAC"}},
         {.texts = {"1.299 \xE2\x82\xAC", "8.99 \xE2\x82\xAC"}, .found = true, .spelling = {.unit = "\xE2\x82\xAC"}},
+        /* one that a way may lack is none that it lacks where another way reads all */
+        {.texts = {"$2", "$3", "$1.50"}, .others = 1, .found = true, .spelling = {.unit = "$"}},
+        {.texts = {"$2", "$3", "$1,50"}, .others = 1, .found = true, .spelling = {.decimal = ',', .unit = "$"}},
+        {.texts = {"$2", "$3", "$1,500"}, .others = 1, .found = true, .spelling = {.thousands = ',', .unit = "$"}},
+        {.texts = {"$1.299", "$2.899", "$2.5"},
+         .others = 1,
+         .found = true,
+         .spelling = {.decimal = ',', .thousands = '.', .unit = "$"}},
+        {.texts = {"$1,299", "$2,899", "$2.899,5"},
+         .others = 1,
+         .found = true,
+         .spelling = {.thousands = ',', .unit = "$"}},
         {.texts = {"1.299 kg", "2.850 kg"}, .found = true, .spelling = {.unit = "kg"}},
         /* the unit of most, whichever came first */
         {.texts = {"5 lb", "6 kg", "7 kg"}, .others = 20000, .found = true, .spelling = {.unit = "kg"}},
