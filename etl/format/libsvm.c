@@ -128,26 +128,51 @@ static const peal_option libsvm_options[] = {
     {.name = NULL},
 };
 
-/* What the first records look like. Lines without a label, and lines of one pair, may also be times: 1 12:30. */
+/* What the first records look like. Bad ones are few, or the text is of another format. */
+typedef struct libsvm_signs {
+    size_t good, bad, paired; /* records; those with a word that begins as a pair does, good or bad */
+    size_t most;              /* pairs of a good one */
+    bool labelled;            /* all good ones are */
+} libsvm_signs;
+
+/* True if a word of the line has a ':' in it. */
+static bool has_pair(const char *p, const char *end) {
+    while (p < end) {
+        while (p < end && sparse__is_blank(*p)) p++;
+        const char *stop = word_end(p, end);
+        if (stop > p && memchr(p + 1, ':', (size_t)(stop - p - 1))) return true;
+        p = stop;
+    }
+    return false;
+}
+
+static void look_at_record(libsvm_signs *signs, const sparse__look *look) {
+    const sparse__text *label = &look->record.cells[LABEL];
+    double number;
+    signs->paired += has_pair(look->line, look->line_end);
+    if (look->record.bad || (label->text && !peal_number_parse(label->text, label->length, &number))) {
+        signs->bad++;
+        return;
+    }
+    signs->good++;
+    signs->labelled &= label->text != NULL;
+    if (look->record.count > signs->most) signs->most = look->record.count;
+}
+
+/* A name that promises the format is believed where half of the records have pairs, however bad: they are bad rows
+ * then, and no table of another format. Lines without a label, and lines of one pair, may also be times: 1 12:30. */
 static int libsvm_recognise(const uint8_t *head, size_t size, const char *name) {
-    enum { RECORDS = 50 };
+    enum { RECORDS = 50, BAD_SHARE = 10 };
     if (size == 0 || memchr(head, '\0', size)) return 0;
-    size_t records = 0, most = 0;
-    bool fits = true, labelled = true;
+    libsvm_signs signs = {.labelled = true};
     sparse__look look;
     sparse__look_begin(&look, &libsvm_grammar, (const char *)head, size, size < PEAL_HEAD_SIZE);
-    while (fits && records < RECORDS && sparse__look_next(&look, 0)) {
-        const sparse__text *label = &look.record.cells[LABEL];
-        double number;
-        records++;
-        labelled &= label->text != NULL;
-        fits = !look.record.bad && (!label->text || peal_number_parse(label->text, label->length, &number));
-        if (look.record.count > most) most = look.record.count;
-    }
+    while (signs.good + signs.bad < RECORDS && sparse__look_next(&look, 0)) look_at_record(&signs, &look);
     sparse__look_end(&look);
-    if (!fits || most == 0) return 0;
-    if (peal_format_is_named(name, libsvm_suffixes)) return 85;
-    return most < 2 ? 5 : labelled ? 75 : 40;
+    if (signs.paired == 0) return 0;
+    if (peal_format_is_named(name, libsvm_suffixes) && 2 * signs.paired >= signs.good + signs.bad) return 85;
+    if (signs.most == 0 || signs.bad * BAD_SHARE > signs.good) return 0;
+    return signs.most < 2 ? 5 : signs.labelled ? 75 : 40;
 }
 
 static peal_status libsvm_survey(const json_t *options, const peal_survey *what, const peal_input *input,

@@ -219,6 +219,18 @@ static void look_at_line(vw_signs *signs, const sparse__look *look) {
     signs->same_bars &= bars == signs->bars;
 }
 
+/* Whether half of the lines have a '|': what is bad of them are bad rows then, where the name promises the format. */
+static bool have_bars(const uint8_t *head, size_t size) {
+    const char *at = (const char *)head, *end = at + size, *line, *line_end;
+    size_t lines = 0, barred = 0;
+    while (lines__take(&at, end, &line, &line_end)) {
+        if (line == line_end) continue;
+        lines++;
+        barred += memchr(line, '|', (size_t)(line_end - line)) != NULL;
+    }
+    return barred > 0 && 2 * barred >= lines;
+}
+
 static int vw_recognise(const uint8_t *head, size_t size, const char *name) {
     enum { LINES = 50 };
     if (size == 0 || memchr(head, '\0', size)) return 0;
@@ -229,8 +241,9 @@ static int vw_recognise(const uint8_t *head, size_t size, const char *name) {
         look_at_line(&signs, &look);
     }
     sparse__look_end(&look);
-    if (!signs.fits || signs.lines == 0) return 0;
-    if (peal_format_is_named(name, vw_suffixes)) return 85;
+    const bool is_named = peal_format_is_named(name, vw_suffixes);
+    if (!signs.fits || signs.lines == 0) return is_named && have_bars(head, size) ? 85 : 0;
+    if (is_named) return 85;
     /* A table has as many '|' in each line and one value between two of them: 1 | 12:30 | x */
     if (signs.same_bars && signs.single) return 0;
     return signs.pairs || signs.named ? 75 : 5;

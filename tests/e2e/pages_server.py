@@ -90,6 +90,10 @@ class Handler(BaseHTTPRequestHandler):
             self.give(status=302, Location="/loop?" + str(count))
         elif self.path.startswith("/loop?"):
             self.give(status=302, Location="/loop?" + str(int(self.path[6:]) + 1))
+        elif self.path == "/to_itself":
+            self.give(status=302, Location="/to_itself")
+        elif self.path == "/nowhere":
+            self.give(status=302)
         elif self.path == "/picture":
             self.give(b"\x89PNG" * 1000, kind="image/png")
         elif self.path == "/tag":

@@ -98,6 +98,13 @@ done
 [ "$(grep -c ' /flaky ' odd.log)" = 1 ] || [ "$(grep -c ' /flaky ' odd.log)" = 3 ] || fail "/flaky: $(grep -c ' /flaky ' odd.log) requests"
 grep -aq 'grüße' odd/train-00000.arrow || fail "latin1 was not read"
 grep -q '/loop' odd/*manifest.json || fail "what was left out is not in the manifest"
+# Why there is nothing to read is told, also where that is only what was met already.
+expect 3 "no page to read: ${url#pages:}/to_itself leads to ${url#pages:}/to_itself, which was asked for already" \
+    "$peal" etl "$url/to_itself" --out d "${keep[@]}" --allow-private
+expect 3 "${url#pages:}/nowhere: the server answered 302 and does not say which page is meant" \
+    "$peal" etl "$url/nowhere" --out d "${keep[@]}" --allow-private
+expect 3 "no page to read: ${url#pages:}/nowhere: the server answered 302" \
+    "$peal" etl "$url/nowhere" --out d "${keep[@]}" --allow-private --on-bad-source drop
 
 ! grep -q localhost odd.log || fail "another host was read"
 etl any "$url/" "${keep[@]}" --on-bad-source drop --crawl-hosts any

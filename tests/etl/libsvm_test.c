@@ -268,6 +268,25 @@ static void files_are_recognised(void **state) {
     assert_string_equal(recognised("3:1 4:1 9:1\n", "-"), "libsvm");
 }
 
+/* A bad row is one, and makes no table of all of them. */
+static void bad_rows_leave_the_format(void **state) {
+    (void)state;
+    static const char *const files[] = {"1 1:nan 2:inf\n0 2:1\n", "1 1:0.5 1:0.7\n0 2:1\n", "1,2 1:0.5\n0 2:1\n",
+                                        "1 1:1 2 3\n0 2:1\n",     "1 a:1\n0 b:1\n",         "1 4294967296:1\n0 2:1\n"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        assert_string_equal(recognised(files[i], "x.svm"), "libsvm");
+        assert_string_equal(recognised(files[i], "x.csv"), "csv");
+    }
+    assert_string_equal(recognised("a,b\n1,2\n", "x.svm"), "csv");
+    static const char good[] = "1 2:1 3:1\n0 2:1 4:1\n";
+    char text[512] = "1 3:1 3:1\n";
+    assert_string_equal(recognised(text, "-"), "csv");
+    for (size_t i = 0; i < 5; i++) strcat(text, good);
+    assert_string_equal(recognised(text, "-"), "libsvm");
+    strcat(text, "1 4:1 4:1\n");
+    assert_string_equal(recognised(text, "-"), "csv"); /* more than one in ten */
+}
+
 static void tables_are_not_taken(void **state) {
     (void)state;
     static const char *const tables[] = {
@@ -308,6 +327,7 @@ int main(void) {
         cmocka_unit_test(files_read_as_scikit_learn_reads_them),
         cmocka_unit_test(numbers_are_those_of_the_double_parser),
         cmocka_unit_test(files_are_recognised),
+        cmocka_unit_test(bad_rows_leave_the_format),
         cmocka_unit_test(tables_are_not_taken),
         cmocka_unit_test(a_cut_line_is_recognised),
     };

@@ -113,6 +113,10 @@ static void files_are_recognised(void **state) {
         assert_string_equal(recognised(files[i], "train.txt"), "vw");
     }
     assert_string_equal(recognised("1 | a b\n", "x.vw.gz"), "vw");
+    /* a bad row is one, and makes no table of all of them */
+    assert_string_equal(recognised("1 |a x:1:2\n-1 | x:1\n", "x.vw"), "vw");
+    assert_string_equal(recognised("1:0.5:0.3 |a x\n2:1 |b y\n", "x.vw"), "vw");
+    assert_string_equal(recognised("a,b\n1,2\n", "x.vw"), "csv");
 }
 
 static void tables_are_not_taken(void **state) {

@@ -121,6 +121,7 @@ static peal_status leave_out(crawl *self, const char *what, const char *why, pea
     const peal_source_options *options = self->making->options;
     self->counts.failed++;
     if (!options->go_on) return peal_fail(err, PEAL_E_DATA, "%s", why);
+    if (!self->reason[0]) snprintf(self->reason, sizeof self->reason, "%.500s", why);
     return peal_source_leave_out(self->making->list, what, why, options->reporter, err);
 }
 
@@ -130,7 +131,7 @@ static peal_status follow(crawl *self, const pages__item *item, const pages__url
     pages__url to;
     bool is_new;
     char why[PAGES__URL_MOST + 64];
-    if (!pages__url_resolve(from, head->location, strlen(head->location), &to)) {
+    if (!head->location[0] || !pages__url_resolve(from, head->location, strlen(head->location), &to)) {
         snprintf(why, sizeof why, "%s: the server answered %d and does not say which page is meant", item->url,
                  head->answer.status);
         return leave_out(self, item->url, why, err);
@@ -148,7 +149,10 @@ static peal_status follow(crawl *self, const pages__item *item, const pages__url
         return PEAL_OK;
     }
     PEAL_TRY(pages__set_add(&self->seen, to.text, &is_new, err));
-    return is_new ? candidates_add(&self->redirects, to.text, item->redirects + 1, err) : PEAL_OK;
+    if (is_new) return candidates_add(&self->redirects, to.text, item->redirects + 1, err);
+    snprintf(why, sizeof why, "leads to %s, which was asked for already", to.text);
+    note_reason(self, item->url, why);
+    return PEAL_OK;
 }
 
 /* True if rows of this page, or of one with the same bytes, are there already. */
