@@ -63,6 +63,17 @@ bool jsonl__expected(jsonl__walker *walker, const char *at, const char *what) {
     return jsonl__refuse(walker, at, "%s was expected, not byte 0x%02x", what, c);
 }
 
+bool jsonl__no_value(jsonl__walker *walker, const char *begin, const char *at, const char *what) {
+    static const char *const numbers[] = {"NaN", "Infinity", "-Infinity", "nan", "inf", "-inf"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const size_t length = strlen(numbers[i]);
+        if ((size_t)(walker->end - begin) < length || memcmp(begin, numbers[i], length) != 0) continue;
+        return jsonl__refuse(walker, begin, "a value was expected, not '%c': JSON has no %s (null is what is missing)",
+                             *begin, numbers[i]);
+    }
+    return jsonl__expected(walker, at, what);
+}
+
 bool jsonl__string_fault(jsonl__walker *walker, const char *at) {
     if (*at == '\\') at++; /* what it escapes is cut off or a control character */
     const unsigned char c = (unsigned char)*at;

@@ -61,6 +61,9 @@ void jsonl__walker_clear(jsonl__walker *walker);
 
 /* Says what is wrong with the record. Both return false. */
 bool jsonl__expected(jsonl__walker *walker, const char *at, const char *what);
+/* The same of a value that begins at `begin`; of what other programs write in the place of one it says what JSON has.
+ */
+bool jsonl__no_value(jsonl__walker *walker, const char *begin, const char *at, const char *what);
 bool jsonl__refuse(jsonl__walker *walker, const char *at, const char *reason, ...)
     __attribute__((format(printf, 3, 4), cold));
 
@@ -149,12 +152,12 @@ static inline __attribute__((always_inline)) bool jsonl__scalar(jsonl__walker *w
     }
     if (*begin == '-' || jsonl__is_digit(*begin)) {
         *at = jsonl__behind_number(begin, &fault);
-        if (!*at) return jsonl__expected(walker, fault, "a digit");
+        if (!*at) return jsonl__no_value(walker, begin, fault, "a digit");
         return take(walker->user, key, JSONL_NUMBER, begin, (size_t)(*at - begin), begin);
     }
     const size_t length = *begin == 'f' ? 5 : 4;
     const char *word = *begin == 't' ? "true" : *begin == 'f' ? "false" : *begin == 'n' ? "null" : NULL;
-    if (!word || memcmp(begin, word, length) != 0) return jsonl__expected(walker, begin, "a value");
+    if (!word || memcmp(begin, word, length) != 0) return jsonl__no_value(walker, begin, begin, "a value");
     *at += length;
     return take(walker->user, key, *word == 'n' ? JSONL_NULL : JSONL_WORD, begin, length, begin);
 }

@@ -20,14 +20,17 @@ static void close_input(peal_input *input) {
     input->stream = input->labels = NULL;
 }
 
-/* The format that was asked for, or the one that the first bytes are of. An encoding is of text. */
+/* The format that was asked for, or the one that the first bytes are of. What nobody knows may be text in an encoding
+ * that was named; a format that is known without it has to know of it. */
 peal_status peal_object_format(const peal_object_list *list, const peal_object *object, const uint8_t *head,
                                size_t size, const peal_format **out, peal_error *err) {
     *out = list->format;
     if (*out) return PEAL_OK;
-    if (peal_option_text(list->options, "encoding", NULL)) return peal_format_find("csv", out, err);
-    PEAL_TRY(peal_format_recognise(head, size, object->name, out, err));
-    const peal_status status = peal_format_check_options(*out, list->options, err);
+    const bool encoded = peal_option_text(list->options, "encoding", NULL) != NULL;
+    peal_status status = peal_format_recognise(head, size, object->name, out, encoded ? NULL : err);
+    if (status != PEAL_OK && encoded) return peal_format_find("csv", out, err);
+    PEAL_TRY(status);
+    status = peal_format_check_options(*out, list->options, err);
     if (status != PEAL_OK) peal_error_context(err, "%s", object->name);
     return status;
 }

@@ -17,6 +17,7 @@ printf 'x,y\n1,a\n2,\n3,b\n' >nolabel.csv
 printf 'x,y\n1,a\n2,a\n3,a\n' >oneclass.csv
 printf 'x,x\n1,a\n' >twice.csv
 printf 'x,y\n1,a\n2,b\xe9\n' >latin.csv
+printf '{"x":1,"y":"a"}\n{"x":2,"y":"b\xe9"}\n' >latin.jsonl
 echo "plain text" >fake.csv.gz
 echo "plain text" >fake.csv.xz
 head -c 5000 "$good" >cut.csv.gz
@@ -54,6 +55,8 @@ check 3 "nolabel.csv: line 3: the label 'y' is missing" etl nolabel.csv --label 
 check 3 "one class only" etl oneclass.csv --label y --out d
 check 3 "two columns are called 'x'" etl twice.csv --label x --out d
 check 3 "latin.csv: line 3: column 'y': byte 0xe9 of its text is not UTF-8" etl latin.csv --label y --out d
+check 2 "latin.jsonl: the format jsonl has no option 'encoding'" etl latin.jsonl --label y --out d --encoding latin1
+check 2 "types.arrow: the format arrow has no option 'encoding'" etl "$data/arrow/types.arrow" --label f64 --out d --encoding latin1
 check 3 "fake.csv.gz is named .gz but is not gzip data" etl fake.csv.gz --label y --out d
 check 3 "fake.csv.xz is named .xz but is not xz data" etl fake.csv.xz --label y --out d
 check 3 "cut.csv.zst: zstd data is truncated: it ends at byte 6" etl cut.csv.zst --label digit --out d
