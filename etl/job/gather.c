@@ -50,6 +50,12 @@ static bool same_key(const peal_object *a, const peal_object *b) {
     return same_place && length == key_length(other) && memcmp(one, other, length) == 0;
 }
 
+/* True of "a/0001.jpg": the key and nothing but an ending. Others of the key, as "a/0001.seg.png", are further fields
+ * of a sample. */
+static bool is_plain_of_key(const char *path) {
+    return !strchr(path + key_length(path) + 1, '.');
+}
+
 /* Which of two files beside an image tells its label: 0 is none, and the least of others the first to be asked. */
 static unsigned label_rank(const char *path) {
     static const char *const suffixes[] = {".cls", ".json", ".txt"};
@@ -67,9 +73,12 @@ bool job__may_be_label(const char *path) {
 
 typedef struct gathering {
     peal_object_list *list;
+    bool all_images; /* each image is a row */
     size_t kept;     /* objects that were looked at and stay */
     size_t left_out; /* that stand beside rows and say nothing; the first one's name: */
     const char *first;
+    size_t fields; /* images that are further fields of a row's sample; the first one's name: */
+    const char *first_field;
 } gathering;
 
 static peal_item item_of(const peal_object *object) {
@@ -98,11 +107,12 @@ static void add_row(gathering *self, const peal_object *object, const peal_item 
 /* The objects from `begin` to `end`, which have one key. Those that stay move forward, never beyond `begin`. */
 static void gather_key(gathering *self, size_t begin, size_t end) {
     peal_object_list *list = self->list;
-    size_t rows = 0, best = SIZE_MAX;
+    size_t rows = 0, plain = 0, best = SIZE_MAX;
     unsigned best_rank = 0;
     for (size_t i = begin; i < end; i++) {
         const unsigned rank = label_rank(path_of(&list->objects[i]));
         rows += is_row(&list->objects[i]);
+        plain += is_row(&list->objects[i]) && is_plain_of_key(path_of(&list->objects[i]));
         if (rank && (!best_rank || rank < best_rank)) {
             best = i;
             best_rank = rank;
@@ -113,9 +123,12 @@ static void gather_key(gathering *self, size_t begin, size_t end) {
         list->labels[list->label_count] = item_of(&list->objects[best]);
         label = &list->labels[list->label_count++];
     }
+    const bool has_fields = label && plain && !self->all_images;
     for (size_t i = begin; i < end; i++) {
         const peal_object object = list->objects[i];
-        if (is_row(&object)) {
+        if (is_row(&object) && has_fields && !is_plain_of_key(path_of(&object))) {
+            if (self->fields++ == 0) self->first_field = path_of(&object);
+        } else if (is_row(&object)) {
             add_row(self, &object, label);
         } else if (rows == 0 && !(object.archive && label_rank(path_of(&object)))) {
             list->objects[self->kept++] = object;
@@ -131,10 +144,10 @@ static size_t count_rows(const peal_object_list *list) {
     return rows;
 }
 
-peal_status job__gather(peal_object_list *list, const peal_reporter *reporter, peal_error *err) {
+peal_status job__gather(peal_object_list *list, bool all_images, const peal_reporter *reporter, peal_error *err) {
     if (list->format && !list->format->gathers) return PEAL_OK;
     const size_t rows = count_rows(list);
-    gathering self = {.list = list};
+    gathering self = {.list = list, .all_images = all_images};
     if (rows == 0) return PEAL_OK;
     PEAL_TRY(peal_zeroed_checked(&list->items, rows, sizeof *list->items, "a list of images", err));
     PEAL_TRY(peal_zeroed_checked(&list->labels, list->count, sizeof *list->labels, "a list of images", err));
@@ -146,6 +159,10 @@ peal_status job__gather(peal_object_list *list, const peal_reporter *reporter, p
     for (size_t i = 0; i < list->count; i++) {
         list->objects[i].items.all = list->items;
         list->objects[i].items.all_count = list->item_count;
+    }
+    if (self.fields) {
+        peal_report(reporter, PEAL_EVENT_NOTE, "left out: %zu image%s beside the one of a sample (%s%s)", self.fields,
+                    self.fields == 1 ? "" : "s", self.first_field, self.fields == 1 ? "" : "...");
     }
     if (self.left_out) {
         peal_report(reporter, PEAL_EVENT_NOTE, "left out: %zu file%s beside images that tell%s no label (%s%s)",

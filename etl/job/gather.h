@@ -13,7 +13,8 @@ bool job__is_gathered(const char *path);
 bool job__may_be_label(const char *path);
 /* Puts one object in the place of each run of up to some thousand that are such; what stands beside them under the same
  * key, tells their label and goes with them, or is left out, which is told. Another format that was asked for gathers
- * nothing. */
-peal_status job__gather(peal_object_list *list, const peal_reporter *reporter, peal_error *err);
+ * nothing. Of a sample (a label, key.jpg, key.mask.png) the image without a further name is the row, unless
+ * `all_images` are wanted: the others are its fields, and left out, which is told. */
+peal_status job__gather(peal_object_list *list, bool all_images, const peal_reporter *reporter, peal_error *err);
 
 #endif

@@ -96,6 +96,7 @@ static peal_status prepare(images_job *job, peal_error *err) {
                                          .count = options->source_count,
                                          .access = options->access,
                                          .by_processes = options->processes > 0,
+                                         .all_images = true,
                                          .identify = true,
                                          .stop = options->stop,
                                          .reporter = options->reporter};

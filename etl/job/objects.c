@@ -429,7 +429,7 @@ static peal_status make(peal_object_list *list, const peal_source_options *optio
     if (list->count == 0) {
         return peal_fail(err, PEAL_E_DATA, "not one of the sources can be read: %s", list->sources.left_out[0].reason);
     }
-    PEAL_TRY(job__gather(list, options->reporter, err));
+    PEAL_TRY(job__gather(list, options->all_images, options->reporter, err));
     PEAL_TRY(find_pairing(list, &pairing, err));
     if (pairing) PEAL_TRY(pair(list, pairing, options->identify, err));
     for (size_t i = 0; i < list->count; i++) PEAL_TRY(describe(&list->objects[i], options->identify, err));

@@ -84,6 +84,7 @@ typedef struct peal_source_options {
     bool live;                     /* pipes are not copied: they will be read once only, in order */
     peal_following following;      /* of live ones */
     bool by_processes;             /* other processes, which have no connections, will read members of archives */
+    bool all_images;               /* those of a sample that are no row, too: each will become an image again */
     bool identify;                 /* the sources will be compared later: makes sure that their identities can tell */
     const atomic_int *stop;        /* not 0: stop waiting with PEAL_E_INTERRUPTED; may be NULL */
     const peal_reporter *reporter; /* is told what folders and globs leave out; may be NULL */

@@ -58,6 +58,21 @@ $peal etl keys.tar --out b --quiet
 same b
 rm -r b
 
+# Further images of a sample (masks, in shards of WebDataset) are no rows, in a folder nor in an archive; to images all go.
+for image in keys/*.jpg; do
+    cp "$image" "${image%.jpg}.mask.jpg"
+done
+tar cf masks.tar --sort=name -C keys .
+for from in keys masks.tar; do
+    $peal etl "$from" --out b 2>log.txt || fail "$(cat log.txt)"
+    same b
+    grep -qE 'left out: [0-9]+ images beside the one of a sample \(.*mask.jpg' log.txt || fail "$(cat log.txt)"
+    rm -r b
+done
+$peal etl masks.tar --to images --transform resize:width=4,height=4 --out again --quiet
+[ "$(find again -name '*.mask.jpg' | wc -l)" = "$(ls keys/*.mask.jpg | wc -l)" ] || fail "masks are no images any more"
+rm keys/*.mask.jpg
+
 # A label whose image is missing is no table, in a folder nor in an archive; what is left out has its name.
 for ending in cls json txt; do
     cp "$(ls keys/*.$ending | head -n 1)" keys/zz.$ending
