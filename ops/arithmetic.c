@@ -25,6 +25,23 @@ const char *peal_arithmetic(char text[PEAL_ARITHMETIC_TEXT]) {
     return text;
 }
 
+#if defined(__x86_64__)
+void peal_arithmetic_flush_tiny(void) {
+    const unsigned flush = 0x8000, as_zero = 0x40; /* of the register MXCSR: results, and what comes in */
+    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | flush | as_zero);
+}
+#elif defined(__aarch64__)
+void peal_arithmetic_flush_tiny(void) {
+    const unsigned long flush = 1ul << 24; /* of the register FPCR: both */
+    unsigned long mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode | flush));
+}
+#else
+void peal_arithmetic_flush_tiny(void) {
+}
+#endif
+
 /* ---- what kernels need ---- */
 
 enum {

@@ -17,4 +17,9 @@ const char *peal_arithmetic_kernel(const char *arithmetic);
  * it does not know, which is newer than itself: GEMM is then several times slower than this CPU can do. */
 const char *peal_arithmetic_better_kernel(void);
 
+/* From here on this thread takes floats too small to be normal (below 1.2e-38) for 0. An optimizer's moments of units
+ * that have gone silent fall to them and stay, and a CPU calculates with them a hundred times slower. Does nothing on
+ * processors other than x86-64 and AArch64. */
+void peal_arithmetic_flush_tiny(void);
+
 #endif

@@ -216,6 +216,7 @@ struct peal_learner {
 
     bool goes_on;       /* it can learn from a stream: what it knows of old rows stays when new ones come */
     bool shuffles;      /* each epoch takes the rows in an order of its own; else in that of the dataset */
+    bool flushes_tiny;  /* its workers take floats that are too small to be normal for 0 */
     bool judges_epochs; /* each epoch's model may be the best one; else it is the last one's */
     bool grows;         /* the model that it goes on from is a part of its own, which `begin` finds to fit; else all
                            tensors have the same sizes */

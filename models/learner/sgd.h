@@ -74,12 +74,12 @@ peal_status models__sgd_check_state(const void *self, int state, size_t partitio
 void models__sgd_fill(const void *self, int state, void *model);
 
 /* What both are in the table of learners. */
-#define MODELS__SGD                                                                                              \
-    MODELS__NET_MODEL, .goes_on = true, .shuffles = true, .judges_epochs = true, .check = models__sgd_check,     \
-                       .end = models__sgd_end, .describe = models__sgd_describe, .summary = models__sgd_summary, \
-                       .worker_bytes = models__sgd_worker_bytes, .lay_out = models__sgd_lay_out,                 \
-                       .initialise = models__sgd_initialise, .take = models__sgd_take, .loss = models__sgd_loss, \
-                       .check_state = models__sgd_check_state, .fill = models__sgd_fill
+#define MODELS__SGD                                                                                                    \
+    MODELS__NET_MODEL, .goes_on = true, .shuffles = true, .flushes_tiny = true, .judges_epochs = true,                 \
+                       .check = models__sgd_check, .end = models__sgd_end, .describe = models__sgd_describe,           \
+                       .summary = models__sgd_summary, .worker_bytes = models__sgd_worker_bytes,                       \
+                       .lay_out = models__sgd_lay_out, .initialise = models__sgd_initialise, .take = models__sgd_take, \
+                       .loss = models__sgd_loss, .check_state = models__sgd_check_state, .fill = models__sgd_fill
 
 /* The rate of a partition's step `step` of the whole training, from 0. */
 float models__learning_rate(const models__sgd *self, uint64_t step);

@@ -115,6 +115,7 @@ void models__worker(void *user, peal_worker *self) {
     peal_message message;
     trainer->scratch = NULL; /* the parent's */
     peal_graph_use_one_thread();
+    if (trainer->learner->flushes_tiny) peal_arithmetic_flush_tiny();
     while (peal_worker_receive(self, &message)) {
         models__order order;
         memcpy(&order, message.values, sizeof order);
