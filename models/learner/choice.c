@@ -11,6 +11,7 @@ enum {
     IMAGE_EPOCHS = 10,
     LINEAR_STEPS = 2000,
     NET_STEPS = 2000,
+    NET_STEPS_MOST = 8000, /* of a net that still gets better */
     EPOCHS_LEAST = 10,
 };
 
@@ -42,6 +43,10 @@ size_t models__choose_epochs(const models__table *table, const peal_model_spec *
     if (table->bytes) return IMAGE_EPOCHS;
     const size_t wanted = spec->hidden_count ? NET_STEPS : LINEAR_STEPS, epochs = (wanted + steps - 1) / steps;
     return epochs < EPOCHS_LEAST ? EPOCHS_LEAST : epochs;
+}
+
+size_t models__choose_longer(size_t epochs, size_t steps) {
+    return epochs <= NET_STEPS_MOST / 2 / steps ? 2 * epochs : 0;
 }
 
 size_t models__choose_patience(size_t epochs) {

@@ -28,6 +28,8 @@ size_t models__choose_partitions(const models__table *table);
 /* Passes over the rows: enough steps to converge, whatever the number of rows. `steps` is how many steps a partition
  * makes in one pass. */
 size_t models__choose_epochs(const models__table *table, const peal_model_spec *spec, size_t steps);
+/* The next number of epochs for a net that was best at the last one of so many; 0: these are enough. */
+size_t models__choose_longer(size_t epochs, size_t steps);
 /* Epochs without a better validation loss after which the best one has been seen. */
 size_t models__choose_patience(size_t epochs);
 /* The weight of the L2 penalty. */

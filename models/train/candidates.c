@@ -11,6 +11,7 @@
 
 #include "core/base/file.h"
 #include "etl/dataset/dataset.h"
+#include "models/learner/choice.h"
 #include "models/predict/predictor.h"
 #include "models/train/trial.h"
 #include "models/train/verdict.h"
@@ -30,8 +31,8 @@ enum {
 };
 
 /* Their folders in the run folder, in the order in which they are tried. */
-enum { LINEAR, TREES, NET, TRIALS };
-static const char *const trial_names[TRIALS] = {"trial-1", "trial-2", "trial-3"};
+enum { LINEAR, TREES, NET, NET_LONGER, LONGER_MOST = 2, TRIALS = NET_LONGER + LONGER_MOST };
+static const char *const trial_names[TRIALS] = {"trial-1", "trial-2", "trial-3", "trial-4", "trial-5"};
 
 typedef struct choice {
     const peal_train_options *options;
@@ -124,10 +125,23 @@ static peal_status look(choice *self, peal_error *err) {
 
 /* ---- trying ---- */
 
+/* Of a large table one fold is enough, rows of queries are not cut, and rows given to validate on are one fold. */
+static bool may_fold(const choice *self) {
+    return !self->has_valid && !self->shape.has_query && self->rows <= ROWS_AGAIN;
+}
+
+/* `epochs` as in peal_train_options, 0: what is usual. */
+static peal_status try_epochs(const choice *self, const char *model, size_t epochs, const char *folder,
+                              models__trial **out, peal_error *err) {
+    const char *valid = self->has_valid ? NULL : self->rows <= ROWS_FEW ? "0.2" : "0.1";
+    peal_train_options options = *self->options;
+    if (epochs) options.epochs = epochs;
+    return models__trial_new(&options, model, valid, folder, may_fold(self), out, err);
+}
+
 static peal_status try_model(const choice *self, const char *model, const char *folder, models__trial **out,
                              peal_error *err) {
-    const char *valid = self->has_valid ? NULL : self->rows <= ROWS_FEW ? "0.2" : "0.1";
-    return models__trial_new(self->options, model, valid, folder, out, err);
+    return try_epochs(self, model, 0, folder, out, err);
 }
 
 static peal_status try_candidate(choice *self, const char *model, const char *folder, peal_error *err) {
@@ -145,8 +159,7 @@ static bool is_open(const models__trial *than, const models__trial *one) {
 
 /* Of a small table, or of one that has few rows of all but one class, one fold is too little to tell by. */
 static bool wants_folds(const choice *self, const models__trial *one) {
-    if (self->has_valid || self->shape.has_query || self->rows > ROWS_AGAIN) return false;
-    return self->rows <= ROWS_FOLDED || models__trial_rare(one) < RARE_FEW;
+    return may_fold(self) && (self->rows <= ROWS_FOLDED || models__trial_rare(one) < RARE_FEW);
 }
 
 /* The other folds, as long as it is open whether the model is better than `than`; NULL: all. */
@@ -237,13 +250,52 @@ static peal_status try_trees(choice *self, peal_error *err) {
     return PEAL_OK;
 }
 
-/* On the first fold alone: more of them take long, and in each its best epoch would be chosen by the rows held out. */
+/* Whether none of those before is the better one beyond chance. */
+static bool may_win(const choice *self, const models__trial *one) {
+    for (size_t i = 0; self->candidates[i] != one; i++) {
+        const models__gain gain = models__trial_gain(self->candidates[i], one);
+        if (gain.mean < -2 * gain.error) return false;
+    }
+    return true;
+}
+
+/* Whether a net was best at its end or next to it, and got better by a twentieth in the last third: the rate falls to
+ * nothing there, so all nets get a little better. */
+static bool wants_longer(const models__trial *one) {
+    const models__course *course = &one->trainer.course;
+    return one->result.best_epoch > one->trainer.training.epochs * 9 / 10 &&
+           course->later_loss - course->last_loss > course->last_loss / 20;
+}
+
+/* Twice as many epochs, as long as that makes a net better by a hundredth on the rows held out. Replaces *net. */
+static peal_status try_longer(const choice *self, models__trial **net, peal_error *err) {
+    if (self->options->epochs || !(*net)->trainer.spec.hidden_count) return PEAL_OK;
+    for (size_t i = 0; i < LONGER_MOST && wants_longer(*net); i++) {
+        const peal_training *training = &(*net)->trainer.training;
+        const size_t epochs = models__choose_longer(training->epochs, training->steps);
+        models__trial *longer;
+        if (!epochs) return PEAL_OK;
+        PEAL_TRY(try_epochs(self, (*net)->model, epochs, trial_names[NET_LONGER + i], &longer, err));
+        const bool gains = models__trial_gain(*net, longer).mean > (*net)->valid.loss / 100;
+        models__trial *other = gains ? *net : longer;
+        if (gains) *net = longer;
+        (*net)->result.deaths += other->result.deaths;
+        models__trial_free(other);
+        if (!gains) return PEAL_OK;
+    }
+    return PEAL_OK;
+}
+
+/* Few rows decide neither whether a net is the better model nor how long it is to be trained. */
 static peal_status try_net(choice *self, peal_error *err) {
     peal_train_options options = *self->options;
     options.model = "mlp";
     if (self->shape.sparse > SPARSE_MOST || self->rows < ROWS_OF_NET) return PEAL_OK;
     if (!models__can_learn(&options)) return PEAL_OK; /* it has no exact gradients (sync) */
-    return try_candidate(self, options.model, trial_names[NET], err);
+    PEAL_TRY(try_candidate(self, options.model, trial_names[NET], err));
+    models__trial **net = &self->candidates[self->count - 1];
+    if (may_win(self, *net)) PEAL_TRY(try_longer(self, net, err));
+    return try_folds(self, *net, self->candidates[0], err);
 }
 
 /* The variance of an AUC (Hanley and McNeil 1982, section 4) of so many rows of either class. */
@@ -346,11 +398,11 @@ static peal_status train_again(const choice *self, models__trial *winner, peal_t
                                peal_atomic_file *out, peal_error *err) {
     peal_train_options options = *self->options;
     options.model = winner->model;
-    options.epochs = winner->trainer.training.epochs;
+    options.epochs = winner->trainer.training.epochs; /* of the schedule */
     models__trainer trainer = {.options = &options, .result = result};
     /* A linear model that has converged has nothing to stop early for. */
     if (winner->trainer.spec.hidden_count || winner->trainer.learner->has_no_end)
-        trainer.last_epoch = (winner->best_epochs + winner->folds / 2) / winner->folds;
+        trainer.last_epoch = winner->best_epoch;
     peal_status status = models__trainer_run(&trainer, err);
     if (status == PEAL_OK) status = write_better(&trainer, winner, result, out, err);
     models__trainer_clear(&trainer);
@@ -406,7 +458,9 @@ static peal_status try_models(choice *self, peal_error *err) {
         return try_net(self, err);
     }
     const char *model = self->ranks ? ranking_model : self->options->model;
-    return try_candidate(self, model, trial_names[LINEAR], err);
+    PEAL_TRY(try_candidate(self, model, trial_names[LINEAR], err));
+    if (!self->ranks) PEAL_TRY(try_longer(self, &self->candidates[0], err));
+    return self->ranks ? PEAL_OK : try_folds(self, self->candidates[0], NULL, err);
 }
 
 static peal_status try_all(choice *self, peal_train_result *result, peal_atomic_file *out, peal_error *err) {

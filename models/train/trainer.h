@@ -71,6 +71,10 @@ typedef struct models__trainer {
     bool stops_early;  /* end when the validation loss has long not got better */
     size_t last_epoch; /* end after so many epochs of the schedule; 0: all */
     size_t fold;       /* of a fraction of the rows to validate on: which one is held out, from 0 */
+    /* Is told the metrics of each epoch whose model is judged; valid_scores are that model's. NULL: nobody is. */
+    peal_status (*judged)(void *user, const struct models__trainer *trainer, const peal_metrics *metrics,
+                          peal_error *err);
+    void *judged_user;
 
     /* the job */
     peal_model_spec spec;

@@ -199,7 +199,10 @@ static peal_status one_epoch(leader *self, peal_error *err) {
     if (!models__state_is_finite(trainer) || (trainer->learner->loss && !isfinite(self->rounds.progress.train_loss))) {
         return models__ran_away(trainer, self->rounds.progress.epoch, err);
     }
-    if (models__is_judged(trainer)) PEAL_TRY(validate(self, &metrics, err));
+    if (models__is_judged(trainer)) {
+        PEAL_TRY(validate(self, &metrics, err));
+        if (trainer->judged) PEAL_TRY(trainer->judged(trainer->judged_user, trainer, &metrics, err));
+    }
     keep_best(self, &metrics);
     note_course(self, &metrics);
     PEAL_TRY(tell_epoch(self, &metrics, (double)(peal_now_ns() - begin) * 1e-9, err));

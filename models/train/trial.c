@@ -1,6 +1,7 @@
 /* Trains a model on folds of a table and keeps what it says of the rows held out; see trial.h. */
 #include "models/train/trial.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +14,77 @@ static size_t width_of(const models__trial *self) {
     return peal_shape_scores(&self->trainer.data.shape);
 }
 
-/* What a trained fold says of the rows that it held out. */
-static peal_status take_fold(models__trial *self, const models__trainer *trainer, peal_error *err) {
-    const uint64_t count = trainer->data.valid_count;
-    const size_t row_bytes = width_of(self) * sizeof(double);
-    PEAL_TRY(peal_buffer_append(&self->labels, trainer->data.valid_labels, count * sizeof(double), err));
-    for (uint64_t i = 0; i < count; i++) {
-        const double weight = trainer->data.valid_weights ? trainer->data.valid_weights[i] : 1;
+/* The labels and weights of the rows that a trained fold held out. */
+static peal_status take_rows(models__trial *self, const models__data *data, models__fold *fold, peal_error *err) {
+    fold->rows = data->valid_count;
+    fold->weights = 0;
+    PEAL_TRY(peal_buffer_append(&self->labels, data->valid_labels, fold->rows * sizeof(double), err));
+    for (uint64_t i = 0; i < fold->rows; i++) {
+        const double weight = data->valid_weights ? data->valid_weights[i] : 1;
+        fold->weights += weight;
         PEAL_TRY(peal_buffer_append(&self->weights, &weight, sizeof weight, err));
     }
-    PEAL_TRY(peal_buffer_append(&self->scores, trainer->shared.valid_scores, count * row_bytes, err));
-    self->best_epochs += trainer->result->best_epoch;
+    return PEAL_OK;
+}
+
+static size_t epochs_of(const models__fold *fold) {
+    return fold->losses.size / sizeof(double);
+}
+
+/* A fold that ended early is taken to stay where it ended. */
+static size_t index_of(const models__fold *fold, size_t epoch) {
+    return (epoch < epochs_of(fold) ? epoch : epochs_of(fold)) - 1;
+}
+
+/* The first epoch, from 1, with the least loss on all rows held out; 0: epochs are not judged. */
+static size_t best_epoch(const models__trial *self) {
+    size_t most = 0, best = 0;
+    double least = 0;
+    for (size_t i = 0; i < self->folds; i++) {
+        if (epochs_of(&self->fold[i]) == 0) return 0;
+        if (epochs_of(&self->fold[i]) > most) most = epochs_of(&self->fold[i]);
+    }
+    for (size_t epoch = 1; epoch <= most; epoch++) {
+        double loss = 0;
+        for (size_t i = 0; i < self->folds; i++) {
+            const models__fold *fold = &self->fold[i];
+            loss += fold->weights * doubles(&fold->losses)[index_of(fold, epoch)];
+        }
+        if (best && !(loss < least)) continue;
+        best = epoch;
+        least = loss;
+    }
+    return best;
+}
+
+/* Puts the scores of the best epoch of all folds in the place of those of each fold's own. */
+static peal_status take_best_epoch(models__trial *self, peal_error *err) {
+    const size_t best = best_epoch(self);
+    if (!best) return PEAL_OK;
+    self->best_epoch = best;
+    self->scores.size = 0;
+    for (size_t i = 0; i < self->folds; i++) {
+        const models__fold *fold = &self->fold[i];
+        const size_t size = (size_t)fold->rows * width_of(self) * sizeof(double);
+        PEAL_TRY(peal_buffer_append(&self->scores, fold->scores.data + index_of(fold, best) * size, size, err));
+    }
+    return PEAL_OK;
+}
+
+static peal_status note_epoch(void *opaque, const models__trainer *trainer, const peal_metrics *metrics,
+                              peal_error *err) {
+    models__fold *fold = opaque;
+    const size_t size = (size_t)trainer->data.valid_count * peal_shape_scores(&trainer->data.shape) * sizeof(double);
+    PEAL_TRY(peal_buffer_append(&fold->losses, &metrics->loss, sizeof metrics->loss, err));
+    return peal_buffer_append(&fold->scores, trainer->shared.valid_scores, size, err);
+}
+
+/* What a trained fold says of the rows that it held out. */
+static peal_status take_fold(models__trial *self, const models__trainer *trainer, peal_error *err) {
+    const size_t size = (size_t)trainer->data.valid_count * width_of(self) * sizeof(double);
+    PEAL_TRY(take_rows(self, &trainer->data, &self->fold[self->folds], err));
+    PEAL_TRY(peal_buffer_append(&self->scores, trainer->shared.valid_scores, size, err));
+    self->best_epoch = trainer->result->best_epoch;
     self->folds++;
     return PEAL_OK;
 }
@@ -44,6 +105,10 @@ static peal_status begin(models__trial *self, const peal_train_options *options,
     if (!folder) self->options.reporter = NULL;
     self->trainer =
         (models__trainer){.options = &self->options, .result = &self->result, .title = "trial", .stops_early = true};
+    if (self->keeps_epochs) {
+        self->trainer.judged = note_epoch;
+        self->trainer.judged_user = &self->fold[0];
+    }
     PEAL_TRY(models__trainer_run(&self->trainer, err));
     self->options.reporter = options->reporter;
     self->valid = self->result.valid;
@@ -51,9 +116,10 @@ static peal_status begin(models__trial *self, const peal_train_options *options,
 }
 
 peal_status models__trial_new(const peal_train_options *options, const char *model, const char *valid,
-                              const char *folder, models__trial **out, peal_error *err) {
+                              const char *folder, bool keeps_epochs, models__trial **out, peal_error *err) {
     models__trial *self;
     PEAL_TRY(peal_zeroed_checked(&self, 1, sizeof *self, "a trial", err));
+    self->keeps_epochs = keeps_epochs;
     const peal_status status = begin(self, options, model, valid, folder, err);
     if (status != PEAL_OK) {
         models__trial_free(self);
@@ -69,15 +135,49 @@ peal_status models__trial_measure(const models__trial *self, uint64_t rows, peal
                                 doubles(&self->weights), rows, shape->classes, shape->label_deviation, out, err);
 }
 
-peal_status models__trial_fold(models__trial *self, peal_error *err) {
-    peal_train_options options = self->options;
+static void clear_epochs(models__fold *fold) {
+    peal_buffer_clear(&fold->losses);
+    peal_buffer_clear(&fold->scores);
+}
+
+/* Trains on all but fold `index`. The trainer is cleared by the caller. */
+static peal_status train_fold(models__trial *self, size_t index, peal_train_options *options, models__trainer *trainer,
+                              peal_error *err) {
+    *options = self->options;
+    options->run_dir = NULL;
+    options->resume = false;
+    options->reporter = NULL;
+    trainer->options = options;
+    trainer->stops_early = true;
+    trainer->fold = index;
+    trainer->judged = note_epoch;
+    trainer->judged_user = &self->fold[index];
+    return models__trainer_run(trainer, err);
+}
+
+/* Of a trial that was resumed only the last epochs are known: the first fold is trained again, which gives the same. */
+static peal_status recall_epochs(models__trial *self, peal_error *err) {
+    const bool is_judged = models__is_judged(&self->trainer);
+    peal_train_options options;
     peal_train_result result;
-    models__trainer trainer = {.options = &options, .result = &result, .stops_early = true, .fold = self->folds};
-    options.run_dir = NULL;
-    options.resume = false;
-    options.reporter = NULL;
-    peal_status status = models__trainer_run(&trainer, err);
+    models__trainer trainer = {.result = &result};
+    if (!is_judged || epochs_of(&self->fold[0]) == self->result.epochs) return PEAL_OK;
+    clear_epochs(&self->fold[0]);
+    const peal_status status = train_fold(self, 0, &options, &trainer, err);
+    if (status == PEAL_OK) self->result.deaths += result.deaths;
+    models__trainer_clear(&trainer);
+    return status;
+}
+
+peal_status models__trial_fold(models__trial *self, peal_error *err) {
+    peal_train_options options;
+    peal_train_result result;
+    models__trainer trainer = {.result = &result};
+    assert(self->keeps_epochs && self->folds < MODELS__FOLDS);
+    PEAL_TRY(recall_epochs(self, err));
+    peal_status status = train_fold(self, self->folds, &options, &trainer, err);
     if (status == PEAL_OK) status = take_fold(self, &trainer, err);
+    if (status == PEAL_OK) status = take_best_epoch(self, err);
     if (status == PEAL_OK) status = models__trial_measure(self, models__trial_held(self).rows, &self->valid, err);
     if (status == PEAL_OK) self->result.deaths += result.deaths;
     models__trainer_clear(&trainer);
@@ -90,6 +190,7 @@ void models__trial_free(models__trial *self) {
     peal_buffer_clear(&self->labels);
     peal_buffer_clear(&self->weights);
     peal_buffer_clear(&self->scores);
+    for (size_t i = 0; i < MODELS__FOLDS; i++) clear_epochs(&self->fold[i]);
     free(self->run_dir);
     free(self->model);
     free(self);

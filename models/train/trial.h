@@ -9,25 +9,37 @@
 
 enum { MODELS__FOLDS = 5 };
 
+/* What the models of a fold's epochs say of the rows that it held out. Empty where only the last model is judged. */
+typedef struct models__fold {
+    uint64_t rows;
+    double weights;     /* what the rows count, together */
+    peal_buffer losses; /* double [epochs], the mean of the rows */
+    peal_buffer scores; /* double [epochs, rows, scores] */
+} models__fold;
+
 typedef struct models__trial {
     char *model;   /* its spec */
     char *run_dir; /* of the first fold; NULL: none */
     peal_train_options options;
     peal_train_result result; /* of the first fold */
     models__trainer trainer;  /* of the first fold */
-    size_t folds;             /* done */
-    size_t best_epochs;       /* of all of them, added up */
-    peal_buffer labels;       /* double [rows held out], fold by fold */
-    peal_buffer weights;      /* what they count, the same */
-    peal_buffer scores;       /* double [rows held out, scores] */
-    peal_metrics valid;       /* of these */
+    bool keeps_epochs;        /* more folds may follow, of which one epoch is to be the best */
+    models__fold fold[MODELS__FOLDS];
+    size_t folds;        /* done */
+    size_t best_epoch;   /* that with the least loss on the rows of all folds */
+    peal_buffer labels;  /* double [rows held out], fold by fold */
+    peal_buffer weights; /* what they count, the same */
+    peal_buffer scores;  /* double [rows held out, scores], of the best epoch */
+    peal_metrics valid;  /* of these */
 } models__trial;
 
 /* Trains a model on the first fold. `folder` is its place in the run folder, if there is one; NULL: it goes nowhere and
- * is not spoken of, for it takes a moment and a resumed job does it again. *out is freed by the caller. */
+ * is not spoken of, for it takes a moment and a resumed job does it again. Other folds may follow only if
+ * `keeps_epochs`, which takes memory for what each epoch says of the rows held out. *out is freed by the caller. */
 peal_status models__trial_new(const peal_train_options *options, const char *model, const char *valid,
-                              const char *folder, models__trial **out, peal_error *err);
-/* Trains it on the next of MODELS__FOLDS folds of a fifth each, which also goes nowhere. */
+                              const char *folder, bool keeps_epochs, models__trial **out, peal_error *err);
+/* Trains it on the next of MODELS__FOLDS folds of a fifth each, which also goes nowhere. All folds are then judged by
+ * the same epoch: each by the one that served it best would flatter the model, the more the fewer rows there are. */
 peal_status models__trial_fold(models__trial *self, peal_error *err);
 void models__trial_free(models__trial *self);
 
