@@ -259,11 +259,11 @@ static bool may_win(const choice *self, const models__trial *one) {
     return true;
 }
 
-/* Whether a net was best at its end or next to it, and got better by a twentieth in the last third: the rate falls to
+/* Whether a net was best in its last quarter, and got better by a twentieth in the last third: the rate falls to
  * nothing there, so all nets get a little better. */
 static bool wants_longer(const models__trial *one) {
     const models__course *course = &one->trainer.course;
-    return one->result.best_epoch > one->trainer.training.epochs * 9 / 10 &&
+    return one->result.best_epoch > one->trainer.training.epochs * 3 / 4 &&
            course->later_loss - course->last_loss > course->last_loss / 20;
 }
 
@@ -323,21 +323,65 @@ static peal_status ranks_better(const models__trial *one, const models__trial *t
     return PEAL_OK;
 }
 
-/* Whether the second one's loss is below the first's, row by row, by more than two standard errors; or by more than
- * one, where also more rows gain than chance explains: few rows of a long tail make a large error. With one alone a net
- * would often be taken for luck: its best epoch was chosen by these very rows. And it must tell the classes apart as
- * well. */
+/* Whether a model of classes tells more, row by row, than the classes' frequencies, by two standard errors. */
+static peal_status tells_classes(const models__trial *one, bool *out, peal_error *err) {
+    const models__held held = models__trial_held(one);
+    const peal_shape *shape = &one->trainer.data.shape;
+    const double *scores = (const double *)(const void *)one->scores.data;
+    const size_t width = peal_shape_scores(shape);
+    double *shares, all = 0;
+    models__spread gain = {0};
+    PEAL_TRY(peal_zeroed_checked(&shares, shape->classes, sizeof *shares, "classes", err));
+    for (uint64_t row = 0; row < held.rows; row++) {
+        const double weight = models__held_weight(&held, row);
+        shares[(size_t)held.labels[row]] += weight;
+        all += weight;
+    }
+    for (uint64_t row = 0; row < held.rows; row++) {
+        const double weight = models__held_weight(&held, row), label = held.labels[row];
+        if (!(weight > 0)) continue;
+        models__spread_add(
+            &gain, -log(shares[(size_t)label] / all) - models__row_loss(shape, scores + row * width, label), weight);
+    }
+    free(shares);
+    *out = models__spread_mean(&gain) > 2 * models__spread_error(&gain);
+    return PEAL_OK;
+}
+
+/* How many standard errors the second one's loss must be below the first's to be the better one. Two, if it was held
+ * against one fold, whose rows also chose its epoch. One of classes, if all rows were held out and its epoch is that of
+ * all folds; a number's loss has a longer tail, and its standard error is less to be relied on. And none if the first
+ * one does not tell the classes at all, as of few rows of many columns: being linear it says nothing then. */
+static peal_status errors_wanted(const models__trial *one, const models__trial *two, double *out, peal_error *err) {
+    bool tells = true;
+    *out = 2;
+    if (one->folds < MODELS__FOLDS || two->folds < MODELS__FOLDS) return PEAL_OK;
+    *out = 1.5;
+    if (one->trainer.data.shape.classes == 0) return PEAL_OK;
+    PEAL_TRY(tells_classes(one, &tells, err));
+    *out = tells ? 1 : 0;
+    return PEAL_OK;
+}
+
+/* Whether, of one fold, the loss is lower by more than one standard error, and in more rows than chance explains: few
+ * rows of a long tail make a large error. Not where a class is rare: nearly all rows gain by a little less of it. */
+static bool gains_widely(const models__trial *one, const models__gain *gain, uint64_t rare) {
+    if (one->folds > 1 || gain->rows < 100 || (double)rare < gain->rows / 10) return false;
+    return gain->mean > gain->error && gain->wins > gain->rows / 2 + sqrt(gain->rows);
+}
+
+/* Whether the second one's loss is below the first's, row by row, by more than luck; and it tells the classes apart as
+ * well. Else whether it ranks the rows better. */
 static peal_status is_better(const models__trial *one, const models__trial *two, bool *out, peal_error *err) {
     enum { RARE_LEAST = 10 };
-    *out = false;
     const models__gain gain = models__trial_gain(one, two);
     const uint64_t rare = models__trial_rare_of(one, gain.both);
+    double errors;
+    *out = false;
     if (rare < RARE_LEAST) return PEAL_OK;
-    /* Where a class is rare nearly all rows gain by a little less of it. */
-    const bool counts = gain.rows >= 100 && (double)rare >= gain.rows / 10;
+    PEAL_TRY(errors_wanted(one, two, &errors, err));
     PEAL_TRY(ranks_as_well(one, two, out, err));
-    *out = *out && (gain.mean > 2 * gain.error ||
-                    (counts && gain.mean > gain.error && gain.wins > gain.rows / 2 + sqrt(gain.rows)));
+    *out = *out && ((gain.mean > 0 && gain.mean > errors * gain.error) || gains_widely(two, &gain, rare));
     return *out ? PEAL_OK : ranks_better(one, two, &gain, out, err);
 }
 

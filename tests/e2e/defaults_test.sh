@@ -81,13 +81,56 @@ expect 0 "model: trees is chosen: loss on 90 held-out rows: logistic" "$peal" tr
 "$peal" train step.csv --label y --workers 3 --out three.safetensors --quiet
 cmp one.safetensors three.safetensors || fail "other bits with three workers"
 for delay in 0.02 0.05 0.1 0.2; do
-    rm -rf again.safetensors*
+    rm -rf again.safetensors again.run
     "$peal" train step.csv --label y --out again.safetensors --quiet &
     sleep $delay
     kill -9 $! 2>/dev/null || true # it may have come to its end
     wait $! 2>/dev/null || true
     "$peal" train step.csv --label y --out again.safetensors --resume --quiet
     cmp one.safetensors again.safetensors || fail "other bits after a death"
+done
+
+# A net, too, is held against all of few rows, and so its choice is no luck: a product is the net's, whatever the seed.
+# Bits as above.
+awk 'function n() { return (rand() + rand() + rand() + rand() - 2) * 1.7 }
+    BEGIN { srand(92); print "a,b,c,d,e,f,y"
+    for (i = 0; i < 200; i++) { a = n(); b = n(); d = n()
+        printf "%.4f,%.4f,%.4f,%.4f,%.4f,%.4f,%s\n", a, b, n(), d, n(), n(), (2 * a * b + d + 1.8 * n() > 0 ? "up" : "down") } }' >product.csv
+for seed in 1 2 3; do
+    expect 0 "model: mlp is chosen: loss on 200 held-out rows: logistic" "$peal" train product.csv --label y --seed $seed --out product.safetensors
+done
+for delay in 0.1 0.4 0.7; do
+    rm -rf again.safetensors again.run
+    "$peal" train product.csv --label y --seed 3 --checkpoint-seconds 0.01 --out again.safetensors --quiet &
+    sleep $delay
+    kill -9 $! 2>/dev/null || true
+    wait $! 2>/dev/null || true
+    "$peal" train product.csv --label y --seed 3 --out again.safetensors --resume --quiet
+    cmp product.safetensors again.safetensors || fail "other bits after a death among folds of a net"
+done
+
+# Where a linear model does not tell the classes, as of many columns, it is chosen no more for being linear.
+awk 'BEGIN { srand(31); printf "y"; for (c = 0; c < 200; c++) printf ",x%d", c; print ""
+    for (i = 0; i < 64; i++) {
+        line = ""; s = 0
+        for (c = 0; c < 200; c++) { x = rand() + rand() + rand(); if (c < 5) s += x - 1.5; line = line "," int(x * 1e4) / 1e4 }
+        print (s + 2 * rand() - 1 > 0 ? "up" : "down") line } }' >wide.csv
+expect 0 "model: trees is chosen: loss on 64 held-out rows: logistic" "$peal" train wide.csv --label y --out m.safetensors
+
+# A net that still gets better at its end goes on.
+awk 'BEGIN { srand(13); print "a,b,c,y"
+    for (i = 0; i < 3000; i++) { a = rand() * 4 - 2; b = rand() * 4 - 2; c = rand() * 4 - 2
+        printf "%.4f,%.4f,%.4f,%.4f\n", a, b, c, sin(3 * a) * b + sin(2 * c + a) } }' >waves.csv
+expect 0 "training: 106 epochs of 47 steps" "$peal" train waves.csv --label y --model mlp --out waves.safetensors
+[ -e waves.run/trial-4/run.json ] || fail "there is no longer trial in $(ls waves.run)"
+for delay in 0.3 1.2; do
+    rm -rf again.safetensors again.run
+    "$peal" train waves.csv --label y --model mlp --checkpoint-seconds 0.05 --out again.safetensors --quiet &
+    sleep $delay
+    kill -9 $! 2>/dev/null || true
+    wait $! 2>/dev/null || true
+    "$peal" train waves.csv --label y --model mlp --out again.safetensors --resume --quiet
+    cmp waves.safetensors again.safetensors || fail "other bits after a death in a longer trial"
 done
 
 # Few whole numbers are classes, but not those whose tail ends in single rows: they count.
