@@ -443,6 +443,7 @@ static peal_status train_again(const choice *self, models__trial *winner, peal_t
     peal_train_options options = *self->options;
     options.model = winner->model;
     options.epochs = winner->trainer.training.epochs; /* of the schedule */
+    options.patience = 0;                             /* nothing is held out any more */
     models__trainer trainer = {.options = &options, .result = result};
     /* A linear model that has converged has nothing to stop early for. */
     if (winner->trainer.spec.hidden_count || winner->trainer.learner->has_no_end)

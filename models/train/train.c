@@ -164,6 +164,11 @@ static peal_status choose(models__trainer *trainer, peal_error *err) {
         return peal_fail(err, PEAL_E_DATA, "%s has %llu rows to train on, fewer than the %zu partitions",
                          options->dataset, (unsigned long long)data->train_count, training->partitions);
     }
+    if (options->patience && !data->valid_count) {
+        return peal_fail(err, PEAL_E_USAGE,
+                         "patience ends a training when held-out rows are predicted no better, and none are held out: "
+                         "give some (valid), or leave patience out");
+    }
     if (trainer->init) PEAL_TRY(check_init(trainer, err));
     PEAL_TRY(trainer->learner->begin(training, &trainer->self, err));
     training->last_epoch = trainer->last_epoch ? trainer->last_epoch : training->epochs;

@@ -147,6 +147,12 @@ for model in linear huber quantile trees:objective=tweedie trees:objective=mae; 
 done
 expect 0 "label y: taken for a class" "$peal" train classes.csv --label y --model trees --out m.safetensors
 expect 2 "or take it for a number (--task regress)" "$peal" train classes.csv --label y --model poisson --task classify --out m.safetensors
+# Patience is of held-out rows: trials hold some out, a training of a given number of epochs does not by itself.
+expect 2 "none are held out: give some (--valid)" "$peal" train product.csv --label y --model mlp:hidden=8 --epochs 3 --patience 2 --out m.safetensors
+expect 2 "none are held out: give some (--valid)" "$peal" train product.csv --label y --model trees --patience 2 --out m.safetensors
+"$peal" train product.csv --label y --model mlp:hidden=8 --patience 2 --out m.safetensors --quiet
+"$peal" train product.csv --label y --model mlp:hidden=8 --epochs 3 --valid 0.2 --patience 2 --out m.safetensors --quiet
+
 # Exact gradients without a model: of those that can.
 "$peal" train step.csv --label y --sync full --out m.safetensors 2>err.txt || fail "$(cat err.txt)"
 grep "mlp" err.txt && fail "a net has no exact gradients"
