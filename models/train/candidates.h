@@ -1,5 +1,5 @@
-/* What is found out on held-out rows before the real training: which model, where none is named (the linear one or the
- * mlp), and how long a net is to be trained, where no number of epochs is given. */
+/* What is found out on held-out rows before the real training: which model, where none is named (the linear
+ * one, trees or the mlp), and how long a net is to be trained, where no number of epochs is given. */
 #ifndef PEAL_MODELS_CANDIDATES_H
 #define PEAL_MODELS_CANDIDATES_H
 
