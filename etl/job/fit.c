@@ -16,6 +16,7 @@ enum {
     MANY_CLASSES = 1000,    /* of a label: more are questioned */
     IDENTIFIER_LEAST = 200, /* distinct texts from which a column of nearly all different ones is an identifier */
     CLASSES_ROWS = 50,      /* rows from which on half as many classes are questioned */
+    REMARKS_MOST = 8,       /* of encoders; the rest is counted */
     FIT_TASKS = 64, /* of columns that are fitted at once; a table may have many thousand that take no time each */
 };
 
@@ -213,7 +214,7 @@ static void question_texts(const peal_fit_job *job, size_t field, const text_fac
 }
 
 /* Says what a column's encoder has to say of its texts, and why it was chosen if nobody named it. */
-static void question_encoder(const peal_fit_job *job, size_t index) {
+static void question_encoder(const peal_fit_job *job, size_t index, size_t *remarks) {
     const peal_pipeline *pipeline = job->pipeline;
     const peal_field *field = &pipeline->schema.fields[index];
     const peal_pipeline_column *column = &pipeline->columns[index];
@@ -234,7 +235,7 @@ static void question_encoder(const peal_fit_job *job, size_t index) {
     }
     if (!last->transform->remark) return;
     last->transform->remark(last->state, text, &is_warning);
-    if (!*text) return;
+    if (!*text || (*remarks)++ >= REMARKS_MOST) return;
     peal_report(job->reporter, is_warning ? PEAL_EVENT_WARNING : PEAL_EVENT_NOTE, "column %s: %s", field->name, text);
 }
 
@@ -432,6 +433,7 @@ peal_status peal_fit(const peal_fit_job *job, peal_error *err) {
                                     .executor = job->executor,
                                     .stop = job->stop,
                                     .reporter = job->reporter};
+    size_t remarks = 0;
     peal_status status = peal_alloc_checked(&work.next, schema->count, sizeof *work.next, "columns", err);
     if (status == PEAL_OK) status = peal_executor_map(job->executor, work.stride, 0, &map, err);
     if (status == PEAL_OK) drop_empty(job, work.facts);
@@ -442,8 +444,11 @@ peal_status peal_fit(const peal_fit_job *job, peal_error *err) {
             question_numbers(job, i, &work.facts[i].read);
         } else {
             question_texts(job, i, &work.facts[i]);
-            question_encoder(job, i);
+            question_encoder(job, i, &remarks);
         }
+    }
+    if (remarks > REMARKS_MOST) {
+        peal_report(job->reporter, PEAL_EVENT_NOTE, "and such things of %zu more columns", remarks - REMARKS_MOST);
     }
     if (status == PEAL_OK) status = question_classes(job, err);
     if (status == PEAL_OK) drop_identifiers(job, work.facts);

@@ -6,16 +6,31 @@
 
 #include "core/base/json.h"
 #include "core/base/number.h"
+#include "etl/transform/fold.h"
 #include "etl/transform/transform.h"
 
 enum {
     MOST_VALUES = 1 << 24,  /* the largest max_values */
     USUAL_VALUES = 100000,  /* its default */
     MOST_CLASSES = 1 << 16, /* of a label */
+    FOLDED_MOST = 4096,     /* texts of a vocabulary in which one is also found by another way of writing it */
+    SHORT_MOST = 12,        /* the same of a single letter: where there are more they may be all letters */
+    EXAMPLE = 40,
 };
+
+/* What a fit tells of texts that differ in how they are written. */
+typedef struct spellings {
+    uint32_t merged; /* texts that count as another one */
+    char kept[EXAMPLE], other[EXAMPLE];
+} spellings;
 
 typedef struct vocabulary {
     peal_dictionary texts;
+    bool folds;             /* texts that differ by blanks and habits of case alone are one (fold.h) */
+    bool short_too;         /* single letters, too */
+    peal_dictionary folded; /* the texts so, if they are few; of two that are alike the first */
+    int32_t *folded_codes;  /* [folded.size] their codes in `texts` */
+    spellings fitted;
     int32_t missing_code; /* the code of a missing text, or -1 */
     double max_values, min_count;
     bool is_number; /* a label that is a number: no vocabulary */
@@ -25,17 +40,61 @@ typedef struct vocabulary {
 static const peal_option encoder_options[] = {
     {"max_values", PEAL_OPTION_COUNT, NULL, 1, MOST_VALUES, "N", "the most frequent ones that are kept (100,000)"},
     {"min_count", PEAL_OPTION_COUNT, NULL, 1, UINT64_C(1) << 53, "N", "of rows that must hold a text (1)"},
+    {"fold", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "take Male, 'male ' and MALE for one value (yes)"},
     {.name = NULL},
 };
 static const peal_option label_options[] = {
+    {"fold", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "take Yes, 'yes ' and YES for one class (yes)"},
     {.name = NULL},
 };
 
 static void vocabulary_free(void *state) {
     vocabulary *self = state;
-    if (self) peal_dictionary_clear(&self->texts);
+    if (!self) return;
+    peal_dictionary_clear(&self->texts);
+    peal_dictionary_clear(&self->folded);
+    free(self->folded_codes);
     free(self);
 }
+
+/* ---- other ways of writing a text ---- */
+
+/* The text as it is looked up among those that are folded: itself if it has no other form. */
+static peal_text fold(const vocabulary *self, peal_text text, char out[PEAL_FOLD_SIZE]) {
+    const uint32_t length = peal_fold_text(text, self->short_too, out);
+    return length ? (peal_text){out, length} : text;
+}
+
+/* Lists the texts of the vocabulary as they are folded. */
+static peal_status list_folded(vocabulary *self, peal_error *err) {
+    const uint32_t count = self->texts.size;
+    char text[PEAL_FOLD_SIZE];
+    peal_dictionary_clear(&self->folded);
+    free(self->folded_codes);
+    self->folded_codes = NULL;
+    self->short_too = count <= SHORT_MOST;
+    if (!self->folds || count == 0 || count > FOLDED_MOST) return PEAL_OK;
+    PEAL_TRY(peal_zeroed_checked(&self->folded_codes, count, sizeof *self->folded_codes, "a vocabulary", err));
+    for (uint32_t i = 0; i < count; i++) {
+        const peal_text one = fold(self, peal_dictionary_text(&self->texts, i), text);
+        const uint32_t before = self->folded.size;
+        uint32_t code;
+        PEAL_TRY(peal_dictionary_put(&self->folded, one.data, one.length, &code, err));
+        if (code == before) self->folded_codes[code] = (int32_t)i;
+    }
+    return PEAL_OK;
+}
+
+/* The code of a text that is written otherwise than the one that is known, or -1. */
+static int32_t find_folded(const vocabulary *self, peal_text text) {
+    char folded[PEAL_FOLD_SIZE];
+    if (!self->folded.size) return -1;
+    const peal_text one = fold(self, text, folded);
+    const int64_t code = peal_dictionary_find(&self->folded, one.data, one.length);
+    return code < 0 ? -1 : self->folded_codes[code];
+}
+
+/* ---- loading and saving ---- */
 
 static peal_status load_values(vocabulary *self, const json_t *options, peal_error *err) {
     const json_t *values = json_object_get(options, "values");
@@ -49,7 +108,8 @@ static peal_status load_values(vocabulary *self, const json_t *options, peal_err
             return peal_fail(err, PEAL_E_DATA, "a vocabulary holds the value '%s' twice", json_string_value(value));
         }
     }
-    return PEAL_OK;
+    PEAL_TRY(peal_transform_flag(options, "fold", true, &self->folds, err));
+    return list_folded(self, err);
 }
 
 /* A whole number from 1 to `most`. */
@@ -111,9 +171,14 @@ static json_t *values_like(const vocabulary *self, const json_t *like) {
     return same && json_is_array(values) ? json_incref(values) : save_values(self);
 }
 
+/* The usual way is not told. */
+static json_t *save_fold(const vocabulary *self, json_t *saved) {
+    return self->folds ? saved : peal_json_set(saved, "fold", json_string("no"));
+}
+
 static json_t *save_encoder(const vocabulary *self, json_t *values) {
-    return json_pack("{s:f, s:f, s:i, s:o}", "max_values", self->max_values, "min_count", self->min_count, "missing",
-                     (int)self->missing_code, "values", values);
+    return save_fold(self, json_pack("{s:f, s:f, s:i, s:o}", "max_values", self->max_values, "min_count",
+                                     self->min_count, "missing", (int)self->missing_code, "values", values));
 }
 
 static json_t *encoder_save(const void *state) {
@@ -159,11 +224,54 @@ static bool is_sorted(const vocabulary *self, const peal_dictionary *seen, int (
     return true;
 }
 
-static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int (*order)(const void *, const void *),
-                              peal_error *err) {
+static void cut_example(peal_text text, char out[EXAMPLE]) {
+    snprintf(out, EXAMPLE, "%.*s", (int)(text.length < EXAMPLE ? text.length : EXAMPLE - 1), text.data);
+}
+
+/* Texts that differ in how they are written become the most frequent of them, which counts for all. */
+static peal_status merge_spellings(vocabulary *self, counted_text *items, size_t *count, peal_error *err) {
+    peal_dictionary seen = {0};
+    peal_status status = PEAL_OK;
+    char folded[PEAL_FOLD_SIZE];
+    size_t used = 0;
+    self->fitted = (spellings){0};
+    self->short_too = *count <= SHORT_MOST;
+    if (!self->folds || *count > FOLDED_MOST) return PEAL_OK;
+    qsort(items, *count, sizeof *items, by_count);
+    for (size_t i = 0; i < *count && status == PEAL_OK; i++) {
+        const peal_text one = fold(self, items[i].text, folded);
+        uint32_t code = 0;
+        status = peal_dictionary_put(&seen, one.data, one.length, &code, err);
+        if (status != PEAL_OK) break;
+        if (code == used) {
+            items[used++] = items[i];
+            continue;
+        }
+        if (self->fitted.merged++ == 0) {
+            cut_example(items[code].text, self->fitted.kept);
+            cut_example(items[i].text, self->fitted.other);
+        }
+        items[code].count += items[i].count;
+    }
+    *count = used;
+    peal_dictionary_clear(&seen);
+    return status;
+}
+
+/* Keeps the items, in their order, that are frequent enough. */
+static peal_status keep_items(vocabulary *self, const counted_text *items, size_t count, peal_error *err) {
+    if ((double)count > self->max_values) count = (size_t)self->max_values;
+    PEAL_TRY(peal_dictionary_reserve(&self->texts, count, err));
+    for (size_t i = 0; i < count; i++) {
+        uint32_t code;
+        PEAL_TRY(peal_dictionary_put(&self->texts, items[i].text.data, items[i].text.length, &code, err));
+    }
+    return PEAL_OK;
+}
+
+static peal_status fit_items(vocabulary *self, const peal_dictionary *seen, int (*order)(const void *, const void *),
+                             peal_error *err) {
     counted_text *items;
-    peal_dictionary_clear(&self->texts);
-    if (is_sorted(self, seen, order)) return peal_dictionary_copy(seen, &self->texts, err);
     PEAL_TRY(peal_alloc_checked(&items, seen->size + 1, sizeof *items, "a vocabulary", err));
     size_t count = 0;
     for (uint32_t i = 0; i < seen->size; i++) {
@@ -172,15 +280,45 @@ static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int
         item.is_number = order == by_value && peal_number_parse(item.text.data, item.text.length, &item.number);
         items[count++] = item;
     }
+    peal_status status = merge_spellings(self, items, &count, err);
     qsort(items, count, sizeof *items, order);
-    if ((double)count > self->max_values) count = (size_t)self->max_values;
-    peal_status status = peal_dictionary_reserve(&self->texts, count, err);
-    for (size_t i = 0; i < count && status == PEAL_OK; i++) {
-        uint32_t code;
-        status = peal_dictionary_put(&self->texts, items[i].text.data, items[i].text.length, &code, err);
-    }
+    if (status == PEAL_OK) status = keep_items(self, items, count, err);
     free(items);
     return status;
+}
+
+static peal_status fit_sorted(vocabulary *self, const peal_dictionary *seen, int (*order)(const void *, const void *),
+                              peal_error *err) {
+    peal_dictionary_clear(&self->texts);
+    const bool may_fold = self->folds && seen->size <= FOLDED_MOST;
+    if (!may_fold && is_sorted(self, seen, order)) return peal_dictionary_copy(seen, &self->texts, err);
+    PEAL_TRY(fit_items(self, seen, order, err));
+    return list_folded(self, err);
+}
+
+/* Says of which texts there were several ways of writing. */
+static void remark(const vocabulary *self, const char *transform, char text[PEAL_REMARK_TEXT], bool *is_warning) {
+    *text = '\0';
+    *is_warning = false;
+    if (!self->fitted.merged) return;
+    snprintf(
+        text, PEAL_REMARK_TEXT,
+        "%u of its texts differ%s by blanks or capital letters only from others, as '%s' from '%s', and count%s as "
+        "these (transform %s:fold=no keeps them apart)",
+        self->fitted.merged, self->fitted.merged == 1 ? "s" : "", self->fitted.other, self->fitted.kept,
+        self->fitted.merged == 1 ? "s" : "", transform);
+}
+
+static void index_remark(const void *state, char text[PEAL_REMARK_TEXT], bool *is_warning) {
+    remark(state, "index", text, is_warning);
+}
+
+static void onehot_remark(const void *state, char text[PEAL_REMARK_TEXT], bool *is_warning) {
+    remark(state, "onehot", text, is_warning);
+}
+
+static void label_remark(const void *state, char text[PEAL_REMARK_TEXT], bool *is_warning) {
+    remark(state, "label", text, is_warning);
 }
 
 static void encoder_wants(const void *state, size_t *most, uint64_t *least_count) {
@@ -222,14 +360,15 @@ static peal_text canonical(peal_text text, char spelling[PEAL_NUMBER_TEXT]) {
     return (peal_text){spelling, (uint32_t)strlen(spelling)};
 }
 
-/* A text that is not known may be a number that is, in another spelling. */
+/* A text that is not known may be a number that is, in another spelling, or one of other blanks or letters. */
 static int32_t vocabulary_encode(const void *state, peal_text text) {
     const vocabulary *self = state;
     if (!text.data) return self->missing_code;
     const int64_t code = peal_dictionary_find(&self->texts, text.data, text.length);
     char spelling[PEAL_NUMBER_TEXT];
     const peal_text other = code < 0 ? canonical(text, spelling) : text;
-    return (int32_t)(other.data == text.data ? code : peal_dictionary_find(&self->texts, other.data, other.length));
+    const int64_t found = other.data == text.data ? code : peal_dictionary_find(&self->texts, other.data, other.length);
+    return found < 0 ? find_folded(self, text) : (int32_t)found;
 }
 
 static peal_text vocabulary_name(const void *state, uint32_t code) {
@@ -255,6 +394,7 @@ const peal_transform peal_transform_onehot = {
     .free = vocabulary_free,
     .fit = onehot_fit,
     .wants = encoder_wants,
+    .remark = onehot_remark,
     .width = vocabulary_width,
     .encode = vocabulary_encode,
     .code_name = vocabulary_name,
@@ -274,6 +414,7 @@ const peal_transform peal_transform_index = {
     .free = vocabulary_free,
     .fit = index_fit,
     .wants = encoder_wants,
+    .remark = index_remark,
     .width = vocabulary_width,
     .encode = vocabulary_encode,
     .code_name = vocabulary_name,
@@ -303,7 +444,7 @@ static peal_status label_load(const json_t *options, void **state, peal_error *e
 
 static json_t *label_save(const void *state) {
     const vocabulary *self = state;
-    if (!self->is_number) return json_pack("{s:s, s:o}", "as", "class", "values", save_values(self));
+    if (!self->is_number) return save_fold(self, json_pack("{s:s, s:o}", "as", "class", "values", save_values(self)));
     return json_pack("{s:s, s:f, s:f, s:f, s:f}", "as", "number", "mean", self->mean, "deviation", self->deviation,
                      "min", self->min, "max", self->max);
 }
@@ -383,6 +524,7 @@ const peal_transform peal_transform_label = {
     .fit = label_fit,
     .text = label_text,
     .wants = label_wants,
+    .remark = label_remark,
     .numbers = label_numbers,
     .width = vocabulary_width,
     .encode = vocabulary_encode,

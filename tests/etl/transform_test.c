@@ -163,6 +163,63 @@ static void vocabulary_is_ordered_by_count_then_bytes(void **state) {
     peal_summary_clear(&summary);
 }
 
+static int32_t index_of(const void *self, const char *text) {
+    return peal_transform_index.encode(self, (peal_text){text, (uint32_t)strlen(text)});
+}
+
+static void ways_of_writing_a_category_are_one(void **state) {
+    (void)state;
+    peal_error err;
+    static const char *const words[] = {"male", "Male", " MALE ", "New York",   "new  york",
+                                        "Aa",   "AA",   "aa",     "\xC3\x89tat"};
+    static const uint64_t counts[] = {4, 5, 1, 3, 3, 2, 2, 2, 2};
+    peal_summary summary = texts_of(words, counts, 9);
+    void *self = load(&peal_transform_index, "{}");
+    assert_ok(peal_transform_index.fit(self, "x", &summary, &err));
+    assert_int_equal(peal_transform_index.width(self), 6); /* case may tell short codes apart */
+    assert_true(index_of(self, "Male") == 0 && index_of(self, "male") == 0 && index_of(self, " MALE ") == 0);
+    assert_int_equal(index_of(self, "new  york"), index_of(self, "New York"));
+    assert_true(index_of(self, "Aa") != index_of(self, "AA") && index_of(self, "aA") == -1);
+    char text[PEAL_REMARK_TEXT];
+    bool is_warning;
+    peal_transform_index.remark(self, text, &is_warning);
+    assert_has(text, "3 of its texts differ by blanks or capital letters only");
+    json_t *saved = peal_transform_index.save(self);
+    char *document = json_dumps(saved, 0);
+    void *again = load(&peal_transform_index, document);
+    assert_true(index_of(again, "MALE\xC2\xA0") == 0); /* also what no row had */
+    assert_true(index_of(again, "\xC3\x89TAT") == index_of(again, "\xC3\x89tat") && index_of(again, "mAlE") == -1);
+    free(document);
+    json_decref(saved);
+    peal_transform_index.free(again);
+    peal_transform_index.free(self);
+    self = load(&peal_transform_index, "{\"fold\": \"no\"}");
+    assert_ok(peal_transform_index.fit(self, "x", &summary, &err));
+    assert_int_equal(peal_transform_index.width(self), 9);
+    assert_int_equal(index_of(self, "MALE"), -1);
+    peal_transform_index.free(self);
+    peal_summary_clear(&summary);
+}
+
+static void single_letters_are_one_where_they_are_few(void **state) {
+    (void)state;
+    peal_error err;
+    static const char *const words[] = {"y", "Y", "n", "N ", "a", "b", "c", "d", "e", "f", "g", "h", "i"};
+    static const uint64_t counts[] = {9, 8, 7, 6, 5, 5, 5, 5, 5, 5, 5, 5, 5};
+    peal_summary few = texts_of(words, counts, 4), many = texts_of(words, counts, 13);
+    void *self = load(&peal_transform_label, "{}");
+    assert_ok(peal_transform_label.fit(self, "y", &few, &err));
+    assert_int_equal(peal_transform_label.width(self), 2);
+    assert_int_equal(peal_transform_label.encode(self, (peal_text){"N", 1}), 0);
+    peal_transform_label.free(self);
+    self = load(&peal_transform_label, "{}");
+    assert_ok(peal_transform_label.fit(self, "y", &many, &err));
+    assert_int_equal(peal_transform_label.width(self), 13);
+    peal_transform_label.free(self);
+    peal_summary_clear(&few);
+    peal_summary_clear(&many);
+}
+
 static void labels_are_sorted_and_one_spelling(void **state) {
     (void)state;
     peal_error err;
@@ -831,6 +888,8 @@ int main(void) {
         cmocka_unit_test(impute_fills_what_is_missing),
         cmocka_unit_test(gaps_are_marked_where_they_tell_something),
         cmocka_unit_test(vocabulary_is_ordered_by_count_then_bytes),
+        cmocka_unit_test(ways_of_writing_a_category_are_one),
+        cmocka_unit_test(single_letters_are_one_where_they_are_few),
         cmocka_unit_test(labels_are_sorted_and_one_spelling),
         cmocka_unit_test(too_many_classes_are_an_error),
         cmocka_unit_test(replace_works_anywhere_or_at_an_end),
