@@ -310,17 +310,19 @@ bool peal_format_is_named(const char *name, const char *const *suffixes) {
     return false;
 }
 
-const char *const peal_time_forms[PEAL_TIME_FORMS] = {"%s", "%Q", "%Y%m%d"};
+const char *const peal_time_forms[PEAL_TIME_FORMS] = {"%s", "%Q", "%Y%m%d", "%E"};
+const char *const peal_time_names[PEAL_TIME_FORMS] = {"seconds since 1970", "thousandths of a second since 1970",
+                                                      "year, month and day", "days since 1899-12-30, as in Excel"};
 
-/* From the year 2000 to 2038; days from 1900 on. */
-static unsigned not_times(double number) {
+unsigned peal_not_times(double number) {
     const double year = floor(number / 10000), month = floor(fmod(number, 10000) / 100), day = fmod(number, 100);
     const bool is_whole = number == floor(number);
     const bool are_seconds = is_whole && number >= 946684800 && number < 2147483648;
     const bool are_thousandths = is_whole && number >= 946684800e3 && number < 2147483648e3;
     const bool are_days =
         is_whole && year >= 1900 && year <= 2100 && month >= 1 && month <= 12 && day >= 1 && day <= 31;
-    return (are_seconds ? 0 : 1u) | (are_thousandths ? 0 : 2u) | (are_days ? 0 : 4u);
+    const bool are_of_excel = number >= 10000 && number < 80000;
+    return (are_seconds ? 0 : 1u) | (are_thousandths ? 0 : 2u) | (are_days ? 0 : 4u) | (are_of_excel ? 0 : 8u);
 }
 
 bool peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal_spelling *spelling, const char *text,
@@ -329,7 +331,7 @@ bool peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal
     switch (peal_cell_number(nulls, spelling, text, length, &number)) {
     case PEAL_CELL_NUMBER:
         guesser->guess.numbers++;
-        guesser->guess.not_times |= not_times(number);
+        guesser->guess.not_times |= peal_not_times(number);
         peal_few_note(&guesser->few, number);
         break;
     case PEAL_CELL_MISSING:

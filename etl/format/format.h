@@ -67,9 +67,13 @@ typedef struct peal_guess {
     char other[40];                    /* that one, cut */
 } peal_guess;
 
-/* Times that are written as numbers: formats of the transform date. */
-enum { PEAL_TIME_FORMS = 3 };
+/* Times that are written as numbers: formats of the transform date, and what people call them. */
+enum { PEAL_TIME_FORMS = 4 };
 extern const char *const peal_time_forms[PEAL_TIME_FORMS];
+extern const char *const peal_time_names[PEAL_TIME_FORMS];
+/* Bits of those that the number is none of: seconds and thousandths from the year 2000 to 2038, days from 1900 to 2100,
+ * days of Excel from 1927 to 2119. */
+unsigned peal_not_times(double number);
 
 typedef struct peal_found {
     peal_schema schema;  /* with types as far as the beginning tells */

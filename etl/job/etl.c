@@ -290,11 +290,12 @@ static peal_status remember_types(const etl_job *job, const peal_schema *types, 
     json_t *columns = json_array();
     for (size_t i = 0; i < types->count; i++) {
         const peal_field *field = &types->fields[i];
-        columns = peal_json_append(
-            columns, json_pack("{s:s, s:i, s:b, s:b, s:b, s:i, s:b, s:b, s:o?}", "name", field->name, "type",
-                               (int)field->type, "numeric", field->numeric, "as_number", field->as_number, "as_date",
-                               field->as_date, "as_list", (int)field->as_list, "has_gaps", field->has_gaps, "settled",
-                               field->settled, "spelling", peal_number_options(&field->spelling)));
+        columns = peal_json_append(columns, json_pack("{s:s, s:i, s:b, s:b, s:b, s:i, s:i, s:b, s:b, s:o?}", "name",
+                                                      field->name, "type", (int)field->type, "numeric", field->numeric,
+                                                      "as_number", field->as_number, "as_date", field->as_date,
+                                                      "as_list", (int)field->as_list, "as_time", (int)field->as_time,
+                                                      "has_gaps", field->has_gaps, "settled", field->settled,
+                                                      "spelling", peal_number_options(&field->spelling)));
     }
     json_t *document = json_pack("{s:s, s:i, s:s, s:o}", "kind", TYPES_KIND, "version", TYPES_VERSION, "key", hash,
                                  "columns", columns);
@@ -329,6 +330,7 @@ static peal_status recall_types(etl_job *job, uint64_t key, bool *found, peal_er
         field->numeric = json_is_true(json_object_get(one, "numeric"));
         field->as_date = json_is_true(json_object_get(one, "as_date"));
         field->as_list = (char)json_integer_value(json_object_get(one, "as_list"));
+        field->as_time = (uint8_t)json_integer_value(json_object_get(one, "as_time"));
         field->has_gaps = json_is_true(json_object_get(one, "has_gaps"));
         field->as_number = json_is_true(json_object_get(one, "as_number"));
         field->found = !field->settled;

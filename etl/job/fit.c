@@ -222,7 +222,11 @@ static void question_encoder(const peal_fit_job *job, size_t index, size_t *rema
     char text[PEAL_REMARK_TEXT];
     bool is_warning;
     if (!last) return;
-    if (field->as_date && last->transform == &peal_transform_date && !peal_plan_names(job->plan, field->name)) {
+    if (field->as_time && last->transform == &peal_transform_date && !peal_plan_names(job->plan, field->name)) {
+        peal_report(job->reporter, PEAL_EVENT_NOTE,
+                    "column %s: its numbers are times, %s, and become features (type %s=number keeps numbers)",
+                    field->name, peal_time_names[field->as_time - 1], field->name);
+    } else if (field->as_date && last->transform == &peal_transform_date && !peal_plan_names(job->plan, field->name)) {
         peal_report(job->reporter, PEAL_EVENT_NOTE,
                     "column %s: its texts are dates and become features (type %s=text keeps texts)", field->name,
                     field->name);

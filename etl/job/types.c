@@ -139,22 +139,20 @@ static void say_mixed(decision *self, size_t index, const peal_field *field) {
 
 /* ---- deciding ---- */
 
-/* Of numbers that may be times. Whether they are is for who knows them to say: identifiers look alike. */
+/* Of numbers that may be times, and are not called so. Whether they are is for who knows them to say: identifiers look
+ * alike. */
 static void say_times(decision *self, size_t index, const peal_field *field) {
     enum { NUMBERS_LEAST = 20 };
     const peal_guess *guess = &self->job->guesses[index];
     if (guess->numbers < NUMBERS_LEAST || guess->few_whole || index == self->job->label) return;
     for (size_t i = 0; i < PEAL_TIME_FORMS; i++) {
-        if (guess->not_times >> i & 1) continue;
+        const bool is_vague = strcmp(peal_time_forms[i], "%E") == 0; /* any numbers of five digits */
+        if (is_vague || guess->not_times >> i & 1) continue;
         if (!may_say(self)) return;
         peal_report(self->job->reporter, PEAL_EVENT_NOTE,
                     "column %s: its numbers may be times, %s, and are numbers alone (type %s=text), (transform "
                     "date:columns=%s,format=%s): together these make dates of them",
-                    field->name,
-                    i == 0   ? "seconds since 1970"
-                    : i == 1 ? "thousandths of a second since 1970"
-                             : "year, month and day",
-                    field->name, field->name, peal_time_forms[i]);
+                    field->name, peal_time_names[i], field->name, field->name, peal_time_forms[i]);
         return;
     }
 }
@@ -253,6 +251,16 @@ static bool take_written(decision *self, size_t index, peal_field *field) {
     return field->as_number;
 }
 
+/* Whether all numbers of a column that is called so are times in the form that the sample had. */
+static bool are_times(const decision *self, size_t index, peal_field *field, uint64_t numbers, uint64_t others) {
+    const peal_text_votes *texts = &self->votes[index].texts;
+    if (!field->as_time) return false;
+    const bool fits = !(texts->not_times >> (field->as_time - 1) & 1);
+    field->as_date = fits && numbers > 0 && others <= others_allowed(numbers + others) && numbers >= 2 * others;
+    if (!field->as_date) field->as_time = 0;
+    return field->as_date;
+}
+
 /* Of a column that was read as text. */
 static void decide_texts(decision *self, size_t index, peal_field *field) {
     const column_votes *votes = &self->votes[index];
@@ -271,6 +279,7 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
         field->as_date = !is_label;
         return;
     }
+    if (are_times(self, index, field, numbers, not_numbers)) return;
     if (texts->is_text && take_written(self, index, field)) return;
     take_list(self, index, field);
     if (field->as_list) return;

@@ -1,4 +1,5 @@
 /* Planning: from a sample and the user's wishes to a pipeline with nothing left open. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,7 @@ static peal_status apply_type(peal_schema *schema, const char *source, const cha
     PEAL_TRY(check_type(name, type, &field->type, err));
     field->settled = field->decided = true;
     field->as_date = field->as_number = field->may_be_date = false;
+    field->as_time = 0;
     field->as_list = '\0';
     return PEAL_OK;
 }
@@ -280,6 +282,85 @@ static void apply_text_steps(const plan_work *planner, peal_field *field) {
     field->settled = field->decided = field->as_number || wants;
 }
 
+/* ---- times that are numbers ---- */
+
+/* The words of a column's name: OrderDate, order_date and "Order date" have two. Writes the next one in lower case;
+ * false: there is none. */
+static bool next_word(const char **name, char word[16]) {
+    const char *at = *name;
+    size_t used = 0;
+    while (*at && !isalpha((unsigned char)*at)) at++;
+    for (; isalpha((unsigned char)*at); at++) {
+        if (used > 0 && isupper((unsigned char)*at) && islower((unsigned char)at[-1])) break;
+        if (used < 15) word[used++] = (char)tolower((unsigned char)*at);
+    }
+    word[used] = '\0';
+    *name = at;
+    return used > 0;
+}
+
+static bool ends_in(const char *word, const char *end) {
+    const size_t length = strlen(word), size = strlen(end);
+    return length >= size && strcmp(word + length - size, end) == 0;
+}
+
+static bool is_word_of(const char *word, const char *const *words) {
+    for (; *words; words++) {
+        if (strcmp(word, *words) == 0) return true;
+    }
+    return false;
+}
+
+/* True of a column that is called a date: date, OrderDate, orderdate, dt. */
+static bool is_called_date(const char *name) {
+    static const char *const dates[] = {"date", "datetime", "dt", "datum", "fecha", NULL};
+    static const char *const others[] = {"candidate", "mandate", "update", "validate", NULL};
+    char word[16];
+    while (next_word(&name, word)) {
+        if (is_word_of(word, dates) || (ends_in(word, "date") && !is_word_of(word, others))) return true;
+    }
+    return false;
+}
+
+/* True of one that is called a time of any kind: timestamp, created_at, ts, epoch. */
+static bool is_called_time(const char *name) {
+    static const char *const times[] = {"ts",      "epoch", "when",     "at",       "created",
+                                        "updated", "unix",  "modified", "occurred", NULL};
+    const char *all = name;
+    char word[16];
+    if (is_called_date(name)) return true;
+    while (next_word(&all, word)) {
+        if (is_word_of(word, times) || ends_in(word, "time") || ends_in(word, "timestamp")) return true;
+    }
+    return false;
+}
+
+/* The form in which a column's numbers, as a sample has them, are times, by their range and what it is called; eight
+ * digits that are all days need no name. One more than its index; 0: none. */
+static uint8_t form_of_times(const peal_guess *guess, const char *name) {
+    enum { NUMBERS_LEAST = 20 };
+    if (guess->numbers < NUMBERS_LEAST || guess->others > 0 || guess->few_whole) return 0;
+    for (uint8_t i = 0; i < PEAL_TIME_FORMS; i++) {
+        const bool is_days = strcmp(peal_time_forms[i], "%Y%m%d") == 0,
+                   is_vague = strcmp(peal_time_forms[i], "%E") == 0;
+        if (guess->not_times >> i & 1) continue;
+        if (is_days || (is_vague ? is_called_date(name) : is_called_time(name))) return (uint8_t)(i + 1);
+    }
+    return 0;
+}
+
+/* Numbers that are times are read as texts, of which the transform date makes features. All values decide whether they
+ * are (etl/job/types.h). */
+static void look_for_times(const plan_work *planner, const peal_found *found, size_t label, peal_schema *schema) {
+    for (size_t i = 0; i < schema->count; i++) {
+        peal_field *field = &schema->fields[i];
+        if (i == label || field->skip || field->settled || field->type != PEAL_TYPE_FLOAT64) continue;
+        if (field->usual || peal_plan_names(planner->plan, field->name)) continue;
+        field->as_time = form_of_times(&found->guesses[i], field->name);
+        if (field->as_time) field->type = PEAL_TYPE_DICTIONARY;
+    }
+}
+
 static peal_status plan_schema(const plan_work *planner, const peal_found *found, const char *source,
                                peal_schema *schema, size_t *label, peal_error *err) {
     const char *name = planner->plan->label ? planner->plan->label : found->label;
@@ -291,6 +372,7 @@ static peal_status plan_schema(const plan_work *planner, const peal_found *found
         apply_text_steps(planner, &schema->fields[i]);
     }
     const bool ranks = mark_queries(planner, schema);
+    look_for_times(planner, found, *label, schema);
     if (*label == SIZE_MAX) return PEAL_OK;
     return apply_label(planner, &found->guesses[*label], ranks, &schema->fields[*label], err);
 }
@@ -603,7 +685,11 @@ static peal_status complete_column(plan_work *planner, size_t index, peal_error 
     if (field->is_image) return complete_image(planner, index, err);
     if (peal_types[field->type].has_child) return PEAL_OK;
     if (!ended && field->as_date) {
-        PEAL_TRY(add_made_step(planner, index, &peal_transform_date, json_pack("{s:s}", "mark", "auto"), AT_END, err));
+        json_t *options = json_pack("{s:s}", "mark", "auto");
+        if (field->as_time) {
+            options = peal_json_set(options, "format", json_string(peal_time_forms[field->as_time - 1]));
+        }
+        PEAL_TRY(add_made_step(planner, index, &peal_transform_date, options, AT_END, err));
     } else if (!ended && field->as_list) {
         json_t *options = json_pack("{s:s#}", "separator", &field->as_list, 1);
         PEAL_TRY(add_made_step(planner, index, &peal_transform_members, options, AT_END, err));

@@ -48,6 +48,8 @@ typedef struct peal_field {
     char as_list;           /* of a DICTIONARY: what stands between members of its texts, which are lists (transform
                                members, unless another is named); 0: they are none */
     bool as_date;           /* of a DICTIONARY: its texts are dates (transform date, unless another is named) */
+    uint8_t as_time;        /* of a DICTIONARY: its texts are numbers that may be times, in the form before this one of
+                               peal_time_forms (etl/format/format.h); 0: they are none */
     bool may_be_date;       /* of a settled DICTIONARY: its texts may still turn out to be dates, or lists */
     bool has_gaps;          /* of a BOOL: it is missing in some rows (transform bins, unless another is named) */
     const char *usual;      /* the transform that it comes to unless another is named; NULL: what its type speaks for */

@@ -59,7 +59,7 @@ typedef struct date {
 static const char *const first_names[] = {"auto", "month", "day", NULL};
 static const peal_option date_options[] = {
     {"format", PEAL_OPTION_TEXT, NULL, 0, 0, "FORMAT",
-     "how dates are written, in strptime's words; %s: seconds since 1970, %Q: thousandths (found)"},
+     "how dates are written, in strptime's words; %s: seconds since 1970, %Q: thousandths, %E: days of Excel (found)"},
     {"parts", PEAL_OPTION_WORDS, NULL, 0, 0, "A+B...", "of year+month+day+weekday+hour+time (those that vary)"},
     {"first", PEAL_OPTION_CHOICE, first_names, 0, 0, "month|day",
      "what comes first in 01/02/2024, where both fit (what fits more values, else the month)"},
@@ -88,7 +88,7 @@ static peal_status load_format(date *self, const json_t *options, peal_error *er
     if (fault) {
         return peal_fail(err, PEAL_E_USAGE,
                          "date: the format '%s' has '%s' where %%Y %%y %%m %%d %%e %%j %%H %%I %%M %%S %%f %%p %%b %%B "
-                         "%%a %%A %%z %%Z %%s %%Q %%F %%T or %%R is expected",
+                         "%%a %%A %%z %%Z %%s %%Q %%E %%F %%T or %%R is expected",
                          text, fault);
     }
     self->format = peal_strdup(text);

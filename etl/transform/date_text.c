@@ -1,6 +1,7 @@
 /* A cursor walks over the text; each part takes what it knows or fails. See date_text.h. */
 #include "etl/transform/date_text.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "etl/table/table.h"
@@ -304,6 +305,27 @@ static bool read_fraction(reading *self) {
     return self->cursor.at > begin;
 }
 
+/* A number of days since 1899-12-30, with the time of day as its fraction: what Excel calls a date. */
+static bool read_days_of_excel(reading *self) {
+    enum { DAYS_TO_1970 = 25569 };
+    cursor *at = &self->cursor;
+    unsigned days;
+    if (!take_number(at, 1, 7, &days)) return false;
+    const double seconds = take(at, '.') ? fraction(at) * SECONDS_A_DAY : 0;
+    const double whole = floor(seconds * 1000 + 0.5) / 1000; /* a double of such a number holds no more */
+    int64_t year;
+    const bool is_next = whole >= SECONDS_A_DAY;
+    peal_date_from_days((int64_t)days - DAYS_TO_1970 + is_next, &year, &self->out->month, &self->out->day);
+    if (year < 1 || year > 9999) return false;
+    const unsigned of_day = is_next ? 0 : (unsigned)whole;
+    self->out->year = year;
+    self->hour = of_day / 3600;
+    self->minute = of_day / 60 % 60;
+    self->second = of_day % 60;
+    self->part = is_next ? 0 : whole - of_day;
+    return true;
+}
+
 /* A time since 1970 began in UTC, in units of which a second has `a_second`. */
 static bool read_since_1970(reading *self, int64_t a_second) {
     cursor *at = &self->cursor;
@@ -377,6 +399,8 @@ static bool read_conversion(reading *self, char conversion) {
         return read_since_1970(self, 1);
     case 'Q':
         return read_since_1970(self, 1000);
+    case 'E':
+        return read_days_of_excel(self);
     case '%':
         return take(at, '%');
     default:
@@ -427,7 +451,7 @@ const char *peal_date_format_error(const char *format) {
     bool names = false;
     for (const char *at = format; *at; at++) {
         if (*at != '%') continue;
-        if (!at[1] || !strchr("YymdejHIMSfpbBaAzZsQ%FTR", at[1])) return at;
+        if (!at[1] || !strchr("YymdejHIMSfpbBaAzZsQE%FTR", at[1])) return at;
         names = names || !strchr("pzZ%aA", at[1]);
         at++;
     }

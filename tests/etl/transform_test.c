@@ -385,7 +385,16 @@ static void dates_are_those_of_the_calendar(void **state) {
         length = (size_t)snprintf(text, sizeof text, "%lld", (long long)seconds * 1000 + 250);
         assert_true(peal_date_read_format("%Q", text, length, &date));
         assert_true(fabs(peal_date_time(&date) - (double)seconds - 0.25) < 1e-6);
+        if (seconds < -2209161600) continue; /* spreadsheets begin with 1900 */
+        length = (size_t)snprintf(text, sizeof text, "%.10f", (double)seconds / 86400 + 25569);
+        assert_true(peal_date_read_format("%E", text, length, &date));
+        assert_true(fabs(peal_date_time(&date) - (double)seconds) < 1e-3);
     }
+    peal_date date;
+    assert_true(peal_date_read_format("%E", "43831", 5, &date)); /* 2020-01-01 */
+    assert_true(date.year == 2020 && date.month == 1 && date.day == 1 && date.second == 0);
+    assert_true(peal_date_read_format("%E", "43830.99999999999", 17, &date) && date.day == 1 && date.second == 0);
+    assert_false(peal_date_read_format("%E", "-1", 2, &date));
 }
 
 static void what_is_no_date_is_not_read(void **state) {

@@ -560,6 +560,37 @@ static void counters_are_left_out(void **state) {
 }
 
 /* Words and wrong dates among dates are missing; too many of either, and it is text. */
+/* Numbers that are times, by their range and what they are called, are dates; those that only might be are told. */
+static void times_that_are_numbers_are_dates(void **state) {
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        job self;
+        lines made = {0}, more = {0};
+        job_init(&self, NULL);
+        add_lines(&made, 1, "CreatedAt,code,Ship date,day,candidate\n");
+        add_lines(&more, 1, "CreatedAt,code,Ship date,day,candidate\n");
+        for (size_t i = 0; i < 200; i++) {
+            char line[96];
+            snprintf(line, sizeof line, "%zu,%zu,%zu.25,2021%02zu%02zu,%zu\n", 1600000000 + i * 7777, 1600000000 + i,
+                     43831 + i, i % 12 + 1, i / 12 + 1, 20000 + i * 3 % 200);
+            add_lines(&made, 1, line);
+        }
+        for (size_t i = 0; i < 40; i++)
+            add_lines(&more, 1, late ? "12,12,12,12,12\n" : "1600000001,3,44001,20210301,5\n");
+        job_add_lines(&self, "times.csv", &made);
+        job_add_lines(&self, "more.csv", &more);
+        must_run(&self);
+        assert_type(&self, "CreatedAt", late ? "float64" : "dictionary", "feature");
+        assert_type(&self, "Ship date", late ? "float64" : "dictionary", "feature");
+        assert_type(&self, "day", late ? "float64" : "dictionary", "feature");
+        assert_type(&self, "code", "float64", "feature");
+        assert_type(&self, "candidate", "float64", "feature");
+        if (!late) assert_says(&self, "column Ship date: its numbers are times, days since 1899-12-30");
+        if (late) assert_does_not_say(&self, "its numbers are times");
+        job_clear(&self);
+    }
+}
+
 static void dates_may_lack_some(void **state) {
     (void)state;
     static const struct {
@@ -729,6 +760,7 @@ int main(void) {
         cmocka_unit_test(bad_row_leaves_no_missing_value),
         cmocka_unit_test(identifiers_are_left_out_after_the_pass),
         cmocka_unit_test(counters_are_left_out),
+        cmocka_unit_test(times_that_are_numbers_are_dates),
         cmocka_unit_test(dates_may_lack_some),
         cmocka_unit_test(threads_do_not_change_the_bits),
         cmocka_unit_test(killed_second_pass_is_resumed_with_the_same_bits),
