@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "etl/job/levels.h"
+#include "etl/job/sentinels.h"
 
 enum {
     MANY_CLASSES = 1000,    /* of a label: more are questioned */
@@ -439,6 +440,7 @@ peal_status peal_fit(const peal_fit_job *job, peal_error *err) {
                                     .reporter = job->reporter};
     size_t remarks = 0;
     peal_status status = peal_alloc_checked(&work.next, schema->count, sizeof *work.next, "columns", err);
+    if (status == PEAL_OK) status = peal_sentinels_find(job, err);
     if (status == PEAL_OK) status = peal_executor_map(job->executor, work.stride, 0, &map, err);
     if (status == PEAL_OK) drop_empty(job, work.facts);
     if (status == PEAL_OK) status = peal_levels_fit(&levels, job->pipeline, work.next, err);

@@ -97,6 +97,10 @@ typedef struct peal_image_steps {
 } peal_image_steps;
 peal_status peal_image_steps_make(const json_t *transforms, peal_image_steps *out, peal_error *err);
 void peal_image_steps_clear(peal_image_steps *steps);
+/* Has two numbers, which may be the same, count for missing in a column whose first step is `impute`, and mark it.
+ * Before it is fitted. */
+peal_status peal_pipeline_add_missing(peal_pipeline *pipeline, size_t column, double value, double other,
+                                      peal_error *err);
 /* Leaves a column out that was not named by the user. */
 void peal_pipeline_drop(peal_pipeline *pipeline, size_t column);
 /* True if the plan names a transform for this column, or leaves it out. */

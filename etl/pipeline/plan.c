@@ -456,6 +456,15 @@ static peal_status add_reader(plan_work *planner, size_t column, peal_error *err
                          err);
 }
 
+peal_status peal_pipeline_add_missing(peal_pipeline *pipeline, size_t column, double value, double other,
+                                      peal_error *err) {
+    plan_work planner = {.pipeline = pipeline};
+    json_t *options = json_pack("{s:f, s:f}", "value", value, "other", other);
+    PEAL_TRY(add_made_step(&planner, column, &peal_transform_missing, options, 0, err));
+    peal_impute_mark(pipeline->columns[column].steps[1].state);
+    return PEAL_OK;
+}
+
 /* True if no further step can follow. */
 static bool is_ended(const peal_pipeline_column *column) {
     const peal_transform *last = column->step_count ? column->steps[column->step_count - 1].transform : NULL;

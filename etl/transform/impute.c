@@ -100,6 +100,11 @@ static void impute_numbers(const void *state, double *values, size_t count) {
     for (size_t i = 0; i < count; i++) values[i] = isnan(values[i]) ? self->fill : values[i];
 }
 
+void peal_impute_mark(void *state) {
+    impute *self = state;
+    peal_mark_ask(&self->mark);
+}
+
 bool peal_impute_unmark(void *state) {
     impute *self = state;
     return peal_mark_take_back(&self->mark);

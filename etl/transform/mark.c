@@ -18,6 +18,10 @@ json_t *peal_mark_save(const peal_mark *mark, json_t *saved) {
     return mark->is_made ? peal_json_set(saved, "marks", json_true()) : saved;
 }
 
+void peal_mark_ask(peal_mark *mark) {
+    mark->wish = MARK_YES;
+}
+
 /* A feature that is hardly ever another costs more than it can tell. */
 static bool is_worth_it(uint64_t missing, uint64_t there) {
     enum { ROWS_LEAST = 20, SHARE = 100 };

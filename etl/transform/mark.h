@@ -20,6 +20,8 @@ extern const char *const peal_mark_names[]; /* "no", "yes", "auto"; ends with NU
 peal_status peal_mark_load(const json_t *options, peal_mark *out, peal_error *err);
 /* Adds it to what is saved, which may be NULL and is returned. */
 json_t *peal_mark_save(const peal_mark *mark, json_t *saved);
+/* Wishes for it by name. */
+void peal_mark_ask(peal_mark *mark);
 /* Decides by the training rows, of which so many lack the value and the others have it. */
 void peal_mark_fit(peal_mark *mark, uint64_t missing, uint64_t there);
 /* Unmakes a mark that nobody asked for by name; whether there was one. */

@@ -145,9 +145,9 @@ extern const peal_transform peal_transform_standardize, peal_transform_minmax, p
     peal_transform_read_number, peal_transform_hash, peal_transform_date, peal_transform_clip, peal_transform_log1p,
     peal_transform_bucketize, peal_transform_cast, peal_transform_tokens, peal_transform_keep, peal_transform_bins,
     peal_transform_weight, peal_transform_offset, peal_transform_exposure, peal_transform_query, peal_transform_members,
-    peal_transform_resize, peal_transform_crop, peal_transform_pad, peal_transform_flip, peal_transform_rotate,
-    peal_transform_grey, peal_transform_rgb, peal_transform_normalize, peal_transform_blur, peal_transform_sharpen,
-    peal_transform_edges;
+    peal_transform_missing, peal_transform_resize, peal_transform_crop, peal_transform_pad, peal_transform_flip,
+    peal_transform_rotate, peal_transform_grey, peal_transform_rgb, peal_transform_normalize, peal_transform_blur,
+    peal_transform_sharpen, peal_transform_edges;
 extern const peal_transform *const peal_transforms[]; /* ends with NULL */
 
 peal_status peal_transform_find(const char *name, const peal_transform **out, peal_error *err);
@@ -163,6 +163,8 @@ typedef enum peal_impute_trace { PEAL_IMPUTE_NOTHING, PEAL_IMPUTE_SHOWS, PEAL_IM
 peal_impute_trace peal_impute_left(const void *state);
 /* Whether a state of impute also makes a feature of that a number was missing. */
 bool peal_impute_marks(const void *state);
+/* Has it made so, whatever the rows are; before it is fitted. */
+void peal_impute_mark(void *state);
 /* Takes that feature back, if nobody asked for it; whether there was one. */
 bool peal_impute_unmark(void *state);
 /* The same of a state of date. */

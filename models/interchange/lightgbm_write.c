@@ -103,6 +103,9 @@ static peal_status check_column(const writing *self, size_t column) {
     if (one->role == PEAL_ROLE_OFFSET) return refuse(self, column, "it is an offset, which is added to the score");
     if (one->role == PEAL_ROLE_SPARSE) return refuse(self, column, "its features are sparse");
     if (one->role != PEAL_ROLE_FEATURE && one->role != PEAL_ROLE_INDEX) return PEAL_OK;
+    if (peal_pipeline_column_has(one, &peal_transform_missing)) {
+        return refuse(self, column, "one of its numbers stands for a missing one (missing)");
+    }
     const bool is_one = one->width == 1 || peal_pipeline_marker(one);
     if (is_number && (one->role == PEAL_ROLE_INDEX || is_one)) return PEAL_OK;
     if (!is_named(self, column)) {

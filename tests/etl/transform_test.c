@@ -95,6 +95,26 @@ static void impute_fills_what_is_missing(void **state) {
 }
 
 /* What is missing is marked where somebody wants it, or by itself where it is not rare. */
+static void a_number_that_stands_for_missing_is_missing(void **state) {
+    (void)state;
+    peal_error err;
+    double values[] = {-999, 3, (double)NAN, 9999, -998.9};
+    void *self = load(&peal_transform_missing, "{\"value\": -999, \"other\": 9999}");
+    json_t *saved = peal_transform_missing.save(self);
+    char *document = json_dumps(saved, 0);
+    void *again = load(&peal_transform_missing, document);
+    peal_transform_missing.numbers(again, values, 5);
+    assert_true(isnan(values[0]) && values[1] == 3 && isnan(values[2]) && isnan(values[3]) && values[4] == -998.9);
+    free(document);
+    json_decref(saved);
+    peal_transform_missing.free(again);
+    peal_transform_missing.free(self);
+    json_t *nothing = json_object();
+    assert_int_equal(peal_transform_missing.load(nothing, &self, &err), PEAL_E_USAGE);
+    peal_transform_missing.free(self);
+    json_decref(nothing);
+}
+
 static void gaps_are_marked_where_they_tell_something(void **state) {
     (void)state;
     static const struct {
@@ -895,6 +915,7 @@ int main(void) {
         cmocka_unit_test(constant_column_becomes_zeros_not_nan),
         cmocka_unit_test(moments_of_merged_parts_equal_those_of_the_whole),
         cmocka_unit_test(impute_fills_what_is_missing),
+        cmocka_unit_test(a_number_that_stands_for_missing_is_missing),
         cmocka_unit_test(gaps_are_marked_where_they_tell_something),
         cmocka_unit_test(vocabulary_is_ordered_by_count_then_bytes),
         cmocka_unit_test(ways_of_writing_a_category_are_one),

@@ -559,7 +559,6 @@ static void counters_are_left_out(void **state) {
     }
 }
 
-/* Words and wrong dates among dates are missing; too many of either, and it is text. */
 /* Numbers that are times, by their range and what they are called, are dates; those that only might be are told. */
 static void times_that_are_numbers_are_dates(void **state) {
     (void)state;
@@ -591,6 +590,83 @@ static void times_that_are_numbers_are_dates(void **state) {
     }
 }
 
+/* A job over two files of a column x, of numbers from `least` to `most`, of which `count` rows of each file are `low`
+ * and as many `high`. */
+static void run_with_sentinels(job *self, const char *types, const int of[5], bool reversed, size_t threads) {
+    lines made[2] = {0};
+    const int least = of[0], most = of[1], low = of[2], high = of[3], count = of[4];
+    job_init(self, types);
+    self->options.threads = threads;
+    for (int file = 0; file < 2; file++) {
+        add_lines(&made[file], 1, "x,z\n");
+        for (int i = 0; i < 400; i++) {
+            char line[40];
+            const int usual = least + (i * 37 + file) % (most - least + 1);
+            snprintf(line, sizeof line, "%d,%d\n", i % 60 || i / 60 >= count ? usual : i % 120 ? low : high, i % 3);
+            add_lines(&made[file], 1, line);
+        }
+    }
+    for (int file = 0; file < 2; file++) {
+        job_add_lines(self, file ? "b.csv" : "a.csv", &made[reversed ? !file : file]);
+    }
+    must_run(self);
+}
+
+/* -999 and 9999 count for missing where nothing else is near and there are some of them. */
+static void numbers_that_stand_for_missing_are_missing(void **state) {
+    (void)state;
+    static const struct {
+        const char *types;
+        int of[5]; /* least and most, low, high, rows of them a file */
+        const char *says;
+    } cases[] = {
+        {NULL, {0, 50, -999, -999, 6}, "column x: 12 rows have -999, far from all others (0 to 50)"},
+        {NULL, {-40, 50, -200, 9999, 6}, "column x: 12 rows have -200 or 9999, far from"},
+        {NULL, {1, 5, 99, 99, 6}, "column x: 12 rows have 99, far from"},
+        {NULL, {0, 50, -999, -999, 2}, NULL},     /* 4 rows */
+        {NULL, {-600, 900, -999, -999, 6}, NULL}, /* others are near */
+        {NULL, {10, 450, 999, 999, 6}, NULL},     /* a price */
+        {NULL, {-600, 900, -999, 9999, 6}, "column x: 6 rows have 9999, far from all others (-999 to 898)"},
+        {NULL, {0, 50, -998, -998, 6}, NULL}, /* nobody writes so */
+        {"{\"x\": \"number\"}", {0, 50, -999, -999, 6}, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        job self;
+        uint64_t hash = 0;
+        for (size_t run = 0; run < 3; run++) {
+            run_with_sentinels(&self, cases[i].types, cases[i].of, false, run + 1);
+            if (cases[i].says) assert_says(&self, cases[i].says);
+            if (!cases[i].says) assert_does_not_say(&self, "count for missing");
+            if (run > 0) assert_true(rows_hash(&self) == hash);
+            hash = rows_hash(&self);
+            job_clear(&self);
+        }
+        run_with_sentinels(&self, cases[i].types, cases[i].of, true, 2);
+        if (cases[i].says) assert_says(&self, cases[i].says);
+        job_clear(&self);
+    }
+}
+
+static void a_label_that_may_be_missing_is_told(void **state) {
+    (void)state;
+    job self;
+    lines made = {0};
+    job_init(&self, NULL);
+    add_lines(&made, 1, "y,z\n");
+    for (size_t i = 0; i < 200; i++) {
+        char line[40];
+        snprintf(line, sizeof line, "%s.5,%zu\n", i % 20 ? "3" : "4", i % 3);
+        add_lines(&made, 1, line);
+        if (i % 20 == 0) add_lines(&made, 1, "-200,1\n");
+    }
+    job_add_lines(&self, "label.csv", &made);
+    self.options.plan.label = "y";
+    must_run(&self);
+    assert_says(&self, "label y: 10 rows have -200, far from all others (3.5 to 4.5)");
+    job_clear(&self);
+}
+
+/* Words and wrong dates among dates are missing; too many of either, and it is text. */
 static void dates_may_lack_some(void **state) {
     (void)state;
     static const struct {
@@ -761,6 +837,8 @@ int main(void) {
         cmocka_unit_test(identifiers_are_left_out_after_the_pass),
         cmocka_unit_test(counters_are_left_out),
         cmocka_unit_test(times_that_are_numbers_are_dates),
+        cmocka_unit_test(numbers_that_stand_for_missing_are_missing),
+        cmocka_unit_test(a_label_that_may_be_missing_is_told),
         cmocka_unit_test(dates_may_lack_some),
         cmocka_unit_test(threads_do_not_change_the_bits),
         cmocka_unit_test(killed_second_pass_is_resumed_with_the_same_bits),
