@@ -332,6 +332,7 @@ bool peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal
     case PEAL_CELL_NUMBER:
         guesser->guess.numbers++;
         guesser->guess.not_times |= peal_not_times(number);
+        peal_digits_vote(&guesser->guess.digits, text, length);
         peal_few_note(&guesser->few, number);
         break;
     case PEAL_CELL_MISSING:
@@ -340,6 +341,7 @@ bool peal_guess_value(peal_guesser *guesser, const peal_nulls *nulls, const peal
         guesser->guess.missing++;
         break;
     case PEAL_CELL_OTHER:
+        guesser->guess.decimal_commas += peal_digits_have_decimal_comma(text, length);
         if (guesser->guess.others++ > 0) break;
         snprintf(guesser->guess.other, sizeof guesser->guess.other, "%.*s", (int)(length < 36 ? length : 36), text);
         return true;

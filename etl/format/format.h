@@ -18,6 +18,7 @@
 #include "etl/archive/item.h"
 #include "etl/codec/codec.h"
 #include "etl/format/cell.h"
+#include "etl/format/digits.h"
 #include "etl/table/room.h"
 
 /* ---- what goes in ---- */
@@ -62,6 +63,8 @@ typedef struct peal_survey {
 typedef struct peal_guess {
     uint64_t numbers, missing, others; /* values of each kind in the sample; empty ones are none */
     bool few_whole;                    /* all numbers are whole, and there are few different ones */
+    peal_digit_votes digits;           /* of the numbers */
+    uint64_t decimal_commas;           /* of the others: numbers with such a comma */
     unsigned not_times;                /* bits of those of peal_time_forms that some number is none of */
     uint64_t other_line;               /* of the first of the others; 0: not known */
     char other[40];                    /* that one, cut */

@@ -9,6 +9,7 @@
 #include "etl/format/cell.h"
 #include "etl/format/marks.h"
 
+enum { PERCENT = 100 };
 enum { NUMBER_MOST = 128 }; /* bytes of a number that is written in an unusual way */
 
 static bool is_digit(char c) {
@@ -369,10 +370,16 @@ static bool read_unmarked(const peal_spelling *spelling, const char *text, size_
     if (!spelling->unit[0] && !spelling->scaled && read_digits(spelling, text, length, out)) return true;
     if (!spelling->unit[0] && !spelling->scaled && !spelling->loose) return false;
     parts one;
-    if (!take_apart(text, length, &one)) return peal_number_parse(text, length, out);
+    if (!take_apart(text, length, &one)) {
+        if (!peal_number_parse(text, length, out)) return false;
+        if (spelling->fractions) *out *= PERCENT;
+        return true;
+    }
     if (one.unit && !(spelling->unit[0] && same_unit(spelling->unit, one.unit, one.unit_length))) return false;
     if (one.factor != 1 && !spelling->scaled) return false;
-    return read_parts(spelling, &one, out);
+    if (!read_parts(spelling, &one, out)) return false;
+    if (spelling->fractions && !one.unit) *out *= PERCENT;
+    return true;
 }
 
 bool peal_spelling_read(const peal_spelling *spelling, const char *text, size_t length, double *out) {
@@ -432,7 +439,7 @@ static const peal_spelling ways[PEAL_SPELLING_WAYS] = {
     {.thousands = '\''},
     {.clock = true},
 };
-enum { POINTS_BETWEEN = 3, CLOCK = PEAL_SPELLING_WAYS - 1, DISTINCT_LEAST = 20, WORDS_SHARE = 50 };
+enum { DECIMAL_COMMA = 2, POINTS_BETWEEN = 3, CLOCK = PEAL_SPELLING_WAYS - 1, DISTINCT_LEAST = 20, WORDS_SHARE = 50 };
 enum { SCALE_THOUSANDS = 1, SCALE_MILLIONS = 2 }; /* peal_spelling_votes.scales */
 /* Of a column of numbers with dirt among them: one row in so many may hold none, and one in so many a text with digits
  * that is none. */
@@ -565,6 +572,16 @@ static void vote_ways(peal_spelling_votes *votes, const parts *one, uint64_t row
     if (reads[0] && reads[POINTS_BETWEEN] && numbers[0] != numbers[POINTS_BETWEEN]) votes->grouped_rows += rows;
 }
 
+/* Whether numbers with and without a unit may be parts of 1, or more. */
+static void count_parts(peal_spelling_votes *votes, const parts *one) {
+    double number;
+    if (!read_parts(&ways[0], one, &number) && !read_parts(&ways[DECIMAL_COMMA], one, &number)) return;
+    const bool is_above = number > 1 || number < 0;
+    votes->bare_parts += !one->unit && number > 0 && number < 1;
+    votes->has_bare_above = votes->has_bare_above || (!one->unit && is_above);
+    votes->has_above = votes->has_above || (one->unit && is_above);
+}
+
 void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t length, uint64_t rows) {
     double number;
     parts one;
@@ -584,6 +601,7 @@ void peal_spelling_vote(peal_spelling_votes *votes, const char *text, size_t len
         return;
     }
     vote_ways(votes, &one, rows);
+    count_parts(votes, &one);
     votes->distinct++;
     votes->rows += rows;
     votes->scaled = votes->scaled || one.factor != 1;
@@ -690,6 +708,12 @@ static bool are_marks(const peal_spelling_votes *votes) {
     return votes->marked_rows * 2 <= votes->rows && votes->distinct > DISTINCT_LEAST && !votes->has_code;
 }
 
+/* 0.125 beside 12.5%: several without the sign, all of them parts of 1, as those with it are not. */
+static bool are_fractions(const peal_spelling_votes *votes) {
+    enum { PARTS_LEAST = 5 };
+    return votes->bare_parts >= PARTS_LEAST && !votes->has_bare_above && votes->has_above;
+}
+
 /* What may be said of a column's numbers: the way, and which rows hold none. */
 typedef struct choice {
     size_t way;
@@ -757,6 +781,7 @@ bool peal_spelling_decide(const peal_spelling_votes *votes, uint64_t failures_mo
     out->laps = way == CLOCK && votes->has_long_time && votes->has_short_time && votes->has_lap && !votes->has_half;
     out->scaled = votes->scaled;
     if (way != CLOCK) snprintf(out->unit, sizeof out->unit, "%s", chosen.unit);
+    out->fractions = strcmp(out->unit, "%") == 0 && are_fractions(votes);
     out->loose = votes->loose && !out->scaled && !out->unit[0] && way != CLOCK;
     out->marked = votes->marked_rows > 0 && way != CLOCK;
     return chosen.has_words || has_marks || way > 0 || out->scaled || out->unit[0] || out->loose;

@@ -49,6 +49,8 @@ typedef struct peal_spelling_votes {
     peal_unit_votes units[PEAL_SPELLING_UNITS];
     size_t unit_count;
     peal_measure_votes measures[MEASURE__KINDS];
+    uint64_t bare_parts;                /* texts without a unit that are numbers between 0 and 1 */
+    bool has_bare_above, has_above;     /* some without a unit are above 1; some with one */
     unsigned scales;                    /* some are scaled by a thousand, by a million */
     bool scaled, loose;                 /* some have a scale; some a sign that is not the usual one, as (5) */
     bool has_decimals;                  /* some have one mark that can only be that of decimals */

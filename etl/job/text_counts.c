@@ -493,6 +493,8 @@ static void count_vote(vote_count *self, peal_cell cell, double number, peal_tex
     switch (cell) {
     case PEAL_CELL_NUMBER:
         out->numbers += rows;
+        out->distinct_numbers++;
+        peal_digits_vote(&out->digits, text.data, text.length);
         out->not_times |= peal_not_times(number);
         count_few(self, number, rows);
         break;

@@ -42,9 +42,11 @@ typedef struct peal_text_votes {
     uint64_t distinct_dates, date_word_rows; /* texts that are dates; rows of no_dates with one of the few words */
     size_t date_words;                       /* of them, PEAL_SPELLING_WORDS at most */
     char list_separator;                     /* between the members of texts that are lists; 0: they are none */
-    unsigned not_times;                      /* bits of those of peal_time_forms that some number is none of */
-    bool few_whole; /* all numbers are whole, there are few different ones, and they do not count */
-    char other[40]; /* one of the others, cut */
+    uint64_t distinct_numbers;
+    peal_digit_votes digits; /* of the numbers */
+    unsigned not_times;      /* bits of those of peal_time_forms that some number is none of */
+    bool few_whole;          /* all numbers are whole, there are few different ones, and they do not count */
+    char other[40];          /* one of the others, cut */
     char spelling[8];
     peal_spelling_votes written; /* how numbers among the texts are written */
 } peal_text_votes;

@@ -103,7 +103,9 @@ static void say_text(decision *self, const peal_field *field, const peal_odd_val
 
 /* Of texts that are taken for numbers. Words and marks that stand among them are told when they are counted. */
 static void say_written(decision *self, const peal_field *field, const peal_spelling_votes *written) {
-    const char *base = field->spelling.clock ? "hours" : measure__base(field->spelling.measure);
+    const char *base = field->spelling.clock       ? "hours"
+                       : field->spelling.fractions ? "percent, those without % as parts of 1"
+                                                   : measure__base(field->spelling.measure);
     static const peal_spelling usual = {0}, marked = {.marked = true};
     if (memcmp(&field->spelling, &usual, sizeof usual) == 0) return;
     if (memcmp(&field->spelling, &marked, sizeof marked) == 0 || !may_say(self)) return;
@@ -251,6 +253,39 @@ static bool take_written(decision *self, size_t index, peal_field *field) {
     return field->as_number;
 }
 
+/* Numbers of one length, of which some begin with 0, are codes where they recur; numbers in a row of their own each may
+ * be amounts that a machine has filled up. */
+static bool take_codes(decision *self, size_t index, const peal_field *field) {
+    enum { ROWS_EACH = 10 };
+    const peal_text_votes *texts = &self->votes[index].texts;
+    if (!field->may_be_codes || !peal_digits_are_codes(&texts->digits)) return false;
+    if (texts->distinct_numbers * ROWS_EACH > texts->numbers) return false;
+    if (may_say(self)) {
+        peal_report(self->job->reporter, PEAL_EVENT_NOTE,
+                    "column %s: its numbers are all of %zu digits, some with 0 in front, and are taken for codes (type "
+                    "%s=number takes them for numbers)",
+                    field->name, texts->digits.most, field->name);
+    }
+    return true;
+}
+
+static void say_grouped(decision *self, const peal_field *field) {
+    if (!may_say(self)) return;
+    peal_report(self->job->reporter, PEAL_EVENT_NOTE,
+                "column %s: the points in its numbers stand between thousands, for other columns have decimal commas "
+                "(type %s=number takes them for those of decimals)",
+                field->name, field->name);
+}
+
+/* Numbers with points between all groups of three digits, where another column has decimal commas. */
+static bool take_grouped(decision *self, size_t index, peal_field *field) {
+    if (!field->may_be_grouped || !peal_digits_may_be_grouped(&self->votes[index].texts.digits)) return false;
+    field->as_number = true;
+    field->spelling = (peal_spelling){.decimal = ',', .thousands = '.'};
+    say_grouped(self, field);
+    return true;
+}
+
 /* Whether all numbers of a column that is called so are times in the form that the sample had. */
 static bool are_times(const decision *self, size_t index, peal_field *field, uint64_t numbers, uint64_t others) {
     const peal_text_votes *texts = &self->votes[index].texts;
@@ -270,6 +305,7 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
                    missing = texts->missing + votes->numbers.missing;
     const bool is_label = index == self->job->label;
     const peal_pipeline_column *planned = &self->job->pipeline->columns[index];
+    if (is_label && field->may_be_grouped && field->as_number) say_grouped(self, field);
     if (peal_pipeline_reader(planned)) return;
     if (has_text_steps(planned)) {
         decide_changed(self, index, field);
@@ -279,6 +315,8 @@ static void decide_texts(decision *self, size_t index, peal_field *field) {
         field->as_date = !is_label;
         return;
     }
+    const bool has_few_others = numbers > 0 && not_numbers <= others_allowed(numbers + not_numbers);
+    if (has_few_others && (take_codes(self, index, field) || take_grouped(self, index, field))) return;
     if (are_times(self, index, field, numbers, not_numbers)) return;
     if (texts->is_text && take_written(self, index, field)) return;
     take_list(self, index, field);

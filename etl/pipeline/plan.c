@@ -121,6 +121,7 @@ static peal_status apply_type(peal_schema *schema, const char *source, const cha
     field->settled = field->decided = true;
     field->as_date = field->as_number = field->may_be_date = false;
     field->as_time = 0;
+    field->may_be_codes = field->may_be_grouped = false;
     field->as_list = '\0';
     return PEAL_OK;
 }
@@ -244,7 +245,8 @@ static peal_status apply_label(const plan_work *planner, const peal_guess *guess
         }
         field->as_number = field->as_number || changed;
         /* Numbers in another way of writing are found by all values, and are no bad rows. */
-        if (!field->as_number && guess->others > 0 && peal_spelling_may_be(guess->other, strlen(guess->other))) {
+        const bool may_be = guess->others > 0 && peal_spelling_may_be(guess->other, strlen(guess->other));
+        if (!field->as_number && (may_be || field->may_be_grouped)) {
             field->type = PEAL_TYPE_DICTIONARY;
             return PEAL_OK;
         }
@@ -361,6 +363,34 @@ static void look_for_times(const plan_work *planner, const peal_found *found, si
     }
 }
 
+/* Whether some column's numbers have decimal commas. */
+static bool has_decimal_commas(const peal_found *found) {
+    for (size_t i = 0; i < found->schema.count; i++) {
+        if (found->guesses[i].decimal_commas > 0 && found->guesses[i].decimal_commas >= found->guesses[i].numbers) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Numbers that may be codes, or have points between thousands, are read as texts; all values decide. Of a label the
+ * sample does, for its texts are counted as the usual numbers that they are (1.000 and 1 are one class). */
+static void look_for_marks(const plan_work *planner, const peal_found *found, size_t label, peal_schema *schema) {
+    const bool has_commas = has_decimal_commas(found);
+    for (size_t i = 0; i < schema->count; i++) {
+        peal_field *field = &schema->fields[i];
+        const peal_digit_votes *digits = &found->guesses[i].digits;
+        if (field->skip || field->settled || field->usual || field->type != PEAL_TYPE_FLOAT64) continue;
+        if (peal_plan_names(planner->plan, field->name)) continue;
+        field->may_be_codes = i != label && peal_digits_are_codes(digits);
+        field->may_be_grouped = has_commas && peal_digits_may_be_grouped(digits);
+        if (field->may_be_codes || field->may_be_grouped) field->type = PEAL_TYPE_DICTIONARY;
+        if (!field->may_be_grouped || i != label || found->guesses[i].few_whole) continue;
+        field->as_number = true;
+        field->spelling = (peal_spelling){.decimal = ',', .thousands = '.'};
+    }
+}
+
 static peal_status plan_schema(const plan_work *planner, const peal_found *found, const char *source,
                                peal_schema *schema, size_t *label, peal_error *err) {
     const char *name = planner->plan->label ? planner->plan->label : found->label;
@@ -372,6 +402,7 @@ static peal_status plan_schema(const plan_work *planner, const peal_found *found
         apply_text_steps(planner, &schema->fields[i]);
     }
     const bool ranks = mark_queries(planner, schema);
+    look_for_marks(planner, found, *label, schema);
     look_for_times(planner, found, *label, schema);
     if (*label == SIZE_MAX) return PEAL_OK;
     return apply_label(planner, &found->guesses[*label], ranks, &schema->fields[*label], err);

@@ -16,6 +16,7 @@ typedef struct peal_spelling {
     uint8_t measure;           /* units of one kind and what they are of each other: etl/format/measure.h; 0: none */
     bool clock;                /* hours, minutes and seconds, as 9:05, 21:30:15, 9:05 PM: a number of hours */
     bool laps;                 /* of a clock: two numbers are minutes and seconds */
+    bool fractions;            /* of a unit %: numbers without it are parts of 1, as 0.125 beside 12.5% */
     bool marked;               /* marks and remarks around it are passed over, as in ~5, <0.1, 33.1*, 12 (est.) */
     char unit[PEAL_UNIT_SIZE]; /* what may stand before or behind it, as $ and kg; "": nothing */
 } peal_spelling;
@@ -50,6 +51,9 @@ typedef struct peal_field {
     bool as_date;           /* of a DICTIONARY: its texts are dates (transform date, unless another is named) */
     uint8_t as_time;        /* of a DICTIONARY: its texts are numbers that may be times, in the form before this one of
                                peal_time_forms (etl/format/format.h); 0: they are none */
+    bool may_be_codes;      /* of a DICTIONARY: its texts are numbers with zeros in front, which may be codes */
+    bool may_be_grouped;    /* of a DICTIONARY: points in its numbers may stand between thousands, for another column
+                               has decimal commas */
     bool may_be_date;       /* of a settled DICTIONARY: its texts may still turn out to be dates, or lists */
     bool has_gaps;          /* of a BOOL: it is missing in some rows (transform bins, unless another is named) */
     const char *usual;      /* the transform that it comes to unless another is named; NULL: what its type speaks for */

@@ -18,6 +18,8 @@ static const peal_option number_options[] = {
      "concentration (no)"},
     {"clock", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "9:05, 9:05:30, 9:05 PM are numbers of hours (no)"},
     {"laps", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no", "with clock: 58:30 is minutes and seconds, beside 1:02:11 (no)"},
+    {"fractions", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no",
+     "with unit %: numbers without it are parts of 1, as 0.125 beside 12.5% (no)"},
     {"marked", PEAL_OPTION_FLAG, NULL, 0, 0, "yes|no",
      "pass over marks and remarks, as in ~5, <0.1, 33.1*, 12 (est.) (no)"},
     {.name = NULL},
@@ -74,11 +76,15 @@ peal_status peal_number_spelling(const json_t *options, peal_spelling *out, peal
     PEAL_TRY(peal_transform_flag(options, "scaled", false, &out->scaled, err));
     PEAL_TRY(peal_transform_flag(options, "clock", false, &out->clock, err));
     PEAL_TRY(peal_transform_flag(options, "laps", false, &out->laps, err));
+    PEAL_TRY(peal_transform_flag(options, "fractions", false, &out->fractions, err));
     PEAL_TRY(peal_transform_flag(options, "marked", false, &out->marked, err));
     PEAL_TRY(load_unit(options, out->unit, err));
     PEAL_TRY(load_measure(options, out, err));
     if (out->loose && (out->scaled || out->unit[0])) {
         return peal_fail(err, PEAL_E_USAGE, "number: 'loose' stands alone, without 'unit' and 'scaled'");
+    }
+    if (out->fractions && strcmp(out->unit, "%") != 0) {
+        return peal_fail(err, PEAL_E_USAGE, "number: 'fractions' is of the unit %%");
     }
     if (out->clock && (out->loose || out->scaled || out->unit[0] || out->decimal || out->thousands || out->marked)) {
         return peal_fail(err, PEAL_E_USAGE, "number: 'clock' stands alone");
@@ -103,6 +109,7 @@ json_t *peal_number_options(const peal_spelling *spelling) {
     if (spelling->unit[0]) saved = peal_json_set(saved, "unit", json_string(spelling->unit));
     if (spelling->scaled) saved = peal_json_set(saved, "scaled", json_string("yes"));
     if (spelling->measure) saved = peal_json_set(saved, "measure", json_string(measure__names[spelling->measure]));
+    if (spelling->fractions) saved = peal_json_set(saved, "fractions", json_string("yes"));
     if (spelling->marked) saved = peal_json_set(saved, "marked", json_string("yes"));
     if (spelling->laps) saved = peal_json_set(saved, "laps", json_string("yes"));
     return spelling->clock ? peal_json_set(saved, "clock", json_string("yes")) : saved;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "etl/format/digits.h"
 #include "etl/format/measure.h"
 #include "tests/support.h"
 
@@ -367,6 +368,67 @@ static void what_is_found_reads_what_was_seen(void **state) {
     assert_true(found_count > 1000);
 }
 
+/* 0.125 beside 12.5% is 12.5; of 0.5 beside 0.7% nobody knows, and 15 beside 12.5% is 15. */
+static void fractions_beside_percents_are_percents(void **state) {
+    (void)state;
+    static const struct {
+        const char *texts[8];
+        bool are_fractions;
+    } cases[] = {
+        {{"12.5%", "80%", "0.125", "0.3", "0.25", "0.9", "0.01", "1"}, true},
+        {{"12.5%", "80%", "0.125", "0.3", "0.25", "0.9", "0.01", "15"}, false},
+        {{"0.5%", "0.7%", "0.125", "0.3", "0.25", "0.9", "0.01", "0"}, false},
+        {{"12.5%", "80%", "0.125", "0.3", "70%", "60%", "50%", "0"}, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peal_spelling_votes votes = {0};
+        peal_spelling got;
+        for (size_t t = 0; t < 8; t++) peal_spelling_vote(&votes, cases[i].texts[t], strlen(cases[i].texts[t]), 10);
+        assert_true(peal_spelling_decide(&votes, 1, &got));
+        assert_int_equal(got.fractions, cases[i].are_fractions);
+        assert_reads(&got, "0.125", cases[i].are_fractions ? 12.5 : 0.125);
+        assert_reads(&got, "12.5%", 12.5);
+    }
+}
+
+static peal_digit_votes digits_of(const char *const *texts, size_t count) {
+    peal_digit_votes votes = {0};
+    for (size_t i = 0; i < count; i++) peal_digits_vote(&votes, texts[i], strlen(texts[i]));
+    return votes;
+}
+
+static void digits_tell_codes_and_thousands(void **state) {
+    (void)state;
+    static const char *const codes[] = {"02139", "10001", "00501"}, *const months[] = {"01", "12"},
+                             *const numbers[] = {"10001", "20002"}, *const lengths[] = {"007", "1000"},
+                             *const parts[] = {"02139", "10.01"};
+    static const char *const thousands[] = {"1.234", "999", "0", "-12.345.678"}, *const decimals[] = {"1.234", "0.123"},
+                             *const longer[] = {"1.234", "1000"}, *const plain[] = {"999", "5"};
+    peal_digit_votes votes = digits_of(codes, 3);
+    assert_true(peal_digits_are_codes(&votes));
+    votes = digits_of(months, 2);
+    assert_false(peal_digits_are_codes(&votes));
+    votes = digits_of(numbers, 2);
+    assert_false(peal_digits_are_codes(&votes));
+    votes = digits_of(lengths, 2);
+    assert_false(peal_digits_are_codes(&votes));
+    votes = digits_of(parts, 2);
+    assert_false(peal_digits_are_codes(&votes));
+    votes = digits_of(thousands, 4);
+    assert_true(peal_digits_may_be_grouped(&votes));
+    votes = digits_of(decimals, 2);
+    assert_false(peal_digits_may_be_grouped(&votes));
+    votes = digits_of(longer, 2);
+    assert_false(peal_digits_may_be_grouped(&votes));
+    votes = digits_of(plain, 2);
+    assert_false(peal_digits_may_be_grouped(&votes));
+    static const char *const commas[] = {"0,123", "12,5", "-1,25", "1234,567"}, *const others[] = {"1,234", "12",
+                                                                                                   "1,2,3", ",5",
+                                                                                                   "1,",    "1.5"};
+    for (size_t i = 0; i < 4; i++) assert_true(peal_digits_have_decimal_comma(commas[i], strlen(commas[i])));
+    for (size_t i = 0; i < 6; i++) assert_false(peal_digits_have_decimal_comma(others[i], strlen(others[i])));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(units_stand_before_or_behind),
@@ -375,6 +437,8 @@ int main(void) {
         cmocka_unit_test(marks_are_passed_over),
         cmocka_unit_test(units_of_a_kind_are_turned_into_each_other),
         cmocka_unit_test(columns_may_have_several_units),
+        cmocka_unit_test(fractions_beside_percents_are_percents),
+        cmocka_unit_test(digits_tell_codes_and_thousands),
         cmocka_unit_test(columns_have_one_way),
         cmocka_unit_test(what_is_found_reads_what_was_seen),
     };

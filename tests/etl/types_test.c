@@ -590,6 +590,39 @@ static void times_that_are_numbers_are_dates(void **state) {
     }
 }
 
+/* Points between thousands are told by the decimal commas of another column, codes by the zeros in front. */
+static void digits_are_read_by_what_stands_around(void **state) {
+    (void)state;
+    for (int commas = 0; commas < 2; commas++) {
+        for (int late = 0; late < 2; late++) {
+            job self;
+            lines made = {0};
+            job_init(&self, NULL);
+            add_lines(&made, 1, "sales;part;zip;serial;month;y\n");
+            for (int i = 0; i < 300; i++) {
+                char line[96];
+                snprintf(line, sizeof line, "%d.%03d;0%c%d;%05d;%06d;%02d;%d.%03d\n", i % 7 + 1, i, commas ? ',' : '.',
+                         i % 90 + 10, 501 + i % 20 * 977, i, i % 12 + 1, i % 9 + 1, i);
+                add_lines(&made, 1, line);
+            }
+            if (late) add_lines(&made, 1, commas ? "0.5;0,5;1;1;1;2.000\n" : "0.5;0.5;1;1;1;2.000\n");
+            job_add_lines(&self, "digits.csv", &made);
+            self.options.plan.label = "y";
+            must_run(&self);
+            const bool are_thousands = commas && !late;
+            assert_type(&self, "sales", are_thousands ? "dictionary" : "float64", "feature");
+            assert_type(&self, "y", commas ? "dictionary" : "float64", "label");
+            if (are_thousands) assert_says(&self, "column sales: the points in its numbers stand between thousands");
+            if (!are_thousands) assert_does_not_say(&self, "column sales: ");
+            assert_type(&self, "zip", late ? "float64" : "dictionary", late ? "feature" : "index");
+            if (!late) assert_says(&self, "column zip: its numbers are all of 5 digits, some with 0 in front");
+            assert_type(&self, "serial", "float64", "feature"); /* a number of its own in each row */
+            assert_type(&self, "month", "float64", "feature");
+            job_clear(&self);
+        }
+    }
+}
+
 /* A job over two files of a column x, of numbers from `least` to `most`, of which `count` rows of each file are `low`
  * and as many `high`. */
 static void run_with_sentinels(job *self, const char *types, const int of[5], bool reversed, size_t threads) {
@@ -837,6 +870,7 @@ int main(void) {
         cmocka_unit_test(identifiers_are_left_out_after_the_pass),
         cmocka_unit_test(counters_are_left_out),
         cmocka_unit_test(times_that_are_numbers_are_dates),
+        cmocka_unit_test(digits_are_read_by_what_stands_around),
         cmocka_unit_test(numbers_that_stand_for_missing_are_missing),
         cmocka_unit_test(a_label_that_may_be_missing_is_told),
         cmocka_unit_test(dates_may_lack_some),
