@@ -272,7 +272,8 @@ static peal_status fail_at(const ingest *self, size_t input, const peal_bad_row 
     const peal_field *field = bad->column == PEAL_NO_COLUMN ? NULL : &self->read->fields[bad->column];
     const char *name = self->objects->objects[input].name;
     if (!field || !field->found) return peal_bad_row_fail(bad, name, err);
-    return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s (type %s=text keeps such values)", name,
+    return peal_fail(err, PEAL_E_DATA,
+                     "%s: line %llu: %s (type %s=text keeps such values, on-bad-row drop leaves such rows out)", name,
                      (unsigned long long)bad->line, bad->reason, field->name);
 }
 

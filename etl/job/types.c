@@ -397,7 +397,8 @@ peal_status peal_types_check_faults(const peal_types_job *job, const peal_schema
             column = f;
         }
         if (!first) continue;
-        return peal_fail(err, PEAL_E_DATA, "%s: line %llu: %s (type %s=text keeps such values)",
+        return peal_fail(err, PEAL_E_DATA,
+                         "%s: line %llu: %s (type %s=text keeps such values, on-bad-row drop leaves such rows out)",
                          job->objects->objects[i].name, (unsigned long long)first->line, first->reason,
                          decided->fields[column].name);
     }

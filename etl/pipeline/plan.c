@@ -313,28 +313,40 @@ static bool is_word_of(const char *word, const char *const *words) {
     return false;
 }
 
-/* True of a column that is called a date: date, OrderDate, orderdate, dt. */
-static bool is_called_date(const char *name) {
-    static const char *const dates[] = {"date", "datetime", "dt", "datum", "fecha", NULL};
-    static const char *const others[] = {"candidate", "mandate", "update", "validate", NULL};
+/* True if one of the words of a column's name is one of `words` or ends in one of `ends`. */
+static bool has_word(const char *name, const char *const *words, const char *const *ends) {
     char word[16];
     while (next_word(&name, word)) {
-        if (is_word_of(word, dates) || (ends_in(word, "date") && !is_word_of(word, others))) return true;
+        if (is_word_of(word, words)) return true;
+        for (const char *const *end = ends; *end; end++) {
+            if (ends_in(word, *end)) return true;
+        }
     }
     return false;
+}
+
+static const char *const no_words[] = {NULL};
+
+/* True of who and what was there at a time: updated_by, date_id. */
+static bool is_called_otherwise(const char *name) {
+    static const char *const others[] = {"id",    "by",        "no",      "nr",       "key", "count",
+                                         "index", "candidate", "mandate", "validate", NULL};
+    return has_word(name, others, no_words);
+}
+
+/* True of a column that is called a date: date, OrderDate, orderdate, dt. */
+static bool is_called_date(const char *name) {
+    static const char *const dates[] = {"dt", "datetime", "datum", "fecha", NULL};
+    static const char *const ends[] = {"date", NULL};
+    return !is_called_otherwise(name) && has_word(name, dates, ends);
 }
 
 /* True of one that is called a time of any kind: timestamp, created_at, ts, epoch. */
 static bool is_called_time(const char *name) {
     static const char *const times[] = {"ts",      "epoch", "when",     "at",       "created",
                                         "updated", "unix",  "modified", "occurred", NULL};
-    const char *all = name;
-    char word[16];
-    if (is_called_date(name)) return true;
-    while (next_word(&all, word)) {
-        if (is_word_of(word, times) || ends_in(word, "time") || ends_in(word, "timestamp")) return true;
-    }
-    return false;
+    static const char *const ends[] = {"time", "timestamp", NULL};
+    return is_called_date(name) || (!is_called_otherwise(name) && has_word(name, times, ends));
 }
 
 /* The form in which a column's numbers, as a sample has them, are times, by their range and what it is called; eight
