@@ -71,6 +71,16 @@ printf 'user,zip\nnobody,77777\n,\n' >new.csv
 expect 0 "2 used" $peal predict m.st new.csv
 expect 2 "'bits' must be a whole number from 1 to 30" $peal etl users.csv --transform hash:columns=user,bits=40 --out no
 
+# A number that stands for a missing one is missing in prediction, too. A file of LightGBM has no word for that.
+awk 'BEGIN { srand(3); print "a,y"; for (i = 0; i < 600; i++) { a = int(rand() * 80); print (i % 10 ? a : -999) "," (a > 40 ? "yes" : "no") } }' >gaps.csv
+$peal etl gaps.csv --label y --out ds 2>err.txt
+$peal train ds --model trees:rounds=10 --out gaps.st --quiet 2>/dev/null
+grep -q "column a: 60 rows have -999, far from all others (0 to 79), and count for missing" err.txt || fail "$(cat err.txt)"
+$peal predict gaps.st <(printf 'a\n-999\n-999.0\n') --quiet | sed 1d >given.csv
+$peal predict gaps.st <(printf 'a,b\n,1\n,1\n') --quiet 2>/dev/null | sed 1d >empty.csv
+cmp given.csv empty.csv && [ "$(wc -l <given.csv)" = 2 ] || fail "-999 is $(cat given.csv), nothing $(cat empty.csv)"
+expect 2 "stands for a missing one" $peal export gaps.st --to lightgbm --out trees.txt
+
 # Words of texts, and a signed hash: sparse features beside the others. What is kept stands in the dataset as it was written,
 # is not asked for in prediction, and changes no model.
 awk 'BEGIN { print "id,review,user,n,y"; split("good,great,fine,bad,awful,poor", w, ",")
