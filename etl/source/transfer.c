@@ -17,7 +17,9 @@ enum {
     BEGIN_WITH = 16,    /* connections before anything was measured */
     PROGRESS = 1 << 16, /* bytes after which failures are counted anew */
     MEASURE_MS = 250,
-    CALM_MS = 2000, /* no more connections so long after a server said that it has too many */
+    WATCH_STALLS = 4,   /* for so many times as long as a stall a connection is watched, in which at least */
+    WATCH_LEAST = 1000, /* bytes come */
+    CALM_MS = 2000,     /* no more connections so long after a server said that it has too many */
 };
 #define MS INT64_C(1000000)
 
@@ -217,12 +219,31 @@ static void finish(source__transfers *self, source__download *one, CURLcode code
     }
 }
 
+/* Whether so little came since it is watched that waiting is no use; false before the time is over. */
+static bool is_hardly_alive(const source__transfers *self, source__download *one, int64_t now) {
+    if (now - one->watched_ns < WATCH_STALLS * self->options.stall_ms * MS) return false;
+    if (one->watched < WATCH_LEAST) return true;
+    one->watched_ns = now;
+    one->watched = 0;
+    return false;
+}
+
 static void look_for_stalls(source__transfers *self, int64_t now) {
+    const int64_t stall_ms = self->options.stall_ms;
     for (source__download *one = self->first; one; one = one->next) {
-        if (one->state != SOURCE__RUNNING || one->paused) continue;
-        if (now - one->moved_ns < self->options.stall_ms * MS) continue;
-        char why[64];
-        snprintf(why, sizeof why, "nothing came for %lld s", (long long)(self->options.stall_ms / 1000));
+        char why[64] = "";
+        if (one->state != SOURCE__RUNNING) continue;
+        if (one->paused) {
+            one->watched_ns = now;
+            continue;
+        }
+        if (now - one->moved_ns >= stall_ms * MS) {
+            snprintf(why, sizeof why, "nothing came for %lld s", (long long)(stall_ms / 1000));
+        } else if (is_hardly_alive(self, one, now)) {
+            snprintf(why, sizeof why, "only %llu bytes came in %lld s", (unsigned long long)one->watched,
+                     (long long)(WATCH_STALLS * stall_ms / 1000));
+        }
+        if (!why[0]) continue;
         detach(self, one);
         try_again(self, one, why);
     }

@@ -234,6 +234,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user) {
     (void)one;
     source__answer_judge(self);
     self->moved_ns = peal_now_ns();
+    self->watched += size;
     if (self->status != PEAL_OK) return 0;
     if (self->discarding) {
         const size_t room = sizeof self->said - self->said_size;
@@ -335,7 +336,8 @@ peal_status source__request_set(source__download *self, peal_error *err) {
     self->begun = self->discarding = self->enough = false;
     self->discarded = self->said_size = 0;
     self->problem[0] = '\0';
-    self->moved_ns = peal_now_ns();
+    self->moved_ns = self->watched_ns = peal_now_ns();
+    self->watched = 0;
     self->request = (source__request){.url = self->url,
                                       .agent = "peal",
                                       .redirects = store ? 0 : REDIRECTS_MOST, /* a signature is for one host */

@@ -54,6 +54,8 @@ struct source__download {
     unsigned failures;               /* in a row */
     uint64_t mark;                   /* `at` when they were counted last */
     int64_t ready_ns, moved_ns;
+    int64_t watched_ns; /* since when bytes are counted, to tell a server that is hardly alive */
+    uint64_t watched;   /* bytes of bodies since then */
     source__request request;
     char said[2048]; /* the beginning of a body that says what went wrong */
     size_t said_size;

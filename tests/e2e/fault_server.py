@@ -114,6 +114,15 @@ class Handler(BaseHTTPRequestHandler):
     def stall_always(self, count):
         self.give(stall=100)
 
+    def trickle(self, count):  # a byte at a time, without an end
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(DATA)))
+        self.end_headers()
+        for i in range(len(DATA)):
+            self.wfile.write(DATA[i:i + 1])
+            self.wfile.flush()
+            time.sleep(0.2)
+
     def busy(self, count):  # 429 that names a time
         self.give() if count else self.refuse(429, after=1)
 

@@ -73,6 +73,10 @@ done
 grep -qE '^cut/a.csv bytes=[0-9]{7}- "one"' requests.txt || fail "a cut did not go on by a range"
 [ "$(grep -c '^good/' requests.txt)" -le 4 ] || fail "a good object took more than two requests"
 
+# A server that sends a byte now and then never stalls, and is given up all the same.
+expect 3 "bytes came in 4 s" timeout 60 "$peal" etl "$url/trickle/a.csv" --out d --label y --quiet --allow-private \
+    --http-stall-seconds 1 --http-retries 0
+
 # There is no such host: it is asked for again, as one may be that a name server forgot for a moment.
 expect 3 "(tried 3 times)" "$peal" etl http://no-such-host.invalid/a.csv --out d "${options[@]}"
 
