@@ -26,7 +26,7 @@ enum {
     SPARSE_MOST = 1 << 14,  /* sparse features up to which trees and a net are tried: a first layer has a hundredfold of
                                numbers, and trees look at all bins of what many rows have at every split */
     ROWS_AGAIN = 20000,     /* up to so many the winner is trained again, on all rows */
-    CLASSES_MOST = 30,      /* up to which trees are tried: each round grows one for each class */
+    CLASSES_MOST = 30,      /* up to which trees are tried, which grow one for each class, and nets on folds */
     NUMBERS_MOST = 1 << 14, /* of a linear model up to which penalties are tried: more take many passes each */
 };
 
@@ -136,7 +136,8 @@ static peal_status try_epochs(const choice *self, const char *model, size_t epoc
     const char *valid = self->has_valid ? NULL : self->rows <= ROWS_FEW ? "0.2" : "0.1";
     peal_train_options options = *self->options;
     if (epochs) options.epochs = epochs;
-    return models__trial_new(&options, model, valid, folder, may_fold(self), out, err);
+    const bool keeps_epochs = may_fold(self) && self->shape.classes <= CLASSES_MOST; /* some 50 MB a fold at most */
+    return models__trial_new(&options, model, valid, folder, keeps_epochs, out, err);
 }
 
 static peal_status try_model(const choice *self, const char *model, const char *folder, models__trial **out,
@@ -159,7 +160,8 @@ static bool is_open(const models__trial *than, const models__trial *one) {
 
 /* Of a small table, or of one that has few rows of all but one class, one fold is too little to tell by. */
 static bool wants_folds(const choice *self, const models__trial *one) {
-    return may_fold(self) && (self->rows <= ROWS_FOLDED || models__trial_rare(one) < RARE_FEW);
+    return may_fold(self) && models__trial_can_fold(one) &&
+           (self->rows <= ROWS_FOLDED || models__trial_rare(one) < RARE_FEW);
 }
 
 /* The other folds, as long as it is open whether the model is better than `than`; NULL: all. */

@@ -169,11 +169,15 @@ static peal_status recall_epochs(models__trial *self, peal_error *err) {
     return status;
 }
 
+bool models__trial_can_fold(const models__trial *self) {
+    return self->keeps_epochs || !models__is_judged(&self->trainer);
+}
+
 peal_status models__trial_fold(models__trial *self, peal_error *err) {
     peal_train_options options;
     peal_train_result result;
     models__trainer trainer = {.result = &result};
-    assert(self->keeps_epochs && self->folds < MODELS__FOLDS);
+    assert(models__trial_can_fold(self) && self->folds < MODELS__FOLDS);
     PEAL_TRY(recall_epochs(self, err));
     peal_status status = train_fold(self, self->folds, &options, &trainer, err);
     if (status == PEAL_OK) status = take_fold(self, &trainer, err);

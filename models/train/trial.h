@@ -34,10 +34,13 @@ typedef struct models__trial {
 } models__trial;
 
 /* Trains a model on the first fold. `folder` is its place in the run folder, if there is one; NULL: it goes nowhere and
- * is not spoken of, for it takes a moment and a resumed job does it again. Other folds may follow only if
- * `keeps_epochs`, which takes memory for what each epoch says of the rows held out. *out is freed by the caller. */
+ * is not spoken of, for it takes a moment and a resumed job does it again. A model whose epochs are
+ * judged can be tried on other folds only if `keeps_epochs`, which takes memory for what each epoch says of the rows
+ * held out. *out is freed by the caller. */
 peal_status models__trial_new(const peal_train_options *options, const char *model, const char *valid,
                               const char *folder, bool keeps_epochs, models__trial **out, peal_error *err);
+/* Whether other folds may follow: its epochs were kept, or are not judged. */
+bool models__trial_can_fold(const models__trial *self);
 /* Trains it on the next of MODELS__FOLDS folds of a fifth each, which also goes nowhere. All folds are then judged by
  * the same epoch: each by the one that served it best would flatter the model, the more the fewer rows there are. */
 peal_status models__trial_fold(models__trial *self, peal_error *err);

@@ -147,6 +147,11 @@ for model in linear huber quantile trees:objective=tweedie trees:objective=mae; 
 done
 expect 0 "label y: taken for a class" "$peal" train classes.csv --label y --model trees --out m.safetensors
 expect 2 "or take it for a number (--task regress)" "$peal" train classes.csv --label y --model poisson --task classify --out m.safetensors
+# Of many classes a net is tried on one fold: what each epoch says of all rows would be large.
+awk 'BEGIN { print "x,z,y"; for (i = 0; i < 240; i++) print i % 40 + i % 7 / 10 "," i % 3 ",k" i % 40 }' >forty.csv
+expect 0 "model: mlp" "$peal" train forty.csv --label y --model mlp:hidden=8 --workers 2 --out m.safetensors
+expect 0 "(on 48)" "$peal" train forty.csv --label y --out m.safetensors
+
 # Patience is of held-out rows: trials hold some out, a training of a given number of epochs does not by itself.
 expect 2 "none are held out: give some (--valid)" "$peal" train product.csv --label y --model mlp:hidden=8 --epochs 3 --patience 2 --out m.safetensors
 expect 2 "none are held out: give some (--valid)" "$peal" train product.csv --label y --model trees --patience 2 --out m.safetensors
