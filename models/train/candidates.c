@@ -20,7 +20,7 @@ enum {
     ROWS_LEAST = 10,        /* with fewer, what is held out decides nothing */
     QUERIES_LEAST = 20,     /* the same of queries */
     ROWS_OF_NET = 100,      /* from so many on a net is tried */
-    ROWS_FOLDED = 1000,     /* up to so many all rows are held out in turn */
+    ROWS_FOLDED = 2000,     /* up to so many all rows are held out in turn */
     RARE_FEW = 100,         /* also where fewer of the rarer classes than that are among those held out at first */
     ROWS_FEW = 5000,        /* up to so many a fifth is held out, else a tenth; and penalties are tried */
     SPARSE_MOST = 1 << 14,  /* sparse features up to which trees and a net are tried: a first layer has a hundredfold of
