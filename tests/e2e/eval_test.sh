@@ -25,9 +25,12 @@ grep -q "warning: 100 of 500 rows have a label that the model does not know; the
 awk -v all="$(json more.json accuracy)" -v known="$(json known.json accuracy)" \
     'BEGIN { d = all - known * 0.8; exit !(d < 1e-9 && d > -1e-9) }' || fail "$(cat known.json more.json)"
 
-# Nothing in common: an error that shows both spellings.
-sed 's/low/Low/; s/high/High/' rows.csv >other.csv
-expect 3 "its classes are 'high', 'low', those of other.csv 'Low', 'High'" $peal eval m.st other.csv
+# Another habit of case is no other class.
+sed 's/low/Low/; s/high/High/' rows.csv >cased.csv
+cmp <($peal eval m.st rows.csv --json --quiet) <($peal eval m.st cased.csv --json --quiet) || fail "Low is not low"
+# Nothing in common: an error that shows both.
+sed 's/low/small/; s/high/large/' rows.csv >other.csv
+expect 3 "its classes are 'high', 'low', those of other.csv 'small', 'large'" $peal eval m.st other.csv
 [ -s out.txt ] && fail "metrics of nothing"
 
 # A class whose spelling is not of the model is not taken for one when predictions are many.
