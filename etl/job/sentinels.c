@@ -17,11 +17,16 @@ enum {
     AT_ONCE = 1 << 10 /* rows */
 };
 
+/* A number that may stand for a missing one. */
+typedef struct outlier {
+    double number; /* NaN: there is none */
+    uint64_t rows;
+} outlier;
+
 /* What a column may have. */
 typedef struct suspect {
     size_t field;
-    double low, high; /* NaN: no such number */
-    uint64_t low_rows, high_rows;
+    outlier low, high;
     double least, most; /* of all other numbers */
     uint64_t rest;      /* rows with one of those */
 } suspect;
@@ -73,8 +78,8 @@ static void list_suspects(search *self) {
         }
         if (!(least < most) || (!is_low(least) && !is_high(most))) continue;
         self->suspects[self->count++] = (suspect){.field = field,
-                                                  .low = is_low(least) ? least : (double)NAN,
-                                                  .high = is_high(most) ? most : (double)NAN,
+                                                  .low = {.number = is_low(least) ? least : (double)NAN},
+                                                  .high = {.number = is_high(most) ? most : (double)NAN},
                                                   .least = (double)INFINITY,
                                                   .most = -(double)INFINITY};
     }
@@ -84,10 +89,10 @@ static void list_suspects(search *self) {
 
 static void add_number(suspect *self, double number) {
     if (isnan(number)) return;
-    if (number == self->low) {
-        self->low_rows++;
-    } else if (number == self->high) {
-        self->high_rows++;
+    if (number == self->low.number) {
+        self->low.rows++;
+    } else if (number == self->high.number) {
+        self->high.rows++;
     } else {
         self->rest++;
         self->least = fmin(self->least, number);
@@ -96,39 +101,28 @@ static void add_number(suspect *self, double number) {
 }
 
 /* A number that is none of those is one of the others. */
-static void refuse_low(suspect *self) {
-    if (self->low_rows) self->least = fmin(self->least, self->low);
-    if (self->low_rows) self->most = fmax(self->most, self->low);
-    self->rest += self->low_rows;
-    self->low_rows = 0;
-    self->low = (double)NAN;
-}
-
-static void refuse_high(suspect *self) {
-    if (self->high_rows) self->least = fmin(self->least, self->high);
-    if (self->high_rows) self->most = fmax(self->most, self->high);
-    self->rest += self->high_rows;
-    self->high_rows = 0;
-    self->high = (double)NAN;
+static void refuse(suspect *self, outlier *one) {
+    if (one->rows) self->least = fmin(self->least, one->number);
+    if (one->rows) self->most = fmax(self->most, one->number);
+    self->rest += one->rows;
+    *one = (outlier){.number = (double)NAN};
 }
 
 /* What others were seen so far only come nearer, so what is refused is refused for good, whatever comes first. None is
  * below 0 but what is missing, or nothing lies near that. */
 static void judge(suspect *self) {
     for (int round = 0; round < 2 && self->rest > 0; round++) { /* what is refused is an other for the second one */
-        if (!isnan(self->low) &&
-            !(self->least >= 0 || FAR_BELOW * (self->least - self->low) >= self->most - self->least)) {
-            refuse_low(self);
-        }
-        if (!isnan(self->high) && !(self->high - self->most >= FAR_ABOVE * (self->most - self->least))) {
-            refuse_high(self);
-        }
+        const bool is_below =
+            self->least >= 0 || FAR_BELOW * (self->least - self->low.number) >= self->most - self->least;
+        if (!isnan(self->low.number) && !is_below) refuse(self, &self->low);
+        const bool is_above = self->high.number - self->most >= FAR_ABOVE * (self->most - self->least);
+        if (!isnan(self->high.number) && !is_above) refuse(self, &self->high);
     }
 }
 
 static bool is_open(const search *self) {
     for (size_t i = 0; i < self->count; i++) {
-        if (!isnan(self->suspects[i].low) || !isnan(self->suspects[i].high)) return true;
+        if (!isnan(self->suspects[i].low.number) || !isnan(self->suspects[i].high.number)) return true;
     }
     return false;
 }
@@ -136,7 +130,7 @@ static bool is_open(const search *self) {
 static void look_at(suspect *self, peal_table_room *table) {
     const peal_column *column = &peal_table_room_view(table)[self->field];
     double numbers[AT_ONCE];
-    if (isnan(self->low) && isnan(self->high)) return;
+    if (isnan(self->low.number) && isnan(self->high.number)) return;
     for (size_t first = 0; first < table->rows; first += AT_ONCE) {
         const size_t count = table->rows - first < AT_ONCE ? table->rows - first : AT_ONCE;
         peal_types[column->type].numbers(column, first, count, numbers);
@@ -164,13 +158,13 @@ static peal_status read_spill(search *self, const peal_spill *spill, peal_error 
 static void say(search *self, const suspect *one) {
     const peal_fit_job *job = self->job;
     const char *name = job->pipeline->schema.fields[one->field].name;
-    const uint64_t rows = one->low_rows + one->high_rows;
+    const uint64_t rows = one->low.rows + one->high.rows;
     char numbers[64];
     if (self->notes++ >= NOTES_MOST) return;
-    if (isnan(one->low) || isnan(one->high)) {
-        snprintf(numbers, sizeof numbers, "%.16g", isnan(one->low) ? one->high : one->low);
+    if (isnan(one->low.number) || isnan(one->high.number)) {
+        snprintf(numbers, sizeof numbers, "%.16g", isnan(one->low.number) ? one->high.number : one->low.number);
     } else {
-        snprintf(numbers, sizeof numbers, "%.16g or %.16g", one->low, one->high);
+        snprintf(numbers, sizeof numbers, "%.16g or %.16g", one->low.number, one->high.number);
     }
     if (one->field == job->label) {
         peal_report(
@@ -190,14 +184,15 @@ static void say(search *self, const suspect *one) {
 /* Takes the numbers out, or warns. */
 static peal_status settle(search *self, suspect *one, peal_error *err) {
     const peal_fit_job *job = self->job;
-    if (one->low_rows < ROWS_LEAST) refuse_low(one);
-    if (one->high_rows < ROWS_LEAST) refuse_high(one);
+    if (one->low.rows < ROWS_LEAST) refuse(one, &one->low);
+    if (one->high.rows < ROWS_LEAST) refuse(one, &one->high);
     judge(one);
-    const bool is_found = one->low_rows + one->high_rows > 0 && one->rest >= REST_LEAST && one->least < one->most;
+    const bool is_found = one->low.rows + one->high.rows > 0 && one->rest >= REST_LEAST && one->least < one->most;
     if (!is_found) return PEAL_OK;
     say(self, one);
     if (one->field == job->label) return PEAL_OK;
-    const double value = isnan(one->low) ? one->high : one->low, other = isnan(one->high) ? value : one->high;
+    const double value = isnan(one->low.number) ? one->high.number : one->low.number,
+                 other = isnan(one->high.number) ? value : one->high.number;
     return peal_pipeline_add_missing(job->pipeline, one->field, value, other, err);
 }
 
