@@ -368,31 +368,28 @@ static void question_counters(const peal_fit_job *job, const text_facts *facts) 
     }
 }
 
-/* Leaves columns out that have no value, with one warning. */
-static void drop_empty(const peal_fit_job *job, const text_facts *facts) {
-    peal_pipeline *pipeline = job->pipeline;
-    size_t first = SIZE_MAX, last = 0, count = 0;
-    for (size_t i = 0; i < pipeline->schema.count; i++) {
-        if (!facts[i].is_empty) continue;
-        peal_pipeline_drop(pipeline, i);
-        if (count++ == 0) first = i;
-        last = i;
-    }
-    char text[PEAL_COLUMNS_TEXT];
-    if (count == 0) return;
-    peal_pipeline_columns_text(pipeline, first, last, count, text);
-    peal_report(job->reporter, PEAL_EVENT_WARNING, "%s: no row to learn from has a value, so %s left out", text,
-                count == 1 ? "it is" : "they are");
+static bool is_empty(const peal_fit_job *job, size_t field, const text_facts *facts) {
+    (void)job;
+    (void)field;
+    return facts->is_empty;
 }
 
-/* Leaves identifiers out, with one warning, however many columns there are. */
-static void drop_identifiers(const peal_fit_job *job, const text_facts *facts) {
+static bool is_left_identifier(const peal_fit_job *job, size_t field, const text_facts *facts) {
+    const peal_field *one = &job->pipeline->schema.fields[field];
+    if (one->skip || !peal_types[one->type].has_vocabulary || peal_pipeline_is_number(job->pipeline, field)) {
+        return false;
+    }
+    return is_identifier(job, field, facts);
+}
+
+/* Leaves the columns out that `is_useless` says, with one warning, however many there are: why, and what would help. */
+static void drop_all(const peal_fit_job *job, const text_facts *facts,
+                     bool (*is_useless)(const peal_fit_job *job, size_t field, const text_facts *facts),
+                     const char *why, const char *help) {
     peal_pipeline *pipeline = job->pipeline;
     size_t first = SIZE_MAX, last = 0, count = 0;
     for (size_t i = 0; i < pipeline->schema.count; i++) {
-        const peal_field *field = &pipeline->schema.fields[i];
-        if (field->skip || !peal_types[field->type].has_vocabulary || peal_pipeline_is_number(pipeline, i)) continue;
-        if (!is_identifier(job, i, &facts[i])) continue;
+        if (!is_useless(job, i, &facts[i])) continue;
         peal_pipeline_drop(pipeline, i);
         if (count++ == 0) first = i;
         last = i;
@@ -400,10 +397,8 @@ static void drop_identifiers(const peal_fit_job *job, const text_facts *facts) {
     char text[PEAL_COLUMNS_TEXT];
     if (count == 0) return;
     peal_pipeline_columns_text(pipeline, first, last, count, text);
-    peal_report(job->reporter, PEAL_EVENT_WARNING,
-                "%s: nearly every row has a text of its own, so %s left out (transform tokens makes features of words, "
-                "hash of whole texts, keep keeps them beside)",
-                text, count == 1 ? "it is" : "they are");
+    peal_report(job->reporter, PEAL_EVENT_WARNING, "%s: %s, so %s left out%s", text, why,
+                count == 1 ? "it is" : "they are", help);
 }
 
 /* The step that marks missing dates, or NULL. */
@@ -442,7 +437,7 @@ peal_status peal_fit(const peal_fit_job *job, peal_error *err) {
     peal_status status = peal_alloc_checked(&work.next, schema->count, sizeof *work.next, "columns", err);
     if (status == PEAL_OK) status = peal_sentinels_find(job, err);
     if (status == PEAL_OK) status = peal_executor_map(job->executor, work.stride, 0, &map, err);
-    if (status == PEAL_OK) drop_empty(job, work.facts);
+    if (status == PEAL_OK) drop_all(job, work.facts, is_empty, "no row to learn from has a value", "");
     if (status == PEAL_OK) status = peal_levels_fit(&levels, job->pipeline, work.next, err);
     for (size_t i = 0; status == PEAL_OK && i < schema->count; i++) {
         if (!peal_types[schema->fields[i].type].has_vocabulary || schema->fields[i].skip) continue;
@@ -457,7 +452,10 @@ peal_status peal_fit(const peal_fit_job *job, peal_error *err) {
         peal_report(job->reporter, PEAL_EVENT_NOTE, "and such things of %zu more columns", remarks - REMARKS_MOST);
     }
     if (status == PEAL_OK) status = question_classes(job, err);
-    if (status == PEAL_OK) drop_identifiers(job, work.facts);
+    if (status == PEAL_OK) {
+        drop_all(job, work.facts, is_left_identifier, "nearly every row has a text of its own",
+                 " (transform tokens makes features of words, hash of whole texts, keep keeps them beside)");
+    }
     if (status == PEAL_OK) status = drop_counters(job, work.facts, err);
     if (status == PEAL_OK) limit_marks(job);
     if (status == PEAL_OK) question_counters(job, work.facts);

@@ -1,5 +1,4 @@
 /* Planning: from a sample and the user's wishes to a pipeline with nothing left open. */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "core/base/number.h"
 #include "core/base/spelling.h"
 #include "core/base/text.h"
+#include "etl/pipeline/called.h"
 #include "etl/pipeline/pipeline.h"
 
 typedef struct plan_work {
@@ -284,69 +284,12 @@ static void apply_text_steps(const plan_work *planner, peal_field *field) {
     field->settled = field->decided = field->as_number || wants;
 }
 
-/* ---- times that are numbers ---- */
+/* ---- numbers that may be something else ---- */
 
-/* The words of a column's name: OrderDate, order_date and "Order date" have two. Writes the next one in lower case;
- * false: there is none. */
-static bool next_word(const char **name, char word[16]) {
-    const char *at = *name;
-    size_t used = 0;
-    while (*at && !isalpha((unsigned char)*at)) at++;
-    for (; isalpha((unsigned char)*at); at++) {
-        if (used > 0 && isupper((unsigned char)*at) && islower((unsigned char)at[-1])) break;
-        if (used < 15) word[used++] = (char)tolower((unsigned char)*at);
-    }
-    word[used] = '\0';
-    *name = at;
-    return used > 0;
-}
-
-static bool ends_in(const char *word, const char *end) {
-    const size_t length = strlen(word), size = strlen(end);
-    return length >= size && strcmp(word + length - size, end) == 0;
-}
-
-static bool is_word_of(const char *word, const char *const *words) {
-    for (; *words; words++) {
-        if (strcmp(word, *words) == 0) return true;
-    }
-    return false;
-}
-
-/* True if one of the words of a column's name is one of `words` or ends in one of `ends`. */
-static bool has_word(const char *name, const char *const *words, const char *const *ends) {
-    char word[16];
-    while (next_word(&name, word)) {
-        if (is_word_of(word, words)) return true;
-        for (const char *const *end = ends; *end; end++) {
-            if (ends_in(word, *end)) return true;
-        }
-    }
-    return false;
-}
-
-static const char *const no_words[] = {NULL};
-
-/* True of who and what was there at a time: updated_by, date_id. */
-static bool is_called_otherwise(const char *name) {
-    static const char *const others[] = {"id",    "by",        "no",      "nr",       "key", "count",
-                                         "index", "candidate", "mandate", "validate", NULL};
-    return has_word(name, others, no_words);
-}
-
-/* True of a column that is called a date: date, OrderDate, orderdate, dt. */
-static bool is_called_date(const char *name) {
-    static const char *const dates[] = {"dt", "datetime", "datum", "fecha", NULL};
-    static const char *const ends[] = {"date", NULL};
-    return !is_called_otherwise(name) && has_word(name, dates, ends);
-}
-
-/* True of one that is called a time of any kind: timestamp, created_at, ts, epoch. */
-static bool is_called_time(const char *name) {
-    static const char *const times[] = {"ts",      "epoch", "when",     "at",       "created",
-                                        "updated", "unix",  "modified", "occurred", NULL};
-    static const char *const ends[] = {"time", "timestamp", NULL};
-    return is_called_date(name) || (!is_called_otherwise(name) && has_word(name, times, ends));
+/* Whether a column is of numbers, and what becomes of it is left to us. */
+static bool is_left_number(const plan_work *planner, const peal_field *field) {
+    const bool is_said = field->settled || field->usual || peal_plan_names(planner->plan, field->name);
+    return !field->skip && field->type == PEAL_TYPE_FLOAT64 && !is_said;
 }
 
 /* The form in which a column's numbers, as a sample has them, are times, by their range and what it is called; eight
@@ -358,7 +301,8 @@ static uint8_t form_of_times(const peal_guess *guess, const char *name) {
         const bool is_days = strcmp(peal_time_forms[i], "%Y%m%d") == 0,
                    is_vague = strcmp(peal_time_forms[i], "%E") == 0;
         if (guess->not_times >> i & 1) continue;
-        if (is_days || (is_vague ? is_called_date(name) : is_called_time(name))) return (uint8_t)(i + 1);
+        if (is_days || (is_vague ? pipeline__is_called_date(name) : pipeline__is_called_time(name)))
+            return (uint8_t)(i + 1);
     }
     return 0;
 }
@@ -368,8 +312,7 @@ static uint8_t form_of_times(const peal_guess *guess, const char *name) {
 static void look_for_times(const plan_work *planner, const peal_found *found, size_t label, peal_schema *schema) {
     for (size_t i = 0; i < schema->count; i++) {
         peal_field *field = &schema->fields[i];
-        if (i == label || field->skip || field->settled || field->type != PEAL_TYPE_FLOAT64) continue;
-        if (field->usual || peal_plan_names(planner->plan, field->name)) continue;
+        if (i == label || !is_left_number(planner, field)) continue;
         field->as_time = form_of_times(&found->guesses[i], field->name);
         if (field->as_time) field->type = PEAL_TYPE_DICTIONARY;
     }
@@ -392,8 +335,7 @@ static void look_for_marks(const plan_work *planner, const peal_found *found, si
     for (size_t i = 0; i < schema->count; i++) {
         peal_field *field = &schema->fields[i];
         const peal_digit_votes *digits = &found->guesses[i].digits;
-        if (field->skip || field->settled || field->usual || field->type != PEAL_TYPE_FLOAT64) continue;
-        if (peal_plan_names(planner->plan, field->name)) continue;
+        if (!is_left_number(planner, field)) continue;
         field->may_be_codes = i != label && peal_digits_are_codes(digits);
         field->may_be_grouped = has_commas && peal_digits_may_be_grouped(digits);
         if (field->may_be_codes || field->may_be_grouped) field->type = PEAL_TYPE_DICTIONARY;
